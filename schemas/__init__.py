@@ -1,0 +1,25 @@
+"""The wire contract: one type per output topic. Consumers need nothing else of this program.
+
+All values are JSON (UTF-8). Times are RFC 3339 in UTC with milliseconds. A field may be added in a minor version; none changes
+its meaning or goes away without a major one, so decode leniently: ignore what you do not know.
+"""
+
+from schemas.current import Current
+from schemas.journey import JourneyRecord, RefundRecord
+from schemas.kinds import Kind, Moment, Outcome
+from schemas.ledger import LateHeaders, RejectedHeaders
+from schemas.tally import Tally
+from schemas.transition import Transition
+
+__all__ = [
+    "Current",
+    "JourneyRecord",
+    "Kind",
+    "LateHeaders",
+    "Moment",
+    "Outcome",
+    "RefundRecord",
+    "RejectedHeaders",
+    "Tally",
+    "Transition",
+]
