@@ -31,7 +31,7 @@ contracts: $(VENV)  ## who may import whom
 
 docs: $(VENV)  ## writes the generated pages and the JSON Schemas anew
 	@$(BIN)/python -m schemas.generate
-	@$(BIN)/python -m streams.settings
+	@$(BIN)/python -m docs.generate
 
 bench: $(VENV)  ## microseconds per event, stage by stage
 	@$(BIN)/python -m benchmarks.pipeline
