@@ -1,0 +1,353 @@
+"""What docs/journeys.md says about a finished history, by brute force: the judge of everything that computes it step by step.
+
+It looks at a whole history at once and cuts it up: into purchases and the truths that join them, then into journeys as
+lists of signals, then into steps. It is slow, keeps nothing, and imports nothing of the program.
+
+All times are whole milliseconds of event time. Lateness, caps and forgetting are not here: whoever asks leaves out what was judged late.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+KNOW, GO, DO, BUY, TRUTH, REFUND = range(6)
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+NO_TIMER = -1  # the timer position before any deadline has fired
+REMEMBERED = 64  # conversions of a need that can still be joined or refunded, as the page says
+MONDAY = 3 * DAY  # 1 January 1970 was a Thursday
+QUARTER = 15 * MINUTE  # the unit of a signal's offset
+
+
+class Signal(NamedTuple):
+    """What one event says about intent. `needs` is never empty; `("",)` is the nameless need. `offset` is in quarter hours."""
+
+    at: int
+    event: str
+    mark: int
+    sure: bool
+    dims: int
+    offset: int
+    rule: int
+    needs: tuple[str, ...]
+    order: str | None
+
+
+class Patience(NamedTuple):
+    """How long silence may last before it means something, and how far back purchases are looked for; milliseconds."""
+
+    stall: tuple[int, int, int, int] = (3 * DAY, 4 * HOUR, 24 * HOUR, HOUR)  # in know, go, do, buy; each shorter than `abandon`
+    abandon: int = 30 * DAY
+    refund: int = 90 * DAY
+    join: int = 30 * MINUTE
+
+
+DEFAULTS = Patience()
+
+
+class Step(NamedTuple):
+    """One transition. `event` is what its id is made of: for stalled the last sign of life, for abandoned the opening event."""
+
+    kind: str
+    need: str
+    at: int
+    event: str
+    journey: str
+    from_: int | None
+    to: int | None
+    skipped: tuple[int, ...]
+    dwell_ms: int | None
+    opened_at: int
+    furthest_before: int | None
+    furthest: int
+    dims: int
+    opened_dims: int
+    offset: int
+    rule: int | None
+
+
+class Unmatched(NamedTuple):
+    """A refund that found no purchase. One with an order id belongs to all needs and is listed under the nameless one."""
+
+    need: str
+    at: int
+    event: str
+    dims: int
+
+
+class Journey(NamedTuple):
+    """How a journey stands. `outcome`: open, converted or abandoned. `stalled` is only ever true of an open one."""
+
+    need: str
+    journey: str
+    opened_at: int
+    closed_at: int | None
+    outcome: str
+    stalled: bool
+    refunded: bool
+    furthest: int
+    opened_dims: int
+
+
+# The set: copies and order
+
+
+def _copy_key(s: Signal) -> tuple[object, ...]:
+    return s.at, s.mark, s.sure, s.dims, s.offset, s.rule, (s.order is not None, s.order or ""), sorted(s.needs)
+
+
+def history(signals: Sequence[Signal]) -> list[Signal]:
+    """The set of events as an ordered list: of all copies of an event the smallest, then by (at, mark, sure, dims, event)."""
+    events = {s.event for s in signals}
+    kept = [min((s for s in signals if s.event == event), key=_copy_key) for event in events]
+    return sorted(kept, key=lambda s: (s.at, s.mark, s.sure, s.dims, s.event))
+
+
+def _lines(signals: Sequence[Signal]) -> dict[str, list[Signal]]:
+    """The history of each need. A refund of an order is in all of them."""
+    events = history(signals)
+    needs = sorted({need for s in events for need in s.needs})
+    return {need: [s for s in events if need in s.needs or (s.mark == REFUND and s.order is not None)] for need in needs}
+
+
+# Purchases: truths that found a conversion, truths that join one, refunds that take one back
+
+
+@dataclass(eq=False)
+class _Conversion:
+    truth: Signal  # the first one: it names the conversion, and joining is measured from it
+    place: int  # of that truth in its line
+    order: str | None
+    named: int  # place of the truth that brought the order id: nobody knew it before
+    joiners: list[Signal] = field(default_factory=list)
+    refund: Signal | None = None
+
+
+def _conversions(line: Sequence[Signal], patience: Patience) -> list[_Conversion]:
+    """The conversions of a need with their joiners. No journey is looked at: every sure truth joins a conversion or is one."""
+    found: list[_Conversion] = []
+    for place, truth in enumerate(line):
+        if truth.mark != TRUTH or not truth.sure:
+            continue
+        held = found[-REMEMBERED:]
+        same = [c for c in held if c.order is not None and c.order == truth.order and truth.at - c.truth.at <= patience.refund]
+        near = [c for c in held if (c.order is None or truth.order is None) and truth.at - c.truth.at <= patience.join]
+        if not same and not near:
+            found.append(_Conversion(truth, place, truth.order, place))
+            continue
+        joined = (same or near)[-1]
+        joined.joiners.append(truth)
+        if joined.order is None and truth.order is not None:
+            joined.order, joined.named = truth.order, place
+    return found
+
+
+def _refund(line: Sequence[Signal], conversions: Sequence[_Conversion], patience: Patience) -> list[Signal]:
+    """Gives the conversions their refunds; returns the sure refunds that found none."""
+    unmatched = []
+    for place, refund in enumerate(line):
+        if refund.mark != REFUND or not refund.sure:
+            continue
+        before = [c for c in conversions if c.place < place][-REMEMBERED:]
+        free = [c for c in before if c.refund is None and refund.at - c.truth.at <= patience.refund]
+        if refund.order is not None:
+            free = [c for c in free if c.order == refund.order and c.named < place]
+        if free:
+            free[-1].refund = refund
+        else:
+            unmatched.append(refund)
+    return unmatched
+
+
+# Journeys: lists of signs of life
+
+
+def _cut(line: Sequence[Signal], conversions: Sequence[_Conversion], patience: Patience) -> list[list[Signal]]:
+    """Each journey as the list of its signs of life: from a sure signal to a purchase, or to a silence longer than patience."""
+    joiners = {j.event for c in conversions for j in c.joiners}
+    cut: list[list[Signal]] = []
+    for s in line:
+        if s.mark == REFUND or s.event in joiners:
+            continue
+        going_on = cut and not _bought(cut[-1]) and s.at - cut[-1][-1].at <= patience.abandon
+        if going_on:
+            cut[-1].append(s)
+        elif s.sure:
+            cut.append([s])
+    return cut
+
+
+def _bought(signs: Sequence[Signal]) -> bool:
+    return signs[-1].mark == TRUTH and signs[-1].sure
+
+
+@dataclass
+class _Reading:
+    """One journey: its signs of life, and how it ended if it did."""
+
+    need: str
+    signs: list[Signal]
+    conversion: _Conversion | None
+    stalled_at: int | None  # by its last sign of life; a silence that was broken is seen between two signs
+    abandoned_at: int | None
+
+    def after(self, n: int) -> tuple[int, int]:
+        """The moment, and the furthest moment, after the first n signs."""
+        marks = [s.mark for s in self.signs[:n] if s.sure]
+        return marks[-1], max(marks)
+
+
+def _read(signals: Sequence[Signal], timer: int, patience: Patience) -> tuple[list[_Reading], list[Unmatched]]:
+    """All journeys of a profile by need and time, and its unmatched refunds."""
+    readings: list[_Reading] = []
+    lonely: list[tuple[str, Signal]] = []
+    lines = _lines(signals)
+    for need, line in lines.items():
+        conversions = _conversions(line, patience)
+        lonely += [(need, refund) for refund in _refund(line, conversions, patience)]
+        by_truth = {c.truth.event: c for c in conversions}
+
+        for signs in _cut(line, conversions, patience):
+            if _bought(signs):
+                readings.append(_Reading(need, signs, by_truth[signs[-1].event], None, None))
+                continue
+            moment = [s.mark for s in signs if s.sure][-1]
+            deadlines = signs[-1].at + patience.stall[moment], signs[-1].at + patience.abandon
+            stalled_at, abandoned_at = (at if at < line[-1].at or at <= timer else None for at in deadlines)
+            readings.append(_Reading(need, signs, None, stalled_at, abandoned_at))
+    misses = Counter(refund.event for _, refund in lonely)
+    unmatched = {Unmatched(need, r.at, r.event, r.dims) for need, r in lonely if r.order is None}
+    unmatched |= {Unmatched("", r.at, r.event, r.dims) for _, r in lonely if r.order is not None and misses[r.event] == len(lines)}
+    return readings, sorted(unmatched)
+
+
+# Steps
+
+
+def _step(
+    j: _Reading, kind: str, by: Signal, from_: int | None, to: int | None, furthest: tuple[int | None, int], dwell_ms: int | None = None
+) -> Step:
+    """A step that a signal causes. `furthest`: before and after."""
+    skipped = tuple(range(from_ + 1, to)) if kind in ("advanced", "converted") and from_ is not None and to is not None else ()
+    opening = j.signs[0]
+    return Step(
+        kind, j.need, by.at, by.event, opening.event, from_, to, skipped, dwell_ms, opening.at, *furthest, by.dims, opening.dims, by.offset, by.rule
+    )
+
+
+def _silent(step: Step, at: int, j: _Reading) -> Step:
+    """The step as silence causes it: at a deadline, and told with what is known of the opening."""
+    return step._replace(at=at, dims=j.signs[0].dims, offset=j.signs[0].offset, rule=None)
+
+
+def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
+    """All transitions of one journey, in no particular order."""
+    opening, last = j.signs[0], j.signs[-1]
+    yield _step(j, "opened", opening, None, opening.mark, (None, opening.mark))
+    if opening.mark == TRUTH:
+        yield _step(j, "converted", opening, None, TRUTH, (TRUTH, TRUTH))
+
+    entries = [next(stay) for _, stay in groupby([s for s in j.signs if s.sure], key=lambda s: s.mark)]
+    for n, (left, entered) in enumerate(pairwise(entries), 1):
+        kind = "converted" if entered.mark == TRUTH else "advanced" if entered.mark > left.mark else "returned"
+        before = max(e.mark for e in entries[:n])
+        yield _step(j, kind, entered, left.mark, entered.mark, (before, max(before, entered.mark)), entered.at - left.at)
+
+    for n, (sign, following) in enumerate(pairwise(j.signs), 1):
+        moment, furthest = j.after(n)
+        deadline = sign.at + patience.stall[moment]
+        if deadline < following.at:
+            yield _silent(_step(j, "stalled", sign, moment, moment, (furthest, furthest)), deadline, j)
+            yield _step(j, "resumed", following, moment, moment, (furthest, furthest))
+
+    moment, furthest = j.after(len(j.signs))
+    if j.stalled_at is not None:
+        yield _silent(_step(j, "stalled", last, moment, moment, (furthest, furthest)), j.stalled_at, j)
+    if j.abandoned_at is not None:
+        yield _silent(_step(j, "abandoned", opening, moment, None, (furthest, furthest), last.at - entries[-1].at), j.abandoned_at, j)
+    if j.conversion and j.conversion.refund:
+        yield _step(j, "refunded", j.conversion.refund, TRUTH, None, (TRUTH, TRUTH))
+
+
+# What others ask
+
+
+def transitions(signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS) -> list[Step]:
+    """All transitions of one profile that stand true when the timer position is `timer`: by need, then in time order.
+
+    Of one time: first what signals cause, in the order of the history, then what silence causes. Of one signal: resumed, then opened, then the move.
+    """
+    place = {s.event: n for n, s in enumerate(history(signals))}
+    silence = ("stalled", "abandoned")
+
+    def order(s: Step) -> tuple[str, int, bool, int, int]:
+        return s.need, s.at, s.kind in silence, place[s.event], {"resumed": 0, "opened": 1}.get(s.kind, 2)
+
+    readings, _ = _read(signals, timer, patience)
+    return sorted((step for j in readings for step in _steps(j, patience)), key=order)
+
+
+def unmatched(signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS) -> list[Unmatched]:
+    """The sure refunds of one profile that found no purchase, sorted. The timer position has no say in it."""
+    return _read(signals, timer, patience)[1]
+
+
+def journeys(signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS) -> list[Journey]:
+    """All journeys of one profile, by need, then in time order."""
+    told = []
+    for j in _read(signals, timer, patience)[0]:
+        opening, furthest = j.signs[0], j.after(len(j.signs))[1]
+        outcome = "converted" if j.conversion else "open" if j.abandoned_at is None else "abandoned"
+        closed_at = j.conversion.truth.at if j.conversion else j.abandoned_at
+        stalled = outcome == "open" and j.stalled_at is not None
+        refunded = j.conversion is not None and j.conversion.refund is not None
+        told.append(Journey(j.need, opening.event, opening.at, closed_at, outcome, stalled, refunded, furthest, opening.dims))
+    return told
+
+
+Profiles = Mapping[str, Sequence[Signal]]
+
+
+def _window(at: int, window_ms: int) -> int:
+    return at - at % window_ms
+
+
+def funnel(profiles: Profiles, timer: int, patience: Patience, window_ms: int) -> Counter[tuple[int, int, str, int]]:
+    """Cohorts: (start of the window opened in, furthest so far, outcome, opening dims).
+
+    A stalled journey counts as open too, a refunded one as converted too.
+    """
+    cells: Counter[tuple[int, int, str, int]] = Counter()
+    for signals in profiles.values():
+        for j in journeys(signals, timer, patience):
+            for outcome in [j.outcome, *(["stalled"] if j.stalled else []), *(["refunded"] if j.refunded else [])]:
+                cells[_window(j.opened_at, window_ms), j.furthest, outcome, j.opened_dims] += 1
+    return cells
+
+
+def _all(profiles: Profiles, timer: int, patience: Patience) -> list[Step]:
+    return [step for signals in profiles.values() for step in transitions(signals, timer, patience)]
+
+
+def moves(profiles: Profiles, timer: int, patience: Patience, window_ms: int) -> Counter[tuple[int, str, int | None, int | None, int]]:
+    """Transitions of every kind: (window start, kind, from, to, dims). Unmatched refunds are not transitions: see `unmatched_refunds`."""
+    return Counter((_window(s.at, window_ms), s.kind, s.from_, s.to, s.dims) for s in _all(profiles, timer, patience))
+
+
+def unmatched_refunds(profiles: Profiles, patience: Patience, window_ms: int) -> Counter[tuple[int, int]]:
+    """Refunds that found no purchase: (window start, dims)."""
+    return Counter((_window(r.at, window_ms), r.dims) for signals in profiles.values() for r in unmatched(signals, NO_TIMER, patience))
+
+
+def dwells(profiles: Profiles, timer: int, patience: Patience, window_ms: int) -> Counter[tuple[int, int | None, int, int]]:
+    """Stays in a moment by their length, where the step stands that ended them: (window start, moment left, dwell ms, dims)."""
+    steps = _all(profiles, timer, patience)
+    return Counter((_window(s.at, window_ms), s.from_, s.dwell_ms, s.dims) for s in steps if s.dwell_ms is not None)
+
+
+def hours(profiles: Profiles, timer: int, patience: Patience) -> Counter[tuple[int, int | None, int]]:
+    """Moments entered by hour of the person's own week: (0..167 with Monday 00:00 = 0, moment, dims)."""
+    entering = ("opened", "advanced", "returned", "converted")
+    steps = [s for s in _all(profiles, timer, patience) if s.kind in entering]
+    return Counter(((s.at + s.offset * QUARTER + MONDAY) // HOUR % 168, s.to, s.dims) for s in steps)
