@@ -1,46 +1,46 @@
 """`<app>.journeys` (append-only): one record per journey once no accepted event can change it any more, and one per later refund."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import Moment
+from schemas.kinds import COUNT, INSTANT, Journey, Moment, Need, Profile, Tenant, says
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
     """A stay in one moment."""
 
     moment: Moment
-    at: str  # entered
-    dwell_s: float | None  # null for the moment of truth, which is where a journey ends
+    at: Annotated[str, says("when it was entered", **INSTANT)]
+    dwell_s: Annotated[float | None, says("seconds; null for the moment of truth, which is where a journey ends", **COUNT)]
 
 
 class JourneyRecord(msgspec.Struct, frozen=True, gc=False, tag="journey", tag_field="record"):
     """A finished journey: never corrected, never repeated."""
 
-    tenant: str | None
-    profile: str
-    need: str | None
-    journey: str
-    opened_at: str
-    closed_at: str
+    tenant: Tenant
+    profile: Profile
+    need: Need
+    journey: Journey
+    opened_at: Annotated[str, says("time of the event that opened it", **INSTANT)]
+    closed_at: Annotated[str, says("time of the purchase, or when silence had lasted long enough", **INSTANT)]
     outcome: Literal["converted", "abandoned"]
-    furthest: Moment
-    path: tuple[Step, ...]  # at most PATH_STEPS of them, the first ones
-    steps: int  # how many there were
-    dwell_s: dict[str, float]  # seconds per moment, over the whole path
-    stalls: int  # how often it fell silent for longer than its moment's patience
-    devices: tuple[str, ...]  # on which steps were taken, in order of first use
-    opened_dimensions: dict[str, str]
-    rules: tuple[str, ...]  # versions of the rules that had a say
+    furthest: Annotated[Moment, says("furthest moment reached")]
+    path: Annotated[tuple[Step, ...], says("the moments it went through, in order; of a very long journey the first ones")]
+    steps: Annotated[int, says("how many there were, those that `path` leaves out included", **COUNT)]
+    dwell_s: Annotated[dict[str, float], says("seconds per moment, over the whole path")]
+    stalls: Annotated[int, says("how often it fell silent for longer than its moment's patience", **COUNT)]
+    devices: Annotated[tuple[str, ...], says("on which steps were taken, in order of first use")]
+    opened_dimensions: Annotated[dict[str, str], says("of its opening")]
+    rules: Annotated[tuple[str, ...], says("versions of the rules that had a say")]
 
 
 class RefundRecord(msgspec.Struct, frozen=True, gc=False, tag="refund", tag_field="record"):
     """A refund of a finished, converted journey."""
 
-    tenant: str | None
-    profile: str
-    need: str | None
-    journey: str
-    refunded_at: str
-    event: str
+    tenant: Tenant
+    profile: Profile
+    need: Need
+    journey: Journey
+    refunded_at: Annotated[str, says("time of the refund", **INSTANT)]
+    event: Annotated[str, says("id of the refund's event")]

@@ -1,26 +1,33 @@
-"""`<app>.late` and `<app>.rejected`: records that were not applied. Value: the original bytes (cut at 64 KiB). The rest is in the headers, as UTF-8 text."""
+"""`<app>.late` and `<app>.rejected`: records that were not applied.
+
+Value: the original bytes (cut at 64 KiB). The rest is in the headers, one per field, as UTF-8 text.
+"""
+
+from typing import Annotated
 
 import msgspec
+
+from schemas.kinds import COUNT, INSTANT, Profile, says
 
 
 class RejectedHeaders(msgspec.Struct, frozen=True, gc=False):
     """Why a record could not be read, and where it was."""
 
-    reason: str  # a closed list: streams.ingest.Reason
-    detail: str  # for a person
-    partition: int  # of the source
-    offset: int
-    cut: bool = False  # the value was longer than 64 KiB and is cut
+    reason: Annotated[str, says("one of a closed list, such as missing_id; docs/consume.md has it")]
+    detail: Annotated[str, says("for a person: which field, what was found")]
+    partition: Annotated[int, says("of the source", **COUNT)]
+    offset: Annotated[int, says("of the record in it", **COUNT)]
+    cut: Annotated[bool, says("the value was longer than 64 KiB and is cut")] = False
 
 
 class LateHeaders(msgspec.Struct, frozen=True, gc=False):
     """An event that came too late to be counted, and how late."""
 
-    reason: str  # horizon: older than the horizon allows; over_cap: before what its very busy profile still holds
-    late_s: float  # seconds behind the partition's horizon mark
-    profile: str
-    event: str
-    at: str
-    partition: int
-    offset: int
-    cut: bool = False
+    reason: Annotated[str, says("horizon: older than the horizon allows; over_cap: before what its very busy profile still holds")]
+    late_s: Annotated[float, says("seconds behind the partition's horizon mark")]
+    profile: Profile
+    event: Annotated[str, says("id of the event")]
+    at: Annotated[str, says("time of the event", **INSTANT)]
+    partition: Annotated[int, says("of the source", **COUNT)]
+    offset: Annotated[int, says("of the record in it", **COUNT)]
+    cut: Annotated[bool, says("the value was longer than 64 KiB and is cut")] = False

@@ -1,0 +1,63 @@
+"""Writes the JSON Schema of every output topic from its type: `python -m schemas.generate`, or `make docs`.
+
+The types are the source; a test compares what lies in `schemas/json` with what this makes.
+"""
+
+import json
+from collections.abc import Iterator
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import schemas
+
+HERE = Path(__file__).parent
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TOPICS: dict[str, Any] = {
+    "transitions": schemas.Transition,
+    "tallies": schemas.Tally,
+    "current": schemas.Current,
+    "journeys": schemas.JourneyRecord | schemas.RefundRecord,
+    "late": schemas.LateHeaders,
+    "rejected": schemas.RejectedHeaders,
+}
+ABOUT = {
+    "transitions": "Every step of every journey, with corrections. Key: tenant and profile.",
+    "tallies": "Funnel counters, absolute per source partition: add up the partitions. Compacted; key: partition and cell.",
+    "current": "Where each person is now, per need. Compacted; key: tenant, profile, need; a tombstone: forgotten.",
+    "journeys": "Finished journeys, never corrected, and their later refunds. Key: tenant and profile.",
+    "late": "Headers of an event that came too late to count; each is the text of its field. The value is the record as it came.",
+    "rejected": "Headers of a record that could not be read; each is the text of its field. The value is the record as it came.",
+}
+
+
+def schema(topic: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a topic's values, or headers for the ledgers."""
+    made = _tidy(msgspec.json.schema(TOPICS[topic]))
+    return {"$schema": DIALECT, "$id": f"urn:customer-journey-streams:{topic}", "title": topic, "description": ABOUT[topic], **made}
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Each schema file with the text that belongs into it."""
+    for topic in TOPICS:
+        yield HERE / "json" / f"{topic}.schema.json", json.dumps(schema(topic), indent=2, ensure_ascii=False) + "\n"
+
+
+def _tidy(node: Any) -> Any:
+    """Docstrings without their indentation; no keyword of other standards (`discriminator` is OpenAPI's)."""
+    if isinstance(node, dict):
+        return {
+            key: cleandoc(value) if key == "description" and isinstance(value, str) else _tidy(value)
+            for key, value in node.items()
+            if key != "discriminator"
+        }
+    return [_tidy(member) for member in node] if isinstance(node, list) else node
+
+
+if __name__ == "__main__":
+    for path, text in files():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(HERE.parent))
