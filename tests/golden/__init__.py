@@ -1,0 +1,147 @@
+"""Journeys worked out by hand from docs/journeys.md. Code and oracle may share a misunderstanding; these stories were reasoned, not run.
+
+A story is a few events and what must be said about them. journeys.toml holds them as tables whose columns are two or more spaces apart; `-` is
+nothing. A column that a table leaves out has its default. Whatever computes journeys can be run against `stories()`.
+"""
+
+import re
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from tests import oracle
+
+MOMENTS = {"know": 0, "go": 1, "do": 2, "buy": 3, "truth": 4}
+MARKS = {**MOMENTS, "refund": 5}
+UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
+DAY_1_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)  # a Monday: days 6 and 7 are a weekend
+
+EVENT_COLUMNS = {"at", "event", "mark", "need", "order", "dims", "offset", "rule"}
+STEP_COLUMNS = {"at", "kind", "event", "from", "to", "skipped", "dwell", "furthest", "journey", "need", "dims", "opened dims", "offset", "rule"}
+JOURNEY_COLUMNS = {"journey", "opened", "closed", "outcome", "furthest", "need", "dims"}
+UNMATCHED_COLUMNS = {"at", "event", "need", "dims"}
+STORY_KEYS = {"title", "tells", "events", "timer", "steps", "journeys", "unmatched"}
+
+
+class Story(NamedTuple):
+    """What happened to one profile (`signals`, in the order they arrived) and what must stand when the timer position is `timer` (ms)."""
+
+    title: str
+    tells: str
+    signals: list[oracle.Signal]
+    timer: int
+    steps: list[oracle.Step]  # by need, then in time order
+    journeys: list[oracle.Journey]  # by need, then in time order
+    unmatched: list[oracle.Unmatched]
+
+
+def stories() -> list[Story]:
+    """All stories, in the order of the file."""
+    text = Path(__file__).with_name("journeys.toml").read_text("utf-8")
+    return [_story(raw) for raw in tomllib.loads(text)["story"]]
+
+
+def _story(raw: dict[str, str]) -> Story:
+    assert set(raw) <= STORY_KEYS, set(raw) - STORY_KEYS
+    journeys = [_journey(row) for row in _rows(raw.get("journeys", ""), JOURNEY_COLUMNS)]
+    opened = {(j.need, j.journey): j for j in journeys}
+    return Story(
+        title=raw["title"],
+        tells=raw["tells"].strip(),
+        signals=[_signal(row) for row in _rows(raw["events"], EVENT_COLUMNS)],
+        timer=_at(raw["timer"]) if "timer" in raw else oracle.NO_TIMER,
+        steps=[_step(row, opened) for row in _rows(raw.get("steps", ""), STEP_COLUMNS)],
+        journeys=journeys,
+        unmatched=[
+            oracle.Unmatched(_need(row), _at(row["at"]), row["event"], _number(row, "dims"))
+            for row in _rows(raw.get("unmatched", ""), UNMATCHED_COLUMNS)
+        ],
+    )
+
+
+def _rows(table: str, columns: set[str]) -> list[dict[str, str]]:
+    """The rows of a table by column. Cells that hold `-` are left out."""
+    lines = [re.split(r"\s{2,}", line.strip()) for line in table.strip().splitlines()]
+    if not lines:
+        return []
+    names, *rows = lines
+    assert set(names) <= columns, set(names) - columns
+    assert all(len(row) <= len(names) for row in rows), rows
+    return [{name: cell for name, cell in zip(names, row, strict=False) if cell != "-"} for row in rows]
+
+
+def _signal(row: dict[str, str]) -> oracle.Signal:
+    *unsure, mark = row["mark"].split()
+    assert unsure in ([], ["unsure"]), unsure
+    return oracle.Signal(
+        at=_at(row["at"]),
+        event=row["event"],
+        mark=MARKS[mark],
+        sure=not unsure,
+        dims=_number(row, "dims"),
+        offset=_number(row, "offset"),
+        rule=_number(row, "rule"),
+        needs=tuple(row["need"].split(", ")) if "need" in row else ("",),
+        order=row.get("order"),
+    )
+
+
+def _step(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) -> oracle.Step:
+    before, _, after = row["furthest"].partition(" > ")
+    journey = journeys[_need(row), row["journey"]]
+    silence = row["kind"] in ("stalled", "abandoned")
+    return oracle.Step(
+        kind=row["kind"],
+        need=journey.need,
+        at=_at(row["at"]),
+        event=row["event"],
+        journey=journey.journey,
+        from_=_moment(row.get("from")),
+        to=_moment(row.get("to")),
+        skipped=tuple(MOMENTS[moment] for moment in row["skipped"].split(", ")) if "skipped" in row else (),
+        dwell_ms=_length(row["dwell"]) if "dwell" in row else None,
+        opened_at=journey.opened_at,
+        furthest_before=None if before == "-" else MOMENTS[before],
+        furthest=MOMENTS[after],
+        dims=_number(row, "dims"),
+        opened_dims=_number(row, "opened dims"),
+        offset=_number(row, "offset"),
+        rule=None if silence else _number(row, "rule"),
+    )
+
+
+def _journey(row: dict[str, str]) -> oracle.Journey:
+    outcome, _, more = row["outcome"].partition(", ")
+    assert more in ("", "stalled", "refunded"), more
+    closed_at = _at(row["closed"]) if "closed" in row else None
+    furthest = MOMENTS[row["furthest"]]
+    opened_dims = _number(row, "dims")
+    return oracle.Journey(
+        _need(row), row["journey"], _at(row["opened"]), closed_at, outcome, more == "stalled", more == "refunded", furthest, opened_dims
+    )
+
+
+def _at(text: str) -> int:
+    """`day 2 09:30` or `day 2 09:30:05`, in milliseconds since 1970."""
+    found = re.fullmatch(r"day (\d+) (\d\d):(\d\d)(?::(\d\d))?", text)
+    assert found, text
+    day, hour, minute, second = (int(part or 0) for part in found.groups())
+    return DAY_1_MS + (day - 1) * UNITS_MS["d"] + hour * UNITS_MS["h"] + minute * UNITS_MS["m"] + second * UNITS_MS["s"]
+
+
+def _length(text: str) -> int:
+    """`1d 2h 30m`, in milliseconds."""
+    return sum(int(part[:-1]) * UNITS_MS[part[-1]] for part in text.split())
+
+
+def _moment(name: str | None) -> int | None:
+    return None if name is None else MOMENTS[name]
+
+
+def _need(row: dict[str, str]) -> str:
+    return row.get("need", "")
+
+
+def _number(row: dict[str, str], column: str) -> int:
+    return int(row.get(column, 0))
