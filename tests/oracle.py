@@ -99,9 +99,9 @@ def _copy_key(s: Signal) -> tuple[object, ...]:
 
 def history(signals: Sequence[Signal]) -> list[Signal]:
     """The set of events as an ordered list: of all copies of an event the smallest, then by (at, mark, sure, dims, event)."""
-    events = {s.event for s in signals}
-    kept = [min((s for s in signals if s.event == event), key=_copy_key) for event in events]
-    return sorted(kept, key=lambda s: (s.at, s.mark, s.sure, s.dims, s.event))
+    copies = groupby(sorted(signals, key=lambda s: s.event), key=lambda s: s.event)
+    smallest = [min(same, key=_copy_key) for _, same in copies]
+    return sorted(smallest, key=lambda s: (s.at, s.mark, s.sure, s.dims, s.event))
 
 
 def _lines(signals: Sequence[Signal]) -> dict[str, list[Signal]]:
