@@ -1,14 +1,15 @@
 """The log as an agent sees it: read on from where the last commit stood, and commit a batch as one.
 
-Three adapters keep this contract (`memory`, `sqlite`, later Kafka) and one suite of tests holds them to it:
+Three adapters keep this contract (`memory`, `sqlite`, later Kafka) and one suite of tests (`tests/contract`) holds them to it:
 
-- **fencing**: `open` on a partition makes every session opened on it before fail with `Fenced` at its next `commit` (and `read`),
-  and nothing of it is written;
+- **fencing**: `open` on a partition makes every session opened on it before fail with `Fenced` at its next `commit`, and nothing of it is
+  written. Other partitions are left alone. The embedded logs tell a fenced session at its next `read` too; a broker may not know by then.
 - **restore**: a session starts from the last committed checkpoint: its state records (latest value per key, tombstones gone) and checkpoint bytes;
-- **read order**: records of one input partition come in offset order, without gaps, from the position asked for;
-- **atomic commit**: outputs, state and checkpoint of a batch become visible together or not at all, and in the order given.
+- **read order**: records of one input partition come in offset order, from 0, without gaps, from the position asked for;
+- **atomic commit**: outputs, state and checkpoint of a batch become visible together or not at all, and each topic's in the order given.
+  A commit that raises has written nothing, unless it raises `Unavailable`, which leaves it open: drop the session and open anew.
 
-Methods are coroutines because Kafka's are; the embedded adapters just never wait.
+Methods are coroutines because Kafka's are; the embedded adapters just never wait (a scan of SQLite gives way now and then).
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -16,11 +17,17 @@ from typing import Protocol
 
 import msgspec
 
+from streams.errors import StreamsError
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
+class Unavailable(StreamsError):
+    """The log cannot be read or written now: disk full, an I/O error, locked for too long, damaged. The session is dead; what is committed stays."""
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record read from a topic partition."""
+    """A record read from a topic partition. In a compacted topic of an embedded log `offset` is -1: only the key counts there."""
 
     offset: int
     time_ms: int  # when it was appended, milliseconds since 1970 UTC; -1: not known
@@ -30,9 +37,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
-    """A record to write. In a compacted topic the latest value of a key stays and None takes the key away."""
+    """A record to write. In a compacted topic (which needs a key) the latest value of a key stays and None takes the key away."""
 
-    topic: str
+    topic: str  # one of streams.topology.OUTPUTS, by name
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
@@ -60,7 +67,10 @@ class Session(Protocol):
         ...
 
     async def commit(self, batch: Batch) -> None:
-        """Writes the batch as one. Raises Fenced, having written nothing, if the partition was opened again since."""
+        """Writes the batch as one; durable when it returns. Raises Fenced, having written nothing, if the partition was opened again since.
+
+        An empty batch commits its checkpoint.
+        """
         ...
 
     async def close(self) -> None:
@@ -68,18 +78,10 @@ class Session(Protocol):
         ...
 
 
-class Log(Protocol):
-    """A log with one input topic of `partitions` partitions, and the topics of `streams.topology`."""
+class Reader(Protocol):
+    """The side of a log that fences nobody: for tables, verify and whoever waits for the end of a finite input."""
 
     partitions: int
-
-    async def open(self, partition: int) -> Session:
-        """Takes the partition over, fencing whoever has it."""
-        ...
-
-    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]]) -> None:
-        """Adds (partition, key, value, time_ms, headers) to the input topic, all or none, durable when it returns."""
-        ...
 
     def scan(self, topic: str, partition: int | None = None, key: bytes | None = None) -> AsyncIterator[tuple[int, Record]]:
         """Committed records as (partition, record): of one partition or all of them in turn, in offset order (a compacted topic: in key order).
@@ -88,6 +90,26 @@ class Log(Protocol):
         """
         ...
 
+    async def ends(self) -> list[int]:
+        """Per partition of the input: the offset that the next record will get. A session that has read up to it has caught up."""
+        ...
+
+    async def checkpoints(self) -> list[bytes | None]:
+        """Per partition: the last committed checkpoint (None: nothing committed yet)."""
+        ...
+
     async def close(self) -> None:
-        """Frees what the log holds."""
+        """Frees what the log holds. Sessions opened on it end with it."""
+        ...
+
+
+class Log(Reader, Protocol):
+    """A log with one input topic of `partitions` partitions, and the topics of `streams.topology`."""
+
+    async def open(self, partition: int) -> Session:
+        """Takes the partition over, fencing whoever has it."""
+        ...
+
+    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]]) -> None:
+        """Adds (partition, key, value, time_ms, headers) to the input topic, all or none, durable when it returns."""
         ...

@@ -1,0 +1,135 @@
+"""The log in memory: for tests, and for a simulator that crashes it wherever it likes.
+
+Nothing here reads a clock or draws a number, so a run is repeated exactly. `faults` is called with the name of a point before and after each
+effect (`open`, `append`, `commit`) and before each look (`read`, `restore`); what it raises is the crash. A crash at `commit.after` is the
+nasty one: everything is written and the writer does not know. The object itself is the disk: after a crash, `open` again.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from streams.errors import Fenced
+from streams.log.grouping import COMPACTED, NAMES, by_topic
+from streams.log.port import Batch, Headers, Record
+from streams.topology import EVENTS, STATE
+
+Faults = Callable[[str], None]
+
+
+class _Partition:
+    """What is stored of one partition."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.checkpoint: bytes | None = None
+        self.appended: dict[str, list[Record]] = {name: [] for name in NAMES - COMPACTED}
+        self.latest: dict[str, dict[bytes, Record]] = {name: {} for name in COMPACTED}
+
+    def append(self, topic: str, time_ms: int, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        records = self.appended[topic]
+        records.append(Record(len(records), time_ms, key, value, headers))
+
+    def put(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> None:
+        if value is None:
+            self.latest[topic].pop(key, None)
+        else:
+            self.latest[topic][key] = Record(-1, -1, key, value, headers)
+
+
+class MemorySession:
+    """One agent's hold on a partition of a MemoryLog."""
+
+    def __init__(self, partition: int, stored: _Partition, faults: Faults) -> None:
+        self.partition = partition
+        self._stored = stored
+        self._epoch = stored.epoch
+        self._faults = faults
+
+    async def restore(self) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+        self._faults("restore.before")
+        self._check()
+        pairs = [(key, record.value) for key, record in self._stored.latest[STATE.name].items() if record.value is not None]
+        return self._stored.checkpoint, _each(pairs)
+
+    async def read(self, offset: int, limit: int) -> list[Record]:
+        assert offset >= 0, offset
+        assert limit > 0, limit
+        self._faults("read.before")
+        self._check()
+        return self._stored.appended[EVENTS.name][offset : offset + limit]
+
+    async def commit(self, batch: Batch) -> None:
+        groups = by_topic(batch.outputs)
+        self._faults("commit.before")
+        self._check()
+        for topic, outputs in groups.items():
+            for output in outputs:
+                if topic in COMPACTED:
+                    assert output.key is not None  # by_topic saw to it
+                    self._stored.put(topic, output.key, output.value, output.headers)
+                else:
+                    self._stored.append(topic, -1, output.key, output.value, output.headers)
+        for key, value in batch.state:
+            self._stored.put(STATE.name, key, value, ())
+        self._stored.checkpoint = batch.checkpoint
+        self._faults("commit.after")
+
+    async def close(self) -> None:
+        """Nothing is held: a session that is not used any more is gone."""
+
+    def _check(self) -> None:
+        if self._epoch != self._stored.epoch:
+            raise Fenced(f"partition {self.partition} was taken over by another worker; nothing of the open batch was written")
+
+
+class MemoryLog:
+    """A `streams.log.port.Log` that lives as long as the object."""
+
+    def __init__(self, partitions: int = 1, faults: Faults | None = None) -> None:
+        assert partitions > 0, partitions
+        self.partitions = partitions
+        self._stored = [_Partition() for _ in range(partitions)]
+        self._faults = faults or _no_faults
+
+    async def open(self, partition: int) -> MemorySession:
+        assert 0 <= partition < self.partitions, partition
+        self._faults("open.before")
+        self._stored[partition].epoch += 1
+        self._faults("open.after")
+        return MemorySession(partition, self._stored[partition], self._faults)
+
+    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]]) -> None:
+        assert all(0 <= record[0] < self.partitions for record in records), "no such partition"
+        self._faults("append.before")
+        for partition, key, value, time_ms, headers in records:
+            self._stored[partition].append(EVENTS.name, time_ms, key, value, headers)
+        self._faults("append.after")
+
+    async def scan(self, topic: str, partition: int | None = None, key: bytes | None = None) -> AsyncIterator[tuple[int, Record]]:
+        assert topic in NAMES, topic
+        which = range(self.partitions) if partition is None else (partition,)
+        found = [(number, record) for number in which for record in self._records(number, topic) if key is None or record.key == key]
+        for pair in found:
+            yield pair
+
+    async def ends(self) -> list[int]:
+        return [len(stored.appended[EVENTS.name]) for stored in self._stored]
+
+    async def checkpoints(self) -> list[bytes | None]:
+        return [stored.checkpoint for stored in self._stored]
+
+    async def close(self) -> None:
+        """Nothing to free; the records stay, as on a disk."""
+
+    def _records(self, partition: int, topic: str) -> Sequence[Record]:
+        if topic in COMPACTED:
+            return [record for _, record in sorted(self._stored[partition].latest[topic].items())]
+        return self._stored[partition].appended[topic]
+
+
+async def _each(pairs: list[tuple[bytes, bytes]]) -> AsyncIterator[tuple[bytes, bytes]]:
+    for pair in pairs:
+        yield pair
+
+
+def _no_faults(point: str) -> None:
+    """The default: nothing goes wrong."""

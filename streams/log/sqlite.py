@@ -1,0 +1,208 @@
+"""The embedded log: everything in one SQLite file, one transaction per batch.
+
+A second opener of a partition, in this process or another, fences the first: the epoch of the partition is in the database, `open` raises it and
+`commit` looks at it in its own transaction. A process that hangs can so be replaced without being found and killed first.
+Nothing awaits in mid-transaction, so a cancellation cannot get in; an exception (Ctrl-C) rolls back.
+
+The writing connection is one per log, whatever the number of partitions: SQLite has one writer at a time. Reading has its own, so that it sees what
+is committed and nothing else. Calls are made in place, not in a thread: a commit waits less than a millisecond for the disk, and rows bound in a
+thread would fight the fold for the interpreter.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from streams.errors import Fenced
+from streams.log import chunks, database
+from streams.log.grouping import COMPACTED, NAMES, by_topic
+from streams.log.port import Batch, Headers, Output, Record, Unavailable
+from streams.topology import EVENTS, STATE
+
+
+class SqliteReader:
+    """A `streams.log.port.Reader` of a data directory. Fences nobody and works while a writer runs.
+
+    A scan sees the log as it was when the scan began. While one is unfinished the WAL file grows.
+    """
+
+    def __init__(self, data_dir: Path | str) -> None:
+        self._file = Path(data_dir) / database.FILE
+        self._reader = database.connect_to_read(self._file)
+        self.partitions = database.partition_count(self._reader)
+        self._places = database.places(self._reader)
+
+    async def scan(self, topic: str, partition: int | None = None, key: bytes | None = None) -> AsyncIterator[tuple[int, Record]]:
+        assert topic in NAMES, topic
+        records = _compacted if topic in COMPACTED else chunks.read
+        with database.plain_errors(self._file), closing(database.connect_to_read(self._file)) as con:
+            con.execute("BEGIN")
+            for number in range(self.partitions) if partition is None else (partition,):
+                place = self._places.get((topic, number))
+                if place is None:  # a topic that this version added and no writer has met yet
+                    continue
+                with closing(records(con, place)) as found:
+                    for chunk in found:
+                        for record in chunk:
+                            if key is None or record.key == key:
+                                yield number, record
+                        await asyncio.sleep(0)  # a long scan lets others have their turn
+
+    async def ends(self) -> list[int]:
+        with database.plain_errors(self._file):
+            return [end for (end,) in self._reader.execute("SELECT next FROM places WHERE topic = ? ORDER BY partition", (EVENTS.name,))]
+
+    async def checkpoints(self) -> list[bytes | None]:
+        with database.plain_errors(self._file):
+            return [checkpoint for (checkpoint,) in self._reader.execute("SELECT checkpoint FROM partitions ORDER BY partition")]
+
+    async def close(self) -> None:
+        self._reader.close()
+
+
+class SqliteLog(SqliteReader):
+    """A `streams.log.port.Log` in a data directory, made if it is not there.
+
+    `partitions` and `app`: what the directory must have been made with; None: whatever it was (a new one: 1 partition, app `streams`).
+    Raises Incompatible if it was made with others or has another format, InputError if its file is no log, Unavailable if it cannot be written.
+    """
+
+    def __init__(self, data_dir: Path | str, partitions: int | None = None, app: str | None = None) -> None:
+        self._writer = database.connect_to_write(Path(data_dir) / database.FILE, partitions, app, NAMES)
+        try:
+            super().__init__(data_dir)
+        except BaseException:
+            self._writer.close()
+            raise
+
+    @staticmethod
+    def read_only(data_dir: Path | str) -> SqliteReader:
+        """For tables and verify. Raises InputError if there is no log in the directory."""
+        return SqliteReader(data_dir)
+
+    async def open(self, partition: int) -> "SqliteSession":
+        assert 0 <= partition < self.partitions, partition
+        with self._transaction() as con:
+            con.execute("UPDATE partitions SET epoch = epoch + 1 WHERE partition = ?", (partition,))
+            epoch = _epoch(con, partition)
+        return SqliteSession(self, partition, epoch)
+
+    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]]) -> None:
+        rows: dict[int, list[chunks.Row]] = {}
+        for partition, key, value, time_ms, headers in records:
+            assert 0 <= partition < self.partitions, partition
+            rows.setdefault(partition, []).append((time_ms, key, value, headers))
+        packed = [(self._places[EVENTS.name, partition], chunks.pack(group)) for partition, group in rows.items()]
+        with self._transaction() as con:
+            for place, bodies in packed:
+                chunks.append(con, place, bodies)
+
+    async def close(self) -> None:
+        await super().close()
+        self._writer.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All that is done inside is committed as one, or rolled back if anything at all is raised."""
+        con = self._writer
+        with database.plain_errors(self._file):
+            if con.in_transaction:  # an interrupt struck between two lines of a roll-back
+                con.execute("ROLLBACK")
+            try:
+                con.execute("BEGIN IMMEDIATE")
+                yield con
+                con.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite has rolled back by itself after some errors
+                    con.execute("ROLLBACK")
+                raise
+
+
+class SqliteSession:
+    """One agent's hold on a partition of a SqliteLog."""
+
+    def __init__(self, log: SqliteLog, partition: int, epoch: int) -> None:
+        self.partition = partition
+        self._log = log
+        self._epoch = epoch
+        self._ahead: list[Record] = []  # decoded with the last read and not asked for yet: the rest of one chunk
+        self._dead = False
+
+    async def restore(self) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+        con = self._log._reader
+        with database.plain_errors(self._log._file):
+            con.execute("BEGIN")  # checkpoint and state of one moment
+            try:
+                self._check(con)
+                (checkpoint,) = con.execute("SELECT checkpoint FROM partitions WHERE partition = ?", (self.partition,)).fetchone()
+                live = chunks.live(con, self._log._places[STATE.name, self.partition])
+            finally:
+                con.execute("COMMIT")
+        return checkpoint, _drained(live)
+
+    async def read(self, offset: int, limit: int) -> list[Record]:
+        assert offset >= 0, offset
+        assert limit > 0, limit
+        with database.plain_errors(self._log._file):
+            self._check(self._log._reader)
+            records = self._ahead if self._ahead and self._ahead[0].offset == offset else []
+            if len(records) < limit:
+                with closing(chunks.read(self._log._reader, self._log._places[EVENTS.name, self.partition], offset + len(records))) as found:
+                    for chunk in found:
+                        records = records + chunk if records else chunk
+                        if len(records) >= limit:
+                            break
+        self._ahead = records[limit:]
+        return records[:limit]
+
+    async def commit(self, batch: Batch) -> None:
+        if self._dead:
+            raise Unavailable(f"This hold on partition {self.partition} ended with an error. Open the partition again.")
+        places = self._log._places
+        packed = [(topic, places[topic, self.partition], chunks.pack(_stored(topic, group))) for topic, group in by_topic(batch.outputs).items()]
+        packed.append((STATE.name, places[STATE.name, self.partition], chunks.pack([(key, value, ()) for key, value in batch.state])))
+        try:
+            with self._log._transaction() as con:
+                self._check(con)
+                for topic, place, bodies in packed:
+                    chunks.append(con, place, bodies)
+                    if topic in COMPACTED:
+                        chunks.compact(con, place)
+                con.execute("UPDATE partitions SET checkpoint = ? WHERE partition = ?", (batch.checkpoint, self.partition))
+        except Unavailable:
+            self._dead = True  # whether it was written is open: only a new session can tell
+            raise
+
+    async def close(self) -> None:
+        self._dead = True
+        self._ahead = []
+
+    def _check(self, con: sqlite3.Connection) -> None:
+        if _epoch(con, self.partition) != self._epoch:
+            raise Fenced(
+                f"Partition {self.partition} of {self._log._file.parent} was taken over by another worker. Nothing of the open batch was written. "
+                "Let one process at a time work on a data directory."
+            )
+
+
+def _epoch(con: sqlite3.Connection, partition: int) -> int:
+    return int(con.execute("SELECT epoch FROM partitions WHERE partition = ?", (partition,)).fetchone()[0])
+
+
+def _stored(topic: str, outputs: Sequence[Output]) -> list[chunks.Row] | list[chunks.Entry]:
+    if topic in COMPACTED:
+        return [(output.key, output.value, output.headers) for output in outputs if output.key is not None]  # never None: by_topic saw to it
+    return [(-1, output.key, output.value, output.headers) for output in outputs]
+
+
+def _compacted(con: sqlite3.Connection, place: int) -> Generator[list[Record], None, None]:
+    yield [Record(-1, -1, key, value, headers) for key, (value, headers) in sorted(chunks.live(con, place).items())]
+
+
+async def _drained(live: chunks.Live) -> AsyncIterator[tuple[bytes, bytes]]:
+    """Lets go of what it hands over: the state is in memory once, not twice."""
+    while live:
+        key, (value, _) = live.popitem()
+        yield key, value
