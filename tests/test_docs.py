@@ -1,0 +1,109 @@
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+import schemas
+from docs.generate import HERE, PAGES
+from schemas.kinds import Kind
+from streams.ingest.event import Reason
+from streams.settings import load
+from streams.topology import OUTPUTS
+
+EXAMPLES = Path(schemas.__file__).parent / "examples"
+CONSUME = (HERE / "consume.md").read_text(encoding="utf-8")
+ROOT = HERE.parent
+
+
+def block(page: str, heading: str, language: str) -> str:
+    """The first code block under a heading."""
+    found = re.search(rf"^#+ {re.escape(heading)}\n.*?^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"no {language} under {heading!r}"
+    return found[1]
+
+
+def run(heading: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the example's names stand for once it has read the records as JSON lines."""
+    names: dict[str, Any] = {"lines": [json.dumps(record) + "\n" for record in records]}
+    exec(compile(block(CONSUME, heading, "python"), heading, "exec"), names)
+    return names
+
+
+def examples(topic: str) -> list[dict[str, Any]]:
+    """The hand-written records of a topic."""
+    found: list[dict[str, Any]] = json.loads((EXAMPLES / f"{topic}.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize(("path", "page"), [pytest.param(path, page, id=path.name) for path, page in PAGES.items()])
+def test_pages_are_generated(path: Path, page: Callable[[], str]) -> None:
+    """Each generated page is what the code makes of it: run `make docs` when this fails."""
+    assert page() == path.read_text(encoding="utf-8")
+
+
+def test_the_settings_file_shown_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings file on the page loads and says what it seems to say."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "shown.toml"
+    file.write_text(block((HERE / "settings.md").read_text(encoding="utf-8"), "Settings", "toml"), encoding="utf-8")
+    settings = load(file)
+    assert (settings.need, settings.patience.buy, settings.dimensions["country"].values) == (("properties.category",), 7_200_000, ("it", "es", "de"))
+
+
+@pytest.mark.parametrize(
+    "disturb", [lambda r: r, lambda r: r + r, lambda r: r[::-1], lambda r: r[:5] + r], ids=["as is", "twice", "backwards", "restarted"]
+)
+def test_following_the_corrections(disturb: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    """The example holds exactly what is true, however often and in whatever order it reads the records."""
+    moves = run("Follow the corrections", disturb(examples("transitions")))["moves"]
+    assert {("know", "go"): 1, ("go", "buy"): 1, ("buy", "truth"): 1, ("do", "know"): 1} == moves
+
+
+def test_ignoring_the_corrections() -> None:
+    """The example acts once on a stalled buyer, and not on a correction of it, a retraction, or silence in another moment."""
+    stalled = next(step for step in examples("transitions") if step["kind"] == "stalled")
+    corrected = [stalled | {"rev": 20, "op": "retract"}, stalled | {"rev": 21}]
+    assert run("Ignore the corrections", examples("transitions") + corrected)["to_remind"] == ["u:4711"]
+
+
+def test_reading_only_finished_journeys() -> None:
+    """The example tells a purchase that was refunded from one that was kept, and stands reading twice."""
+    kept = examples("journeys")[0] | {"journey": "ev-900"}
+    names = run("Read only finished journeys", [*examples("journeys"), kept] * 2)
+    assert (3, 1) == (len(names["journeys"]), len(names["refunds"]))
+    assert names["kept"] == [(None, "u:4711", "cars", "ev-900")]
+
+
+def test_examples_are_short() -> None:
+    """Each way of reading takes about ten lines."""
+    for code in re.findall(r"^```python\n(.*?)^```$", CONSUME, re.MULTILINE | re.DOTALL):
+        assert len(code.splitlines()) <= 14
+
+
+def column(page: str, heading: str) -> list[str]:
+    """The first column of the table under a heading."""
+    under = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^\| `([^`]+)` \|", under, re.MULTILINE)
+
+
+def test_the_page_knows_every_reason_and_topic() -> None:
+    """The tables list each reason of a rejection and each output topic, in the code's order, and no other."""
+    assert column(CONSUME, "What a rejection says") == [reason.value for reason in Reason]
+    assert column(CONSUME, "The same from Kafka") == [topic.name for topic in OUTPUTS]
+
+
+def test_kinds_named_are_kinds() -> None:
+    """The kinds that the examples look for exist."""
+    named = set(re.findall(r'"(\w+ed)"', block(CONSUME, "Follow the corrections", "python")))
+    assert named
+    assert named <= set(get_args(Kind))
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(HERE.glob("*.md")), ids=lambda path: path.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative link in a page names a file or folder that is there."""
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
