@@ -1,0 +1,26 @@
+"""Matching with wildcards in linear steps, so that no pattern of a rules file can make an event slow (regular expressions can)."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+P = TypeVar("P")
+T = TypeVar("T")
+
+
+def matches(pattern: Sequence[P], items: Sequence[T], star: P, same: Callable[[P, T], bool]) -> bool:
+    """Whether `items` match `pattern`, in which `star` stands for any number of items. At most len(pattern) * len(items) comparisons."""
+    p = i = resume = 0
+    after_star = -1  # where to go on in the pattern when the last star has to take one more item
+    while i < len(items):
+        if p < len(pattern) and pattern[p] == star:
+            after_star, resume = p + 1, i
+            p += 1
+        elif p < len(pattern) and same(pattern[p], items[i]):
+            p += 1
+            i += 1
+        elif after_star >= 0:
+            resume += 1
+            p, i = after_star, resume
+        else:
+            return False
+    return all(rest == star for rest in pattern[p:])
