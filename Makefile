@@ -36,7 +36,8 @@ docs: $(VENV)  ## writes the generated pages and the JSON Schemas anew
 bench: $(VENV)  ## microseconds per event, stage by stage
 	@$(BIN)/python -m benchmarks.pipeline
 
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/constraints.txt
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	-c requirements/constraints.txt
 lock:  ## resolves the requirements anew (needs uv; UPGRADE=--upgrade takes the newest)
 	@$(LOCK) $(UPGRADE) pyproject.toml -o requirements/runtime.txt >/dev/null
 	@$(LOCK) $(UPGRADE) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt >/dev/null
