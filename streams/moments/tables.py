@@ -1,0 +1,45 @@
+"""The tables of docs/rules.md, made from the rules themselves: a test compares them, so the page cannot tell anything else."""
+
+from streams.moments import spec
+from streams.moments.rules import Rules
+
+
+def event_table(rules: Rules) -> str:
+    """Markdown: every event name the rules know, with its moment."""
+    lines = ["| moment | confidence | rule | names |", "|---|---|---|---|"]
+    for rule in rules.content.events:
+        notes = [f"yields to {' and '.join(rule.yields_to)}"] if rule.yields_to else []
+        if rule.where is not None:
+            notes.append(f"where {_condition(rule.where)}")
+        names = ", ".join(f"`{name}`" for name in rule.names) or f"all of type {', '.join(rule.types)}"
+        lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {names}{''.join(f'; *{note}*' for note in notes)} |")
+    return "\n".join(lines) + "\n"
+
+
+def page_table(rules: Rules) -> str:
+    """Markdown: every path pattern, with its moment."""
+    lines = ["| moment | confidence | rule | paths |", "|---|---|---|---|"]
+    for rule in rules.content.pages:
+        seen = "; *only where the page is seen*" if rule.views_only else ""
+        lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {' '.join(f'`{path}`' for path in rule.paths)}{seen} |")
+    return "\n".join(lines) + "\n"
+
+
+def query_table(rules: Rules) -> str:
+    """Markdown: every query rule in order, with its clauses."""
+    lines = ["| moment | confidence | rule | clauses |", "|---|---|---|---|"]
+    for rule in rules.content.queries:
+        clauses = ", ".join(f"`{clause}`" for clause in rule.any) or "anything else"
+        lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {clauses} |")
+    return "\n".join(lines) + "\n"
+
+
+def _confidence(rule: spec.EventRule | spec.PageRule | spec.QueryRule) -> str:
+    return "" if rule.moment == "none" else f"{rule.confidence:g}"
+
+
+def _condition(where: spec.Condition) -> str:
+    for verb, words in (("is", where.is_), ("starts with", where.starts_with), ("contains", where.contains)):
+        if words:
+            return f"`{where.path}` {verb} {', '.join(f'`{word}`' for word in words)}"
+    return f"`{where.path}` is {'there' if where.exists else 'missing'}"
