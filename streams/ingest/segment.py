@@ -96,7 +96,8 @@ def read(value: bytes | None, headers: Sequence[tuple[str, bytes | None]], limit
     if not EARLIEST_MS <= at_ms < LATEST_MS:
         return reject(Reason.BAD_TIME, f"{text or 'originalTimestamp'} is outside of the years 2000 to 2199")
     if at_ms > limit_ms:
-        return reject(Reason.FROM_THE_FUTURE, f"{text or 'originalTimestamp'} is {(at_ms - limit_ms) / 1000} s beyond what the record's own time allows")
+        early_s = (at_ms - limit_ms) / 1000
+        return reject(Reason.FROM_THE_FUTURE, f"{text or 'originalTimestamp'} is {early_s} s later than the record's own time allows")
 
     context = raw.context or {}
     if not offset and type(zone := context.get("timezone")) is str:
