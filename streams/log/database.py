@@ -82,11 +82,13 @@ def connect_to_write(file: Path, partitions: int | None, app: str | None, topics
     with plain_errors(file):
         con = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
         try:
+            if _tables(con):
+                _check(con, file, partitions, app)  # before anything is changed in a file that may not be ours
             _set_up(con, file)
             con.execute("BEGIN IMMEDIATE")
             if not _tables(con):
                 _create(con, partitions or 1, app or DEFAULT_APP)
-            _check(con, file, partitions, app)
+            _check(con, file, partitions, app)  # another process may have made it meanwhile
             _add_places(con, topics)
             con.execute("COMMIT")
         except BaseException:

@@ -1,0 +1,22 @@
+"""Every test that asks for `new_store` runs once per adapter."""
+
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.contract.adapters import ADAPTERS, Store
+
+
+class NewStore(Protocol):
+    """Makes an empty store of so many partitions."""
+
+    def __call__(self, partitions: int = 1) -> Store: ...
+
+
+@pytest.fixture(params=sorted(ADAPTERS))
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> NewStore:
+    def new(partitions: int = 1) -> Store:
+        return ADAPTERS[request.param](tmp_path, partitions)
+
+    return new
