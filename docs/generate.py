@@ -46,7 +46,7 @@ rules do not add up: a start with others is refused and says which differ. To ch
 
 A dimension's values are a closed list. Whatever else an event holds counts as `other`, so a counter never depends on which value came first.
 `device` and `channel` are always there; their values, path and aliases can be set like those of any other. At most 8 dimensions, and at most 65,536
-combinations of their values.
+combinations of their values, `other` included.
 
 ## How it runs
 

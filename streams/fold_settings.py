@@ -7,18 +7,17 @@ They are fixed for the life of a data directory (later: an app id), since number
 import json
 import re
 from collections.abc import Iterator, Mapping
-from math import prod
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+import streams.funnels.dimensions as funnels
 from streams.duration import DAY, HOUR, MINUTE, duration_text, parse_duration
+from streams.errors import ConfigError
 
 MAX_DIMENSIONS = 8  # each multiplies the counters
-MAX_COMBINATIONS = 65_536  # of the dimensions' values, `other` included: a signal keeps its own in 16 bits
 MAX_PATHS = 16  # looked up in every event, one after the other
-OTHER = "other"  # what is none of a dimension's values
 
 PATH = re.compile(r"(properties|context)(\.[^.\s]+)+|channel|name|type")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -68,33 +67,17 @@ class Patience(_Model):
 
 
 class Dimension(_Model):
-    """Something to count by. Closed: whatever is none of its values counts as `other`."""
+    """Something to count by. What makes one usable is told by `streams.funnels.dimensions`, where it is used."""
 
     values: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_texts)] = Field(
-        min_length=1, description="what it can be, compared without regard to case; anything else is `other`"
+        description="what it can be, compared without regard to case; anything else is `other`"
     )
-    path: EventPath | None = Field(None, description="where in an event it stands; none, for `device` alone: from its type and the user agent")
-    aliases: dict[str, str] = Field({}, description='other words for these values, e.g. `{ smartphone = "phone" }`')
-
-    @field_validator("values")
-    @classmethod
-    def _distinct(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        folded = [value.strip().casefold() for value in values]
-        if "" in folded or OTHER in folded or len(set(folded)) < len(folded):
-            raise ValueError(f"must differ from each other (case aside), not be empty, and not be `{OTHER}`, which is always there")
-        return tuple(value.strip() for value in values)
-
-    @model_validator(mode="after")
-    def _aliases_lead_somewhere(self) -> Self:
-        for word, value in self.aliases.items():
-            if value not in self.values:
-                raise ValueError(f"aliases.{word} = {value!r} is none of the values {', '.join(self.values)}")
-        return self
+    path: EventPath | None = Field(None, description="where in an event it stands; none, for `device` and `channel` alone: in the usual places")
+    aliases: dict[str, str] = Field({}, description='other words for these values, e.g. `{ italia = "it" }`')
 
 
 BUILT_IN: Mapping[str, Mapping[str, Any]] = {
-    "device": {"values": ["phone", "tablet", "desktop"], "aliases": {"mobile": "phone", "smartphone": "phone", "computer": "desktop"}},
-    "channel": {"values": ["web", "app", "server"], "path": "channel", "aliases": {"browser": "web", "mobile": "app"}},
+    spec.name: {"values": list(spec.values), "path": spec.path, "aliases": dict(spec.aliases)} for spec in funnels.DEFAULTS
 }
 
 
@@ -127,16 +110,15 @@ class Fold(_Model):
     @field_validator("dimensions")
     @classmethod
     def _countable(cls, given: dict[str, Dimension]) -> dict[str, Dimension]:
-        for name, dimension in given.items():
+        for name in given:
             if not NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no name: write small letters, digits and _, at most 32")
-            if dimension.path is None and name != "device":
-                raise ValueError(f"{name} needs a path: where in an event it stands")
         if len(given) > MAX_DIMENSIONS:
             raise ValueError(f"{len(given)} of them are more than {MAX_DIMENSIONS}, device and channel included")
-        combinations = prod(len(dimension.values) + 1 for dimension in given.values())
-        if combinations > MAX_COMBINATIONS:
-            raise ValueError(f"their values make {combinations} combinations, more than {MAX_COMBINATIONS}: list fewer values")
+        try:
+            funnels.Dimensions([funnels.Dimension(name, d.values, d.path, d.aliases) for name, d in given.items()])
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
         return given
 
     @model_validator(mode="after")
@@ -165,13 +147,14 @@ class Fold(_Model):
 
 
 def _dimension(name: str, given: object) -> object:
-    """What was given of a dimension over what is built in; built-in aliases of a value that is gone are gone too."""
+    """What was given of a dimension over what is built in. Of the built-in aliases those stay that still are other words for one of the values."""
     if name not in BUILT_IN or not isinstance(given, dict):
         return given
     merged = {**BUILT_IN[name], **given}
     if "values" in given and "aliases" not in given:
         values = _texts(given["values"])
-        merged["aliases"] = {word: value for word, value in merged["aliases"].items() if isinstance(values, list) and value in values}
+        known = {str(value).lower() for value in values} if isinstance(values, list) else set()
+        merged["aliases"] = {word: value for word, value in merged["aliases"].items() if value in known and word not in known}
     return merged
 
 

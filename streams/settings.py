@@ -122,7 +122,7 @@ def _line(details: ErrorDetails, file: str, flags: Mapping[str, Any]) -> str:
     elif details["type"] == "missing":
         return f"{key}: is missing ({_origin(path, file, flags)})"
     elif not isinstance(details["input"], str | int | float | list) or not path:
-        return f"{key}: {said}" if path else said
+        return said if not path or said.startswith(f"{key}.") else f"{key}: {said}"
     return f"{key} = {details['input']!r}: {said} ({_origin(path, file, flags)})"
 
 
