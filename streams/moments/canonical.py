@@ -40,7 +40,8 @@ def _head(rule: spec.EventRule | spec.QueryRule | spec.PageRule) -> list[str]:
 
 
 def _condition(where: spec.Condition) -> str:
-    tests = [f"{key} = {_list(words)}" for key, words in (("is", where.is_), ("starts_with", where.starts_with), ("contains", where.contains)) if words]
+    lists = {"is": where.is_, "starts_with": where.starts_with, "contains": where.contains}
+    tests = [f"{key} = {_list(words)}" for key, words in lists.items() if words]
     if where.exists is not None:
         tests.append(f"exists = {str(where.exists).lower()}")
     return "{ " + ", ".join([f"path = {_text(where.path)}", *tests]) + " }"

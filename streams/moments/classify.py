@@ -24,6 +24,7 @@ from streams.moments.words import fold, fold_name
 MAX_QUERY_CHARS = 256  # longer ones are pasted texts; what is wanted shows in the beginning
 MAX_NAME_CHARS = 256  # no tool's event names are longer
 MAX_VALUE_CHARS = 2048  # of a value that a condition looks at: the longest address browsers agree on
+MAX_LOCALE_CHARS = 35  # the longest tag that BCP 47 asks programs to take
 MAX_MEMBERS = 64  # of a list that a condition looks at
 CACHED = 8192  # queries and paths remembered, some MB: what is frequent is a far smaller set
 MAX_KNOWN_NAMES = 4096  # event names remembered as sent; a site has some dozens, and an attacker gets no more than this
@@ -90,7 +91,8 @@ class Classifier:
         self._read_query, self._read_url, self._read_page, self._read_locale = (
             tuple(map(_path, paths)) for paths in (content.read.query, content.read.url, content.read.page, content.read.locale)
         )
-        self._param = re.compile("(?:^|[?&])(?:" + "|".join(map(re.escape, content.read.url_params)) + ")=([^&#]*)") if content.read.url_params else None
+        params = "|".join(map(re.escape, content.read.url_params))
+        self._param = re.compile(f"(?:^|[?&])(?:{params})=([^&#]*)") if params else None
         self._find_query = lru_cache(CACHED)(self._queries.find)
         self._find_page = lru_cache(CACHED)(self._pages.find)
 
@@ -115,7 +117,7 @@ class Classifier:
     def query(self, text: str, locale: str | None = None) -> Explanation:
         """How a search query is read. Without a locale, or in one without lexicons, all languages are tried."""
         text = text[:MAX_QUERY_CHARS]
-        found = self._find_query(text, _language(locale))
+        found = self._find_query(text, _language((locale or "")[:MAX_LOCALE_CHARS]))
         if found is None:
             return Explanation(None, "none")
         place, language = found
@@ -145,13 +147,13 @@ class Classifier:
         named = self._known.get(event.name)
         if named is None:
             named = self._learn(event.name)
-        for types, rule in (*named, *self._any_name):
+        for types, rule in named:
             if event.type in types and (rule.where is None or rule.where(event)):
                 return rule
         return None
 
     def _learn(self, name: str) -> _Named:
-        named = self._by_name.get(fold_name(name[:MAX_NAME_CHARS]), ()) if name else ()
+        named = (*(self._by_name.get(fold_name(name[:MAX_NAME_CHARS]), ()) if name else ()), *self._any_name)
         if len(self._known) < MAX_KNOWN_NAMES and len(name) <= MAX_NAME_CHARS:
             self._known[name] = named
             if named:
@@ -174,7 +176,11 @@ class Classifier:
         return "", ""
 
     def _language(self, event: Event) -> str:
-        return next((found for read in self._read_locale if (found := _language(read(event)))), "")
+        for read in self._read_locale:
+            locale = read(event)
+            if isinstance(locale, str) and (language := _language(locale[:MAX_LOCALE_CHARS])):
+                return language
+        return ""
 
     def _page(self, event: Event, view: bool) -> _Found | None:
         seen = view or event.type in ("page", "screen")
@@ -194,9 +200,10 @@ def _by_language(lexicons: tuple[spec.Lexicon, ...]) -> dict[str, dict[str, spec
     return languages
 
 
-def _language(locale: Any) -> str:
-    """it-IT, it_IT, IT -> it; anything else: ""."""
-    return locale[:16].replace("_", "-").partition("-")[0].lower() if isinstance(locale, str) else ""
+@lru_cache(256)
+def _language(locale: str) -> str:
+    """it-IT, it_IT, IT -> it."""
+    return locale.strip().replace("_", "-").partition("-")[0].lower()
 
 
 def _path(path: str) -> Callable[[Event], Any]:
@@ -205,8 +212,9 @@ def _path(path: str) -> Callable[[Event], Any]:
     keys = tuple(rest.split(".")) if rest else ()
     if path == "name":
         return lambda event: event.name if event.type in ("page", "screen") else None
-    if root == "properties" and len(keys) == 1:
-        return lambda event: event.properties.get(keys[0])
+    if len(keys) == 1:
+        key = keys[0]
+        return (lambda event: event.properties.get(key)) if root == "properties" else (lambda event: event.context.get(key))
 
     def read(event: Event) -> Any:
         value = getattr(event, root)

@@ -21,11 +21,11 @@ class BadPhrase(ValueError):
 class Node:
     """What may follow, and what ends here."""
 
-    __slots__ = ("anything", "bits", "exact", "longer", "prefixes", "suffixes")
+    __slots__ = ("anything", "bits", "exact", "longer", "prefixes", "suffixes", "wild")
 
     def __init__(self) -> None:
         self.bits = 0
-        self.longer = False
+        self.longer = self.wild = False
         self.exact: dict[str, Node] = {}
         self.prefixes: dict[str, Node] = {}
         self.suffixes: dict[str, Node] = {}
@@ -34,6 +34,7 @@ class Node:
     def child(self, word: str) -> "Node":
         """The node behind a word of a phrase, made when it is new."""
         self.longer = True
+        self.wild = self.wild or "*" in word
         if word == "*":
             self.anything = self.anything or Node()
             return self.anything
@@ -45,7 +46,10 @@ class Node:
 
     def next(self, word: str) -> "list[Node]":
         """Every node that a word of a query leads to."""
-        found = [self.exact[word]] if word in self.exact else []
+        exact = self.exact.get(word)
+        found = [exact] if exact is not None else []
+        if not self.wild:
+            return found
         if self.prefixes:
             found += [node for n in range(1, len(word) + 1) if (node := self.prefixes.get(word[:n])) is not None]
         if self.suffixes:
@@ -53,6 +57,25 @@ class Node:
         if self.anything is not None:
             found.append(self.anything)
         return found
+
+
+NOTHING: tuple[int, tuple[Node, ...]] = (0, ())  # a word that begins no phrase
+
+
+def walk(nodes: Sequence[Node], words: Sequence[str], at: int) -> tuple[int, int]:
+    """The bits of all phrases that go on from these nodes at `at`, and of those that end with the query."""
+    found = to_end = 0
+    count = len(words)
+    stack = [(node, at) for node in nodes]
+    while stack:
+        node, n = stack.pop()
+        for child in node.next(words[n]):
+            found |= child.bits
+            if n + 1 == count:
+                to_end |= child.bits
+            elif child.longer:
+                stack.append((child, n + 1))
+    return found, to_end
 
 
 def expand(phrase: str) -> list[list[str]]:
@@ -79,8 +102,8 @@ def expand(phrase: str) -> list[list[str]]:
     found = [[word for choice in chosen for word in choice] for chosen in product(*alternatives)]
     if not found or any(not words or len(words) > MAX_PHRASE_WORDS for words in found):
         raise BadPhrase(f"must have 1 to {MAX_PHRASE_WORDS} words")
-    if any(all(word == "*" for word in words) for words in found):
-        raise BadPhrase("matches every query")
+    if any(words[0] == "*" for words in found):
+        raise BadPhrase("begins with *: every word of every query would have to be followed up; begin with a word")
     return found
 
 

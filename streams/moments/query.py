@@ -1,9 +1,9 @@
 """Search query -> query rule: words -> lexicons -> clauses, with no regular expression on the way.
 
-A **lexicon** is a list of phrases of one language. A word of a phrase is a literal, `prefix*`, `*suffix`, `*` (any one word), or alternatives
-`a|b`. A **clause** names lexicons: `vendor near !question` holds when the first two are somewhere in the query and the third is nowhere;
-`^order` must stand at the beginning (behind the polite words, which are taken off first), `=greeting` must be the whole query. A rule holds when one of
-its clauses does; the first rule that holds wins.
+A **lexicon** is a list of phrases of one language. A word of a phrase is a literal, `prefix*`, `*suffix`, `*` (any one word), or
+alternatives `a|b`. A **clause** names lexicons: `vendor near !question` holds when the first two are somewhere in the query and the third
+is nowhere; `^order` must stand at the beginning (behind the polite words, which are taken off first), `=greeting` must be the whole
+query. A rule holds when one of its clauses does; the first rule that holds wins.
 
 What a query hits is one integer (a bit per lexicon for anywhere, beginning, whole), and that integer alone decides: so the outcome of
 a combination is remembered, and a new query costs a look-up per word.
@@ -11,35 +11,34 @@ a combination is remembered, and a new query costs a look-up per word.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from streams.moments.phrases import Node, Phrases
+from streams.moments.phrases import NOTHING, Phrases, walk
 from streams.moments.spec import QueryRule
 from streams.moments.words import tokens
 
 MAX_KNOWN_COMBINATIONS = 50_000  # remembered outcomes; far more than people's queries make, and about 10 MB at the very worst
 _MAX_POLITE = 4  # "hello, could you please tell me": so many phrases are taken off the front
 
-Hits = tuple[int, int, int]  # lexicons hit anywhere, at the beginning, by the whole query: a bit each
-
 
 class Clause:
-    """One conjunction of a rule."""
+    """One conjunction of a rule, as two masks over a query's key."""
 
-    def __init__(self, text: str, bits: Mapping[str, int]) -> None:
+    def __init__(self, text: str, bits: Mapping[str, int], shift: int) -> None:
         self.text = text
         self.names: list[str] = []
-        need, forbid = [0, 0, 0], [0, 0, 0]
+        self.need = self.forbid = 0
         for term in text.split():
-            bare = term.lstrip("!")
-            where = {"^": 1, "=": 2}.get(bare[:1], 0)
-            name = bare[1:] if where else bare
-            if not term.startswith("!"):
-                self.names.append(name)
-            (forbid if term.startswith("!") else need)[where] |= bits[name]
-        self.need, self.forbid = tuple(need), tuple(forbid)
+            bare = term.removeprefix("!")
+            where = {"^": 1, "=": 2}.get(bare[0], 0)
+            bit = bits[bare[1:] if where else bare] << where * shift
+            if term.startswith("!"):
+                self.forbid |= bit
+            else:
+                self.need |= bit
+                self.names.append(bare[1:] if where else bare)
 
-    def holds(self, hits: Hits) -> bool:
-        """Whether these hits fulfil it."""
-        return all(h & n == n and not h & f for h, n, f in zip(hits, self.need, self.forbid, strict=True))
+    def holds(self, key: int) -> bool:
+        """Whether a query with this key fulfils it."""
+        return key & self.need == self.need and not key & self.forbid
 
 
 def terms(clause: str) -> list[str]:
@@ -56,23 +55,27 @@ class Language:
         self._shift = len(names)
         self._phrases = Phrases({self._bits[name]: phrases for name, phrases in lexicons.items() if name in self._bits})
         self._polite = Phrases({1: [phrase for name in polite for phrase in lexicons.get(name, ())]})
-        self._clauses = [(place, Clause(text, self._bits)) for place, rule in enumerate(rules) for text in rule.any]
+        self._clauses = [(place, Clause(text, self._bits, self._shift)) for place, rule in enumerate(rules) for text in rule.any]
+        self._masks = [(clause.need, clause.forbid, place) for place, clause in self._clauses]
         self._known: dict[int, int] = {}
 
     def find(self, words: Sequence[str]) -> int:
         """The place of the first rule that holds; -1: none does."""
-        hits = self.hits(words)
-        key = hits[0] | hits[1] << self._shift | hits[2] << 2 * self._shift
+        key = self.key(words)
         place = self._known.get(key)
         if place is None:
-            place = next((place for place, clause in self._clauses if clause.holds(hits)), -1)
+            place = -1
+            for need, forbid, each in self._masks:
+                if key & need == need and not key & forbid:
+                    place = each
+                    break
             if len(self._known) >= MAX_KNOWN_COMBINATIONS:
                 self._known.clear()
             self._known[key] = place
         return place
 
-    def hits(self, words: Sequence[str]) -> Hits:
-        """Which lexicons the words are in."""
+    def key(self, words: Sequence[str]) -> int:
+        """A bit per lexicon that is hit: the lowest for anywhere, then as many for the beginning, then as many for the whole query."""
         at = self._front(words)
         read = self._phrases.read
         known = self._phrases.known
@@ -81,22 +84,19 @@ class Language:
         for n in range(at, count):
             entry = known.get(words[n])
             bits, nodes = entry if entry is not None else read(words[n])
-            if n == at:
-                first = bits
-                if count - at == 1:
-                    whole = bits
+            to_end = bits if n + 1 == count else 0
             if nodes and n + 1 < count:
-                longer, to_end = _walk(nodes, words, n + 1)
+                longer, to_end = walk(nodes, words, n + 1)
                 bits |= longer
-                if n == at:
-                    first, whole = first | longer, whole | to_end
+            if n == at:
+                first, whole = bits, to_end
             anywhere |= bits
-        return anywhere, first, whole
+        return anywhere | first << self._shift | whole << 2 * self._shift
 
     def why(self, words: Sequence[str], place: int) -> str:
         """The clause of that rule which holds, with the words behind each lexicon. For people; not quick."""
-        hits = self.hits(words)
-        clause = next((clause for at, clause in self._clauses if at == place and clause.holds(hits)), None)
+        key = self.key(words)
+        clause = next((clause for at, clause in self._clauses if at == place and clause.holds(key)), None)
         if clause is None:
             return ""
         rest = words[self._front(words) :]
@@ -106,27 +106,13 @@ class Language:
         """Where the query begins behind its polite words. A query of nothing else is read whole."""
         at = 0
         for _ in range(_MAX_POLITE):
+            if self._polite.read(words[at]) == NOTHING:
+                break
             length = self._polite.longest(words, at)
             if not length or at + length >= len(words):
                 break
             at += length
         return at
-
-
-def _walk(nodes: Sequence[Node], words: Sequence[str], at: int) -> tuple[int, int]:
-    """The bits of all longer phrases that go on at `at`, and of those that end with the query."""
-    found = to_end = 0
-    stack = [(node, at) for node in nodes]
-    while stack:
-        node, n = stack.pop()
-        for child in node.next(words[n]):
-            found |= child.bits
-            if n + 1 < len(words):
-                if child.longer:
-                    stack.append((child, n + 1))
-            else:
-                to_end |= child.bits
-    return found, to_end
 
 
 class Queries:

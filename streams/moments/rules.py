@@ -82,7 +82,7 @@ def _check(rules: spec.RuleSet) -> None:
     seen: set[str] = set()
     for rule in rules.all:
         if rule.name in seen:
-            raise ConfigError(f'rule "{rule.name}": name = "{rule.name}": another rule has this name; to replace a default rule, put it in `off` and choose a new one')
+            raise ConfigError(f'rule "{rule.name}": name = "{rule.name}": another rule has it; to replace a default rule, switch that `off`')
         seen.add(rule.name)
     if sum(rule.otherwise for rule in rules.queries) > 1:
         raise ConfigError("[[query]]: otherwise = true: only one rule can be the last resort")
@@ -92,7 +92,8 @@ def _check(rules: spec.RuleSet) -> None:
         for name in (name for clause in query.any for name in terms(clause)):
             used.add(name)
             if name not in have:
-                raise ConfigError(f'rule "{query.name}": any: "{name}" is no lexicon in any language (there are: {", ".join(sorted(have)) or "none"})')
+                there = ", ".join(sorted(have)) or "none"
+                raise ConfigError(f'rule "{query.name}": any: "{name}" is no lexicon in any language (there are: {there})')
     for name in rules.read.polite:
         if name not in have:
             raise ConfigError(f'[read]: polite = "{name}": no lexicon in any language has this name')
