@@ -41,19 +41,20 @@ class Lines:
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise InputError(f"{self.path!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
         self._gzip = gzip.GzipFile(fileobj=self._file) if head == GZIP_MAGIC else None
+        self._position = 0  # once it is closed
         self._lines = self._split()
 
     @property
     def read_bytes(self) -> int:
         """How far the file is read: compressed bytes where it is compressed, as `total_bytes` is. 0 for a pipe."""
-        if self._file.closed:
-            return self.total_bytes
-        return self._file.raw.tell() if self._file.seekable() else 0
+        return self._position if self._file.closed else self._tell()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file. Not needed once the last line was read."""
         self._lines.close()
-        self._file.close()
+        if not self._file.closed:
+            self._position = self._tell()
+            self._file.close()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -84,6 +85,11 @@ class Lines:
             self.rest = bytes(begun)
         elif begun:
             yield bytes(begun)
+        self._position = self._tell()
+        self._file.close()
+
+    def _tell(self) -> int:
+        return self._file.raw.tell() if self._file.seekable() else 0
 
     def _chunk(self) -> bytes:
         """The next bytes; b"" at the end, or where `fault` says that the rest is lost."""
@@ -102,7 +108,8 @@ def lines(path: str | Path) -> Lines:
 
 
 def records(source: Lines, rows: Callable[[Iterable[bytes]], Iterator[tuple[bytes, Headers]]]) -> Iterator[tuple[bytes, Headers]]:
-    """(value, headers) of all records of a file, read by `ingest.jsonl.rows`, say; at a lost end, one more marked `truncated`."""
-    yield from rows(source)
+    """(value, headers) of all records of a file, read by `ingest.jsonl.rows`, say; at a lost end, one more marked `truncated`. Closes the file."""
+    with source:
+        yield from rows(source)
     if source.fault is not None:
         yield source.rest[:MAX_KEPT_BYTES], mark(Reason.TRUNCATED, source.fault)

@@ -15,7 +15,15 @@ from tests.ingest.examples import EVENT, NEVER_MS
 FIELDS = [*EVENT, "originalTimestamp", "sentAt", "receivedAt", "traits"]
 
 texts = st.text(st.characters(), max_size=12)  # with controls, NUL and lone surrogates
-leaves = st.none() | st.booleans() | st.integers() | st.integers(10**18, 10**40) | st.floats() | texts | st.sampled_from(["", "track", "2024-02-30T00:00:00Z"])
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**18, 10**40)
+    | st.floats()
+    | texts
+    | st.sampled_from(["", "track", "2024-02-30T00:00:00Z"])
+)
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=8)
 changes = st.dictionaries(st.sampled_from(FIELDS), values, max_size=4)
 contexts = st.fixed_dictionaries({}, optional={"timezone": values, "page": values})
