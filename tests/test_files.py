@@ -61,6 +61,14 @@ def test_a_truncated_gzip(tmp_path: Path, damage: object) -> None:
     assert TEXT.startswith(b"".join(value + b"\n" for value, _ in records) + rest)
 
 
+def test_what_was_left_of_the_last_line(tmp_path: Path) -> None:
+    """The half line at a lost end is the value of the last record, not a record of its own."""
+    (whole, none), (rest, headers) = files.records(files.lines(put(tmp_path, gzip.compress(b"{}\n{'half")[:-8])), jsonl.rows)
+    assert (b"{}", ()) == (whole, none)
+    assert b"{'half" == rest
+    assert marked(headers) is not None
+
+
 @pytest.mark.parametrize("at", [0.5, 0.999])
 def test_a_damaged_gzip(tmp_path: Path, at: float) -> None:
     """Damage, even in the check sum alone, ends in a record that says so."""

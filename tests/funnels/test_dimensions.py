@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import ConfigError
+from streams.funnels import readings
 from streams.funnels.dimensions import DEFAULTS, DEVICE, MAX_CODES, Dimension, Dimensions
 from streams.ingest.event import Event
 
@@ -203,6 +204,14 @@ def test_as_many_codes_as_two_bytes_hold() -> None:
     """The bound itself is accepted."""
     words = tuple(map(str, range(255)))
     assert MAX_CODES == Dimensions((Dimension("c", words, "name"), Dimension("d", words, "type"))).codes
+
+
+def test_the_memory_of_user_agents_is_bounded() -> None:
+    """Ever new user agents, however long, do not grow the process."""
+    for n in range(readings.MAX_AGENTS + 10):
+        DEFAULT.code(agent(f"Browser/{n} {'x' * 1000}"))
+    assert len(readings._agents) <= readings.MAX_AGENTS
+    assert all(len(known) <= readings.MAX_AGENT_CHARS for known in readings._agents)
 
 
 texts = st.text(max_size=8) | st.sampled_from(["ios", "mobile", "iPad", "web", "IT"])

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -190,6 +190,22 @@ def test_it_streams() -> None:
 
     found = csv.rows(endless(), MAPPING)
     assert next(found) == next(found)
+
+
+def test_a_stray_quote_reads_ahead_only_so_far() -> None:
+    """A quote that never ends takes MAX_ROW_LINES lines at most, which are then read again in their order."""
+    asked = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal asked
+        for line in [HEADER, b'1,"a,2,3\n', *(b"%d,b,2,3\n" % n for n in range(1000))]:
+            asked += 1
+            yield line
+
+    found = csv.rows(counted(), MAPPING)
+    assert b'1,"a,2,3\n' == next(found)[0]
+    assert 1 + csv.MAX_ROW_LINES == asked
+    assert [str(n) for n in range(1000)] == [json.loads(value)["anonymousId"] for value, _ in found]
 
 
 def test_marks_name_a_reason() -> None:

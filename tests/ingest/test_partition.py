@@ -56,7 +56,7 @@ def test_one_partition_and_long_keys() -> None:
         (b"", b""),
         (b"[" * 100_000, b""),
         (b"\xff", b""),
-        (b" " * (1 << 21), b""),
+        (record(event="x" * (1 << 20)), b""),
     ],
 )
 def test_keys(value: bytes, key: bytes) -> None:

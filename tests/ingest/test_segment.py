@@ -7,6 +7,7 @@ import pytest
 from streams.ingest import segment
 from streams.ingest.event import Event, Reason, lookup
 from streams.ingest.ids import MAX_ID_CHARS
+from streams.ingest.times import EARLIEST_MS, LATEST_MS
 from tests.ingest.examples import ABSENT, event, read, record, rejection
 
 AT_MS = 1_716_200_000_123  # of EVENT
@@ -127,6 +128,7 @@ REFUSED = [
     (record(timestamp=ABSENT), Reason.MISSING_TIME),
     (record(timestamp=""), Reason.MISSING_TIME),
     (record(timestamp="yesterday"), Reason.BAD_TIME),
+    (record(timestamp="2000-01-01T00:00:00+00:15"), Reason.BAD_TIME),
     (record(timestamp="1999-12-31T23:59:59.999Z"), Reason.BAD_TIME),
     (record(timestamp="2200-01-01T00:00:00Z"), Reason.BAD_TIME),
     (record(timestamp="2024-05-20T10:13:20.12\ud8003Z"), Reason.UNDECODABLE),
@@ -170,6 +172,12 @@ def test_the_future() -> None:
     """The limit itself is accepted, a millisecond later is not."""
     assert isinstance(read(record(), AT_MS), Event)
     assert Reason.FROM_THE_FUTURE == rejection(record(), AT_MS - 1).reason
+
+
+def test_the_first_and_last_accepted_time() -> None:
+    """The bounds are the first millisecond of 2000 and the last of 2199."""
+    assert EARLIEST_MS == event(timestamp="2000-01-01T00:00:00Z").at_ms
+    assert LATEST_MS - 1 == event(timestamp="2199-12-31T23:59:59.999Z").at_ms
 
 
 CLOCKS = {"timestamp": ABSENT, "originalTimestamp": "2024-05-20T10:00:00Z"}
