@@ -83,7 +83,7 @@ class Classifier:
         self._by_name: dict[str, _Named] = {name: tuple(found) for name, found in by_name.items()}
         self._any_name: _Named = tuple((rule.types, ready) for rule, ready in zip(content.events, made, strict=False) if not rule.names)
         self._known: dict[str, _Named] = {}
-        self._at_once: dict[str, Verdict] = {}  # names whose rule needs to look no further, as sent
+        self._at_once: dict[str, Verdict] = {}  # names as sent, whose rule for tracks needs to look no further
         for name in spelled:
             self._learn(name)
         self._queries = Queries(content.queries, _by_language(content.lexicons), content.read.polite)
@@ -99,7 +99,7 @@ class Classifier:
     def classify(self, event: Event) -> Verdict | None:
         """The event's mark; None: it says nothing about intent."""
         verdict = self._at_once.get(event.name)
-        if verdict is not None and event.type != "identify":
+        if verdict is not None and event.type == "track":
             return verdict
         found = self._find(event)
         return found[0].verdict if found is not None else None
@@ -158,7 +158,7 @@ class Classifier:
             self._known[name] = named
             if named:
                 types, rule = named[0]
-                if types == spec.NAMED_TYPES and rule.where is None and not rule.yields and rule.verdict is not None:
+                if "track" in types and rule.where is None and not rule.yields and rule.verdict is not None:
                     self._at_once[name] = rule.verdict
         return named
 

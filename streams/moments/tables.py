@@ -11,6 +11,8 @@ def event_table(rules: Rules) -> str:
         notes = [f"yields to {' and '.join(rule.yields_to)}"] if rule.yields_to else []
         if rule.where is not None:
             notes.append(f"where {_condition(rule.where)}")
+        if rule.names and rule.types != spec.NAMED_TYPES:
+            notes.append(f"{', '.join(rule.types)} only")
         names = ", ".join(f"`{name}`" for name in rule.names) or f"all of type {', '.join(rule.types)}"
         lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {names}{''.join(f'; *{note}*' for note in notes)} |")
     return "\n".join(lines) + "\n"
@@ -43,3 +45,14 @@ def _condition(where: spec.Condition) -> str:
         if words:
             return f"`{where.path}` {verb} {', '.join(f'`{word}`' for word in words)}"
     return f"`{where.path}` is {'there' if where.exists else 'missing'}"
+
+
+def fill(page: str, rules: Rules) -> str:
+    """The page with its tables made anew, between `<!-- events -->` and `<!-- /events -->`, and so on for pages and queries."""
+    for name, table in (("events", event_table), ("pages", page_table), ("queries", query_table)):
+        before, begin, rest = page.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->\n")
+        assert begin, f"the page has no place for {name}"
+        assert end, f"the place for {name} has no end"
+        page = before + begin + table(rules) + end + after
+    return page
