@@ -20,6 +20,8 @@ def write(rules: spec.RuleSet) -> str:
             lines.append(f"types = {_list(event.types)}")
         if event.where is not None:
             lines.append(f"where = {_condition(event.where)}")
+        if event.view:
+            lines.append("view = true")
     for query in rules.queries:
         lines += ["", "[[query]]", *_head(query), "otherwise = true" if query.otherwise else f"any = {_list(query.any)}"]
     for page in rules.pages:

@@ -46,7 +46,7 @@ class Explanation(msgspec.Struct, frozen=True):
 class _Rule:
     """A rule that is ready to answer."""
 
-    __slots__ = ("evidence", "name", "number", "said", "verdict", "where", "yields")
+    __slots__ = ("evidence", "name", "number", "said", "verdict", "view", "where", "yields")
 
     def __init__(self, number: int, rule: spec.EventRule | spec.QueryRule | spec.PageRule) -> None:
         self.number, self.name = number, rule.name
@@ -55,6 +55,7 @@ class _Rule:
         buys = not (isinstance(rule, spec.QueryRule) and rule.moment == "truth")  # a query never converts
         self.verdict = None if rule.moment == "none" else Verdict(MARKS.index(rule.moment), rule.confidence > SURE_ABOVE and buys, number)
         self.yields: spec.Words = rule.yields_to if isinstance(rule, spec.EventRule) else ()
+        self.view = isinstance(rule, spec.EventRule) and rule.view
         self.where = _test(rule.where) if isinstance(rule, spec.EventRule) and rule.where is not None else None
 
     def explain(self, matched: str) -> Explanation:
@@ -91,6 +92,9 @@ class Classifier:
         self._read_query, self._read_url, self._read_page, self._read_locale = (
             tuple(map(_path, paths)) for paths in (content.read.query, content.read.url, content.read.page, content.read.locale)
         )
+        deep = [path for path in content.read.query if not path.startswith("properties.")]
+        # what says at one glance that there is no query, which is so for most events
+        self._query_keys = frozenset(() if deep else (path.split(".")[1] for path in content.read.query))
         params = "|".join(map(re.escape, content.read.url_params))
         self._param = re.compile(f"(?:^|[?&])(?:{params})=([^&#]*)") if params else None
         self._find_query = lru_cache(CACHED)(self._queries.find)
@@ -138,7 +142,7 @@ class Classifier:
                     return query
                 last = query
         if rule is None or "page" in rule.yields:
-            page = self._page(event, rule is not None)
+            page = self._page(event, rule is not None and rule.view)
             if page is not None:
                 return page
         return last if rule is None else (rule, event.name[:MAX_NAME_CHARS] or event.type)
@@ -164,7 +168,7 @@ class Classifier:
 
     def _search(self, event: Event) -> tuple[str, str]:
         """The text that was searched for ("" when none was) and the language."""
-        for read in self._read_query:
+        for read in () if self._query_keys and self._query_keys.isdisjoint(event.properties) else self._read_query:
             text = read(event)
             if isinstance(text, str) and text and not text.isspace():
                 return text[:MAX_QUERY_CHARS], self._language(event)

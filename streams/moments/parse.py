@@ -162,9 +162,11 @@ def _event(table: Table, name: str, moment: str, confidence: float) -> spec.Even
         if not fold_name(each):
             raise table.wrong("names", f'"{each}" has no letters or digits')
     where = table.take("where")
-    return spec.EventRule(
-        name, moment, confidence, names, types, table.words("yields_to", (), spec.EVIDENCE), _condition(name, where) if where is not None else None
-    )
+    condition = _condition(name, where) if where is not None else None
+    yields_to, view = table.words("yields_to", (), spec.EVIDENCE), bool(table.flag("view"))
+    if view and "page" not in yields_to:
+        raise table.wrong("view", 'only makes a difference with yields_to = ["page"]')
+    return spec.EventRule(name, moment, confidence, names, types, yields_to, condition, view)
 
 
 def _condition(rule: str, data: Any) -> spec.Condition:

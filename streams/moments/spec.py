@@ -35,6 +35,7 @@ class EventRule(msgspec.Struct, frozen=True):
     types: Words = NAMED_TYPES
     yields_to: Words = ()  # evidence that is asked first; the rule's own moment holds when it has nothing to say
     where: Condition | None = None
+    view: bool = False  # the event is the view of a page, as page and screen calls are
 
 
 class QueryRule(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ class PageRule(msgspec.Struct, frozen=True):
     moment: str
     confidence: float
     paths: Words = ()  # globs; see streams.moments.pages
-    views_only: bool = False  # only when the page is seen, not when something else happens on it
+    views_only: bool = False  # only for page and screen calls and events that are views, not for what else happens on the page
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -48,6 +48,7 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
         (CART + "color = 'red'", "rule \"cart\": color = 'red': unknown key"),
         (CART + "types = ['click']", 'rule "cart": types = [\'click\']: "click" is none of track, page, screen, identify'),
         (CART + "yields_to = ['name']", 'rule "cart": yields_to = [\'name\']: "name" is none of query, page'),
+        (CART + "view = true", 'rule "cart": view = True: only makes a difference with'),
         (CART + "where = 'x'", "rule \"cart\": where = 'x': must be a table"),
         (CART + "where = {path = 'colour', is = ['x']}", "rule \"cart\": where: path = 'colour': must be a path into the event"),
         (CART + "where = {path = 'properties.a'}", "rule \"cart\": where = {'path': 'properties.a'}: needs exactly one of is"),
