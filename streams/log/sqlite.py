@@ -111,7 +111,7 @@ class SqliteLog(SqliteReader):
             if con.in_transaction:  # an interrupt struck between two lines of a roll-back
                 con.execute("ROLLBACK")
             try:
-                con.execute("BEGIN IMMEDIATE")
+                database.begin(con)
                 yield con
                 con.execute("COMMIT")
             except BaseException:

@@ -7,7 +7,10 @@ import asyncio
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from streams.log.sqlite import SqliteLog
 from tests.contract.looking import restored
@@ -41,24 +44,29 @@ asyncio.run(main())
 """
 
 
+@contextmanager
+def writing(directory: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """A process that commits until it is killed, and what it says."""
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(directory)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout
+        finally:
+            process.kill()
+
+
 def test_a_killed_writer_leaves_outputs_state_and_checkpoint_in_agreement(tmp_path: Path) -> None:
     """Ten kills in a row on one data directory, each process going on where the one before was killed."""
     chance = random.Random(7)
-    said = 0
+    counter = 0
     for _ in range(KILLS):
-        process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        before = said
-        said = int(process.stdout.readline())  # it has started and committed something
-        assert said > before
-        for _ in range(chance.randrange(100)):
-            said = int(process.stdout.readline())
-        process.kill()
-        lines = process.stdout.read().splitlines()  # a last line may be cut
-        process.wait()
-        process.stdout.close()
-        said = max([said, *(int(line) for line in lines[:-1])])
-        said = asyncio.run(_agreed(tmp_path, said))
+        with writing(tmp_path) as (process, out):
+            said = [int(out.readline()) for _ in range(1 + chance.randrange(100))]
+            process.kill()
+            lines = out.read().splitlines()  # the last one may be cut
+        said += [int(line) for line in lines[:-1]]
+        assert said == list(range(counter + 1, counter + 1 + len(said)))  # it went on where the one before was
+        counter = asyncio.run(_agreed(tmp_path, said[-1]))
 
 
 async def _agreed(directory: Path, at_least: int) -> int:
@@ -83,18 +91,16 @@ async def _agreed(directory: Path, at_least: int) -> int:
 
 def test_a_second_process_fences_the_first_which_says_so(tmp_path: Path) -> None:
     """One data directory, two processes: the older one stops at its next commit with `Fenced`, and nothing is corrupted."""
-    first = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert first.stdout is not None
-    first.stdout.readline()
 
     async def take_over() -> None:
         log = SqliteLog(tmp_path)
         await log.open(0)
         await log.close()
 
-    asyncio.run(take_over())
-    out, err = first.communicate(timeout=20)
-    assert first.returncode != 0
+    with writing(tmp_path) as (process, first):
+        first.readline()
+        asyncio.run(take_over())
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 1
     assert "Fenced: Partition 0 of" in err
-    said = int(out.splitlines()[-1]) if out else 1
-    asyncio.run(_agreed(tmp_path, said))
+    asyncio.run(_agreed(tmp_path, int(out.splitlines()[-1]) if out else 1))

@@ -188,6 +188,32 @@ async def test_an_interrupt_in_mid_commit_rolls_back_or_comes_after(tmp_path: Pa
     await log.close()
 
 
+async def test_what_an_interrupt_left_open_is_rolled_back_first(tmp_path: Path) -> None:
+    """Should Ctrl-C strike in the roll-back itself, the next write begins by finishing it."""
+    log = SqliteLog(tmp_path)
+    session = await log.open(0)
+    log._writer.execute("BEGIN IMMEDIATE")
+    log._writer.execute("UPDATE partitions SET checkpoint = x'ff'")
+    await fill(log, [b"a"])
+    assert await log.checkpoints() == [None]
+    await session.commit(full_batch(b"1"))
+    assert await restored(session) == Restored(b"1", {b"counter": b"1"})
+    await log.close()
+
+
+async def test_a_scan_shows_one_moment_of_all_partitions(tmp_path: Path) -> None:
+    """What is committed to partition 1 while partition 0 is looked through is not seen."""
+    log = SqliteLog(tmp_path, partitions=2)
+    sessions = [await log.open(number) for number in range(2)]
+    for session in sessions:
+        await session.commit(full_batch(b"1"))
+    scan = log.scan("transitions")
+    await anext(scan)
+    await sessions[1].commit(full_batch(b"2"))
+    assert [record.value async for _, record in scan] == [b"12", b"1", b"12"]
+    await log.close()
+
+
 def _counting(turn: int) -> Batch:
     tag = b"%d" % turn
     return batch(tag, [Output("transitions", b"k", tag), Output("current", b"k", tag), Output("late", b"k", tag)] * 20, [(b"counter", tag)])
