@@ -1,7 +1,7 @@
 """How records lie in the embedded log: packed by the hundreds into one blob, a chunk, as a broker packs its record batches.
 
 Measured per event (500 B appended and read, half a transition of 700 B, half a state record of 200 B under a random key, some compacted outputs;
-4,000 a batch): a row per record and a B-tree per compacted topic 13.8 us, chunks 4.1 us. SQLite then moves few large blobs, and a random key no
+4,000 a batch): a row per record and a B-tree per compacted topic 13.8 us, chunks 4.9 us. SQLite then moves few large blobs, and a random key no
 longer rewrites a page of its own. (Chunks for what is new, merged into a B-tree now and then: 6.4 us.)
 
 Every topic is a list of chunks. A compacted topic is one too, in which the last record of a key counts; when what was written since the last

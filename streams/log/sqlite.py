@@ -5,8 +5,8 @@ A second opener of a partition, in this process or another, fences the first: th
 Nothing awaits in mid-transaction, so a cancellation cannot get in; an exception (Ctrl-C) rolls back.
 
 The writing connection is one per log, whatever the number of partitions: SQLite has one writer at a time. Reading has its own, so that it sees what
-is committed and nothing else. Calls are made in place, not in a thread: a commit waits less than a millisecond for the disk, and rows bound in a
-thread would fight the fold for the interpreter.
+is committed and nothing else. Calls are made in place, not in a thread: each return from SQLite would wait for the fold to let go of the interpreter,
+and the whole was slower by 4 to 11 % when measured so.
 """
 
 import asyncio
@@ -159,7 +159,7 @@ class SqliteSession:
 
     async def commit(self, batch: Batch) -> None:
         if self._dead:
-            raise Unavailable(f"This hold on partition {self.partition} ended with an error. Open the partition again.")
+            raise Unavailable(f"This hold on partition {self.partition} has ended, after an error or by closing. Open the partition again.")
         places = self._log._places
         packed = [(topic, places[topic, self.partition], chunks.pack(_stored(topic, group))) for topic, group in by_topic(batch.outputs).items()]
         packed.append((STATE.name, places[STATE.name, self.partition], chunks.pack([(key, value, ()) for key, value in batch.state])))
