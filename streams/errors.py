@@ -5,6 +5,7 @@
       InputError                 2: a file to read is missing, or is not what the command says it is
       Incompatible               3: the data belongs to other fold settings, partitions or an older format: says how to go on
       Fenced                     4: another process has taken over this partition or data directory
+      Unavailable                5: the log cannot be read or written now: disk full, an I/O error, locked for too long, damaged
 
 Anything else that is raised is a defect of this program. Bad records are values (`streams.ingest.Rejection`), never exceptions.
 """
@@ -38,3 +39,9 @@ class Fenced(StreamsError):
     """Another process took over. Nothing of the open batch was written; this one must stop or start over."""
 
     exit_code = 4
+
+
+class Unavailable(StreamsError):
+    """The log cannot be read or written now: disk full, an I/O error, locked for too long, damaged. What is committed stays; open it again."""
+
+    exit_code = 5

@@ -44,7 +44,9 @@ JOURNEYS = Topic(
     "agent",
     "finished journeys, never corrected",
 )
-LATE = Topic("late", "tenant, profile", "the record as it came", (schemas.LateHeaders,), Cleanup.DELETE, "agent", "events that came too late to count")
+LATE = Topic(
+    "late", "tenant, profile", "the record as it came", (schemas.LateHeaders,), Cleanup.DELETE, "agent", "events that came too late to count"
+)
 REJECTED = Topic("rejected", "none", "the record as it came", (schemas.RejectedHeaders,), Cleanup.DELETE, "agent", "records that could not be read")
 STATE = Topic("state", "internal", "internal", (), Cleanup.COMPACT, "agent", "what an agent needs to go on, with its checkpoint")
 

@@ -18,7 +18,8 @@ from typing import TypeVar
 
 import msgspec
 
-from streams.log.port import Headers, Record, Unavailable
+from streams.errors import Unavailable
+from streams.records import Headers, Record
 
 CHUNK_RECORDS = 1_024  # enough to forget the cost of a row; a small read does not decode much more than it wants
 CHUNK_BYTES = 4 << 20  # large records make a chunk of fewer: a reader holds one chunk at a time

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from streams.errors import ConfigError, Incompatible, InputError
-from streams.log.port import Unavailable
+from streams.errors import ConfigError, Incompatible, InputError, Unavailable
 
 FILE = "log.sqlite"
 FORMAT = 1  # of the tables and of what is packed into them; a newer one is refused

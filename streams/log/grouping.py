@@ -5,7 +5,7 @@ A wrong topic or a missing key is a defect of the writer, hence an assertion.
 
 from collections.abc import Sequence
 
-from streams.log.port import Output
+from streams.records import Output
 from streams.topology import OUTPUTS, TOPICS, Cleanup
 
 COMPACTED = frozenset(topic.name for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from streams.errors import Fenced
 from streams.log.grouping import COMPACTED, NAMES, by_topic
-from streams.log.port import Batch, Headers, Record
+from streams.records import Batch, Headers, Record
 from streams.topology import EVENTS, STATE
 
 Faults = Callable[[str], None]

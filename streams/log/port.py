@@ -15,42 +15,7 @@ Methods are coroutines because Kafka's are; the embedded adapters just never wai
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-import msgspec
-
-from streams.errors import StreamsError
-
-Headers = tuple[tuple[str, bytes], ...]
-
-
-class Unavailable(StreamsError):
-    """The log cannot be read or written now: disk full, an I/O error, locked for too long, damaged. The session is dead; what is committed stays."""
-
-
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record read from a topic partition. In a compacted topic of an embedded log `offset` is -1: only the key counts there."""
-
-    offset: int
-    time_ms: int  # when it was appended, milliseconds since 1970 UTC; -1: not known
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
-
-
-class Output(msgspec.Struct, frozen=True, gc=False):
-    """A record to write. In a compacted topic (which needs a key) the latest value of a key stays and None takes the key away."""
-
-    topic: str  # one of streams.topology.OUTPUTS, by name
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
-
-
-class Batch(msgspec.Struct, frozen=True, gc=False):
-    """All effects of one step of an agent, committed as one."""
-
-    outputs: Sequence[Output]
-    state: Sequence[tuple[bytes, bytes | None]]  # key -> value; None: a tombstone
-    checkpoint: bytes
+from streams.records import Batch, Headers, Record
 
 
 class Session(Protocol):

@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from streams.errors import Fenced
+from streams.errors import Fenced, Unavailable
 from streams.log import chunks, database
 from streams.log.grouping import COMPACTED, NAMES, by_topic
-from streams.log.port import Batch, Headers, Output, Record, Unavailable
+from streams.records import Batch, Headers, Output, Record
 from streams.topology import EVENTS, STATE
 
 

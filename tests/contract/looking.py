@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streams.log.port import Batch, Headers, Log, Output, Reader, Session
+from streams.log.port import Log, Reader, Session
+from streams.records import Batch, Headers, Output
 from streams.topology import TOPICS, Cleanup
 
 

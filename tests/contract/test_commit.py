@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from streams.errors import Fenced
-from streams.log.port import Batch, Output
+from streams.records import Batch, Output
 from tests.contract.conftest import NewStore
 from tests.contract.looking import APPENDED, COMPACTED, Restored, batch, full_batch, restored, scanned, seen
 

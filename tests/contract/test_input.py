@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.log.port import Record
+from streams.records import Record
 from tests.contract.conftest import NewStore
 from tests.contract.looking import fill, seen
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from streams.errors import Fenced
-from streams.log.port import Batch, Log, Output, Session
+from streams.log.port import Log, Session
+from streams.records import Batch, Output
 from streams.topology import OUTPUTS, Cleanup, Topic
 from tests.contract.adapters import ADAPTERS, Store
 from tests.contract.looking import restored, scanned

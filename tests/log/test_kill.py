@@ -21,7 +21,7 @@ KEYS = 50
 WRITER = """
 import asyncio, sys
 from streams.log import chunks
-from streams.log.port import Batch, Output
+from streams.records import Batch, Output
 from streams.log.sqlite import SqliteLog
 
 chunks.COMPACT_BYTES = 200_000  # so that kills hit compactions too

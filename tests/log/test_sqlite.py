@@ -10,10 +10,10 @@ from types import FrameType
 
 import pytest
 
-from streams.errors import ConfigError, Incompatible, InputError, StreamsError
+from streams.errors import ConfigError, Incompatible, InputError, StreamsError, Unavailable
 from streams.log import chunks, database
-from streams.log.port import Batch, Output, Unavailable
 from streams.log.sqlite import SqliteLog, SqliteReader
+from streams.records import Batch, Output
 from tests.contract.looking import Restored, batch, fill, full_batch, restored, scanned, seen
 
 

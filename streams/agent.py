@@ -1,0 +1,88 @@
+"""The partition agent: owns one partition of the input, and everything that is known of the people in it.
+
+    open (fences whoever had it) -> restore -> read -> step -> commit -> read ...
+
+The commit is the only effect. Whatever happens in between is done again from the last checkpoint; whatever was committed is not.
+After any error the agent is dead: its memory may be ahead of its log. Drop it and open another.
+"""
+
+import asyncio
+import gc
+
+from streams.errors import Incompatible
+from streams.fold_settings import Fold
+from streams.funnels.dimensions import Dimension, Dimensions
+from streams.journeys.machine import Patience
+from streams.log.port import Log, Session
+from streams.moments.rules import Rules
+from streams.pipeline import checkpoint
+from streams.pipeline.plan import Plan
+from streams.pipeline.step import Pipeline
+from streams.settings import Settings
+
+
+def plan(fold: Fold) -> Plan:
+    """What these settings come to for the core."""
+    patience = fold.patience
+    return Plan(
+        patience=Patience(
+            (patience.know, patience.go, patience.do, patience.buy), abandon=fold.abandon_after, refund=fold.refund_window, join=fold.join_window
+        ),
+        horizon_ms=fold.horizon,
+        dimensions=Dimensions([Dimension(name, tuple(d.values), d.path, d.aliases) for name, d in fold.dimensions.items()]),
+        needs=tuple(fold.need),
+        tenant=fold.tenant,
+        orders=tuple(fold.order_id),
+    )
+
+
+class Agent:
+    """One partition's worker over any log."""
+
+    def __init__(self, session: Session, pipeline: Pipeline, batch: int) -> None:
+        self.session, self.pipeline, self.batch = session, pipeline, batch
+        self.busy = False  # time has passed further than one batch could follow
+
+    @classmethod
+    async def open(cls, log: Log, partition: int, settings: Settings, rules: Rules) -> "Agent":
+        """Takes the partition over and restores it. Raises Incompatible when it was folded under other settings or in another format."""
+        session = await log.open(partition)
+        stored, records = await session.restore()
+        fold = settings.fold
+        pipeline = Pipeline(partition, plan(fold), fold.record(), rules, settings.skew)
+        last = None if stored is None else checkpoint.decode(stored)
+        if last is not None and (difference := fold.difference(last.fold)):
+            raise Incompatible(
+                f"the data was folded under other settings:\n{difference}\nNumbers folded under different rules do not add up: put the settings back,"
+                " or start a new data directory and replay"
+            )
+        gc.disable()  # a restore makes millions of objects and no garbage
+        try:
+            pipeline.restore(last, [record async for record in records])
+        finally:
+            gc.enable()
+        return cls(session, pipeline, settings.batch)
+
+    async def step(self, clock_ms: int | None = None, mark_ms: int | None = None) -> int:
+        """Reads one batch, folds it and commits. Returns how many records it read; nothing is committed when nothing happened.
+
+        `clock_ms`, `mark_ms`: see `Pipeline.advance`; they count only when there was nothing left to read.
+        """
+        pipeline = self.pipeline
+        records = await self.session.read(pipeline.checkpoint.offset, self.batch)
+        before = pipeline.marks
+        pipeline.take(records)
+        caught_up = not records
+        self.busy = not pipeline.advance(clock_ms if caught_up else None, mark_ms if caught_up else None)
+        if records or pipeline.marks != before:
+            await self.session.commit(pipeline.batch())
+        return len(records)
+
+    async def catch_up(self, mark_ms: int | None = None) -> None:
+        """Steps until there is nothing left to read and no timer left to fire."""
+        while await self.step(mark_ms=mark_ms) or self.busy:
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Gives the partition back; what was not committed is not."""
+        await self.session.close()

@@ -1,0 +1,59 @@
+"""A profile as state records, and back: a head that every change rewrites, and sealed segments of its journal that rarely change."""
+
+import msgspec
+
+from streams.journeys.machine import Patience, State, Transition
+from streams.journeys.profile import CHUNK, SEGMENT, Orders, Profile, next_deadline, replay, start_states
+from streams.journeys.signal import SIZE
+
+HEAD = -1  # the head's number among a profile's records
+
+
+class Head(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """All of a profile but its sealed segments."""
+
+    needs: tuple[str, ...]
+    base: list[State] | None
+    said: tuple[Transition, ...]
+    orders: Orders | None
+    first: int
+    folded: int
+    final_ms: int
+    tail: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Head).decode
+
+
+def records(p: Profile) -> list[tuple[int, bytes | None]]:
+    """What a commit writes for a changed profile: (HEAD, head) and the sealed segments that changed, by number. Notes them as saved."""
+    full = len(p.journal) // CHUNK
+    out: list[tuple[int, bytes | None]] = [
+        (HEAD, _encode(Head(p.needs, p.base, p.said, p.orders, p.first, p.folded, p.final_ms, p.journal[full * CHUNK :])))
+    ]
+    for n in range(p.saved // SEGMENT, full):
+        out.append((p.first + n, p.journal[n * CHUNK : n * CHUNK + CHUNK]))
+    out += [(p.first + n, None) for n in range(full, p.sealed)]  # a smaller copy of an event can be about fewer needs
+    p.saved, p.sealed = len(p.journal) // SIZE, full
+    return out
+
+
+def segments(p: Profile) -> range:
+    """The numbers of the sealed segments that the state topic holds of a saved profile."""
+    return range(p.first, p.first + p.sealed)
+
+
+def restore(key: str, parts: dict[int, bytes], timer: int, patience: Patience) -> Profile:
+    """The profile as it was when these records were committed with this timer position."""
+    h = _decode(parts[HEAD])
+    journal = b"".join([parts[n] for n in range(h.first, h.first + len(parts) - 1)]) + h.tail
+    p = Profile(
+        key, [], h.needs, journal, base=h.base, said=h.said, orders=h.orders, first=h.first, folded=h.folded, final_ms=h.final_ms,
+        saved=len(journal) // SIZE, sealed=len(parts) - 1,
+    )  # fmt: skip
+    p.newest = int.from_bytes(journal[-SIZE:][:8], "big") if journal else -1
+    p.states = start_states(p)
+    p.settled_ms = replay(p.states, journal[p.folded * SIZE :], p.orders, patience, [], timer)
+    p.armed_ms = next_deadline(p, patience)
+    return p

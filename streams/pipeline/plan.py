@@ -1,0 +1,17 @@
+"""What the fold settings come to, as the pure core uses them. Made from `streams.settings` by the shell."""
+
+import msgspec
+
+from streams.funnels.dimensions import Dimensions
+from streams.journeys.machine import Patience
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Everything that decides what is counted. Durations in milliseconds of event time."""
+
+    patience: Patience
+    horizon_ms: int
+    dimensions: Dimensions
+    needs: tuple[str, ...] = ()  # paths, first that holds something wins; none: all is one need
+    tenant: str | None = None  # path
+    orders: tuple[str, ...] = ()  # paths, first that holds something wins

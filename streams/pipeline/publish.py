@@ -1,0 +1,219 @@
+"""What consumers read, as JSON. The types are in `schemas`; tests hold what is written here to them.
+
+Most of a transition's text is one of a few hundred pieces: joining them takes half the time of encoding a Struct. Everything
+rarer is encoded from its type.
+"""
+
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, Literal
+
+import msgspec
+
+from schemas import Current, JourneyRecord, RefundRecord, Tally
+from schemas.journey import Step
+from streams.funnels.cells import COHORT, DWELL, HOURS, MEASURE, OUTCOMES, TRANSITIONS, A, B, C, bounds_ms
+from streams.funnels.dimensions import Dimensions
+from streams.funnels.windows import ALL, WINDOWS, Cell
+from streams.journeys.finals import Final, FinalRefund, stalls
+from streams.journeys.machine import ADVANCED, CONVERTED, KINDS, State, Transition
+from streams.journeys.profile import PATH_STEPS, Profile
+from streams.journeys.signal import event_text
+from streams.moments.verdict import MARKS
+from streams.pipeline.rulebook import Rulebook
+
+ENCODE = msgspec.json.Encoder().encode
+NAMES: tuple[Any, ...] = (*MARKS[:5], None)  # index -1: none
+TENANT_END = "\x1f"  # between tenant, profile and need in keys: ids and names have no control characters
+MAX_SECONDS = 50_000  # formatted seconds kept: an hour of a busy partition is 3,600
+
+
+def quoted(text: str | None) -> str:
+    """As JSON; null for None."""
+    return ENCODE(text).decode()
+
+
+def profile_key(tenant: str, profile: str) -> str:
+    """The one name of a profile inside this program, and the key of its records."""
+    return f"{tenant}{TENANT_END}{profile}" if tenant else profile
+
+
+def split_key(key: str) -> tuple[str | None, str]:
+    """(tenant, profile) of a profile's key."""
+    tenant, sep, profile = key.partition(TENANT_END)
+    return (tenant, profile) if sep else (None, key)
+
+
+def rfc3339(ms: int) -> str:
+    """UTC with milliseconds. By the second from a cache: the events of a batch share their seconds."""
+    second, rest = divmod(ms, 1000)
+    text = _seconds.get(second)
+    if text is None:
+        if len(_seconds) > MAX_SECONDS:
+            _seconds.clear()
+        text = _seconds[second] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+    return text + _MILLIS[rest]
+
+
+_seconds: dict[int, str] = {}
+_MILLIS = [f"{n:03d}Z" for n in range(1000)]
+
+
+def _move(kind: int, frm: int, to: int) -> str:
+    skipped = MARKS[frm + 1 : to] if kind in (ADVANCED, CONVERTED) and frm >= 0 else ()
+    return ENCODE({"kind": KINDS[kind], "from": NAMES[frm], "to": NAMES[to], "skipped": skipped})[1:-1].decode()
+
+
+MOVES = [[[_move(kind, frm, to) for to in (0, 1, 2, 3, 4, -1)] for frm in (0, 1, 2, 3, 4, -1)] for kind in range(len(KINDS))]
+KIND_BYTES = [b"\0" + kind.encode() + b"\0" for kind in KINDS]
+FURTHEST = [[f'"furthest_before":{quoted(NAMES[was])},"furthest":{quoted(NAMES[now])}' for now in (0, 1, 2, 3, 4, -1)] for was in (0, 1, 2, 3, 4, -1)]
+
+
+class Publisher:
+    """Writes the records of one partition."""
+
+    def __init__(self, partition: int, dimensions: Dimensions, rulebook: Rulebook) -> None:
+        self.partition, self.dimensions, self.rulebook = partition, dimensions, rulebook
+        self._dims: dict[int, str] = {}  # by code: as many as the vocabularies allow
+        self._cells: dict[int, str] = {}  # by what is counted: likewise
+        self._rules: list[str] = []
+        self.learn()
+
+    def learn(self) -> None:
+        """The rulebook has grown."""
+        self._rules = [
+            f'"rule":{quoted(rule.name)},"confidence":{rule.confidence},"rules":{quoted(version.version)}'
+            for version in self.rulebook.versions
+            for rule in version.rules
+        ]
+
+    def names(self, dims: int) -> str:
+        """The dimensions by their code, as JSON."""
+        text = self._dims.get(dims)
+        if text is None:
+            text = self._dims[dims] = ENCODE(self.dimensions.names(dims)).decode()
+        return text
+
+    def transition(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: Transition) -> bytes:
+        """One record of `<app>.transitions`."""
+        key, need, kind, cause = p.key, p.needs[t.need], t.kind, t.cause
+        tenant, profile = split_key(key)
+        about = blake2b(f"{key}\0{need}".encode() + KIND_BYTES[kind] + cause, digest_size=16).hexdigest()
+        if t.rule < 0:
+            said = '"event":null,"rule":null,"confidence":null,"rules":null'
+        else:
+            said = f'"event":{quoted(event_text(cause))},{self._rules[t.rule]}'
+        return (
+            f'{{"id":"{about}","rev":{rev},"op":"{op}","tenant":{quoted(tenant)},"profile":{quoted(profile)},"need":{quoted(need or None)},'
+            f'"journey":{quoted(event_text(t.journey))},{MOVES[kind][t.frm][t.to]},"at":"{rfc3339(t.at_ms)}","utc_offset_min":{t.offset * 15},'
+            f'"dwell_s":{"null" if t.dwell_ms < 0 else t.dwell_ms / 1000},"opened_at":"{rfc3339(t.opened_ms)}",{said},'
+            f'"dimensions":{self.names(t.dims)},"opened_dimensions":{self.names(t.home)},{FURTHEST[t.was][t.furthest]}}}'
+        ).encode()
+
+    def current(self, p: Profile, s: State, rev: int) -> tuple[bytes, bytes | None]:
+        """Key and value of `<app>.current` for one need; a tombstone when it has no journey (any more)."""
+        tenant, profile = split_key(p.key)
+        need = p.needs[s.need]
+        key = current_key(p.key, need)
+        if not s.journey:
+            return key, None
+        outcome: Any = KINDS[s.outcome] if s.moment < 0 else None
+        return key, ENCODE(
+            Current(
+                tenant=tenant,
+                profile=profile,
+                need=need or None,
+                moment=NAMES[s.moment],
+                stalled=s.stalled,
+                journey=event_text(s.journey),
+                opened_at=rfc3339(s.opened_ms),
+                since=rfc3339(s.entered_ms),
+                furthest=NAMES[s.furthest],
+                outcome=outcome,
+                rev=rev,
+            )
+        )
+
+    def final(self, p: Profile, final: Final | FinalRefund) -> bytes:
+        """One record of `<app>.journeys`."""
+        tenant, profile = split_key(p.key)
+        if isinstance(final, FinalRefund):
+            t = final.step
+            return ENCODE(RefundRecord(tenant, profile, p.needs[t.need] or None, event_text(t.journey), rfc3339(t.at_ms), event_text(t.cause)))
+        first, last = final.steps[0], final.steps[-1]
+        path, dwell_s = path_of(final)
+        device = dict.fromkeys(self.dimensions.names(t.dims)["device"] for t in final.steps if t.rule >= 0)
+        versions = [v.version for v in self.rulebook.versions if any(v.base <= t.rule < v.base + len(v.rules) for t in final.steps)]
+        return ENCODE(
+            JourneyRecord(
+                tenant=tenant,
+                profile=profile,
+                need=p.needs[first.need] or None,
+                journey=event_text(first.journey),
+                opened_at=rfc3339(first.opened_ms),
+                closed_at=rfc3339(last.at_ms),
+                outcome="converted" if last.kind == CONVERTED else "abandoned",
+                furthest=NAMES[last.furthest],
+                path=path[:PATH_STEPS],
+                steps=len(path),
+                dwell_s=dwell_s,
+                stalls=stalls(final.steps),
+                devices=tuple(device),
+                opened_dimensions=self.dimensions.names(first.home),
+                rules=tuple(versions),
+            )
+        )
+
+    def tally(self, cell: Cell, n: int | None) -> tuple[bytes, bytes | None]:
+        """Key and value of `<app>.tallies`; a tombstone when the counter is zero, or its window is no longer kept."""
+        window, start, what = cell
+        key = b"%d:%d:%d:%d" % (self.partition, window, start, what)
+        if n is None:
+            return key, None
+        text = self._cells.get(what)
+        if text is None:
+            text = self._cells[what] = self.what(what)
+        at = "null" if window == ALL else f'"{rfc3339(start * 60_000)}"'
+        return key, f'{{"partition":{self.partition},"window":"{WINDOWS[window]}","start":{at},{text},"count":{n}}}'.encode()
+
+    def what(self, what: int) -> str:
+        """What a cell counts, as the fields of a Tally."""
+        measure, a, b, c = what >> MEASURE, what >> A & 15, what >> B & 7, what >> C & 511
+        fields: dict[str, Any] = {}
+        if measure == TRANSITIONS:
+            fields = {"kind": KINDS[a], "from_": NAMES[b - 1], "to": NAMES[c - 1]}
+        elif measure == COHORT:
+            fields = {"furthest": NAMES[a - 1], "outcome": OUTCOMES[c]}
+        elif measure == DWELL:
+            lower, upper = bounds_ms(c)
+            fields = {"from_": NAMES[a - 1], "bucket_s": (lower / 1000, upper / 1000)}
+        elif measure == HOURS:
+            fields = {"to": NAMES[a - 1], "hour": c}
+        tally = Tally(self.partition, "all", None, MEASURES[measure], self.dimensions.names(what & 0xFFFF), 0, **fields)
+        whole: dict[str, Any] = msgspec.to_builtins(tally)
+        for known in ("partition", "window", "start", "count"):
+            whole.pop(known, None)
+        return ENCODE(whole)[1:-1].decode()
+
+
+MEASURES: tuple[Literal["transitions", "cohort", "dwell", "hour_of_week"], ...] = ("transitions", "cohort", "dwell", "hour_of_week")
+
+
+def current_key(key: str, need: str) -> bytes:
+    """Of `<app>.current`."""
+    return (f"{key}{TENANT_END}{need}" if need else key).encode()
+
+
+def path_of(final: Final) -> tuple[tuple[Step, ...], dict[str, float]]:
+    """The stays of a closed journey, and the seconds spent per moment."""
+    stays: list[tuple[int, int, int]] = []  # moment, entered, dwell (-1: not left)
+    dwell_ms: dict[int, int] = {}
+    for t in final.steps:
+        if t.dwell_ms >= 0:
+            moment, entered, _ = stays[-1] if stays else (t.frm, t.at_ms - t.dwell_ms, -1)
+            stays[-1:] = [(moment, entered, t.dwell_ms)]
+            dwell_ms[t.frm] = dwell_ms.get(t.frm, 0) + t.dwell_ms
+        if t.to >= 0 and t.to != t.frm and (t.kind != CONVERTED or t.frm >= 0):
+            stays.append((t.to, t.at_ms, -1))
+    steps = tuple(Step(NAMES[m], rfc3339(at), None if d < 0 else d / 1000) for m, at, d in stays)
+    return steps, {NAMES[m]: ms / 1000 for m, ms in sorted(dwell_ms.items())}

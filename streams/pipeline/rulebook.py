@@ -1,0 +1,68 @@
+"""Which rules said what, ever since this partition began.
+
+Rules may change at any batch boundary. A signal keeps the rule and version it was read with, so transitions name them truly, and a recomputation
+reads each stored record with the version that was in force at its offset. A signal names its rule in two bytes: a number in this book.
+"""
+
+import msgspec
+
+from streams.errors import Incompatible
+from streams.moments.rules import Rules
+from streams.moments.verdict import RuleInfo
+
+MAX_CODES = 65_536  # two bytes per signal
+
+
+class Version(msgspec.Struct, frozen=True, array_like=True):
+    """One version of the rules, whole, as it was used."""
+
+    version: str
+    base: int  # its rule number n has the code base + n
+    rules: tuple[RuleInfo, ...]
+    text: str
+
+
+class Era(msgspec.Struct, frozen=True, array_like=True):
+    """From this offset of the input on, records were read with this version."""
+
+    offset: int
+    version: int  # its number in the book
+
+
+class Rulebook:
+    """All versions that were ever in force, in the order they came into use."""
+
+    def __init__(self, versions: list[Version] | None = None, eras: list[Era] | None = None) -> None:
+        self.versions = versions or []
+        self.eras = eras or []
+
+    def adopt(self, rules: Rules, offset: int) -> tuple[int, bool]:
+        """Puts these rules in force from this offset on. Returns the code of their first rule, and whether their version is new to the book.
+
+        Raises Incompatible when the book is full.
+        """
+        number = next((n for n, v in enumerate(self.versions) if v.version == rules.version), None)
+        new = number is None
+        if number is None:
+            base = self.codes
+            if base + len(rules.rules) > MAX_CODES:
+                raise Incompatible(
+                    f"rules {rules.version}: the {len(self.versions)} versions of the rules used so far have {base} rules, and {MAX_CODES} is"
+                    " the most that can be told apart: start a new data directory and replay"
+                )
+            number = len(self.versions)
+            self.versions.append(Version(rules.version, base, rules.rules, rules.text))
+        if not self.eras or self.eras[-1].version != number:
+            if self.eras and self.eras[-1].offset == offset:
+                self.eras.pop()
+            self.eras.append(Era(offset, number))
+        return self.versions[number].base, new
+
+    @property
+    def codes(self) -> int:
+        """How many rules have a code."""
+        return self.versions[-1].base + len(self.versions[-1].rules) if self.versions else 0
+
+    def in_force(self, offset: int) -> Version:
+        """The version that read the record at this offset."""
+        return self.versions[max((e for e in self.eras if e.offset <= offset), key=lambda e: e.offset).version]

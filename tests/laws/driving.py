@@ -1,0 +1,127 @@
+"""Drives the incremental code with the oracle's signals, and reads what it says in the oracle's words."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from streams.funnels import cells
+from streams.funnels.windows import ALL, Windows
+from streams.journeys.machine import ADVANCED, CONVERTED, KINDS, UNMATCHED, Patience, Transition
+from streams.journeys.population import Population
+from streams.journeys.profile import Profile
+from streams.journeys.signal import event_ref, event_text, head
+from streams.moments.verdict import REFUND
+from tests import oracle
+
+FOREVER = 10**15  # a horizon within which nothing is late
+OUTCOMES = ("applied", "duplicate", "over_cap")
+
+
+def patience(of: oracle.Patience) -> Patience:
+    """The oracle's settings as the code's."""
+    return Patience(of.stall, of.abandon, of.refund, of.join)
+
+
+def put(population: Population, key: str, s: oracle.Signal) -> str:
+    """Hands one signal in; says how it ended."""
+    everywhere = s.mark == REFUND and s.order is not None
+    order = bytes.fromhex(s.order) if s.order is not None and s.mark >= 4 else None
+    h = head(s.at, s.mark, s.sure, s.dims)
+    return OUTCOMES[population.take(key, h, event_ref(s.event), s.rule, s.needs, s.offset, order, everywhere)]
+
+
+def step(p: Profile, t: Transition) -> oracle.Step:
+    """A transition in the oracle's words."""
+
+    def known(n: int) -> int | None:
+        return n if n >= 0 else None
+
+    skipped = tuple(range(t.frm + 1, t.to)) if t.kind in (ADVANCED, CONVERTED) and t.frm >= 0 else ()
+    return oracle.Step(
+        kind=KINDS[t.kind], need=p.needs[t.need], at=t.at_ms, event=event_text(t.cause), journey=event_text(t.journey), from_=known(t.frm),
+        to=known(t.to), skipped=skipped, dwell_ms=known(t.dwell_ms), opened_at=t.opened_ms, furthest_before=known(t.was), furthest=t.furthest,
+        dims=t.dims, opened_dims=t.home, offset=t.offset, rule=known(t.rule),
+    )  # fmt: skip
+
+
+def unmatched(p: Profile, t: Transition) -> oracle.Unmatched:
+    return oracle.Unmatched(need=p.needs[t.need], at=t.at_ms, event=event_text(t.cause), dims=t.dims)
+
+
+class Said:
+    """What stands said: asserts minus retracts, checked at every single record."""
+
+    def __init__(self) -> None:
+        self.standing: dict[tuple[str, str, str, str], oracle.Step] = {}
+        self.refunds: Counter[tuple[str, oracle.Unmatched]] = Counter()
+        self.records = 0
+
+    def hear(self, population: Population, windows: Windows) -> None:
+        """Takes the changes of the open batch in, counts them, and begins the next."""
+        for p, retracts, asserts in population.changes:
+            for t in retracts:
+                cells.count(t, -1, windows.delta)
+                self.say(p, t, -1)
+            for t in asserts:
+                cells.count(t, 1, windows.delta)
+                self.say(p, t, 1)
+        population.changes = []
+
+    def say(self, p: Profile, t: Transition, sign: int) -> None:
+        self.records += 1
+        if t.kind == UNMATCHED:
+            self.refunds[p.key, unmatched(p, t)] += sign
+            assert self.refunds[p.key, unmatched(p, t)] in (0, 1)
+            return
+        s = step(p, t)
+        name = (p.key, s.need, s.kind, s.event)
+        if sign > 0:
+            assert name not in self.standing, f"asserted twice: {name}"
+            self.standing[name] = s
+        else:
+            assert self.standing.pop(name, None) == s, "a retraction carries the full old content of what stands"
+
+    def steps(self) -> set[tuple[str, oracle.Step]]:
+        return {(name[0], s) for name, s in self.standing.items()}
+
+    def unmatched(self) -> set[tuple[str, oracle.Unmatched]]:
+        return {k for k, n in self.refunds.items() if n}
+
+
+def expected(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience) -> set[tuple[str, oracle.Step]]:
+    return {(key, s) for key, signals in by.items() for s in oracle.transitions(signals, timer, of)}
+
+
+def expected_unmatched(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience) -> set[tuple[str, oracle.Unmatched]]:
+    return {(key, u) for key, signals in by.items() for u in oracle.unmatched(signals, timer, of)}
+
+
+def over_all_time(windows: Windows) -> dict[int, int]:
+    """The `all` cells."""
+    return {what: n for what, n in windows.tables[ALL][0].items() if n}
+
+
+def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience) -> dict[int, int]:
+    """What the `all` cells must be, by the oracle alone."""
+    out: Counter[int] = Counter()
+    for (_, kind, frm, to, dims), n in oracle.moves(by, timer, of, FOREVER * 10).items():
+        out[cells.code(cells.TRANSITIONS, KINDS.index(kind), one(frm), one(to)) + dims] += n
+    for (_, dims), n in oracle.unmatched_refunds(by, of, FOREVER * 10).items():
+        out[cells.code(cells.TRANSITIONS, UNMATCHED, 0, 0) + dims] += n
+    for (_, furthest, outcome, dims), n in oracle.funnel(by, timer, of, FOREVER * 10).items():
+        out[cells.code(cells.COHORT, furthest + 1, 0, cells.OUTCOMES.index(outcome)) + dims] += n
+    for (_, moment, dwell_ms, dims), n in oracle.dwells(by, timer, of, FOREVER * 10).items():
+        out[cells.code(cells.DWELL, one(moment), 0, cells.bucket(dwell_ms)) + dims] += n
+    for (hour, to, dims), n in oracle.hours(by, timer, of).items():
+        out[cells.code(cells.HOURS, one(to), 0, hour) + dims] += n
+    return dict(out)
+
+
+def one(moment: int | None) -> int:
+    return 0 if moment is None else moment + 1
+
+
+def keyed(signals: Iterable[tuple[str, oracle.Signal]]) -> dict[str, list[oracle.Signal]]:
+    by: dict[str, list[oracle.Signal]] = {}
+    for key, s in signals:
+        by.setdefault(key, []).append(s)
+    return by

@@ -1,0 +1,222 @@
+"""The laws of docs/journeys.md: stream == batch, at every instant, whatever the order, repetition, pauses and restarts."""
+
+import os
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.funnels.windows import Windows
+from streams.journeys import profile as profile_module
+from streams.journeys.machine import State
+from streams.journeys.population import Population
+from streams.journeys.profile import fold
+from streams.journeys.signal import PACK, event_ref, head, order_ref
+from tests import oracle
+from tests.laws.driving import FOREVER, Said, counted, expected, expected_unmatched, over_all_time, patience, put, step, unmatched
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "400"))
+LAW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+H = 3_600_000
+OF = oracle.Patience(stall=(6 * H, 2 * H, 4 * H, 1 * H), abandon=12 * H, refund=20 * H, join=H)
+EVENTS = list("abcdefgh")
+
+needs = st.sampled_from([("",), ("",), ("",), ("car",), ("coffee",), ("car", "coffee")])
+signals = st.builds(
+    oracle.Signal,
+    at=st.integers(0, 48).map(lambda h: h * H // 2),
+    event=st.sampled_from(EVENTS),
+    mark=st.sampled_from((0, 0, 1, 2, 3, 3, 4, 4, 5)),
+    sure=st.sampled_from((True, True, True, False)),
+    dims=st.integers(0, 1),
+    offset=st.sampled_from((0, 0, 4, -20)),
+    rule=st.integers(0, 1),
+    needs=needs,
+    order=st.sampled_from((None, None, "o1", "o2")),
+)
+histories = st.lists(signals, max_size=14)
+
+
+def tidy(s: oracle.Signal) -> oracle.Signal:
+    """As the pipeline makes signals: only truths and refunds carry an order, a refund of an order is about no need in particular."""
+    order = order_ref(s.order).hex() if s.order and s.mark >= 4 else None  # orders compare by what stands for them
+    return s._replace(order=order, needs=("*",) if s.mark == 5 and order else tuple(sorted(set(s.needs))))
+
+
+def one_profile(history: list[oracle.Signal]) -> list[oracle.Signal]:
+    return [tidy(s) for s in history]
+
+
+@LAW
+@given(histories, st.integers(-1, 40 * H))
+def test_fold_is_the_oracle(history: list[oracle.Signal], timer: int) -> None:
+    """The fold of a whole journal says what the brute-force reading of the same set says."""
+    rows = oracle.history(one_profile(history))
+    names = ("", *sorted({n for s in rows for n in s.needs} - {"", "*"}))
+    journal, orders = b"", {}
+    for s in rows:
+        for n in s.needs:
+            number = 0xFFFF if n == "*" else names.index(n)
+            journal += PACK(head(s.at, s.mark, s.sure, s.dims), event_ref(s.event), s.rule, number, s.offset)
+        if s.order:
+            orders[event_ref(s.event)] = bytes.fromhex(s.order)
+    _, out = fold(journal, names, orders, timer, patience(OF))
+    p = profile_module.Profile("p", [], names)
+    assert {step(p, t) for t in out if t.kind != 11} == set(oracle.transitions(rows, timer, OF))
+    assert {unmatched(p, t) for t in out if t.kind == 11} == set(oracle.unmatched(rows, timer, OF))
+
+
+@dataclass
+class Life:
+    """A population that lives through operations, and what must be true of it after each."""
+
+    horizon: int = FOREVER
+    population: Population = field(init=False)
+    windows: Windows = field(default_factory=Windows)
+    said: Said = field(default_factory=Said)
+    accepted: dict[str, list[oracle.Signal]] = field(default_factory=dict)
+    store: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    finals: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.population = Population(patience(OF), self.horizon)
+
+    def put(self, key: str, s: oracle.Signal) -> str:
+        self.population.mark = max(self.population.mark, s.at)
+        if s.at < self.population.mark - self.horizon:
+            return "late"
+        outcome = put(self.population, key, s)
+        if outcome != "over_cap":
+            self.accepted.setdefault(key, []).append(s)
+        return outcome
+
+    def time(self, timer: int, limit: int = 10**9) -> None:
+        while not self.population.advance(timer, limit):
+            self.check()
+
+    def commit(self) -> None:
+        self.check()
+        self.population.housekeep(10**9)
+        self.finals += self.population.finals
+        for key, number, value in self.population.commit():
+            if value is None:
+                self.store.get(key, {}).pop(number, None)
+            else:
+                self.store.setdefault(key, {})[number] = value
+        self.store = {key: parts for key, parts in self.store.items() if parts}
+
+    def restart(self) -> None:
+        self.commit()
+        mark, timer = self.population.mark, self.population.timer
+        self.population = Population(patience(OF), self.horizon)
+        self.population.restore(self.store, mark, timer)
+
+    def check(self) -> None:
+        self.said.hear(self.population, self.windows)
+        assert self.said.steps() == expected(self.accepted, self.population.timer, OF)
+        assert self.said.unmatched() == expected_unmatched(self.accepted, self.population.timer, OF)
+
+    def check_counters(self) -> None:
+        self.windows.roll_up(0)
+        assert over_all_time(self.windows) == counted(self.accepted, self.population.timer, OF)
+        assert all(n >= 0 for table in self.windows.tables for cells in table.values() for n in cells.values())
+
+
+@LAW
+@given(histories, st.randoms(use_true_random=False), st.integers(-1, 40 * H))
+def test_any_permutation_with_duplicates_says_the_same(history: list[oracle.Signal], rnd: random.Random, timer: int) -> None:
+    """Inside the horizon the result is a function of the set of events: order and repetition do not matter, counters included."""
+    rows = one_profile(history)
+    order = rows + [s for s in rows if rnd.random() < 0.3]
+    rnd.shuffle(order)
+    life = Life()
+    for s in order:
+        life.put("p", s)
+    life.time(timer)
+    life.check()
+    life.check_counters()
+
+
+def standing(population: Population) -> dict[str, list[State]]:
+    """Where everybody stands; needs that only a duplicate has named are nothing."""
+    return {key: [s for s in p.states if s.journey] for key, p in population.profiles.items()}
+
+
+operations = st.lists(
+    st.one_of(
+        *[signals] * 5,
+        st.tuples(st.just("time"), st.integers(0, 40 * H), st.sampled_from((1, 100))),
+        st.tuples(st.just("commit")),
+        st.tuples(st.just("restart")),
+    ),
+    max_size=30,
+)
+
+
+@LAW
+@given(operations)
+def test_after_every_step_what_stands_said_is_the_oracle(ops: list[Any]) -> None:
+    """With timers, commits and restarts in between, at every instant and not only at the end. Two profiles share the partition."""
+    life = Life()
+    for op in ops:
+        match op:
+            case oracle.Signal():
+                key = "pq"[op.event in EVENTS[5:]]
+                life.put(key, tidy(op))
+                life.check()
+            case ("time", timer, limit):
+                life.time(max(timer, life.population.timer), limit)
+                life.check()
+            case ("commit",):
+                life.commit()
+            case ("restart",):
+                life.commit()
+                before = standing(life.population)
+                life.restart()
+                assert standing(life.population) == before
+    life.check_counters()
+
+
+@LAW
+@given(operations, st.sampled_from((2 * H, 8 * H, FOREVER)), st.sampled_from((1, 2, 8)), st.sampled_from((3, 6, 256)))
+def test_trimming_caps_and_forgetting_change_nothing(ops: list[Any], horizon: int, segment: int, cap: int) -> None:
+    """The same under short horizons, small segments and low caps, when every event has an id of its own."""
+    with small(segment, cap):
+        life = Life(horizon)
+        for n, op in enumerate(ops):
+            match op:
+                case oracle.Signal():
+                    key = "pq"[op.event in EVENTS[5:]]
+                    outcome = life.put(key, tidy(op)._replace(event=f"{op.event}{n}"))
+                    assert outcome in ("applied", "late") or cap < 256, outcome
+                    life.check()
+                case ("time", timer, limit):
+                    life.time(max(life.population.timer, min(timer, life.population.mark - 1)), limit)
+                    life.check()
+                case ("commit",):
+                    life.commit()
+                case ("restart",):
+                    life.restart()
+                    life.check()
+        life.check_counters()
+
+
+class small:
+    """Runs with other segment and cap sizes than the product's, so that short histories meet them."""
+
+    def __init__(self, segment: int, cap: int) -> None:
+        self.new = {"SEGMENT": segment, "CHUNK": segment * profile_module.SIZE, "CAP": cap}
+
+    def __enter__(self) -> None:
+        import streams.journeys.population as population
+        import streams.journeys.store as store
+
+        self.old = [(m, k, getattr(m, k)) for m in (profile_module, population, store) for k in self.new if hasattr(m, k)]
+        for m, k, _ in self.old:
+            setattr(m, k, self.new[k])
+
+    def __exit__(self, *_: object) -> None:
+        for m, k, v in self.old:
+            setattr(m, k, v)
