@@ -32,3 +32,11 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     outputs: Sequence[Output]
     state: Sequence[tuple[bytes, bytes | None]]  # key -> value; None: a tombstone
     checkpoint: bytes
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """Which records of a file an append holds: those numbered start .. end - 1, counted from 0."""
+
+    name: str  # stands for the file
+    start: int
+    end: int

@@ -26,6 +26,7 @@ CACHE_KIB = 32_768  # a batch's dirty pages stay in memory until its commit
 _SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "CREATE TABLE partitions (partition INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, checkpoint BLOB)",
+    "CREATE TABLE sources (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",  # records appended per file
     # next: the offset the next record gets; kept, recent: bytes in and since the last compaction (compacted topics)
     "CREATE TABLE places (place INTEGER PRIMARY KEY, topic TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL, "
     "kept INTEGER NOT NULL, recent INTEGER NOT NULL, UNIQUE (topic, partition))",

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from streams.errors import Fenced
 from streams.log.grouping import COMPACTED, NAMES, by_topic
-from streams.records import Batch, Headers, Record
+from streams.records import Batch, Headers, Record, Source
 from streams.topology import EVENTS, STATE
 
 Faults = Callable[[str], None]
@@ -88,6 +88,7 @@ class MemoryLog:
         assert partitions > 0, partitions
         self.partitions = partitions
         self._stored = [_Partition() for _ in range(partitions)]
+        self._positions: dict[str, int] = {}
         self._faults = faults or _no_faults
 
     async def open(self, partition: int) -> MemorySession:
@@ -97,12 +98,19 @@ class MemoryLog:
         self._faults("open.after")
         return MemorySession(partition, self._stored[partition], self._faults)
 
-    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]]) -> None:
+    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
         assert all(0 <= record[0] < self.partitions for record in records), "no such partition"
         self._faults("append.before")
+        if source is not None:
+            if self._positions.get(source.name, 0) != source.start:
+                raise Fenced(f"{source.name} is being read by another process too; nothing was written")
+            self._positions[source.name] = source.end
         for partition, key, value, time_ms, headers in records:
             self._stored[partition].append(EVENTS.name, time_ms, key, value, headers)
         self._faults("append.after")
+
+    async def position(self, name: str) -> int:
+        return self._positions.get(name, 0)
 
     async def scan(self, topic: str, partition: int | None = None, key: bytes | None = None) -> AsyncIterator[tuple[int, Record]]:
         assert topic in NAMES, topic

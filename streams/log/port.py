@@ -15,7 +15,7 @@ Methods are coroutines because Kafka's are; the embedded adapters just never wai
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from streams.records import Batch, Headers, Record
+from streams.records import Batch, Headers, Record, Source
 
 
 class Session(Protocol):
@@ -75,6 +75,14 @@ class Log(Reader, Protocol):
         """Takes the partition over, fencing whoever has it."""
         ...
 
-    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]]) -> None:
-        """Adds (partition, key, value, time_ms, headers) to the input topic, all or none, durable when it returns."""
+    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
+        """Adds (partition, key, value, time_ms, headers) to the input topic, all or none, durable when it returns.
+
+        With `source`, notes in the same transaction how far that file has been appended; raises Fenced, having written nothing, when
+        somebody else has appended from it since: a file that is read again after a crash is appended once.
+        """
+        ...
+
+    async def position(self, name: str) -> int:
+        """How many records of this source have been appended."""
         ...

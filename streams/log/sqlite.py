@@ -18,7 +18,7 @@ from pathlib import Path
 from streams.errors import Fenced, Unavailable
 from streams.log import chunks, database
 from streams.log.grouping import COMPACTED, NAMES, by_topic
-from streams.records import Batch, Headers, Output, Record
+from streams.records import Batch, Headers, Output, Record, Source
 from streams.topology import EVENTS, STATE
 
 
@@ -89,15 +89,28 @@ class SqliteLog(SqliteReader):
             epoch = _epoch(con, partition)
         return SqliteSession(self, partition, epoch)
 
-    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]]) -> None:
+    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
         rows: dict[int, list[chunks.Row]] = {}
         for partition, key, value, time_ms, headers in records:
             assert 0 <= partition < self.partitions, partition
             rows.setdefault(partition, []).append((time_ms, key, value, headers))
         packed = [(self._places[EVENTS.name, partition], chunks.pack(group)) for partition, group in rows.items()]
         with self._transaction() as con:
+            if source is not None:
+                self._note(con, source)
             for place, bodies in packed:
                 chunks.append(con, place, bodies)
+
+    async def position(self, name: str) -> int:
+        with database.plain_errors(self._file):
+            return _position(self._reader, name)
+
+    def _note(self, con: sqlite3.Connection, source: Source) -> None:
+        if _position(con, source.name) != source.start:
+            raise Fenced(
+                f"Another process is reading the same file into {self._file.parent}. Nothing was written. Let one process at a time work on a data directory."
+            )
+        con.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", (source.name, source.end))
 
     async def close(self) -> None:
         await super().close()
@@ -185,6 +198,11 @@ class SqliteSession:
                 f"Partition {self.partition} of {self._log._file.parent} was taken over by another worker. Nothing of the open batch was written. "
                 "Let one process at a time work on a data directory."
             )
+
+
+def _position(con: sqlite3.Connection, name: str) -> int:
+    row = con.execute("SELECT position FROM sources WHERE name = ?", (name,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _epoch(con: sqlite3.Connection, partition: int) -> int:

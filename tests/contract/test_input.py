@@ -2,7 +2,8 @@
 
 import pytest
 
-from streams.records import Record
+from streams.errors import Fenced
+from streams.records import Record, Source
 from tests.contract.conftest import NewStore
 from tests.contract.looking import fill, seen
 
@@ -102,4 +103,24 @@ async def test_the_input_outlives_the_log(new_store: NewStore) -> None:
     log = store()
     await fill(log, [b"b"])
     assert [record.value for record in await (await log.open(0)).read(0, 9)] == [b"a", b"b"]
+    await log.close()
+
+
+async def test_a_source_is_appended_once(new_store: NewStore) -> None:
+    """How far a file was appended is known for good, together with its records; whoever appends from another position is fenced."""
+    store = new_store()
+    log = store()
+    assert await log.position("f") == 0
+    await log.append([(0, None, b"a", 0, ()), (0, None, b"b", 0, ())], Source("f", 0, 2))
+    await log.append([(0, None, b"x", 0, ())], Source("g", 0, 1))
+    before = await seen(log)
+    for start in (0, 1, 3):
+        with pytest.raises(Fenced):
+            await log.append([(0, None, b"c", 0, ())], Source("f", start, start + 1))
+    assert await seen(log) == before
+    await log.close()
+    log = store()
+    assert [await log.position(name) for name in ("f", "g", "h")] == [2, 1, 0]
+    await log.append([], Source("f", 2, 5))
+    assert await log.position("f") == 5
     await log.close()
