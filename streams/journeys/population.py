@@ -73,6 +73,7 @@ class Population:
             outcome = insert(p, head, ref, rule, numbers, offset, order, self.timer, self.patience, asserts, retracts)
             if outcome != APPLIED:
                 return outcome
+            self.arm(p)  # even if nothing is said: a smaller copy may have moved the last sign of life back
         self.touched[key] = p
         if asserts or retracts:
             self.changes.append((p, retracts, asserts))

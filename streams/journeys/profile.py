@@ -247,8 +247,10 @@ def trim(p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Pat
             break
         states, said = start_states(p), []  # type: tuple[list[State], list[Transition]]
         replay(states, p.journal[p.folded * SIZE : end * SIZE], p.orders, patience, said)
-        for s in states:
-            settle(s, min(oldest_ms - 1, timer), patience, said)
+        still = {s.need for s in states if s.moment >= 0}
+        heard = next_times(still, p.journal, end)
+        for n in still:
+            settle(states[n], min(oldest_ms, timer + 1, heard.get(n, oldest_ms)) - 1, patience, said)
         if not over and any(s.moment >= 0 or (s.outcome and s.entered_ms >= oldest_ms) for s in states):
             break
         p.base, p.folded = states, end
@@ -273,6 +275,18 @@ def trim(p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Pat
                     p.orders.pop(record[1], None)
             p.orders = p.orders or None
     return out, dropped
+
+
+def next_times(needs: set[int], journal: bytes, start: int) -> dict[int, int]:
+    """Per need the time (ms) of its first signal from record `start` on: up to there it was silent. A need that has none is not in it."""
+    times: dict[int, int] = {}
+    for head, _, _, need, _ in RECORD.iter_unpack(journal[start * SIZE :]):
+        for n in (needs - times.keys()) if need == ALL else (need,):
+            if n in needs and n not in times:
+                times[n] = head >> TIME
+        if len(times) == len(needs):
+            break
+    return times
 
 
 def forget_after(p: Profile, horizon_ms: int, patience: Patience) -> int:
