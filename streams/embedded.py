@@ -124,9 +124,10 @@ class Embedded:
         on_progress: Callable[[Progress], None],
         stdin: BinaryIO | None = None,
     ) -> None:
-        """Follows files and directories (new files in them are found), and standard input if given, until `stop` is set or only an ended stdin was there.
+        """Follows files and directories (new files in them are found), and standard input if given.
 
-        Goes on where an earlier run of the same files stopped. What is read is processed at once. Raises InputError for a path that is not there.
+        Ends when `stop` is set, or when standard input was all there was and has ended. Goes on where an earlier run of the same files
+        stopped. What is read is processed at once. Raises InputError for a path that is not there.
         """
         growing: dict[Path, GrowingFile] = {}
         positions: dict[str, int] = {}
@@ -142,6 +143,9 @@ class Embedded:
                         growing[path] = file = GrowingFile(path)
                         positions[file.name] = await self.log.position(file.name)
                     file = growing[path]
+                    if file.replaced() and not file.take(positions[file.name]).lines:
+                        growing.pop(path).close()  # rotated, and read to its end: the new one is met at the next look
+                        continue
                     if file.is_gzip:
                         taken += await self._whole(file, positions, format, mapping)
                         continue

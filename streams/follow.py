@@ -37,6 +37,7 @@ class GrowingFile:
         except OSError as error:
             raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from error
         self.path = path
+        self._identity = (status.st_dev, status.st_ino)
         self.name = f"follow:{status.st_dev}:{status.st_ino}:{path.absolute()}"
         self.is_gzip = self._file.read(2) == GZIP_MAGIC
 
@@ -54,6 +55,14 @@ class GrowingFile:
         self._file.seek(0)
         line = self._file.readline(MAX_LINE_BYTES)
         return line if line.endswith(b"\n") else b""
+
+    def replaced(self) -> bool:
+        """Whether its path now leads to another file, or to none."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return True
+        return (status.st_dev, status.st_ino) != self._identity
 
     def close(self) -> None:
         self._file.close()
@@ -90,7 +99,7 @@ class Stdin:
 
 
 def files_of(sources: list[Path]) -> list[Path]:
-    """The files among these paths and directly inside those that are directories, hidden ones left out, by name. Raises InputError for what is not there."""
+    """The files among these paths and inside those that are directories, by name, hidden ones left out. Raises InputError if one is missing."""
     found: list[Path] = []
     for path in sources:
         if path.is_dir():

@@ -70,7 +70,8 @@ class Population:
             if asserts and self.timer >= 0:  # it may be so late that timers have passed its new deadline already
                 fire(p, self.timer, self.patience, asserts)
         else:
-            outcome = insert(p, head, ref, rule, numbers, offset, order, self.timer, self.patience, asserts, retracts)
+            ids_from = self.mark - 2 * self.horizon_ms
+            outcome = insert(p, head, ref, rule, numbers, offset, order, ids_from, self.timer, self.patience, asserts, retracts)
             if outcome != APPLIED:
                 return outcome
             self.arm(p)  # even if nothing is said: a smaller copy may have moved the last sign of life back

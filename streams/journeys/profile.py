@@ -13,12 +13,13 @@ from copy import copy
 import msgspec
 
 from streams.journeys.machine import Patience, State, Transition, deadline, refund, settle, step, unmatched
-from streams.journeys.signal import ALL, DIMS, MARK, MAX_NEEDS, ORDERED, PACK, RECORD, REF_AT, SIZE, SURE, TIME, find, position, time_of
+from streams.journeys.signal import ALL, DIMS, MARK, MAX_NEEDS, ORDERED, PACK, RECORD, REF_AT, SIZE, SURE, TIME, find, order_key, position, time_of
 from streams.moments.verdict import TRUTH
 
 SEGMENT = 8  # signals per sealed state record: a changed profile rewrites its head and the segments that changed
 CHUNK = SEGMENT * SIZE
 CAP = 256  # live signals; a profile busier than that within a horizon (a robot) shortens its own horizon: over_cap
+IDS_CAP = 2_048  # folded records whose ids are still known, of a profile over its cap; others keep theirs for two horizons
 PATH_STEPS = 64  # transitions kept of a journey that is folded while open, for its final record
 
 APPLIED, DUPLICATE, OVER_CAP = range(3)
@@ -39,7 +40,7 @@ class Profile(msgspec.Struct, gc=False):
     folded: int = 0  # records at the front of the journal that are in the base already
     base: list[State] | None = None  # after those
     said: tuple[Transition, ...] = ()  # of journeys that were open where the base ends: what their final record needs
-    orders: Orders | None = None  # ref of a truth or refund -> its order
+    orders: Orders | None = None  # order_key of a truth or refund -> its order
     first: int = 0  # number of the journal's first segment
     saved: int = 0  # records at the front of the journal that the state topic has just so
     sealed: int = 0  # segment records that the state topic has, from `first` on
@@ -70,7 +71,7 @@ def append(
     if order is not None:
         if p.orders is None:
             p.orders = {}
-        p.orders[ref] = order
+        p.orders[order_key(head, ref)] = order
     for need in needs:
         p.journal += PACK(head, ref, rule, need, offset)
         if need == ALL:
@@ -81,18 +82,24 @@ def append(
 
 
 def insert(
-    p: Profile, head: int, ref: bytes, rule: int, needs: tuple[int, ...], offset: int, order: bytes | None, timer: int, patience: Patience,
-    asserts: list[Transition], retracts: list[Transition],
+    p: Profile, head: int, ref: bytes, rule: int, needs: tuple[int, ...], offset: int, order: bytes | None, ids_from_ms: int, timer: int,
+    patience: Patience, asserts: list[Transition], retracts: list[Transition],
 ) -> int:  # fmt: skip
-    """An event that may fall anywhere. The caller has judged the horizon; the profile's own floor is judged here."""
+    """An event that may fall anywhere. The caller has judged the horizon; the profile's own floor is judged here.
+
+    `ids_from_ms`: a copy older than this is no longer known, so that what counts again does not depend on when it was tidied away.
+    """
     journal = p.journal
     records = [PACK(head, ref, rule, need, offset) for need in needs]
     if p.folded and records[0][:ORDERED] < journal[(p.folded - 1) * SIZE : p.folded * SIZE - SIZE + ORDERED]:
         return OVER_CAP
-    twin = find(journal, ref)
+    orders = dict(p.orders or NO_ORDERS)
+    known = position(journal, (max(ids_from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
+    twin = find(journal, ref, known)
     if twin >= 0:
         if twin < p.folded or not smaller(p, twin, head, ref, rule, needs, offset, order):
             return DUPLICATE
+        orders.pop(journal[twin * SIZE :][:ORDERED], None)
         journal, first = without(journal, ref, twin)
     else:
         first = len(journal) // SIZE
@@ -100,10 +107,8 @@ def insert(
         at = position(journal, record)
         journal = journal[: at * SIZE] + record + journal[at * SIZE :]
         first = min(first, at)
-    orders = dict(p.orders or NO_ORDERS)
-    orders.pop(ref, None)
     if order is not None:
-        orders[ref] = order
+        orders[order_key(head, ref)] = order
     rewrite(p, first, journal, orders or None, timer, patience, asserts, retracts)
     return APPLIED
 
@@ -112,7 +117,7 @@ def smaller(p: Profile, twin: int, head: int, ref: bytes, rule: int, needs: tupl
     """Whether this copy of an event comes before the one that is kept: which stays must not depend on which came first."""
     there = [RECORD.unpack_from(p.journal, n * SIZE) for n in range(twin, len(p.journal) // SIZE) if p.journal[n * SIZE + REF_AT :][:17] == ref]
     h, _, r, _, o = there[0]
-    kept = (h, o, r, (p.orders or NO_ORDERS).get(ref) or b"", sorted(name(p, record[3]) for record in there))
+    kept = (h, o, r, (p.orders or NO_ORDERS).get(order_key(h, ref)) or b"", sorted(name(p, record[3]) for record in there))
     return (head, offset, rule, order or b"", sorted(name(p, need) for need in needs)) < kept
 
 
@@ -178,7 +183,7 @@ def replay(states: list[State], journal: bytes, orders: Orders | None, patience:
     """The fold: steps the states through a journal in order, then settles what timers have said. Returns the latest deadline those fired on."""
     get = (orders or NO_ORDERS).get
     for head, ref, rule, need, offset in RECORD.iter_unpack(journal):
-        order = get(ref) if head >> MARK & 7 >= TRUTH else None
+        order = get(order_key(head, ref)) if head >> MARK & 7 >= TRUTH else None
         if need == ALL:
             everywhere(states, head, ref, rule, offset, order, patience, out)
         else:
@@ -260,7 +265,7 @@ def trim(p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Pat
         still_open = {(s.need, s.journey) for s in p.base or () if s.moment >= 0}
         p.said = tuple([t for t in out if (t.need, t.journey) in still_open][:PATH_STEPS])
     dropped = []
-    while p.folded and (time_of(p.journal, SEGMENT - 1) < ids_from_ms or p.folded > CAP):
+    while p.folded and (time_of(p.journal, SEGMENT - 1) < ids_from_ms or p.folded > IDS_CAP):
         gone = p.journal[:CHUNK]
         p.journal = p.journal[CHUNK:]
         p.folded -= SEGMENT
@@ -270,9 +275,8 @@ def trim(p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Pat
             dropped.append(p.first)
         p.first += 1
         if p.orders:
-            for record in RECORD.iter_unpack(gone):
-                if record[1] not in p.journal:
-                    p.orders.pop(record[1], None)
+            for at in range(0, CHUNK, SIZE):
+                p.orders.pop(gone[at : at + ORDERED], None)
             p.orders = p.orders or None
     return out, dropped
 

@@ -29,6 +29,11 @@ def head(at_ms: int, mark: int, sure: bool, dims: int) -> int:
     return at_ms << TIME | mark << MARK | sure << 16 | dims
 
 
+def order_key(head: int, ref: bytes) -> bytes:
+    """What a signal's order is kept under: its place in the journal, since an id that comes again after two horizons is another event."""
+    return head.to_bytes(REF_AT, "big") + ref
+
+
 def event_ref(event_id: str) -> bytes:
     """17 bytes that stand for an event id: exactly for lower-case UUIDs, 32 hex digits and up to 16 bytes of text; by BLAKE2b-128 for the rest."""
     size = len(event_id)

@@ -108,7 +108,8 @@ class SqliteLog(SqliteReader):
     def _note(self, con: sqlite3.Connection, source: Source) -> None:
         if _position(con, source.name) != source.start:
             raise Fenced(
-                f"Another process is reading the same file into {self._file.parent}. Nothing was written. Let one process at a time work on a data directory."
+                f"Another process is reading the same file into {self._file.parent}. Nothing was written. "
+                "Let one process at a time work on a data directory."
             )
         con.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", (source.name, source.end))
 

@@ -42,7 +42,7 @@ SEGMENT_KEY, CELL_KEY, RULES_KEY = Struct(">I"), Struct(">BIQ"), Struct(">H")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_count = msgspec.msgpack.Decoder(int).decode
-_decode_version = msgspec.msgpack.Decoder(Version).decode
+decode_version = msgspec.msgpack.Decoder(Version).decode
 
 
 class Pipeline:
@@ -75,7 +75,7 @@ class Pipeline:
                 case b"c":
                     self.windows.put(CELL_KEY.unpack(key[1:]), _decode_count(value))
                 case _:
-                    versions[RULES_KEY.unpack(key[1:])[0]] = _decode_version(value)
+                    versions[RULES_KEY.unpack(key[1:])[0]] = decode_version(value)
         if checkpoint is not None:
             self.checkpoint = checkpoint
             self.windows.expired_corrections = checkpoint.expired_corrections

@@ -13,7 +13,7 @@ from streams.journeys import profile as profile_module
 from streams.journeys.machine import State
 from streams.journeys.population import Population
 from streams.journeys.profile import fold
-from streams.journeys.signal import PACK, event_ref, head, order_ref
+from streams.journeys.signal import PACK, event_ref, head, order_key, order_ref
 from tests import oracle
 from tests.laws.driving import FOREVER, Said, counted, expected, expected_unmatched, over_all_time, patience, put, step, unmatched
 
@@ -61,7 +61,7 @@ def test_fold_is_the_oracle(history: list[oracle.Signal], timer: int) -> None:
             number = 0xFFFF if n == "*" else names.index(n)
             journal += PACK(head(s.at, s.mark, s.sure, s.dims), event_ref(s.event), s.rule, number, s.offset)
         if s.order:
-            orders[event_ref(s.event)] = bytes.fromhex(s.order)
+            orders[order_key(head(s.at, s.mark, s.sure, s.dims), event_ref(s.event))] = bytes.fromhex(s.order)
     _, out = fold(journal, names, orders, timer, patience(OF))
     p = profile_module.Profile("p", [], names)
     assert {step(p, t) for t in out if t.kind != 11} == set(oracle.transitions(rows, timer, OF))
