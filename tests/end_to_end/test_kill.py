@@ -1,0 +1,78 @@
+"""Real processes, really killed: whatever happens to them, the numbers are those of a run that nothing happened to."""
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+from tests import oracle
+from tests.end_to_end import shop
+from tests.end_to_end.running import as_published, run, standing, start, step
+
+KILLS = 20
+SMALL = {"STREAMS_BATCH": "60"}  # many commits, so that kills fall between and into them
+
+
+def replay(data_dir: Path) -> list[str | Path]:
+    return ["replay", shop.FILE, "--format", "csv", *shop.MAP, "--rules", shop.RULES, "--data-dir", data_dir, "--partitions", "2"]
+
+
+def test_killed_twenty_times_and_still_exact(tmp_path: Path) -> None:
+    """kill -9 in mid-run 20 times, the same command started again each time: the oracle's transitions, once each, and no event counted twice."""
+    rnd, killed = random.Random(20), 0
+    while killed < KILLS:
+        process = start(*replay(tmp_path), **SMALL)
+        try:
+            while process.poll() is None and not (tmp_path / "log.sqlite-wal").exists():
+                time.sleep(0.005)
+            process.wait(rnd.uniform(0.3, 0.6))
+            break  # it came to its end
+        except Exception:
+            process.send_signal(signal.SIGKILL)
+            assert process.wait(30) == -signal.SIGKILL
+            killed += 1
+        finally:
+            process.communicate()
+    run(*replay(tmp_path))
+    assert killed == KILLS, f"it was done after {killed} kills: slow it down"
+
+    by = shop.signals()
+    timer = max(shop.at_ms(timestamp) for _, _, timestamp in shop.rows()) - 1
+    said = [(t["profile"], step(t)) for t in standing(tmp_path)]
+    expected = {(person, as_published(s)) for person, signals in by.items() for s in oracle.transitions(signals, timer)}
+    assert len(said) == len(set(said))
+    assert set(said) == expected
+    assert json.loads(run("funnel", "--data-dir", tmp_path, "--json"))["events"]["received"] == len(shop.rows())
+    run("verify", "--data-dir", tmp_path)
+    check_prefixes(tmp_path)
+
+
+def check_prefixes(data_dir: Path) -> None:
+    """Per id, asserts minus retracts is 0 or 1 after every record, and (id, rev) never repeats."""
+    standing: set[str] = set()
+    seen: set[tuple[str, int]] = set()
+    for line in run("transitions", "--data-dir", data_dir, "--jsonl").splitlines():
+        t = json.loads(line)
+        assert (t["id"] in standing) == (t["op"] == "retract")
+        standing ^= {t["id"]}
+        assert (t["id"], t["rev"]) not in seen
+        seen.add((t["id"], t["rev"]))
+
+
+def test_two_processes_on_one_directory(tmp_path: Path) -> None:
+    """The second fences the first, which says so and exits 4 (or had finished); what is stored is right."""
+    first = start(*replay(tmp_path), **SMALL)
+    while first.poll() is None and not (tmp_path / "log.sqlite-wal").exists():
+        time.sleep(0.005)
+    time.sleep(0.3)
+    second = start(*replay(tmp_path), **SMALL)
+    errors = [process.communicate(timeout=120)[1] for process in (first, second)]
+    codes = sorted([first.returncode, second.returncode])
+    assert codes in ([0, 0], [0, 4], [4, 4]), errors
+    assert all("Traceback" not in text for text in errors)
+    if 4 in codes:
+        assert any("nother" in text for text in errors)
+    run(*replay(tmp_path))
+    run("verify", "--data-dir", tmp_path)
+    assert json.loads(run("funnel", "--data-dir", tmp_path, "--json"))["events"]["received"] == len(shop.rows())
