@@ -276,7 +276,8 @@ def trim(p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Pat
         p.first += 1
         if p.orders:
             for at in range(0, CHUNK, SIZE):
-                p.orders.pop(gone[at : at + ORDERED], None)
+                if gone[at : at + ORDERED] not in p.journal:  # an event about several needs may reach into the next segment
+                    p.orders.pop(gone[at : at + ORDERED], None)
             p.orders = p.orders or None
     return out, dropped
 
