@@ -1,0 +1,15 @@
+"""The command line: `streams`. Everything a person types or sees is in this package; what it does is elsewhere.
+
+Heavy modules (settings, rules, the log, rich) are imported by the commands that use them, so that `streams --help` answers at once.
+"""
+
+import signal
+
+
+def main() -> None:
+    """The console script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C just ends what only reads; what writes stops between two batches (`stopping`)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `streams transitions --jsonl | head` ends quietly
+    from streams.cli.app import app
+
+    app(prog_name="streams")

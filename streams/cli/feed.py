@@ -1,0 +1,104 @@
+"""Commands that put events in: a whole file (`replay`), or whatever comes (`run`)."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from streams.cli import options
+from streams.cli.progress import Work
+from streams.cli.stopping import Stopping
+
+if TYPE_CHECKING:
+    from streams.moments.rules import Rules
+    from streams.settings import Settings
+
+Format = Annotated[
+    Literal["segment", "csv"], typer.Option("--format", help="segment: JSON lines of the Segment spec. csv: a table with a header; see --map.")
+]
+
+
+def replay(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE[.gz]", help="JSON lines or CSV, plain or gzip.", show_default=False)],
+    format: Format = "segment",
+    map: options.Map = None,
+    rules: options.RulesFile = None,
+    data_dir: options.DataDir = None,
+    partitions: options.Partitions = None,
+) -> None:
+    """Reads a whole file, then stops. Events of a file count once, however often it is replayed.
+
+    Event time alone moves the timers, so the result is the same whenever it is run. A replay that was stopped goes on where it was.
+    """
+    settings = options.settings(ctx, data_dir=data_dir, rules=rules, partitions=partitions)
+    asyncio.run(_replay(settings, options.rules(settings), file, format, options.mapping(map, format)))
+
+
+async def _replay(settings: "Settings", rules: "Rules", file: Path, format: Literal["segment", "csv"], mapping: dict[str, str]) -> None:
+    from streams.embedded import Embedded, Progress
+
+    with Stopping() as stopping, Work(f"replay {file.name}") as work:
+
+        def on_progress(progress: Progress) -> None:
+            work.update(*progress)
+            stopping.check(f"{progress.records:,} events are in {settings.data_dir}; the same command goes on from there")
+
+        embedded = await Embedded.open(settings, rules)
+        try:
+            replayed = await embedded.replay(file, format, mapping, on_progress)
+        finally:
+            await embedded.close()
+    known = f"; {replayed.skipped:,} were in it already" if replayed.skipped else ""
+    print(f"{replayed.records:,} events replayed into {settings.data_dir} in {work.seconds:.1f} s{known}", file=sys.stderr)
+
+
+def run(
+    ctx: typer.Context,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE|DIRECTORY]...", help="Files to follow, or directories whose files are followed. None or -: standard input."),
+    ] = None,
+    format: Format = "segment",
+    map: options.Map = None,
+    rules: options.RulesFile = None,
+    data_dir: options.DataDir = None,
+    partitions: options.Partitions = None,
+) -> None:
+    """Processes events as they come, until stopped: follows files, directories or standard input.
+
+    When nothing comes for a while, the wall clock moves the timers. Goes on where an earlier run stopped.
+    """
+    settings = options.settings(ctx, data_dir=data_dir, rules=rules, partitions=partitions)
+    asyncio.run(_run(settings, options.rules(settings), sources or [], format, options.mapping(map, format)))
+
+
+async def _run(settings: "Settings", rules: "Rules", sources: list[Path], format: Literal["segment", "csv"], mapping: dict[str, str]) -> None:
+    from streams.embedded import Embedded, Progress
+
+    paths = [path for path in sources if path != Path("-")]
+    stdin = sys.stdin.buffer if len(paths) < len(sources) or not sources else None
+    followed = [*map_names(paths), *(["standard input"] if stdin is not None else [])]
+    records = 0
+    with Stopping() as stopping, Work("run") as work:
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal records
+            records = progress.records
+            work.update(*progress)
+
+        embedded = await Embedded.open(settings, rules)
+        try:
+            print(f"following {', '.join(followed)} into {settings.data_dir}; Ctrl-C stops", file=sys.stderr, flush=True)
+            await embedded.run(paths, format, mapping, stopping.event, on_progress, stdin)
+        finally:
+            await embedded.close()
+    stopping.check(f"{records:,} events are in {settings.data_dir}; the same command goes on from there")
+    print(f"{records:,} events processed into {settings.data_dir}", file=sys.stderr)
+
+
+def map_names(paths: list[Path]) -> list[str]:
+    """Paths as they are shown; a directory ends with a slash."""
+    return [f"{path}/" if path.is_dir() else str(path) for path in paths]

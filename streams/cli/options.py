@@ -1,0 +1,77 @@
+"""Options that several commands have, and what is made of them: settings, rules, a reader."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streams.log.port import Reader
+    from streams.moments.rules import Rules
+    from streams.settings import Settings
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="DIR", help="The data directory. [default: data, or the setting]", show_default=False)
+]
+RulesFile = Annotated[
+    Path | None, typer.Option("--rules", metavar="FILE", help="A rules file of your own (TOML). [default: the shipped rules]", show_default=False)
+]
+Partitions = Annotated[int | None, typer.Option("--partitions", metavar="N", help="Of a new data directory. [default: 1]", show_default=False)]
+Map = Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which CSV column is which field of an event; once per field.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
+JsonLines = Annotated[bool, typer.Option("--jsonl", help="JSON for machines, one record per line.")]
+
+
+def settings(ctx: typer.Context, **flags: Any) -> "Settings":
+    """The settings of this start. Raises ConfigError."""
+    from streams.settings import load
+
+    return load(ctx.obj, **flags)
+
+
+def rules(settings: "Settings") -> "Rules":
+    """The rules of these settings. Raises ConfigError, which names the file."""
+    from streams.moments.rules import default, load
+
+    path = settings.rules
+    if path is None:
+        return default()
+    try:
+        return load(path.read_text("utf-8"), base=default())
+    except OSError as error:
+        raise ConfigError(f"rules file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"rules file {path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from error
+    except ConfigError as error:
+        raise ConfigError(f"rules file {path}: {error}") from error
+
+
+def mapping(given: Iterable[str] | None, format: str) -> dict[str, str]:
+    """`--map FIELD=COLUMN` as a dictionary. Raises ConfigError."""
+    found: dict[str, str] = {}
+    for text in given or ():
+        field, equals, column = text.partition("=")
+        if not (field and equals and column):
+            raise ConfigError(f"--map {text}: write FIELD=COLUMN, as in --map timestamp=time")
+        if field in found:
+            raise ConfigError(f"--map {text}: {field} is already mapped to {found[field]}")
+        found[field] = column
+    if found and format != "csv":
+        raise ConfigError(f"--map is for --format csv: --format {format} has its fields under their own names")
+    return found
+
+
+@asynccontextmanager
+async def reading(ctx: typer.Context, data_dir: Path | None) -> AsyncIterator["Reader"]:
+    """The log of a data directory, to read. Raises InputError when there is none."""
+    from streams.log.sqlite import SqliteLog
+
+    reader = SqliteLog.read_only(settings(ctx, data_dir=data_dir).data_dir)
+    try:
+        yield reader
+    finally:
+        await reader.close()
