@@ -1,0 +1,101 @@
+"""Bytes of memory per profile, and how quickly profiles come back: people with exactly 20 signals each, within the horizon.
+
+Counted by tracemalloc: everything that is there because of them (journal, states, key, dictionary entry, timer, chore), not the interpreter's
+own. As they come back from the state topic, and as they are after events made them.
+"""
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+from time import process_time
+
+import msgspec
+
+from benchmarks.generate import events
+from benchmarks.stages import pipeline, quiet_collector
+from streams.ingest.event import Event
+from streams.ingest.segment import read
+from streams.ingest.times import LATEST_MS
+from streams.journeys.population import Population
+from streams.journeys.signal import SIZE
+from streams.moments.classify import Classifier
+from streams.moments.rules import Rules
+from streams.pipeline.step import PROFILE, Pipeline
+from streams.records import Record
+
+SIGNALS = 20
+HOURS = 40.0  # within the horizon: nothing is folded away
+SPARE = 3  # times the events needed on average: most people have had theirs by then
+BATCH = 5_000
+RUNS = 3
+
+
+class Footprint(msgspec.Struct):
+    """What a profile of SIGNALS signals takes, on average."""
+
+    profiles: int
+    live_bytes: float  # as events made it
+    restored_bytes: float  # as it comes back from the state topic
+    restore_us: float  # processor time
+
+
+def footprint(people: int, rules: Rules) -> Footprint:
+    """Measures some of `people` profiles: those who have had their 20 signals."""
+    records = exactly(people, rules)
+    first, state = pipeline(rules), dict[bytes, bytes]()
+    fill(first, records, state)  # once without counting: what the program remembers of texts and times is there then
+
+    def live() -> Population:
+        p = pipeline(rules)
+        fill(p, records, {})
+        return p.population
+
+    def restored() -> Population:
+        p = pipeline(rules)
+        p.restore(first.checkpoint, state.items())
+        return p.population
+
+    seconds = []
+    for _ in range(RUNS):
+        with quiet_collector(None):
+            gc.disable()  # as the agent does
+            began = process_time()
+            restored()
+            seconds.append(process_time() - began)
+            gc.enable()
+    count = len(first.population.profiles)
+    assert all(len(p.journal) == SIGNALS * SIZE for p in first.population.profiles.values())
+    return Footprint(count, traced(live) / count, traced(restored) / count, min(seconds) / count * 1e6)
+
+
+def exactly(people: int, rules: Rules) -> list[Record]:
+    """A stream in which everybody gives SIGNALS signals and no event twice."""
+    classify, seen = Classifier(rules).classify, set[str]()
+    signals: dict[str, list[Record]] = {}
+    for record in events(people * SIGNALS * SPARE, people, HOURS):
+        event = read(record.value, (), LATEST_MS)
+        if isinstance(event, Event) and event.id not in seen and classify(event) is not None:
+            seen.add(event.id)
+            signals.setdefault(event.profile, []).append(record)
+    chosen = [record for own in signals.values() if len(own) >= SIGNALS for record in own[:SIGNALS]]
+    return sorted(chosen, key=lambda record: record.offset)
+
+
+def fill(p: Pipeline, records: list[Record], state: dict[bytes, bytes]) -> None:
+    """Runs the records through, in batches; keeps the state records of the profiles."""
+    for at in range(0, len(records), BATCH):
+        p.take(records[at : at + BATCH])
+        p.advance()
+        state |= {key: value for key, value in p.batch().state if value is not None and key[:1] == PROFILE}
+
+
+def traced(make: Callable[[], Population]) -> int:
+    """Bytes allocated for what `make` returns and still there when all else of it is gone."""
+    gc.collect()
+    tracemalloc.start()
+    kept = make()
+    gc.collect()
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept.profiles
+    return size
