@@ -7,6 +7,7 @@ A new generated page is one more line in `PAGES`.
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from docs.cli_page import cli_page
 from streams.settings import Row, describe
 
 HERE = Path(__file__).parent
@@ -67,7 +68,7 @@ def _table(rows: Iterable[Row]) -> str:
     return "\n".join(["| key | variable | default | meaning |", "|---|---|---|---|", *lines])
 
 
-PAGES: dict[Path, Callable[[], str]] = {HERE / "settings.md": settings_page}
+PAGES: dict[Path, Callable[[], str]] = {HERE / "cli.md": cli_page, HERE / "settings.md": settings_page}
 
 if __name__ == "__main__":
     for path, page in PAGES.items():

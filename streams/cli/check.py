@@ -37,7 +37,7 @@ async def _verify(ctx: typer.Context, data_dir: Path | None) -> None:
         typer.echo(verified.difference)
         raise typer.Exit(1)
     typer.secho("equal: ", fg="green", bold=True, nl=False)
-    typer.echo(f"{verified.records:,} records, {verified.profiles:,} profiles, {verified.transitions:,} transitions")
+    typer.echo(f"{verified.records} records, {verified.profiles} profiles, {verified.transitions} transitions")
 
 
 def check_config(
@@ -98,11 +98,11 @@ def topology(json: options.Json = False) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("topic", "key", "value", "kept", "written by", "what it is"):
-        table.add_column(heading, overflow="fold")
+    for heading, width in (("topic", None), ("what it is, what a record holds", 41), ("key", 15), ("kept", None), ("written by", 11)):
+        table.add_column(heading, overflow="fold", width=width)
     for topic in TOPICS:
         name = f"[bold cyan]{topic.name}[/]" if topic in OUTPUTS else topic.name
         kept = {"delete": "all, by age", "compact": "last per key"}[topic.cleanup]
-        table.add_row(name, topic.key, topic.value, kept, topic.writer, topic.about)
+        table.add_row(name, f"{topic.about}\n[dim]{topic.value}[/]", topic.key, kept, topic.writer)
     console().print(table)
     console().print("\n[dim]Yours to read are the coloured ones; schemas/json says what is in them.[/]")

@@ -22,7 +22,7 @@ Format = Annotated[
 
 def replay(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE[.gz]", help="JSON lines or CSV, plain or gzip.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines or CSV, plain or gzip (.gz).", show_default=False)],
     format: Format = "segment",
     map: options.Map = None,
     rules: options.RulesFile = None,
@@ -59,7 +59,7 @@ def run(
     ctx: typer.Context,
     sources: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE|DIRECTORY]...", help="Files to follow, or directories whose files are followed. None or -: standard input."),
+        typer.Argument(metavar="PATH", help="Files to follow, or directories whose files are followed. None or -: standard input."),
     ] = None,
     format: Format = "segment",
     map: options.Map = None,
@@ -80,9 +80,9 @@ async def _run(settings: "Settings", rules: "Rules", sources: list[Path], format
 
     paths = [path for path in sources if path != Path("-")]
     stdin = sys.stdin.buffer if len(paths) < len(sources) or not sources else None
-    followed = [*map_names(paths), *(["standard input"] if stdin is not None else [])]
+    followed = [*_shown(paths), *(["standard input"] if stdin is not None else [])]
     records = 0
-    with Stopping() as stopping, Work("run") as work:
+    with Stopping() as stopping, Work("run", endless=True) as work:
 
         def on_progress(progress: Progress) -> None:
             nonlocal records
@@ -95,10 +95,11 @@ async def _run(settings: "Settings", rules: "Rules", sources: list[Path], format
             await embedded.run(paths, format, mapping, stopping.event, on_progress, stdin)
         finally:
             await embedded.close()
-    stopping.check(f"{records:,} events are in {settings.data_dir}; the same command goes on from there")
+    goes_on = "; the same command goes on from there" if stdin is None else ""  # a pipe's contents are gone once they were read
+    stopping.check(f"{records:,} events are in {settings.data_dir}{goes_on}")
     print(f"{records:,} events processed into {settings.data_dir}", file=sys.stderr)
 
 
-def map_names(paths: list[Path]) -> list[str]:
+def _shown(paths: list[Path]) -> list[str]:
     """Paths as they are shown; a directory ends with a slash."""
     return [f"{path}/" if path.is_dir() else str(path) for path in paths]

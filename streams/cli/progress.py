@@ -12,22 +12,22 @@ LINE_EVERY_S = 10.0  # where there is no terminal: often enough to see that it l
 
 
 class Work:
-    """One piece of long work. `update` is cheap; call it after every batch."""
+    """One piece of long work. `update` is cheap; call it after every batch. Work that is `endless` has neither bar nor rate, only a count."""
 
-    def __init__(self, what: str, unit: str = "events") -> None:
-        self.what, self.unit = what, unit
+    def __init__(self, what: str, unit: str = "events", endless: bool = False) -> None:
+        self.what, self.unit, self.endless = what, unit, endless
         self._began = self._said = time.monotonic()
         self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-            columns = (
-                SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=32), TaskProgressColumn(),
-                TextColumn("{task.fields[said]}", style="dim"), TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            )  # fmt: skip
+            said = TextColumn("{task.fields[said]}", style="dim")
+            columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}"), said]
+            if not self.endless:
+                columns[2:] = [BarColumn(bar_width=32), TaskProgressColumn(), said, TimeRemainingColumn(compact=True, elapsed_when_finished=True)]
             self._bar = Progress(*columns, console=Console(stderr=True))
             self._task = self._bar.add_task(self.what, total=None, said="")
             self._bar.start()
@@ -49,7 +49,7 @@ class Work:
 
     def _counted(self, count: int, now: float) -> str:
         elapsed = now - self._began
-        return f"{count:,} {self.unit}" + (f", {count / elapsed:,.0f}/s" if elapsed > 0.2 else "")
+        return f"{count:,} {self.unit}" + (f", {count / elapsed:,.0f}/s" if elapsed > 0.2 and not self.endless else "")
 
     @property
     def seconds(self) -> float:

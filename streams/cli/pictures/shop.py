@@ -51,7 +51,7 @@ async def findings(reader: Reader, records: int, seconds: float, data_dir: Path,
         _head("How far they came"), pictures.people(report), "", pictures.stages(report.furthest),
         _head("The busiest steps"), _busiest(cells),
         _head("How long they stay, where they fall silent"), _stays(cells),
-        _head("When they buy, by the hour of the week (UTC; this shop's publisher shifted its hours)"), _week(cells),
+        _head("When they buy, by the hour of the week"), _week(cells),
         _head("What became of each event"), pictures.events(report.events), await _ledgers(reader, report),
     ]  # fmt: skip
     if example is not None:
@@ -94,7 +94,7 @@ def _stays(cells: Sequence[Tally]) -> Table:
 
 
 def _week(cells: Sequence[Tally]) -> RenderableType:
-    """A week in shades: a row per day, a character per hour."""
+    """A week in shades: a row per day, a character per hour. In this export it is nearly flat, and people are told why."""
     bought = hours(cells, frozenset({"truth"}))
     most = max(bought) or 1
     table = _grid()
@@ -103,7 +103,7 @@ def _week(cells: Sequence[Tally]) -> RenderableType:
         week = bought[day * 24 : day * 24 + 24]
         shades = "".join(SHADES[-(-n * (len(SHADES) - 1) // most)] for n in week)
         table.add_row(f"[dim]{name}[/]", f"[green]{shades}[/]", f"{sum(week):,}")
-    return table
+    return Group(table, "[dim]Nearly flat: the hours were shifted before these events were published.[/]")
 
 
 async def _ledgers(reader: Reader, report: Funnel) -> str:
