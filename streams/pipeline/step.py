@@ -171,8 +171,8 @@ class Pipeline:
         timer = population.mark - 1
         if clock_ms is not None and clock_ms > timer:
             timer = clock_ms
-        done = population.advance(timer, TIMERS_PER_BATCH)
-        return population.housekeep(CHORES_PER_BATCH) and done
+        # What is final is judged when every timer has fired: a journey that a timer has yet to close would be passed over.
+        return population.advance(timer, TIMERS_PER_BATCH) and population.housekeep(CHORES_PER_BATCH)
 
     def batch(self) -> Batch:
         """All effects since the last call, to be committed as one."""
