@@ -4,7 +4,7 @@ import asyncio
 import heapq
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import typer
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from streams.log.port import Reader
+
+T = TypeVar("T")
 
 SHOWN = 20  # rows of a table when nobody says how many
 
@@ -115,11 +117,13 @@ async def _transitions(ctx: typer.Context, data_dir: Path | None, only_standing:
             await _lines(chosen, limit)
             return
         decode = msgspec.json.Decoder(Transition).decode
-        steps = [decode(value) async for value in chosen]
+        latest = Latest[Transition](limit or SHOWN)
+        async for value in chosen:
+            step = decode(value)
+            latest.add(step.at, step)
     from streams.cli.pictures.steps import table
 
-    latest = heapq.nlargest(limit or SHOWN, enumerate(steps), key=lambda row: (row[1].at, row[0]))
-    console().print(table([step for _, step in reversed(latest)], len(steps)))
+    console().print(table(latest.rows, latest.total))
 
 
 def journeys(ctx: typer.Context, data_dir: options.DataDir = None, limit: Limit = None, jsonl: options.JsonLines = False) -> None:
@@ -139,13 +143,38 @@ async def _journeys(ctx: typer.Context, data_dir: Path | None, limit: int | None
             await _lines(stored, limit)
             return
         decode = msgspec.json.Decoder(JourneyRecord | RefundRecord).decode
-        records = [decode(value) async for value in stored]
+        latest = Latest[JourneyRecord](limit or SHOWN)
+        refunded = set[tuple[str | None, str, str | None, str]]()
+        async for value in stored:
+            record = decode(value)
+            if isinstance(record, JourneyRecord):
+                latest.add(record.closed_at, record)
+            else:
+                refunded.add((record.tenant, record.profile, record.need, record.journey))
     from streams.cli.pictures.steps import finished
 
-    closed = [record for record in records if isinstance(record, JourneyRecord)]
-    refunded = {(r.tenant, r.profile, r.need, r.journey) for r in records if isinstance(r, RefundRecord)}
-    latest = heapq.nlargest(limit or SHOWN, enumerate(closed), key=lambda row: (row[1].closed_at, row[0]))
-    console().print(finished([record for _, record in reversed(latest)], len(closed), refunded))
+    console().print(finished(latest.rows, latest.total, refunded))
+
+
+class Latest(Generic[T]):
+    """The latest of many rows by time, however many there are; of one time, the last to come."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.total = limit, 0
+        self._heap: list[tuple[str, int, T]] = []
+
+    def add(self, at: str, row: T) -> None:
+        self.total += 1
+        entry = (at, self.total, row)  # no two have the same number, so rows are never compared
+        if len(self._heap) < self.limit:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+
+    @property
+    def rows(self) -> list[T]:
+        """Oldest first."""
+        return [row for _, _, row in sorted(self._heap)]
 
 
 async def _values(reader: "Reader", topic: str) -> "AsyncIterator[bytes]":
