@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 VENV := .venv/.stamp
 
-.PHONY: help demo test check lint types contracts docs bench lock clean
+.PHONY: help demo test check lint types contracts docs golden bench lock clean
 
 help:  ## this menu
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ contracts: $(VENV)  ## who may import whom
 docs: $(VENV)  ## writes the generated pages and the JSON Schemas anew
 	@$(BIN)/python -m schemas.generate
 	@$(BIN)/python -m docs.generate
+
+golden: $(VENV)  ## writes down anew what consumers see of one fixed input
+	@$(BIN)/python -m tests.golden_topics.write
 
 bench: $(VENV)  ## microseconds per event, stage by stage
 	@$(BIN)/python -m benchmarks.pipeline

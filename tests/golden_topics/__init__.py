@@ -1,0 +1,101 @@
+"""One fixed input, and every byte that consumers see of it.
+
+A change of a field, a number or an order of records that nobody meant must show up in review, so what is published is stored beside the input, one
+line per record. `input.jsonl` holds, in this order: a whole way with a repeated order and a thank-you page; copies of one event; an anonymous device
+that searches; events that say nothing; two needs in one order; going back; refunds with and without an order id, matched and not; events out of
+order; records that cannot be read; silence in the store and at the till; a late purchase that splits a journey; a device's wrong clock; new rules;
+events beyond the horizon; a person busy enough to be folded; and months of silence in which journeys are abandoned, become final and are forgotten.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from streams.agent import Agent
+from streams.ingest import jsonl
+from streams.log.memory import MemoryLog, MemorySession
+from streams.moments.rules import Rules, load
+from streams.records import Batch, Output
+from streams.settings import Settings
+from streams.topology import LATE, OUTPUTS, REJECTED, TALLIES, Topic
+
+HERE = Path(__file__).parent
+ARRIVED_MS = 1_785_542_400_000  # 2026-08-01: when all of it was appended
+END_MS = 1_790_812_800_000  # 2026-10-01: how far time goes on in the end, so that all is final and some are forgotten
+BATCH = 40
+SECOND_RULES_FROM = 65  # the offset of the first record read with them
+SETTINGS: dict[str, Any] = {
+    "need": ["properties.category", "properties.products.category"],
+    "dimensions": {"country": {"path": "context.country", "values": ["it", "es", "de"]}},
+    "batch": BATCH,
+}
+
+
+class Published(MemoryLog):
+    """A log that also keeps every record it was given, tombstones and replaced values included, with the number of its batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[tuple[int, Output]] = []
+
+    async def open(self, partition: int) -> MemorySession:
+        session = await super().open(partition)
+        return _Session(partition, session._stored, session._faults, self.said)
+
+
+class _Session(MemorySession):
+    def __init__(self, *given: Any) -> None:
+        *of_memory, self._said = given
+        super().__init__(*of_memory)
+
+    async def commit(self, batch: Batch) -> None:
+        await super().commit(batch)
+        number = self._said[-1][0] + 1 if self._said else 0
+        self._said += [(number, output) for output in batch.outputs]
+
+
+def rules(number: int) -> Rules:
+    """The first or second rules of the run."""
+    return load((HERE / f"rules-{number}.toml").read_text(encoding="utf-8"))
+
+
+def records() -> list[bytes]:
+    """The input, as a collector's file has it."""
+    return [value for value, _ in jsonl.rows((HERE / "input.jsonl").read_bytes().splitlines())]
+
+
+async def run(values: Sequence[bytes], **overrides: Any) -> list[tuple[int, Output]]:
+    """All that an agent publishes of this input, as (number of its batch, record)."""
+    log, given = Published(), Settings.model_validate({**SETTINGS, **overrides})
+    await log.append([(0, None, value, ARRIVED_MS, ()) for value in values[:SECOND_RULES_FROM]])
+    agent = await Agent.open(log, 0, given, rules(1))
+    await agent.catch_up()
+    await log.append([(0, None, value, ARRIVED_MS, ()) for value in values[SECOND_RULES_FROM:]])
+    agent = await Agent.open(log, 0, given, rules(2))
+    await agent.catch_up()
+    await agent.catch_up(END_MS)
+    return log.said
+
+
+def pages(said: list[tuple[int, Output]]) -> Iterator[tuple[Path, str]]:
+    """Each topic's file and what belongs into it."""
+    for topic in OUTPUTS:
+        lines = [line for _, batch in groupby(said, key=lambda pair: pair[0]) for line in _lines(topic, [output for _, output in batch])]
+        yield HERE / f"{topic.name}.jsonl", "".join(lines)
+
+
+def _lines(topic: Topic, batch: list[Output]) -> Iterator[str]:
+    """Of one batch. The counters change each key once in a batch, in no order that means anything: by key they are easier to compare."""
+    outputs = [output for output in batch if output.topic == topic.name]
+    for output in sorted(outputs, key=lambda o: o.key or b"") if topic is TALLIES else outputs:
+        key = "null" if output.key is None else _quoted(output.key)
+        headers = ",".join(f"{_quoted(name.encode())}:{_quoted(value)}" for name, value in output.headers)
+        value = "null" if output.value is None else _quoted(output.value) if topic in (LATE, REJECTED) else output.value.decode()
+        yield f'{{"key":{key},' + (f'"headers":{{{headers}}},' if headers else "") + f'"value":{value}}}\n'
+
+
+def _quoted(raw: bytes) -> str:
+    """Any bytes as JSON text. The values that are JSON themselves are shown as they are, to the byte."""
+    return json.dumps(raw.decode("utf-8", "backslashreplace"), ensure_ascii=False)

@@ -1,0 +1,59 @@
+"""What consumers see of one fixed input is what is stored here, byte for byte."""
+
+import json
+from typing import Any, get_args
+
+import pytest
+
+from schemas.kinds import Kind, Moment, Op
+from streams.ingest.event import Reason
+from streams.topology import OUTPUTS
+from tests.golden_topics import HERE, pages, records, run
+
+
+def lines(topic: str) -> list[dict[str, Any]]:
+    """The stored records of a topic."""
+    return [json.loads(line) for line in (HERE / f"{topic}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+async def test_what_consumers_see_has_not_changed() -> None:
+    """Every topic's records are the stored ones. If they differ and should: `make golden`, and read the difference."""
+    for path, text in pages(await run(records())):
+        stored = path.read_text(encoding="utf-8")
+        first = next((n for n, (was, now) in enumerate(zip(stored.splitlines(), text.splitlines(), strict=False), 1) if was != now), "the end")
+        assert stored == text, f"{path.name} differs from line {first} on. If that is meant: `make golden`, and read the difference"
+
+
+async def test_each_topic_has_its_file() -> None:
+    """No output topic is left out, and none is empty."""
+    said = await run(records())
+    assert {f"{topic.name}.jsonl" for topic in OUTPUTS} == {path.name for path, _ in pages(said)}
+    assert {topic.name for topic in OUTPUTS} == {output.topic for _, output in said}
+
+
+@pytest.mark.parametrize(
+    ("topic", "field", "values"),
+    [
+        ("transitions", "kind", {*get_args(Kind)}),
+        ("transitions", "op", {*get_args(Op)}),
+        ("transitions", "to", {*get_args(Moment), None}),
+        ("transitions", "need", {None, "coffee", "car", "caffè ☕"}),
+        ("transitions", "confidence", {None, 0.98, 0.9, 0.85, 0.8, 0.6, 0.5}),
+        ("transitions", "utc_offset_min", {0, 60, -210, 330}),
+        ("tallies", "measure", {"transitions", "cohort", "dwell", "hour_of_week"}),
+        ("tallies", "window", {"minute", "hour", "day", "all"}),
+        ("tallies", "kind", {*get_args(Kind), "refund_unmatched", None}),
+        ("current", "outcome", {"converted", "abandoned", "refunded", None}),
+        ("journeys", "record", {"journey", "refund"}),
+    ],
+)
+def test_the_input_has_everything(topic: str, field: str, values: set[Any]) -> None:
+    """A change can only be seen where it is shown: each value that a field can have is there."""
+    assert values == values & {record["value"].get(field) for record in lines(topic) if record["value"] is not None}
+
+
+def test_the_input_has_every_reason() -> None:
+    """Each rejection that a line of JSON can bring about is there, and the compacted topics have tombstones."""
+    elsewhere = {Reason.TOO_LARGE, Reason.BAD_ROW, Reason.TRUNCATED}  # of tables, compressed files and very long lines
+    assert {*Reason} - elsewhere == {record["headers"]["reason"] for record in lines("rejected")}
+    assert all(None in [record["value"] for record in lines(topic)] for topic in ("current", "tallies"))
