@@ -1,8 +1,9 @@
 """The log in memory: for tests, and for a simulator that crashes it wherever it likes.
 
 Nothing here reads a clock or draws a number, so a run is repeated exactly. `faults` is called with the name of a point before and after each
-effect (`open`, `append`, `commit`) and before each look (`read`, `restore`); what it raises is the crash. A crash at `commit.after` is the
-nasty one: everything is written and the writer does not know. The object itself is the disk: after a crash, `open` again.
+effect (`open`, `append`, `commit`) and before each look (`read`, `restore`); what it raises is the crash. `commit.write` comes once per write
+of a commit, before any of them can be seen. A crash at `commit.after` is the nasty one: everything is written and the writer does not know.
+The object itself is the disk: after a crash, `open` again.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -61,6 +62,8 @@ class MemorySession:
         groups = by_topic(batch.outputs)
         self._faults("commit.before")
         self._check()
+        for _ in range(len(batch.outputs) + len(batch.state) + 1):
+            self._faults("commit.write")
         for topic, outputs in groups.items():
             for output in outputs:
                 if topic in COMPACTED:
