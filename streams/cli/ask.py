@@ -4,7 +4,7 @@ import asyncio
 import heapq
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, get_args
 
 import typer
 
@@ -101,12 +101,11 @@ def transitions(
 async def _transitions(ctx: typer.Context, data_dir: Path | None, only_standing: bool, kind: str | None, limit: int | None, jsonl: bool) -> None:
     import msgspec
 
-    from schemas import Transition
+    from schemas import Kind, Transition
     from streams.errors import ConfigError
-    from streams.journeys.machine import KINDS
     from streams.reports.transitions import standing, stored
 
-    kinds = [name for name in KINDS if name and name != "refund_unmatched"]
+    kinds: tuple[str, ...] = get_args(Kind)
     if kind is not None and kind not in kinds:
         raise ConfigError(f"--kind {kind}: there are {', '.join(kinds)}")
     looked_for = None if kind is None else f'"kind":"{kind}"'.encode()  # as it is stored; within a text the quotes would have backslashes

@@ -76,7 +76,7 @@ async def test_a_person_of_weak_signs() -> None:
 
 async def test_needs_and_tenants() -> None:
     """A story per tenant and need; the tenant is said only where there is one."""
-    settings = {"need": ("properties.about",), "tenant": "properties.shop"}
+    settings: dict[str, Any] = {"need": ("properties.about",), "tenant": "properties.shop"}
     records = [
         said("u:ann", "look", n, properties={"about": about, "shop": shop}) for n, (shop, about) in enumerate([("x", "b"), ("x", "a"), ("y", "a")])
     ]

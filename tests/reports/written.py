@@ -52,4 +52,4 @@ SHOP = (
     said("u:dan", "cart", 20), said("u:dan", "scroll", 21), b"{",
     said("u:eve", "look", 5 * DAY), said("u:fay", "look", 5 * DAY + 1), said("u:ann", "look", 1 * DAY),
 )  # fmt: skip
-"""Ann bought and took it back. Bob only looked, twice as it seems. Cat glanced. Dan has a full cart and fell silent. Ann's last look came too late."""
+"""Ann bought and took it back. Bob only looked, twice as it seems. Cat glanced. Dan has a full cart and fell silent. Ann's last look was late."""

@@ -1,0 +1,193 @@
+"""What each command prints for people and for machines."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from schemas.kinds import Kind
+from streams.log.sqlite import SqliteLog
+from streams.records import Batch, Output
+from streams.topology import TOPICS, TRANSITIONS
+from tests.cli.running import SMALL, event, lines, streams, write
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory with a few events in it."""
+    assert 0 == streams("replay", write(tmp_path / "small.jsonl", SMALL), "--data-dir", tmp_path / "data").exit_code
+    return tmp_path / "data"
+
+
+def test_the_funnel_for_machines(data: Path) -> None:
+    """Exactly these fields, zeros included."""
+    none = dict.fromkeys(("open", "stalled", "converted", "abandoned", "refunded"), 0)
+    assert [
+        {
+            "profiles": 2, "profiles_converted": 1,
+            "journeys": {"opened": 2, "open": 1, "stalled": 0, "converted": 1, "abandoned": 0, "refunded": 0},
+            "furthest": {"know": none | {"open": 1}, "go": none, "do": none, "buy": none, "truth": none | {"converted": 1}},
+            "events": {"received": 6, "applied": 4, "no_signal": 0, "duplicate": 1, "late": 0, "rejected": 1},
+        }
+    ] == lines("funnel", "--data-dir", data, "--json")  # fmt: skip
+
+
+def test_the_funnel_by_a_dimension(data: Path) -> None:
+    """The same with one more field; what is no dimension is refused."""
+    (found,) = lines("funnel", "--data-dir", data, "--json", "--by", "device")
+    assert ["other"] == list(found["by"]["device"])
+    assert 1 == found["by"]["device"]["other"]["truth"]["converted"]
+    assert 2 == streams("funnel", "--data-dir", data, "--by", "colour").exit_code
+
+
+def test_a_journey_for_machines(data: Path) -> None:
+    """One line per need; the name may be bare."""
+    assert lines("journey", "ann", "--data-dir", data, "--json") == lines("journey", "u:ann", "--data-dir", data, "--json")
+    (story,) = lines("journey", "ann", "--data-dir", data, "--json")
+    assert ("u:ann", None, None) == (story["profile"], story["need"], story["current"])
+    (journey,) = story["journeys"]
+    assert ("converted", "truth", "2024-05-20T10:06:00.000Z") == (journey["outcome"], journey["furthest"], journey["closed_at"])
+    assert ["opened", "advanced", "converted"] == [step["kind"] for step in journey["transitions"]]
+
+
+def test_nobody_of_that_name(data: Path) -> None:
+    """Exit code 1, and nothing on standard output."""
+    result = streams("journey", "nobody", "--data-dir", data, "--json")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "nobody" in result.stderr
+
+
+def test_transitions_for_machines(data: Path) -> None:
+    """One wire record per line, as many as there are; --kind and --limit choose."""
+    every = lines("transitions", "--data-dir", data, "--jsonl")
+    assert {"u:ann", "u:bob"} == {step["profile"] for step in every}
+    assert every == lines("transitions", "--data-dir", data, "--jsonl", "--standing")
+    assert ["converted"] == [step["kind"] for step in lines("transitions", "--data-dir", data, "--jsonl", "--kind", "converted")]
+    assert every[-2:] == lines("transitions", "--data-dir", data, "--jsonl", "--limit", 2)
+
+
+def test_finished_journeys(tmp_path: Path) -> None:
+    """Those that nothing can change any more: Ann's, once the horizon has passed."""
+    later = event("zoe", "Product Viewed", "10:00:00") | {"timestamp": "2024-06-20T10:00:00Z"}
+    streams("replay", write(tmp_path / "events.jsonl", [*SMALL, later]), "--data-dir", tmp_path / "data")
+    (record,) = [r for r in lines("journeys", "--data-dir", tmp_path / "data", "--jsonl") if r["outcome"] == "converted"]
+    assert ("u:ann", "truth") == (record["profile"], record["furthest"])
+    assert "know → buy → truth" in streams("journeys", "--data-dir", tmp_path / "data").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["funnel"], ["2 people, 1 of them bought (50.0%)", "6 events: 4 applied, 0 no signal, 1 duplicate, 0 late, 1 rejected"]),
+        (["funnel", "--by", "channel"], ["channel", "other"]),
+        (["journey", "ann"], ["u:ann: 1 journey, in no moment now", "know → buy over go, do after 5 min", "★  converted", "purchase"]),
+        (["journey", "bob"], ["now in know"]),
+        (["transitions"], ["u:ann", "5 min", "4 steps"]),
+        (["transitions", "--limit", "1"], ["the latest 1 of 4 steps"]),
+        (["journeys"], ["0 finished journeys"]),
+    ],
+)
+def test_for_people(data: Path, command: list[str], words: list[str]) -> None:
+    """Tables in at most 100 columns, without markup showing."""
+    result = streams(*command, "--data-dir", data)
+    assert 0 == result.exit_code
+    assert [] == [word for word in words if word not in result.stdout]
+    assert "[/]" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("what", "read_as", "moment", "sure", "meaning"),
+    [
+        (["Concessionaria Honda vicino"], "search", "buy", True, "opens a journey in buy"),
+        (["come scegliere l'auto giusta", "--locale", "it"], "search", "do", True, "opens a journey in do"),
+        (["Product Added"], "event name", "buy", True, "opens a journey in buy"),
+        (["Order Completed", "--search"], "search", "know", False, "keeps an open journey alive"),
+        (["Order Refunded"], "event name", "refund", True, "never touches an open journey"),
+        (['{"event": "Order Completed", "properties": {"order_id": "7"}}'], "event", "truth", True, "closes the open journey"),
+        (['{"type": "page", "context": {"page": {"path": "/checkout"}}}'], "event", "buy", True, "opens a journey in buy"),
+        (['{"event": "Something Else"}'], "event", "none", False, "no rule reads it"),
+        (["hello"], "search", "none", False, "no signal"),
+        (["zzz qqq"], "search", "know", False, "never opens or moves one"),
+    ],
+)
+def test_explain(what: list[str], read_as: str, moment: str, sure: bool, meaning: str) -> None:
+    """How something is read, and what that means for a journey; the same for people."""
+    (said,) = lines("explain", *what, "--json")
+    assert (read_as, moment, sure) == (said["read_as"], said["moment"], said["sure"])
+    assert meaning in said["meaning"]
+    shown = streams("explain", *what).stdout
+    assert moment in shown
+    assert said["rules"] in shown
+
+
+def test_explain_a_rejection() -> None:
+    """An event that would be rejected says why; what nobody wants to type is not missed."""
+    (said,) = lines("explain", '{"event": 5}', "--json")
+    assert "wrong_type" == said["rejected"]
+    assert "undecodable" in streams("explain", '{"event": ').stdout
+
+
+def test_explain_with_rules_of_ones_own(tmp_path: Path) -> None:
+    """--rules is read as replay reads it."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text('name = "mine"\nextends = "default"\n[[event]]\nname = "tried"\nmoment = "do"\nconfidence = 0.9\nnames = ["Dress Tried On"]\n')
+    (said,) = lines("explain", "Dress Tried On", "--rules", rules, "--json")
+    assert ("tried", "do") == (said["rule"], said["moment"])
+    assert said["rules"].startswith("mine-")
+
+
+def test_verify_names_the_first_difference(data: Path) -> None:
+    """A step that nobody took: exit code 1, and which one it is."""
+    log = SqliteLog(data)
+
+    async def forge() -> None:
+        session = await log.open(0)
+        checkpoint, _ = await session.restore()
+        (stolen,) = [record async for _, record in log.scan(TRANSITIONS.name) if record.value and b'"converted"' in record.value]
+        forged = (stolen.value or b"").replace(b'"id":"', b'"id":"f')
+        await session.commit(Batch([Output(TRANSITIONS.name, stolen.key, forged)], [], checkpoint or b""))
+        await log.close()
+
+    asyncio.run(forge())
+    result = streams("verify", "--data-dir", data)
+    assert 1 == result.exit_code
+    assert result.stdout.startswith("different: ")
+    assert "u:ann" in result.stdout
+
+
+def test_check_config(tmp_path: Path) -> None:
+    """Every setting with its value; those that are set stand out; flags beat the file."""
+    file = tmp_path / "my.toml"
+    file.write_text('need = "properties.category"\nbatch = 7\n[patience]\nbuy = "2h"\n')
+    (found,) = lines("--config", file, "check-config", "--data-dir", "elsewhere", "--json")
+    settings = found["settings"]
+    assert ("2h", ["properties.category"], 7, "elsewhere") == (settings["patience.buy"], settings["need"], settings["batch"], settings["data_dir"])
+    assert found["rules"]["version"].startswith("default-")
+    rows = {line.split()[0]: line.split()[-1] for line in streams("--config", file, "check-config").stdout.splitlines() if line.strip()}
+    assert ("set", "default", "set") == (rows["patience.buy"], rows["patience.go"], rows["batch"])
+
+
+def test_topology() -> None:
+    """Each topic, once, for people and for machines."""
+    (found,) = lines("topology", "--json")
+    assert [topic.name for topic in TOPICS] == [topic["name"] for topic in found]
+    shown = streams("topology").stdout
+    assert [] == [topic.name for topic in TOPICS if topic.name not in shown]
+
+
+def test_kinds_that_there_are(data: Path) -> None:
+    """--kind knows the contract's kinds and no others."""
+    said = streams("transitions", "--data-dir", data, "--kind", "refund_unmatched")
+    assert 2 == said.exit_code
+    assert ", ".join(get_args(Kind)) in said.stderr
+
+
+def test_json_only(data: Path) -> None:
+    """With --json there is JSON on standard output and nothing on standard error."""
+    for command in (["funnel", "--json"], ["journey", "ann", "--json"], ["transitions", "--jsonl"], ["journeys", "--jsonl"]):
+        result = streams(*command, "--data-dir", data)
+        assert "" == result.stderr
+        assert all(json.loads(line) for line in result.stdout.splitlines())

@@ -1,0 +1,112 @@
+"""What a person gets who types something wrong or has a damaged file: words and an exit code, never a traceback."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import SMALL, event, lines, streams, write
+
+ROWS = "who,what,when\nann,catalog,2024-05-20 10:00:00\n"
+CSV = ["--format", "csv", "--map", "anonymousId=who", "--map", "event=what", "--map", "timestamp=when"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory to work in, with some files."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "small.jsonl", SMALL)
+    (tmp_path / "rows.csv").write_text(ROWS)
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "bad.toml").write_text('[[event]]\nname = "x"\nmoment = "maybe"\n')
+    (tmp_path / "worse.toml").write_text("[[")
+    (tmp_path / "plain.txt").write_text("hello")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["replay", "nowhere.jsonl"], "'nowhere.jsonl' cannot be read"),
+        (["replay", "."], "cannot be read"),
+        (["replay", "rows.csv", *CSV[:-1], "timestamp=time"], "no column 'time' (mapped to timestamp); the header's columns: who, what, when"),
+        (["replay", "empty.csv", *CSV], "the file is empty"),
+        (["replay", "rows.csv", "--format", "csv", "--map", "colour=what"], "'colour' is no field"),
+        (["replay", "rows.csv", "--format", "csv", "--map", "what"], "write FIELD=COLUMN"),
+        (["replay", "rows.csv", *CSV, "--map", "event=who"], "event is already mapped to what"),
+        (["replay", "small.jsonl", "--map", "event=what"], "--map is for --format csv"),
+        (["replay", "small.jsonl", "--format", "xml"], "'xml' is not one of"),
+        (["replay", "small.jsonl", "--rules", "nowhere.toml"], "rules file nowhere.toml cannot be read"),
+        (["replay", "small.jsonl", "--rules", "bad.toml"], "rules file bad.toml"),
+        (["replay", "small.jsonl", "--rules", "worse.toml"], "rules file worse.toml"),
+        (["replay", "small.jsonl", "--partitions", "0"], "partitions = 0"),
+        (["--config", "nowhere.toml", "check-config"], "settings file nowhere.toml does not exist"),
+        (["--config", "worse.toml", "check-config"], "is not TOML"),
+        (["check-config", "--rules", "bad.toml"], "maybe"),
+        (["explain", "x", "--rules", "bad.toml"], "maybe"),
+        (["run", "nowhere.jsonl"], "'nowhere.jsonl' is not there"),
+        (["funnel", "--data-dir", "nowhere"], "is not a data directory"),
+        (["verify", "--data-dir", "nowhere"], "is not a data directory"),
+        (["transitions", "--limit", "0"], "'--limit'"),
+        (["dance"], "No such command"),
+        (["journey"], "Missing argument"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command(here: Path, command: list[str], says: str) -> None:
+    """Exit code 2 and what is wrong, on standard error; nothing on standard output."""
+    result = streams(*command)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert says in result.stderr
+
+
+def test_a_damaged_data_directory(here: Path) -> None:
+    """A file that is no log is left alone."""
+    (here / "data").mkdir()
+    (here / "data" / "log.sqlite").write_text("no log " * 1_000)
+    assert 2 == streams("funnel").exit_code
+    assert 2 == streams("replay", "small.jsonl").exit_code
+    assert (here / "data" / "log.sqlite").read_text().startswith("no log")
+
+
+def test_other_settings_than_the_datas(here: Path) -> None:
+    """Exit code 3, and which differ: by partitions, and by what is counted."""
+    assert 0 == streams("replay", "small.jsonl", "--partitions", "2").exit_code
+    other = streams("replay", "small.jsonl", "--partitions", "3")
+    assert (3, True) == (other.exit_code, "2 partition" in other.stderr)
+    (here / "streams.toml").write_text('[patience]\nbuy = "2h"\n')
+    other = streams("replay", "small.jsonl")
+    assert (3, True) == (other.exit_code, "patience.buy: stored 1h, given 2h" in other.stderr)
+
+
+def test_a_truncated_gzip(here: Path) -> None:
+    """What can be read of it counts; its lost end is one rejection."""
+    whole = gzip.compress("".join(json.dumps(event(f"p{n}", "Product Viewed", "10:00:00")) + "\n" for n in range(5_000)).encode())
+    (here / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    assert 0 == streams("replay", "cut.jsonl.gz").exit_code
+    (found,) = lines("funnel", "--json")
+    assert 1 == found["events"]["rejected"]
+    assert 1_000 < found["events"]["applied"] == found["events"]["received"] - 1
+
+
+def test_bad_records_stop_nothing(here: Path) -> None:
+    """Each ends as one rejection, and those around them are applied."""
+    good = event("ann", "Product Viewed", "10:00:00")
+    bad = [
+        "{", "\x00", "[]", json.dumps(good | {"timestamp": "yesterday"}), json.dumps(good | {"messageId": ""}), json.dumps(good | {"userId": ""}),
+        json.dumps(good | {"properties": 5}), "[" * 100_000, json.dumps(good | {"userId": "x" * 2_000_000}), '{"userId": "\\ud800"}',
+    ]  # fmt: skip
+    write(here / "bad.jsonl", [good, *bad, event("bob", "Product Viewed", "10:00:00")])
+    assert 0 == streams("replay", "bad.jsonl").exit_code
+    (found,) = lines("funnel", "--json")
+    assert (2, len(bad)) == (found["events"]["applied"], found["events"]["rejected"])
+
+
+def test_what_is_typed_is_not_trusted(here: Path) -> None:
+    """Markup and line breaks in what events hold are shown as text."""
+    write(here / "odd.jsonl", [event("[red]ann[/red]", "Product Viewed", "10:00:00")])
+    streams("replay", "odd.jsonl")
+    assert "[red]ann[/red]" in streams("journey", "[red]ann[/red]").stdout
+    assert "[red]ann[/red]" in streams("transitions").stdout
+    assert 1 == streams("journey", "[/]").exit_code
+    assert "[/bold]" in streams("explain", "[/bold]").stdout
