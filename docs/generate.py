@@ -1,14 +1,19 @@
 """Writes the pages that are made from the code: `python -m docs.generate`, or `make docs`.
 
 A page that is typed by hand beside the code it describes is wrong a month later. A test compares what lies here with what this makes.
-A new generated page is one more line in `PAGES`.
+A new generated page is one more line in `PAGES`; one of which a part is generated has marks around that part.
 """
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from docs.cli_page import cli_page
+from streams.ingest.event import Reason
+from streams.journeys import diagram
+from streams.moments import tables
+from streams.moments.rules import default
 from streams.settings import Row, describe
+from streams.topology import TOPICS, Cleanup
 
 HERE = Path(__file__).parent
 
@@ -68,7 +73,53 @@ def _table(rows: Iterable[Row]) -> str:
     return "\n".join(["| key | variable | default | meaning |", "|---|---|---|---|", *lines])
 
 
-PAGES: dict[Path, Callable[[], str]] = {HERE / "cli.md": cli_page, HERE / "settings.md": settings_page}
+def between(page: str, **parts: str) -> str:
+    """A page with what stands between `<!-- name -->` and `<!-- /name -->` made anew; the rest of it is written by hand."""
+    for name, part in parts.items():
+        before, begin, rest = page.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->\n")
+        assert begin, f"the page has no place for {name}"
+        assert end, f"the place for {name} has no end"
+        page = before + begin + part + end + after
+    return page
+
+
+def rules_page() -> str:
+    """docs/rules.md: its tables are the shipped rules."""
+    return tables.fill(_as_it_is("rules.md"), default())
+
+
+def journeys_page() -> str:
+    """docs/journeys.md: its diagram is the machine's table."""
+    return between(_as_it_is("journeys.md"), machine=diagram.section())
+
+
+def input_page() -> str:
+    """docs/input.md: its reasons are those of the code."""
+    rows = "".join(f"| `{reason.value}` | {reason.about} |\n" for reason in Reason)
+    return between(_as_it_is("input.md"), reasons=f"| reason | what was wrong |\n|---|---|\n{rows}")
+
+
+def design_page() -> str:
+    """docs/design.md: its topics are those of the topology."""
+    kept = {Cleanup.DELETE: "all, by age", Cleanup.COMPACT: "the last per key"}
+    rows = "".join(f"| `{t.name}` | {t.about} | {t.key} | {t.value.replace('|', 'or')} | {kept[t.cleanup]} | {t.writer} |\n" for t in TOPICS)
+    head = "| topic | what it is | key | value | the log keeps | written by |\n|---|---|---|---|---|---|\n"
+    return between(_as_it_is("design.md"), topics=head + rows)
+
+
+def _as_it_is(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+PAGES: dict[Path, Callable[[], str]] = {
+    HERE / "cli.md": cli_page,
+    HERE / "design.md": design_page,
+    HERE / "input.md": input_page,
+    HERE / "journeys.md": journeys_page,
+    HERE / "rules.md": rules_page,
+    HERE / "settings.md": settings_page,
+}
 
 if __name__ == "__main__":
     for path, page in PAGES.items():

@@ -5,17 +5,27 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from typer.testing import CliRunner
 
 import schemas
-from docs.generate import HERE, PAGES
+import streams
+from docs.generate import HERE, PAGES, between
 from schemas.kinds import Kind
-from streams.ingest.event import Reason
+from streams.cli.app import app
+from streams.ingest.event import Event, Reason
+from streams.journeys import diagram
+from streams.journeys.machine import TABLE
+from streams.moments.classify import Classifier
+from streams.moments.rules import default
+from streams.moments.verdict import MARKS
 from streams.settings import load
 from streams.topology import OUTPUTS
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 CONSUME = (HERE / "consume.md").read_text(encoding="utf-8")
 ROOT = HERE.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DESIGN = (HERE / "design.md").read_text(encoding="utf-8")
 
 
 def block(page: str, heading: str, language: str) -> str:
@@ -107,3 +117,63 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Each relative link in a page names a file or folder that is there."""
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_a_part_of_a_page_is_made_anew() -> None:
+    """What stands between the marks is replaced, the rest stays, and a page without the marks is a mistake."""
+    page = "by hand\n<!-- a -->\nold\n<!-- /a -->\nby hand\n"
+    assert "by hand\n<!-- a -->\nnew\n<!-- /a -->\nby hand\n" == between(page, a="new\n")
+    for broken in ("", "<!-- a -->\n"):
+        with pytest.raises(AssertionError, match="place for a"):
+            between(broken, a="new\n")
+
+
+def test_the_diagram_has_every_move_of_the_table() -> None:
+    """An arrow for each change of moment that the table knows, and a cell for each of its entries."""
+    drawn = diagram.mermaid()
+    for row, moment in enumerate(MARKS[:4]):
+        for mark in range(4):
+            assert (f"{moment} --> {MARKS[mark]}: " in drawn) == (row != mark)
+    assert drawn.count(": returned") == drawn.count(": advanced") == 6
+    assert all(f": {kind}" in drawn for kind in ("opened", "converted", "resumed", "refunded"))
+    assert len(TABLE) + 2 == len(diagram.table().splitlines())
+
+
+def test_the_transition_shown_first_is_an_example_of_the_contract() -> None:
+    """The README's record is one of the hand-written examples, which are held to the schema."""
+    assert json.loads(block(README, "What you get", "json")) in examples("transitions")
+
+
+def test_searches_are_read_as_the_table_says() -> None:
+    """Each search in the README is read by the shipped rules as it says there."""
+    rows = re.findall(r"^\| `(.+)` \| (\w+) \|$", README.split("## What a moment is read from")[1].split("\n## ")[0], re.MULTILINE)
+    classify = Classifier(default()).classify
+    read = [classify(Event("e", 0, 0, None, "1", "track", "Products Searched", {"query": search}, {})) for search, _ in rows]
+    assert [moment for _, moment in rows] == [verdict and MARKS[verdict.mark] for verdict in read]
+    assert len(rows) >= 8
+
+
+def test_the_demo_says_what_is_shown_of_it(tmp_path: Path) -> None:
+    """Every line of the README's excerpt is a line of what `streams demo` prints."""
+    result = CliRunner().invoke(app, ["demo", "--data-dir", str(tmp_path / "demo")])
+    assert 0 == result.exit_code
+    printed = {line.rstrip() for line in result.stdout.splitlines()}
+    shown = README.split("```\n")[3]
+    assert "journeys: 509 converted" in shown
+    assert [line for line in shown.splitlines() if line not in printed] == []
+
+
+def test_commands_shown_exist() -> None:
+    """Each `streams` command in the README and on the design page is one."""
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    named = set(re.findall(r"(?:`|bin/)streams ([a-z-]+)", README + DESIGN))
+    assert named <= commands
+    assert {"replay", "run", "funnel", "journey", "verify", "explain"} <= named
+
+
+def test_every_place_is_on_the_design_page() -> None:
+    """Each folder and file right under streams/ has a line in its table of places."""
+    under = Path(streams.__file__).parent
+    places = {f"`streams/{path.name}/`" for path in under.iterdir() if (path / "__init__.py").exists()}
+    places |= {f"`streams/{path.name}`" for path in under.glob("*.py") if path.name != "__init__.py"}
+    assert [place for place in sorted(places) if place not in DESIGN.split("## Places")[1]] == []

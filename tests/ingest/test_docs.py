@@ -12,12 +12,6 @@ from tests.ingest.examples import NEVER_MS
 PAGE = (Path(__file__).parents[2] / "docs" / "input.md").read_text("utf-8")
 
 
-def test_the_table_of_reasons() -> None:
-    """Every reason is listed in its words, and no other. The right table is in the failure's message: paste it."""
-    table = "\n".join(["| reason | what was wrong |", "|---|---|", *(f"| `{reason.value}` | {reason.about} |" for reason in Reason)])
-    assert f"\n{table}\n\n" in PAGE, f"docs/input.md must hold:\n{table}"
-
-
 def test_the_example_is_an_event() -> None:
     """The record that the page shows is accepted."""
     block = re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)
