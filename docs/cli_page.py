@@ -51,7 +51,7 @@ of `converted`; `opened` = `open` + `converted` + `abandoned`; `received` is the
 ```
 
 **`streams journey PROFILE --json`**: a line per need. `outcome` is `open`, `converted`, `abandoned` or `refunded`; `transitions` are the
-standing ones, as they were published, in the order they happened.
+standing ones, as they were published, in the order they happened. Where there are tenants, `tenant` comes first.
 
 ```json
 {{"profile": "u:4711", "need": null, "current": null, "journeys": [{{"journey": "ev-1", "opened_at": "2024-05-20T10:13:20.123Z",

@@ -32,6 +32,7 @@ async def _verify(ctx: typer.Context, data_dir: Path | None) -> None:
                 stopping.check(f"{done:,} of {total:,} records were recomputed; nothing is known yet")
 
             verified = await recompute(reader, on_progress)
+            work.update(verified.records, 1, 1)
     if verified.difference is not None:
         typer.secho("different: ", fg="red", bold=True, nl=False)
         typer.echo(verified.difference)

@@ -9,6 +9,7 @@ import typer
 
 from streams.cli import options
 from streams.cli.progress import Work
+from streams.cli.screen import some
 from streams.cli.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -44,15 +45,15 @@ async def _replay(settings: "Settings", rules: "Rules", file: Path, format: Lite
 
         def on_progress(progress: Progress) -> None:
             work.update(*progress)
-            stopping.check(f"{progress.records:,} events are in {settings.data_dir}; the same command goes on from there")
+            stopping.check(f"{some(progress.records, 'event')} in {settings.data_dir}; the same command goes on from there")
 
         embedded = await Embedded.open(settings, rules)
         try:
             replayed = await embedded.replay(file, format, mapping, on_progress)
         finally:
             await embedded.close()
-    known = f"; {replayed.skipped:,} were in it already" if replayed.skipped else ""
-    print(f"{replayed.records:,} events replayed into {settings.data_dir} in {work.seconds:.1f} s{known}", file=sys.stderr)
+    known = f"; {replayed.skipped:,} had been replayed before" if replayed.skipped else ""
+    print(f"{some(replayed.records, 'event')} replayed into {settings.data_dir} in {work.seconds:.1f} s{known}", file=sys.stderr)
 
 
 def run(
@@ -96,8 +97,8 @@ async def _run(settings: "Settings", rules: "Rules", sources: list[Path], format
         finally:
             await embedded.close()
     goes_on = "; the same command goes on from there" if stdin is None else ""  # a pipe's contents are gone once they were read
-    stopping.check(f"{records:,} events are in {settings.data_dir}{goes_on}")
-    print(f"{records:,} events processed into {settings.data_dir}", file=sys.stderr)
+    stopping.check(f"{some(records, 'event')} in {settings.data_dir}{goes_on}")
+    print(f"{some(records, 'event')} processed into {settings.data_dir}", file=sys.stderr)
 
 
 def _shown(paths: list[Path]) -> list[str]:

@@ -40,6 +40,11 @@ def count(n: int) -> str:
     return f"{n:,}" if n else "[dim]0[/]"
 
 
+def some(n: int, what: str) -> str:
+    """A number of things: 1 event, 2,000 events."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
 def percent(part: float, whole: float) -> str:
     return f"{part / whole:.1%}" if whole else "-"
 

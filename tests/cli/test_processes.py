@@ -79,7 +79,7 @@ def test_run_follows_a_directory_until_it_is_told_to_stop(tmp_path: Path) -> Non
     run.send_signal(signal.SIGTERM)
     out, err = run.communicate(timeout=TIMEOUT_S)
     assert (143, b"") == (run.returncode, out)
-    assert b"3 events are in" in err
+    assert b"stopped: 3 events in" in err
     assert b"Traceback" not in err
 
 
@@ -109,3 +109,43 @@ def test_progress_is_for_people(tmp_path: Path) -> None:
     replay = process("replay", many(tmp_path / "many.jsonl", 300), "--data-dir", tmp_path / "data")
     out, err = replay.communicate(timeout=TIMEOUT_S)
     assert (b"", 1, b"\x1b" in err) == (out, len(err.splitlines()), False)
+
+
+LONG_WORK = """
+import asyncio, time
+from streams.cli.stopping import Stopping
+
+async def main():
+    with Stopping() as stopping:
+        print("begun", flush=True)
+        while stopping.number is None:
+            time.sleep(0.01)
+        print("asked to stop", flush=True)
+        while True:
+            time.sleep(0.01)
+
+asyncio.run(main())
+"""
+
+
+def test_a_second_signal_stops_at_once() -> None:
+    """The first only asks, in the middle of work that does not wait for anything; the second ends it."""
+    with subprocess.Popen([STREAMS[0], "-c", LONG_WORK], cwd=ROOT, stdout=subprocess.PIPE, text=True) as work:
+        assert work.stdout is not None
+        assert work.stdout.readline() == "begun\n"
+        work.send_signal(signal.SIGINT)
+        assert work.stdout.readline() == "asked to stop\n"
+        work.send_signal(signal.SIGINT)
+        assert -signal.SIGINT == work.wait(TIMEOUT_S)
+
+
+def test_another_process_takes_over(tmp_path: Path) -> None:
+    """Whoever had the data directory stops with exit code 4 and says why; the other does its work."""
+    file, data = write(tmp_path / "a.jsonl", [event("ann", "Product Viewed", "10:00:00")]), tmp_path / "data"
+    run = process("run", file, "--data-dir", data)
+    until(lambda: offset(data) == 1)
+    assert 0 == streams("replay", many(tmp_path / "many.jsonl", 300), "--data-dir", data).exit_code
+    _, err = run.communicate(timeout=TIMEOUT_S)
+    assert 4 == run.returncode
+    assert b"taken over by another worker" in err
+    assert 0 == streams("verify", "--data-dir", data).exit_code

@@ -101,7 +101,7 @@ def test_replayed_again_it_changes_nothing(shop: Path) -> None:
     before = lines("funnel", "--data-dir", shop, "--json")
     result = streams("replay", EVENTS, "--format", "csv", *MAPS, "--rules", RULES, "--data-dir", shop)
     assert "0 events replayed" in result.stderr
-    assert "23,202 were in it already" in result.stderr
+    assert "23,202 had been replayed before" in result.stderr
     assert before == lines("funnel", "--data-dir", shop, "--json")
 
 

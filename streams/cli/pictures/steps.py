@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from schemas import JourneyRecord, Transition
-from streams.cli.screen import OUTCOME_COLOURS, at, moment, span
+from streams.cli.screen import OUTCOME_COLOURS, at, moment, some, span
 
 
 def table(steps: Sequence[Transition], total: int) -> RenderableType:
@@ -19,7 +19,7 @@ def table(steps: Sequence[Transition], total: int) -> RenderableType:
         need = [escape(step.need or "")] * with_needs
         rule = f"[dim]{escape(step.rule or '')}[/]"
         made.add_row(at(step.at), escape(step.profile), *need, kind, moment(step.from_), moment(step.to), span(step.dwell_s), rule)
-    return Group(made, _more(len(steps), total, "steps"))
+    return Group(made, _more(len(steps), total, "step"))
 
 
 def finished(records: Sequence[JourneyRecord], total: int, refunded: Collection[tuple[str | None, str, str | None, str]]) -> RenderableType:
@@ -32,7 +32,7 @@ def finished(records: Sequence[JourneyRecord], total: int, refunded: Collection[
         ended, took = f"[{OUTCOME_COLOURS[outcome]}]{outcome}[/]", span(sum(record.dwell_s.values()))
         need = [escape(record.need or "")] * with_needs
         made.add_row(at(record.closed_at), escape(record.profile), *need, ended, path, took, str(record.stalls or ""))
-    return Group(made, _more(len(records), total, "finished journeys"))
+    return Group(made, _more(len(records), total, "finished journey"))
 
 
 def _table(*headings: str) -> Table:
@@ -43,4 +43,4 @@ def _table(*headings: str) -> Table:
 
 
 def _more(shown: int, total: int, what: str) -> str:
-    return f"[dim]{total:,} {what}[/]" if shown == total else f"[dim]the latest {shown:,} of {total:,} {what}; --limit shows more[/]"
+    return f"[dim]{some(total, what)}[/]" if shown == total else f"[dim]the latest {shown:,} of {some(total, what)}; --limit shows more[/]"

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas import Transition
-from streams.cli.screen import COLOURS, OUTCOME_COLOURS, at, moment, span
+from streams.cli.screen import COLOURS, OUTCOME_COLOURS, at, moment, some, span
 from streams.reports.story import Journey, Story
 
 MARKS = {
@@ -24,7 +24,7 @@ def picture(story: Story) -> RenderableType:
     now = f"now in {moment(story.current)}" if story.current else "in no moment now"
     if story.journeys[-1].stalled:
         now += ", silent"
-    return Group(f"[bold]{who}[/]{about}: {len(story.journeys)} journey{'s' * (len(story.journeys) > 1)}, {now}", *map(_journey, story.journeys), "")
+    return Group(f"[bold]{who}[/]{about}: {some(len(story.journeys), 'journey')}, {now}", *map(_journey, story.journeys), "")
 
 
 def _journey(journey: Journey) -> RenderableType:
