@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MAX_COLUMNS = 100  # wider lines are hard to read; also where there is no terminal
+MIN_BAR = 4
 COLOURS = {"know": "cyan", "go": "blue", "do": "magenta", "buy": "yellow", "truth": "green"}
 OUTCOME_COLOURS = {"open": "cyan", "stalled": "yellow", "converted": "green", "abandoned": "red", "refunded": "magenta"}
 FULL, EIGHTHS = "█", " ▏▎▍▌▋▊▉"
@@ -47,6 +48,11 @@ def some(n: int, what: str) -> str:
 
 def percent(part: float, whole: float) -> str:
     return f"{part / whole:.1%}" if whole else "-"
+
+
+def narrowed(width: int) -> int:
+    """A bar's width on this screen: bars give way first where there are fewer columns than we would like."""
+    return max(MIN_BAR, width - (MAX_COLUMNS - console().width))
 
 
 def bar(part: float, whole: float, width: int) -> str:

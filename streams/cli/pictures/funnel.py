@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.screen import COLOURS, bar, count, moment, percent
+from streams.cli.screen import COLOURS, bar, count, moment, narrowed, percent
 from streams.reports.funnel import MOMENTS, Cohort, Events, Funnel
 
 BAR = 24
@@ -37,14 +37,14 @@ def stages(furthest: Mapping[str, Cohort]) -> Table:
     table.add_column("moment")
     table.add_column("reached", justify="right")
     table.add_column("", justify="right")
-    table.add_column("", width=BAR)
+    table.add_column("", width=narrowed(BAR))
     for heading in ("abandoned", "open", "stalled", "converted", "refunded"):
         table.add_column(heading, justify="right")
-    opened = sum(cohort.all for cohort in furthest.values())
+    opened, width = sum(cohort.all for cohort in furthest.values()), narrowed(BAR)
     for n, name in enumerate(MOMENTS):
         reached, here = sum(furthest[later].all for later in MOMENTS[n:]), furthest[name]
         table.add_row(
-            moment(name), f"{reached:,}", f"[dim]{percent(reached, opened)}[/]", Text(bar(reached, opened, BAR), style=COLOURS[name]),
+            moment(name), f"{reached:,}", f"[dim]{percent(reached, opened)}[/]", Text(bar(reached, opened, width), style=COLOURS[name]),
             *(count(getattr(here, outcome)) for outcome in ("abandoned", "open", "stalled", "converted", "refunded")),
         )  # fmt: skip
     return table

@@ -14,7 +14,7 @@ from rich.text import Text
 from schemas import Tally, Transition
 from streams.cli.pictures import funnel as pictures
 from streams.cli.pictures.story import picture
-from streams.cli.screen import COLOURS, bar, moment, percent, span
+from streams.cli.screen import COLOURS, bar, moment, narrowed, percent, span
 from streams.log.port import Reader
 from streams.reports.funnel import MOMENTS, Funnel, funnel
 from streams.reports.ledgers import reasons
@@ -88,7 +88,7 @@ def _stays(cells: Sequence[Tally]) -> Table:
             ended = stays[name].total() if name in stays else 0
             table.add_row(
                 moment(name), half, most_of, f"{ended:,}", f"{stalled[name]:,}", percent(resumed[name], stalled[name]),
-                Text(bar(stalled[name], most, BAR // 2), style="yellow"),
+                Text(bar(stalled[name], most, narrowed(BAR // 2)), style="yellow"),
             )  # fmt: skip
     return table
 
@@ -112,7 +112,7 @@ async def _ledgers(reader: Reader, report: Funnel) -> str:
     for topic, n in ((LATE, report.events.late), (REJECTED, report.events.rejected)):
         why = ", ".join(f"{count:,} {reason}" for reason, count in (await reasons(reader, topic)).most_common())
         said.append(f"{n:,} {topic.name}" + (f" ({why})" if why else ""))
-    kept = "kept with the reason, as they came" if report.events.late + report.events.rejected else "this export is clean and in order"
+    kept = "kept with the reason, as they came" if report.events.late + report.events.rejected else "nothing here was unreadable or more than two days behind"
     return f"[dim]{' and '.join(said)}: {kept}.[/]"
 
 
