@@ -112,7 +112,7 @@ async def _ledgers(reader: Reader, report: Funnel) -> str:
     for topic, n in ((LATE, report.events.late), (REJECTED, report.events.rejected)):
         why = ", ".join(f"{count:,} {reason}" for reason, count in (await reasons(reader, topic)).most_common())
         said.append(f"{n:,} {topic.name}" + (f" ({why})" if why else ""))
-    kept = "kept with the reason, as they came" if report.events.late + report.events.rejected else "nothing here was unreadable or more than two days behind"
+    kept = "kept with the reason, as they came" if report.events.late + report.events.rejected else "nothing was unreadable or too far behind"
     return f"[dim]{' and '.join(said)}: {kept}.[/]"
 
 
