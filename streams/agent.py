@@ -15,9 +15,10 @@ from streams.funnels.dimensions import Dimension, Dimensions
 from streams.journeys.machine import Patience
 from streams.log.port import Log, Session
 from streams.moments.rules import Rules
-from streams.pipeline import checkpoint
 from streams.pipeline.plan import Plan
 from streams.pipeline.step import Pipeline
+from streams.pipeline.upgrade import upgrade
+from streams.records import Batch
 from streams.settings import Settings
 
 
@@ -50,17 +51,23 @@ class Agent:
         stored, records = await session.restore()
         fold = settings.fold
         pipeline = Pipeline(partition, plan(fold), fold.record(), rules, settings.skew)
-        last = None if stored is None else checkpoint.decode(stored)
-        if last is not None and (difference := fold.difference(last.fold)):
-            raise Incompatible(
-                f"the data was folded under other settings:\n{difference}\nNumbers folded under different rules do not add up: put the settings back,"
-                " or start a new data directory and replay"
-            )
         gc.disable()  # a restore makes millions of objects and no garbage
         try:
-            pipeline.restore(last, [record async for record in records])
+            last = None if stored is None else upgrade(stored, [record async for record in records])
+            if last is not None and (difference := fold.difference(last.checkpoint.fold)):
+                raise Incompatible(
+                    f"the data was folded under other settings:\n{difference}\nNumbers folded under different rules do not add up: put the settings"
+                    " back, or start a new data directory and replay"
+                )
+            if last is None:
+                pipeline.restore(None, [])
+            else:
+                pipeline.restore(last.checkpoint, last.state)
         finally:
             gc.enable()
+        if last is not None and last.rewritten is not None:
+            batch = pipeline.batch()
+            await session.commit(Batch(batch.outputs, [*last.rewritten, *batch.state], batch.checkpoint))
         return cls(session, pipeline, settings.batch)
 
     async def step(self, clock_ms: int | None = None, mark_ms: int | None = None) -> int:

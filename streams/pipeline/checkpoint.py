@@ -5,7 +5,7 @@ import msgspec
 from streams.errors import Incompatible
 from streams.pipeline.rulebook import Era
 
-FORMAT = 1  # of checkpoint and state records; a later format reads this one or says how to go on
+FORMAT = 1  # of the checkpoint and of every state record; `streams.pipeline.upgrade` leads here from the formats before
 
 
 class Counts(msgspec.Struct, array_like=True):
@@ -33,23 +33,44 @@ class Checkpoint(msgspec.Struct, array_like=True):
     eras: list[Era] = []
 
 
+class _Numbered(msgspec.Struct, array_like=True):
+    """What every format begins with."""
+
+    format: int
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Checkpoint).decode
+_numbered = msgspec.msgpack.Decoder(_Numbered).decode
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
     return _encode(checkpoint)
 
 
+def format_of(raw: bytes) -> int:
+    """The format of a checkpoint and its state records: the first field, in every version. Raises Incompatible when there is none."""
+    try:
+        return _numbered(raw).format
+    except msgspec.DecodeError as error:
+        raise Incompatible(
+            "the checkpoint cannot be read: it is damaged, or no version of this program wrote it. Start a new data directory and replay"
+        ) from error
+
+
 def decode(raw: bytes) -> Checkpoint:
     """Raises Incompatible when it was written in another format."""
-    try:
-        c = _decode(raw)
-    except msgspec.DecodeError as error:
-        raise Incompatible("the checkpoint was written by an incompatible version of this program: start a new data directory and replay") from error
-    if c.format != FORMAT:
+    number = format_of(raw)
+    if number > FORMAT:
         raise Incompatible(
-            f"the state has format {c.format}, this program reads format {FORMAT}: use the version that wrote it,"
+            f"the state has format {number}, this program knows formats up to {FORMAT}: use the version that wrote it or a later one,"
             " or start a new data directory and replay"
         )
-    return c
+    if number < FORMAT:
+        raise Incompatible(
+            f"the state has format {number}, this program's is {FORMAT}: `streams run` or `streams replay` brings this data directory up to date"
+        )
+    try:
+        return _decode(raw)
+    except msgspec.DecodeError as error:
+        raise Incompatible(f"the checkpoint is damaged ({error}): start a new data directory and replay") from error
