@@ -20,6 +20,7 @@ from streams.funnels.cells import count
 from streams.ingest.event import Event
 from streams.ingest.segment import read
 from streams.ingest.times import LATEST_MS
+from streams.journeys.machine import UNMATCHED
 from streams.moments.classify import Classifier
 from streams.moments.rules import Rules
 from streams.pipeline.step import Pipeline
@@ -103,10 +104,9 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
                 count(t, 1, delta)
         times.append(process_time())
         for profile, retracts, asserts in p.population.changes:
-            for t in retracts:
-                say(profile, "retract", 1, t)
-            for t in asserts:
-                say(profile, "assert", 1, t)
+            for t in retracts + asserts:
+                if t.kind != UNMATCHED:
+                    say(profile, "assert", 1, t)
         times.append(process_time())
         made = p.batch()
         times.append(process_time())
