@@ -21,7 +21,7 @@ from streams.ingest.times import LATEST_MS
 from streams.journeys.machine import UNMATCHED
 from streams.journeys.profile import Profile, fold
 from streams.journeys.signal import ALL as EVERY_NEED
-from streams.journeys.signal import PACK, TIME, event_ref, head, order_key, order_ref
+from streams.journeys.signal import NAMELESS, PACK, TIME, event_ref, head, order_key, order_ref
 from streams.log.port import Reader
 from streams.moments import rules
 from streams.moments.classify import Classifier
@@ -30,7 +30,7 @@ from streams.pipeline import checkpoint as checkpoints
 from streams.pipeline.checkpoint import Checkpoint, Counts
 from streams.pipeline.plan import Plan
 from streams.pipeline.publish import Publisher, profile_key
-from streams.pipeline.reading import NAMELESS, first_text, needs_of
+from streams.pipeline.reading import first_text, needs_of
 from streams.pipeline.rulebook import Rulebook
 from streams.pipeline.step import RULES, RULES_KEY, decode_version
 

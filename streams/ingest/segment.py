@@ -12,7 +12,7 @@ import msgspec
 
 from streams.ingest.diagnosis import diagnose
 from streams.ingest.event import Event, Reason, Rejection, reject
-from streams.ingest.ids import fault
+from streams.ingest.ids import MAX_ID_CHARS, fault
 from streams.ingest.times import EARLIEST_MS, LATEST_MS, instant
 from streams.ingest.unreadable import marked
 from streams.ingest.zones import quarters
@@ -75,12 +75,11 @@ def read(value: bytes | None, headers: Sequence[tuple[str, bytes | None]], limit
         return reject(Reason.MISSING_ID, "messageId is missing or empty")
     if not user_id and not anonymous_id:
         return reject(Reason.MISSING_PERSON, "userId and anonymousId are both missing or empty")
-    if wrong := fault(event_id):
-        return reject(Reason.BAD_ID, f"messageId {wrong}")
-    if user_id and (wrong := fault(user_id)):
-        return reject(Reason.BAD_ID, f"userId {wrong}")
-    if anonymous_id and (wrong := fault(anonymous_id)):
-        return reject(Reason.BAD_ID, f"anonymousId {wrong}")
+    ids = f"{event_id}{user_id or ''}{anonymous_id or ''}"
+    if len(ids) > MAX_ID_CHARS or " " in ids or not ids.isprintable():  # one look at all of them; nearly all pass
+        for field, identifier in (("messageId", event_id), ("userId", user_id), ("anonymousId", anonymous_id)):
+            if identifier and (wrong := fault(identifier)):
+                return reject(Reason.BAD_ID, f"{field} {wrong}")
 
     text = raw.timestamp
     if text:

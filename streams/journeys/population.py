@@ -24,7 +24,7 @@ from streams.journeys.profile import (
     start_states,
     trim,
 )
-from streams.journeys.signal import ALL, SIZE, TIME
+from streams.journeys.signal import ALL, NAMELESS, SIZE, TIME
 from streams.journeys.store import HEAD, records, restore, segments
 
 Change = tuple[Profile, list[Transition], list[Transition]]  # retracted, asserted
@@ -59,7 +59,7 @@ class Population:
             heappush(self.chores, (p.tidy_ms, key))
         if everywhere:
             numbers: tuple[int, ...] = (ALL,)
-        elif needs == NAMELESS:
+        elif needs is NAMELESS:
             numbers = ZERO
         else:
             numbers = tuple([need_number(p, name) for name in needs])
@@ -67,7 +67,7 @@ class Population:
                 return OVER_CAP
         asserts, retracts = self._asserts, self._retracts
         if append(p, head, ref, rule, numbers, offset, order, self.patience, asserts):
-            if asserts and self.timer >= 0:  # it may be so late that timers have passed its new deadline already
+            if asserts and next_deadline(p, self.patience) <= self.timer:  # so late that timers have passed its new deadline already
                 fire(p, self.timer, self.patience, asserts)
         else:
             ids_from = self.mark - 2 * self.horizon_ms
@@ -80,7 +80,7 @@ class Population:
             self.changes.append((p, retracts, asserts))
             self.arm(p)
             for t in asserts:
-                if t.kind in CLOSING:
+                if t.kind in CLOSING and (t.at_ms + self.horizon_ms < p.tidy_ms or p.tidy_ms < 0):
                     self.tidy_by(p, t.at_ms + self.horizon_ms)
             self._asserts, self._retracts = [], []
         length = len(p.journal) - p.folded * SIZE
@@ -196,6 +196,5 @@ class Population:
         heapify(self.chores)
 
 
-NAMELESS = ("",)
 ZERO = (0,)
 CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # what a final record tells of

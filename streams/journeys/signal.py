@@ -19,6 +19,7 @@ TIME, MARK, SURE, DIMS = 20, 17, 1 << 16, 0xFFFF  # shifts of time and mark in t
 ORDERED = 25  # the bytes that order a journal: head and ref
 REF_AT, REF_SIZE = 8, 17
 ALL = 0xFFFF
+NAMELESS = ("",)  # the needs of a signal that names none; told apart by identity, since most signals have it
 MAX_NEEDS = 1_000  # needs one profile can hold (a robot that walks every category); a signal about a further one is `over_cap`
 
 UUID, HEX, TEXT, HASH = b"\0", b"\1", b"\2", b"\3"
@@ -37,15 +38,14 @@ def order_key(head: int, ref: bytes) -> bytes:
 def event_ref(event_id: str) -> bytes:
     """17 bytes that stand for an event id: exactly for lower-case UUIDs, 32 hex digits and up to 16 bytes of text; by BLAKE2b-128 for the rest."""
     size = len(event_id)
-    if size == 36 or size == 32:
+    if (size == 36 and event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-") or size == 32:
+        digits = event_id.replace("-", "")
         try:
-            raw = bytes.fromhex(event_id.replace("-", ""))
+            raw = bytes.fromhex(digits)
         except ValueError:
             raw = b""
-        if len(raw) == 16:
-            ref = (UUID if size == 36 else HEX) + raw
-            if event_text(ref) == event_id:
-                return ref
+        if len(raw) == 16 and raw.hex() == digits:
+            return (UUID if size == 36 else HEX) + raw
     raw = event_id.encode("utf-8", "surrogatepass")
     if len(raw) <= 16 and not raw.endswith(b"\0"):
         return TEXT + raw.ljust(16, b"\0")
@@ -54,15 +54,15 @@ def event_ref(event_id: str) -> bytes:
 
 def event_text(ref: bytes) -> str:
     """The event's id as transitions give it: as it was sent, or `blake2b:` and 32 hex digits of its hash when it was longer."""
-    form, raw = ref[:1], ref[1:]
-    if form == UUID:
-        h = raw.hex()
-        return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
-    if form == HEX:
-        return raw.hex()
-    if form == TEXT:
-        return raw.rstrip(b"\0").decode("utf-8", "surrogatepass")
-    return "blake2b:" + raw.hex()
+    form = ref[0]
+    if form == 0:
+        h = ref.hex()
+        return f"{h[2:10]}-{h[10:14]}-{h[14:18]}-{h[18:22]}-{h[22:]}"
+    if form == 1:
+        return ref[1:].hex()
+    if form == 2:
+        return ref[1:].rstrip(b"\0").decode("utf-8", "surrogatepass")
+    return "blake2b:" + ref[1:].hex()
 
 
 def order_ref(order: str) -> bytes:

@@ -18,13 +18,14 @@ from streams.funnels.windows import ALL, WINDOWS, Cell
 from streams.journeys.finals import Final, FinalRefund, stalls
 from streams.journeys.machine import ADVANCED, CONVERTED, KINDS, State, Transition
 from streams.journeys.profile import PATH_STEPS, Profile
-from streams.journeys.signal import event_text
+from streams.journeys.signal import TEXT, event_text
 from streams.moments.verdict import MARKS
 from streams.pipeline.rulebook import Rulebook
 
 ENCODE = msgspec.json.Encoder().encode
 NAMES: tuple[Any, ...] = (*MARKS[:5], None)  # index -1: none
 TENANT_END = "\x1f"  # between tenant, profile and need in keys: ids and names have no control characters
+MAX_PEOPLE = 10_000  # whose common fields are kept: a person makes several transitions in a batch or two
 MAX_SECONDS = 50_000  # formatted seconds kept: an hour of a busy partition is 3,600
 
 
@@ -69,6 +70,14 @@ KIND_BYTES = [b"\0" + kind.encode() + b"\0" for kind in KINDS]
 FURTHEST = [[f'"furthest_before":{quoted(NAMES[was])},"furthest":{quoted(NAMES[now])}' for now in (0, 1, 2, 3, 4, -1)] for was in (0, 1, 2, 3, 4, -1)]
 
 
+SILENCE = '"event":null,"rule":null,"confidence":null,"rules":null'
+
+
+def event_json(ref: bytes) -> str:
+    """An event's id as JSON. Only short text can hold what must be escaped."""
+    return quoted(event_text(ref)) if ref[:1] == TEXT else f'"{event_text(ref)}"'
+
+
 class Publisher:
     """Writes the records of one partition."""
 
@@ -76,6 +85,7 @@ class Publisher:
         self.partition, self.dimensions, self.rulebook = partition, dimensions, rulebook
         self._dims: dict[int, str] = {}  # by code: as many as the vocabularies allow
         self._cells: dict[int, str] = {}  # by what is counted: likewise
+        self._people: dict[tuple[str, str], tuple[str, bytes]] = {}
         self._rules: list[str] = []
         self.learn()
 
@@ -96,19 +106,27 @@ class Publisher:
 
     def transition(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: Transition) -> bytes:
         """One record of `<app>.transitions`."""
-        key, need, kind, cause = p.key, p.needs[t.need], t.kind, t.cause
-        tenant, profile = split_key(key)
-        about = blake2b(f"{key}\0{need}".encode() + KIND_BYTES[kind] + cause, digest_size=16).hexdigest()
-        if t.rule < 0:
-            said = '"event":null,"rule":null,"confidence":null,"rules":null'
-        else:
-            said = f'"event":{quoted(event_text(cause))},{self._rules[t.rule]}'
+        kind, cause, home = t.kind, t.cause, t.home
+        person, named = self._people.get((p.key, p.needs[t.need])) or self.person(p.key, p.needs[t.need])
+        journey = event_json(t.journey)
+        said = SILENCE if t.rule < 0 else f'"event":{journey if cause == t.journey else event_json(cause)},{self._rules[t.rule]}'
+        at, dims = rfc3339(t.at_ms), self.names(t.dims)
+        opened_at = at if t.at_ms == t.opened_ms else rfc3339(t.opened_ms)
         return (
-            f'{{"id":"{about}","rev":{rev},"op":"{op}","tenant":{quoted(tenant)},"profile":{quoted(profile)},"need":{quoted(need or None)},'
-            f'"journey":{quoted(event_text(t.journey))},{MOVES[kind][t.frm][t.to]},"at":"{rfc3339(t.at_ms)}","utc_offset_min":{t.offset * 15},'
-            f'"dwell_s":{"null" if t.dwell_ms < 0 else t.dwell_ms / 1000},"opened_at":"{rfc3339(t.opened_ms)}",{said},'
-            f'"dimensions":{self.names(t.dims)},"opened_dimensions":{self.names(t.home)},{FURTHEST[t.was][t.furthest]}}}'
+            f'{{"id":"{blake2b(named + KIND_BYTES[kind] + cause, digest_size=16).hexdigest()}","rev":{rev},"op":"{op}",{person},'
+            f'"journey":{journey},{MOVES[kind][t.frm][t.to]},"at":"{at}","utc_offset_min":{t.offset * 15},'
+            f'"dwell_s":{"null" if t.dwell_ms < 0 else t.dwell_ms / 1000},"opened_at":"{opened_at}",{said},'
+            f'"dimensions":{dims},"opened_dimensions":{dims if home == t.dims else self.names(home)},{FURTHEST[t.was][t.furthest]}}}'
         ).encode()
+
+    def person(self, key: str, need: str) -> tuple[str, bytes]:
+        """What all transitions of a profile and need have in common: fields of the record, and what goes into their ids. The latest are kept."""
+        if len(self._people) >= MAX_PEOPLE:
+            self._people.clear()
+        tenant, profile = split_key(key)
+        fields = f'"tenant":{quoted(tenant)},"profile":{quoted(profile)},"need":{quoted(need or None)}'
+        common = self._people[key, need] = fields, f"{key}\0{need}".encode()
+        return common
 
     def current(self, p: Profile, s: State, rev: int) -> tuple[bytes, bytes | None]:
         """Key and value of `<app>.current` for one need; a tombstone when it has no journey (any more)."""

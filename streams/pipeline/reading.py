@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from streams.ingest.event import Event, lookup
+from streams.journeys.signal import NAMELESS
 
 MAX_TEXT = 100  # characters of a need, a tenant or an order id; the rest is cut: they are names, not texts
 MAX_NEEDS_PER_EVENT = 32  # an order of more kinds of things than this is about the first 32 of them by name
-NAMELESS = ("",)
 
 
 def text(value: Any) -> str:

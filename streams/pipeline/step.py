@@ -21,7 +21,7 @@ from streams.ingest.times import LATEST_MS
 from streams.journeys.machine import UNMATCHED, Transition
 from streams.journeys.population import Population
 from streams.journeys.profile import APPLIED, DUPLICATE, Profile
-from streams.journeys.signal import event_ref, head, order_ref
+from streams.journeys.signal import NAMELESS, event_ref, head, order_ref
 from streams.journeys.store import HEAD
 from streams.moments.classify import Classifier
 from streams.moments.rules import Rules
@@ -29,7 +29,7 @@ from streams.moments.verdict import REFUND, TRUTH
 from streams.pipeline.checkpoint import FORMAT, Checkpoint
 from streams.pipeline.plan import Plan
 from streams.pipeline.publish import Publisher, current_key, profile_key, rfc3339
-from streams.pipeline.reading import NAMELESS, first_text, needs_of
+from streams.pipeline.reading import first_text, needs_of
 from streams.pipeline.rulebook import Rulebook, Version
 from streams.records import Batch, Headers, Output, Record
 

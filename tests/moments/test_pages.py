@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streams.moments.pages import Pages, segments
+from streams.moments.pages import Pages, glob_segments, same_segment, segments
 from streams.moments.spec import PageRule
+from streams.moments.wildcard import matches
 from tests.moments.examples import SHIPPED, event
 
 MOMENTS = {
@@ -93,3 +96,19 @@ def test_globs(glob: str, yes: list[str], no: list[str]) -> None:
 def test_order_of_evidence(name: str, kind: str, properties: dict[str, Any], context: dict[str, Any], rule: str | None) -> None:
     """Name before query before page before the last resort; an order is done where its page is seen, not where something else happens on it."""
     assert rule == SHIPPED.explain(event(name, kind, properties, context)).rule
+
+
+WORDS = st.sampled_from(["cart", "carts", "c", "p", "help", "help-me", "x", "it"])
+GLOBS = st.lists(st.one_of(WORDS, st.sampled_from(["*", "**", "c*", "help*", "*p", "h*p*"])), min_size=1, max_size=4).map("/".join)
+
+
+@given(st.lists(GLOBS, min_size=1, max_size=6), st.lists(WORDS, max_size=4), st.booleans())
+def test_the_index_only_saves_time(globs: list[str], path: list[str], seen: bool) -> None:
+    """The rule found is the first whose glob matches, as if each had been tried in turn."""
+    rules = [PageRule(f"r{n}", "know", 0.7, (glob,), views_only=n % 2 == 0) for n, glob in enumerate(globs)]
+    alone = [Pages([rule]).find("/".join(path), seen) for rule in rules]
+    expected = next(((n, found[1]) for n, found in enumerate(alone) if found), None)
+    tried = next(
+        ((n, g) for n, g in enumerate(globs) if (seen or n % 2) and matches(glob_segments(g), segments("/".join(path)), "**", same_segment)), None
+    )
+    assert Pages(rules).find("/".join(path), seen) == expected == tried
