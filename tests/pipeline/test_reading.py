@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.ingest.event import Event
-from streams.pipeline.reading import MAX_NEEDS_PER_EVENT, MAX_TEXT, NAMELESS, first_text, needs_of, text
+from streams.pipeline.reading import MAX_NEEDS_PER_EVENT, MAX_TEXT, first_text, needs_of, text
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=["Cs"])),
@@ -67,4 +67,4 @@ def test_an_event_is_about_each_thing_once() -> None:
     assert ("car", "coffee", "tea") == needs_of(event(products=products), ("properties.products.category",))
     many = needs_of(event(p=[f"need {n:03}" for n in range(100)]), ("properties.p",))
     assert (MAX_NEEDS_PER_EVENT, "need 000", "need 031") == (len(many), many[0], many[-1])
-    assert NAMELESS == needs_of(event(), ("properties.p",))
+    assert ("",) == needs_of(event(), ("properties.p",))
