@@ -54,5 +54,5 @@ def test_a_checkpoint_comes_back() -> None:
     assert c == checkpoint.decode(raw)
     later = msgspec.structs.replace(c, format=checkpoint.FORMAT + 1)
     for bad in (checkpoint.encode(later), raw[:-1], b""):
-        with pytest.raises(Incompatible, match="(?i)start a new data directory"):
+        with pytest.raises(Incompatible, match=r"(?i)start a new data directory"):
             checkpoint.decode(bad)
