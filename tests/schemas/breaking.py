@@ -38,10 +38,10 @@ def _alternatives(node: Schema, root: Schema) -> Iterator[Schema]:
 
 def _problems(old: list[Schema], new: list[Schema], old_root: Schema, new_root: Schema, at: str) -> list[str]:
     """Each new alternative has to be within one of the old; of several that it is not within the nearest is told about."""
-    out = []
+    out: list[str] = []
     for now in new:
-        found = [_within(was, now, old_root, new_root, at) for was in old]
-        out += min(found, key=len) if found else []
+        nearest = min((_within(was, now, old_root, new_root, at) for was in old), key=len)
+        out += nearest
     return out
 
 
