@@ -7,6 +7,8 @@ A new generated page is one more line in `PAGES`; one of which a part is generat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import schemas
+from docs.asyncapi import asyncapi_text
 from docs.cli_page import cli_page
 from streams.ingest.event import Reason
 from streams.journeys import diagram
@@ -119,6 +121,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     HERE / "journeys.md": journeys_page,
     HERE / "rules.md": rules_page,
     HERE / "settings.md": settings_page,
+    Path(schemas.__file__).parent / "asyncapi.json": asyncapi_text,
 }
 
 if __name__ == "__main__":

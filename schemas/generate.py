@@ -35,7 +35,7 @@ ABOUT = {
 
 def schema(topic: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a topic's values, or headers for the ledgers."""
-    made = _tidy(msgspec.json.schema(TOPICS[topic]))
+    made = tidy(msgspec.json.schema(TOPICS[topic]))
     return {"$schema": DIALECT, "$id": f"urn:customer-journey-streams:{topic}", "title": topic, "description": ABOUT[topic], **made}
 
 
@@ -45,15 +45,15 @@ def files() -> Iterator[tuple[Path, str]]:
         yield HERE / "json" / f"{topic}.schema.json", json.dumps(schema(topic), indent=2, ensure_ascii=False) + "\n"
 
 
-def _tidy(node: Any) -> Any:
+def tidy(node: Any) -> Any:
     """Docstrings without their indentation; no keyword of other standards (`discriminator` is OpenAPI's)."""
     if isinstance(node, dict):
         return {
-            key: cleandoc(value) if key == "description" and isinstance(value, str) else _tidy(value)
+            key: cleandoc(value) if key == "description" and isinstance(value, str) else tidy(value)
             for key, value in node.items()
             if key != "discriminator"
         }
-    return [_tidy(member) for member in node] if isinstance(node, list) else node
+    return [tidy(member) for member in node] if isinstance(node, list) else node
 
 
 if __name__ == "__main__":

@@ -1,0 +1,138 @@
+"""schemas/asyncapi.json: all topics, their keys, records and headers as one AsyncAPI 3.0 document, for whoever generates code or a catalogue from it.
+
+Made from `streams.topology` and the types of `schemas`, so it cannot say anything else than they do. A broker's name of a topic is `<app>.<name>`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import schemas
+from schemas.generate import tidy
+from streams.topology import EVENTS, LATE, OUTPUTS, REJECTED, Cleanup, Topic
+
+Node = dict[str, Any]
+
+EXAMPLES = Path(schemas.__file__).parent / "examples"
+BINDING = "0.5.0"  # of AsyncAPI's Kafka bindings
+LEDGERS = (LATE, REJECTED)
+AS_IT_CAME = {"description": "The record as it came, any bytes; at most its first 64 KiB."}
+KEYS: dict[str, Node] = {  # by what the topology says of a topic's key
+    "profile": {"type": "string", "description": "Anything that keeps the events of one person in one partition and in order."},
+    "tenant, profile": {
+        "type": "string",
+        "pattern": r"^([^\x1f]+\x1f)?[ud]:[^\x1f]+$",
+        "description": "The profile; with tenants, the tenant and U+001F before it.",
+    },
+    "tenant, profile, need": {
+        "type": "string",
+        "pattern": r"^([^\x1f]+\x1f)?[ud]:[^\x1f]+(\x1f[^\x1f]+)?$",
+        "description": "As `tenant, profile`; unless the need is the nameless one, U+001F and the need behind it.",
+    },
+    "partition, cell": {"type": "string", "pattern": "^[0-9]+:", "description": "Names one counter; to be compared, not to be read."},
+    "none": {"type": "null"},
+}
+CORRELATION: dict[type, Node] = {  # which records are about the same thing
+    schemas.Transition: {"location": "$message.payload#/id", "description": "A step: of its records the one with the greatest rev holds."},
+    schemas.JourneyRecord: {"location": "$message.payload#/journey", "description": "A journey and its refund, within (tenant, profile, need)."},
+    schemas.RefundRecord: {"location": "$message.payload#/journey", "description": "A journey and its refund, within (tenant, profile, need)."},
+    schemas.LateHeaders: {"location": "$message.header#/event", "description": "The event, within its profile."},
+}
+
+
+def asyncapi_text() -> str:
+    """The document as it is stored."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def document() -> Node:
+    """What a worker receives and sends: every topic but its own state."""
+    topics = (EVENTS, *OUTPUTS)
+    _, made = msgspec.json.schema_components([kind for topic in OUTPUTS for kind in topic.types], ref_template="#/components/schemas/{name}")
+    return {
+        "asyncapi": "3.0.0",
+        "id": "urn:customer-journey-streams",
+        "info": {
+            "title": "Customer journey streams",
+            "version": schemas.VERSION,
+            "description": "Knows for every person, at every instant, which micro-moment they are in. Operations are seen from the program: it"
+            " receives the clickstream and sends the rest. docs/contract.md says what is promised and what a version is.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {topic.name: channel(topic) for topic in topics},
+        "operations": {f"{'receive' if topic is EVENTS else 'send'}{topic.name.capitalize()}": operation(topic) for topic in topics},
+        "components": {
+            "messages": {name: message for topic in topics for name, message in messages(topic).items()},
+            "parameters": {"app": {"description": "Which instance of the program.", "default": "streams"}},
+            "schemas": draft_07(tidy(made)),
+        },
+    }
+
+
+def channel(topic: Topic) -> Node:
+    return {
+        "address": f"{{app}}.{topic.name}",
+        "description": f"{topic.about}. Key: {topic.key}.",
+        "parameters": {"app": {"$ref": "#/components/parameters/app"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages(topic)},
+        "bindings": {"kafka": {"topicConfiguration": {"cleanup.policy": [topic.cleanup.value]}, "bindingVersion": BINDING}},
+    }
+
+
+def operation(topic: Topic) -> Node:
+    return {
+        "action": "receive" if topic is EVENTS else "send",
+        "channel": {"$ref": f"#/channels/{topic.name}"},
+        "summary": topic.about,
+        "messages": [{"$ref": f"#/channels/{topic.name}/messages/{name}"} for name in messages(topic)],
+    }
+
+
+def messages(topic: Topic) -> dict[str, Node]:
+    """A topic's sorts of records, by name; of a compacted one also what takes a key away."""
+    bindings = {"kafka": {"key": KEYS[topic.key], "bindingVersion": BINDING}}
+    if topic is EVENTS:
+        return {"Event": {"summary": "One event of the Segment spec; docs/input.md has its fields.", "payload": {}, "bindings": bindings}}
+    found: dict[str, Node] = {}
+    for kind in topic.types:
+        name = kind.__name__.removesuffix("Headers")
+        described = {"$ref": f"#/components/schemas/{kind.__name__}"}
+        examples = [example for example in shown(topic) if _is(example, kind)][:1]
+        if topic in LEDGERS:
+            body: Node = {"contentType": "application/octet-stream", "headers": described, "payload": AS_IT_CAME}
+            body["examples"] = [{"headers": example} for example in examples]
+        else:
+            body = {"payload": described, "examples": [{"payload": example} for example in examples]}
+        if kind in CORRELATION:
+            body["correlationId"] = CORRELATION[kind]
+        found[name] = {"summary": (kind.__doc__ or "").partition("\n")[0], **body, "bindings": bindings}
+    if topic.cleanup is Cleanup.COMPACT:
+        summary = "A tombstone: what was last said under this key no longer holds. The key is all that says which record it is about."
+        found[f"{topic.types[0].__name__}Tombstone"] = {"summary": summary, "payload": {"type": "null"}, "bindings": bindings}
+    return found
+
+
+def shown(topic: Topic) -> list[Node]:
+    """The hand-written examples of a topic."""
+    found: list[Node] = json.loads((EXAMPLES / f"{topic.name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _is(example: Node, kind: type) -> bool:
+    config = getattr(kind, "__struct_config__")  # noqa: B009  # a Struct's own, which `type` does not know
+    return config.tag is None or example[config.tag_field] == config.tag
+
+
+def draft_07(node: Any) -> Any:
+    """As AsyncAPI's own schemas want it: places of a tuple are `items`, and what follows them `additionalItems`."""
+    if isinstance(node, list):
+        return [draft_07(member) for member in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: draft_07(value) for key, value in node.items()}
+    if "prefixItems" in node:
+        node["additionalItems"], node["items"] = node.pop("items", True), node.pop("prefixItems")
+    return node
