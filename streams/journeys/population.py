@@ -191,7 +191,7 @@ class Population:
         self.timers = [(p.armed_ms, p.key) for p in self.profiles.values() if p.armed_ms >= 0]
         heapify(self.timers)
         for p in self.profiles.values():
-            p.tidy_ms = mark  # looked at once, soon: that sets the right time
+            p.tidy_ms = mark - 1  # looked at once, at the next step: what was due before may not have been done yet
         self.chores = [(p.tidy_ms, p.key) for p in self.profiles.values()]
         heapify(self.chores)
 

@@ -97,8 +97,10 @@ def insert(
     known = position(journal, (max(ids_from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
     twin = find(journal, ref, known)
     if twin >= 0:
-        if twin < p.folded or not smaller(p, twin, head, ref, rule, needs, offset, order):
+        if not smaller(p, twin, head, ref, rule, needs, offset, order):
             return DUPLICATE
+        if twin < p.folded:  # at the very edge of the base, where the other copy can't be taken back any more
+            return OVER_CAP
         orders.pop(journal[twin * SIZE :][:ORDERED], None)
         journal, first = without(journal, ref, twin)
     else:
