@@ -79,6 +79,11 @@ async def run(values: Sequence[bytes], **overrides: Any) -> list[tuple[int, Outp
     return log.said
 
 
+def stored(topic: str) -> list[dict[str, Any]]:
+    """The stored records of a topic: each with its key, headers if it has any, and value."""
+    return [json.loads(line) for line in (HERE / f"{topic}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
 def pages(said: list[tuple[int, Output]]) -> Iterator[tuple[Path, str]]:
     """Each topic's file and what belongs into it."""
     for topic in OUTPUTS:

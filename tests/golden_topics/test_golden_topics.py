@@ -1,6 +1,5 @@
 """What consumers see of one fixed input is what is stored here, byte for byte."""
 
-import json
 from typing import Any, get_args
 
 import pytest
@@ -8,12 +7,7 @@ import pytest
 from schemas.kinds import Kind, Moment, Op
 from streams.ingest.event import Reason
 from streams.topology import OUTPUTS
-from tests.golden_topics import HERE, pages, records, run
-
-
-def lines(topic: str) -> list[dict[str, Any]]:
-    """The stored records of a topic."""
-    return [json.loads(line) for line in (HERE / f"{topic}.jsonl").read_text(encoding="utf-8").splitlines()]
+from tests.golden_topics import pages, records, run, stored
 
 
 async def test_what_consumers_see_has_not_changed() -> None:
@@ -49,11 +43,11 @@ async def test_each_topic_has_its_file() -> None:
 )
 def test_the_input_has_everything(topic: str, field: str, values: set[Any]) -> None:
     """A change can only be seen where it is shown: each value that a field can have is there."""
-    assert values == values & {record["value"].get(field) for record in lines(topic) if record["value"] is not None}
+    assert values == values & {record["value"].get(field) for record in stored(topic) if record["value"] is not None}
 
 
 def test_the_input_has_every_reason() -> None:
     """Each rejection that a line of JSON can bring about is there, and the compacted topics have tombstones."""
     elsewhere = {Reason.TOO_LARGE, Reason.BAD_ROW, Reason.TRUNCATED}  # of tables, compressed files and very long lines
-    assert {*Reason} - elsewhere == {record["headers"]["reason"] for record in lines("rejected")}
-    assert all(None in [record["value"] for record in lines(topic)] for topic in ("current", "tallies"))
+    assert {*Reason} - elsewhere == {record["headers"]["reason"] for record in stored("rejected")}
+    assert all(None in [record["value"] for record in stored(topic)] for topic in ("current", "tallies"))

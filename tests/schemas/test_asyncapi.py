@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 from docs.asyncapi import document
 from schemas import generate
 from streams.topology import EVENTS, LATE, OUTPUTS, REJECTED, STATE
-from tests.golden_topics import HERE as GOLDEN
+from tests import golden_topics
 
 Node = dict[str, Any]
 DOCUMENT = document()
@@ -92,8 +92,7 @@ def test_it_describes_what_is_published(topic: Any) -> None:
     """Every record of the golden run has the key, headers and payload of exactly one of its topic's messages."""
     described = [at(message["$ref"]) for message in DOCUMENT["channels"][topic.name]["messages"].values()]
     seen = set()
-    for line in (GOLDEN / f"{topic.name}.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
+    for record in golden_topics.stored(topic.name):
         headers = record.get("headers")
         if topic in (LATE, REJECTED):
             headers = msgspec.to_builtins(msgspec.convert(headers, generate.TOPICS[topic.name], strict=False))

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 import schemas
 from schemas import generate
 from streams.topology import LATE, REJECTED
-from tests.golden_topics import HERE as GOLDEN
+from tests import golden_topics
 from tests.schemas.breaking import Schema, breaking
 
 HERE = Path(schemas.__file__).parent
@@ -44,10 +44,10 @@ def examples(version: str, topic: str) -> list[dict[str, Any]]:
 
 def published(topic: str) -> list[dict[str, Any]]:
     """What the golden run publishes, as the topic's schema describes it."""
-    lines = [json.loads(line) for line in (GOLDEN / f"{topic}.jsonl").read_text(encoding="utf-8").splitlines()]
+    records = golden_topics.stored(topic)
     if topic in (LATE.name, REJECTED.name):
-        return [msgspec.to_builtins(msgspec.convert(line["headers"], generate.TOPICS[topic], strict=False)) for line in lines]
-    return [line["value"] for line in lines if line["value"] is not None]
+        return [msgspec.to_builtins(msgspec.convert(record["headers"], generate.TOPICS[topic], strict=False)) for record in records]
+    return [record["value"] for record in records if record["value"] is not None]
 
 
 def without_words(node: Any) -> Any:
@@ -63,6 +63,11 @@ def test_a_version_names_one_contract(topic: str) -> None:
     assert (NEWEST / f"{topic}.schema.json").exists(), f"version {schemas.VERSION} is not kept: `python -m tests.schemas.freeze`"
     same = without_words(stored(NEWEST.name, topic)) == without_words(generate.schema(topic))
     assert same, SAY_MINOR.format(version=schemas.VERSION)
+
+
+def test_the_page_is_about_this_version() -> None:
+    """docs/contract.md says which version it describes."""
+    assert f": version {schemas.VERSION}." in (HERE.parent / "docs" / "contract.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("version", "topic"), EVERY)

@@ -1,0 +1,60 @@
+"""What docs/contract.md promises, read off the golden records as a consumer would, without the program."""
+
+from collections import Counter
+from typing import Any
+
+from tests.golden_topics import stored
+
+TRANSITIONS = [record["value"] for record in stored("transitions")]
+STANDING: dict[str, dict[str, Any]] = {}
+for step in TRANSITIONS:
+    STANDING[step["id"]] = step
+TRUE_NOW = [step for step in STANDING.values() if step["op"] == "assert"]
+
+
+def test_revisions_grow() -> None:
+    """Each transition record has a greater `rev` than the one before."""
+    assert list(range(1, len(TRANSITIONS) + 1)) == [step["rev"] for step in TRANSITIONS]
+
+
+def test_asserts_and_retracts_take_turns() -> None:
+    """Of each id, beginning with an assert; a retract carries all of what it takes back."""
+    last: dict[str, dict[str, Any]] = {}
+    for step in TRANSITIONS:
+        before = last.get(step["id"], {"op": "retract"})
+        assert before["op"] != step["op"]
+        if step["op"] == "retract":
+            assert before | {"op": "retract", "rev": step["rev"]} == step
+        last[step["id"]] = step
+    assert "retract" in {step["op"] for step in TRANSITIONS}
+
+
+def test_counters_are_the_sum_of_what_stands() -> None:
+    """The last `all` counters of transitions are what the standing ones add up to; unmatched refunds are told by counters alone."""
+    last = {record["key"]: record["value"] for record in stored("tallies")}
+    cells = [cell for cell in last.values() if cell and (cell["window"], cell["measure"]) == ("all", "transitions")]
+    matched = [cell for cell in cells if cell["kind"] != "refund_unmatched"]
+    counted = Counter({(c["kind"], c.get("from"), c.get("to"), *c["dimensions"].values()): c["count"] for c in matched})
+    assert counted == Counter((step["kind"], step["from"], step["to"], *step["dimensions"].values()) for step in TRUE_NOW)
+
+
+def test_finished_journeys_come_once_and_agree() -> None:
+    """Each closed journey and each refund has one record, and says what the standing transitions say."""
+    found = Counter((r["record"], r["profile"], r["need"], r["journey"], r.get("outcome")) for r in (record["value"] for record in stored("journeys")))
+    closing = {"converted": ("journey", "converted"), "abandoned": ("journey", "abandoned"), "refunded": ("refund", None)}
+    closed = [(closing[step["kind"]], step) for step in TRUE_NOW if step["kind"] in closing]
+    said = [(record, step["profile"], step["need"], step["journey"], outcome) for (record, outcome), step in closed]
+    assert Counter(said) == found
+    assert {1} == set(found.values())
+
+
+def test_the_standing_leads_to_the_transitions() -> None:
+    """Before a profile is forgotten, `current` says how its latest journey of a need ended; afterwards nothing is left."""
+    last, left = {}, {}
+    for record in stored("current"):
+        left[record["key"]] = record["value"]
+        if record["value"] is not None:
+            last[record["key"]] = record["value"]
+    ended = {s["journey"]: s["kind"] for s in sorted(TRUE_NOW, key=lambda s: s["at"]) if s["kind"] in ("converted", "abandoned", "refunded")}
+    assert {key: ended[value["journey"]] for key, value in last.items()} == {key: value["outcome"] for key, value in last.items()}
+    assert {None} == set(left.values())
