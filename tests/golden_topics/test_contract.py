@@ -40,7 +40,8 @@ def test_counters_are_the_sum_of_what_stands() -> None:
 
 def test_finished_journeys_come_once_and_agree() -> None:
     """Each closed journey and each refund has one record, and says what the standing transitions say."""
-    found = Counter((r["record"], r["profile"], r["need"], r["journey"], r.get("outcome")) for r in (record["value"] for record in stored("journeys")))
+    records = [record["value"] for record in stored("journeys")]
+    found = Counter((r["record"], r["profile"], r["need"], r["journey"], r.get("outcome")) for r in records)
     closing = {"converted": ("journey", "converted"), "abandoned": ("journey", "abandoned"), "refunded": ("refund", None)}
     closed = [(closing[step["kind"]], step) for step in TRUE_NOW if step["kind"] in closing]
     said = [(record, step["profile"], step["need"], step["journey"], outcome) for (record, outcome), step in closed]

@@ -77,7 +77,7 @@ async def store(data_dir: Path) -> None:
 
 if __name__ == "__main__":
     target = HERE / f"v{FORMAT}" / "log.sqlite.xz"
-    assert not target.exists(), f"{target} is stored: data of a format that was released does not change"
+    assert not target.exists(), f"{target} is stored. Data of a format that was released stays as it is: raise FORMAT. Of one that was not: delete it"
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(store(Path(folder)))
         target.parent.mkdir()
