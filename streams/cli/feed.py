@@ -49,11 +49,21 @@ async def _replay(settings: "Settings", rules: "Rules", file: Path, format: Lite
 
         embedded = await Embedded.open(settings, rules)
         try:
+            before = embedded.unread()
             replayed = await embedded.replay(file, format, mapping, on_progress)
+            late, rejected = (now - then for now, then in zip(embedded.unread(), before, strict=True))
         finally:
             await embedded.close()
     known = f"; {replayed.skipped:,} had been replayed before" if replayed.skipped else ""
     print(f"{some(replayed.records, 'event')} replayed into {settings.data_dir} in {work.seconds:.1f} s{known}", file=sys.stderr)
+    if rejected:
+        print(f"{rejected:,} could not be read: they are kept, each with its reason, in the rejected topic", file=sys.stderr)
+    if late:
+        print(
+            f"{late:,} were older than the horizon allows, and not counted: they are kept in the late topic. Is the file in order of time?"
+            " If not, sort it, or set a longer horizon, and replay it into a new data directory",
+            file=sys.stderr,
+        )
 
 
 def run(

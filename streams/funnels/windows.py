@@ -22,39 +22,41 @@ class Windows:
     def __init__(self) -> None:
         self.tables: tuple[Table, Table, Table, Table] = ({}, {}, {}, {0: {}})
         self.delta: dict[int, int] = {}  # of the open batch, at the finest window of each measure
+        self.expired_min = [0, 0, 0]  # windows that start before this minute were let go of, per length
         self.expired_corrections = 0  # counted changes of windows that are no longer kept
 
     def roll_up(self, mark_ms: int) -> list[tuple[Cell, int | None]]:
         """Applies the batch; returns the cells it changed with their new counts. None: the cell's window has expired, or it is back to zero."""
-        now, changed = mark_ms // 60_000, set[Cell]()
+        now = mark_ms // 60_000
+        levels: tuple[Table, Table, Table, Table] = ({}, {}, {}, {})  # changes by window and start; each level adds up into the next
         for key, n in self.delta.items():
-            if not n:
-                continue
-            what, minute = key & WHAT, key >> START
-            measure = what >> MEASURE
-            finest = MINUTE if measure == TRANSITIONS else HOUR if measure <= DWELL else DAY
-            for window in range(finest, ALL):
-                start = minute - minute % LENGTH_MIN[window]
-                if start + LENGTH_MIN[window] + KEPT_MIN[window] < now:
-                    self.expired_corrections += abs(n)
-                    continue
-                cells = self.tables[window].get(start)
+            if n:
+                what, start = key & WHAT, key >> START
+                measure = what >> MEASURE
+                level = levels[MINUTE if measure == TRANSITIONS else HOUR if measure <= DWELL else DAY]
+                cells = level.get(start)
                 if cells is None:
-                    cells = self.tables[window][start] = {}
-                cells[what] = cells.get(what, 0) + n
-                changed.add((window, start, what))
-            cells = self.tables[ALL][0]
-            cells[what] = cells.get(what, 0) + n
-            changed.add((ALL, 0, what))
+                    cells = level[start] = {}
+                cells[what] = n
         self.delta = {}
         out: list[tuple[Cell, int | None]] = []
-        for cell in changed:
-            window, start, what = cell
-            cells = self.tables[window][start]
-            n = cells[what]
-            if n == 0:
-                del cells[what]
-            out.append((cell, n or None))
+        for window, level in enumerate(levels):
+            for start, changes in level.items():
+                if window < ALL:
+                    above = levels[window + 1].setdefault(start - start % LENGTH_MIN[window + 1] if window < DAY else 0, {})
+                    get = above.get
+                    for what, n in changes.items():
+                        above[what] = get(what, 0) + n
+                    if start + LENGTH_MIN[window] + KEPT_MIN[window] < now:
+                        self.expired_corrections += sum(map(abs, changes.values()))
+                        continue
+                held = self.tables[window].setdefault(start, {})
+                for what, n in changes.items():
+                    if n:
+                        held[what] = n = held.get(what, 0) + n
+                        if not n:
+                            del held[what]
+                        out.append(((window, start, what), n or None))
         return out + self.expire(now)
 
     def expire(self, now_min: int) -> list[tuple[Cell, int | None]]:
@@ -62,7 +64,8 @@ class Windows:
         gone: list[tuple[Cell, int | None]] = []
         for window in (MINUTE, HOUR, DAY):
             table, oldest = self.tables[window], now_min - LENGTH_MIN[window] - KEPT_MIN[window]
-            if table and next(iter(table)) < oldest:
+            if oldest > self.expired_min[window]:
+                self.expired_min[window] = oldest
                 for start in [s for s in table if s < oldest]:
                     gone += [((window, start, what), None) for what in table.pop(start)]
         return gone

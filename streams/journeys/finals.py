@@ -1,7 +1,7 @@
 """Final records: what `<app>.journeys` says of a journey once no accepted event can change it any more.
 
-A journey closed at c is final when c is older than the horizon, or when it was folded into the base of a profile over its cap. Both are read
-off the transitions of the fold, so a final record can't disagree with the transitions.
+A journey closed at c is final when c is older than the horizon, or when it was folded into the base of a profile over its cap. Its tale is told from
+the transitions of the fold, so a final record can't disagree with them. Of a journey that is folded while it is open the tale so far is kept.
 """
 
 from collections.abc import Iterable
@@ -10,11 +10,25 @@ import msgspec
 
 from streams.journeys.machine import ABANDONED, CONVERTED, OPENED, REFUNDED, STALLED, Transition
 
+PATH_STAYS = 64  # of a journey's path that are kept, the first ones: what comes later is in the sums
 
-class Final(msgspec.Struct, frozen=True):
-    """A closed journey: its transitions, first to last."""
 
-    steps: tuple[Transition, ...]
+class Tale(msgspec.Struct, array_like=True, gc=False):
+    """A journey as far as it is told. Grows by one transition at a time."""
+
+    need: int
+    journey: bytes
+    opened_ms: int
+    home: int
+    path: list[tuple[int, int, int]] = []  # moment, entered (ms), dwell (ms; -1: not left)
+    stays: int = 0  # of the whole path
+    dwell_ms: list[int] = []  # per moment; -1: never left
+    stalls: int = 0
+    dims: list[int] = []  # of the steps, in order of first use
+    rules: list[int] = []  # that had a say, likewise
+    outcome: int = 0  # CONVERTED or ABANDONED, once closed
+    closed_ms: int = -1
+    furthest: int = -1
 
 
 class FinalRefund(msgspec.Struct, frozen=True):
@@ -23,28 +37,56 @@ class FinalRefund(msgspec.Struct, frozen=True):
     step: Transition
 
 
-def finals(said: Iterable[Transition], lower_ms: int, upper_ms: int | None) -> list[Final | FinalRefund]:
-    """The journeys closed, and refunds made, at lower_ms <= time < upper_ms (None: no end), in the order they happened.
+def tell(tale: Tale, t: Transition) -> None:
+    """One more transition of the journey, in order."""
+    tale.furthest = t.furthest
+    if t.rule >= 0:
+        if t.dims not in tale.dims:
+            tale.dims.append(t.dims)
+        if t.rule not in tale.rules:
+            tale.rules.append(t.rule)
+    if t.kind == STALLED:
+        tale.stalls += 1
+    if t.dwell_ms >= 0:
+        tale.dwell_ms[t.frm] = max(tale.dwell_ms[t.frm], 0) + t.dwell_ms
+        if tale.stays <= PATH_STAYS:
+            moment, entered, _ = tale.path[-1]
+            tale.path[-1] = (moment, entered, t.dwell_ms)
+    if t.to >= 0 and t.to != t.frm and (t.kind != CONVERTED or t.frm >= 0):
+        tale.stays += 1
+        if tale.stays <= PATH_STAYS:
+            tale.path.append((t.to, t.at_ms, -1))
+    if t.kind in (CONVERTED, ABANDONED):
+        tale.outcome, tale.closed_ms = t.kind, t.at_ms
 
-    `said` holds the transitions of a stretch of journal in order, from the opening of every journey that closes in it.
+
+def tell_all(begun: Iterable[Tale], said: Iterable[Transition]) -> tuple[list[Tale | FinalRefund], list[Tale]]:
+    """The journeys closed and refunds made in a stretch of journal, in the order they happened, and the tales of those still open at its end.
+
+    `begun`: the tales of those that were open at its beginning; they are left as they are.
     """
-    journeys: dict[tuple[int, bytes], list[Transition]] = {}
-    out: list[Final | FinalRefund] = []
+    telling = {(tale.need, tale.journey): copy_of(tale) for tale in begun}
+    done: list[Tale | FinalRefund] = []
     for t in said:
-        due = lower_ms <= t.at_ms and (upper_ms is None or t.at_ms < upper_ms)
         if t.kind == REFUNDED:
-            if due:
-                out.append(FinalRefund(t))
-        elif t.kind == OPENED:
-            journeys[t.need, t.journey] = [t]
-        elif t.journey:
-            steps = journeys.setdefault((t.need, t.journey), [])
-            steps.append(t)
-            if t.kind in (CONVERTED, ABANDONED) and due:
-                out.append(Final(tuple(steps)))
-    return out
+            done.append(FinalRefund(t))
+            continue
+        if not t.journey:  # a refund that found no purchase
+            continue
+        name = (t.need, t.journey)
+        if t.kind == OPENED:
+            telling[name] = Tale(t.need, t.journey, t.opened_ms, t.home, dwell_ms=[-1] * 5)
+        tell(telling[name], t)
+        if telling[name].outcome:
+            done.append(telling.pop(name))
+    return done, list(telling.values())
 
 
-def stalls(steps: Iterable[Transition]) -> int:
-    """How often a journey fell silent."""
-    return sum(t.kind == STALLED for t in steps)
+def copy_of(tale: Tale) -> Tale:
+    """A tale that can be told on without changing this one."""
+    return msgspec.structs.replace(tale, path=[*tale.path], dwell_ms=[*tale.dwell_ms], dims=[*tale.dims], rules=[*tale.rules])
+
+
+def happened_ms(final: Tale | FinalRefund) -> int:
+    """When it was closed, or made."""
+    return final.closed_ms if isinstance(final, Tale) else final.step.at_ms

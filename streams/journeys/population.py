@@ -7,7 +7,7 @@ set again. A second heap does the housekeeping that goes by the horizon mark: fi
 
 from heapq import heapify, heappop, heappush
 
-from streams.journeys.finals import Final, FinalRefund, finals
+from streams.journeys.finals import FinalRefund, Tale, happened_ms, tell_all
 from streams.journeys.machine import ABANDONED, CONVERTED, REFUNDED, Patience, State, Transition
 from streams.journeys.profile import (
     APPLIED,
@@ -41,7 +41,7 @@ class Population:
         self.chores: list[tuple[int, str]] = []
         self.touched: dict[str, Profile] = {}
         self.changes: list[Change] = []  # of the open batch, in order
-        self.finals: list[tuple[Profile, Final | FinalRefund]] = []
+        self.finals: list[tuple[Profile, Tale | FinalRefund]] = []
         self.dropped: list[tuple[str, int]] = []  # state records to take away
         self.forgotten: list[Profile] = []
         self.done = 0  # profiles whose timers have fired or that were tidied, since the start
@@ -94,6 +94,9 @@ class Population:
         if due >= 0 and (p.armed_ms < 0 or due < p.armed_ms):
             p.armed_ms = due
             heappush(self.timers, (due, p.key))
+            if len(self.timers) > 2 * len(self.profiles) + SPARE:  # most of it stale: entries that an earlier deadline has overtaken
+                self.timers = [(q.armed_ms, q.key) for q in self.profiles.values() if q.armed_ms >= 0]
+                heapify(self.timers)
 
     def tidy_by(self, p: Profile, due_ms: int) -> None:
         """Sees to it that the profile is tidied once the horizon mark is beyond this."""
@@ -145,15 +148,16 @@ class Population:
     def tidy(self, p: Profile) -> None:
         """Everything that the horizon mark now allows for this profile; and when to look again."""
         oldest = self.mark - self.horizon_ms
-        said = list(p.said)
+        said: list[Transition] = []
         replay(start_states(p), p.journal[p.folded * SIZE :], p.orders, self.patience, said, self.timer)
-        final = finals(said, p.final_ms, oldest)
+        done, _ = tell_all(p.begun or (), said)
+        final = [f for f in done if p.final_ms <= happened_ms(f) < oldest]
         if final:
             self.finals += [(p, f) for f in final]
             p.final_ms = oldest
             self.touched[p.key] = p
         self.trim(p)
-        ahead = [t.at_ms + self.horizon_ms for t in said if t.kind in CLOSING and t.at_ms >= oldest]
+        ahead = [happened_ms(f) + self.horizon_ms for f in done if happened_ms(f) >= oldest]
         ahead += [s.last_ms + self.patience.abandon + self.horizon_ms for s in p.states if s.moment >= 0]
         due = min(ahead) if ahead else forget_after(p, self.horizon_ms, self.patience)
         if not ahead and due < self.mark:
@@ -162,10 +166,10 @@ class Population:
             self.tidy_by(p, max(due, self.mark))  # not before now: timers may be behind the mark
 
     def trim(self, p: Profile) -> None:
-        said, dropped = trim(p, self.mark - self.horizon_ms, self.mark - 2 * self.horizon_ms, self.timer, self.patience)
-        if said:
-            self.finals += [(p, f) for f in finals(said, p.final_ms, None)]
-        if dropped or said:
+        done, dropped = trim(p, self.mark - self.horizon_ms, self.mark - 2 * self.horizon_ms, self.timer, self.patience)
+        final = [f for f in done if happened_ms(f) >= p.final_ms]
+        self.finals += [(p, f) for f in final]
+        if dropped or final:
             self.touched[p.key] = p
             self.dropped += [(p.key, n) for n in dropped]
 
@@ -197,4 +201,5 @@ class Population:
 
 
 ZERO = (0,)
+SPARE = 1_000  # stale timers that are not worth a look
 CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # what a final record tells of

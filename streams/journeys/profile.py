@@ -12,6 +12,7 @@ from copy import copy
 
 import msgspec
 
+from streams.journeys.finals import FinalRefund, Tale, tell_all
 from streams.journeys.machine import Patience, State, Transition, deadline, refund, settle, step, unmatched
 from streams.journeys.signal import ALL, DIMS, MARK, MAX_NEEDS, ORDERED, PACK, RECORD, REF_AT, SIZE, SURE, TIME, find, order_key, position, time_of
 from streams.moments.verdict import TRUTH
@@ -20,7 +21,6 @@ SEGMENT = 8  # signals per sealed state record: a changed profile rewrites its h
 CHUNK = SEGMENT * SIZE
 CAP = 256  # live signals; a profile busier than that within a horizon (a robot) shortens its own horizon: over_cap
 IDS_CAP = 2_048  # folded records whose ids are still known, of a profile over its cap; others keep theirs for two horizons
-PATH_STEPS = 64  # transitions kept of a journey that is folded while open, for its final record
 
 APPLIED, DUPLICATE, OVER_CAP = range(3)
 
@@ -39,7 +39,7 @@ class Profile(msgspec.Struct, gc=False):
     settled_ms: int = -1  # latest deadline that timers have fired on it: a signal before it undoes what they said
     folded: int = 0  # records at the front of the journal that are in the base already
     base: list[State] | None = None  # after those
-    said: tuple[Transition, ...] = ()  # of journeys that were open where the base ends: what their final record needs
+    begun: list[Tale] | None = None  # of the journeys that are open where the base ends
     orders: Orders | None = None  # order_key of a truth or refund -> its order
     first: int = 0  # number of the journal's first segment
     saved: int = 0  # records at the front of the journal that the state topic has just so
@@ -65,7 +65,7 @@ def append(
     p: Profile, head: int, ref: bytes, rule: int, needs: tuple[int, ...], offset: int, order: bytes | None, patience: Patience, out: list[Transition]
 ) -> bool:
     """The common case: newer than all that is known of the profile, and not seen before. False: it is not, use `insert`."""
-    if head <= p.newest or head >> TIME <= p.settled_ms or ref in p.journal:
+    if head <= p.newest or head >> TIME <= p.settled_ms or p.journal.rfind(ref) >= 0:  # (from its end: half the time of `in`)
         return False
     p.newest = head
     if order is not None:
@@ -239,11 +239,11 @@ def fire(p: Profile, timer: int, patience: Patience, out: list[Transition]) -> N
             p.settled_ms = max(p.settled_ms, t.at_ms)
 
 
-def trim(p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Patience) -> tuple[list[Transition], list[int]]:
+def trim(p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Patience) -> tuple[list[Tale | FinalRefund], list[int]]:
     """Folds whole segments that no accepted event can fall into any more into the base, and drops those whose ids are old enough too.
 
-    Nothing observable changes. Returns the transitions of what was folded (for the final records of a profile over its cap) and the numbers of the
-    segments dropped. `oldest_ms`: events before it are late; `ids_from_ms`: ids are kept from here on.
+    Nothing observable changes. Returns the journeys closed in what was folded, which nothing can change any more, and the numbers of the segments
+    dropped. `oldest_ms`: events before it are late; `ids_from_ms`: ids are kept from here on.
     """
     out: list[Transition] = []
     total = len(p.journal) // SIZE
@@ -262,10 +262,10 @@ def trim(p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Pat
             break
         p.base, p.folded = states, end
         out += said
+    done: list[Tale | FinalRefund] = []
     if out:
-        out[:0] = p.said
-        still_open = {(s.need, s.journey) for s in p.base or () if s.moment >= 0}
-        p.said = tuple([t for t in out if (t.need, t.journey) in still_open][:PATH_STEPS])
+        done, begun = tell_all(p.begun or (), out)
+        p.begun = begun or None
     dropped = []
     while p.folded and (time_of(p.journal, SEGMENT - 1) < ids_from_ms or p.folded > IDS_CAP):
         gone = p.journal[:CHUNK]
@@ -281,7 +281,7 @@ def trim(p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Pat
                 if gone[at : at + ORDERED] not in p.journal:  # an event about several needs may reach into the next segment
                     p.orders.pop(gone[at : at + ORDERED], None)
             p.orders = p.orders or None
-    return out, dropped
+    return done, dropped
 
 
 def next_times(needs: set[int], journal: bytes, start: int) -> dict[int, int]:

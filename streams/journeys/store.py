@@ -2,7 +2,8 @@
 
 import msgspec
 
-from streams.journeys.machine import Patience, State, Transition
+from streams.journeys.finals import Tale
+from streams.journeys.machine import Patience, State
 from streams.journeys.profile import CHUNK, SEGMENT, Orders, Profile, next_deadline, replay, start_states
 from streams.journeys.signal import SIZE
 
@@ -14,7 +15,7 @@ class Head(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
     needs: tuple[str, ...]
     base: list[State] | None
-    said: tuple[Transition, ...]
+    begun: list[Tale] | None
     orders: Orders | None
     first: int
     folded: int
@@ -30,7 +31,7 @@ def records(p: Profile) -> list[tuple[int, bytes | None]]:
     """What a commit writes for a changed profile: (HEAD, head) and the sealed segments that changed, by number. Notes them as saved."""
     full = len(p.journal) // CHUNK
     out: list[tuple[int, bytes | None]] = [
-        (HEAD, _encode(Head(p.needs, p.base, p.said, p.orders, p.first, p.folded, p.final_ms, p.journal[full * CHUNK :])))
+        (HEAD, _encode(Head(p.needs, p.base, p.begun, p.orders, p.first, p.folded, p.final_ms, p.journal[full * CHUNK :])))
     ]
     for n in range(p.saved // SEGMENT, full):
         out.append((p.first + n, p.journal[n * CHUNK : n * CHUNK + CHUNK]))
@@ -49,7 +50,7 @@ def restore(key: str, parts: dict[int, bytes], timer: int, patience: Patience) -
     h = _decode(parts[HEAD])
     journal = b"".join([parts[n] for n in range(h.first, h.first + len(parts) - 1)]) + h.tail
     p = Profile(
-        key, [], h.needs, journal, base=h.base, said=h.said, orders=h.orders, first=h.first, folded=h.folded, final_ms=h.final_ms,
+        key, [], h.needs, journal, base=h.base, begun=h.begun, orders=h.orders, first=h.first, folded=h.folded, final_ms=h.final_ms,
         saved=len(journal) // SIZE, sealed=len(parts) - 1,
     )  # fmt: skip
     p.newest = int.from_bytes(journal[-SIZE:][:8], "big") if journal else -1

@@ -15,9 +15,9 @@ from schemas.journey import Step
 from streams.funnels.cells import COHORT, DWELL, HOURS, MEASURE, OUTCOMES, TRANSITIONS, A, B, C, bounds_ms
 from streams.funnels.dimensions import Dimensions
 from streams.funnels.windows import ALL, WINDOWS, Cell
-from streams.journeys.finals import Final, FinalRefund, stalls
+from streams.journeys.finals import FinalRefund, Tale
 from streams.journeys.machine import ADVANCED, CONVERTED, KINDS, State, Transition
-from streams.journeys.profile import PATH_STEPS, Profile
+from streams.journeys.profile import Profile
 from streams.journeys.signal import TEXT, event_text
 from streams.moments.verdict import MARKS
 from streams.pipeline.rulebook import Rulebook
@@ -25,6 +25,7 @@ from streams.pipeline.rulebook import Rulebook
 ENCODE = msgspec.json.Encoder().encode
 NAMES: tuple[Any, ...] = (*MARKS[:5], None)  # index -1: none
 TENANT_END = "\x1f"  # between tenant, profile and need in keys: ids and names have no control characters
+MAX_WINDOWS = 10_000  # whose beginnings are kept: a week of minutes
 MAX_PEOPLE = 10_000  # whose common fields are kept: a person makes several transitions in a batch or two
 MAX_SECONDS = 50_000  # formatted seconds kept: an hour of a busy partition is 3,600
 
@@ -84,6 +85,7 @@ class Publisher:
     def __init__(self, partition: int, dimensions: Dimensions, rulebook: Rulebook) -> None:
         self.partition, self.dimensions, self.rulebook = partition, dimensions, rulebook
         self._dims: dict[int, str] = {}  # by code: as many as the vocabularies allow
+        self._windows: dict[tuple[int, int], tuple[bytes, str]] = {}
         self._cells: dict[int, str] = {}  # by what is counted: likewise
         self._people: dict[tuple[str, str], tuple[str, bytes]] = {}
         self._rules: list[str] = []
@@ -152,32 +154,30 @@ class Publisher:
             )
         )
 
-    def final(self, p: Profile, final: Final | FinalRefund) -> bytes:
+    def final(self, p: Profile, final: Tale | FinalRefund) -> bytes:
         """One record of `<app>.journeys`."""
         tenant, profile = split_key(p.key)
         if isinstance(final, FinalRefund):
             t = final.step
             return ENCODE(RefundRecord(tenant, profile, p.needs[t.need] or None, event_text(t.journey), rfc3339(t.at_ms), event_text(t.cause)))
-        first, last = final.steps[0], final.steps[-1]
-        path, dwell_s = path_of(final)
-        device = dict.fromkeys(self.dimensions.names(t.dims)["device"] for t in final.steps if t.rule >= 0)
-        versions = [v.version for v in self.rulebook.versions if any(v.base <= t.rule < v.base + len(v.rules) for t in final.steps)]
+        devices = dict.fromkeys(self.dimensions.names(dims)["device"] for dims in final.dims)
+        versions = dict.fromkeys(self.rulebook.version_of(rule) for rule in final.rules)
         return ENCODE(
             JourneyRecord(
                 tenant=tenant,
                 profile=profile,
-                need=p.needs[first.need] or None,
-                journey=event_text(first.journey),
-                opened_at=rfc3339(first.opened_ms),
-                closed_at=rfc3339(last.at_ms),
-                outcome="converted" if last.kind == CONVERTED else "abandoned",
-                furthest=NAMES[last.furthest],
-                path=path[:PATH_STEPS],
-                steps=len(path),
-                dwell_s=dwell_s,
-                stalls=stalls(final.steps),
-                devices=tuple(device),
-                opened_dimensions=self.dimensions.names(first.home),
+                need=p.needs[final.need] or None,
+                journey=event_text(final.journey),
+                opened_at=rfc3339(final.opened_ms),
+                closed_at=rfc3339(final.closed_ms),
+                outcome="converted" if final.outcome == CONVERTED else "abandoned",
+                furthest=NAMES[final.furthest],
+                path=tuple(Step(NAMES[moment], rfc3339(at), None if dwell < 0 else dwell / 1000) for moment, at, dwell in final.path),
+                steps=final.stays,
+                dwell_s={NAMES[moment]: ms / 1000 for moment, ms in enumerate(final.dwell_ms) if ms >= 0},
+                stalls=final.stalls,
+                devices=tuple(devices),
+                opened_dimensions=self.dimensions.names(final.home),
                 rules=tuple(versions),
             )
         )
@@ -185,14 +185,23 @@ class Publisher:
     def tally(self, cell: Cell, n: int | None) -> tuple[bytes, bytes | None]:
         """Key and value of `<app>.tallies`; a tombstone when the counter is zero, or its window is no longer kept."""
         window, start, what = cell
-        key = b"%d:%d:%d:%d" % (self.partition, window, start, what)
+        opened = self._windows.get((window, start))
+        if opened is None:
+            opened = self._windows[window, start] = self.opened(window, start)
+        key = opened[0] + str(what).encode()
         if n is None:
             return key, None
         text = self._cells.get(what)
         if text is None:
             text = self._cells[what] = self.what(what)
+        return key, f'{opened[1]}{text},"count":{n}}}'.encode()
+
+    def opened(self, window: int, start: int) -> tuple[bytes, str]:
+        """How the key and the value of every counter of a window begin. The latest are kept."""
+        if len(self._windows) >= MAX_WINDOWS:
+            self._windows.clear()
         at = "null" if window == ALL else f'"{rfc3339(start * 60_000)}"'
-        return key, f'{{"partition":{self.partition},"window":"{WINDOWS[window]}","start":{at},{text},"count":{n}}}'.encode()
+        return b"%d:%d:%d:" % (self.partition, window, start), f'{{"partition":{self.partition},"window":"{WINDOWS[window]}","start":{at},'
 
     def what(self, what: int) -> str:
         """What a cell counts, as the fields of a Tally."""
@@ -220,18 +229,3 @@ MEASURES: tuple[Literal["transitions", "cohort", "dwell", "hour_of_week"], ...] 
 def current_key(key: str, need: str) -> bytes:
     """Of `<app>.current`."""
     return (f"{key}{TENANT_END}{need}" if need else key).encode()
-
-
-def path_of(final: Final) -> tuple[tuple[Step, ...], dict[str, float]]:
-    """The stays of a closed journey, and the seconds spent per moment."""
-    stays: list[tuple[int, int, int]] = []  # moment, entered, dwell (-1: not left)
-    dwell_ms: dict[int, int] = {}
-    for t in final.steps:
-        if t.dwell_ms >= 0:
-            moment, entered, _ = stays[-1] if stays else (t.frm, t.at_ms - t.dwell_ms, -1)
-            stays[-1:] = [(moment, entered, t.dwell_ms)]
-            dwell_ms[t.frm] = dwell_ms.get(t.frm, 0) + t.dwell_ms
-        if t.to >= 0 and t.to != t.frm and (t.kind != CONVERTED or t.frm >= 0):
-            stays.append((t.to, t.at_ms, -1))
-    steps = tuple(Step(NAMES[m], rfc3339(at), None if d < 0 else d / 1000) for m, at, d in stays)
-    return steps, {NAMES[m]: ms / 1000 for m, ms in sorted(dwell_ms.items())}

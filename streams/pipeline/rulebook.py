@@ -63,6 +63,10 @@ class Rulebook:
         """How many rules have a code."""
         return self.versions[-1].base + len(self.versions[-1].rules) if self.versions else 0
 
+    def version_of(self, code: int) -> str:
+        """The version that the rule with this code is of."""
+        return next(v.version for v in reversed(self.versions) if v.base <= code)
+
     def in_force(self, offset: int) -> Version:
         """The version that read the record at this offset."""
         return self.versions[max((e for e in self.eras if e.offset <= offset), key=lambda e: e.offset).version]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from streams.funnels.windows import Windows
-from streams.journeys.finals import Final, FinalRefund
+from streams.journeys.finals import FinalRefund, Tale
 from streams.journeys.machine import KINDS, Patience, Transition
 from streams.journeys.population import Population
 from streams.journeys.profile import APPLIED, DUPLICATE, Profile
@@ -23,7 +23,7 @@ class People:
         self.patience = Patience()
         self.population = Population(self.patience, horizon)
         self.said = Said()
-        self.finals: list[tuple[str, Final | FinalRefund]] = []
+        self.finals: list[tuple[str, Tale | FinalRefund]] = []
         self.forgotten: list[str] = []
         self.store: dict[str, dict[int, bytes]] = {}
 
@@ -76,7 +76,7 @@ class People:
 
     def closed(self) -> list[tuple[str, str, str, int]]:
         """(profile, journey, how it ended, when) of every final record."""
-        return [(key, event_text(f.steps[-1].journey), KINDS[f.steps[-1].kind], f.steps[-1].at_ms) for key, f in self.finals if isinstance(f, Final)]
+        return [(key, event_text(f.journey), KINDS[f.outcome], f.closed_ms) for key, f in self.finals if isinstance(f, Tale)]
 
     def refunds(self) -> list[tuple[str, int]]:
         """(journey, when) of every final refund record."""

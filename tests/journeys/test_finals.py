@@ -7,8 +7,9 @@ import pytest
 
 from schemas.journey import JourneyRecord, RefundRecord
 from streams.funnels.dimensions import Dimensions
-from streams.journeys.finals import Final
-from streams.journeys.profile import CAP, PATH_STEPS
+from streams.journeys.finals import PATH_STAYS, Tale
+from streams.journeys.machine import CONVERTED
+from streams.journeys.profile import CAP
 from streams.moments.rules import default
 from streams.pipeline.publish import Publisher
 from streams.pipeline.rulebook import Rulebook
@@ -89,7 +90,7 @@ def test_a_journey_that_is_folded_while_open_is_told_whole() -> None:
     for n in range(CAP + 50):
         people.put((2 + n) * MINUTE, f"how{n}", DO if n >= 30 else GO)
     people.tick()
-    assert people.profile().said
+    assert people.profile().begun
     people.put(HOUR * 6, "order", TRUTH)
     people.tick(HOUR * 6 + HORIZON + 1)
     (record,) = published(people)
@@ -112,12 +113,11 @@ def test_stays_add_up() -> None:
             people.put(at + HOUR, "order", TRUTH, key=key)
     for day in range(12, 50):
         people.tick(day * DAY)
-    keep = {key: final for key, final in people.finals if isinstance(final, Final)}
+    keep = {key: final for key, final in people.finals if isinstance(final, Tale)}
     assert len(people.finals) == len(keep) == 40
     for key, final in keep.items():
-        last = final.steps[-1]
-        ended = last.at_ms if last.to == TRUTH else last.at_ms - people.patience.abandon
-        assert ended - last.opened_ms == sum(t.dwell_ms for t in final.steps if t.dwell_ms > 0), key
+        ended = final.closed_ms if final.outcome == CONVERTED else final.closed_ms - people.patience.abandon
+        assert ended - final.opened_ms == sum(ms for ms in final.dwell_ms if ms > 0), key
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -149,13 +149,13 @@ def test_exactly_the_oracles_closed_journeys(seed: int, restarts: bool) -> None:
 
 
 def test_a_very_long_path_is_cut_and_says_so() -> None:
-    """`path` has the first PATH_STEPS moments, `steps` says how many there were, `dwell_s` is over all."""
+    """`path` has the first PATH_STAYS moments, `steps` says how many there were, `dwell_s` is over all."""
     people = People()
-    for n in range(PATH_STEPS + 20):
+    for n in range(PATH_STAYS + 20):
         people.put(n * MINUTE, f"e{n}", n % 2)
-    people.put((PATH_STEPS + 20) * MINUTE, "order", TRUTH)
+    people.put((PATH_STAYS + 20) * MINUTE, "order", TRUTH)
     people.tick(4 * DAY)
     (record,) = published(people)
     assert isinstance(record, JourneyRecord)
-    assert (PATH_STEPS, PATH_STEPS + 21) == (len(record.path), record.steps)
+    assert (PATH_STAYS, PATH_STAYS + 21) == (len(record.path), record.steps)
     assert {"know": 42 * 60.0, "go": 42 * 60.0} == record.dwell_s

@@ -48,7 +48,7 @@ def test_restored_is_what_was_saved(history: list[tuple[int, str, int, bool, tup
                 assert {HEAD, *segments(live)} == set(people.store["u:1"])
                 assert saved.journal == live.journal
                 assert [s for s in saved.states if s.journey] == [s for s in live.states if s.journey]
-                assert (saved.orders, saved.said, saved.final_ms, saved.newest) == (live.orders, live.said, live.final_ms, live.newest)
+                assert (saved.orders, saved.begun, saved.final_ms, saved.newest) == (live.orders, live.begun, live.final_ms, live.newest)
 
 
 def test_a_saved_profile_comes_back_whole() -> None:

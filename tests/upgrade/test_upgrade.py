@@ -49,7 +49,7 @@ async def test_the_stored_data_has_everything(tmp_path: Path) -> None:
     past = await Past.of(log)
     agent = await Agent.open(log, 0, past.settings, rules.load(past.versions[0].text))
     profiles = agent.pipeline.population.profiles.values()
-    kept = [(p.base, p.folded, p.first, p.said, p.orders, p.sealed, len(p.needs) > 2) for p in profiles]
+    kept = [(p.base, p.folded, p.first, p.begun, p.orders, p.sealed, len(p.needs) > 2) for p in profiles]
     assert all(any(there) for there in zip(*kept, strict=True))
     assert {"sevilla", None} == {p.key.rpartition("\x1f")[0] or None for p in profiles}
     assert (2, [0, 1, 0]) == (len(past.versions), [era.version for era in past.last.eras])
