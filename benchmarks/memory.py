@@ -18,9 +18,10 @@ from streams.ingest.segment import read
 from streams.ingest.times import LATEST_MS
 from streams.journeys.population import Population
 from streams.journeys.signal import SIZE
+from streams.journeys.store import HEAD
 from streams.moments.classify import Classifier
 from streams.moments.rules import Rules
-from streams.pipeline.step import PROFILE, Pipeline
+from streams.pipeline.step import PROFILE, SEGMENT_KEY, Pipeline
 from streams.records import Record
 
 SIGNALS = 20
@@ -50,10 +51,12 @@ def footprint(people: int, rules: Rules) -> Footprint:
         fill(p, records, {})
         return p.population
 
+    empty = pipeline(rules)  # the rules are compiled: that is not a profile's time
+
     def restored() -> Population:
-        p = pipeline(rules)
-        p.restore(first.checkpoint, state.items())
-        return p.population
+        p = Population(empty.plan.patience, empty.plan.horizon_ms)
+        p.restore(parts_of(state), first.checkpoint.mark, first.checkpoint.timer)
+        return p
 
     seconds = []
     for _ in range(RUNS):
@@ -66,6 +69,15 @@ def footprint(people: int, rules: Rules) -> Footprint:
     count = len(first.population.profiles)
     assert all(len(p.journal) == SIGNALS * SIZE for p in first.population.profiles.values())
     return Footprint(count, traced(live) / count, traced(restored) / count, min(seconds) / count * 1e6)
+
+
+def parts_of(state: dict[bytes, bytes]) -> dict[str, dict[int, bytes]]:
+    """State records by profile and number, as the pipeline sorts them."""
+    parts: dict[str, dict[int, bytes]] = {}
+    for key, value in state.items():
+        name, _, number = key[1:].partition(b"\0")
+        parts.setdefault(name.decode(), {})[SEGMENT_KEY.unpack(number)[0] if number else HEAD] = value
+    return parts
 
 
 def exactly(people: int, rules: Rules) -> list[Record]:

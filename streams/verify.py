@@ -24,7 +24,7 @@ from streams.journeys.signal import ALL as EVERY_NEED
 from streams.journeys.signal import NAMELESS, PACK, TIME, event_ref, head, order_key, order_ref
 from streams.log.port import Reader
 from streams.moments import rules
-from streams.moments.classify import Classifier
+from streams.moments.classify import compiled
 from streams.moments.verdict import REFUND, TRUTH
 from streams.pipeline import checkpoint as checkpoints
 from streams.pipeline.checkpoint import Checkpoint, Counts
@@ -112,7 +112,7 @@ class _Partition:
 
     async def read_input(self) -> AsyncIterator[int]:
         """Takes every stored record up to the checkpoint into its person's set. Yields how many were read, now and then."""
-        classifiers = [Classifier(rules.load(version.text)) for version in self.book.versions]
+        classifiers = [compiled(rules.load(version.text)) for version in self.book.versions]
         tenant = first_text((self.plan.tenant,)) if self.plan.tenant else None
         order_of = first_text(self.plan.orders)
         eras = sorted(self.book.eras, key=lambda era: era.offset)

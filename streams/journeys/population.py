@@ -94,7 +94,7 @@ class Population:
         if due >= 0 and (p.armed_ms < 0 or due < p.armed_ms):
             p.armed_ms = due
             heappush(self.timers, (due, p.key))
-            if len(self.timers) > 2 * len(self.profiles) + SPARE:  # most of it stale: entries that an earlier deadline has overtaken
+            if len(self.timers) > len(self.profiles) * 3 // 2 + SPARE:  # most of it stale: entries that an earlier deadline has overtaken
                 self.timers = [(q.armed_ms, q.key) for q in self.profiles.values() if q.armed_ms >= 0]
                 heapify(self.timers)
 
@@ -201,5 +201,5 @@ class Population:
 
 
 ZERO = (0,)
-SPARE = 1_000  # stale timers that are not worth a look
+SPARE = 100  # stale timers that are not worth a look
 CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # what a final record tells of

@@ -14,7 +14,24 @@ import msgspec
 
 from streams.journeys.finals import FinalRefund, Tale, tell_all
 from streams.journeys.machine import Patience, State, Transition, deadline, refund, settle, step, unmatched
-from streams.journeys.signal import ALL, DIMS, MARK, MAX_NEEDS, ORDERED, PACK, RECORD, REF_AT, SIZE, SURE, TIME, find, order_key, position, time_of
+from streams.journeys.signal import (
+    ALL,
+    DIMS,
+    MARK,
+    MAX_NEEDS,
+    NAMELESS,
+    ORDERED,
+    PACK,
+    RECORD,
+    REF_AT,
+    SIZE,
+    SURE,
+    TIME,
+    find,
+    order_key,
+    position,
+    time_of,
+)
 from streams.moments.verdict import TRUTH
 
 SEGMENT = 8  # signals per sealed state record: a changed profile rewrites its head and the segments that changed
@@ -33,7 +50,7 @@ class Profile(msgspec.Struct, gc=False):
 
     key: str
     states: list[State]  # one per need, by the need's number
-    needs: tuple[str, ...] = ("",)  # their names; 0 is the nameless need
+    needs: tuple[str, ...] = NAMELESS  # their names; 0 is the nameless need
     journal: bytes = b""
     newest: int = -1  # head of the newest signal
     settled_ms: int = -1  # latest deadline that timers have fired on it: a signal before it undoes what they said

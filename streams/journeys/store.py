@@ -5,7 +5,7 @@ import msgspec
 from streams.journeys.finals import Tale
 from streams.journeys.machine import Patience, State
 from streams.journeys.profile import CHUNK, SEGMENT, Orders, Profile, next_deadline, replay, start_states
-from streams.journeys.signal import SIZE
+from streams.journeys.signal import NAMELESS, SIZE
 
 HEAD = -1  # the head's number among a profile's records
 
@@ -49,10 +49,8 @@ def restore(key: str, parts: dict[int, bytes], timer: int, patience: Patience) -
     """The profile as it was when these records were committed with this timer position."""
     h = _decode(parts[HEAD])
     journal = b"".join([parts[n] for n in range(h.first, h.first + len(parts) - 1)]) + h.tail
-    p = Profile(
-        key, [], h.needs, journal, base=h.base, begun=h.begun, orders=h.orders, first=h.first, folded=h.folded, final_ms=h.final_ms,
-        saved=len(journal) // SIZE, sealed=len(parts) - 1,
-    )  # fmt: skip
+    p = Profile(key, [], h.needs if len(h.needs) > 1 else NAMELESS, journal, folded=h.folded, base=h.base, begun=h.begun, orders=h.orders, first=h.first)
+    p.saved, p.sealed, p.final_ms = len(journal) // SIZE, len(parts) - 1, h.final_ms
     p.newest = int.from_bytes(journal[-SIZE:][:8], "big") if journal else -1
     p.states = start_states(p)
     p.settled_ms = replay(p.states, journal[p.folded * SIZE :], p.orders, patience, [], timer)

@@ -252,3 +252,17 @@ def _test(where: spec.Condition) -> Callable[[Event], bool]:
         return any(map(one, value[:MAX_MEMBERS])) if isinstance(value, list) else one(value)
 
     return test
+
+
+MAX_COMPILED = 8  # sets of rules kept ready: what is in force, and those before it that a recomputation needs
+_compiled: dict[str, Classifier] = {}
+
+
+def compiled(rules: Rules) -> Classifier:
+    """The classifier of these rules: one for all partitions of a process, since making one takes as long as reading thousands of events."""
+    ready = _compiled.get(rules.version)
+    if ready is None:
+        if len(_compiled) >= MAX_COMPILED:
+            _compiled.clear()
+        ready = _compiled[rules.version] = Classifier(rules)
+    return ready

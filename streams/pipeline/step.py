@@ -23,7 +23,7 @@ from streams.journeys.population import Population
 from streams.journeys.profile import APPLIED, DUPLICATE, Profile
 from streams.journeys.signal import NAMELESS, event_ref, head, order_ref
 from streams.journeys.store import HEAD
-from streams.moments.classify import Classifier
+from streams.moments.classify import compiled
 from streams.moments.rules import Rules
 from streams.moments.verdict import REFUND, TRUTH
 from streams.pipeline.checkpoint import FORMAT, Checkpoint
@@ -56,7 +56,7 @@ class Pipeline:
         self.windows = Windows()
         self.rulebook = Rulebook()
         self.publisher = Publisher(partition, plan.dimensions, self.rulebook)
-        self.classifier = Classifier(rules)
+        self.classifier = compiled(rules)
         self.base = 0  # code of the first rule in force
         self._new_rules: list[int] = []  # versions of the rulebook that are not stored yet
         self._ledger: list[Output] = []
@@ -91,7 +91,7 @@ class Pipeline:
 
     def adopt(self, rules: Rules) -> None:
         """Puts rules in force from the next record on. Only between batches."""
-        self.rules, self.classifier = rules, Classifier(rules)
+        self.rules, self.classifier = rules, compiled(rules)
         self.base, new = self.rulebook.adopt(rules, self.checkpoint.offset)
         if new:
             self._new_rules.append(len(self.rulebook.versions) - 1)
