@@ -1,0 +1,268 @@
+"""Real agents over the memory log, one effect at a time.
+
+The log of the simulation does what the memory log does, with a pause before and after every effect. A worker that is between two pauses can be
+killed there, or left alone while another takes its partition over, and goes on later as a zombie.
+"""
+
+import types
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from streams.agent import Agent
+from streams.errors import Fenced, Incompatible
+from streams.log.memory import MemoryLog, MemorySession
+from streams.pipeline import checkpoint
+from streams.records import Batch, Record
+from streams.topology import EVENTS, JOURNEYS, LATE, REJECTED, TRANSITIONS
+from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
+from tests.simulation.world import DAY, RULES, World
+
+MAX_TURNS = 3_000  # of draining one partition: a run reads some hundred records, and a step may fire a single timer
+
+
+class Crash(Exception):
+    """A worker dies."""
+
+
+@types.coroutine
+def pause() -> Generator[None, None, None]:
+    """The scheduler decides when, and whether, it goes on."""
+    yield
+
+
+class Session:
+    """A memory session with pauses. `rules`: the version its worker reads with."""
+
+    def __init__(self, cluster: "Cluster", inner: MemorySession, rules: str) -> None:
+        self.cluster, self.inner, self.rules, self.partition = cluster, inner, rules, inner.partition
+
+    async def restore(self) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+        await pause()
+        found = await self.inner.restore()
+        await pause()
+        return found
+
+    async def read(self, offset: int, limit: int) -> list[Record]:
+        await pause()
+        try:
+            records = await self.inner.read(offset, limit)
+        except Fenced:
+            if not self.cluster.world.blind:
+                raise
+            records = [r async for _, r in self.cluster.log.scan(EVENTS.name, self.partition)][offset : offset + limit]
+        await pause()
+        return records
+
+    async def commit(self, batch: Batch) -> None:
+        await pause()
+        try:
+            await self.inner.commit(batch)
+        finally:
+            self.cluster.committed(self.partition, batch, self.rules)
+        await pause()
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+
+class Log:
+    """The log as one worker sees it."""
+
+    def __init__(self, cluster: "Cluster", rules: int) -> None:
+        self.cluster, self.rules = cluster, rules
+
+    async def open(self, partition: int) -> Session:
+        await pause()
+        inner = await self.cluster.log.open(partition)
+        await pause()
+        return Session(self.cluster, inner, RULES[self.rules].version)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cluster.log, name)
+
+
+@dataclass
+class Hand:
+    """A worker's hold on one partition: its agent, and what that is in the middle of."""
+
+    agent: Agent | None = None
+    doing: Coroutine[Any, Any, Any] | None = None
+    result: int = -1  # of the last step
+
+
+@dataclass
+class Worker:
+    """A process."""
+
+    rules: int = 0
+    hands: dict[int, Hand] = field(default_factory=dict)
+
+
+class Cluster:
+    """Partitions, workers, and what happens to them."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.log = MemoryLog(world.partitions, self.fault)
+        self.workers = [Worker() for _ in range(world.workers)]
+        self.owner = [p % world.workers for p in range(world.partitions)]
+        self.read_with: list[list[str]] = [[] for _ in range(world.partitions)]  # by offset: the version of the rules that read it, if committed
+        self.clocks = [-1] * world.partitions  # greatest wall time handed in
+        self.crash: tuple[str, int] | None = None
+        self.accepted: list[str] = []  # impostors that were let in
+        self.met: Counter[str] = Counter()
+
+    def fault(self, point: str) -> None:
+        """The memory log's hook."""
+        if self.crash and self.crash[0] == point:
+            self.crash = (point, self.crash[1] - 1)
+            if self.crash[1] < 0:
+                self.met[f"crash at {point}"] += 1
+                raise Crash(point)
+
+    def committed(self, partition: int, batch: Batch, rules: str) -> None:
+        """Notes who read what, if the commit did happen."""
+        if self.log._stored[partition].checkpoint is batch.checkpoint:
+            read = self.read_with[partition]
+            self.met["time alone committed"] += checkpoint.decode(batch.checkpoint).offset == len(read)
+            read += [rules] * (checkpoint.decode(batch.checkpoint).offset - len(read))
+
+    def do(self, op: Op) -> None:
+        """One operation of a script."""
+        match op:
+            case Send(partition, time_ms, value):
+                settle(self.log.append([(partition, None, value, time_ms, ())]))
+            case Turn():
+                self.turn(op)
+            case Kill(worker):
+                for hand in self.workers[worker].hands.values():
+                    self.met["killed in mid-batch"] += hand.doing is not None
+                    drop(hand)
+                self.workers[worker].hands.clear()
+            case Move(partition, worker, told):
+                old, self.owner[partition] = self.owner[partition], worker
+                held = self.workers[old].hands.get(partition)
+                if old != worker and held is not None and held.doing is not None:
+                    self.met["moved in mid-batch, told" if told else "moved in mid-batch, not told"] += 1
+                if told and held is not None:
+                    drop(self.workers[old].hands.pop(partition))
+                    if held.agent is not None:
+                        settle(held.agent.close())
+            case Deploy(worker, rules):
+                self.do(Kill(worker))
+                self.workers[worker].rules = rules
+            case Impostor(partition):
+                self.impostor(partition)
+
+    def turn(self, op: Turn) -> None:
+        worker = self.workers[op.worker]
+        if op.partition not in worker.hands:
+            if self.owner[op.partition] != op.worker:
+                return
+            worker.hands[op.partition] = Hand()
+        self.crash = (op.crash, op.nth) if op.crash else None
+        try:
+            self.go_on(worker, op)
+        except (Crash, Fenced) as end:
+            self.met["fenced"] += isinstance(end, Fenced)
+            drop(worker.hands.pop(op.partition))
+        finally:
+            self.crash = None
+
+    def go_on(self, worker: Worker, op: Turn, mark_ms: int | None = None) -> None:
+        hand = worker.hands[op.partition]
+        for _ in range(op.effects):
+            if hand.doing is None:
+                if hand.agent is None:
+                    hand.doing = Agent.open(Log(self, worker.rules), op.partition, self.world.settings, RULES[worker.rules])
+                else:
+                    hand.agent.batch = op.batch
+                    if op.clock is not None:
+                        self.clocks[op.partition] = max(self.clocks[op.partition], op.clock)
+                    hand.doing = hand.agent.step(op.clock, mark_ms)
+            try:
+                hand.doing.send(None)
+            except StopIteration as done:
+                hand.doing = None
+                if isinstance(done.value, Agent):
+                    hand.agent = done.value
+                else:
+                    hand.result = done.value
+
+    def impostor(self, partition: int) -> None:
+        """Nobody may fold on under other settings."""
+        stored = self.log._stored[partition].checkpoint
+        others = self.world.settings.model_copy(update={"horizon": self.world.horizon + DAY})
+        try:
+            settle(Agent.open(self.log, partition, others, RULES[0]))
+        except Incompatible:
+            self.met["impostor refused"] += 1
+            return
+        if stored is not None:
+            self.accepted.append(f"partition {partition} was opened under other fold settings")
+
+    def look_back(self) -> None:
+        """Notes what the outputs tell of this life."""
+        for stored in self.log._stored:
+            for record in stored.appended[TRANSITIONS.name]:
+                t = msgspec.json.decode(record.value or b"{}")
+                self.met[f"{t['op']} {t['kind']}"] += 1
+            for topic in (LATE.name, REJECTED.name):
+                self.met.update(f"{topic}: {dict(record.headers)['reason'].decode()}" for record in stored.appended[topic])
+            self.met.update("final " + msgspec.json.decode(record.value or b"{}")["record"] for record in stored.appended[JOURNEYS.name])
+            if stored.checkpoint is not None:
+                c = checkpoint.decode(stored.checkpoint)
+                self.met["rules changed half way"] += len(c.eras) > 1
+                self.met["timers ahead of the mark"] += c.timer > c.mark
+                for name in ("applied", "no_signal", "duplicate"):
+                    self.met[name] += getattr(c.counts, name)
+
+    def zombies(self) -> None:
+        """Whoever is in the middle of something, and does not own its partition any more, goes on to the end of it."""
+        for number, worker in enumerate(self.workers):
+            for partition in [p for p in worker.hands if self.owner[p] != number]:
+                for _ in range(2 * len(self.owner)):
+                    self.turn(Turn(number, partition, 20, 50))
+                    if partition not in worker.hands:
+                        break
+                if partition in worker.hands:
+                    drop(worker.hands.pop(partition))
+
+    def drain(self, partition: int, mark_ms: int | None = None, clock: int | None = None) -> str | None:
+        """Nothing goes wrong any more: the owner processes all there is. Says what kept it from that."""
+        number = self.owner[partition]
+        worker = self.workers[number]
+        for _ in range(MAX_TURNS):
+            hand = worker.hands.setdefault(partition, Hand())
+            try:
+                while hand.doing is not None or hand.agent is None:
+                    self.go_on(worker, Turn(number, partition, 1, 50))
+                hand.result = -1  # a step that was begun earlier may have read before the last records came
+                while hand.result < 0:
+                    self.go_on(worker, Turn(number, partition, 1, 50, clock), mark_ms)
+            except Fenced:
+                drop(worker.hands.pop(partition))
+                continue
+            if hand.result == 0 and not hand.agent.busy:
+                return None
+        return f"partition {partition} was not done after {MAX_TURNS} steps"
+
+
+def drop(hand: Hand) -> None:
+    """Whatever it was doing ends where it is."""
+    if hand.doing is not None:
+        hand.doing.close()
+        hand.doing = None
+
+
+def settle(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Runs a coroutine to its end."""
+    try:
+        while True:
+            coroutine.send(None)
+    except StopIteration as done:
+        return done.value

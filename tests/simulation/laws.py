@@ -1,0 +1,208 @@
+"""What must be true of the output, whatever happened on the way: each law is a function that says what breaks it.
+
+They see the committed topics as a consumer does, and what `account` and the oracle make of the stored input. docs/testing.md tells which
+planted bug each of them catches.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from streams.moments.verdict import RuleInfo
+from streams.pipeline.checkpoint import Checkpoint
+from tests import oracle
+from tests.simulation.account import Account, Key
+from tests.simulation.wire import CONTENT, cohort_cells, content, current, final, refund_record, step_cells, wire
+
+MINUTE = 60_000
+KEPT_MIN = {"minute": (1, 3 * 1440), "hour": (60, 40 * 1440), "day": (1440, 400 * 1440)}  # length, and how long a window is kept
+ENDINGS = ("applied", "no_signal", "duplicate", "late", "rejected")
+
+
+class Evidence:
+    """One partition at one instant: what is committed, and what the oracle says of it."""
+
+    def __init__(
+        self,
+        account: Account,
+        checkpoint: Checkpoint,
+        topics: Mapping[str, list[Any]],
+        rules: list[tuple[RuleInfo, str]],
+        names: Callable[[int], dict[str, str]],
+        patience: oracle.Patience,
+        horizon: int,
+        mark: int,
+        timers: tuple[int, int],
+        eras: tuple[list[str], list[str]],
+        everything: bool,
+    ) -> None:
+        """`topics`: decoded values by name; of compacted ones too, of ledgers the offsets. `rules`: by code, with their version.
+
+        `mark`: what the horizon mark must be; `timers`: the least and the greatest the timer position may be; `eras`: by offset, the version that
+        read it, as recorded and in truth; `everything`: nothing is left to do.
+        """
+        self.account, self.checkpoint, self.topics, self.names, self.patience = account, checkpoint, topics, names, patience
+        self.rules = rules
+        self.horizon, self.mark, self.timers, self.eras, self.everything = horizon, mark, timers, eras, everything
+
+    @cached_property
+    def steps(self) -> dict[Key, list[oracle.Step]]:
+        return {key: oracle.transitions(signals, self.checkpoint.timer, self.patience) for key, signals in self.account.signals.items()}
+
+    @cached_property
+    def journeys(self) -> dict[Key, list[oracle.Journey]]:
+        return {key: oracle.journeys(signals, self.checkpoint.timer, self.patience) for key, signals in self.account.signals.items()}
+
+    def told(self, key: Key, journey: oracle.Journey) -> list[oracle.Step]:
+        """The transitions of a journey in order, refunds included."""
+        return [s for s in self.steps[key] if s.need == journey.need and s.journey == journey.journey]
+
+
+def rev(e: Evidence) -> Iterator[str]:
+    """The n-th transition record of a partition has rev n: none is missing, none was written twice."""
+    revs = [t["rev"] for t in e.topics["transitions"]]
+    if revs != list(range(1, len(revs) + 1)):
+        n = next(n for n, r in enumerate(revs, 1) if r != n)
+        yield f"transition record {n} has rev {revs[n - 1]}"
+    elif e.checkpoint.rev != len(revs):
+        yield f"the checkpoint has rev {e.checkpoint.rev}, and {len(revs)} records were written"
+
+
+def once(e: Evidence) -> Iterator[str]:
+    """At every prefix, each id is asserted or it is not; a retraction has the full content of what stands, and one id names one step for ever."""
+    standing: dict[str, list[Any]] = {}
+    about: dict[str, Any] = {}
+    incarnations: dict[Key, int] = {}  # an id that came again when it was no longer known counts again, under the same transition ids
+    for (key, _), n in e.account.again.items():
+        incarnations[key] = max(n, incarnations.get(key, 1))
+    for t in e.topics["transitions"]:
+        key, named = (t["tenant"], t["profile"]), t["event"]
+        said, held = content(t), standing.setdefault(t["id"], [])
+        cause = named if t["kind"] != "abandoned" else t["journey"]
+        if about.setdefault(t["id"], (key, t["need"], t["kind"], cause)) != (key, t["need"], t["kind"], cause):
+            yield f"id {t['id']} names two steps, the second at rev {t['rev']}"
+        if t["op"] == "assert":
+            held.append(said)
+            if len(held) > incarnations.get(key, 1):
+                yield f"rev {t['rev']}: asserted while it stands: {t['kind']} of {t['profile']} at {t['at']}"
+        elif said not in held:
+            yield f"rev {t['rev']}: retracted, and does not stand so: {t['kind']} of {t['profile']} at {t['at']}"
+        else:
+            held.remove(said)
+
+
+def standing(e: Evidence) -> Iterator[str]:
+    """Asserts minus retracts are the oracle's transitions."""
+    said: Counter[Any] = Counter()
+    for t in e.topics["transitions"]:
+        said[content(t)] += 1 if t["op"] == "assert" else -1
+    true = Counter(content(wire(key, s, e.rules, e.names)) for key, steps in e.steps.items() for s in steps)
+    for which, counts in (("published, and not so", said - true), ("not published", true - said)):
+        for found in counts:
+            yield f"{which}: {dict(zip(CONTENT, found, strict=True))}"
+
+
+def tallies(e: Evidence) -> Iterator[str]:
+    """Every counter of a window that is still kept is the oracle's count."""
+    said = {cell: n for cell, n in e.topics["tallies"] if not expired(cell, e.mark)}
+    true: Counter[Any] = Counter()
+    for key, steps in e.steps.items():
+        for s in steps:
+            true.update(step_cells(s, e.names))
+        for j in e.journeys[key]:
+            true.update(cohort_cells(j, e.names))
+        for u in oracle.unmatched(e.account.signals[key], e.checkpoint.timer, e.patience):
+            true.update(step_cells(u, e.names))
+    for cell in {*said, *true}:
+        if not expired(cell, e.mark) and said.get(cell, 0) != true[cell]:
+            yield f"{cell}: {said.get(cell, 0)} published, {true[cell]} by the oracle"
+
+
+def expired(cell: Any, mark: int) -> bool:
+    window: str = cell[0]
+    start: int = cell[1]
+    return window != "all" and start // MINUTE + sum(KEPT_MIN[window]) < mark // MINUTE
+
+
+def endings(e: Evidence) -> Iterator[str]:
+    """Every offset ends in exactly one way: the counts add up, and the ledgers hold the right offsets, each once."""
+    counts = e.checkpoint.counts
+    for name in ENDINGS:
+        if getattr(counts, name) != e.account.counts[name]:
+            yield f"{getattr(counts, name)} {name}, and {e.account.counts[name]} by the stored input"
+    if not counts.received == e.checkpoint.offset == sum(getattr(counts, name) for name in ENDINGS):
+        yield f"{counts} does not add up to {e.checkpoint.offset} records"
+    for name in ("late", "rejected"):
+        if e.topics[name] != getattr(e.account, name):
+            yield f"the {name} topic holds offsets {e.topics[name]}, by the stored input they are {getattr(e.account, name)}"
+    if e.account.unjust:
+        yield f"offsets {e.account.unjust} were called over_cap, and their profile is under its cap"
+
+
+def marks(e: Evidence) -> Iterator[str]:
+    """The horizon mark is the greatest time read; the timer position is where it must be, and never ahead."""
+    if e.checkpoint.mark != e.mark:
+        yield f"the horizon mark is {e.checkpoint.mark}, and the greatest time read is {e.mark}"
+    least, most = e.timers
+    if not least <= e.checkpoint.timer <= most:
+        yield f"the timer position is {e.checkpoint.timer}, and must be within {least} .. {most}"
+
+
+def versions(e: Evidence) -> Iterator[str]:
+    """The recorded version of the rules is the one that read each record."""
+    recorded, true = e.eras
+    if recorded != true:
+        n = next(n for n, (a, b) in enumerate(zip(recorded, true, strict=True)) if a != b)
+        yield f"offset {n} was read with {true[n]}, and {recorded[n]} is recorded"
+
+
+def currents(e: Evidence) -> Iterator[str]:
+    """The current topic says of everybody's needs where their last journey stands; only who may be forgotten is not in it."""
+    said = {(c["tenant"], c["profile"], c["need"]): c for c in e.topics["current"]}
+    for key, journeys in e.journeys.items():
+        last = {j.need: j for j in journeys}
+        for need, j in last.items():
+            found = said.pop((*key, need or None), None)
+            if found is None:
+                if not forgettable(e, key, j):
+                    yield f"{key} {need!r} is not in the current topic, and their journey is {j}"
+                continue
+            if found.pop("rev") > e.checkpoint.rev:
+                yield f"{key}: a rev from the future"
+            if found != (true := current(key, j, e.told(key, j))):
+                yield f"{key} {need!r}: {found} in the current topic, {true} by the oracle"
+    for found in said.values():
+        yield f"in the current topic, and without a journey: {found}"
+
+
+def forgettable(e: Evidence, key: Key, j: oracle.Journey) -> bool:
+    """Whether nothing that may still come could refer to a journey."""
+    last_sign = max(s.at for s in e.told(key, j) if s.kind not in ("stalled", "abandoned"))
+    due = j.closed_at + e.patience.refund + e.horizon if j.outcome == "converted" and j.closed_at is not None else last_sign + 2 * e.horizon
+    return j.outcome != "open" and due < e.mark
+
+
+def finals(e: Evidence) -> Iterator[str]:
+    """The journeys topic has one record of each journey that is closed for good, as the oracle tells it, and of each refund; none of another."""
+    said = Counter(content(f) for f in e.topics["journeys"])
+    for key, journeys in e.journeys.items():
+        for j in journeys:
+            if j.outcome == "open":
+                continue
+            told = e.told(key, j)
+            records = [(final(key, j, told, e.rules, e.names), j.closed_at)]
+            records += [(refund_record(key, s), s.at) for s in told if s.kind == "refunded"]
+            for record, at in records:
+                found = said[content(record)]
+                said[content(record)] -= found
+                if found > 1:
+                    yield f"{found} times final: {record}"
+                if not found and e.everything and at is not None and at < e.mark - e.horizon:
+                    yield f"not in the journeys topic: {record}"
+    for record in +said:
+        yield f"in the journeys topic, and not so by the oracle: {record}"
+
+
+LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (rev, once, standing, tallies, endings, marks, versions, currents, finals)
+"""Of one partition, in the order they are asked."""

@@ -1,0 +1,230 @@
+"""One run: a script is lived through, then nothing goes wrong any more, and the laws are asked."""
+
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from streams import topology
+from streams.agent import plan
+from streams.pipeline import checkpoint as checkpoints
+from streams.pipeline.rulebook import Rulebook
+from streams.pipeline.step import RULES_KEY, Pipeline, decode_version
+from streams.records import Record
+from streams.verify import verify
+from tests import oracle
+from tests.simulation.account import account
+from tests.simulation.cluster import Cluster, settle
+from tests.simulation.laws import LAWS, Evidence
+from tests.simulation.script import Look, Op, write
+from tests.simulation.wire import cell_of
+from tests.simulation.world import RULES, World, sizes
+
+OF_THE_WHOLE = ("defect", "liveness", "settings", "restore", "verify", "forgotten")
+NAMES = (*(law.__name__ for law in LAWS), *OF_THE_WHOLE)
+
+
+class Broken(NamedTuple):
+    """A law that does not hold, and how."""
+
+    law: str
+    how: str
+
+
+class Outcome(NamedTuple):
+    """What became of a run."""
+
+    broken: list[Broken]
+    digest: str  # of all output topics
+    records: int
+    met: Counter[str]  # what happened on the way, and how often
+
+
+def simulate(world: World, script: Sequence[Op] | None = None) -> Outcome:
+    """Lives through a script, by default the one that the world's seed writes."""
+    with sizes(world):
+        cluster = Cluster(world)
+        broken: list[Broken] = []
+        try:
+            for broke in _live(cluster, write(world) if script is None else script):
+                broken.append(broke)
+        except Exception as error:  # whatever the product raises that nobody planned is a defect
+            broken.append(Broken("defect", "".join(traceback.format_exception(error)[-3:])))
+    return Outcome(broken, digest(cluster), sum(len(stored.appended["events"]) for stored in cluster.log._stored), cluster.met)
+
+
+def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
+    """Yields whatever breaks; goes on as long as it makes sense."""
+    world, log = cluster.world, cluster.log
+    partitions = range(world.partitions)
+    for op in script:
+        if isinstance(op, Look):
+            found = [*_ask(cluster, op.partition), *_restored(cluster, op.partition)]
+            if found:
+                yield from (*found, *_verified(cluster))
+                return
+        else:
+            cluster.do(op)
+    yield from (Broken("settings", how) for how in cluster.accepted)
+
+    # The faults stop.
+    cluster.zombies()
+    for partition in partitions:
+        if how := cluster.drain(partition):
+            yield Broken("liveness", how)
+            return
+    latest = max((cluster_mark for p in partitions if (cluster_mark := _read_mark(cluster, p)) > 0), default=-1)
+    if latest < 0:
+        return
+    found = []
+    for partition in partitions:
+        if how := cluster.drain(partition, mark_ms=latest):
+            yield Broken("liveness", how)
+            return
+        found += [*_ask(cluster, partition, latest), *_restored(cluster, partition)]
+    found += _verified(cluster)
+    yield from found
+    if found:
+        return
+    cluster.look_back()
+
+    # Long after: everything is over, and nothing is left of anybody but what was said.
+    s = world.settings
+    for wait in (s.abandon_after + s.refund_window + 6 * s.horizon, s.horizon):
+        latest += wait
+        for partition in partitions:
+            if how := cluster.drain(partition, mark_ms=latest):
+                yield Broken("liveness", how)
+                return
+    for partition in partitions:
+        yield from _ask(cluster, partition, latest, forgotten=True)
+        stored = log._stored[partition].latest
+        people = [key for key in stored[topology.STATE.name] if key[:1] == b"p"]
+        if people or stored[topology.CURRENT.name]:
+            yield Broken("forgotten", f"partition {partition}: left behind: {people[:3]} {[*stored[topology.CURRENT.name]][:3]}")
+
+
+def _verified(cluster: Cluster) -> Iterator[Broken]:
+    """The product's own recomputation agrees. It is asked whenever there is something to compare."""
+    if any(stored.checkpoint for stored in cluster.log._stored) and (found := settle(verify(cluster.log, lambda done, total: None)).difference):
+        yield Broken("verify", found)
+
+
+def _read_mark(cluster: Cluster, partition: int) -> int:
+    stored = cluster.log._stored[partition].checkpoint
+    return checkpoints.decode(stored).mark if stored is not None else -1
+
+
+def _ask(cluster: Cluster, partition: int, latest: int | None = None, forgotten: bool = False) -> Iterator[Broken]:
+    """The laws of one partition, on what is committed. `latest`: nothing is left to do, and this is the whole input's greatest time."""
+    world, stored = cluster.world, cluster.log._stored[partition]
+    raw = stored.checkpoint
+    if raw is None:
+        return
+    c = checkpoints.decode(raw)
+    versions = [
+        decode_version(record.value)
+        for key, record in sorted(stored.latest[topology.STATE.name].items())
+        if key[:1] == b"r" and record.value is not None and RULES_KEY.unpack(key[1:])
+    ]
+    book = Rulebook(versions, c.eras)
+    events = stored.appended[topology.EVENTS.name][: c.offset]
+    if c.offset > len(events):
+        yield Broken("endings", f"partition {partition}: the checkpoint is at offset {c.offset}, and there are {len(events)} records")
+        return
+    read_with = cluster.read_with[partition][: c.offset]
+    late = stored.appended[topology.LATE.name]
+    over_cap = {int(h["offset"]) for h in (dict(r.headers) for r in late) if h["reason"] == b"over_cap"}
+    by = account(events, read_with, {v.version: v.base for v in versions}, over_cap, world)
+    mark = by.mark if latest is None else max(latest, by.mark)
+    most = max(mark - 1, cluster.clocks[partition])
+    least = mark - 1 if latest is not None or world.chores > 1_000 else -1
+    s = world.settings
+    evidence = Evidence(
+        account=by,
+        checkpoint=c,
+        topics={
+            "transitions": _values(stored.appended[topology.TRANSITIONS.name]),
+            "journeys": _values(stored.appended[topology.JOURNEYS.name]),
+            "tallies": [cell_of(t) for t in _values(stored.latest[topology.TALLIES.name].values())],
+            "current": _values(stored.latest[topology.CURRENT.name].values()),
+            "late": [int(dict(r.headers)["offset"]) for r in late],
+            "rejected": [int(dict(r.headers)["offset"]) for r in stored.appended[topology.REJECTED.name]],
+        },
+        rules=[(rule, v.version) for v in versions for rule in v.rules],
+        names=plan(s.fold).dimensions.names,
+        patience=oracle.Patience(
+            (s.patience.know, s.patience.go, s.patience.do, s.patience.buy), s.abandon_after, s.refund_window, s.join_window
+        ),
+        horizon=s.horizon,
+        mark=mark,
+        timers=(least, most),
+        eras=([book.in_force(n).version for n in range(c.offset)], read_with),
+        everything=latest is not None,
+    )  # fmt: skip
+    for law in LAWS:
+        for how in law(evidence):
+            yield Broken(law.__name__, f"partition {partition}{', long after' if forgotten else ''}: {how}")
+            break
+
+
+_decode = msgspec.json.Decoder().decode
+
+
+def _values(records: Iterable[Record]) -> list[dict[str, object]]:
+    return [_decode(r.value) for r in records if r.value is not None]
+
+
+def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
+    """What a restart would know is what the owner knows."""
+    hand = cluster.workers[cluster.owner[partition]].hands.get(partition)
+    if hand is None or hand.agent is None or hand.doing is not None:
+        return
+    stored = cluster.log._stored[partition]
+    if stored.checkpoint is None or hand.agent.session.inner._epoch != stored.epoch:  # type: ignore[attr-defined]
+        return
+    held, settings = hand.agent.pipeline, cluster.world.settings
+    fresh = Pipeline(partition, plan(settings.fold), settings.fold.record(), RULES[0], settings.skew)
+    fresh.restore(
+        checkpoints.decode(stored.checkpoint), [(key, r.value) for key, r in stored.latest[topology.STATE.name].items() if r.value is not None]
+    )
+    for what, a, b in zip(("marks", "counts", "counters", "people"), _knows(held), _knows(fresh), strict=True):
+        if a != b:
+            yield Broken("restore", f"partition {partition}: {what}: held {a}, restored {b}")
+            return
+    patience = held.population.patience
+    for p in fresh.population.profiles.values():
+        mine = held.population.profiles[p.key]
+        if p.armed_ms >= 0 and not 0 <= mine.armed_ms <= p.armed_ms:
+            yield Broken("restore", f"partition {partition}: {p.key} has its timer at {mine.armed_ms}, its deadline is {p.armed_ms} {patience}")
+            return
+
+
+def _knows(pipeline: Pipeline) -> tuple[object, ...]:
+    c, population = pipeline.checkpoint, pipeline.population
+    people = {
+        p.key: (p.journal, p.orders, p.newest, p.first, {p.needs[s.need]: _state(s) for s in p.states if s.journey or s.conversions})
+        for p in population.profiles.values()
+    }
+    tables = [{start: cells for start, cells in table.items() if cells} for table in pipeline.windows.tables]
+    return (c.offset, population.mark, population.timer, c.rev), c.counts, tables, people
+
+
+def _state(s: object) -> object:
+    fields = msgspec.to_builtins(s)
+    return [*fields[1:]] if isinstance(fields, list) else fields  # the number of a need says nothing
+
+
+def digest(cluster: Cluster) -> str:
+    """Of every output, in order."""
+    h = blake2b(digest_size=16)
+    for stored in cluster.log._stored:
+        for topic in sorted((*stored.appended, *stored.latest)):
+            records = stored.appended[topic] if topic in stored.appended else [r for _, r in sorted(stored.latest[topic].items())]
+            for r in records:
+                h.update(repr((topic, r.offset, r.key, r.value, r.headers)).encode())
+        h.update(stored.checkpoint or b"-")
+    return h.hexdigest()

@@ -1,0 +1,281 @@
+"""The script of a run: everything that happens from outside, drawn once from the seed.
+
+Each operation stands alone and holds absolute times, so that leaving any of them out is another possible day: that is how a trace is shortened.
+"""
+
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from random import Random
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tests.simulation.wire import time
+from tests.simulation.world import DAY, RULES, START, World
+
+POINTS = ("open.before", "open.after", "restore.before", "read.before", "commit.before", "commit.write", "commit.write", "commit.after")
+POISON = (b"", b"{", b"\xff\x00", b"[]", b'{"type":"track"}', b'{"type":"identify","userId":"a"}', b"0" * 99)
+PAUSES = 9  # effects that one turn lets a worker do at most; a step has six
+
+
+class Send(NamedTuple):
+    """A record is appended to a partition at this wall time."""
+
+    partition: int
+    time_ms: int
+    value: bytes
+
+
+class Turn(NamedTuple):
+    """A worker goes on with a partition, if it has or may have it, for some effects. `clock`: the wall time, as the partition has been idle."""
+
+    worker: int
+    partition: int
+    effects: int
+    batch: int
+    clock: int | None = None
+    crash: str | None = None  # dies where this effect is reached
+    nth: int = 0  # of several
+
+
+class Kill(NamedTuple):
+    """A worker dies with all it holds."""
+
+    worker: int
+
+
+class Move(NamedTuple):
+    """A partition is given to a worker. If the old one is not told, it goes on: a zombie."""
+
+    partition: int
+    worker: int
+    told: bool
+
+
+class Deploy(NamedTuple):
+    """A worker is restarted with a version of the rules."""
+
+    worker: int
+    rules: int
+
+
+class Impostor(NamedTuple):
+    """A worker with other fold settings tries to take a partition over."""
+
+    partition: int
+
+
+class Look(NamedTuple):
+    """The laws are asked in the middle of it."""
+
+    partition: int
+
+
+Op = Send | Turn | Kill | Move | Deploy | Impostor | Look
+
+
+@dataclass
+class _Partition:
+    top: int = START  # greatest time sent
+    sent: list[bytes] = field(default_factory=list)
+    quiet: tuple[float, float] = (2.0, 2.0)  # between these parts of the span nobody sends
+    held: tuple[float, float] = (2.0, 2.0)  # its second collector keeps everything until the end of this
+    stalled: tuple[float, float] = (2.0, 2.0)  # nobody works on it
+    last_ms: int = START  # when something was sent
+
+
+@dataclass
+class _Person:
+    key: str
+    name: str
+    partition: int
+    collector: int
+    at: int = START  # of the last event
+    moment: str = "seen"
+    orders: list[tuple[int, str | None]] = field(default_factory=list)
+
+
+def write(world: World) -> list[Op]:
+    """The script of a world."""
+    return _Author(world).write()
+
+
+class _Author:
+    def __init__(self, world: World) -> None:
+        self.world, self.rnd = world, Random(f"script {world.seed}")
+        self.ops: list[Op] = []
+        self.offset = 0  # of the wall clock from the truth
+        self.count = 0
+        self.future: list[tuple[int, int, int, bytes]] = []  # arrival, number, partition, value
+        rnd = self.rnd
+        self.parts = [_Partition() for _ in range(world.partitions)]
+        for p in self.parts:
+            for name in ("quiet", "held", "stalled"):
+                if rnd.random() < 0.3:
+                    begin = rnd.random()
+                    setattr(p, name, (begin, begin + rnd.uniform(0.1, 0.6)))
+        self.people = [
+            _Person(rnd.choice(("userId", "anonymousId")), f"{'ab'[n % 2]}{n}", part, rnd.randrange(2))
+            for part in range(world.partitions)
+            for n in range(world.people)
+        ]
+
+    def write(self) -> list[Op]:
+        world, rnd, rates = self.world, self.rnd, self.world.rates
+        per_event = 3 * world.partitions
+        turns = world.events * per_event
+        events = sorted(rnd.random() for _ in range(world.events))
+        looks = {rnd.randrange(turns) for _ in range(2)}
+        for n in range(turns):
+            part = n / turns
+            now = START + int(world.span * part)
+            while events and events[0] <= part:
+                events.pop(0)
+                self.event(now, part)
+            while self.future and self.future[0][0] <= now:
+                _, _, partition, value = heappop(self.future)
+                self.send(partition, now, value)
+            if rnd.random() < rates.clock:
+                skew, horizon = world.settings.skew, world.horizon
+                self.offset = rnd.choice((0, 0, 0, rnd.randrange(-2 * skew, 2 * skew), rnd.randrange(-horizon, horizon), rnd.randrange(-9, 9) * DAY))
+            self.turn(now, part)
+            if rnd.random() < rates.kill:
+                self.ops.append(Kill(rnd.randrange(world.workers)))
+            if rnd.random() < rates.move:
+                self.ops.append(Move(rnd.randrange(world.partitions), rnd.randrange(world.workers), rnd.random() < 0.4))
+            if rnd.random() < rates.deploy:
+                self.ops.append(Deploy(rnd.randrange(world.workers), rnd.randrange(len(RULES))))
+            if rnd.random() < rates.impostor:
+                self.ops.append(Impostor(rnd.randrange(world.partitions)))
+            if n in looks:
+                self.ops.append(Look(rnd.randrange(world.partitions)))
+        for arrival, _, partition, value in sorted(self.future):
+            self.send(partition, min(arrival, START + 2 * world.span), value)
+        return self.ops
+
+    def turn(self, now: int, part: float) -> None:
+        rnd, partition = self.rnd, self.rnd.randrange(self.world.partitions)
+        p = self.parts[partition]
+        if p.stalled[0] <= part < p.stalled[1]:
+            return
+        idle = now - p.last_ms > self.world.span // 50 and rnd.random() < 0.5
+        crash = rnd.choice(POINTS) if rnd.random() < self.world.rates.crash else None
+        self.ops.append(
+            Turn(
+                rnd.randrange(self.world.workers), partition, rnd.randint(1, PAUSES), rnd.choice((1, 2, 7, 50)),
+                now + self.offset if idle else None, crash, rnd.choice((0, 0, 1, 3, 9)),
+            )
+        )  # fmt: skip
+
+    def send(self, partition: int, now: int, value: bytes) -> None:
+        p = self.parts[partition]
+        p.sent.append(value)
+        p.last_ms = now
+        self.ops.append(Send(partition, now + self.offset, value))
+
+    def deliver(self, partition: int, now: int, arrival: int, value: bytes) -> None:
+        """Sends now, or later."""
+        if arrival <= now:
+            self.send(partition, now, value)
+        else:
+            self.count += 1
+            heappush(self.future, (arrival, self.count, partition, value))
+
+    def event(self, now: int, part: float) -> None:
+        """Somebody does something, and what a collector makes of it."""
+        world, rnd, rates = self.world, self.rnd, self.world.rates
+        person = rnd.choice(self.people)
+        if world.robot and rnd.random() < 0.5:
+            person = self.people[person.partition * world.people]
+        p = self.parts[person.partition]
+        if p.quiet[0] <= part < p.quiet[1]:
+            return
+        if rnd.random() < rates.poison:
+            self.send(person.partition, now, rnd.choice(POISON))
+        at, arrival = self.when(person, p, now)
+        if person.collector and p.held[0] <= part < p.held[1]:
+            arrival = max(arrival, START + int(p.held[1] * world.span))
+        self.count += 1
+        self.tell(person, f"e{self.count}", at, now, arrival)
+        if rnd.random() < rates.resent and p.sent:
+            begin = rnd.randrange(len(p.sent))
+            for value in p.sent[begin : begin + rnd.randint(2, 12)]:
+                self.send(person.partition, now, value)
+
+    def when(self, person: _Person, p: _Partition, now: int) -> tuple[int, int]:
+        """Event time and arrival. Now and then exactly at a deadline, or one millisecond beside it."""
+        world, rnd, rates = self.world, self.rnd, self.world.rates
+        s, horizon = world.settings, world.horizon
+        chance = rnd.random()
+        if chance < rates.wrong_clock:
+            return rnd.choice((915_148_800_000, 946_684_800_000, 2_147_483_647_000, now + horizon)), now
+        if chance < rates.wrong_clock + rates.late:
+            return p.top - horizon + rnd.choice((-1, 0, 1, -horizon // 2)), now
+        near = rnd.choice((-1, 0, 0, 1))
+        if chance > 0.85:
+            wait = rnd.choice((s.patience.know, s.patience.go, s.patience.do, s.patience.buy, s.abandon_after, s.join_window))
+            return person.at + wait + near, max(now, person.at + wait)
+        at = now - now % world.grain
+        if chance > 1 - rates.disorder:
+            at -= rnd.randrange(1 + rnd.choice((horizon // 50, horizon // 3, horizon)))
+        return at, now
+
+    def tell(self, person: _Person, event: str, at: int, now: int, arrival: int) -> None:
+        """One event with its copies, and what follows from it: thank-you pages and refunds."""
+        world, rnd, rates = self.world, self.rnd, self.world.rates
+        person.moment = name = self.what(person.moment)
+        order: str | None = None
+        if "paid" in name and rnd.random() < 0.6:
+            order = f"o{rnd.randrange(4)}"
+        if "back" in name and rnd.random() < 0.6:
+            order = rnd.choice(person.orders)[1] if person.orders else "o0"
+        self.packet(person, event, name, at, order, now, arrival)
+        person.at = at
+        while rnd.random() < rates.restamped:
+            shift = rnd.choice((rnd.randrange(-world.horizon // 2, world.horizon // 2), int(world.horizon * rnd.uniform(0.5, 1.95))))
+            self.packet(person, event, name, at + shift, order, now, max(now, arrival, at + shift))
+        if name == "paid":
+            person.orders = [*person.orders[-3:], (at, order)]
+            s = world.settings
+            if rnd.random() < 0.3:
+                repeat = at + rnd.choice((0, 1, s.join_window, s.join_window + 1, s.refund_window, rnd.randrange(1 + 2 * s.join_window)))
+                self.packet(person, f"{event}j", name, repeat, rnd.choice((order, order, None)), now, max(now, repeat))
+            if rnd.random() < 0.3:
+                returned = at + rnd.choice((s.refund_window, s.refund_window + 1, rnd.randrange(s.refund_window)))
+                self.packet(person, f"{event}r", "back", returned, order, now, max(now, returned + rnd.choice((0, rnd.randrange(world.horizon)))))
+
+    def what(self, moment: str) -> str:
+        """What somebody does next: mostly forwards, with everything else now and then."""
+        rnd = self.rnd
+        forward = {"seen": "went", "went": "did", "did": "cart", "cart": "paid"}
+        if rnd.random() < 0.45:
+            return forward.get(moment, "seen")
+        return rnd.choice(("seen", "seen", "went", "did", "cart", "paid", "back", "ping", "ping", "maybe paid", "maybe back", "noise"))
+
+    def packet(self, person: _Person, event: str, name: str, at: int, order: str | None, now: int, arrival: int) -> None:
+        world, rnd = self.world, self.rnd
+        properties: dict[str, Any] = {}
+        if order:
+            properties["order_id"] = order
+        if world.settings.need and rnd.random() < 0.6:
+            properties["products"] = [{"category": rnd.choice(("car", "coffee", "tea"))} for _ in range(rnd.choice((1, 1, 2)))]
+        if world.settings.tenant:
+            properties["shop"] = rnd.choice(("", "north", "south"))
+        value = msgspec.json.encode(
+            {
+                "type": "track",
+                "messageId": event,
+                "event": name,
+                "timestamp": time(at),
+                person.key: person.name,
+                "properties": properties,
+                "context": {"timezone": rnd.choice(("Europe/Rome", "UTC")), "device": {"type": rnd.choice(("mobile", "desktop", "fridge"))}},
+                "channel": rnd.choice(("web", "app")),
+            }
+        )
+        self.deliver(person.partition, now, arrival, value)
+        p = self.parts[person.partition]
+        if at < now + world.horizon:
+            p.top = max(p.top, at)
+        if rnd.random() < world.rates.again:
+            self.deliver(person.partition, now, arrival + rnd.choice((0, 0, rnd.randrange(int(1.2 * world.horizon)))), value)

@@ -1,0 +1,148 @@
+"""The oracle's words as a consumer reads them: transitions, counters, where people stand, final records. Written from schemas/, not from the code."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from streams.moments.verdict import RuleInfo
+from tests import oracle
+from tests.simulation.account import AGAIN, Key
+
+MOMENTS = ("know", "go", "do", "buy", "truth")
+SILENT = ("stalled", "abandoned")
+CONTENT = (
+    "tenant", "profile", "need", "journey", "kind", "from", "to", "skipped", "at", "utc_offset_min", "dwell_s", "opened_at", "event", "rule",
+    "confidence", "rules", "dimensions", "opened_dimensions", "furthest_before", "furthest",
+)  # fmt: skip
+LENGTHS = {"minute": oracle.MINUTE, "hour": oracle.HOUR, "day": oracle.DAY, "all": 10**18}
+Rules = Sequence[tuple[RuleInfo, str]]
+Names = Callable[[int], dict[str, str]]
+Wire = dict[str, Any]
+
+
+def time(ms: int) -> str:
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+
+
+def moment(n: int | None) -> str | None:
+    return None if n is None else MOMENTS[n]
+
+
+def sent(event: str) -> str:
+    """An event's id, without what tells it from an earlier event of that name."""
+    return event.partition(AGAIN)[0]
+
+
+def frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(sorted((k, frozen(v)) for k, v in value.items()))
+    return tuple(frozen(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def content(record: Wire) -> Any:
+    """A record as something that can be counted; a transition less its id, rev and op."""
+    return tuple([frozen(record[name]) for name in CONTENT]) if "kind" in record else frozen(record)
+
+
+def wire(key: Key, s: oracle.Step, rules: Rules, names: Names) -> Wire:
+    """A step as a transition record."""
+    rule, version = rules[s.rule] if s.rule is not None else (None, None)
+    return {
+        "tenant": key[0], "profile": key[1], "need": s.need or None, "journey": sent(s.journey), "kind": s.kind, "from": moment(s.from_),
+        "to": moment(s.to), "skipped": [MOMENTS[m] for m in s.skipped], "at": time(s.at), "utc_offset_min": 15 * s.offset,
+        "dwell_s": None if s.dwell_ms is None else s.dwell_ms / 1000, "opened_at": time(s.opened_at),
+        "event": None if s.kind in SILENT else sent(s.event), "rule": rule and rule.name, "confidence": rule and rule.confidence, "rules": version,
+        "dimensions": names(s.dims), "opened_dimensions": names(s.opened_dims), "furthest_before": moment(s.furthest_before),
+        "furthest": moment(s.furthest),
+    }  # fmt: skip
+
+
+def bucket_s(ms: int) -> tuple[float, float]:
+    """Eight buckets to a doubling, whole milliseconds below 16."""
+    width = 1
+    while ms // width >= 16:
+        width *= 2
+    return ms // width * width / 1000, (ms // width + 1) * width / 1000
+
+
+def cells(windows: Sequence[str], at: int, dims: dict[str, str], *what: Any) -> Iterator[Any]:
+    """A count in each of these windows: (window, start ms, dimensions, measure, ...)."""
+    for window in windows:
+        yield window, at - at % LENGTHS[window] if window != "all" else None, frozen(dims), *what
+
+
+def step_cells(s: oracle.Step | oracle.Unmatched, names: Names) -> Iterator[Any]:
+    """What one transition, or one refund that found no purchase, counts for."""
+    dims = names(s.dims)
+    every = ("minute", "hour", "day", "all")
+    if isinstance(s, oracle.Unmatched):
+        yield from cells(every, s.at, dims, "transitions", "refund_unmatched", None, None)
+        return
+    yield from cells(every, s.at, dims, "transitions", s.kind, moment(s.from_), moment(s.to))
+    if s.dwell_ms is not None:
+        yield from cells(every[1:], s.at, dims, "dwell", moment(s.from_), bucket_s(s.dwell_ms))
+    if s.kind in ("opened", "advanced", "returned", "converted"):
+        local = datetime.fromtimestamp((s.at + s.offset * oracle.QUARTER) / 1000 // 1, UTC)
+        yield from cells(every[2:], s.at, dims, "hour_of_week", moment(s.to), local.weekday() * 24 + local.hour)
+
+
+def cohort_cells(j: oracle.Journey, names: Names) -> Iterator[Any]:
+    """What one journey counts for where it was opened."""
+    for outcome in (j.outcome, "stalled" if j.stalled else "", "refunded" if j.refunded else ""):
+        if outcome:
+            yield from cells(("hour", "day", "all"), j.opened_at, names(j.opened_dims), "cohort", moment(j.furthest), outcome)
+
+
+def cell_of(t: Wire) -> tuple[Any, int]:
+    """A published counter as such a cell, and its count."""
+    start = t["start"]
+    at = None if start is None else int(datetime.fromisoformat(start).timestamp() * 1000)
+    measure, get = t["measure"], t.get
+    what: tuple[Any, ...] = {
+        "transitions": (get("kind"), get("from"), get("to")), "cohort": (get("furthest"), get("outcome")),
+        "dwell": (get("from"), tuple(get("bucket_s", ()))), "hour_of_week": (get("to"), get("hour")),
+    }[measure]  # fmt: skip
+    return (t["window"], at, frozen(t["dimensions"]), measure, *what), t["count"]
+
+
+def current(key: Key, j: oracle.Journey, told: Sequence[oracle.Step]) -> Wire:
+    """Where a need stands whose last journey is this; without rev."""
+    moved = [s for s in told if s.kind in ("opened", "advanced", "returned")][-1]
+    is_open = j.outcome == "open"
+    return {
+        "tenant": key[0], "profile": key[1], "need": j.need or None, "moment": moment(moved.to) if is_open else None, "stalled": j.stalled,
+        "journey": sent(j.journey), "opened_at": time(j.opened_at), "since": time(moved.at if j.closed_at is None else j.closed_at),
+        "furthest": moment(j.furthest), "outcome": None if is_open else "refunded" if j.refunded else j.outcome,
+    }  # fmt: skip
+
+
+def final(key: Key, j: oracle.Journey, told: Sequence[oracle.Step], rules: Rules, names: Names) -> Wire:
+    """The final record of a closed journey. A refund is no part of it: that is a record of its own."""
+    own = [s for s in told if s.kind != "refunded"]
+    path: list[Wire] = []
+    dwell_ms: dict[str | None, int] = {}
+    for s in own:
+        if s.dwell_ms is not None:
+            path[-1]["dwell_s"] = s.dwell_ms / 1000
+            dwell_ms[moment(s.from_)] = dwell_ms.get(moment(s.from_), 0) + s.dwell_ms
+        if s.kind in ("opened", "advanced", "returned") or (s.kind == "converted" and s.from_ is not None):
+            path.append({"moment": moment(s.to), "at": time(s.at), "dwell_s": None})
+    closed_at = j.closed_at
+    assert closed_at is not None
+    spoken = [s for s in own if s.rule is not None]
+    used = dict.fromkeys(rules[s.rule][1] for s in spoken if s.rule is not None)
+    return {
+        "record": "journey", "tenant": key[0], "profile": key[1], "need": j.need or None, "journey": sent(j.journey), "opened_at": time(j.opened_at),
+        "closed_at": time(closed_at), "outcome": j.outcome, "furthest": moment(j.furthest), "path": path[:64], "steps": len(path),
+        "dwell_s": {m: ms / 1000 for m, ms in dwell_ms.items()}, "stalls": sum(s.kind == "stalled" for s in own),
+        "devices": list(dict.fromkeys(names(s.dims)["device"] for s in spoken)), "opened_dimensions": names(j.opened_dims),
+        "rules": list(used),
+    }  # fmt: skip
+
+
+def refund_record(key: Key, s: oracle.Step) -> Wire:
+    """The final record of a refund."""
+    return {
+        "record": "refund", "tenant": key[0], "profile": key[1], "need": s.need or None, "journey": sent(s.journey), "refunded_at": time(s.at),
+        "event": sent(s.event),
+    }  # fmt: skip

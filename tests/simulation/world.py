@@ -1,0 +1,141 @@
+"""What one seed makes of a world: how long it lasts, who lives in it, and how often things go wrong.
+
+Spans are drawn against the horizon, so that some days lie inside it and others outlast patience, refund window and memory.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from streams.journeys import population, profile, store
+from streams.journeys.signal import SIZE
+from streams.moments.rules import Rules, load
+from streams.pipeline import step
+from streams.settings import Settings
+
+START = 1_772_323_200_000  # 2026-03-01T00:00:00Z
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+_V1 = (("seen", "know", 0.9), ("went", "go", 0.9), ("did", "do", 0.8), ("cart", "buy", 0.95), ("paid", "truth", 0.98), ("back", "refund", 0.98))
+_WEAK = (("ping", "know", 0.3), ("maybe paid", "truth", 0.4), ("maybe back", "refund", 0.2))
+_V2 = (("went", "do", 0.9), ("seen", "know", 0.7), ("noise", "go", 0.6), ("cart", "buy", 0.4), ("paid", "truth", 0.98), ("back", "refund", 0.98))
+_V3 = (("paid", "truth", 0.99), ("seen", "go", 0.9), ("back", "refund", 0.5), ("did", "know", 0.9), ("ping", "buy", 0.3))
+
+
+def _rules(name: str, *rules: tuple[str, str, float]) -> Rules:
+    text = f'name = "{name}"\n'
+    for said, moment, sure in rules:
+        text += f'[[event]]\nname = "{said.replace(" ", "-")}-is-{moment}"\nmoment = "{moment}"\nconfidence = {sure}\nnames = ["{said}"]\n'
+    return load(text)
+
+
+RULES = (_rules("first", *_V1, *_WEAK), _rules("second", *_V2, *_WEAK), _rules("third", *_V3))
+"""Three versions that read the same events differently. A world begins with the first."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How likely each thing that goes wrong is, per operation or per event."""
+
+    crash: float  # a running worker dies at an effect
+    kill: float  # a whole worker dies
+    move: float  # a partition goes to another worker, whose old owner may not know
+    deploy: float  # a worker comes back with other rules
+    impostor: float  # somebody starts a worker with other fold settings
+    clock: float  # the wall clock is set, forwards or back
+    again: float  # an event is sent twice as it is
+    restamped: float  # an event is sent again with another time
+    resent: float  # a collector sends a whole old batch once more
+    disorder: float  # an event comes later than its neighbours
+    late: float  # an event comes too late, or just not
+    poison: float  # bytes that are no event
+    wrong_clock: float  # a device whose clock is wrong
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that is fixed during a run. Durations in milliseconds."""
+
+    seed: int
+    partitions: int
+    workers: int
+    events: int
+    settings: Settings
+    span: int
+    grain: int  # event times are multiples of it: coarse ones meet in ties
+    people: int  # per partition
+    robot: bool  # the first person of each partition sends half of everything
+    rates: Rates
+    segment: int
+    cap: int
+    chores: int  # timers and chores per batch
+    blind: bool  # a log that lets a fenced session go on reading, as a broker may
+
+    @property
+    def horizon(self) -> int:
+        return self.settings.horizon
+
+
+def draw(seed: int, partitions: int | None = None, workers: int | None = None, events: int | None = None) -> World:
+    """The world of a seed."""
+    rnd = Random(f"world {seed}")
+    horizon = rnd.choice((10 * MINUTE, 2 * HOUR, 48 * HOUR))
+    know = rnd.choice((horizon // 8, horizon // 2, horizon * 3 // 2))
+    refund = rnd.choice((horizon // 2, horizon * 3 // 2, horizon * 5, horizon * 45))
+    ms = {
+        "know": know, "go": horizon // 12, "do": horizon // 2, "buy": horizon // 48, "abandon_after": rnd.choice((2, 4, 15)) * horizon,
+        "refund_window": refund, "join_window": rnd.choice((0, horizon // 96, horizon // 6)), "horizon": horizon, "skew": horizon // 20,
+    }  # fmt: skip
+    given: dict[str, Any] = {name: f"{n}ms" for name, n in ms.items() if name not in ("know", "go", "do", "buy")}
+    given["patience"] = {name: f"{ms[name]}ms" for name in ("know", "go", "do", "buy")}
+    if rnd.random() < 0.5:
+        given["need"] = ["properties.products.category"]
+    if rnd.random() < 0.2:
+        given["tenant"] = "properties.shop"
+
+    def rate(most: float) -> float:
+        return rnd.choice((0.0, most / 10, most / 3, most))
+
+    rates = Rates(
+        crash=rate(0.15), kill=rate(0.03), move=rate(0.05), deploy=rate(0.02), impostor=rate(0.01), clock=rate(0.03), again=rate(0.2),
+        restamped=rate(0.2), resent=rate(0.02), disorder=rate(0.5), late=rate(0.2), poison=rate(0.1), wrong_clock=rate(0.05),
+    )  # fmt: skip
+    drawn = World(
+        seed=seed,
+        partitions=rnd.choice((1, 2, 2, 3)),
+        workers=rnd.choice((1, 2, 3)),
+        events=rnd.choice((40, 100, 160, 300)),
+        settings=Settings.model_validate(given),
+        span=horizon * rnd.choice((1, 8, 24, 24, 48, 96, 240)) // 4,
+        grain=rnd.choice((1, SECOND, horizon // 100)),
+        people=rnd.choice((1, 3, 6)),
+        robot=rnd.random() < 0.3,
+        rates=rates,
+        segment=rnd.choice((1, 2, 4, 8)),
+        cap=rnd.choice((8, 24, 256, 256)),
+        chores=rnd.choice((1, 3, 10_000)),
+        blind=rnd.random() < 0.5,
+    )
+    if partitions or workers or events:
+        over = {"partitions": partitions, "workers": workers, "events": events}
+        drawn = World(**{**vars(drawn), **{name: n for name, n in over.items() if n}})
+    return drawn
+
+
+@contextmanager
+def sizes(world: World) -> Iterator[None]:
+    """The product's bounds made small, so that short lives meet them."""
+    new = {
+        "SEGMENT": world.segment, "CHUNK": world.segment * SIZE, "CAP": world.cap,
+        "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores,
+    }  # fmt: skip
+    old = [(module, name, getattr(module, name)) for module in (profile, population, store, step) for name in new if hasattr(module, name)]
+    try:
+        for module, name, _ in old:
+            setattr(module, name, new[name])
+        yield
+    finally:
+        for module, name, value in old:
+            setattr(module, name, value)
