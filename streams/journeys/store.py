@@ -49,7 +49,8 @@ def restore(key: str, parts: dict[int, bytes], timer: int, patience: Patience) -
     """The profile as it was when these records were committed with this timer position."""
     h = _decode(parts[HEAD])
     journal = b"".join([parts[n] for n in range(h.first, h.first + len(parts) - 1)]) + h.tail
-    p = Profile(key, [], h.needs if len(h.needs) > 1 else NAMELESS, journal, folded=h.folded, base=h.base, begun=h.begun, orders=h.orders, first=h.first)
+    needs = h.needs if len(h.needs) > 1 else NAMELESS  # one tuple for nearly everybody
+    p = Profile(key, [], needs, journal, folded=h.folded, base=h.base, begun=h.begun, orders=h.orders, first=h.first)
     p.saved, p.sealed, p.final_ms = len(journal) // SIZE, len(parts) - 1, h.final_ms
     p.newest = int.from_bytes(journal[-SIZE:][:8], "big") if journal else -1
     p.states = start_states(p)
