@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 VENV := .venv/.stamp
 
-.PHONY: help demo test check lint types contracts docs golden bench lock clean
+.PHONY: help demo test soak check lint types contracts docs golden bench lock clean
 
 help:  ## this menu
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(VENV)  ## real shoppers, from their first look to the purchase, and the 
 
 test: $(VENV)  ## the tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)  ## worst days in virtual time, one seed after the other, until you stop it
+	@$(BIN)/python -m tests.simulation --soak
 
 check: lint types contracts test  ## everything that CI runs: lint, types, import contracts, tests
 

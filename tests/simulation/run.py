@@ -11,7 +11,7 @@ import msgspec
 from streams import topology
 from streams.agent import plan
 from streams.pipeline import checkpoint as checkpoints
-from streams.pipeline.rulebook import Rulebook
+from streams.pipeline.checkpoint import Checkpoint
 from streams.pipeline.step import RULES_KEY, Pipeline, decode_version
 from streams.records import Record
 from streams.verify import verify
@@ -76,18 +76,16 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
         if how := cluster.drain(partition):
             yield Broken("liveness", how)
             return
-    latest = max((cluster_mark for p in partitions if (cluster_mark := _read_mark(cluster, p)) > 0), default=-1)
-    if latest < 0:
-        return
+    latest = max(_read_mark(cluster, partition) for partition in partitions)
     found = []
     for partition in partitions:
         if how := cluster.drain(partition, mark_ms=latest):
             yield Broken("liveness", how)
             return
-        found += [*_ask(cluster, partition, latest), *_restored(cluster, partition)]
+        found += [*_all_read(cluster, partition), *_ask(cluster, partition, latest), *_restored(cluster, partition)]
     found += _verified(cluster)
     yield from found
-    if found:
+    if found or latest < 0:
         return
     cluster.look_back()
 
@@ -113,6 +111,15 @@ def _verified(cluster: Cluster) -> Iterator[Broken]:
         yield Broken("verify", found)
 
 
+def _all_read(cluster: Cluster, partition: int) -> Iterator[Broken]:
+    """Everything was processed, and that is committed."""
+    stored = cluster.log._stored[partition]
+    offset = checkpoints.decode(stored.checkpoint).offset if stored.checkpoint is not None else 0
+    left = len(stored.appended[topology.EVENTS.name]) - offset
+    if left > 0:
+        yield Broken("liveness", f"partition {partition}: {left} records were left, at offset {offset}")
+
+
 def _read_mark(cluster: Cluster, partition: int) -> int:
     stored = cluster.log._stored[partition].checkpoint
     return checkpoints.decode(stored).mark if stored is not None else -1
@@ -130,7 +137,6 @@ def _ask(cluster: Cluster, partition: int, latest: int | None = None, forgotten:
         for key, record in sorted(stored.latest[topology.STATE.name].items())
         if key[:1] == b"r" and record.value is not None and RULES_KEY.unpack(key[1:])
     ]
-    book = Rulebook(versions, c.eras)
     events = stored.appended[topology.EVENTS.name][: c.offset]
     if c.offset > len(events):
         yield Broken("endings", f"partition {partition}: the checkpoint is at offset {c.offset}, and there are {len(events)} records")
@@ -162,13 +168,19 @@ def _ask(cluster: Cluster, partition: int, latest: int | None = None, forgotten:
         horizon=s.horizon,
         mark=mark,
         timers=(least, most),
-        eras=([book.in_force(n).version for n in range(c.offset)], read_with),
+        eras=(_recorded(c, [v.version for v in versions]), read_with),
         everything=latest is not None,
     )  # fmt: skip
     for law in LAWS:
         for how in law(evidence):
             yield Broken(law.__name__, f"partition {partition}{', long after' if forgotten else ''}: {how}")
             break
+
+
+def _recorded(c: Checkpoint, names: list[str]) -> list[str]:
+    """By offset: the version of the rules that is recorded to have read it."""
+    eras = sorted((era.offset, names[era.version]) for era in c.eras)
+    return [next((name for begin, name in reversed(eras) if begin <= n), "no version") for n in range(c.offset)]
 
 
 _decode = msgspec.json.Decoder().decode
@@ -195,12 +207,15 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
         if a != b:
             yield Broken("restore", f"partition {partition}: {what}: held {a}, restored {b}")
             return
-    patience = held.population.patience
     for p in fresh.population.profiles.values():
         mine = held.population.profiles[p.key]
         if p.armed_ms >= 0 and not 0 <= mine.armed_ms <= p.armed_ms:
-            yield Broken("restore", f"partition {partition}: {p.key} has its timer at {mine.armed_ms}, its deadline is {p.armed_ms} {patience}")
+            yield Broken("restore", f"partition {partition}: {p.key} has its timer at {mine.armed_ms}, its deadline is {p.armed_ms}")
             return
+        for which, population, armed_ms in (("held", held.population, mine.armed_ms), ("restored", fresh.population, p.armed_ms)):
+            if armed_ms >= 0 and (armed_ms, p.key) not in population.timers:
+                yield Broken("restore", f"partition {partition}: {p.key} is armed for {armed_ms}, and {which} there is no such timer")
+                return
 
 
 def _knows(pipeline: Pipeline) -> tuple[object, ...]:

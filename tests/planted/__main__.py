@@ -1,0 +1,43 @@
+"""`python -m tests.planted`: plants every bug and prints which laws catch it, and in which seed first.
+
+`--bug N`: one of them, as JSON. `--write`: puts the table into docs/testing.md too.
+"""
+
+import argparse
+import json
+import sys
+
+from tests.planted import BUGS, Bug
+from tests.planted.catching import PAGE, SEEDS, catch_all, in_page, table
+from tests.planted.planting import plant
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
+    parser.add_argument("--bug", type=int)
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    if args.bug is not None:
+        print(json.dumps(hunt(BUGS[args.bug])))
+        return 0
+    caught = catch_all()
+    print(table(caught))
+    if args.write:
+        PAGE.write_text(in_page(PAGE.read_text(encoding="utf-8"), table(caught)), encoding="utf-8")
+    return 0 if all(caught) else 1
+
+
+def hunt(bug: Bug) -> tuple[int, list[str]] | None:
+    """The first seed in which the bug breaks laws, and those laws."""
+    plant(bug)
+    from tests.simulation.run import NAMES, simulate  # only now: the product is imported with the bug in it
+    from tests.simulation.world import draw
+
+    for seed in range(SEEDS):
+        if broken := {b.law for b in simulate(draw(seed)).broken}:
+            return seed, [name for name in NAMES if name in broken]
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
