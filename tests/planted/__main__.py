@@ -1,6 +1,6 @@
 """`python -m tests.planted`: plants every bug and prints which laws catch it, and in which seed first.
 
-`--bug N`: one of them, as JSON. `--write`: puts the table into docs/testing.md too.
+`--bug N`: one of them, as JSON; with `--report SECONDS` what the simulator says when it meets it. `--write`: puts the table into docs/testing.md too.
 """
 
 import argparse
@@ -15,10 +15,15 @@ from tests.planted.planting import plant
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
     parser.add_argument("--bug", type=int)
+    parser.add_argument("--report", type=float)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     if args.bug is not None:
-        print(json.dumps(hunt(BUGS[args.bug])))
+        found = hunt(BUGS[args.bug])
+        if args.report is None or found is None:
+            print(json.dumps(found))
+        else:
+            show(found[0], args.report)
         return 0
     caught = catch_all()
     print(table(caught))
@@ -37,6 +42,15 @@ def hunt(bug: Bug) -> tuple[int, list[str]] | None:
         if broken := {b.law for b in simulate(draw(seed)).broken}:
             return seed, [name for name in NAMES if name in broken]
     return None
+
+
+def show(seed: int, seconds: float) -> None:
+    """The report of a seed, as the simulator makes it."""
+    from tests.simulation.__main__ import report
+    from tests.simulation.run import simulate
+    from tests.simulation.world import draw
+
+    report(draw(seed), simulate(draw(seed)).broken, seconds)
 
 
 if __name__ == "__main__":

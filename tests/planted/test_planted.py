@@ -1,9 +1,13 @@
 """Each law of the simulator is worth having: planted bugs are caught, and every law catches one."""
 
+import re
+import subprocess
+import sys
+
 import pytest
 
 from tests.planted import BUGS
-from tests.planted.catching import BEGIN, END, PAGE, SEEDS, Caught, catch_all
+from tests.planted.catching import BEGIN, END, PAGE, ROOT, SEEDS, Caught, catch_all
 from tests.simulation.run import NAMES
 
 
@@ -30,3 +34,16 @@ def test_the_page_tells_of_each_bug() -> None:
     assert [bug.name for bug in BUGS] == [row[0] for row in rows]
     assert {*NAMES, "none"} >= {law for row in rows for law in row[1].split(", ")}
     assert all(int(row[2]) < SEEDS for row in rows)
+
+
+def test_a_failure_tells_how_to_see_it_again_and_the_shortest_way_there() -> None:
+    """The report names the seed, the law and the commit, and its trace is a small part of the script."""
+    number = [bug.name for bug in BUGS].index("rev begins anew at a restart")
+    command = [sys.executable, "-m", "tests.planted", "--bug", str(number), "--report", "3"]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=True).stdout
+    assert re.search(r"^seed \d+ breaks the law `rev` at commit ([0-9a-f]{40}|\(none\))$", said, re.MULTILINE), said
+    assert re.search(r"again: python -m tests.simulation \d+$", said, re.MULTILINE)
+    trace = re.search(r"^trace, (\d+) of (\d+) operations:$", said, re.MULTILINE)
+    assert trace is not None
+    assert int(trace[1]) * 10 < int(trace[2])
+    assert "  Turn(worker=" in said

@@ -16,6 +16,7 @@ from tests.simulation.world import World, draw
 
 SHRINK_S = 30.0
 SHOWN = 60  # operations of a trace
+SIZES = ("partitions", "workers", "events")
 
 
 def main() -> int:
@@ -23,7 +24,7 @@ def main() -> int:
     parser.add_argument("seed", type=int, nargs="?", default=0)
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from this one on")
     parser.add_argument("--soak", action="store_true", help="goes on with new seeds until it is stopped")
-    for name in ("partitions", "workers", "events"):
+    for name in SIZES:
         parser.add_argument(f"--{name}", type=int, help="instead of what the seed draws")
     args = parser.parse_args()
     seed = args.seed or (time.time_ns() // 1_000_000_000 * 1_000 if args.soak else 0)
@@ -48,17 +49,19 @@ def main() -> int:
     return 0
 
 
-def report(world: World, broken: list[Broken]) -> None:
-    """What broke, and the shortest way to it."""
+def report(world: World, broken: list[Broken], seconds: float = SHRINK_S) -> None:
+    """What broke, and the shortest way to it that is found in that time."""
     first = broken[0]
     print(f"seed {world.seed} breaks the law `{first.law}` at commit {commit()}\n  {first.how}")
     for other in broken[1:]:
         print(f"also `{other.law}`: {other.how[:300]}")
-    again = f"python -m tests.simulation {world.seed}"
+    plain = draw(world.seed)
+    over = {name: getattr(world, name) for name in SIZES if getattr(world, name) != getattr(plain, name)}
+    again = f"python -m tests.simulation {world.seed}" + "".join(f" --{name} {n}" for name, n in over.items())
     print(f"{world.partitions} partitions, {world.workers} workers, {world.events} events; again: {again}")
     print(f"settings: {world.settings.fold.record().decode()}")
     script = write(world)
-    kept = shrink(world, script, first.law, time.monotonic, SHRINK_S)
+    kept = shrink(world, script, first.law, time.monotonic, seconds)
     print(f"trace, {len(kept)} of {len(script)} operations:")
     for op in kept[:SHOWN]:
         print(f"  send p{op.partition} at {op.time_ms}: {op.value.decode(errors='replace')}" if isinstance(op, Send) else f"  {op}")
