@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from schemas import Current, JourneyRecord, RefundRecord, Tally
+from schemas import JourneyRecord, RefundRecord, Tally
 from schemas.journey import Step
 from streams.funnels.cells import COHORT, DWELL, HOURS, MEASURE, OUTCOMES, TRANSITIONS, A, B, C, bounds_ms
 from streams.funnels.dimensions import Dimensions
@@ -71,6 +71,9 @@ KIND_BYTES = [b"\0" + kind.encode() + b"\0" for kind in KINDS]
 FURTHEST = [[f'"furthest_before":{quoted(NAMES[was])},"furthest":{quoted(NAMES[now])}' for now in (0, 1, 2, 3, 4, -1)] for was in (0, 1, 2, 3, 4, -1)]
 
 
+NOWHERE = '"moment":null,"stalled":false'
+STANDING = [[f'"moment":"{moment}","stalled":{stalled}' for stalled in ("false", "true")] for moment in MARKS[:5]]
+OUTCOME = [quoted(kind or None) for kind in KINDS]
 SILENCE = '"event":null,"rule":null,"confidence":null,"rules":null'
 
 
@@ -132,27 +135,16 @@ class Publisher:
 
     def current(self, p: Profile, s: State, rev: int) -> tuple[bytes, bytes | None]:
         """Key and value of `<app>.current` for one need; a tombstone when it has no journey (any more)."""
-        tenant, profile = split_key(p.key)
         need = p.needs[s.need]
         key = current_key(p.key, need)
         if not s.journey:
             return key, None
-        outcome: Any = KINDS[s.outcome] if s.moment < 0 else None
-        return key, ENCODE(
-            Current(
-                tenant=tenant,
-                profile=profile,
-                need=need or None,
-                moment=NAMES[s.moment],
-                stalled=s.stalled,
-                journey=event_text(s.journey),
-                opened_at=rfc3339(s.opened_ms),
-                since=rfc3339(s.entered_ms),
-                furthest=NAMES[s.furthest],
-                outcome=outcome,
-                rev=rev,
-            )
-        )
+        person, _ = self._people.get((p.key, need)) or self.person(p.key, need)
+        where = NOWHERE if s.moment < 0 else STANDING[s.moment][s.stalled]
+        return key, (
+            f'{{{person},{where},"journey":{event_json(s.journey)},"opened_at":"{rfc3339(s.opened_ms)}","since":"{rfc3339(s.entered_ms)}",'
+            f'"furthest":"{NAMES[s.furthest]}","outcome":{OUTCOME[s.outcome] if s.moment < 0 else "null"},"rev":{rev}}}'
+        ).encode()
 
     def final(self, p: Profile, final: Tale | FinalRefund) -> bytes:
         """One record of `<app>.journeys`."""
