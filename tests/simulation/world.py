@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from streams.journeys import population, profile, store
+from streams.journeys import machine, population, profile, store
 from streams.journeys.signal import SIZE
 from streams.moments.rules import Rules, load
 from streams.pipeline import step
 from streams.settings import Settings
+from tests import oracle
 
 START = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
@@ -71,6 +72,7 @@ class World:
     segment: int
     cap: int
     chores: int  # timers and chores per batch
+    conversions: int  # remembered per need
     blind: bool  # a log that lets a fenced session go on reading, as a broker may
 
     @property
@@ -116,6 +118,7 @@ def draw(seed: int, partitions: int | None = None, workers: int | None = None, e
         segment=rnd.choice((1, 2, 4, 8)),
         cap=rnd.choice((8, 24, 256, 256)),
         chores=rnd.choice((1, 3, 10_000)),
+        conversions=rnd.choice((2, 3, 64, 64)),
         blind=rnd.random() < 0.5,
     )
     if partitions or workers or events:
@@ -126,12 +129,13 @@ def draw(seed: int, partitions: int | None = None, workers: int | None = None, e
 
 @contextmanager
 def sizes(world: World) -> Iterator[None]:
-    """The product's bounds made small, so that short lives meet them."""
+    """The product's bounds made small, so that short lives meet them; what is a rule of the page is made small in the oracle too."""
     new = {
         "SEGMENT": world.segment, "CHUNK": world.segment * SIZE, "CAP": world.cap,
-        "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores,
+        "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores, "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions,
     }  # fmt: skip
-    old = [(module, name, getattr(module, name)) for module in (profile, population, store, step) for name in new if hasattr(module, name)]
+    modules = (machine, profile, population, store, step, oracle)
+    old = [(module, name, getattr(module, name)) for module in modules for name in new if hasattr(module, name)]
     try:
         for module, name, _ in old:
             setattr(module, name, new[name])
