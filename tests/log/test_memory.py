@@ -24,7 +24,17 @@ class CrashAt:
             raise Crash(point)
 
 
-POINTS = ["open.before", "open.after", "append.before", "append.after", "read.before", "restore.before", "commit.before", "commit.write", "commit.after"]
+POINTS = [
+    "open.before",
+    "open.after",
+    "append.before",
+    "append.after",
+    "read.before",
+    "restore.before",
+    "commit.before",
+    "commit.write",
+    "commit.after",
+]
 
 
 async def use(log: MemoryLog) -> None:
