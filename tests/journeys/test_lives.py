@@ -66,8 +66,8 @@ def told_of(f: Tale) -> Told:
 
 
 def tale_of(j: oracle.Journey, steps: list[oracle.Step]) -> Told:
-    entered = [step for step in steps if step.to is not None and step.to != step.from_]
-    stays = [(step.to, step.at) for step in entered if step.kind != "converted" or step.from_ is not None]
+    moves = [step for step in steps if step.to != step.from_ and (step.kind != "converted" or step.from_ is not None)]
+    stays = [(step.to, step.at) for step in moves if step.to is not None]
     dwell_ms, stalls = sum(step.dwell_ms or 0 for step in steps), sum(step.kind == "stalled" for step in steps)
     return j.journey, j.outcome, stays[:PATH_STAYS], len(stays), dwell_ms, stalls
 

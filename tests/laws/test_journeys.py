@@ -13,7 +13,7 @@ from streams.journeys import profile as profile_module
 from streams.journeys.machine import State
 from streams.journeys.population import Population
 from streams.journeys.profile import fold
-from streams.journeys.signal import PACK, event_ref, head, order_key, order_ref
+from streams.journeys.signal import PACK, SIZE, event_ref, head, order_key, order_ref
 from tests import oracle
 from tests.laws.driving import FOREVER, Said, counted, expected, expected_unmatched, over_all_time, patience, put, step, unmatched
 
@@ -207,7 +207,7 @@ class small:
     """Runs with other segment and cap sizes than the product's, so that short histories meet them."""
 
     def __init__(self, segment: int, cap: int) -> None:
-        self.new = {"SEGMENT": segment, "CHUNK": segment * profile_module.SIZE, "CAP": cap}
+        self.new = {"SEGMENT": segment, "CHUNK": segment * SIZE, "CAP": cap}
 
     def __enter__(self) -> None:
         import streams.journeys.population as population
