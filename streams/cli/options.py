@@ -70,7 +70,7 @@ async def reading(ctx: typer.Context, data_dir: Path | None) -> AsyncIterator["R
     """The log of a data directory, to read. Raises InputError when there is none."""
     from streams.log.sqlite import SqliteLog
 
-    reader = SqliteLog.read_only(settings(ctx, data_dir=data_dir).data_dir)
+    reader = SqliteLog.read_only(settings(ctx, data_dir=data_dir).data_dir, frozen=True)
     try:
         yield reader
     finally:

@@ -25,20 +25,23 @@ from streams.topology import EVENTS, STATE
 class SqliteReader:
     """A `streams.log.port.Reader` of a data directory. Fences nobody and works while a writer runs.
 
-    A scan sees the log as it was when the scan began. While one is unfinished the WAL file grows.
+    A scan sees the log as it was when the scan began; with `frozen`, everything is seen as it was when the reader was made. While a scan is
+    unfinished, or a frozen reader open, the WAL file grows.
     """
 
-    def __init__(self, data_dir: Path | str) -> None:
+    def __init__(self, data_dir: Path | str, frozen: bool = False) -> None:
         self._file = Path(data_dir) / database.FILE
         self._reader = database.connect_to_read(self._file)
+        self._frozen = frozen
+        if frozen:
+            self._reader.execute("BEGIN")  # the first query below fixes what all others see
         self.partitions = database.partition_count(self._reader)
         self._places = database.places(self._reader)
 
     async def scan(self, topic: str, partition: int | None = None, key: bytes | None = None) -> AsyncIterator[tuple[int, Record]]:
         assert topic in NAMES, topic
         records = _compacted if topic in COMPACTED else chunks.read
-        with database.plain_errors(self._file), closing(database.connect_to_read(self._file)) as con:
-            con.execute("BEGIN")
+        with database.plain_errors(self._file), self._scanning() as con:
             for number in range(self.partitions) if partition is None else (partition,):
                 place = self._places.get((topic, number))
                 if place is None:  # a topic that this version added and no writer has met yet
@@ -49,6 +52,16 @@ class SqliteReader:
                             if key is None or record.key == key:
                                 yield number, record
                         await asyncio.sleep(0)  # a long scan lets others have their turn
+
+    @contextmanager
+    def _scanning(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one moment."""
+        if self._frozen:
+            yield self._reader
+            return
+        with closing(database.connect_to_read(self._file)) as con:
+            con.execute("BEGIN")
+            yield con
 
     async def ends(self) -> list[int]:
         with database.plain_errors(self._file):
@@ -70,6 +83,7 @@ class SqliteLog(SqliteReader):
     """
 
     def __init__(self, data_dir: Path | str, partitions: int | None = None, app: str | None = None) -> None:
+        self._epochs: dict[int, int] = {}  # of the partitions opened through this log
         self._writer = database.connect_to_write(Path(data_dir) / database.FILE, partitions, app, NAMES)
         try:
             super().__init__(data_dir)
@@ -78,15 +92,15 @@ class SqliteLog(SqliteReader):
             raise
 
     @staticmethod
-    def read_only(data_dir: Path | str) -> SqliteReader:
-        """For tables and verify. Raises InputError if there is no log in the directory."""
-        return SqliteReader(data_dir)
+    def read_only(data_dir: Path | str, frozen: bool = False) -> SqliteReader:
+        """For tables and verify. `frozen`: all that is read is of one moment. Raises InputError if there is no log in the directory."""
+        return SqliteReader(data_dir, frozen)
 
     async def open(self, partition: int) -> "SqliteSession":
         assert 0 <= partition < self.partitions, partition
         with self._transaction() as con:
             con.execute("UPDATE partitions SET epoch = epoch + 1 WHERE partition = ?", (partition,))
-            epoch = _epoch(con, partition)
+            self._epochs[partition] = epoch = _epoch(con, partition)
         return SqliteSession(self, partition, epoch)
 
     async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
@@ -106,6 +120,10 @@ class SqliteLog(SqliteReader):
             return _position(self._reader, name)
 
     def _note(self, con: sqlite3.Connection, source: Source) -> None:
+        """Of two processes that read the same file, the one that opened the partitions last goes on; the other must not append any more."""
+        for partition, epoch in self._epochs.items():
+            if _epoch(con, partition) != epoch:
+                raise Fenced(taken_over(partition, self._file))
         if _position(con, source.name) != source.start:
             raise Fenced(
                 f"Another process is reading the same file into {self._file.parent}. Nothing was written. "
@@ -195,10 +213,15 @@ class SqliteSession:
 
     def _check(self, con: sqlite3.Connection) -> None:
         if _epoch(con, self.partition) != self._epoch:
-            raise Fenced(
-                f"Partition {self.partition} of {self._log._file.parent} was taken over by another worker. Nothing of the open batch was written. "
-                "Let one process at a time work on a data directory."
-            )
+            raise Fenced(taken_over(self.partition, self._log._file))
+
+
+def taken_over(partition: int, file: Path) -> str:
+    """What the one who lost a partition is told."""
+    return (
+        f"Partition {partition} of {file.parent} was taken over by another worker. Nothing of the open batch was written. "
+        "Let one process at a time work on a data directory."
+    )
 
 
 def _position(con: sqlite3.Connection, name: str) -> int:

@@ -10,10 +10,10 @@ from types import FrameType
 
 import pytest
 
-from streams.errors import ConfigError, Incompatible, InputError, StreamsError, Unavailable
+from streams.errors import ConfigError, Fenced, Incompatible, InputError, StreamsError, Unavailable
 from streams.log import chunks, database
 from streams.log.sqlite import SqliteLog, SqliteReader
-from streams.records import Batch, Output
+from streams.records import Batch, Output, Source
 from tests.contract.looking import Restored, batch, fill, full_batch, restored, scanned, seen
 
 
@@ -299,3 +299,33 @@ async def test_a_compacted_topic_does_not_grow_with_what_is_written(tmp_path: Pa
     assert (await restored(session)).state == {b"%d" % number: b"099" * 10 for number in range(100)}
     await log.close()
     assert (tmp_path / database.FILE).stat().st_size < 1_000_000
+
+
+async def test_a_frozen_reader_sees_one_moment(tmp_path: Path) -> None:
+    """While a writer goes on, all scans, ends and checkpoints of a frozen reader are of when it was made; another reader sees the new."""
+    log = SqliteLog(tmp_path)
+    session = await log.open(0)
+    await fill(log, [b"1"])
+    await session.commit(full_batch(b"1"))
+    frozen = SqliteLog.read_only(tmp_path, frozen=True)
+    before = await seen(frozen)
+    await fill(log, [b"2"])
+    await session.commit(full_batch(b"2"))
+    assert await seen(frozen) == before
+    assert await seen(SqliteLog.read_only(tmp_path)) != before
+    await frozen.close()
+    await log.close()
+
+
+async def test_who_lost_a_partition_appends_no_more_of_a_file(tmp_path: Path) -> None:
+    """Of two that read one file, exactly one goes on: the last to open. The other's next append of the file is fenced, before it can be in the way."""
+    first, second = SqliteLog(tmp_path, 2), SqliteLog(tmp_path)
+    for log in (first, second):
+        for partition in range(2):
+            await log.open(partition)
+    with pytest.raises(Fenced, match="taken over"):
+        await first.append([(0, None, b"a", 0, ())], Source("f", 0, 1))
+    await second.append([(0, None, b"a", 0, ())], Source("f", 0, 1))
+    assert await second.position("f") == 1
+    await first.close()
+    await second.close()
