@@ -10,7 +10,7 @@ from time import perf_counter, process_time
 
 import msgspec
 
-from streams.embedded import Embedded
+from streams.embedded import Embedded, File
 from streams.moments.rules import Rules
 from streams.records import Headers, Record
 from streams.settings import Settings
@@ -59,7 +59,7 @@ async def whole(records: list[Record], rules: Rules, directory: Path) -> tuple[f
     file.write_bytes(b"\n".join(record.value or b"" for record in records))
     began, began_cpu = perf_counter(), process_time()
     embedded = await Embedded.open(Settings(data_dir=directory / "replayed", partitions=1), rules)
-    replayed = await embedded.replay(file, "segment", {}, lambda _: None)
+    replayed = await embedded.replay(File(file, "segment", {}), lambda _: None)
     await embedded.close()
     seconds, cpu_seconds = perf_counter() - began, process_time() - began_cpu
     assert replayed.records == len(records)

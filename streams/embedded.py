@@ -50,6 +50,21 @@ class Replayed(NamedTuple):
     skipped: int  # were in the data directory from an earlier, interrupted or complete, replay of the same content
 
 
+class File:
+    """A finite input, opened: its name, which stands for its content, and its records. Made before a data directory is touched, since it may be wrong."""
+
+    def __init__(self, path: Path, format: Format, mapping: Mapping[str, str]) -> None:
+        """Raises InputError when the file cannot be read or lacks a mapped column, ConfigError for a mapping that names no field."""
+        self.name = content_name(path, format, mapping)
+        self.lines = files.lines(path)
+        try:
+            rows = rows_of(format, mapping)(self.lines)
+        except BaseException:
+            self.lines.close()
+            raise
+        self.records = files.records(self.lines, lambda lines: rows)
+
+
 class Embedded:
     """All partitions of a data directory, in this process."""
 
@@ -75,22 +90,17 @@ class Embedded:
             await agent.close()
         await self.log.close()
 
-    async def replay(self, path: Path, format: Format, mapping: Mapping[str, str], on_progress: Callable[[Progress], None]) -> Replayed:
-        """A whole file, plain or gzip. Raises InputError when it cannot be read, ConfigError for a mapping that names no field."""
-        name = await asyncio.to_thread(content_name, path, format, mapping)
-        skipped = await self.log.position(name)
-        lines = files.lines(path)
-        try:
-            records = files.records(lines, rows_of(format, mapping))
-            read = sum(1 for _ in islice(records, skipped))
-            while chunk := list(islice(records, self.settings.batch * len(self.agents))):
-                await self.append(chunk, Source(name, read, read + len(chunk)))
+    async def replay(self, file: "File", on_progress: Callable[[Progress], None]) -> Replayed:
+        """A whole file. It is read once; raises InputError when it cannot be read on."""
+        skipped = await self.log.position(file.name)
+        with file.lines:
+            read = sum(1 for _ in islice(file.records, skipped))
+            while chunk := list(islice(file.records, self.settings.batch * len(self.agents))):
+                await self.append(chunk, Source(file.name, read, read + len(chunk)))
                 read += len(chunk)
                 for agent in self.agents:
                     await agent.catch_up()
-                on_progress(Progress(read - skipped, lines.read_bytes, lines.total_bytes))
-        finally:
-            lines.close()
+                on_progress(Progress(read - skipped, file.lines.read_bytes, file.lines.total_bytes))
         await self.finish()
         return Replayed(read - skipped, skipped)
 

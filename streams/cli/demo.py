@@ -55,7 +55,7 @@ def _clear(directory: Path) -> None:
 async def _demo(data_dir: Path) -> None:
     from streams.cli.options import rules
     from streams.cli.pictures.shop import findings, opening
-    from streams.embedded import Embedded, Progress
+    from streams.embedded import Embedded, File, Progress
     from streams.log.sqlite import SqliteLog
     from streams.settings import Settings
 
@@ -70,7 +70,7 @@ async def _demo(data_dir: Path) -> None:
 
         embedded = await Embedded.open(settings, rules(settings))
         try:
-            replayed = await embedded.replay(EVENTS, "csv", COLUMNS, on_progress)
+            replayed = await embedded.replay(File(EVENTS, "csv", COLUMNS), on_progress)
         finally:
             await embedded.close()
     reader = SqliteLog.read_only(data_dir)

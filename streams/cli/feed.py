@@ -39,8 +39,9 @@ def replay(
 
 
 async def _replay(settings: "Settings", rules: "Rules", file: Path, format: Literal["segment", "csv"], mapping: dict[str, str]) -> None:
-    from streams.embedded import Embedded, Progress
+    from streams.embedded import Embedded, File, Progress
 
+    source = File(file, format, mapping)
     with Stopping() as stopping, Work(f"replay {file.name}") as work:
 
         def on_progress(progress: Progress) -> None:
@@ -50,7 +51,7 @@ async def _replay(settings: "Settings", rules: "Rules", file: Path, format: Lite
         embedded = await Embedded.open(settings, rules)
         try:
             before = embedded.unread()
-            replayed = await embedded.replay(file, format, mapping, on_progress)
+            replayed = await embedded.replay(source, on_progress)
             late, rejected = (now - then for now, then in zip(embedded.unread(), before, strict=True))
         finally:
             await embedded.close()

@@ -37,7 +37,8 @@ TIMERS_PER_BATCH = 10_000  # profiles whose timers fire in one batch: a flood of
 CHORES_PER_BATCH = 10_000  # the same for final records and forgetting
 LEDGER_BYTES = 64 * 1024  # of a rejected or late record that are kept: with its headers it must fit any topic
 
-PROFILE, CELL, RULES = b"p", b"c", b"r"  # first byte of a state key
+PROFILE, CELL, RULES, GHOST = b"p", b"c", b"r", b"g"  # first byte of a state key
+# A ghost is a person who gave signals, never had a journey and was forgotten: counted among the profiles for ever, known nowhere else.
 SEGMENT_KEY, CELL_KEY, RULES_KEY = Struct(">I"), Struct(">BIQ"), Struct(">H")
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,6 +75,8 @@ class Pipeline:
                     parts.setdefault(name.decode(), {})[SEGMENT_KEY.unpack(number)[0] if number else HEAD] = value
                 case b"c":
                     self.windows.put(CELL_KEY.unpack(key[1:]), _decode_count(value))
+                case b"g":
+                    pass  # for who counts people; an agent has no use for it
                 case _:
                     versions[RULES_KEY.unpack(key[1:])[0]] = decode_version(value)
         if checkpoint is not None:
@@ -200,8 +203,10 @@ class Pipeline:
         outputs += self._ledger
 
         state: list[tuple[bytes, bytes | None]] = []
+        forgotten = population.forgotten
         for name, number, value in population.commit():
             state.append((PROFILE + name.encode() + b"\0" + (SEGMENT_KEY.pack(number) if number >= 0 else b""), value))
+        state += [(GHOST + p.key.encode(), b"") for p in forgotten if not any(s.journey for s in p.states)]
         for cell, n in self.windows.roll_up(population.mark):
             outputs.append(Output(topology.TALLIES.name, *publisher.tally(cell, n)))
             state.append((CELL + CELL_KEY.pack(*cell), None if n is None else _encode(n)))
