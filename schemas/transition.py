@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, Journey, Kind, Moment, Need, Op, Profile, Tenant, says
+from schemas.kinds import AS_SENT, COUNT, INSTANT, Journey, Kind, Moment, Need, Op, Profile, Tenant, says
 
 
 class Transition(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}):
@@ -28,7 +28,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}
     utc_offset_min: Annotated[int, says("the person's distance from UTC, minutes; 0 when unknown")]
     dwell_s: Annotated[float | None, says("seconds spent in the moment left; null when none was left", **COUNT)]
     opened_at: Annotated[str, says("when the journey was opened", **INSTANT)]
-    event: Annotated[str | None, says("id of the causing event; null for stalled and abandoned, which silence causes")]
+    event: Annotated[str | None, says(f"id of the causing event, {AS_SENT}; null for stalled and abandoned, which silence causes")]
     rule: Annotated[str | None, says("the rule that read that event")]
     confidence: Annotated[float | None, says("that rule's", minimum=0, maximum=1)]
     rules: Annotated[str | None, says("version of the rules that read that event")]

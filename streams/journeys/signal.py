@@ -22,7 +22,7 @@ ALL = 0xFFFF
 NAMELESS = ("",)  # the needs of a signal that names none; told apart by identity, since most signals have it
 MAX_NEEDS = 1_000  # needs one profile can hold (a robot that walks every category); a signal about a further one is `over_cap`
 
-UUID, HEX, TEXT, HASH = b"\0", b"\1", b"\2", b"\3"
+UUID, HEX, TEXT, HASH, UPPER = b"\0", b"\1", b"\2", b"\3", b"\4"  # forms of an event id; UPPER: a UUID in capitals, as iOS writes them
 
 
 def head(at_ms: int, mark: int, sure: bool, dims: int) -> int:
@@ -36,16 +36,20 @@ def order_key(head: int, ref: bytes) -> bytes:
 
 
 def event_ref(event_id: str) -> bytes:
-    """17 bytes that stand for an event id: exactly for lower-case UUIDs, 32 hex digits and up to 16 bytes of text; by BLAKE2b-128 for the rest."""
+    """17 bytes that stand for an event id: exactly for UUIDs, 32 hex digits and up to 16 bytes of text; by BLAKE2b-128 for the rest."""
     size = len(event_id)
-    if (size == 36 and event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-") or size == 32:
+    if size == 36 and event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-" or size == 32:
         digits = event_id.replace("-", "")
         try:
             raw = bytes.fromhex(digits)
         except ValueError:
             raw = b""
-        if len(raw) == 16 and raw.hex() == digits:
-            return (UUID if size == 36 else HEX) + raw
+        if len(raw) == 16:
+            exact = raw.hex()
+            if exact == digits:
+                return (UUID if size == 36 else HEX) + raw
+            if size == 36 and exact.upper() == digits:
+                return UPPER + raw
     raw = event_id.encode("utf-8", "surrogatepass")
     if len(raw) <= 16 and not raw.endswith(b"\0"):
         return TEXT + raw.ljust(16, b"\0")
@@ -55,8 +59,8 @@ def event_ref(event_id: str) -> bytes:
 def event_text(ref: bytes) -> str:
     """The event's id as transitions give it: as it was sent, or `blake2b:` and 32 hex digits of its hash when it was longer."""
     form = ref[0]
-    if form == 0:
-        h = ref.hex()
+    if form == 0 or form == 4:
+        h = ref.hex() if form == 0 else ref.hex().upper()
         return f"{h[2:10]}-{h[10:14]}-{h[14:18]}-{h[18:22]}-{h[22:]}"
     if form == 1:
         return ref[1:].hex()
