@@ -28,7 +28,9 @@ Limit = Annotated[
 def funnel(
     ctx: typer.Context,
     data_dir: options.DataDir = None,
-    by: Annotated[str | None, typer.Option(metavar="DIMENSION", help="Also by device, channel or a dimension of the settings.")] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="DIMENSION", callback=options.is_text, help="Also by device, channel or a dimension of the settings.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """The funnel over all time: people, journeys by how far they came and how they ended, and what became of each event."""
@@ -60,7 +62,10 @@ async def _funnel(ctx: typer.Context, data_dir: Path | None, by: str | None, jso
 
 def journey(
     ctx: typer.Context,
-    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="A user's id or a device's, bare or with u: or d:.", show_default=False)],
+    profile: Annotated[
+        str,
+        typer.Argument(metavar="PROFILE", callback=options.is_text, help="A user's id or a device's, bare or with u: or d:.", show_default=False),
+    ],
     data_dir: options.DataDir = None,
     json: Annotated[bool, typer.Option("--json", help="JSON for machines, one line per need.")] = False,
 ) -> None:
@@ -90,7 +95,9 @@ def transitions(
     ctx: typer.Context,
     data_dir: options.DataDir = None,
     standing: Annotated[bool, typer.Option("--standing", help="Only what is true now: asserted, and not retracted since.")] = False,
-    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only of this kind: opened, advanced, stalled ...")] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", callback=options.is_text, help="Only of this kind: opened, advanced, stalled ...")
+    ] = None,
     limit: Limit = None,
     jsonl: options.JsonLines = False,
 ) -> None:

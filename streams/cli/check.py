@@ -8,7 +8,7 @@ import typer
 
 from streams.cli import options
 from streams.cli.progress import Work
-from streams.cli.screen import console, emit
+from streams.cli.screen import console, emit, printable
 from streams.cli.stopping import Stopping
 
 
@@ -54,6 +54,7 @@ def check_config(
     settings = options.settings(ctx, data_dir=data_dir, rules=rules, partitions=partitions)
     loaded = options.rules(settings)
     values, defaults = (_leaves(given.model_dump(mode="json")) for given in (settings, type(settings)()))
+    values = {key: printable(value) if isinstance(value, str) else value for key, value in values.items()}
     if json:
         import orjson
 

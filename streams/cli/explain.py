@@ -33,11 +33,17 @@ def explain(
     ctx: typer.Context,
     text: Annotated[
         str,
-        typer.Argument(metavar="TEXT|EVENT", help="What somebody searched for, the name of an event, or an event as JSON.", show_default=False),
+        typer.Argument(
+            metavar="TEXT|EVENT",
+            callback=options.is_text,
+            help="What somebody searched for, the name of an event, or an event as JSON.",
+            show_default=False,
+        ),
     ],
     rules: options.RulesFile = None,
     locale: Annotated[
-        str | None, typer.Option(metavar="TAG", help="The language of a search, such as it or en-GB. Without it all are tried.")
+        str | None,
+        typer.Option(metavar="TAG", callback=options.is_text, help="The language of a search, such as it or en-GB. Without it all are tried."),
     ] = None,
     search: Annotated[bool, typer.Option("--search", help="Read it as a search, even if an event has that name.")] = False,
     json: options.Json = False,
@@ -66,13 +72,15 @@ def explain(
 
 
 def _read(classifier: "Classifier", text: str, locale: str | None, search: bool) -> "tuple[str, Explanation | Rejection]":
+    import orjson
+
     from streams.ingest.event import Rejection
 
     if not search:
         if text.lstrip().startswith("{"):
-            event = _event(text.encode("utf-8", "replace"))
+            event = _event(text.encode())
             return "event", event if isinstance(event, Rejection) else classifier.explain(event)
-        event = _event(_json({"event": text}))
+        event = _event(orjson.dumps({"event": text}))
         if not isinstance(event, Rejection) and (found := classifier.explain(event)).evidence == "event":
             return "event name", found
     return "search", classifier.query(text, locale)
@@ -92,15 +100,6 @@ def _event(value: bytes) -> "Event | Rejection":
     except ValueError:
         pass  # `read` says what is wrong with it
     return read(value, (), LATEST_MS)
-
-
-def _json(event: dict[str, str]) -> bytes:
-    import orjson
-
-    try:
-        return orjson.dumps(event)
-    except ValueError:  # lone surrogates, from bytes on the command line that are no text
-        return b"{}"
 
 
 def _meaning(found: "Explanation") -> str:

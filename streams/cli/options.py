@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from streams.moments.rules import Rules
     from streams.settings import Settings
 
+Text = TypeVar("Text", str, list[str], None)
+
+
+def is_text(given: Text) -> Text:
+    """For arguments that are text: raises ConfigError if bytes were typed that are none. Names of files may be any bytes."""
+    values: list[str] = [given] if isinstance(given, str) else given or []
+    for value in values:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{value.encode('utf-8', 'surrogateescape')!r} is not UTF-8 text") from None
+    return given
+
+
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", metavar="DIR", help="The data directory. [default: data, or the setting]", show_default=False)
 ]
@@ -21,7 +35,10 @@ RulesFile = Annotated[
     Path | None, typer.Option("--rules", metavar="FILE", help="A rules file of your own (TOML). [default: the shipped rules]", show_default=False)
 ]
 Partitions = Annotated[int | None, typer.Option("--partitions", metavar="N", help="Of a new data directory. [default: 1]", show_default=False)]
-Map = Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which CSV column is which field of an event; once per field.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="FIELD=COLUMN", callback=is_text, help="Which CSV column is which field of an event; once per field."),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="JSON for machines, one record per line.")]
 

@@ -63,6 +63,13 @@ def bar(part: float, whole: float, width: int) -> str:
     return (FULL * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
 
 
+def printable(text: str) -> str:
+    """A text without line breaks, what moves the cursor, or bytes that were no text: these are shown as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def span(seconds: float | None) -> str:
     """A span of time in its two largest units: 3 d 4 h, 12 min, 8.2 s."""
     if seconds is None:

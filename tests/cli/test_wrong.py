@@ -2,13 +2,15 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import SMALL, event, lines, streams, write
+from tests.cli.running import ROOT, SMALL, TIMEOUT_S, event, lines, process, streams, write
 
 ROWS = "who,what,when\nann,catalog,2024-05-20 10:00:00\n"
+STRICT = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8:strict"}
 CSV = ["--format", "csv", "--map", "anonymousId=who", "--map", "event=what", "--map", "timestamp=when"]
 
 
@@ -51,6 +53,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["transitions", "--limit", "0"], "'--limit'"),
         (["dance"], "No such command"),
         (["journey"], "Missing argument"),
+        (["explain", "\udcff"], "b'\\xff' is not UTF-8 text"),
+        (["explain", "\udcff", "--search", "--json"], "is not UTF-8 text"),
+        (["explain", '{"event": "\udcff"}'], "is not UTF-8 text"),
+        (["explain", "x", "--locale", "\udcff"], "is not UTF-8 text"),
+        (["journey", "ann\udcff"], "b'ann\\xff' is not UTF-8 text"),
+        (["funnel", "--by", "\udcff"], "is not UTF-8 text"),
+        (["transitions", "--kind", "\udcff"], "is not UTF-8 text"),
+        (["replay", "rows.csv", *CSV, "--map", "name=\udcff"], "is not UTF-8 text"),
     ],
 )  # fmt: skip
 def test_a_wrong_command(here: Path, command: list[str], says: str) -> None:
@@ -77,6 +87,16 @@ def test_other_settings_than_the_datas(here: Path) -> None:
     (here / "streams.toml").write_text('[patience]\nbuy = "2h"\n')
     other = streams("replay", "small.jsonl")
     assert (3, True) == (other.exit_code, "patience.buy: stored 1h, given 2h" in other.stderr)
+
+
+def test_names_of_files_may_be_any_bytes(here: Path) -> None:
+    """What is no text is shown with escapes, on a terminal that takes nothing else too."""
+    odd = "odd\udcff"
+    (found,) = lines("check-config", "--data-dir", odd, "--json")
+    assert r"odd\udcff" == found["settings"]["data_dir"]
+    shown = process("check-config", "--data-dir", odd, cwd=here, env=STRICT)
+    out, err = shown.communicate(timeout=TIMEOUT_S)
+    assert (0, b"", True) == (shown.returncode, err, rb"odd\udcff" in out)
 
 
 def test_a_truncated_gzip(here: Path) -> None:
