@@ -15,7 +15,7 @@ from streams.journeys import diagram
 from streams.moments import tables
 from streams.moments.rules import default
 from streams.settings import Row, describe
-from streams.topology import TOPICS, Cleanup
+from streams.topology import EVENTS, OUTPUTS, STATE, TOPICS, Cleanup
 
 HERE = Path(__file__).parent
 
@@ -107,7 +107,16 @@ def design_page() -> str:
     kept = {Cleanup.DELETE: "all, by age", Cleanup.COMPACT: "the last per key"}
     rows = "".join(f"| `{t.name}` | {t.about} | {t.key} | {t.value.replace('|', 'or')} | {kept[t.cleanup]} | {t.writer} |\n" for t in TOPICS)
     head = "| topic | what it is | key | value | the log keeps | written by |\n|---|---|---|---|---|---|\n"
-    return between(_as_it_is("design.md"), topics=head + rows)
+    return between(_as_it_is("design.md"), topology=topology_picture(), topics=head + rows)
+
+
+def topology_picture() -> str:
+    """Who writes what, and who reads it, as Mermaid. Compacted topics are drawn as stores."""
+    shape = {Cleanup.DELETE: '{0}(["{0}"])', Cleanup.COMPACT: '{0}[("{0}")]'}
+    lines = ["flowchart LR", *(f"    {shape[t.cleanup].format(t.name)}" for t in TOPICS)]
+    lines += [f"    sources[{EVENTS.writer}] --> {EVENTS.name} --> agent[[agent: one per partition]]", f"    agent <--> {STATE.name}"]
+    lines += [f"    agent --> {t.name}" for t in OUTPUTS]
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 
 
 def _as_it_is(name: str) -> str:
