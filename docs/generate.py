@@ -114,7 +114,8 @@ def topology_picture() -> str:
     """Who writes what, and who reads it, as Mermaid. Compacted topics are drawn as stores."""
     shape = {Cleanup.DELETE: '{0}(["{0}"])', Cleanup.COMPACT: '{0}[("{0}")]'}
     lines = ["flowchart LR", *(f"    {shape[t.cleanup].format(t.name)}" for t in TOPICS)]
-    lines += [f"    sources[\"{EVENTS.writer.replace(';', ',')}\"] --> {EVENTS.name} --> agent[[\"agent, one per partition\"]]", f"    agent <--> {STATE.name}"]
+    sources = EVENTS.writer.replace(";", ",")  # which would end a statement
+    lines += [f'    sources["{sources}"] --> {EVENTS.name} --> agent[["agent, one per partition"]]', f"    agent <--> {STATE.name}"]
     lines += [f"    agent --> {t.name}" for t in OUTPUTS]
     return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 
