@@ -59,6 +59,16 @@ standing ones, as they were published, in the order they happened. Where there a
 ```
 
 **`streams transitions --jsonl`**, **`streams journeys --jsonl`**: the records as they were published: [consume.md](consume.md).
+
+**`streams rejected --jsonl`**, **`streams late --jsonl`**: an object per record. `value` is the record as it came, as text, at most 64 KiB of it
+(`cut`: it was longer); bytes that are not UTF-8 are replaced. `partition` and `offset` say where it is in the input. The reasons:
+[consume.md](consume.md#what-a-rejection-says).
+
+```json
+{{"reason": "unknown_type", "detail": "...", "partition": 0, "offset": 17, "cut": false, "value": "{{\"type\": \"dance\"}}"}}
+{{"reason": "horizon", "late_s": 1036800.0, "profile": "u:4711", "event": "ev-1", "at": "2024-05-20T10:13:20.123Z",
+  "partition": 0, "offset": 18, "cut": false, "value": "{{}}"}}
+```
 """
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import ask, check, demo, explain, feed
+from streams.cli import ask, check, demo, explain, feed, ledgers
 from streams.cli.screen import MAX_COLUMNS
 from streams.cli.stopping import Stopped
 from streams.errors import StreamsError
@@ -84,6 +84,8 @@ app.command(rich_help_panel=ASK)(ask.funnel)
 app.command(rich_help_panel=ASK)(ask.journey)
 app.command(rich_help_panel=ASK)(ask.transitions)
 app.command(rich_help_panel=ASK)(ask.journeys)
+app.command(rich_help_panel=ASK)(ledgers.rejected)
+app.command(rich_help_panel=ASK)(ledgers.late)
 app.command(rich_help_panel=ASK)(explain.explain)
 app.command(rich_help_panel=CARE)(check.verify)
 app.command(rich_help_panel=CARE)(check.check_config)

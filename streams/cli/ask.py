@@ -4,7 +4,7 @@ import asyncio
 import heapq
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args
 
 import typer
 
@@ -163,13 +163,13 @@ async def _journeys(ctx: typer.Context, data_dir: Path | None, limit: int | None
 
 
 class Latest(Generic[T]):
-    """The latest of many rows by time, however many there are; of one time, the last to come."""
+    """The latest of many rows by time (or whatever orders them), however many there are; of one time, the last to come."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.total = limit, 0
-        self._heap: list[tuple[str, int, T]] = []
+        self._heap: list[tuple[Any, int, T]] = []
 
-    def add(self, at: str, row: T) -> None:
+    def add(self, at: Any, row: T) -> None:
         self.total += 1
         entry = (at, self.total, row)  # no two have the same number, so rows are never compared
         if len(self._heap) < self.limit:

@@ -1,6 +1,7 @@
 """Commands that put events in: a whole file (`replay`), or whatever comes (`run`)."""
 
 import asyncio
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,12 +14,22 @@ from streams.cli.screen import some
 from streams.cli.stopping import Stopping
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from streams.moments.rules import Rules
     from streams.settings import Settings
 
 Format = Annotated[
     Literal["segment", "csv"], typer.Option("--format", help="segment: JSON lines of the Segment spec. csv: a table with a header; see --map.")
 ]
+
+
+LATE_REASONS = {
+    "horizon": (
+        "older than the horizon allows. Is the file in order of time? If not, sort it, or set a longer horizon; replay it into a new data directory"
+    ),
+    "over_cap": "older than what is still held of a very busy person, or about one need too many",
+}
 
 
 def replay(
@@ -40,31 +51,39 @@ def replay(
 
 async def _replay(settings: "Settings", rules: "Rules", file: Path, format: Literal["segment", "csv"], mapping: dict[str, str]) -> None:
     from streams.embedded import Embedded, File, Progress
+    from streams.reports.ledgers import reasons
+    from streams.topology import LATE, REJECTED
 
     source = File(file, format, mapping)
-    with Stopping() as stopping, Work(f"replay {file.name}") as work:
+    with source.lines, Stopping() as stopping, Work(f"replay {file.name}") as work:
 
         def on_progress(progress: Progress) -> None:
-            work.update(*progress)
-            stopping.check(f"{some(progress.records, 'event')} in {settings.data_dir}; the same command goes on from there")
+            done = work.known + progress.records  # of the file, as its bytes are
+            work.update(done, progress.bytes_read, progress.total_bytes)
+            stopping.check(f"{some(done, 'event')} of {file.name} are in {settings.data_dir}; the same command goes on from there")
 
         embedded = await Embedded.open(settings, rules)
         try:
-            before = embedded.unread()
+            work.known = await embedded.log.position(source.name)
+            before = [await reasons(embedded.log, topic) for topic in (REJECTED, LATE)]
             replayed = await embedded.replay(source, on_progress)
-            late, rejected = (now - then for now, then in zip(embedded.unread(), before, strict=True))
+            rejected, late = [await reasons(embedded.log, topic) - then for topic, then in zip((REJECTED, LATE), before, strict=True)]
         finally:
             await embedded.close()
     known = f"; {replayed.skipped:,} had been replayed before" if replayed.skipped else ""
     print(f"{some(replayed.records, 'event')} replayed into {settings.data_dir} in {work.seconds:.1f} s{known}", file=sys.stderr)
+    where = f"--data-dir {shlex.quote(str(settings.data_dir))}"
     if rejected:
-        print(f"{rejected:,} could not be read: they are kept, each with its reason, in the rejected topic", file=sys.stderr)
+        print(f"{_counted(rejected)} could not be read: they are kept, `streams rejected {where}` shows them", file=sys.stderr)
     if late:
-        print(
-            f"{late:,} were older than the horizon allows, and not counted: they are kept in the late topic. Is the file in order of time?"
-            " If not, sort it, or set a longer horizon, and replay it into a new data directory",
-            file=sys.stderr,
-        )
+        print(f"{_counted(late)} came too late to count: they are kept, `streams late {where}` shows them", file=sys.stderr)
+        for reason in sorted(late):
+            print(f"  {reason}: {LATE_REASONS[reason]}", file=sys.stderr)
+
+
+def _counted(found: "Counter[str]") -> str:
+    """How many, and why."""
+    return f"{found.total():,} ({', '.join(f'{n:,} {reason}' for reason, n in found.most_common())})"
 
 
 def run(
@@ -89,8 +108,10 @@ def run(
 
 async def _run(settings: "Settings", rules: "Rules", sources: list[Path], format: Literal["segment", "csv"], mapping: dict[str, str]) -> None:
     from streams.embedded import Embedded, Progress
+    from streams.follow import files_of
 
     paths = [path for path in sources if path != Path("-")]
+    files_of(paths)  # says that one is missing, before a data directory is made
     stdin = sys.stdin.buffer if len(paths) < len(sources) or not sources else None
     followed = [*_shown(paths), *(["standard input"] if stdin is not None else [])]
     records = 0

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from streams.moments.rules import Rules
     from streams.settings import Settings
 
+NEEDED = {
+    "when an event happened": ("timestamp",),
+    "who it was": ("userId", "anonymousId"),
+}  # the fields without which every row of a table would be rejected; all others can be made up
+
 Text = TypeVar("Text", str, list[str], None)
 
 
@@ -68,7 +73,9 @@ def rules(settings: "Settings") -> "Rules":
 
 
 def mapping(given: Iterable[str] | None, format: str) -> dict[str, str]:
-    """`--map FIELD=COLUMN` as a dictionary. Raises ConfigError."""
+    """`--map FIELD=COLUMN` as a dictionary. Raises ConfigError, also for a table of which no row could be read."""
+    from streams.ingest.mapping import check_targets
+
     found: dict[str, str] = {}
     for text in given or ():
         field, equals, column = text.partition("=")
@@ -79,6 +86,11 @@ def mapping(given: Iterable[str] | None, format: str) -> dict[str, str]:
         found[field] = column
     if found and format != "csv":
         raise ConfigError(f"--map is for --format csv: --format {format} has its fields under their own names")
+    if format == "csv":
+        check_targets(found)
+        for what, fields in NEEDED.items():
+            if not any(field in found for field in fields):
+                raise ConfigError(f"--format csv: no column is mapped to {' or '.join(fields)}, {what}. Say which one is: --map {fields[0]}=COLUMN")
     return found
 
 

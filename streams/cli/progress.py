@@ -16,6 +16,7 @@ class Work:
 
     def __init__(self, what: str, unit: str = "events", endless: bool = False) -> None:
         self.what, self.unit, self.endless = what, unit, endless
+        self.known = 0  # of the count: was done before this work began, so it is no part of the rate
         self._began = self._said = time.monotonic()
         self._bar: Progress | None = None
 
@@ -49,7 +50,7 @@ class Work:
 
     def _counted(self, count: int, now: float) -> str:
         elapsed = now - self._began
-        return f"{count:,} {self.unit}" + (f", {count / elapsed:,.0f}/s" if elapsed > 0.2 and not self.endless else "")
+        return f"{count:,} {self.unit}" + (f", {(count - self.known) / elapsed:,.0f}/s" if elapsed > 0.2 and not self.endless else "")
 
     @property
     def seconds(self) -> float:

@@ -37,6 +37,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["replay", "rows.csv", "--format", "csv", "--map", "colour=what"], "'colour' is no field"),
         (["replay", "rows.csv", "--format", "csv", "--map", "what"], "write FIELD=COLUMN"),
         (["replay", "rows.csv", *CSV, "--map", "event=who"], "event is already mapped to what"),
+        (["replay", "rows.csv", "--format", "csv"], "is mapped to timestamp, when an event happened. Say which one is: --map timestamp=COLUMN"),
+        (["replay", "rows.csv", *CSV[:-2]], "no column is mapped to timestamp"),
+        (["replay", "rows.csv", "--format", "csv", "--map", "timestamp=when"], "or anonymousId, who it was. Say which one is: --map userId=COLUMN"),
+        (["run", "rows.csv", "--format", "csv", "--map", "timestamp=when"], "no column is mapped to userId or anonymousId"),
         (["replay", "small.jsonl", "--map", "event=what"], "--map is for --format csv"),
         (["replay", "small.jsonl", "--format", "xml"], "'xml' is not one of"),
         (["replay", "small.jsonl", "--rules", "nowhere.toml"], "rules file nowhere.toml cannot be read"),
@@ -68,6 +72,7 @@ def test_a_wrong_command(here: Path, command: list[str], says: str) -> None:
     result = streams(*command)
     assert (2, "") == (result.exit_code, result.stdout)
     assert says in result.stderr
+    assert not (here / "data").exists()
 
 
 def test_a_damaged_data_directory(here: Path) -> None:
@@ -130,3 +135,13 @@ def test_what_is_typed_is_not_trusted(here: Path) -> None:
     assert "[red]ann[/red]" in streams("transitions").stdout
     assert 1 == streams("journey", "[/]").exit_code
     assert "[/bold]" in streams("explain", "[/bold]").stdout
+
+
+def test_a_row_of_a_ledger_is_one_line(here: Path) -> None:
+    """Records as they came may hold anything: what moves a cursor is shown as an escape, markup as text."""
+    write(here / "odd.jsonl", ['\x1b[2J[red]"', '{"type": "\\u001b[2J[red]"}'])
+    streams("replay", "odd.jsonl")
+    shown = streams("rejected").stdout
+    assert r"\x1b[2J[red]" in shown
+    assert "\x1b" not in shown
+    assert ["undecodable", "unknown_type"] == [entry["reason"] for entry in lines("rejected", "--jsonl")]

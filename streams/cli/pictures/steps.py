@@ -19,7 +19,7 @@ def table(steps: Sequence[Transition], total: int) -> RenderableType:
         need = [escape(step.need or "")] * with_needs
         rule = f"[dim]{escape(step.rule or '')}[/]"
         made.add_row(at(step.at), escape(step.profile), *need, kind, moment(step.from_), moment(step.to), span(step.dwell_s), rule)
-    return Group(made, _more(len(steps), total, "step"))
+    return Group(made, more(len(steps), total, "step"))
 
 
 def finished(records: Sequence[JourneyRecord], total: int, refunded: Collection[tuple[str | None, str, str | None, str]]) -> RenderableType:
@@ -32,7 +32,7 @@ def finished(records: Sequence[JourneyRecord], total: int, refunded: Collection[
         ended, took = f"[{OUTCOME_COLOURS[outcome]}]{outcome}[/]", span(sum(record.dwell_s.values()))
         need = [escape(record.need or "")] * with_needs
         made.add_row(at(record.closed_at), escape(record.profile), *need, ended, path, took, str(record.stalls or ""))
-    return Group(made, _more(len(records), total, "finished journey"))
+    return Group(made, more(len(records), total, "finished journey"))
 
 
 def _table(*headings: str) -> Table:
@@ -42,5 +42,6 @@ def _table(*headings: str) -> Table:
     return made
 
 
-def _more(shown: int, total: int, what: str) -> str:
+def more(shown: int, total: int, what: str) -> str:
+    """How many rows there are, and how to see those that are not shown."""
     return f"[dim]{some(total, what)}[/]" if shown == total else f"[dim]the latest {shown:,} of {some(total, what)}; --limit shows more[/]"
