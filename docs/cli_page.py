@@ -31,9 +31,9 @@ pipe is gone from it.) Commands that only read end at once.
 {commands}
 ## What `--json` prints
 
-**`streams funnel --json`**: integers over all time. `profiles` are the people of whom a signal was applied; `stalled` is part of `open`, `refunded`
-of `converted`; `opened` = `open` + `converted` + `abandoned`; `received` is the sum of the other events. With `--by DIMENSION` there is `by` too:
-`furthest` once more for each value of the dimension.
+**`streams funnel --json`**: integers over all time. `profiles` are the people of whom a signal was applied, with a journey or without one; that
+somebody is forgotten does not change it. `stalled` is part of `open`, `refunded` of `converted`; `opened` = `open` + `converted` + `abandoned`;
+`received` is the sum of the other events. With `--by DIMENSION` there is `by` too: `furthest` once more for each value of the dimension.
 
 ```json
 {{
@@ -51,7 +51,8 @@ of `converted`; `opened` = `open` + `converted` + `abandoned`; `received` is the
 ```
 
 **`streams journey PROFILE --json`**: a line per need. `outcome` is `open`, `converted`, `abandoned` or `refunded`; `transitions` are the
-standing ones, as they were published, in the order they happened. Where there are tenants, `tenant` comes first.
+standing ones, as they were published, in the order they happened. Where there are tenants, `tenant` comes first. Somebody who gave signals and has
+no journey is one line with `journeys` empty. The name is looked for as it is given and behind `u:` and `d:`; everyone whom it fits is printed.
 
 ```json
 {{"profile": "u:4711", "need": null, "current": null, "journeys": [{{"journey": "ev-1", "opened_at": "2024-05-20T10:13:20.123Z",

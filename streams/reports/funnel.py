@@ -10,9 +10,9 @@ from schemas import Moment, Tally
 from streams.log.port import Reader
 from streams.pipeline import checkpoint
 from streams.pipeline.checkpoint import Counts
-from streams.pipeline.step import PROFILE
+from streams.reports.known import known
 from streams.reports.tallies import over_all_time
-from streams.topology import STATE, TRANSITIONS
+from streams.topology import TRANSITIONS
 
 MOMENTS: tuple[str, ...] = get_args(Moment)
 
@@ -57,7 +57,7 @@ class Events(msgspec.Struct):
 class Funnel(msgspec.Struct):
     """What `streams funnel --json` prints."""
 
-    profiles: int  # people of whom a signal was applied
+    profiles: int  # people of whom a signal was applied, for ever
     profiles_converted: int
     journeys: Journeys
     furthest: dict[str, Cohort]  # by the furthest moment that was reached; every moment is there
@@ -123,8 +123,8 @@ _decode_step = msgspec.json.Decoder(_Step).decode
 async def people(reader: Reader) -> tuple[int, int]:
     """How many profiles have an applied signal, and how many a conversion.
 
-    Those with a journey come from the transitions, so forgetting changes nothing for them; those of whom there were only unsure signals are in
-    the state for as long as they are known. Per id, asserts minus retracts is 1 where a transition stands, so sums per profile need no ids.
+    Those with a journey come from the transitions, those of whom there were only unsure signals from the state; neither goes when a profile is
+    forgotten. Per id, asserts minus retracts is 1 where a transition stands, so sums per profile need no ids.
     """
     standing, converted = Counter[bytes | None](), Counter[bytes | None]()
     async for _, record in reader.scan(TRANSITIONS.name):
@@ -135,8 +135,5 @@ async def people(reader: Reader) -> tuple[int, int]:
         standing[record.key] += by
         if step.kind == "converted":
             converted[record.key] += by
-    known = {key for key, n in standing.items() if n}
-    async for _, record in reader.scan(STATE.name):
-        if record.key is not None and record.key.startswith(PROFILE):
-            known.add(record.key[len(PROFILE) :].partition(b"\0")[0])
-    return len(known), sum(n > 0 for n in converted.values())
+    everyone = {key for key, n in standing.items() if n} | await known(reader)
+    return len(everyone), sum(n > 0 for n in converted.values())

@@ -7,9 +7,9 @@ import msgspec
 from schemas import Transition
 from streams.log.port import Reader
 from streams.pipeline.publish import TENANT_END, split_key
-from streams.pipeline.step import PROFILE
 from streams.reports.funnel import MOMENTS
-from streams.topology import STATE, TRANSITIONS
+from streams.reports.known import known
+from streams.topology import TRANSITIONS
 
 PREFIXES = ("u:", "d:")
 
@@ -48,9 +48,10 @@ class Story(msgspec.Struct):
 async def stories(reader: Reader, profile: str) -> list[Story]:
     """A person's stories by tenant, profile and need; empty when nobody of that name is known.
 
-    `profile`: with `u:` or `d:`, or without: then both are looked for. A person of whom there are only unsure signals has one story without journeys.
+    `profile`: with `u:` or `d:`, or without: then both are looked for. An id may itself begin so: everyone whom the name fits is given.
+    Of whom no journey is known (there are only unsure signals), there is one story without journeys.
     """
-    wanted = {profile} if profile.startswith(PREFIXES) else {prefix + profile for prefix in PREFIXES}
+    wanted = {profile, *(prefix + profile for prefix in PREFIXES)}
     last: dict[tuple[int, str], tuple[bytes, Transition]] = {}  # by partition and id
     async for partition, record in reader.scan(TRANSITIONS.name):
         if record.key is not None and record.value is not None and _name(record.key) in wanted:
@@ -60,23 +61,15 @@ async def stories(reader: Reader, profile: str) -> list[Story]:
     for raw, step in last.values():
         if step.op == "assert":
             groups.setdefault((step.tenant or "", step.profile, step.need or ""), []).append((raw, step))
-    told = [_story(tenant or None, name, need or None, steps) for (tenant, name, need), steps in sorted(groups.items())]
-    return told or await _silent(reader, wanted)
+    told = [_story(tenant or None, name, need or None, steps) for (tenant, name, need), steps in groups.items()]
+    with_journeys = {(story.tenant, story.profile) for story in told}
+    silent = {split_key(key.decode()) for key in await known(reader) if _name(key) in wanted} - with_journeys
+    told += [Story(tenant, name, None, None, []) for tenant, name in silent]
+    return sorted(told, key=lambda story: (story.tenant or "", story.profile, story.need or ""))
 
 
 def _name(key: bytes) -> str:
     return key.decode().rpartition(TENANT_END)[2]
-
-
-async def _silent(reader: Reader, wanted: set[str]) -> list[Story]:
-    """Those who are known by unsure signals only."""
-    found = set[tuple[str | None, str]]()
-    async for _, record in reader.scan(STATE.name):
-        if record.key is not None and record.key.startswith(PROFILE):
-            key = record.key[len(PROFILE) :].partition(b"\0")[0]
-            if _name(key) in wanted:
-                found.add(split_key(key.decode()))
-    return [Story(tenant, name, None, None, []) for tenant, name in sorted(found, key=str)]
 
 
 def _story(tenant: str | None, profile: str, need: str | None, steps: Iterable[tuple[bytes, Transition]]) -> Story:

@@ -59,6 +59,18 @@ def test_nobody_of_that_name(data: Path) -> None:
     assert "nobody" in result.stderr
 
 
+def test_somebody_without_a_journey(tmp_path: Path) -> None:
+    """Whoever only took something back that nobody knows of is somebody all the same: one line, no journeys, exit code 0; forgotten or not."""
+    later = [event("zoe", "Product Viewed", "10:00:00") | {"timestamp": f"2024-{month:02d}-20T10:00:00Z"} for month in (6, 7, 8, 9, 10, 11)]
+    for n, events in enumerate(([], later)):
+        data = tmp_path / str(n)
+        streams("replay", write(tmp_path / f"{n}.jsonl", [event("d:1", "Order Refunded", "10:00:00"), *events]), "--data-dir", data)
+        assert [{"profile": "u:d:1", "need": None, "current": None, "journeys": []}] == lines("journey", "d:1", "--data-dir", data, "--json")
+        assert "u:d:1: no journey" in streams("journey", "d:1", "--data-dir", data).stdout
+        (found,) = lines("funnel", "--data-dir", data, "--json")
+        assert 1 + bool(events) == found["profiles"]
+
+
 def test_transitions_for_machines(data: Path) -> None:
     """One wire record per line, as many as there are; --kind and --limit choose."""
     every = lines("transitions", "--data-dir", data, "--jsonl")

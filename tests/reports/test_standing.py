@@ -3,7 +3,7 @@ from typing import Any
 
 from streams.reports.story import stories
 from streams.reports.transitions import standing, stored
-from tests.reports.written import DAY, SHOP, said, written
+from tests.reports.written import DAY, LATER, SHOP, said, written
 
 CORRECTED = (said("u:ann", "look", 0), said("u:ann", "cart", 30), said("u:ann", "pay", 40), said("u:ann", "cart", 10), said("u:ann", "look", 20))
 """The last two came late: what was said of the first cart is taken back."""
@@ -66,12 +66,26 @@ async def test_a_bare_name_is_a_user_and_a_device() -> None:
     assert [] == await stories(log, "nobody")
 
 
+async def test_an_id_that_looks_like_a_whole_name() -> None:
+    """An id is anything: a user called d:1 is found by that, and so is the device 1."""
+    log = await written([said("u:d:1", "look", 0), said("d:u:2", "glance", 1), said("d:1", "look", 2)])
+    assert ["d:1", "u:d:1"] == [story.profile for story in await stories(log, "d:1")]
+    assert ["u:d:1"] == [story.profile for story in await stories(log, "u:d:1")]
+    assert ["d:u:2"] == [story.profile for story in await stories(log, "u:2")]
+
+
 async def test_a_person_of_weak_signs() -> None:
-    """Known, without a journey, until they are forgotten."""
-    (cat,) = await stories(await written(SHOP[:11]), "cat")
-    assert [] == await stories(await written(SHOP), "cat")
-    assert ("d:cat", None, []) == (cat.profile, cat.current, cat.journeys)
-    assert {"profile": "d:cat", "need": None, "current": None, "journeys": []} == json.loads(cat.wire())
+    """Known, without a journey: while the state holds them, and when they are forgotten."""
+    for records in (SHOP[:11], SHOP, [*SHOP, *LATER]):
+        (cat,) = await stories(await written(records), "cat")
+        assert ("d:cat", None, []) == (cat.profile, cat.current, cat.journeys)
+        assert {"profile": "d:cat", "need": None, "current": None, "journeys": []} == json.loads(cat.wire())
+
+
+async def test_a_journey_hides_nobody() -> None:
+    """Of a user with a journey and a device of that name without one, both are told of."""
+    log = await written([said("u:cat", "look", 0), *SHOP[:11]])
+    assert [("d:cat", 0), ("u:cat", 1)] == [(story.profile, len(story.journeys)) for story in await stories(log, "cat")]
 
 
 async def test_needs_and_tenants() -> None:

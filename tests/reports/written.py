@@ -53,3 +53,6 @@ SHOP = (
     said("u:eve", "look", 5 * DAY), said("u:fay", "look", 5 * DAY + 1), said("u:ann", "look", 1 * DAY),
 )  # fmt: skip
 """Ann bought and took it back. Bob only looked, twice as it seems. Cat glanced. Dan has a full cart and fell silent. Ann's last look was late."""
+
+LATER = tuple(said("u:zoe", "look", 0, timestamp=f"2024-{month:02d}-28T00:00:00Z") for month in (6, 7, 8, 9, 10, 11))
+"""Half a year in which only Zoe comes by: everybody else is forgotten."""

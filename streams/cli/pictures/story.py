@@ -20,7 +20,7 @@ def picture(story: Story) -> RenderableType:
     who = escape(story.profile) + (f" of {escape(story.tenant)}" if story.tenant else "")
     about = f", about [bold]{escape(story.need)}[/]" if story.need else ""
     if not story.journeys:
-        return f"[bold]{who}[/]: no journey yet, only signs that mean too little to open one\n"
+        return f"[bold]{who}[/]: no journey, only signs that open none\n"
     now = f"now in {moment(story.current)}" if story.current else "in no moment now"
     if story.journeys[-1].stalled:
         now += ", silent"
