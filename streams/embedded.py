@@ -51,7 +51,7 @@ class Replayed(NamedTuple):
 
 
 class File:
-    """A finite input, opened: its name, which stands for its content, and its records. Made before a data directory is touched, since it may be wrong."""
+    """A finite input, opened: its name, which stands for its content, and its records. Made before a data directory is touched: it may be wrong."""
 
     def __init__(self, path: Path, format: Format, mapping: Mapping[str, str]) -> None:
         """Raises InputError when the file cannot be read or lacks a mapped column, ConfigError for a mapping that names no field."""

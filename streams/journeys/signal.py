@@ -38,7 +38,7 @@ def order_key(head: int, ref: bytes) -> bytes:
 def event_ref(event_id: str) -> bytes:
     """17 bytes that stand for an event id: exactly for UUIDs, 32 hex digits and up to 16 bytes of text; by BLAKE2b-128 for the rest."""
     size = len(event_id)
-    if size == 36 and event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-" or size == 32:
+    if (size == 36 and event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-") or size == 32:
         digits = event_id.replace("-", "")
         try:
             raw = bytes.fromhex(digits)

@@ -318,7 +318,7 @@ async def test_a_frozen_reader_sees_one_moment(tmp_path: Path) -> None:
 
 
 async def test_who_lost_a_partition_appends_no_more_of_a_file(tmp_path: Path) -> None:
-    """Of two that read one file, exactly one goes on: the last to open. The other's next append of the file is fenced, before it can be in the way."""
+    """Of two that read one file, exactly one goes on: the last to open. The other's next append of the file is fenced, and so not in the way."""
     first, second = SqliteLog(tmp_path, 2), SqliteLog(tmp_path)
     for log in (first, second):
         for partition in range(2):
