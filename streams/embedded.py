@@ -104,11 +104,6 @@ class Embedded:
         await self.finish()
         return Replayed(read - skipped, skipped)
 
-    def unread(self) -> tuple[int, int]:
-        """How many records were late, and how many were rejected, ever."""
-        counts = [agent.pipeline.checkpoint.counts for agent in self.agents]
-        return sum(c.late for c in counts), sum(c.rejected for c in counts)
-
     async def append(self, records: list[tuple[bytes, Headers]], source: Source | None = None) -> None:
         """Puts records into the partitions of the people they are about."""
         now, count = time.time_ns() // 1_000_000, len(self.agents)
