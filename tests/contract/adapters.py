@@ -6,6 +6,7 @@ from pathlib import Path
 from streams.log.memory import MemoryLog
 from streams.log.port import Log
 from streams.log.sqlite import SqliteLog
+from tests.kafka import broker, topics
 
 # Calling it opens the same stored log once more, as another process would; with the number of partitions it was first opened with.
 Store = Callable[[], Log]
@@ -20,5 +21,19 @@ def sqlite(directory: Path, partitions: int) -> Store:
     return lambda: SqliteLog(directory / "data", partitions)
 
 
+def kafka(_: Path, partitions: int) -> Store:
+    app = topics.new_app(partitions)
+    return lambda: topics.log(app, partitions)
+
+
 # A new place (a directory of its own, a number of partitions) -> a store.
-ADAPTERS: dict[str, Callable[[Path, int], Store]] = {"memory": memory, "sqlite": sqlite}
+ADAPTERS: dict[str, Callable[[Path, int], Store]] = {"kafka": kafka, "memory": memory, "sqlite": sqlite}
+
+# The logs that files are appended to, each file once. On a broker it is collectors who append, and nobody keeps count for them.
+EMBEDDED = frozenset({"memory", "sqlite"})
+
+
+def need(adapter: str) -> None:
+    """Ends the test that asks, skipped or failed, when there is nothing here to run the adapter on."""
+    if adapter == "kafka":
+        broker.bootstrap()

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.contract.adapters import ADAPTERS, Store
+from tests.contract.adapters import ADAPTERS, EMBEDDED, Store, need
 
 
 class NewStore(Protocol):
@@ -16,6 +16,16 @@ class NewStore(Protocol):
 
 @pytest.fixture(params=sorted(ADAPTERS))
 def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> NewStore:
+    need(request.param)
+
+    def new(partitions: int = 1) -> Store:
+        return ADAPTERS[request.param](tmp_path, partitions)
+
+    return new
+
+
+@pytest.fixture(params=sorted(EMBEDDED))
+def new_embedded_store(request: pytest.FixtureRequest, tmp_path: Path) -> NewStore:
     def new(partitions: int = 1) -> Store:
         return ADAPTERS[request.param](tmp_path, partitions)
 

@@ -148,7 +148,9 @@ async def test_an_append_only_topic_keeps_everything(new_store: NewStore, topic:
     await session.commit(batch(b"1", [Output(topic, b"k", b"1", (("h", b"\x00"),)), Output(topic, None, b"2"), Output(topic, b"k", None)]))
     await session.commit(batch(b"2", [Output(topic, b"k", b"1")]))
     assert await scanned(log, topic) == [(0, b"k", b"1", (("h", b"\x00"),)), (0, None, b"2", ()), (0, b"k", None, ()), (0, b"k", b"1", ())]
-    assert [record.offset async for _, record in log.scan(topic)] == [0, 1, 2, 3]
+    offsets = [record.offset async for _, record in log.scan(topic)]
+    assert offsets[:3] == [0, 1, 2]
+    assert offsets[3] in (3, 4)  # a broker's mark of a transaction takes an offset too
     await log.close()
 
 

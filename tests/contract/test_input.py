@@ -106,9 +106,9 @@ async def test_the_input_outlives_the_log(new_store: NewStore) -> None:
     await log.close()
 
 
-async def test_a_source_is_appended_once(new_store: NewStore) -> None:
-    """How far a file was appended is known for good, together with its records; whoever appends from another position is fenced."""
-    store = new_store()
+async def test_a_source_is_appended_once(new_embedded_store: NewStore) -> None:
+    """How far a file was appended is known for good, together with its records; whoever appends from another position is fenced. Of embedded logs only."""
+    store = new_embedded_store()
     log = store()
     assert await log.position("f") == 0
     await log.append([(0, None, b"a", 0, ()), (0, None, b"b", 0, ())], Source("f", 0, 2))
