@@ -14,13 +14,15 @@ partition, its checkpoint and its outputs are one transaction of one writer, and
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, OffsetOutOfRangeError, ProducerFenced
+from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, OffsetOutOfRangeError, ProducerFenced
 
 from streams.errors import ConfigError, Fenced, Incompatible, Unavailable
 from streams.log.grouping import COMPACTED, NAMES, by_topic
@@ -43,6 +45,7 @@ CHECKPOINT = b"\0checkpoint"  # its key in the state topic; state keys begin wit
 FENCED = (ProducerFenced, InvalidProducerEpoch)
 
 Written = tuple[bytes | None, bytes | None, Headers, int | None]  # key, value, headers, time in ms (None: now)
+Group = tuple[TopicPartition, Sequence[Written]]
 
 
 class KafkaSession:
@@ -116,8 +119,8 @@ class KafkaSession:
             self._consumer.seek(self._input, first)
         elif offset < first:
             raise Unavailable(
-                f"{self._input.topic} {self.partition} begins at offset {first}, but only what is before {offset} was processed: what lies between was"
-                " deleted by the topic's retention. Start a new app id and replay what there is"
+                f"{self._input.topic} {self.partition} begins at offset {first}, but only what is before {offset} was processed: what lies between"
+                " was deleted by the topic's retention. Start a new app id and replay what there is"
             )
         else:
             await asyncio.sleep(FETCH_WAIT_MS / 1000)
@@ -134,7 +137,7 @@ class KafkaSession:
             async with asyncio.timeout(COMMIT_TIMEOUT_S):
                 await self._producer.begin_transaction()
                 self._writing = True
-                await _write(self._producer, {TopicPartition(self._log.topic(name), self.partition): group for name, group in groups.items()})
+                await _write(self._producer, [(TopicPartition(self._log.topic(name), self.partition), group) for name, group in groups.items()])
                 wrote = True
                 await self._producer.commit_transaction()
                 self._writing = False
@@ -142,7 +145,7 @@ class KafkaSession:
             if wrote:  # the answer to an earlier try may have got lost, and the next owner have come since
                 raise self._died("taken over by another worker during a commit: whether it was written is open") from error
             raise self._died("taken over by another worker; nothing of the open batch was written", fenced=True) from error
-        except (KafkaError, OSError, TimeoutError) as error:
+        except (KafkaError, IllegalOperation, OSError, TimeoutError) as error:
             raise self._died(f"cannot be written: {described(error)}") from error
         except BaseException as error:  # cancelled in mid-transaction, say
             self._died(f"was left in a commit: {described(error)}")
@@ -216,9 +219,10 @@ class KafkaLog:
         """
         assert source is None, "a file is appended once only to an embedded log"
         assert all(0 <= record[0] < self.partitions for record in records), "no such partition"
-        groups: dict[TopicPartition, list[Written]] = {}
-        for partition, key, value, time_ms, headers in records:
-            groups.setdefault(TopicPartition(self.input, partition), []).append((key, value, headers, time_ms))
+        groups: list[Group] = []
+        # A batch is of records with a time or of such without: the format knows the two apart by the batch.
+        for (partition, _), run in groupby(sorted(records, key=itemgetter(0)), lambda record: (record[0], record[3] < 0)):
+            groups.append((TopicPartition(self.input, partition), [(key, value, headers, time_ms) for _, key, value, time_ms, headers in run]))
         async with self._appending:
             if self._appender is None:
                 producer = self.cluster.producer()
@@ -279,11 +283,12 @@ class KafkaLog:
             await stop(appender)
 
 
-async def _write(producer: AIOKafkaProducer, groups: Mapping[TopicPartition, Sequence[Written]]) -> None:
+async def _write(producer: AIOKafkaProducer, groups: Sequence[Group]) -> None:
     """Hands everything over in as few batches as may be and waits for all of them. Raises the first failure, when none is left under way."""
     sent: list[asyncio.Future[Any]] = []
+    failures: list[BaseException] = []
     try:
-        for tp, group in groups.items():
+        for tp, group in groups:
             batch = producer.create_batch()
             for key, value, headers, time_ms in group:
                 if batch.append(timestamp=time_ms, key=key, value=value, headers=list(headers)) is None:
@@ -293,11 +298,13 @@ async def _write(producer: AIOKafkaProducer, groups: Mapping[TopicPartition, Seq
                     assert fits is not None, "the first record of a batch always fits"
             if batch.record_count():
                 sent.append(await producer.send_batch(batch, tp.topic, partition=tp.partition))
+    except IllegalOperation as error:  # that no more can be handed over; why is known to what was handed over before
+        failures = [error]
     finally:
         results = await asyncio.gather(*sent, return_exceptions=True)  # looked at one and all, or asyncio complains of those that were not
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
+    failures = [*(result for result in results if isinstance(result, BaseException)), *failures]
+    if failures:
+        raise next((failure for failure in failures if isinstance(failure, FENCED)), failures[0])
 
 
 async def _pairs(state: dict[bytes, Record]) -> AsyncIterator[tuple[bytes, bytes]]:

@@ -84,7 +84,12 @@ async def start(client: Any, what: str) -> None:
 
 async def stop(client: Any) -> None:
     """Stops a producer or consumer for good. Never raises, and takes no longer than twice the time set for it."""
-    if await _ended(client.stop()):
+    ended = await _ended(client.stop())
+    transactions = getattr(client, "_txn_manager", None)
+    waiter = None if transactions is None else transactions.wait_for_transaction_end()
+    if waiter is not None and waiter.done() and not waiter.cancelled():
+        waiter.exception()  # looked at, or asyncio complains
+    if ended:
         return
     # What it could not end by itself goes on in this process else: a sender that retries, a socket that nobody reads.
     sender = getattr(client, "_sender", None)

@@ -7,7 +7,7 @@ in mid-transaction, until the broker gives that transaction up.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -31,25 +31,27 @@ class Looker:
         self._starting = asyncio.Lock()
 
     async def settled(self, partitions: Sequence[TopicPartition], must: bool = False) -> dict[TopicPartition, int]:
-        """Where to read to, to see all that was committed before the call. While a transaction stays open, the offset where it begins.
+        """Where to read to, to see all that was committed before the call, in the order asked. While a transaction stays open, where it begins.
 
         `must`: raises Unavailable instead.
         """
         everything, committed = await self._open()
         async with unavailable("the end of a topic cannot be read", SETTLE_S + OPEN_TIMEOUT_S):
+            for consumer in (everything, committed):
+                await know(consumer, {tp.topic for tp in partitions})
             written: dict[TopicPartition, int] = await everything.end_offsets(partitions)
             deadline = asyncio.get_running_loop().time() + SETTLE_S
             while True:
                 stable: dict[TopicPartition, int] = await committed.end_offsets(partitions)
                 hanging = [tp for tp in partitions if stable[tp] < written[tp]]
                 if not hanging:
-                    return stable
+                    break
                 if asyncio.get_running_loop().time() > deadline:
                     break
                 await asyncio.sleep(SETTLE_POLL_S)
-        if must:
+        if must and hanging:
             raise Unavailable(f"a transaction in {hanging[0].topic} {hanging[0].partition} does not end")
-        return stable
+        return {tp: stable[tp] for tp in partitions}
 
     async def close(self) -> None:
         consumers, self._consumers = self._consumers, None
@@ -70,11 +72,19 @@ class Looker:
             return self._consumers
 
 
+async def know(consumer: AIOKafkaConsumer, topics: Set[str]) -> None:
+    """Lets a consumer ask where topics are, all at once. It finds out by itself too, but waits after each one that it did not know."""
+    for topic in topics:
+        await consumer._client.add_topic(topic)
+
+
 async def records(cluster: Cluster, ends: dict[TopicPartition, int], last: int | None = None) -> AsyncIterator[tuple[TopicPartition, ConsumerRecord]]:
     """Committed records of the partitions, one partition after the other, each in offset order up to its end; only offsets of the last `last`."""
     consumer = cluster.consumer()
     await start(consumer, f"no answer from {cluster.bootstrap}")
     try:
+        async with unavailable("topics cannot be read", OPEN_TIMEOUT_S):
+            await know(consumer, {tp.topic for tp in ends})
         for tp, end in ends.items():
             async with unavailable(f"{tp.topic} {tp.partition} cannot be read"):
                 begin = (await consumer.beginning_offsets([tp]))[tp]

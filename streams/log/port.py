@@ -1,11 +1,12 @@
 """The log as an agent sees it: read on from where the last commit stood, and commit a batch as one.
 
-Three adapters keep this contract (`memory`, `sqlite`, later Kafka) and one suite of tests (`tests/contract`) holds them to it:
+Three adapters keep this contract (`memory`, `sqlite`, `kafka`) and one suite of tests (`tests/contract`) holds them to it:
 
 - **fencing**: `open` on a partition makes every session opened on it before fail with `Fenced` at its next `commit`, and nothing of it is
   written. Other partitions are left alone. The embedded logs tell a fenced session at its next `read` too; a broker may not know by then.
 - **restore**: a session starts from the last committed checkpoint: its state records (latest value per key, tombstones gone) and checkpoint bytes;
-- **read order**: records of one input partition come in offset order, from 0, without gaps, from the position asked for;
+- **read order**: records of one input partition come in offset order from the position asked for, none left out. In the embedded logs offsets
+  count from 0 without gaps; on a broker marks of transactions take offsets too, and what age has deleted is gone: 0 stands for the first there is;
 - **atomic commit**: outputs, state and checkpoint of a batch become visible together or not at all, and each topic's in the order given.
   A commit that raises has written nothing, unless it raises `Unavailable`, which leaves it open: drop the session and open anew.
 
@@ -77,6 +78,8 @@ class Log(Reader, Protocol):
 
     async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
         """Adds (partition, key, value, time_ms, headers) to the input topic, all or none, durable when it returns.
+
+        On a broker it is collectors who append; there this is for tests and tools, takes no `source`, and a failure may leave some.
 
         With `source`, notes in the same transaction how far that file has been appended; raises Fenced, having written nothing, when
         somebody else has appended from it since: a file that is read again after a crash is appended once.

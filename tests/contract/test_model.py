@@ -21,7 +21,7 @@ Pairs = list[tuple[bytes, bytes | None]]
 Outputs = list[tuple[Topic, bytes, bytes | None]]
 
 PARTITIONS = 2
-EXAMPLES = {"kafka": 4}  # each of their calls goes to a broker, and back
+EXAMPLES = {"kafka": 8}  # each of their calls goes to a broker, and back
 numbers = st.integers(0, PARTITIONS - 1)
 keys = st.sampled_from([b"", b"\x00", b"a", b"b"])
 values = st.none() | st.binary(max_size=3)
@@ -126,5 +126,8 @@ def test_any_sequence_of_calls_gives_what_the_model_gives(adapter: str) -> None:
     need(adapter)
     machine = type(f"{adapter.title()}Machine", (Machine,), {"adapter": adapter})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=EXAMPLES.get(adapter, 25), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES.get(adapter, 25), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
     )

@@ -43,8 +43,12 @@ transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 group.initial.rebalance.delay.ms=0
 log.index.size.max.bytes=1048576
 """
-# The shell's own number becomes the broker's: what it kills at the end of the pipe is exactly that process.
-WATCHED = 'exec 3<&0; (read -r _ <&3; kill -9 $$) 2>/dev/null & exec "$@" 3<&- </dev/null'
+# The shell's own number becomes the broker's: what is killed at the end of the pipe is exactly that process. Then its directory goes.
+WATCHED = """
+directory=$1; shift; exec 3<&0
+(read -r _ <&3; kill -9 $$; while kill -0 $$; do sleep 0.1; done; rm -rf "$directory") 2>/dev/null &
+exec "$@" 3<&- </dev/null
+"""
 
 
 class Missing(Exception):
@@ -68,7 +72,7 @@ def from_maven() -> str:
         format_ = ["kafka.tools.StorageTool", "format", "--standalone", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(properties)]
         subprocess.run([*java, *format_], stdout=log, stderr=log, stdin=subprocess.DEVNULL, timeout=START_S, check=True)
         process = subprocess.Popen(
-            ["sh", "-c", WATCHED, "broker", *java, "kafka.Kafka", str(properties)],
+            ["sh", "-c", WATCHED, "broker", str(directory), *java, "kafka.Kafka", str(properties)],
             stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     atexit.register(end, process)

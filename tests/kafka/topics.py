@@ -35,9 +35,13 @@ async def create(topics: list[NewTopic]) -> None:
         await admin.close()
 
 
+def new_name() -> str:
+    return f"t{uuid4().hex[:12]}"
+
+
 def new_app(partitions: int) -> str:
     """An app of its own: its name. May be called where a loop is running already."""
-    app = f"t{uuid4().hex[:12]}"
+    app = new_name()
     elsewhere(create(new_topics(app, partitions)))
     return app
 

@@ -1,0 +1,168 @@
+"""What only a broker can do to an agent: transactions that nobody ends, batches it refuses, records it has deleted, topics that are not there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from streams.errors import ConfigError, Incompatible, Unavailable
+from streams.log.kafka import CHECKPOINT, KafkaLog
+from streams.log.kafka_client import Cluster
+from streams.records import Output
+from tests.contract.looking import Restored, batch, fill, full_batch, restored, scanned, seen
+from tests.kafka import topics
+from tests.kafka.broker import bootstrap, free_ports
+
+
+@pytest.fixture
+async def log() -> AsyncIterator[KafkaLog]:
+    """An empty one of one partition."""
+    log = topics.log(topics.new_app(1), 1)
+    yield log
+    await log.close()
+
+
+async def test_a_dead_writer_leaves_nothing(log: KafkaLog) -> None:
+    """A transaction that was written and not committed is neither restored nor read, and opening ends it: nobody waits for it to time out."""
+    session = await log.open(0)
+    await session.commit(full_batch(b"1"))
+    await session.close()
+    before = await seen(log)
+    dead = log.cluster.producer(f"{log.app}-0")
+    await dead.start()
+    await dead.begin_transaction()
+    for topic, key in (("state", CHECKPOINT), ("state", b"counter"), ("current", b"k"), ("transitions", b"k")):
+        await dead.send_and_wait(log.topic(topic), b"2", key, partition=0)
+    async with asyncio.timeout(5):
+        session = await log.open(0)
+        assert await restored(session) == Restored(b"1", {b"counter": b"1"})
+        assert await seen(log) == before
+    await session.commit(full_batch(b"3"))
+    assert await log.checkpoints() == [b"3"]
+    await dead.stop()
+
+
+async def test_a_batch_that_the_broker_refuses_takes_the_whole_commit_with_it() -> None:
+    """One record is too large for its topic: the client's commit would succeed without it; ours fails, and the session is over."""
+    app = topics.new_name()
+    new = topics.new_topics(app, 1)
+    for topic in new:
+        if topic.name == f"{app}.transitions":
+            topic.topic_configs["max.message.bytes"] = "1000"
+    await topics.create(new)
+    log = topics.log(app, 1)
+    session = await log.open(0)
+    await session.commit(full_batch(b"1"))
+    before = await seen(log)
+    large = batch(b"2", [Output("current", b"k", b"2"), Output("transitions", b"k", b"x" * 5_000)], [(b"counter", b"2")])
+    with pytest.raises(Unavailable, match="MessageSizeTooLarge"):
+        await session.commit(large)
+    with pytest.raises(Unavailable):
+        await session.commit(full_batch(b"3"))
+    with pytest.raises(Unavailable):
+        await session.read(0, 1)
+    await session.close()
+    assert await seen(log) == before
+    session = await log.open(0)
+    assert await restored(session) == Restored(b"1", {b"counter": b"1"})
+    await session.commit(full_batch(b"4"))
+    assert await log.checkpoints() == [b"4"]
+    await log.close()
+
+
+async def test_a_commit_that_is_cancelled_ends_its_session(log: KafkaLog) -> None:
+    """Nobody knows how far it came; the next session finds all of it or nothing."""
+    session = await log.open(0)
+    await session.commit(full_batch(b"1"))
+    commit = asyncio.create_task(session.commit(full_batch(b"2")))
+    await asyncio.sleep(0.001)
+    commit.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await commit
+    with pytest.raises(Unavailable):
+        await session.commit(full_batch(b"3"))
+    await session.close()
+    session = await log.open(0)
+    found = await restored(session)
+    assert found in (Restored(b"1", {b"counter": b"1"}), Restored(b"2", {b"counter": b"2"}))
+
+
+async def test_an_input_written_in_transactions_has_gaps(log: KafkaLog) -> None:
+    """Marks of a collector's transactions take offsets, what it took back is not read, and an agent that has read all is at the end."""
+    session = await log.open(0)
+    collector = log.cluster.producer(f"{log.app}-collector")
+    await collector.start()
+    for value, commits in ((b"a", True), (b"x", False), (b"b", True), (b"y", False)):
+        await collector.begin_transaction()
+        await collector.send_and_wait(log.input, value, partition=0)
+        await (collector.commit_transaction() if commits else collector.abort_transaction())
+    await collector.stop()
+    assert await log.ends() == [8]
+    read = await session.read(0, 10)
+    while step := await session.read(read[-1].offset + 1, 10):
+        read += step
+    assert [(record.offset, record.value) for record in read] == [(0, b"a"), (4, b"b")]
+    assert [value for _, _, value, _ in await scanned(log, "events")] == [b"a", b"b"]
+
+
+async def test_a_first_start_begins_where_the_topic_does(log: KafkaLog) -> None:
+    """What age has deleted is no loss to whoever never was there; to an agent that had come so far it is, and it says so."""
+    await fill(log, [b"%d" % number for number in range(10)])
+    session = await log.open(0)
+    assert [record.offset for record in await session.read(0, 2)] == [0, 1]
+    admin = AIOKafkaAdminClient(bootstrap_servers=log.cluster.bootstrap)
+    await admin.start()
+    await admin.delete_records({TopicPartition(log.input, 0): RecordsToDelete(before_offset=5)})
+    await admin.close()
+    fresh = await log.open(0)
+    assert [record.offset for record in await fresh.read(0, 2)] == [5, 6]
+    assert [record.offset for record in await fresh.read(7, 9)] == [7, 8, 9]
+    with pytest.raises(Unavailable, match="deleted by the topic's retention"):
+        await fresh.read(3, 2)
+
+
+async def test_a_checkpoint_is_found_under_much_state(log: KafkaLog) -> None:
+    """Also when the last commit was a large one, and others before it."""
+    session = await log.open(0)
+    for number in range(3):
+        await session.commit(batch(b"%d" % number, state=[(b"p%d" % key, b"v") for key in range(1_000 * number)]))
+    assert await log.checkpoints() == [b"2"]
+    assert (await restored(session)).checkpoint == b"2"
+
+
+async def test_a_state_record_may_not_pass_for_a_checkpoint(log: KafkaLog) -> None:
+    """Its key is refused before anything is written."""
+    session = await log.open(0)
+    with pytest.raises(AssertionError):
+        await session.commit(batch(b"1", state=[(CHECKPOINT, b"2")]))
+    await session.commit(batch(b"1"))
+    assert await log.checkpoints() == [b"1"]
+
+
+async def test_connecting_looks_whether_the_topics_are_there() -> None:
+    """What is missing, and what has another number of partitions than the input, is named."""
+    app, cluster = topics.new_name(), Cluster(bootstrap())
+    with pytest.raises(ConfigError, match=rf"{app}\.events, {app}\.transitions"):
+        await KafkaLog.connect(cluster, app, f"{app}.events")
+    new = topics.new_topics(app, 2)
+    next(topic for topic in new if topic.name == f"{app}.state").num_partitions = 3
+    await topics.create(new)
+    with pytest.raises(Incompatible, match=rf"{app}\.events has 2, but {app}\.state has 3"):
+        await KafkaLog.connect(cluster, app, f"{app}.events")
+
+
+async def test_nobody_answers() -> None:
+    """Unavailable, at once, from whatever is asked first."""
+    cluster = Cluster(f"127.0.0.1:{free_ports(1)[0]}")
+    with pytest.raises(Unavailable, match="no answer from"):
+        await KafkaLog.connect(cluster, "app", "input")
+    log = KafkaLog(cluster, "app", "input", 1)
+    with pytest.raises(Unavailable, match="partition 0 cannot be taken over"):
+        await log.open(0)
+    with pytest.raises(Unavailable):
+        await log.ends()
+    with pytest.raises(Unavailable):
+        await fill(log, [b"a"])
+    await log.close()
