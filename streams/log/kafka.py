@@ -64,11 +64,11 @@ class KafkaSession:
 
     async def start(self) -> None:
         """Takes the partition over. Raises Unavailable; the session is closed then."""
-        await start(self._producer, f"partition {self.partition} cannot be taken over")
         try:
+            await start(self._producer, f"partition {self.partition} cannot be taken over")
             await start(self._consumer, f"partition {self.partition} cannot be read")
         except BaseException:
-            await stop(self._producer)
+            await self.close()
             raise
         self._consumer.assign([self._input])
 

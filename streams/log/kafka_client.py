@@ -85,10 +85,8 @@ async def start(client: Any, what: str) -> None:
 async def stop(client: Any) -> None:
     """Stops a producer or consumer for good. Never raises, and takes no longer than twice the time set for it."""
     ended = await _ended(client.stop())
-    transactions = getattr(client, "_txn_manager", None)
-    waiter = None if transactions is None else transactions.wait_for_transaction_end()
-    if waiter is not None and waiter.done() and not waiter.cancelled():
-        waiter.exception()  # looked at, or asyncio complains
+    if isinstance(client, AIOKafkaProducer):
+        _look_at_failures(client)
     if ended:
         return
     # What it could not end by itself goes on in this process else: a sender that retries, a socket that nobody reads.
@@ -96,6 +94,16 @@ async def stop(client: Any) -> None:
     if sender is not None and sender.sender_task is not None:
         sender.sender_task.cancel()
     await _ended((client.client if sender is not None else client._client).close())
+
+
+def _look_at_failures(producer: AIOKafkaProducer) -> None:
+    """A producer that was fenced, which is nothing unusual, leaves failed futures that nobody asks for; asyncio would complain of each."""
+    waiters = [batch._drain_waiter for batches in producer._message_accumulator._batches.values() for batch in batches]
+    if producer._txn_manager is not None:
+        waiters.append(producer._txn_manager.wait_for_transaction_end())
+    for waiter in waiters:
+        if waiter is not None and waiter.done() and not waiter.cancelled():
+            waiter.exception()
 
 
 async def _ended(ending: Awaitable[Any]) -> bool:

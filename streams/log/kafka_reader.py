@@ -61,9 +61,10 @@ class Looker:
     async def _open(self) -> tuple[AIOKafkaConsumer, AIOKafkaConsumer]:
         async with self._starting:
             if self._consumers is None:
-                everything, committed = self._cluster.consumer("read_uncommitted"), self._cluster.consumer()
+                everything = self._cluster.consumer("read_uncommitted")
                 await start(everything, f"no answer from {self._cluster.bootstrap}")
                 try:
+                    committed = self._cluster.consumer()
                     await start(committed, f"no answer from {self._cluster.bootstrap}")
                 except BaseException:
                     await stop(everything)
