@@ -228,7 +228,7 @@ class KafkaLog:
                 producer = self.cluster.producer()
                 await start(producer, f"no answer from {self.cluster.bootstrap}")
                 self._appender = producer
-            async with unavailable(f"{self.input} cannot be written"):
+            async with unavailable(f"{self.input} cannot be written", COMMIT_TIMEOUT_S):
                 await _write(self._appender, groups)
 
     async def position(self, name: str) -> int:
@@ -298,13 +298,22 @@ async def _write(producer: AIOKafkaProducer, groups: Sequence[Group]) -> None:
                     assert fits is not None, "the first record of a batch always fits"
             if batch.record_count():
                 sent.append(await producer.send_batch(batch, tp.topic, partition=tp.partition))
-    except IllegalOperation as error:  # that no more can be handed over; why is known to what was handed over before
+    except Exception as error:  # that no more can be handed over; why is known to what was handed over before
         failures = [error]
-    finally:
-        results = await asyncio.gather(*sent, return_exceptions=True)  # looked at one and all, or asyncio complains of those that were not
+    except BaseException:
+        for future in sent:
+            future.add_done_callback(_look)
+        raise
+    results = await asyncio.gather(*sent, return_exceptions=True)
     failures = [*(result for result in results if isinstance(result, BaseException)), *failures]
     if failures:
         raise next((failure for failure in failures if isinstance(failure, FENCED)), failures[0])
+
+
+def _look(future: asyncio.Future[Any]) -> None:
+    """asyncio complains of failures that nobody looked at."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def _pairs(state: dict[bytes, Record]) -> AsyncIterator[tuple[bytes, bytes]]:

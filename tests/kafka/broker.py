@@ -60,6 +60,11 @@ def from_environment() -> str | None:
 
 
 def from_maven() -> str:
+    return start()[0]
+
+
+def start() -> tuple[str, "subprocess.Popen[bytes]"]:
+    """A broker of our own: its address and its process."""
     if shutil.which("java") is None:
         raise Missing("KAFKA_BOOTSTRAP is not set, and there is no java to run a broker with")
     port, controller = free_ports(2)
@@ -81,7 +86,7 @@ def from_maven() -> str:
         if process.poll() is not None or time.monotonic() > deadline:
             raise Missing(f"the broker did not start: {(directory / 'log').read_text(errors='replace')[-2_000:]}")
         time.sleep(0.05)
-    return f"127.0.0.1:{port}"
+    return f"127.0.0.1:{port}", process
 
 
 # The first that has one. A container engine would be an entry between the two: it starts an image and gives its address, or None.
@@ -158,6 +163,7 @@ def answers(port: int) -> bool:
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
+    """Also of one that has ended already."""
     assert process.stdin is not None
     process.stdin.close()
     process.wait()

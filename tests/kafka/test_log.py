@@ -1,6 +1,8 @@
 """What only a broker can do to an agent: transactions that nobody ends, batches it refuses, records it has deleted, topics that are not there."""
 
 import asyncio
+import shutil
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,7 +15,7 @@ from streams.log.kafka_client import Cluster
 from streams.records import Output
 from tests.contract.looking import Restored, batch, fill, full_batch, restored, scanned, seen
 from tests.kafka import topics
-from tests.kafka.broker import bootstrap, free_ports
+from tests.kafka.broker import CACHE, bootstrap, end, free_ports, start
 
 
 @pytest.fixture
@@ -166,3 +168,30 @@ async def test_nobody_answers() -> None:
     with pytest.raises(Unavailable):
         await fill(log, [b"a"])
     await log.close()
+
+
+@pytest.mark.skipif(shutil.which("java") is None or not CACHE.is_dir(), reason="there is no broker of our own to freeze")
+async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit gives up in time and leaves it open, closing does not hang; awake again, the next session finds all of the batch or nothing."""
+    monkeypatch.setattr("streams.log.kafka.COMMIT_TIMEOUT_S", 1)
+    monkeypatch.setattr("streams.log.kafka_client.CLOSE_TIMEOUT_S", 1)
+    address, process = start()
+    try:
+        app = topics.new_name()
+        await topics.create(topics.new_topics(app, 1), address)
+        log = KafkaLog(Cluster(address), app, f"{app}.events", 1)
+        session = await log.open(0)
+        await session.commit(full_batch(b"1"))
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(Unavailable, match="TimeoutError"):
+            await session.commit(full_batch(b"2"))
+        async with asyncio.timeout(8):
+            await session.close()
+        process.send_signal(signal.SIGCONT)
+        session = await log.open(0)
+        assert await restored(session) in (Restored(b"1", {b"counter": b"1"}), Restored(b"2", {b"counter": b"2"}))
+        await session.commit(full_batch(b"3"))
+        assert await log.checkpoints() == [b"3"]
+        await log.close()
+    finally:
+        end(process)

@@ -24,8 +24,8 @@ def new_topics(app: str, partitions: int) -> list[NewTopic]:
     return [NewTopic(f"{app}.{topic.name}", partitions, 1, topic_configs=config(topic)) for topic in TOPICS]
 
 
-async def create(topics: list[NewTopic]) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap())
+async def create(topics: list[NewTopic], address: str | None = None) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=address or bootstrap())
     await admin.start()
     try:
         answer = await admin.create_topics(topics, timeout_ms=30_000)
