@@ -22,7 +22,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, OffsetOutOfRangeError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaError, OffsetOutOfRangeError
 
 from streams.errors import ConfigError, Fenced, Incompatible, Unavailable
 from streams.log.grouping import COMPACTED, NAMES, by_topic
@@ -38,14 +38,12 @@ from streams.log.kafka_client import (
     unavailable,
 )
 from streams.log.kafka_reader import STUCK_S, Looker, last_of, records, to_record
+from streams.log.kafka_writer import FENCED, Group, Written, write
 from streams.records import Batch, Headers, Record, Source
 from streams.topology import EVENTS, OUTPUTS, STATE
 
 CHECKPOINT = b"\0checkpoint"  # its key in the state topic; state keys begin with a letter
-FENCED = (ProducerFenced, InvalidProducerEpoch)
 
-Written = tuple[bytes | None, bytes | None, Headers, int | None]  # key, value, headers, time in ms (None: now)
-Group = tuple[TopicPartition, Sequence[Written]]
 
 
 class KafkaSession:
@@ -137,14 +135,14 @@ class KafkaSession:
             async with asyncio.timeout(COMMIT_TIMEOUT_S):
                 await self._producer.begin_transaction()
                 self._writing = True
-                await _write(self._producer, [(TopicPartition(self._log.topic(name), self.partition), group) for name, group in groups.items()])
+                await write(self._producer, [(TopicPartition(self._log.topic(name), self.partition), group) for name, group in groups.items()])
                 wrote = True
                 await self._producer.commit_transaction()
                 self._writing = False
         except FENCED as error:
             if wrote:  # the answer to an earlier try may have got lost, and the next owner have come since
                 raise self._died("taken over by another worker during a commit: whether it was written is open") from error
-            raise self._died("taken over by another worker; nothing of the open batch was written", fenced=True) from error
+            raise self._died("taken over by another worker, or given up by the broker; nothing of the open batch was written", fenced=True) from error
         except (KafkaError, IllegalOperation, OSError, TimeoutError) as error:
             raise self._died(f"cannot be written: {described(error)}") from error
         except BaseException as error:  # cancelled in mid-transaction, say
@@ -229,7 +227,7 @@ class KafkaLog:
                 await start(producer, f"no answer from {self.cluster.bootstrap}")
                 self._appender = producer
             async with unavailable(f"{self.input} cannot be written", COMMIT_TIMEOUT_S):
-                await _write(self._appender, groups)
+                await write(self._appender, groups)
 
     async def position(self, name: str) -> int:
         raise AssertionError("a file is appended once only to an embedded log")
@@ -281,39 +279,6 @@ class KafkaLog:
         appender, self._appender = self._appender, None
         if appender is not None:
             await stop(appender)
-
-
-async def _write(producer: AIOKafkaProducer, groups: Sequence[Group]) -> None:
-    """Hands everything over in as few batches as may be and waits for all of them. Raises the first failure, when none is left under way."""
-    sent: list[asyncio.Future[Any]] = []
-    failures: list[BaseException] = []
-    try:
-        for tp, group in groups:
-            batch = producer.create_batch()
-            for key, value, headers, time_ms in group:
-                if batch.append(timestamp=time_ms, key=key, value=value, headers=list(headers)) is None:
-                    sent.append(await producer.send_batch(batch, tp.topic, partition=tp.partition))
-                    batch = producer.create_batch()
-                    fits = batch.append(timestamp=time_ms, key=key, value=value, headers=list(headers))
-                    assert fits is not None, "the first record of a batch always fits"
-            if batch.record_count():
-                sent.append(await producer.send_batch(batch, tp.topic, partition=tp.partition))
-    except Exception as error:  # that no more can be handed over; why is known to what was handed over before
-        failures = [error]
-    except BaseException:
-        for future in sent:
-            future.add_done_callback(_look)
-        raise
-    results = await asyncio.gather(*sent, return_exceptions=True)
-    failures = [*(result for result in results if isinstance(result, BaseException)), *failures]
-    if failures:
-        raise next((failure for failure in failures if isinstance(failure, FENCED)), failures[0])
-
-
-def _look(future: asyncio.Future[Any]) -> None:
-    """asyncio complains of failures that nobody looked at."""
-    if not future.cancelled():
-        future.exception()
 
 
 async def _pairs(state: dict[bytes, Record]) -> AsyncIterator[tuple[bytes, bytes]]:

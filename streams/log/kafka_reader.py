@@ -17,7 +17,7 @@ from streams.log.kafka_client import FETCH_WAIT_MS, OPEN_TIMEOUT_S, REQUEST_TIME
 from streams.records import Record
 
 SETTLE_POLL_S = 0.005  # between looks at an end that is about to move
-SETTLE_S = TRANSACTION_TIMEOUT_MS / 1000 + 5  # brokers look for transactions that have timed out every few seconds
+SETTLE_S = TRANSACTION_TIMEOUT_MS / 1000 + 12  # brokers look for transactions that have timed out every 10 s unless told otherwise
 STUCK_S = 2 * REQUEST_TIMEOUT_MS / 1000  # without a step forward although there is more to read
 LAST_STEP = 64  # records before the end that are looked at first for the last of a key
 
