@@ -37,7 +37,7 @@ from streams.log.kafka_client import (
     stop,
     unavailable,
 )
-from streams.log.kafka_reader import STUCK_S, Looker, last_of, records, to_record
+from streams.log.kafka_reader import STUCK_S, Looker, chunks, last_of, to_record
 from streams.log.kafka_writer import FENCED, Group, Written, write
 from streams.records import Batch, Headers, Record, Source
 from streams.topology import EVENTS, OUTPUTS, STATE
@@ -243,9 +243,10 @@ class KafkaLog:
                         yield number, latest[found]
             return
         ends = await self._looker.settled([TopicPartition(name, number) for number in which])
-        async for tp, record in records(self.cluster, ends):
-            if key is None or record.key == key:
-                yield tp.partition, to_record(record)
+        async for tp, chunk in chunks(self.cluster, ends):
+            for record in chunk:
+                if key is None or record.key == key:
+                    yield tp.partition, to_record(record)
 
     async def latest(self, topic: str, partition: int, key: bytes | None = None, must: bool = False) -> dict[bytes, Record]:
         """The last record of each key (or of that key only), in no order. The broker compacts when it likes; this is what is left when it has.
@@ -254,13 +255,14 @@ class KafkaLog:
         """
         latest: dict[bytes, Record] = {}
         ends = await self._looker.settled([TopicPartition(self.topic(topic), partition)], must)
-        async for _, record in records(self.cluster, ends):
-            if key is not None and record.key != key:
-                continue
-            if record.value is None:
-                latest.pop(record.key, None)
-            else:
-                latest[record.key] = to_record(record)
+        async for _, chunk in chunks(self.cluster, ends):
+            for record in chunk:
+                if key is not None and record.key != key:
+                    continue
+                if record.value is None:
+                    latest.pop(record.key, None)
+                else:
+                    latest[record.key] = to_record(record)
         return latest
 
     async def ends(self) -> list[int]:

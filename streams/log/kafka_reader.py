@@ -79,8 +79,13 @@ async def know(consumer: AIOKafkaConsumer, topics: Set[str]) -> None:
         await consumer._client.add_topic(topic)
 
 
-async def records(cluster: Cluster, ends: dict[TopicPartition, int], last: int | None = None) -> AsyncIterator[tuple[TopicPartition, ConsumerRecord]]:
-    """Committed records of the partitions, one partition after the other, each in offset order up to its end; only offsets of the last `last`."""
+async def chunks(
+    cluster: Cluster, ends: dict[TopicPartition, int], last: int | None = None
+) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
+    """Committed records of the partitions, one partition after the other, each in offset order up to its end; only offsets of the last `last`.
+
+    As many at once as one fetch brought: a generator's step per record would cost as much as reading it.
+    """
     consumer = cluster.consumer()
     await start(consumer, f"no answer from {cluster.bootstrap}")
     try:
@@ -95,8 +100,7 @@ async def records(cluster: Cluster, ends: dict[TopicPartition, int], last: int |
             consumer.assign([tp])
             consumer.seek(tp, first)
             async for chunk in _chunks(consumer, tp, end):
-                for record in chunk:
-                    yield tp, record
+                yield tp, chunk
     finally:
         await stop(consumer)
 
@@ -123,9 +127,10 @@ async def last_of(cluster: Cluster, ends: dict[TopicPartition, int], key: bytes)
     found: dict[TopicPartition, bytes | None] = {}
     missing, step = {tp: end for tp, end in ends.items() if end > 0}, LAST_STEP
     while missing:
-        async for tp, record in records(cluster, missing, step):
-            if record.key == key:
-                found[tp] = record.value
+        async for tp, chunk in chunks(cluster, missing, step):
+            for record in chunk:
+                if record.key == key:
+                    found[tp] = record.value
         missing = {tp: end for tp, end in missing.items() if tp not in found and step < end}
         step *= 8
     return found
