@@ -53,4 +53,4 @@ def step(t: dict[str, Any]) -> oracle.Step:
 
 def as_published(s: oracle.Step) -> oracle.Step:
     """An oracle's step, less what a wire transition does not say."""
-    return s._replace(rule=None, event=None if s.kind in ("stalled", "abandoned") else s.event)  # type: ignore[arg-type]
+    return s._replace(rule=None, event=None if s.kind in ("stalled", "abandoned") else s.event)  # type: ignore[arg-type]  # of the wire, it may be null

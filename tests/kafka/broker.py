@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
@@ -107,11 +108,26 @@ def found() -> str | Missing:
 def bootstrap() -> str:
     """The address of the broker, or the end of the test that asked."""
     address = found()
-    if isinstance(address, str):
-        return address
+    return address if isinstance(address, str) else without(address)
+
+
+def our_own() -> None:
+    """For a test that does to a broker what nobody else's may suffer: one of our own can be started, or the end of the test."""
+    try:
+        if shutil.which("java") is None:
+            raise Missing("there is no java to run a broker with")
+        libraries()
+    except Missing as why:
+        if from_environment():
+            pytest.skip(f"the broker that KAFKA_BOOTSTRAP names is not ours to stop, and {why}")
+        without(why)
+
+
+def without(why: Missing) -> NoReturn:
+    """The end of a test that has no broker: where one is required it fails, elsewhere it is skipped."""
     if os.environ.get("CI") == "true" or os.environ.get("REQUIRE_KAFKA") == "1":
-        pytest.fail(f"no Kafka broker to test with: {address}", pytrace=False)
-    pytest.skip(f"no Kafka broker to test with: {address}")
+        pytest.fail(f"no Kafka broker to test with: {why}", pytrace=False)
+    pytest.skip(f"no Kafka broker to test with: {why}")  # said once more, loudly, in the summary
 
 
 def missing() -> str | None:

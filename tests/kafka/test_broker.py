@@ -1,7 +1,6 @@
 """The broker of the tests goes when they go, and its absence is not overlooked."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -9,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka.broker import CACHE, answers
+from tests.kafka.broker import answers, our_own
 
 ROOT = Path(__file__).parents[2]
 STARTED = "import time; from tests.kafka.broker import from_maven; print(from_maven(), flush=True); time.sleep(60)"
 GONE_S = 10
 
 
-@pytest.mark.skipif(shutil.which("java") is None or not CACHE.is_dir(), reason="there is no broker of our own to start")
 def test_a_broker_ends_with_whoever_started_it() -> None:
     """Also when that one is killed and can do nothing about it."""
+    our_own()
     owner = subprocess.Popen([sys.executable, "-c", STARTED], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert owner.stdout is not None
     with owner.stdout:

@@ -1,7 +1,6 @@
 """What only a broker can do to an agent: transactions that nobody ends, batches it refuses, records it has deleted, topics that are not there."""
 
 import asyncio
-import shutil
 import signal
 from collections.abc import AsyncIterator
 
@@ -15,7 +14,7 @@ from streams.log.kafka_client import Cluster
 from streams.records import Output
 from tests.contract.looking import Restored, batch, fill, full_batch, restored, scanned, seen
 from tests.kafka import topics
-from tests.kafka.broker import CACHE, bootstrap, end, free_ports, start
+from tests.kafka.broker import bootstrap, end, free_ports, our_own, start
 
 
 @pytest.fixture
@@ -170,9 +169,9 @@ async def test_nobody_answers() -> None:
     await log.close()
 
 
-@pytest.mark.skipif(shutil.which("java") is None or not CACHE.is_dir(), reason="there is no broker of our own to freeze")
 async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit gives up in time and leaves it open, closing does not hang; awake again, the next session finds all of the batch or nothing."""
+    our_own()
     monkeypatch.setattr("streams.log.kafka.COMMIT_TIMEOUT_S", 1)
     monkeypatch.setattr("streams.log.kafka_client.CLOSE_TIMEOUT_S", 1)
     address, process = start()

@@ -196,7 +196,7 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
     if hand is None or hand.agent is None or hand.doing is not None:
         return
     stored = cluster.log._stored[partition]
-    if stored.checkpoint is None or hand.agent.session.inner._epoch != stored.epoch:  # type: ignore[attr-defined]
+    if stored.checkpoint is None or hand.agent.session.inner._epoch != stored.epoch:  # type: ignore[attr-defined]  # a memory session
         return
     held, settings = hand.agent.pipeline, cluster.world.settings
     fresh = Pipeline(partition, plan(settings.fold), settings.fold.record(), RULES[0], settings.skew)
