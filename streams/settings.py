@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from streams.duration import MINUTE
 from streams.errors import ConfigError
 from streams.fold_settings import Dimension, Duration, Fold, Patience, Wait, shown
+from streams.host_settings import Announce, Web
+from streams.kafka_settings import HIDDEN, Kafka
 
 FILE = Path("streams.toml")
 PREFIX = "STREAMS_"
@@ -26,11 +28,15 @@ MAX_PARTITIONS = 1_024  # one agent each: more than that is more than one proces
 MAX_BATCH = 50_000  # events of one transaction: all its effects are in memory at once, about 1 kB each
 NOT_OURS = re.compile(r"STREAMS_(SERVICE_.*|PORT(_\d+_.*)?)")  # what Kubernetes sets in every container beside a service called `streams`
 
-__all__ = ["FILE", "Dimension", "Fold", "Patience", "Row", "Settings", "describe", "load"]
+FLAGS = {"kafka.bootstrap": "--kafka", "kafka.app": "--app", "kafka.inputs": "--input"}  # those that are not called like their keys
+
+__all__ = ["FILE", "Announce", "Dimension", "Fold", "Kafka", "Patience", "Row", "Settings", "Web", "describe", "load"]
 
 
 class Settings(Fold):
     """All settings. `fold` is the part that a data directory keeps."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a password may be among it
 
     data_dir: Path = Field(Path("data"), description="where the embedded log and its state live")
     rules: Path | None = Field(None, description="a rules file of your own (TOML), read before the shipped rules")
@@ -39,6 +45,9 @@ class Settings(Fold):
     skew: Wait = Field(10 * MINUTE, description="how far ahead of its own arrival an event may be dated; beyond, it is rejected (`from_the_future`)")
     idle_after: Duration = Field(1 * MINUTE, description="how long a partition without new events waits before the wall clock moves its timers")
     log_format: Literal["console", "json"] = Field("console", description="how the program's own log is written: `console` or `json`")
+    kafka: Kafka = Field(Kafka(), description="the cluster")
+    web: Web = Field(Web(), description="health and metrics")
+    announce: Announce = Field(Announce(), description="transitions for a webhook")
 
     @property
     def fold(self) -> Fold:
@@ -46,7 +55,14 @@ class Settings(Fold):
         return Fold.model_construct(**{name: getattr(self, name) for name in Fold.model_fields})
 
 
-TABLES: Mapping[str | None, type[BaseModel]] = {None: Settings, "patience": Patience, "dimensions": Dimension}
+TABLES: Mapping[str | None, type[BaseModel]] = {
+    None: Settings,
+    "patience": Patience,
+    "dimensions": Dimension,
+    "kafka": Kafka,
+    "web": Web,
+    "announce": Announce,
+}
 
 SAID = {"model_type": "must be a table", "dict_type": "must be a table", "path_type": "must be a path", "string_type": "must be text"}
 
@@ -63,7 +79,7 @@ def load(file: Path | None = None, **flags: Any) -> Settings:
     `streams.toml` of the working directory counts if it is there and no file is named. Raises ConfigError, one line per key that is wrong.
     """
     from_file = _read(file or FILE) if file is not None or FILE.is_file() else {}
-    from_flags = {name: value for name, value in flags.items() if value is not None}
+    from_flags = _given(flags)
     strangers = [_stranger(name) for name in sorted(os.environ) if name.upper().startswith(PREFIX) and not NOT_OURS.fullmatch(name.upper())]
     try:
         from_environment = EnvSettingsSource(_Environment)()
@@ -92,6 +108,12 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"settings file {file} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"settings file {file} is not TOML: {error}") from error
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Without those that are None, in tables too."""
+    given = {name: _given(value) if isinstance(value, Mapping) else value for name, value in flags.items() if value is not None}
+    return {name: value for name, value in given.items() if value != {}}
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,12 +145,26 @@ def _line(details: ErrorDetails, file: str, flags: Mapping[str, Any]) -> str:
         return f"{key}: is missing ({_origin(path, file, flags)})"
     elif not isinstance(details["input"], str | int | float | list) or not path:
         return said if not path or said.startswith(f"{key}.") else f"{key}: {said}"
-    return f"{key} = {details['input']!r}: {said} ({_origin(path, file, flags)})"
+    return f"{key} = {HIDDEN if _secret(path) else repr(details['input'])}: {said} ({_origin(path, file, flags)})"
+
+
+def _secret(path: list[str]) -> bool:
+    """Whether a value must not be shown. In a table that holds a secret, that of a key that does not exist: it may be the secret, misspelt."""
+    fields = TABLES.get(path[0] if len(path) > 1 else None, Settings).model_fields
+    field = fields.get(path[1] if len(path) > 1 else path[0])
+    secrets = [name for name, known in fields.items() if "SecretStr" in str(known.annotation)]
+    return bool(secrets) if field is None else path[-1] in secrets
 
 
 def _origin(path: list[str], file: str, flags: Mapping[str, Any]) -> str:
-    if path[0] in flags:
-        return "--" + path[0].replace("_", "-")
+    given: Any = flags
+    for depth, part in enumerate(path, 1):
+        if not isinstance(given, Mapping) or part not in given:
+            break
+        given = given[part]
+        if depth == len(path) or not isinstance(given, Mapping):
+            key = ".".join(path[:depth])
+            return FLAGS.get(key) or "--" + key.replace("_", "-").replace(".", "-")
     set_here = {name.upper() for name in os.environ}
     for depth in range(len(path), 0, -1):
         if (variable := PREFIX + "__".join(path[:depth]).upper()) in set_here:
@@ -164,6 +200,8 @@ def _described(model: type[BaseModel], defaults: Mapping[str, Any], under: str =
         default = defaults[name]
         if name == "patience":
             yield from _described(Patience, default, "patience.")
+        elif name in ("kafka", "web", "announce"):
+            yield from _described(TABLES[name], default, f"{name}.")
         elif name == "dimensions":
             built_in = {
                 part: "; ".join(f"{dimension}: {shown(given[part])}" for dimension, given in default.items() if given[part])

@@ -53,6 +53,10 @@ def check_config(
 
     settings = options.settings(ctx, data_dir=data_dir, rules=rules, partitions=partitions)
     loaded = options.rules(settings)
+    if settings.kafka.bootstrap is not None:
+        from streams.kafka_settings import cluster
+
+        cluster(settings.kafka)  # certificates and keys are read, nothing is connected
     values, defaults = (_leaves(given.model_dump(mode="json")) for given in (settings, type(settings)()))
     values = {key: printable(value) if isinstance(value, str) else value for key, value in values.items()}
     if json:
