@@ -10,6 +10,7 @@ from pathlib import Path
 import schemas
 from docs.asyncapi import asyncapi_text
 from docs.cli_page import cli_page
+from docs.metrics_page import metrics_page
 from streams.ingest.event import Reason
 from streams.journeys import diagram
 from streams.moments import tables
@@ -160,6 +161,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     HERE / "design.md": design_page,
     HERE / "input.md": input_page,
     HERE / "journeys.md": journeys_page,
+    HERE / "metrics.md": metrics_page,
     HERE / "rules.md": rules_page,
     HERE / "settings.md": settings_page,
     Path(schemas.__file__).parent / "asyncapi.json": asyncapi_text,
