@@ -47,6 +47,17 @@ Map = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="JSON for machines, one record per line.")]
 
+Bootstrap = Annotated[
+    str | None, typer.Option("--kafka", metavar="HOST:PORT", callback=is_text, help="Some of the brokers. [default: the setting]", show_default=False)
+]
+App = Annotated[
+    str | None, typer.Option("--app", metavar="NAME", callback=is_text, help="Of this deployment. [default: the setting]", show_default=False)
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="TOPIC", callback=is_text, help="A topic to read; once per topic. [default: the setting]", show_default=False),
+]
+
 
 def settings(ctx: typer.Context, **flags: Any) -> "Settings":
     """The settings of this start. Raises ConfigError."""
