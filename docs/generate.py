@@ -65,9 +65,9 @@ These may change at any start.
 
 ## On Kafka
 
-Where the cluster is, and how to talk to it. These may change at any start too, but for `app`: another app is another deployment, with topics of its
-own. The flags `--kafka`, `--app` and `--input` are `kafka.bootstrap`, `kafka.app` and `kafka.inputs`. Passwords and the address of a webhook are shown
-nowhere: `streams check-config` says `***`.
+Where the cluster is, and how to talk to it. These may change at any start too, but for `app`: another app is another deployment, with its own topics.
+The flags `--kafka`, `--app` and `--input` are `kafka.bootstrap`, `kafka.app` and `kafka.inputs`. Passwords and the address of a webhook are
+shown nowhere: `streams check-config` says `***`.
 
 ```toml
 [kafka]

@@ -5,7 +5,8 @@
       InputError                 2: a file to read is missing, or is not what the command says it is
       Incompatible               3: the data belongs to other fold settings, partitions or an older format: says how to go on
       Fenced                     4: another process has taken over this partition or data directory
-      Unavailable                5: the log cannot be read or written now: disk full, an I/O error, locked for too long, damaged
+      Unavailable                5: the log cannot be read or written now: disk full, an I/O error, locked for too long, damaged, no broker answers
+      Refused                    6: the cluster will not have it, now or later: a wrong password, a right that is missing, a record too large
 
 Anything else that is raised is a defect of this program. Bad records are values (`streams.ingest.Rejection`), never exceptions.
 """
@@ -45,3 +46,12 @@ class Unavailable(StreamsError):
     """The log cannot be read or written now: disk full, an I/O error, locked for too long, damaged. What is committed stays; open it again."""
 
     exit_code = 5
+
+
+class Refused(StreamsError):
+    """The cluster says no, and will say so again: a wrong password, a right that is missing, a record larger than its topic takes.
+
+    Trying again helps nobody: a worker ends with it. The message says what to change, and where.
+    """
+
+    exit_code = 6

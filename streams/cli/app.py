@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import ask, check, demo, explain, feed, generate, ledgers
+from streams.cli import ask, check, demo, explain, feed, ledgers
 from streams.cli.screen import MAX_COLUMNS
 from streams.cli.stopping import Stopped
 from streams.errors import StreamsError
@@ -18,6 +18,7 @@ EXIT_CODES = {
     3: "the data belongs to other settings, partitions or an older format",
     4: "another process has taken the data directory over",
     5: "the log cannot be read or written now",
+    6: "the cluster refuses: a wrong password, a right that is missing, a record too large",
     130: "stopped by Ctrl-C; what was committed stays, and the same command goes on from there",
     143: "the same by SIGTERM",
 }
@@ -81,7 +82,6 @@ app.command(rich_help_panel=TRY)(demo.demo)
 app.command(rich_help_panel=TRY)(feed.replay)
 app.command(rich_help_panel=TRY)(feed.run)
 app.command(rich_help_panel=ASK)(ask.funnel)
-app.command(rich_help_panel=TRY)(generate.generate)
 app.command(rich_help_panel=ASK)(ask.journey)
 app.command(rich_help_panel=ASK)(ask.transitions)
 app.command(rich_help_panel=ASK)(ask.journeys)
