@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import ask, check, demo, explain, feed, ledgers
+from streams.cli import ask, check, demo, explain, feed, generate, ledgers
 from streams.cli.screen import MAX_COLUMNS
 from streams.cli.stopping import Stopped
 from streams.errors import StreamsError
@@ -81,6 +81,7 @@ TRY, ASK, CARE = "Try it and feed it", "Ask it", "Look after it"
 app.command(rich_help_panel=TRY)(demo.demo)
 app.command(rich_help_panel=TRY)(feed.replay)
 app.command(rich_help_panel=TRY)(feed.run)
+app.command(rich_help_panel=TRY)(generate.generate)
 app.command(rich_help_panel=ASK)(ask.funnel)
 app.command(rich_help_panel=ASK)(ask.journey)
 app.command(rich_help_panel=ASK)(ask.transitions)
