@@ -1,0 +1,252 @@
+"""A worker's place in the group: which partitions are its own, as of now. Membership and nothing else; nothing is read or committed here.
+
+It lives in a thread of its own. Folding a large batch holds up the worker's loop for a second, restoring a large partition for longer; heartbeats
+must not wait for it, or the group takes the worker for dead when it works hardest. The price is that a worker whose loop hangs for good would keep
+its partitions for ever: so it has to show life, or is taken out of the group.
+
+What was found by trying:
+- Partitions stay paused, but the consumer is polled all the same: else the member is silently put out of the group after a while.
+- Callbacks only note what was said. They run between heartbeats, and aiokafka swallows what they raise.
+- Heartbeats are no business of the public interface, so they are listened to where they are sent. (Asking by a commit resets the membership.)
+- Stopping can hang, and starting raises while no broker answers.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InconsistentGroupProtocolError,
+    InvalidSessionTimeoutError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
+
+from streams.duration import duration_text
+from streams.errors import ConfigError, Fenced, Incompatible, StreamsError, Unavailable
+from streams.kafka_settings import Kafka
+from streams.log.kafka_client import Cluster, described, stop
+from streams.worker.assignor import Assignor
+
+HEARTBEATS = 12  # in a session: half a second of six, so that a few lost ones do no harm
+POLL_MS = 500  # a poll finds nothing, it shows errors and that somebody is there
+RETRY_S = 0.5  # after an error, before the next look
+TRIES = 3  # errors in a row, then everything is made anew: aiokafka does not recover from all
+ANSWER_MS = 10_000  # a join is answered when all members have come, or the session is over: a request waits for that and some
+METADATA_MS = 30_000  # so often it is asked how many partitions there are
+HUNG_S = 60.0  # without a sign of life from the worker's loop; restoring a million people holds it for ten
+START_S = 30.0  # a first join that has not come off by then is tried anew: looking for the group's broker has no end of its own
+TICK_S = 0.25  # between looks at that
+
+
+class View(NamedTuple):
+    """What the group said last."""
+
+    joined: bool = False  # these are given out, and not taken back since
+    partitions: frozenset[int] = frozenset()  # while it is not joined: those of before, which go on until it is known who has them now
+    assigned_s: float = -1.0  # when they were given out
+    members: int = 0  # of the group, as of then
+
+
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """In the group from `join` to `leave`. Everything but these two may be called from the worker's loop only; it sets `changed` there."""
+
+    def __init__(self, cluster: Cluster, app: str, topics: Sequence[str], partitions: int, kafka: Kafka) -> None:
+        """`topics`: those of which partition n belongs together; each has `partitions` of them."""
+        self.view = View()
+        self.heard_s = -1.0  # when the last heartbeat that was acknowledged was sent
+        self.failure: StreamsError | None = None  # it is over, and why
+        self.changed = asyncio.Event()
+        self.trouble: str | None = None  # why it is not joined, in words for the log
+        self._cluster, self._app, self._topics, self._kafka = cluster, app, sorted(topics), kafka
+        self._assignor = Assignor(partitions)
+        self._thread: threading.Thread | None = None
+        self._tell: Callable[[], object] = _nothing
+        self._shown_s = time.monotonic()
+        self._leaving = threading.Event()
+        self._wake: Callable[[], object] = _nothing
+        self._group: AIOKafkaConsumer | None = None
+
+    @property
+    def joined(self) -> bool:
+        return self.view.joined
+
+    @property
+    def assigned_s(self) -> float:
+        return self.view.assigned_s
+
+    @property
+    def stays(self) -> bool:
+        """Whether the group keeps this worker's partitions for it when it leaves: one with a name is expected back."""
+        return self._kafka.instance is not None
+
+    def show(self) -> None:
+        """The worker's loop is alive."""
+        self._shown_s = time.monotonic()
+
+    async def join(self) -> None:
+        """Begins to join and returns; what comes of it is seen in `view` and `failure`."""
+        loop = asyncio.get_running_loop()
+        self._tell = lambda: loop.call_soon_threadsafe(self.changed.set)
+        self.show()
+        self._thread = threading.Thread(target=self._run, name=f"{self._app} group", daemon=True)
+        self._thread.start()
+
+    async def leave(self) -> None:
+        """Leaves the group and ends the thread; takes a few seconds when no broker answers. May be called again."""
+        self._leaving.set()
+        with suppress(RuntimeError):  # the thread's loop is closed already
+            self._wake()
+        thread = self._thread
+        while thread is not None and thread.is_alive():
+            await asyncio.sleep(0.01)  # a thread cannot be awaited
+
+    # From here on: in the thread.
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._live())
+        except StreamsError as error:
+            self.failure = error
+        except BaseException as error:
+            self.failure = Unavailable(f"the place in group {self._app} is lost: {described(error)}")
+            raise
+        finally:
+            self._say(self.view._replace(joined=False))
+
+    async def _live(self) -> None:
+        """From one consumer to the next, until the worker leaves. Raises what cannot be helped by trying again."""
+        loop, left = asyncio.get_running_loop(), asyncio.Event()
+        self._left, self._wake = left, lambda: loop.call_soon_threadsafe(left.set)
+        deadline_s = time.monotonic() + self._kafka.start_timeout / 1000
+        while not self._leaving.is_set():
+            if self._hung():
+                await asyncio.sleep(TICK_S)
+                continue
+            try:
+                await self._member()
+            except (KafkaError, OSError, TimeoutError, LookupError) as error:
+                if (fatal := self._assignor.failure or self._fatal(error)) is not None:
+                    raise fatal from error
+                self.trouble = f"group {self._app} cannot be joined: {described(error)}"
+                if self.view.assigned_s < 0 and time.monotonic() > deadline_s:
+                    raise Unavailable(f"{self.trouble}: tried for {duration_text(self._kafka.start_timeout)} (kafka.start_timeout)") from error
+                self._say(self.view._replace(joined=False))
+                await asyncio.sleep(RETRY_S)
+
+    async def _member(self) -> None:
+        """One consumer's life. Returns when the worker leaves or hangs, raises the error after which a new one is needed."""
+        group = self._group = self._consumer()
+        group.subscribe(self._topics, listener=self)
+        try:
+            if await self._unless_leaving(asyncio.wait_for(group.start(), START_S)):
+                self._listen(group)
+                await self._unless_leaving(self._poll(group))
+        finally:
+            self._group = None
+            await stop(group)
+
+    async def _unless_leaving(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Whether the work came to its end; when the worker leaves or hangs, it does not."""
+        task, left = asyncio.create_task(work), asyncio.create_task(self._left.wait())
+        try:
+            while not task.done() and not self._leaving.is_set() and not self._hung():
+                await asyncio.wait({task, left}, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                await task
+                return True
+            return False
+        finally:
+            left.cancel()
+            task.cancel()
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        session_ms = self._kafka.session_timeout
+        return AIOKafkaConsumer(
+            **{**self._cluster.common(), "request_timeout_ms": session_ms + ANSWER_MS},
+            group_id=self._app,
+            group_instance_id=self._kafka.instance,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",  # nothing is read, so it does not matter where
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=max(1, session_ms // HEARTBEATS),
+            rebalance_timeout_ms=session_ms,
+            metadata_max_age_ms=METADATA_MS,
+            partition_assignment_strategy=[self._assignor],
+        )
+
+    async def _poll(self, group: AIOKafkaConsumer) -> None:
+        failed = 0
+        while True:
+            try:
+                await group.getmany(timeout_ms=POLL_MS)
+                failed = 0
+            except KafkaError as error:
+                failed += 1
+                if failed >= TRIES or self._assignor.failure is not None or self._fatal(error) is not None:
+                    raise
+                self.trouble = f"group {self._app}: {described(error)}"
+                await asyncio.sleep(RETRY_S)
+
+    def _listen(self, group: AIOKafkaConsumer) -> None:
+        """Notes when heartbeats are acknowledged by a group that has not begun to give out its partitions anew."""
+        coordinator = group._coordinator
+        send = coordinator._do_heartbeat
+
+        async def heartbeat() -> bool:
+            sent_s = time.monotonic()
+            acknowledged: bool = await send()
+            if acknowledged and not coordinator._rejoin_needed_fut.done():
+                self.heard_s = sent_s
+            return acknowledged
+
+        coordinator._do_heartbeat = heartbeat
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Of every change all partitions are taken back first; agents go on meanwhile, and fencing keeps that safe."""
+        self._say(self.view._replace(joined=False))
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        if self._group is not None and assigned:
+            self._group.pause(*assigned)
+        self.trouble = None
+        self._say(View(True, frozenset(place.partition for place in assigned), time.monotonic(), self._assignor.members))
+
+    def _say(self, view: View) -> None:
+        if view != self.view:
+            self.view = view
+        with suppress(RuntimeError):  # the worker's loop is closed already
+            self._tell()
+
+    def _hung(self) -> bool:
+        return time.monotonic() - self._shown_s > HUNG_S
+
+    def _fatal(self, error: BaseException) -> StreamsError | None:
+        """What only a person can put right."""
+        said, kafka = f"{error!r} {error.__cause__!r}", self._kafka
+        if isinstance(error, GroupAuthorizationFailedError) or "GroupAuthorizationFailed" in said:
+            return ConfigError(f"group {self._app} may not be joined: the user of this worker needs the right to READ the group {self._app}")
+        if isinstance(error, TopicAuthorizationFailedError) or "TopicAuthorizationFailed" in said:
+            return ConfigError(f"topics may not be read: the user of this worker needs the right to READ {', '.join(self._topics)}")
+        if isinstance(error, InvalidSessionTimeoutError):
+            return ConfigError(
+                f"kafka.session_timeout = {duration_text(kafka.session_timeout)}: the broker takes what lies between its"
+                " group.min.session.timeout.ms (6s unless told otherwise) and group.max.session.timeout.ms"
+            )
+        if isinstance(error, InconsistentGroupProtocolError):
+            return Incompatible(f"group {self._app} has members of another kind: another program uses this name. Take another app id")
+        if "FencedInstance" in said:
+            return Fenced(f"another worker calls itself kafka.instance = {kafka.instance}: each worker needs a name of its own")
+        return None
+
+
+def _nothing() -> None:
+    """Nobody to tell yet."""
