@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretS
 from pydantic_settings import NoDecode
 
 from schemas.kinds import Kind
-from streams.duration import MINUTE, SECOND
+from streams.duration import DAY, MINUTE, SECOND
 from streams.fold_settings import Duration, _Model, _texts
 from streams.kafka_settings import Secret
 
@@ -27,7 +27,7 @@ class Web(_Model):
     host: str = Field(
         "127.0.0.1", min_length=1, description="where `/livez`, `/readyz` and `/metrics` are served; 0.0.0.0: to all who reach this machine"
     )
-    port: int = Field(6066, ge=1, le=65_535, description="on which port")
+    port: int = Field(6066, ge=0, le=65_535, description="on which port; 0: on one that is free, which the log names")
 
 
 class Announce(_Model):
@@ -44,5 +44,7 @@ class Announce(_Model):
     moments: Annotated[tuple[Literal["know", "go", "do", "buy"], ...], NoDecode, BeforeValidator(_texts)] = Field(
         (), description="and out of which moments: know, go, do, buy; none: out of any, or out of none"
     )
+    corrections: bool = Field(False, description="whether what is taken back (`op: retract`) is posted too")
+    max_age: Duration = Field(1 * DAY, description="how long ago the step may have been; older ones, of a replay for instance, are not posted")
     timeout: Duration = Field(10 * SECOND, description="how long an answer is waited for")
     retry_for: Duration = Field(5 * MINUTE, description="how long a post that fails is tried again, with growing pauses, before it is given up")

@@ -10,15 +10,15 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict, SettingsError
 
 from streams.duration import MINUTE
 from streams.errors import ConfigError
-from streams.fold_settings import Dimension, Duration, Fold, Patience, Wait, shown
+from streams.fold_settings import Dimension, Duration, Fold, Patience, Wait, _texts, shown
 from streams.host_settings import Announce, Web
 from streams.kafka_settings import HIDDEN, Kafka
 
@@ -45,6 +45,9 @@ class Settings(Fold):
     skew: Wait = Field(10 * MINUTE, description="how far ahead of its own arrival an event may be dated; beyond, it is rejected (`from_the_future`)")
     idle_after: Duration = Field(1 * MINUTE, description="how long a partition without new events waits before the wall clock moves its timers")
     log_format: Literal["console", "json"] = Field("console", description="how the program's own log is written: `console` or `json`")
+    agents: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_texts)] = Field(
+        (), description="agents of your own that run in the workers: Python files (`my_agents.py`) or modules (`shop.agents`)"
+    )
     kafka: Kafka = Field(Kafka(), description="the cluster")
     web: Web = Field(Web(), description="health and metrics")
     announce: Announce = Field(Announce(), description="transitions for a webhook")

@@ -12,9 +12,11 @@ from streams.cli import options
 from streams.cli.progress import Work
 from streams.cli.screen import some
 from streams.cli.stopping import Stopping
+from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Mapping
 
     from streams.moments.rules import Rules
     from streams.settings import Settings
@@ -97,13 +99,50 @@ def run(
     rules: options.RulesFile = None,
     data_dir: options.DataDir = None,
     partitions: options.Partitions = None,
+    kafka: options.Bootstrap = None,
+    app: options.App = None,
+    inputs: options.Inputs = None,
+    agents: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--agents", metavar="FILE", callback=options.is_text, help="Kafka: agents of your own, a Python file or a module.", show_default=False
+        ),
+    ] = None,
+    web_port: Annotated[
+        int | None, typer.Option("--web-port", metavar="N", help="Kafka: where health and metrics are. [default: 6066]", show_default=False)
+    ] = None,
 ) -> None:
-    """Processes events as they come, until stopped: follows files, directories or standard input.
+    """Processes events as they come, until stopped: files, directories or standard input; or, as one of the workers of an app, topics of Kafka.
 
     When nothing comes for a while, the wall clock moves the timers. Goes on where an earlier run stopped.
     """
-    settings = options.settings(ctx, data_dir=data_dir, rules=rules, partitions=partitions)
+    for_files = {
+        "PATH": sources, "--format": None if format == "segment" else format, "--map": map, "--data-dir": data_dir, "--partitions": partitions
+    }  # fmt: skip
+    for_kafka = {"--app": app, "--input": inputs, "--agents": agents, "--web-port": web_port}
+    settings = options.settings(
+        ctx, data_dir=data_dir, rules=rules, partitions=partitions,
+        agents=agents, kafka={"bootstrap": kafka, "app": app, "inputs": inputs}, web={"port": web_port},
+    )  # fmt: skip
+    if kafka is not None or (settings.kafka.bootstrap is not None and not sources):
+        _refuse(for_files, "is for files; a worker on Kafka reads the topics of --input" + ("" if kafka else ": kafka.bootstrap is set"))
+        _work(settings)
+        return
+    _refuse(for_kafka, "is for a worker on Kafka: say --kafka HOST:PORT, too")
     asyncio.run(_run(settings, options.rules(settings), sources or [], format, options.mapping(map, format)))
+
+
+def _refuse(given: "Mapping[str, object]", why: str) -> None:
+    """Raises ConfigError for an option that belongs to the other form."""
+    if named := [name for name, value in given.items() if value not in (None, [])]:
+        raise ConfigError(f"{named[0]} {why}")
+
+
+def _work(settings: "Settings") -> None:
+    from streams import host
+    from streams.host.serve import serve
+
+    serve(host.make(settings, settings.agents))
 
 
 async def _run(settings: "Settings", rules: "Rules", sources: list[Path], format: Literal["segment", "csv"], mapping: dict[str, str]) -> None:

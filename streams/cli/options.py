@@ -68,19 +68,9 @@ def settings(ctx: typer.Context, **flags: Any) -> "Settings":
 
 def rules(settings: "Settings") -> "Rules":
     """The rules of these settings. Raises ConfigError, which names the file."""
-    from streams.moments.rules import default, load
+    from streams.rules_file import read
 
-    path = settings.rules
-    if path is None:
-        return default()
-    try:
-        return load(path.read_text("utf-8"), base=default())
-    except OSError as error:
-        raise ConfigError(f"rules file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"rules file {path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from error
-    except ConfigError as error:
-        raise ConfigError(f"rules file {path}: {error}") from error
+    return read(settings.rules)
 
 
 def mapping(given: Iterable[str] | None, format: str) -> dict[str, str]:

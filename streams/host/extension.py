@@ -1,0 +1,57 @@
+"""Agents of somebody's own: a Python file, or a module, that takes `app` and topics from `streams.host` and has `@app.agent` functions."""
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from streams.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streams.host.hosting import App
+
+EXAMPLE = "write @app.agent(transitions) above an async function, with app and transitions from streams.host"
+
+
+def load(name: str, app: "App") -> None:
+    """`name`: a file, `my_agents.py`, or a module, `shop.agents`. Raises ConfigError, which names it."""
+    before = set(app.agents)
+    try:
+        _imported(name)
+    except ConfigError:
+        raise
+    except SyntaxError as error:
+        where = f"line {error.lineno} of {error.filename}" if error.filename else f"line {error.lineno}"
+        raise ConfigError(f"--agents {name}: is not Python: {error.msg} ({where})") from error
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigError(f"--agents {name}: {type(error).__name__}: {error} (line {last.lineno} of {last.filename})") from error
+    if not set(app.agents) - before:
+        raise ConfigError(f"--agents {name}: there is no agent in it: {EXAMPLE}")
+
+
+def _imported(name: str) -> ModuleType:
+    path = Path(name)
+    if path.suffix != ".py":
+        if all(part.isidentifier() for part in name.split(".")):
+            if "" not in sys.path:
+                sys.path.insert(0, "")  # as `python -m` does: a module beside which the command was started
+            return importlib.import_module(name)
+        raise ConfigError(f"--agents {name}: is neither a Python file nor a module: write my_agents.py, or shop.agents")
+    if not path.is_file():
+        raise ConfigError(f"--agents {name}: does not exist")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    if path.stem in sys.modules:
+        raise ConfigError(f"--agents {name}: a module is called {path.stem} already: give the file another name")
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
+    return module
