@@ -6,14 +6,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import ask, check, demo, explain, feed, generate, ledgers
+from streams.cli import ask, check, demo, explain, feed, generate, ledgers, topics
 from streams.cli.screen import MAX_COLUMNS
 from streams.cli.stopping import Stopped
 from streams.errors import StreamsError
 
 EXIT_CODES = {
     0: "done",
-    1: "the answer is no: `verify` found a difference, `journey` nobody of that name",
+    1: "the answer is no: `verify` found a difference, `journey` nobody of that name, `topics plan` something to make",
     2: "the command, a setting, a rules file or an input file is wrong",
     3: "the data belongs to other settings, partitions or an older format",
     4: "another process has taken the data directory over",
@@ -92,3 +92,4 @@ app.command(rich_help_panel=ASK)(explain.explain)
 app.command(rich_help_panel=CARE)(check.verify)
 app.command(rich_help_panel=CARE)(check.check_config)
 app.command(rich_help_panel=CARE)(check.topology)
+app.add_typer(topics.app, name="topics", rich_help_panel=CARE)

@@ -50,7 +50,7 @@ async def reach(cluster: Cluster, timeout_ms: int, say: Callable[[str], None]) -
                 " are brokers running there, and is kafka.security_protocol what that port speaks?"
             )
         pause_s = min(pause_s, max(left_s, 0.0))
-        say(f"no broker at {cluster.bootstrap} answers: {says}; trying again in {pause_s:.1f} s, for {left_s:.0f} s more")
+        say(f"no broker at {cluster.bootstrap} answers: {says}; trying again in {pause_s:.1f} s, for {left_s:.1f} s more")
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

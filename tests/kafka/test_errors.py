@@ -76,7 +76,7 @@ async def test_nobody_answers() -> None:
     assert 5 == caught.value.exit_code
     assert 2 <= len(lines) <= 3
     assert lines[0].startswith(f"no broker at 127.0.0.1:{first},127.0.0.1:{second} answers: ConnectionRefusedError")
-    assert lines[0].endswith("trying again in 0.5 s, for 1 s more")
+    assert lines[0].endswith("trying again in 0.5 s, for 1.0 s more")
 
 
 @asynccontextmanager
