@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Protocol
 
-from streams.errors import ConfigError, Fenced, Incompatible, StreamsError
+from streams.errors import ConfigError, Fenced, Incompatible, Refused, StreamsError
 from streams.metrics import Death, Stepped
 from streams.worker.pace import CHECKPOINT_EVERY_S, Backoff, Group, Turn, largest_batch, may_open, rest_s
 
@@ -98,13 +98,13 @@ class Keeper:
         self._until_s = until_s if self._until_s is None else min(self._until_s, until_s)
 
     async def run(self) -> None:
-        """Raises Incompatible, ConfigError, and whatever is a defect."""
+        """Raises what trying again cannot help (Incompatible, ConfigError, Refused), and whatever is a defect."""
         died_s: float | None = None
         while await self._may_open(died_s):
             try:
                 await self._live()
                 return
-            except (Incompatible, ConfigError) as error:
+            except (Incompatible, ConfigError, Refused) as error:
                 self.common.meters.closed(self.partition)
                 self.common.log.error("died", partition=self.partition, reason="refused", error=str(error))
                 raise
@@ -116,6 +116,9 @@ class Keeper:
                 delay_s = self._backoff.died(self.common.random.random())
                 self._died("fenced" if isinstance(error, Fenced) else "unavailable", error, retry_s=round(delay_s, 3))
                 await asyncio.sleep(delay_s)
+            except asyncio.CancelledError:
+                self._closed("dropped")
+                raise
             except Exception as error:
                 self._died("defect", error, exc_info=True)
                 raise

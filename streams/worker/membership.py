@@ -19,18 +19,13 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    InconsistentGroupProtocolError,
-    InvalidSessionTimeoutError,
-    KafkaError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import KafkaError
 
 from streams.duration import duration_text
-from streams.errors import ConfigError, Fenced, Incompatible, StreamsError, Unavailable
+from streams.errors import StreamsError, Unavailable
 from streams.kafka_settings import Kafka
-from streams.log.kafka_client import Cluster, described, stop
+from streams.log.kafka_client import Cluster, stop
+from streams.log.kafka_errors import described, explained, failure
 from streams.worker.assignor import Assignor
 
 HEARTBEATS = 12  # in a session: half a second of six, so that a few lost ones do no harm
@@ -64,6 +59,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self.changed = asyncio.Event()
         self.trouble: str | None = None  # why it is not joined, in words for the log
         self._cluster, self._app, self._topics, self._kafka = cluster, app, sorted(topics), kafka
+        self._what = f"group {app} cannot be joined"
         self._assignor = Assignor(partitions)
         self._thread: threading.Thread | None = None
         self._tell: Callable[[], object] = _nothing
@@ -131,9 +127,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             try:
                 await self._member()
             except (KafkaError, OSError, TimeoutError, LookupError) as error:
-                if (fatal := self._assignor.failure or self._fatal(error)) is not None:
+                if (fatal := self._fatal(error)) is not None:
                     raise fatal from error
-                self.trouble = f"group {self._app} cannot be joined: {described(error)}"
+                self.trouble = f"{self._what}: {explained(error).says}"
                 if self.view.assigned_s < 0 and time.monotonic() > deadline_s:
                     raise Unavailable(f"{self.trouble}: tried for {duration_text(self._kafka.start_timeout)} (kafka.start_timeout)") from error
                 self._say(self.view._replace(joined=False))
@@ -191,9 +187,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
                 failed = 0
             except KafkaError as error:
                 failed += 1
-                if failed >= TRIES or self._assignor.failure is not None or self._fatal(error) is not None:
+                if failed >= TRIES or self._fatal(error) is not None:
                     raise
-                self.trouble = f"group {self._app}: {described(error)}"
+                self.trouble = f"group {self._app}: {explained(error).says}"
                 await asyncio.sleep(RETRY_S)
 
     def _listen(self, group: AIOKafkaConsumer) -> None:
@@ -231,21 +227,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
     def _fatal(self, error: BaseException) -> StreamsError | None:
         """What only a person can put right."""
-        said, kafka = f"{error!r} {error.__cause__!r}", self._kafka
-        if isinstance(error, GroupAuthorizationFailedError) or "GroupAuthorizationFailed" in said:
-            return ConfigError(f"group {self._app} may not be joined: the user of this worker needs the right to READ the group {self._app}")
-        if isinstance(error, TopicAuthorizationFailedError) or "TopicAuthorizationFailed" in said:
-            return ConfigError(f"topics may not be read: the user of this worker needs the right to READ {', '.join(self._topics)}")
-        if isinstance(error, InvalidSessionTimeoutError):
-            return ConfigError(
-                f"kafka.session_timeout = {duration_text(kafka.session_timeout)}: the broker takes what lies between its"
-                " group.min.session.timeout.ms (6s unless told otherwise) and group.max.session.timeout.ms"
-            )
-        if isinstance(error, InconsistentGroupProtocolError):
-            return Incompatible(f"group {self._app} has members of another kind: another program uses this name. Take another app id")
-        if "FencedInstance" in said:
-            return Fenced(f"another worker calls itself kafka.instance = {kafka.instance}: each worker needs a name of its own")
-        return None
+        if self._assignor.failure is not None:
+            return self._assignor.failure
+        return failure(self._what, error) if explained(error).permanent else None
 
 
 def _nothing() -> None:
