@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import ask, check, demo, explain, feed, generate, ledgers, topics
+from streams.cli import ask, check, demo, explain, feed, generate, lag, ledgers, topics
 from streams.cli.screen import MAX_COLUMNS
 from streams.cli.stopping import Stopped
 from streams.errors import StreamsError
@@ -92,4 +92,5 @@ app.command(rich_help_panel=ASK)(explain.explain)
 app.command(rich_help_panel=CARE)(check.verify)
 app.command(rich_help_panel=CARE)(check.check_config)
 app.command(rich_help_panel=CARE)(check.topology)
+app.command(rich_help_panel=CARE)(lag.lag)
 app.add_typer(topics.app, name="topics", rich_help_panel=CARE)

@@ -1,0 +1,87 @@
+"""`streams lag`: how far an app is behind its inputs. The first thing to ask when numbers look old."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import typer
+
+from streams.cli import options
+from streams.cli.screen import console, emit
+from streams.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streams.log.kafka import KafkaLog
+    from streams.reports.lag import Behind, Lag
+    from streams.settings import Settings
+
+REACH_MS = 10_000  # whoever asks this wants an answer; a worker has more patience
+TAIL = 1_000  # offsets: a lag as small as this is looked at, for some of it may be marks of transactions, which are no records
+
+
+def lag(
+    ctx: typer.Context,
+    kafka: options.Bootstrap = None,
+    app: options.App = None,
+    input: options.Inputs = None,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
+) -> None:
+    """How far an app is behind its inputs, by partition and source, from its last commits. Of a data directory: what is not processed yet.
+
+    Exit code 0 whatever the lag is; 2 to 6 when it cannot be read.
+    """
+    settings = options.settings(ctx, data_dir=data_dir, kafka={"bootstrap": kafka, "app": app, "inputs": input or None})
+    if data_dir is not None and (kafka or app or input):
+        raise ConfigError("--data-dir is of a log of its own: name either that, or a cluster with --kafka, --app and --input")
+    if data_dir is None and settings.kafka.bootstrap is not None:
+        found = asyncio.run(_of_a_cluster(settings))
+    else:
+        found = asyncio.run(_of_a_directory(ctx, data_dir))
+    _show(found, json)
+
+
+async def _of_a_directory(ctx: typer.Context, data_dir: Path | None) -> "Lag":
+    from streams.reports.lag import lag
+
+    async with options.reading(ctx, data_dir) as reader:
+        return await lag(reader)
+
+
+async def _of_a_cluster(settings: "Settings") -> "Lag":
+    from streams.kafka_settings import cluster, named
+    from streams.log.kafka import KafkaLog
+    from streams.log.kafka_start import reach
+    from streams.reports.lag import lag
+
+    needed, where = named(settings.kafka), cluster(settings.kafka)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers, our own messages say
+    await reach(where, min(REACH_MS, settings.kafka.start_timeout), lambda line: typer.echo(line, err=True))
+    log = await KafkaLog.connect(where, needed.app, needed.inputs)
+    try:
+        found = await lag(log)
+        return msgspec.structs.replace(found, sources=[await _counted(log, row) for row in found.sources])
+    finally:
+        await log.close()
+
+
+async def _counted(log: "KafkaLog", row: "Behind") -> "Behind":
+    """With its lag in records, where it is small."""
+    from streams.log.kafka_reader import chunks
+
+    if row.position is None or not 0 < row.lag <= TAIL:
+        return row
+    return msgspec.structs.replace(row, lag=sum([len(chunk) async for _, chunk in chunks(log.cluster, {log.place(row.source): row.end}, row.lag)]))
+
+
+def _show(found: "Lag", json: bool) -> None:
+    from streams.cli.pictures.lag import table, wire
+
+    now_ms = time.time_ns() // 1_000_000
+    if json:
+        emit(msgspec.json.encode(wire(found, now_ms)))
+    else:
+        console().print(table(found, now_ms))

@@ -1,0 +1,71 @@
+"""`streams lag` on a cluster, asked as a person would."""
+
+import orjson
+import pytest
+
+from streams.agent import Agent
+from streams.ingest.partition import partition_of
+from streams.log.kafka import KafkaLog
+from streams.log.kafka_client import Cluster
+from streams.moments.rules import default
+from streams.settings import Settings
+from tests.cli.running import TIMEOUT_S, event, process, streams
+from tests.kafka import topics
+from tests.kafka.broker import bootstrap
+
+PARTITIONS = 2
+
+
+async def test_it_says_what_is_not_processed_yet() -> None:
+    """Before, between and after: position, end and lag of each partition, in records, though transactions leave marks that are none."""
+    app = topics.new_app(PARTITIONS)
+    log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
+    people = ["ann", "bob", "cid", "dan"]
+    records = [(partition_of(who.encode(), PARTITIONS), who.encode(), viewed(who), -1, ()) for who in people]
+    await log.append(records)
+    assert ([None, None], 4) == asked(app)
+    agents = [await Agent.open(log, number, Settings(), default()) for number in range(PARTITIONS)]
+    for agent in agents:
+        await agent.catch_up()
+    await log.append(records[:1])
+    counts = [sum(partition == number for partition, *_ in records) for number in range(PARTITIONS)]
+    assert (counts, 1) == asked(app)
+    for agent in agents:
+        await agent.catch_up()
+    assert 0 == asked(app)[1]
+    await log.close()
+
+
+def viewed(who: str) -> bytes:
+    return orjson.dumps(event(who, "Product Viewed", "10:00:00"))
+
+
+def asked(app: str) -> tuple[list[int | None], int]:
+    """Positions in the input by partition, and the lag of all."""
+    running = process("lag", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events", "--json")
+    out, said = running.communicate(timeout=TIMEOUT_S)
+    assert 0 == running.returncode, said
+    found = orjson.loads(out)
+    inputs = [source for part in found["partitions"] for source in part["sources"] if source["source"].startswith(app)]
+    assert found["lag"] == sum(source["lag"] for part in found["partitions"] for source in part["sources"])
+    return [source["position"] for source in inputs], found["lag"]
+
+
+def test_a_table_for_people() -> None:
+    """A row per partition and source, and a total."""
+    app = topics.new_app(PARTITIONS)
+    result = streams("lag", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
+    assert 0 == result.exit_code, result.stderr
+    rows = result.stdout.splitlines()
+    assert 1 + 2 * PARTITIONS + 1 <= len(rows) <= 1 + 2 * PARTITIONS + 2
+    assert f"{app}.events:1" in result.stdout
+    assert rows[-1].split()[:2] == ["total", "0"]
+
+
+def test_an_app_that_does_not_exist_is_a_wrong_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says which topics are missing; a cluster that does not answer has an exit code of its own."""
+    result = streams("lag", "--kafka", bootstrap(), "--app", "no-such-app", "--input", "no-such-topic")
+    assert 2 == result.exit_code
+    assert "no-such-topic" in result.stderr
+    monkeypatch.setenv("STREAMS_KAFKA__START_TIMEOUT", "1s")
+    assert 5 == streams("lag", "--kafka", "127.0.0.1:1", "--app", "a", "--input", "b").exit_code
