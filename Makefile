@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 VENV := .venv/.stamp
 
-.PHONY: help demo test soak check lint types contracts docs golden bench lock clean
+.PHONY: help demo test soak torture check lint types contracts docs golden bench lock clean
 
 help:  ## this menu
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: $(VENV)  ## the tests
 
 soak: $(VENV)  ## worst days in virtual time, one seed after the other, until you stop it
 	@$(BIN)/python -m tests.simulation --soak
+
+torture: $(VENV)  ## real workers on real brokers, killed, frozen and replaced: SEED=n, ARGS="--short"
+	@$(BIN)/python -m tests.torture $(or $(SEED),1) $(ARGS)
 
 check: lint types contracts test  ## everything that CI runs: lint, types, import contracts, tests
 

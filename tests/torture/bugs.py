@@ -1,0 +1,66 @@
+"""Bugs that a worker of this kind may have: a run with one of them planted has to fail. Changes of source text, as in `tests/planted`."""
+
+from tests.planted import Bug
+
+BUGS: dict[str, Bug] = {
+    "unawaited": Bug(
+        "a commit does not wait for the batches that it consists of",
+        "streams.log.kafka_writer",
+        (("results = await asyncio.gather(*sent, return_exceptions=True)", "results = [future.add_done_callback(_look) for future in sent]"),),
+    ),
+    "unfenced": Bug(
+        "each worker writes under an id of its own, which fences nobody",
+        "streams.log.kafka",
+        (('log.cluster.producer(f"{log.app}-{partition}")', 'log.cluster.producer(f"{log.app}-{partition}-{__import__(\'os\').getpid()}")'),),
+    ),
+    "group-offsets": Bug(
+        "where to go on is what the group's offsets say, and not the checkpoint",
+        "streams.log.kafka",
+        (
+            (
+                'state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)',
+                'state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)\n'
+                "            await _by_group(self, state)",
+            ),
+            (
+                "async def _pairs(",
+                '''async def _by_group(session: KafkaSession, state: dict[bytes, Record]) -> None:
+    """Puts the offsets that are committed for the group into the checkpoint."""
+    from streams.pipeline import checkpoint as checkpoints
+
+    if CHECKPOINT not in state:
+        return
+    admin = AIOKafkaAdminClient(**session._log.cluster.common())
+    await admin.start()
+    known = await admin.list_consumer_group_offsets(session._log.app)
+    await admin.close()
+    held = state[CHECKPOINT]
+    c = checkpoints.decode(held.value)
+    for place, source in session._names.items():
+        if place in known and source in c.sources:
+            c.sources[source].offset = known[place].offset
+    state[CHECKPOINT] = Record(held.offset, held.time_ms, held.key, checkpoints.encode(c))
+
+
+async def _pairs(''',
+            ),
+        ),
+    ),
+    "unfenced-restore": Bug(
+        "the state is restored before the former owner is fenced",
+        "streams.log.kafka",
+        (
+            (
+                '            await start(self._producer, f"partition {self.partition} cannot be taken over")\n'
+                '            await start(self._consumer, f"partition {self.partition} cannot be read")',
+                '            await start(self._consumer, f"partition {self.partition} cannot be read")',
+            ),
+            (
+                "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)",
+                "state = await self._log.latest(STATE.name, self.partition, on_progress=on_progress)\n"
+                '            await start(self._producer, f"partition {self.partition} cannot be taken over")',
+            ),
+        ),
+    ),
+}
+"""By the name that `--plant` knows."""

@@ -1,0 +1,209 @@
+"""What is committed, and what the stored input says by the oracle; and the laws that hold the two to each other.
+
+The laws of a partition's outputs are the simulator's. Taken over from the product is which records it judged late, since that depends on the order
+in which it read them, and nobody else saw that; what it calls late is neither lost nor counted twice, and not more than a part of all.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka.partitioner import murmur2
+
+from streams import topology
+from streams.agent import plan
+from streams.ingest.event import Event, Rejection
+from streams.ingest.segment import read
+from streams.journeys.signal import event_ref, event_text, order_ref
+from streams.log.kafka import KafkaLog
+from streams.log.sources import split
+from streams.moments import rules
+from streams.moments.classify import Classifier
+from streams.pipeline import checkpoint as checkpoints
+from streams.pipeline.checkpoint import Checkpoint
+from streams.pipeline.progress import MARK
+from streams.records import Record
+from streams.settings import Settings
+from tests import oracle
+from tests.simulation import laws
+from tests.simulation.account import Key
+from tests.simulation.wire import cell_of
+
+LATE_PART = 0.3  # of all records: with more of them late a run would say little
+LAWS = (laws.rev, laws.once, laws.standing, laws.tallies, laws.currents, laws.finals)
+Place = tuple[str, int, int]  # topic, partition, offset of a stored record
+
+
+class Broken(NamedTuple):
+    """A law that does not hold, and how."""
+
+    law: str
+    how: str
+
+
+@dataclass
+class Account:
+    """What the stored input says of one partition of the app. Made as the simulator's, so that its laws can be asked."""
+
+    signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    again: Counter[tuple[Key, str]] = field(default_factory=Counter)  # events that came again when no longer known: none, in a month
+    rejected: set[Place] = field(default_factory=set)
+    handed: set[Place] = field(default_factory=set)  # what came here from elsewhere
+    mark: int = -1
+
+
+class Found(NamedTuple):
+    """What a run comes to."""
+
+    broken: list[Broken]
+    figures: dict[str, int]
+
+
+async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
+    """Reads everything and asks every law."""
+    broken: list[Broken] = []
+    figures: Counter[str] = Counter()
+    stored = [checkpoints.decode(raw) if raw is not None else None for raw in await log.checkpoints()]
+    if None in stored:
+        return Found([Broken("liveness", f"partitions without a checkpoint: {[n for n, c in enumerate(stored) if c is None]}")], {})
+    late = [await _ledger(log, topology.LATE.name, n) for n in range(log.partitions)]
+    rejected = [await _ledger(log, topology.REJECTED.name, n) for n in range(log.partitions)]
+    for name, ledgers in (("late", late), ("rejected", rejected)):
+        twice = [place for place, n in Counter(place for ledger in ledgers for place in ledger).items() if n > 1]
+        if twice:
+            broken.append(Broken("ledgers", f"{len(twice)} records are in the {name} topic more than once: {twice[:3]}"))
+    inputs = {source: [r async for r in log.scan_source(source)] for n in range(log.partitions) for source in log.sources(n)[:-1]}
+    figures["input records"] = sum(map(len, inputs.values()))
+    if figures["input records"] < sent:
+        broken.append(Broken("loader", f"{sent} records were sent, {figures['input records']} are stored: the run itself is wrong"))
+    accounts = account(log, inputs, settings, {place for ledger in late for place in ledger})
+    ends = await log.ends()
+    for number, (a, c) in enumerate(zip(accounts, stored, strict=True)):
+        assert c is not None
+        for how in _accounted(log, number, a, c, ends, late[number], rejected[number]):
+            broken.append(Broken("offsets", f"partition {number}: {how}"))
+        arrived = Counter([_origin(r) async for r in log.scan_source(log.sources(number)[-1]) if r.headers[-1][0] != MARK])
+        if arrived != Counter(a.handed):
+            lost, more = Counter(a.handed) - arrived, arrived - Counter(a.handed)
+            broken.append(Broken("handover", f"partition {number}: {lost.total()} lost, {more.total()} too many: {[*lost][:3]} {[*more][:3]}"))
+        figures.update({name: getattr(c.counts, name) for name in ("received", "applied", "no_signal", "duplicate", "late", "rejected")})
+        figures["handed over"] += c.counts.handed_over
+        topics = {name: await _values(log, name, number) for name in ("transitions", "journeys", "current", "tallies")}
+        evidence = laws.Evidence(
+            account=a,  # type: ignore[arg-type]  # has what these laws look at
+            checkpoint=c,
+            topics={**topics, "tallies": [cell_of(t) for t in topics["tallies"]]},
+            rules=[(rule, RULES.version) for rule in RULES.rules],
+            names=plan(settings.fold).dimensions.names,
+            patience=oracle.Patience(
+                (settings.patience.know, settings.patience.go, settings.patience.do, settings.patience.buy),
+                settings.abandon_after, settings.refund_window, settings.join_window,
+            ),
+            horizon=settings.horizon, mark=c.mark, timers=(-1, c.timer), eras=([], []), everything=True,
+        )  # fmt: skip
+        for law in LAWS:
+            broken += [Broken(law.__name__, f"partition {number}: {how}") for how in law(evidence)]
+        figures["profiles"] += len(a.signals)
+        figures["transition records"] += len(topics["transitions"])
+        figures["of them retractions"] += sum(t["op"] == "retract" for t in topics["transitions"])
+        figures["standing, equal to the oracle's"] += sum(map(len, evidence.steps.values()))
+        figures["counters compared"] += len(evidence.topics["tallies"])
+        figures["final journeys"] += len(topics["journeys"])
+    handed_over = sum(len(a.handed) for a in accounts)
+    for said, true in (("received", figures["input records"]), ("handed over", handed_over)):
+        if figures[said] != true:
+            broken.append(Broken("offsets", f"{figures[said]} records {said}, {true} by the stored input"))
+    if figures["late"] > LATE_PART * figures["input records"]:
+        broken.append(Broken("late", f"{figures['late']} of {figures['input records']} records were late"))
+    return Found(broken, dict(figures))
+
+
+RULES = rules.default()
+
+
+def account(log: KafkaLog, inputs: Mapping[str, list[Record]], settings: Settings, late: set[Place]) -> list[Account]:
+    """Reads the stored input once more, one record at a time."""
+    accounts = [Account() for _ in range(log.partitions)]
+    readers = {source: n for n in range(log.partitions) for source in log.sources(n)}
+    classify, dims_of = Classifier(RULES).classify, plan(settings.fold).dimensions.code
+    copies: list[dict[tuple[Key, str], list[oracle.Signal]]] = [{} for _ in accounts]
+    for source, records in inputs.items():
+        topic, number = split(source)
+        here = accounts[readers[source]]
+        for record in records:
+            place = (topic, number, record.offset)
+            event = read(record.value, record.headers, record.time_ms + settings.skew)
+            if isinstance(event, Rejection):
+                here.rejected.add(place)
+                continue
+            verdict = classify(event)
+            if verdict is None:
+                here.counts["no_signal"] += 1
+                continue
+            home = home_of(event, log.partitions)
+            a = accounts[home]
+            if a is not here:
+                a.handed.add(place)
+            if place in late:
+                a.counts["late"] += 1
+                continue
+            a.counts["counted"] += 1
+            order = event.properties.get("order_id") if verdict.mark >= oracle.TRUTH else None
+            s = oracle.Signal(
+                event.at_ms, event_text(event_ref(event.id)), verdict.mark, verdict.sure, dims_of(event), event.offset, verdict.rule,
+                ("*",) if order and verdict.mark == oracle.REFUND else ("",), order_ref(order).hex() if order else None,
+            )  # fmt: skip
+            key: Key = (None, f"u:{event.user_id}" if event.user_id else f"d:{event.anonymous_id}")
+            copies[home].setdefault((key, s.event), []).append(s)
+    for a, known in zip(accounts, copies, strict=True):
+        for (key, event_id), same in known.items():
+            a.again[key, event_id] = 1
+            a.signals.setdefault(key, []).append(oracle.history(same)[0])
+    return accounts
+
+
+def home_of(event: Event, partitions: int) -> int:
+    """Where Java clients put a record that is keyed by the person."""
+    hashed: int = murmur2((event.user_id or event.anonymous_id or "").encode())
+    return (hashed & 0x7FFFFFFF) % partitions
+
+
+def _accounted(
+    log: KafkaLog, number: int, a: Account, c: Checkpoint, ends: Mapping[str, int], late: list[Place], rejected: list[Place]
+) -> Iterator[str]:
+    """Every offset was read, and every record ended in exactly one way."""
+    for source in log.sources(number):
+        position = c.sources.get(source)
+        if (offset := position.offset if position else 0) > ends[source] or (offset < ends[source] and not source.startswith("handover")):
+            yield f"{source} was read up to {offset}, and ends at {ends[source]}"
+    n = c.counts
+    if n.received != n.applied + n.no_signal + n.duplicate + n.late + n.rejected:
+        yield f"{n} does not add up"
+    for what, said, true in (
+        ("no signal", n.no_signal, a.counts["no_signal"]), ("applied or duplicate", n.applied + n.duplicate, a.counts["counted"]),
+        ("late", n.late, a.counts["late"]), ("in the late topic", len(late), a.counts["late"]), ("rejected", n.rejected, len(a.rejected)),
+    ):  # fmt: skip
+        if said != true:
+            yield f"{what}: {said} counted, {true} by the stored input"
+    if set(rejected) != a.rejected:
+        yield f"the rejected topic holds {len(rejected)} records, by the stored input {len(a.rejected)}"
+
+
+async def _values(log: KafkaLog, topic: str, number: int) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(record.value) async for _, record in log.scan(topic, number) if record.value]
+
+
+async def _ledger(log: KafkaLog, topic: str, number: int) -> list[Place]:
+    found = []
+    async for _, record in log.scan(topic, number):
+        said = dict(record.headers)
+        found.append((said["topic"].decode(), int(said["partition"]), int(said["offset"])))
+    return found
+
+
+def _origin(record: Record) -> Place:
+    source, offset, _ = record.headers[-1][1].decode().rsplit(":", 2)
+    return *split(source), int(offset)

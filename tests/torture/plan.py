@@ -1,0 +1,64 @@
+"""One run, drawn from its seed before it begins: the same seed is the same day, as far as processes and brokers let it be."""
+
+from random import Random
+from typing import NamedTuple
+
+SESSION_S = 6.0  # the product's session timeout: who is frozen for longer is replaced, and wakes up as a zombie
+FIRST_S = 5.0  # when the first hit comes: by then the workers work
+SETTINGS = {"horizon": "6d", "abandon_after": "8d", "refund_window": "10d"}  # so that a month of event time sees the end of everything
+PARTITIONS, UNKEYED_PARTITIONS = 8, 3
+
+KINDS = {"kill": 5, "zombie": 4, "freeze": 3, "term": 4, "join": 3}  # how often each is drawn, beside the brokers' share
+MOST, LEAST = 4, 1  # workers that are alive
+PIECE_S = 0.5  # events come in pieces of this length, each with a rate of its own
+RATES = (0.1, 0.5, 1.0, 1.0, 4.0)  # so batches are small here and large there
+
+
+class Size(NamedTuple):
+    """How much of everything. `seconds`: over which the events come and the hits happen."""
+
+    events: int
+    people: int
+    hits: int
+    seconds: float
+
+
+SHORT = Size(events=40_000, people=1_200, hits=10, seconds=42.0)
+LONG = Size(events=320_000, people=6_000, hits=36, seconds=270.0)
+
+
+class Hit(NamedTuple):
+    """Something is done to a worker or to a broker. `victim` and `wait` are parts of 1 that say which and for how long."""
+
+    at_s: float
+    kind: str
+    victim: float
+    wait: float
+
+
+class Plan(NamedTuple):
+    """Everything that the seed decides but for the events, which go on from `rnd`."""
+
+    size: Size
+    workers: int  # at the beginning
+    idle_after: str  # how soon the wall clock moves the timers of a partition that nothing comes to
+    static: bool  # workers have names in the group, and come back under them
+    hits: list[Hit]
+    pieces: list[float]  # the part of the events that each piece of time brings
+    rnd: Random
+
+
+def draw(seed: int, size: Size) -> Plan:
+    """The plan of a seed."""
+    rnd = Random(seed)
+    workers, idle_after, static = rnd.choice((3, 4)), rnd.choice(("2s", "1h")), rnd.random() < 0.5
+    chosen = ["kill", "zombie", "freeze", "term", "join"][: size.hits]  # each comes about, also in a short run
+    bag = [kind for kind, weight in KINDS.items() for _ in range(weight)]
+    chosen += rnd.choices(bag, k=size.hits - len(chosen))
+    rare = max(1, size.hits // 10)  # each takes some seconds, and the workers some more
+    chosen = [*chosen[: size.hits - 2 * rare], *["broker", "refuse"] * rare]
+    rnd.shuffle(chosen)
+    times = sorted(rnd.uniform(FIRST_S, size.seconds * 0.95) for _ in chosen)
+    hits = [Hit(at, kind, rnd.random(), rnd.random()) for at, kind in zip(times, chosen, strict=True)]
+    weights = [rnd.choice(RATES) for _ in range(int(size.seconds / PIECE_S))]
+    return Plan(size, workers, idle_after, static, hits, [w / sum(weights) for w in weights], rnd)

@@ -1,0 +1,116 @@
+"""One run from beginning to end: workers, events, hits; then quiet; then the laws."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from streams.log.kafka import KafkaLog
+from streams.log.kafka_client import Cluster
+from streams.pipeline import checkpoint as checkpoints
+from streams.settings import Settings
+from streams.verify import verify
+from tests.torture import evidence
+from tests.torture.evidence import Broken
+from tests.torture.fleet import Fleet, command
+from tests.torture.ground import Brokers, Ground
+from tests.torture.loader import load
+from tests.torture.plan import PARTITIONS, SETTINGS, UNKEYED_PARTITIONS, Plan
+from tests.torture.shop import Shop
+
+DRAIN_S = 120.0  # after the last event and the last hit everything is read by then, or something hangs
+QUIET_S = 3.0  # without a commit that says anything new
+
+
+class Outcome(NamedTuple):
+    """What became of a run."""
+
+    broken: list[Broken]
+    figures: dict[str, int]
+    hits: dict[str, int]
+    seconds: float
+
+
+async def run(plan: Plan, ground: Ground, brokers: Brokers, planted: str | None, directory: Path, say: Callable[[str], None]) -> Outcome:
+    """`say` is called once per thing that happens. Logs of the workers are put into the directory."""
+    began = time.monotonic()
+    records = Shop(plan.rnd, plan.size.people).records(plan.size.events)
+    await ground.make()
+    fleet = Fleet(command(ground.bootstrap, ground.app, ground.inputs, planted), plan, directory, say)
+    try:
+        for _ in range(plan.workers):
+            fleet.add()
+        loading = asyncio.create_task(load(ground.bootstrap, ground.inputs, (PARTITIONS, UNKEYED_PARTITIONS), records, plan.pieces))
+        await _hit(plan, fleet, ground, brokers, say)
+        await loading
+        await fleet.settle()
+        say(f"{len(records)} events are there, the hits are over; {len(fleet.live)} workers go on")
+        log = await _log(ground)
+        try:
+            stuck = await _drain(log, fleet)
+            await fleet.stop()
+            broken = [Broken("liveness", stuck)] if stuck else []
+            broken += [Broken("workers", fault) for fault in fleet.faults]
+            say("everything is read; the laws are asked")
+            found = await evidence.look(log, Settings.model_validate(SETTINGS), len(records))
+            broken += found.broken
+            if not broken:
+                verified = await verify(log, lambda done, total: None)
+                if verified.difference:
+                    broken.append(Broken("verify", verified.difference))
+        finally:
+            await log.close()
+    finally:
+        fleet.kill_all()
+    return Outcome(broken, found.figures, fleet.met, time.monotonic() - began)
+
+
+async def _hit(plan: Plan, fleet: Fleet, ground: Ground, brokers: Brokers, say: Callable[[str], None]) -> None:
+    """Each at its time."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for number, hit in enumerate(plan.hits, 1):
+        await asyncio.sleep(max(0.0, began + hit.at_s - loop.time()))
+        fleet.look()
+        if hit.kind == "broker":
+            fleet.note("broker")
+            what = await brokers.hit(hit)
+        elif hit.kind == "refuse":
+            fleet.note("refuse")
+            for_s = 0.5 + 2 * hit.wait
+            fleet.later(ground.refuse(for_s))
+            what = f"transitions are refused for {for_s:.1f} s"
+        else:
+            what = fleet.hit(hit)
+        upright = " ".join(f"{worker.number}{'*' if worker.frozen else ''}" for worker in fleet.live)
+        say(f"hit {number:2} of {len(plan.hits)}: {what}   [{upright}]")
+
+
+async def _log(ground: Ground) -> KafkaLog:
+    return await KafkaLog.connect(Cluster(ground.bootstrap), ground.app, list(ground.inputs))
+
+
+async def _drain(log: KafkaLog, fleet: Fleet) -> str | None:
+    """Waits until everything is read and nothing new is committed. Says what is left when that takes too long."""
+    loop = asyncio.get_running_loop()
+    deadline, still, last = loop.time() + DRAIN_S, loop.time(), None
+    left = "no checkpoint could be read"
+    while loop.time() < deadline:
+        await asyncio.sleep(0.5)
+        fleet.look()
+        ends = await log.ends()
+        read = [checkpoints.decode(raw) if raw is not None else None for raw in await log.checkpoints()]
+        behind = {
+            source: (c.sources[source].offset if c is not None and source in c.sources else 0, ends[source])
+            for number, c in enumerate(read)
+            for source in log.sources(number)[:-1]
+            if ends[source] and (c is None or source not in c.sources or c.sources[source].offset < ends[source])
+        }
+        now = [(c.counts, c.rev, c.mark, c.timer) if c is not None else None for c in read]
+        if behind or now != last:
+            still, last = loop.time(), now
+            left = f"not read to its end: {behind}" if behind else "the checkpoints keep changing"
+        elif loop.time() - still > QUIET_S:
+            return None
+    return f"after {DRAIN_S:.0f} s: {left}"
