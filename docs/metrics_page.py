@@ -19,7 +19,8 @@ the greater one first: `sum by (outcome) (max by (partition, outcome) (streams_e
 
 {partitions}
 
-`outcome`: {outcomes}. A record has exactly one, so they add up to what was received.
+`outcome`: {outcomes}. A record has exactly one, so they add up to what was received. What was handed over is
+received by the partition where its person lives.
 
 ## Of a process
 

@@ -10,9 +10,9 @@ Labels are partitions, sources and closed lists of words. Never a person, never 
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from importlib.metadata import version
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -32,6 +32,7 @@ DEATHS = ("fenced", "unavailable", "defect")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which says when this process began
 
+Answer = TypeVar("Answer")
 Death = Literal["fenced", "unavailable", "defect"]
 
 
@@ -49,13 +50,14 @@ _LAG = Described("streams_consumer_lag_records", "gauge", ("partition", "source"
 _WATERMARK = Described("streams_watermark_lag_seconds", "gauge", ("partition",), "now minus the horizon mark, the greatest event time read")
 _RECEIVED = Described("streams_events_received_total", "counter", ("partition",), "records read and committed, over the app's life")
 _EVENTS = Described("streams_events_total", "counter", ("partition", "outcome"), "the same by how they ended: each record has one outcome")
+_HANDED = Described("streams_events_handed_over_total", "counter", ("partition",), "events given to the partitions where their people live")
+_SILENT = Described("streams_silent_partitions", "gauge", ("partition",), "partitions that this one waits for no more: silent for too long")
 _TRANSITIONS = Described("streams_transitions_written_total", "counter", ("partition",), "transition records written, retractions included")
 _EXPIRED = Described("streams_corrections_expired_total", "counter", ("partition",), "changes of counters whose window is no longer kept")
 _RESTORE = Described("streams_restore_progress_ratio", "gauge", ("partition",), "of a partition that is being restored: 0 to 1")
 _OPEN = Described("streams_open_agents", "gauge", (), "partitions that this worker processes")
 _ASSIGNED = Described("streams_assigned_partitions", "gauge", (), "partitions that the group gave to this worker")
 _INFO = Described("streams_build_info", "gauge", ("version",), "1; the version of the program")
-_RETRACTED = Described("streams_corrections_written_total", "counter", (), "retractions among the transitions written by this process")
 _REJECTED = Described("streams_rejected_total", "counter", ("reason",), "records that could not be read, by this process; reasons: docs/input.md")
 _LATE = Described("streams_late_total", "counter", ("reason",), "events too late to count, by this process: `horizon`, `over_cap`")
 _DIED = Described("streams_agent_deaths_total", "counter", ("reason",), "agents that ended by an error: `fenced`, `unavailable`, `defect`")
@@ -69,10 +71,10 @@ _RESTORED = Described("streams_restore_seconds", "histogram", (), "from taking a
 _RESTORED_RECORDS = Described("streams_restored_records_total", "counter", (), "state records read while restoring")
 
 METRICS = (
-    _LAG, _WATERMARK, _RECEIVED, _EVENTS, _TRANSITIONS, _EXPIRED, _RESTORE, _OPEN, _ASSIGNED, _INFO,
-    _BATCH, _COMMIT, _END_TO_END, _RETRACTED, _REJECTED, _LATE, _DIED, _RESTORED, _RESTORED_RECORDS,
+    _LAG, _WATERMARK, _SILENT, _RECEIVED, _EVENTS, _HANDED, _TRANSITIONS, _EXPIRED, _RESTORE, _OPEN, _ASSIGNED, _INFO,
+    _BATCH, _COMMIT, _END_TO_END, _REJECTED, _LATE, _DIED, _RESTORED, _RESTORED_RECORDS,
 )  # fmt: skip
-OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name != "received")
+OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in ("received", "handed_over"))
 
 
 class Stepped(Protocol):
@@ -86,15 +88,26 @@ class Stepped(Protocol):
     def commit_s(self) -> float: ...
     @property
     def oldest_ms(self) -> int: ...  # arrival of the batch's oldest record; -1: not known
+    @property
+    def rejected(self) -> Mapping[str, int]: ...  # by reason
+    @property
+    def late(self) -> Mapping[str, int]: ...
+
+
+class _Progress(Protocol):
+    @property
+    def let_go(self) -> Collection[int]: ...
 
 
 class _Pipeline(Protocol):
     @property
     def checkpoint(self) -> Checkpoint: ...
+    @property
+    def progress(self) -> _Progress: ...
 
 
 class _Session(Protocol):
-    def lags(self) -> Mapping[str, int]: ...
+    def lags(self) -> Coroutine[Any, Any, dict[str, int]]: ...  # asks nobody
 
 
 class Stepping(Protocol):
@@ -113,6 +126,8 @@ class _Standing(NamedTuple):
 
     counts: tuple[tuple[str, int], ...]
     received: int
+    handed_over: int
+    silent: int
     mark: int
     rev: int
     expired: int
@@ -132,7 +147,6 @@ class Meters(Collector):
         self._assigned = 0
         self._batch, self._commit, self._end_to_end = (_histogram(metric, self.registry) for metric in (_BATCH, _COMMIT, _END_TO_END))
         self._restored, self._restored_records = _histogram(_RESTORED, self.registry), _counter(_RESTORED_RECORDS, self.registry)
-        self._retracted = _counter(_RETRACTED, self.registry)
         self._ledgers = {
             REJECTED.name: _words(_REJECTED, tuple(reason.value for reason in Reason), self.registry),
             LATE.name: _words(_LATE, LATE_REASONS, self.registry),
@@ -159,24 +173,20 @@ class Meters(Collector):
     def stepped(self, partition: int, agent: Stepping) -> None:
         """After each step, also one that found nothing."""
         step = agent.stepped
-        self._lags[partition] = agent.session.lags()
+        self._lags[partition] = _at_once(agent.session.lags()) or self._lags.get(partition, {})
         if not step.committed:
             if partition not in self._standing:
-                self._standing[partition] = _stands(agent.pipeline.checkpoint)
+                self._standing[partition] = _stands(agent.pipeline)
             return
-        self._standing[partition] = _stands(agent.pipeline.checkpoint)
+        self._standing[partition] = _stands(agent.pipeline)
         self._commit.observe(step.commit_s)
+        for topic, reasons in ((REJECTED.name, step.rejected), (LATE.name, step.late)):
+            for reason, n in reasons.items():
+                self._ledgers[topic][reason].inc(n)
         if step.records:
             self._batch.observe(step.records)
             if step.oldest_ms >= 0:
                 self._end_to_end.observe(max(0.0, self._clock() - step.oldest_ms / 1000))
-
-    def corrected(self, retracted: int, ledger: Mapping[tuple[str, str], int]) -> None:
-        """Of a committed batch: how many retractions it holds, and how many records of which ledger (late, rejected) for which reason."""
-        if retracted:
-            self._retracted.inc(retracted)
-        for (topic, reason), n in ledger.items():
-            self._ledgers[topic][reason].inc(n)
 
     def closed(self, partition: int) -> None:
         """The partition is given back. Its series end here, and go on where it is opened next."""
@@ -195,8 +205,8 @@ class Meters(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The figures that are looked up when they are asked for."""
-        lag, watermark, restore = _gauge(_LAG), _gauge(_WATERMARK), _gauge(_RESTORE)
-        received, events, transitions, expired = _sum(_RECEIVED), _sum(_EVENTS), _sum(_TRANSITIONS), _sum(_EXPIRED)
+        lag, watermark, silent, restore = _gauge(_LAG), _gauge(_WATERMARK), _gauge(_SILENT), _gauge(_RESTORE)
+        received, events, handed, transitions, expired = _sum(_RECEIVED), _sum(_EVENTS), _sum(_HANDED), _sum(_TRANSITIONS), _sum(_EXPIRED)
         for partition, sources in sorted(self._lags.items()):
             for source, records in sorted(sources.items()):
                 lag.add_metric([str(partition), source], records)
@@ -205,14 +215,16 @@ class Meters(Collector):
             number = str(partition)
             if at.mark >= 0:
                 watermark.add_metric([number], now - at.mark / 1000)
+            silent.add_metric([number], at.silent)
             received.add_metric([number], at.received)
+            handed.add_metric([number], at.handed_over)
             for outcome, n in at.counts:
                 events.add_metric([number, outcome], n)
             transitions.add_metric([number], at.rev)
             expired.add_metric([number], at.expired)
         for partition, ratio in sorted(self._restoring.items()):
             restore.add_metric([str(partition)], ratio)
-        yield from (lag, watermark, received, events, transitions, expired, restore)
+        yield from (lag, watermark, silent, received, events, handed, transitions, expired, restore)
         for metric, value in ((_OPEN, len(self._open)), (_ASSIGNED, self._assigned)):
             gauge = _gauge(metric)
             gauge.add_metric([], value)
@@ -222,10 +234,21 @@ class Meters(Collector):
         yield info
 
 
-def _stands(checkpoint: Checkpoint) -> _Standing:
-    counts = checkpoint.counts
+def _at_once(coroutine: Coroutine[Any, Any, Answer]) -> Answer | None:
+    """What a coroutine gives that has nothing to wait for; None if it has. So a step is not held up by being measured."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        answer: Answer = done.value
+        return answer
+    coroutine.close()
+    return None
+
+
+def _stands(pipeline: _Pipeline) -> _Standing:
+    at, counts = pipeline.checkpoint, pipeline.checkpoint.counts
     by_outcome = tuple([(name, getattr(counts, name)) for name in OUTCOMES])
-    return _Standing(by_outcome, counts.received, checkpoint.mark, checkpoint.rev, checkpoint.expired_corrections)
+    return _Standing(by_outcome, counts.received, counts.handed_over, len(pipeline.progress.let_go), at.mark, at.rev, at.expired_corrections)
 
 
 def _gauge(metric: Described) -> GaugeMetricFamily:
