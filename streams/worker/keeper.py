@@ -109,8 +109,8 @@ class Keeper:
                 self.common.log.error("died", partition=self.partition, reason="refused", error=str(error))
                 raise
             except StreamsError as error:
-                if not self.wanted and isinstance(error, Fenced):
-                    self._closed("taken over")
+                if not self.wanted:
+                    self._closed("taken over" if isinstance(error, Fenced) else f"{type(error).__name__}: {error}")
                     return
                 died_s = self.common.clock()
                 delay_s = self._backoff.died(self.common.random.random())
@@ -126,7 +126,7 @@ class Keeper:
     async def _may_open(self, died_s: float | None) -> bool:
         """Waits until an agent may be opened. False: it is not wanted any more."""
         while self.wanted:
-            if may_open(self.common.group, died_s):
+            if may_open(self.common.group, self.partition, died_s):
                 return True
             await asyncio.sleep(LOOK_S)
         return False

@@ -64,13 +64,17 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self._thread: threading.Thread | None = None
         self._tell: Callable[[], object] = _nothing
         self._shown_s = time.monotonic()
-        self._leaving = threading.Event()
-        self._wake: Callable[[], object] = _nothing
+        self._leaving, self._left = threading.Event(), asyncio.Event()  # the same for the thread's loop, and to be looked at from anywhere
+        self._loop: asyncio.AbstractEventLoop | None = None  # the thread's
         self._group: AIOKafkaConsumer | None = None
 
     @property
     def joined(self) -> bool:
         return self.view.joined
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        return self.view.partitions
 
     @property
     def assigned_s(self) -> float:
@@ -96,8 +100,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     async def leave(self) -> None:
         """Leaves the group and ends the thread; takes a few seconds when no broker answers. May be called again."""
         self._leaving.set()
-        with suppress(RuntimeError):  # the thread's loop is closed already
-            self._wake()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it is closed already
+                self._loop.call_soon_threadsafe(self._left.set)
         thread = self._thread
         while thread is not None and thread.is_alive():
             await asyncio.sleep(0.01)  # a thread cannot be awaited
@@ -117,8 +122,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
     async def _live(self) -> None:
         """From one consumer to the next, until the worker leaves. Raises what cannot be helped by trying again."""
-        loop, left = asyncio.get_running_loop(), asyncio.Event()
-        self._left, self._wake = left, lambda: loop.call_soon_threadsafe(left.set)
+        self._loop = asyncio.get_running_loop()
         deadline_s = time.monotonic() + self._kafka.start_timeout / 1000
         while not self._leaving.is_set():
             if self._hung():
@@ -145,6 +149,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
                 await self._unless_leaving(self._poll(group))
         finally:
             self._group = None
+            self._say(self.view._replace(joined=False))
             await stop(group)
 
     async def _unless_leaving(self, work: Coroutine[Any, Any, None]) -> bool:

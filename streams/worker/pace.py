@@ -21,18 +21,20 @@ class Group(Protocol):
     @property
     def joined(self) -> bool: ...  # it has given out its partitions, and has not taken them back since
     @property
+    def partitions(self) -> frozenset[int]: ...  # which it gave to us
+    @property
     def assigned_s(self) -> float: ...  # when it gave them out
     @property
     def heard_s(self) -> float: ...  # when the last heartbeat that it has acknowledged was sent
 
 
-def may_open(group: Group, died_s: float | None) -> bool:
-    """Whether an agent may be opened now, after one died then (None: there was none).
+def may_open(group: Group, partition: int, died_s: float | None) -> bool:
+    """Whether an agent of a partition may be opened now, after one died then (None: there was none).
 
     Opening fences whoever has the partition. A worker that was away for too long finds its agents fenced before it hears that it was taken for
     dead, and would fence the new owner in turn. So there must be word from the group that is newer than the death.
     """
-    return group.joined and (died_s is None or max(group.assigned_s, group.heard_s) > died_s)
+    return group.joined and partition in group.partitions and (died_s is None or max(group.assigned_s, group.heard_s) > died_s)
 
 
 class Backoff:

@@ -20,6 +20,7 @@ from streams.moments.rules import Rules
 from streams.settings import Settings
 from streams.topology import HANDOVER
 from streams.worker import keeper
+from streams.worker.growth import watch
 from streams.worker.keeper import Common, Keeper, Log, Meters, Restoring
 from streams.worker.membership import Membership, View
 from streams.worker.pace import stopping
@@ -37,6 +38,8 @@ class Place(Protocol):
     def view(self) -> View: ...
     @property
     def joined(self) -> bool: ...
+    @property
+    def partitions(self) -> frozenset[int]: ...
     @property
     def assigned_s(self) -> float: ...
     @property
@@ -75,6 +78,7 @@ class Worker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`log` stays its owner's, who closes it. `place`: in another group than Kafka's; `clock`: the one that `place` goes by."""
+        self._log = log
         self.place = place if place is not None else _place(log, settings)
         self._kafka, self._meters, self._logger, self._clock = settings.kafka, meters, logger, clock
         self._view = View()
@@ -104,11 +108,14 @@ class Worker:
         """
         await self.place.join()
         stopped = asyncio.create_task(stop.wait())
+        watching = asyncio.create_task(watch(self._log) if isinstance(self._log, KafkaLog) else asyncio.sleep(0))
         try:
             while not stop.is_set():
                 self.place.show()
                 self._follow()
                 await self._something(stopped)
+                if watching.done():
+                    watching.result()
                 self._raise()
         except BaseException as error:
             self._logger.error("stopping", reason=f"{type(error).__name__}: {error}")
@@ -116,6 +123,7 @@ class Worker:
             raise
         finally:
             stopped.cancel()
+            watching.cancel()
         self._logger.info("stopping", reason="asked to")
         await self._close(self._view.members > 1 and not self.place.stays)
         self._raise()

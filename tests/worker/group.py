@@ -70,6 +70,10 @@ class Member:
         return self.view.joined
 
     @property
+    def partitions(self) -> frozenset[int]:
+        return self.view.partitions
+
+    @property
     def assigned_s(self) -> float:
         return self.view.assigned_s
 

@@ -28,6 +28,7 @@ class Heard(NamedTuple):
     """What the group said, and when."""
 
     joined: bool = True
+    partitions: frozenset[int] = frozenset({3})
     assigned_s: float = 10.0
     heard_s: float = 10.0
 
@@ -37,6 +38,8 @@ class Heard(NamedTuple):
     [
         (Heard(), None, True),
         (Heard(joined=False), None, False),
+        (Heard(partitions=frozenset({4})), None, False),
+        (Heard(assigned_s=20.1, partitions=frozenset({4})), 20.0, False),  # given anew, but to others: the worker has not come to see it yet
         (Heard(), 20.0, False),  # nothing was heard since
         (Heard(heard_s=20.5), 20.0, True),  # still a member
         (Heard(heard_s=19.9), 20.0, False),  # was one when the heartbeat went out, which was before
@@ -46,7 +49,7 @@ class Heard(NamedTuple):
 )
 def test_an_agent_is_opened_on_word_that_is_newer_than_the_death(group: Heard, died_s: float | None, may: bool) -> None:
     """A worker that was away too long is fenced before it hears why, and must not fence the new owner in turn."""
-    assert may is may_open(group, died_s)
+    assert may is may_open(group, 3, died_s)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60))

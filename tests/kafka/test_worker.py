@@ -1,0 +1,281 @@
+"""Workers on a real broker: they share an app, one hands over, one is a zombie, and the counts are exact."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Collection
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from streams.errors import Incompatible, StreamsError, Unavailable
+from streams.ingest.partition import partition_of
+from streams.log.kafka import KafkaLog
+from streams.log.kafka_client import Cluster
+from streams.metrics import Death, Meters
+from streams.settings import Settings
+from streams.verify import verify
+from streams.worker import growth
+from streams.worker.membership import Membership
+from streams.worker.worker import Worker
+from tests.kafka import topics
+from tests.kafka.broker import bootstrap, free_ports
+from tests.pipeline.feeding import START, event, rules
+
+PARTITIONS = 4
+SESSION_S = 6.0
+PEOPLE = 200
+
+
+class Figures(Meters):
+    """A worker's meters, and what they were told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deaths: Counter[str] = Counter()
+        self.commits: list[tuple[float, int]] = []  # when, of which partition: those with records
+        self.openings: list[tuple[float, int]] = []
+        self.given: Collection[int] = ()
+
+    def assigned(self, partitions: Collection[int]) -> None:
+        super().assigned(partitions)
+        self.given = partitions
+
+    def opened(self, partition: int, seconds: float, records: int) -> None:
+        super().opened(partition, seconds, records)
+        self.openings.append((time.monotonic(), partition))
+
+    def stepped(self, partition: int, agent: Any) -> None:
+        super().stepped(partition, agent)
+        if agent.stepped.committed and agent.stepped.records:
+            self.commits.append((time.monotonic(), partition))
+
+    def died(self, partition: int, reason: Death) -> None:
+        super().died(partition, reason)
+        self.deaths[reason] += 1
+
+
+class Running:
+    """A worker of an app with a log of its own, as a process would have it."""
+
+    def __init__(self, app: str, **kafka: Any) -> None:
+        self.settings = Settings.model_validate({"batch": 500, "kafka": {"bootstrap": bootstrap(), "app": app, "inputs": [f"{app}.events"], **kafka}})
+        self.figures, self.stop = Figures(), asyncio.Event()
+
+    async def start(self) -> "Running":
+        kafka = self.settings.kafka
+        assert kafka.bootstrap is not None
+        assert kafka.app is not None
+        self.log = await KafkaLog.connect(Cluster(kafka.bootstrap), kafka.app, kafka.inputs)
+        self.worker = Worker(self.log, self.settings, rules(), self.figures, structlog.get_logger().bind(app=kafka.app))
+        self.task = asyncio.create_task(self.worker.run(self.stop))
+        return self
+
+    async def end(self) -> float:
+        """Stops it; seconds that took."""
+        began_s = time.monotonic()
+        self.stop.set()
+        try:
+            await self.task
+        finally:
+            await self.log.close()
+        return time.monotonic() - began_s
+
+    def freeze_group(self, seconds: float) -> None:
+        """Its place in the group does nothing for so long: no heartbeat, no hearing that it was put out."""
+        place = self.worker.place
+        assert isinstance(place, Membership)
+        assert place._loop is not None
+        place._loop.call_soon_threadsafe(time.sleep, seconds)
+
+
+class Sender:
+    """Sends events of people, each into their partition, until it is told to stop; knows how many."""
+
+    def __init__(self, log: KafkaLog) -> None:
+        self.log, self.sent = log, 0
+
+    async def send(self, count: int) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        records = []
+        for number in range(self.sent, self.sent + count):
+            user = str(number % PEOPLE)
+            value = event(now_ms - START, f"e{number}", "Bought" if number % 7 == 0 else "Looked", user=user)
+            records.append((partition_of(user.encode(), PARTITIONS), user.encode(), value, now_ms, ()))
+        await self.log.append(records)
+        self.sent += count
+
+    async def flow(self) -> None:
+        while True:
+            await self.send(40)
+            await asyncio.sleep(0.02)
+
+
+async def until(what: Any, limit_s: float = 60) -> None:
+    async with asyncio.timeout(limit_s):
+        while not what():
+            await asyncio.sleep(0.02)
+
+
+async def exact(sender: Sender) -> None:
+    """All that was sent is processed, and what was published is what it comes to."""
+    async with asyncio.timeout(60):
+        while (found := await verify(sender.log, lambda done, total: None)).records < sender.sent:
+            await asyncio.sleep(0.1)
+    assert found.difference is None
+    assert found.records == sender.sent
+
+
+def stall_s(*workers: Running) -> float:
+    """The longest time between two commits of a partition while events came."""
+    longest = 0.0
+    for number in range(PARTITIONS):
+        times = sorted(at_s for one in workers for at_s, partition in one.figures.commits if partition == number)
+        longest = max([longest, *(later - sooner for sooner, later in pairwise(times))])
+    return longest
+
+
+async def test_workers_share_hand_over_and_are_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    """Events come all the time: one worker, a second joins, the first leaves."""
+    app = topics.new_app(PARTITIONS)
+    a, b = Running(app), Running(app)
+    await a.start()
+    await until(lambda: len(a.worker.status().opened) == PARTITIONS)
+    sender = Sender(a.log)
+    flowing = asyncio.create_task(sender.flow())
+    await asyncio.sleep(1)
+    await b.start()
+    await until(lambda: len(b.worker.status().opened) == PARTITIONS // 2)
+    await until(lambda: len(a.worker.status().opened) == PARTITIONS // 2)
+    kept = a.worker.status().opened
+    assert not kept & b.worker.status().opened
+    await asyncio.sleep(1)
+    joined_s = stall_s(a, b)
+    sender.log = b.log
+    took_s = await a.end()
+    await until(lambda: len(b.worker.status().opened) == PARTITIONS)
+    await asyncio.sleep(1)
+    flowing.cancel()
+    await exact(sender)
+    assert took_s < a.settings.kafka.grace / 1000
+    assert not [at for at in a.figures.openings[PARTITIONS:] if at[1] in kept], "what stayed was opened anew"
+    assert not b.figures.deaths
+    stalled_s = stall_s(a, b)
+    await b.end()
+    with capsys.disabled():
+        print(f"\nstall when a worker joins {1000 * joined_s:.0f} ms, at worst {1000 * stalled_s:.0f} ms; leaving took {1000 * took_s:.0f} ms")
+
+
+async def test_a_zombie_is_fenced_and_comes_back_in_peace(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its heartbeats stop, its agents do not: the other takes over after a session, and is never fenced in turn.
+
+    How an agent learns of it depends on what it was doing: in the middle of a commit it can't tell whether that was written.
+    """
+    app = topics.new_app(PARTITIONS)
+    zombie, b = await Running(app).start(), await Running(app).start()
+    await until(lambda: len(zombie.worker.status().opened) == len(b.worker.status().opened) == PARTITIONS // 2)
+    sender = Sender(b.log)
+    flowing = asyncio.create_task(sender.flow())
+    await asyncio.sleep(1)
+    openings = len(zombie.figures.openings)
+    zombie.freeze_group(SESSION_S + 3)
+    frozen_s = time.monotonic()
+    await until(lambda: len(b.worker.status().opened) == PARTITIONS)
+    taken_s = time.monotonic() - frozen_s
+    await until(lambda: not zombie.worker.status().opened)
+    await asyncio.sleep(1)
+    assert len(zombie.figures.openings) == openings, "fought for it"
+    assert zombie.figures.deaths.total() == PARTITIONS // 2
+    assert not zombie.figures.deaths["defect"]
+    await until(lambda: len(zombie.worker.status().opened) == len(b.worker.status().opened) == PARTITIONS // 2)
+    assert not b.figures.deaths
+    await asyncio.sleep(0.5)
+    flowing.cancel()
+    await exact(sender)
+    for one in (zombie, b):
+        await one.end()
+    with capsys.disabled():
+        print(f"\ntaken over {taken_s:.1f} s after the last heartbeat")
+
+
+async def test_a_worker_with_a_name_comes_back_to_what_it_had() -> None:
+    """Within the session: the other hears nothing of it."""
+    app = topics.new_app(PARTITIONS)
+    a, b = await Running(app, instance="a").start(), await Running(app, instance="b").start()
+    await until(lambda: len(a.worker.status().opened) == len(b.worker.status().opened) == PARTITIONS // 2)
+    had, openings = a.worker.status().opened, len(b.figures.openings)
+    await a.end()
+    again = await Running(app, instance="a").start()
+    await until(lambda: again.worker.status().opened == had, SESSION_S)
+    assert openings == len(b.figures.openings)
+    for one in (again, b):
+        await one.end()
+
+
+async def test_a_topic_that_grows_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do; not with silence about what is in the new partitions."""
+    monkeypatch.setattr(growth, "LOOK_EVERY_S", 0.2)
+    app = topics.new_app(PARTITIONS)
+    a = await Running(app).start()
+    await until(lambda: len(a.worker.status().opened) == PARTITIONS)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap())
+    await admin.start()
+    await admin.create_partitions({f"{app}.events": NewPartitions(PARTITIONS + 2)})
+    await admin.close()
+    with pytest.raises(Incompatible, match=rf"{app}\.events has 6 and had 4"):
+        async with asyncio.timeout(20):
+            await a.task
+    assert not a.worker.status().opened
+    await a.log.close()
+
+
+async def test_who_decides_sees_a_topic_that_has_grown() -> None:
+    """A worker that was started by the old number cannot be given anything."""
+    app = topics.new_app(PARTITIONS)
+    membership = Membership(Cluster(bootstrap()), app, [f"{app}.events"], PARTITIONS - 1, Settings().kafka)
+    await membership.join()
+    await until(lambda: membership.failure is not None)
+    assert isinstance(membership.failure, Incompatible)
+    assert f"{app}.events has 4" in str(membership.failure)
+    await membership.leave()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        ({"session_timeout": "1s"}, StreamsError, "session_timeout"),
+        ({"start_timeout": "1s", "bootstrap": "nobody"}, Unavailable, "start_timeout"),
+    ],
+)
+async def test_a_group_that_cannot_be_joined(settings: dict[str, str], error: type[StreamsError], said: str) -> None:
+    """Why is said, and the worker ends; a cluster that does not answer is asked for a time."""
+    app = topics.new_app(1)
+    address = bootstrap() if settings.pop("bootstrap", None) is None else f"127.0.0.1:{free_ports(1)[0]}"
+    membership = Membership(Cluster(address), app, [f"{app}.events"], 1, Settings.model_validate({"kafka": settings}).kafka)
+    await membership.join()
+    await until(lambda: membership.failure is not None)
+    assert isinstance(membership.failure, error)
+    assert said in str(membership.failure)
+    await membership.leave()
+
+
+async def test_a_worker_whose_loop_hangs_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And comes back when it shows life."""
+    monkeypatch.setattr("streams.worker.membership.HUNG_S", 1.0)
+    app = topics.new_app(1)
+    membership = Membership(Cluster(bootstrap()), app, [f"{app}.events"], 1, Settings().kafka)
+    await membership.join()
+    membership.show()
+    async with asyncio.timeout(20):
+        while not membership.joined:
+            membership.show()
+            await asyncio.sleep(0.05)
+    await until(lambda: not membership.joined, 20)
+    async with asyncio.timeout(20):
+        while not membership.joined:
+            membership.show()
+            await asyncio.sleep(0.05)
+    await membership.leave()
