@@ -38,7 +38,7 @@ async def by_stage(records: list[Record], rules: Rules, data_dir: Path, batch: i
         marks = [("", process_time(), perf_counter())]
         await embedded.append(chunk)
         marks.append(("append", process_time(), perf_counter()))
-        found = await session.read(p.checkpoint.offset, batch)
+        found = await session.read(p.progress.offsets, batch)
         marks.append(("read", process_time(), perf_counter()))
         p.take(found)
         p.advance()

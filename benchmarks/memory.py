@@ -12,7 +12,7 @@ from time import process_time
 import msgspec
 
 from benchmarks.generate import events
-from benchmarks.stages import pipeline, quiet_collector
+from benchmarks.stages import SOURCE, pipeline, quiet_collector
 from streams.ingest.event import Event
 from streams.ingest.segment import read
 from streams.ingest.times import LATEST_MS
@@ -22,7 +22,7 @@ from streams.journeys.store import HEAD
 from streams.moments.classify import Classifier
 from streams.moments.rules import Rules
 from streams.pipeline.step import PROFILE, SEGMENT_KEY, Pipeline
-from streams.records import Record
+from streams.records import Reading, Record
 
 SIGNALS = 20
 HOURS = 40.0  # within the horizon: nothing is folded away
@@ -96,7 +96,7 @@ def exactly(people: int, rules: Rules) -> list[Record]:
 def fill(p: Pipeline, records: list[Record], state: dict[bytes, bytes]) -> None:
     """Runs the records through, in batches; keeps the state records of the profiles."""
     for at in range(0, len(records), BATCH):
-        p.take(records[at : at + BATCH])
+        p.take(Reading.of(SOURCE, records[at : at + BATCH]))
         p.advance()
         state |= {key: value for key, value in p.batch().state if value is not None and key[:1] == PROFILE}
 

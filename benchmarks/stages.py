@@ -24,8 +24,10 @@ from streams.journeys.machine import UNMATCHED
 from streams.moments.classify import Classifier
 from streams.moments.rules import Rules
 from streams.pipeline.step import Pipeline
-from streams.records import Batch, Record
+from streams.records import Batch, Reading, Record
 from streams.settings import Settings
+
+SOURCE = "events:0"
 
 
 class Written(msgspec.Struct):
@@ -35,6 +37,11 @@ class Written(msgspec.Struct):
     topic_bytes: Counter[str]
     state: Counter[str]  # bytes of keys and values, of profiles and of cells
     state_records: Counter[str]
+
+    @classmethod
+    def none(cls) -> "Written":
+        """Nothing yet."""
+        return cls(Counter(), Counter(), Counter(), Counter())
 
 
 @contextmanager
@@ -61,6 +68,7 @@ def pipeline(rules: Rules) -> Pipeline:
     settings = Settings()
     made = Pipeline(0, plan(settings.fold), settings.fold.record(), rules, settings.skew)
     made.restore(None, ())
+    made.progress.reads([SOURCE])
     return made
 
 
@@ -70,7 +78,7 @@ def fused(records: list[Record], rules: Rules, batch: int) -> tuple[float, Pipel
     for at in range(0, len(records), batch):
         part = records[at : at + batch]
         began = process_time()
-        p.take(part)
+        p.take(Reading.of(SOURCE, part))
         p.advance()
         p.batch()
         spent += process_time() - began
@@ -81,7 +89,7 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
     """us per event by stage; and what was written."""
     p = pipeline(rules)
     spent: defaultdict[str, float] = defaultdict(float)
-    written = Written(Counter(), Counter(), Counter(), Counter())
+    written = Written.none()
     classify, codes, say = Classifier(rules).classify, p.plan.dimensions.code, p.publisher.transition
     for at in range(0, len(records), batch):
         part = records[at : at + batch]
@@ -92,7 +100,7 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
         times.append(process_time())
         known = [codes(event) for event, verdict in zip(events, verdicts, strict=True) if verdict is not None]
         times.append(process_time())
-        p.take(part)
+        p.take(Reading.of(SOURCE, part))
         times.append(process_time())
         p.advance()
         times.append(process_time())

@@ -15,6 +15,7 @@ class RejectedHeaders(msgspec.Struct, frozen=True, gc=False):
 
     reason: Annotated[str, says("one of a closed list, such as missing_id; docs/consume.md has it")]
     detail: Annotated[str, says("for a person: which field, what was found")]
+    topic: Annotated[str, says("the source")]
     partition: Annotated[int, says("of the source", **COUNT)]
     offset: Annotated[int, says("of the record in it", **COUNT)]
     cut: Annotated[bool, says("the value was longer than 64 KiB and is cut")] = False
@@ -28,6 +29,7 @@ class LateHeaders(msgspec.Struct, frozen=True, gc=False):
     profile: Profile
     event: Annotated[str, says("id of the event")]
     at: Annotated[str, says("time of the event", **INSTANT)]
+    topic: Annotated[str, says("the source")]
     partition: Annotated[int, says("of the source", **COUNT)]
     offset: Annotated[int, says("of the record in it", **COUNT)]
     cut: Annotated[bool, says("the value was longer than 64 KiB and is cut")] = False

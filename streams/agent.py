@@ -8,18 +8,23 @@ After any error the agent is dead: its memory may be ahead of its log. Drop it a
 
 import asyncio
 import gc
+import time
+from collections import Counter
+
+import msgspec
 
 from streams.errors import Incompatible
 from streams.fold_settings import Fold
 from streams.funnels.dimensions import Dimension, Dimensions
 from streams.journeys.machine import Patience
-from streams.log.port import Log, Session
+from streams.log.port import Log, Restoring, Session
 from streams.moments.rules import Rules
 from streams.pipeline.plan import Plan
 from streams.pipeline.step import Pipeline
 from streams.pipeline.upgrade import upgrade
 from streams.records import Batch
 from streams.settings import Settings
+from streams.topology import LATE, REJECTED
 
 
 def plan(fold: Fold) -> Plan:
@@ -34,7 +39,20 @@ def plan(fold: Fold) -> Plan:
         needs=tuple(fold.need),
         tenant=fold.tenant,
         orders=tuple(fold.order_id),
+        at_home=fold.home == "murmur2",
     )
+
+
+class Stepped(msgspec.Struct, frozen=True):
+    """What the last step did, for whoever keeps an eye on it."""
+
+    records: int = 0
+    outputs: int = 0
+    committed: bool = False
+    commit_s: float = 0.0
+    oldest_ms: int = -1  # when the oldest record of the batch had been appended, milliseconds since 1970 UTC; -1: there was none, or it did not say
+    rejected: Counter[str] = msgspec.field(default_factory=Counter)  # by reason
+    late: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class Agent:
@@ -43,14 +61,23 @@ class Agent:
     def __init__(self, session: Session, pipeline: Pipeline, batch: int) -> None:
         self.session, self.pipeline, self.batch = session, pipeline, batch
         self.busy = False  # time has passed further than one batch could follow
+        self.stepped = Stepped()
 
     @classmethod
-    async def open(cls, log: Log, partition: int, settings: Settings, rules: Rules) -> "Agent":
+    async def open(cls, log: Log, partition: int, settings: Settings, rules: Rules, on_restore: Restoring | None = None) -> "Agent":
         """Takes the partition over and restores it. Raises Incompatible when it was folded under other settings or in another format."""
         session = await log.open(partition)
-        stored, records = await session.restore()
+        try:
+            return await cls._restored(session, log.partitions, settings, rules, on_restore)
+        except BaseException:
+            await session.close()
+            raise
+
+    @classmethod
+    async def _restored(cls, session: Session, partitions: int, settings: Settings, rules: Rules, on_restore: Restoring | None) -> "Agent":
+        stored, records = await session.restore(on_restore)
         fold = settings.fold
-        pipeline = Pipeline(partition, plan(fold), fold.record(), rules, settings.skew)
+        pipeline = Pipeline(session.partition, plan(fold), fold.record(), rules, settings.skew, partitions)
         gc.disable()  # a restore makes millions of objects and no garbage
         try:
             last = None if stored is None else upgrade(stored, [record async for record in records])
@@ -65,25 +92,39 @@ class Agent:
                 pipeline.restore(last.checkpoint, last.state)
         finally:
             gc.enable()
+        pipeline.progress.reads(session.sources)
         if last is not None and last.rewritten is not None:
             batch = pipeline.batch()
             await session.commit(Batch(batch.outputs, [*last.rewritten, *batch.state], batch.checkpoint))
         return cls(session, pipeline, settings.batch)
 
-    async def step(self, clock_ms: int | None = None, mark_ms: int | None = None) -> int:
+    async def step(self, clock_ms: int | None = None, mark_ms: int | None = None, checkpoint: bool = False) -> int:
         """Reads one batch, folds it and commits. Returns how many records it read; nothing is committed when nothing happened.
 
-        `clock_ms`, `mark_ms`: see `Pipeline.advance`; they count only when there was nothing left to read.
+        `clock_ms`, `mark_ms`: see `Pipeline.advance`; they count only when there was nothing left to read, here and in the partitions that hand
+        over to this one. `checkpoint`: commits also when nothing happened: so an idle agent notices that it was replaced.
         """
         pipeline = self.pipeline
-        records = await self.session.read(pipeline.checkpoint.offset, self.batch)
+        reading = await self.session.read(pipeline.progress.offsets, self.batch)
         before = pipeline.marks
-        pipeline.take(records)
-        caught_up = not records
+        pipeline.take(reading)
+        count = reading.count
+        caught_up = not count and not pipeline.progress.waiting_for
         self.busy = not pipeline.advance(clock_ms if caught_up else None, mark_ms if caught_up else None)
-        if records or pipeline.marks != before:
-            await self.session.commit(pipeline.batch())
-        return len(records)
+        committed = bool(count) or checkpoint or pipeline.marks != before
+        took_s, outputs = 0.0, 0
+        reasons = {REJECTED.name: Counter[str](), LATE.name: Counter[str]()}
+        for output in pipeline.set_aside:
+            reasons[output.topic][output.headers[0][1].decode()] += 1
+        if committed:
+            batch = pipeline.batch()
+            outputs = len(batch.outputs)
+            began = time.perf_counter()
+            await self.session.commit(batch)
+            took_s = time.perf_counter() - began
+        oldest_ms = min([records[0].time_ms for _, records in reading.chunks], default=-1)
+        self.stepped = Stepped(count, outputs, committed, took_s, oldest_ms, reasons[REJECTED.name], reasons[LATE.name])
+        return count
 
     async def catch_up(self, mark_ms: int | None = None) -> None:
         """Steps until there is nothing left to read and no timer left to fire."""

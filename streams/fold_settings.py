@@ -7,7 +7,7 @@ They are fixed for the life of a data directory (later: an app id), since number
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 from pydantic_settings import NoDecode
@@ -91,6 +91,13 @@ class Fold(_Model):
     join_window: Wait = Field(30 * MINUTE, description="how long after a purchase another sign of one is the same purchase, if order ids do not tell")
     need: EventPaths = Field((), description="where an event says what it is about, first match wins; none: all is one need")
     tenant: EventPath | None = Field(None, description="where an event says whose customer it is about; none: one tenant")
+    home: Literal["murmur2", "input"] = Field(
+        "murmur2",
+        description=(
+            "which partition a person lives in: `murmur2`, the one where Java clients put a record that is keyed by the person's id, and events found"
+            " elsewhere are handed over; `input`, wherever the input puts them, if each person's events are in one partition by another hash"
+        ),
+    )
     order_id: EventPaths = Field(
         ("properties.order_id", "properties.orderId", "properties.transaction_id"),
         description="where a purchase or refund has its order id, first match wins",

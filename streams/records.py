@@ -17,6 +17,23 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     headers: Headers = ()
 
 
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """What a look at the sources of a partition found."""
+
+    chunks: Sequence[tuple[str, list[Record]]]  # (source, its records in offset order); each source at most once
+    ended: frozenset[str]  # sources that this reads to their end, as far as is known
+
+    @classmethod
+    def of(cls, source: str, records: list[Record]) -> "Reading":
+        """Of one source, to its end."""
+        return cls([(source, records)] if records else [], frozenset([source]))
+
+    @property
+    def count(self) -> int:
+        """How many records."""
+        return sum([len(records) for _, records in self.chunks])
+
+
 class Output(msgspec.Struct, frozen=True, gc=False):
     """A record to write. In a compacted topic (which needs a key) the latest value of a key stays and None takes the key away."""
 
@@ -24,6 +41,7 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    partition: int | None = None  # where to; None: the writer's own. Only what is handed over goes to another
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):

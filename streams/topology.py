@@ -48,7 +48,16 @@ LATE = Topic(
     "late", "tenant, profile", "the record as it came", (schemas.LateHeaders,), Cleanup.DELETE, "agent", "events that came too late to count"
 )
 REJECTED = Topic("rejected", "none", "the record as it came", (schemas.RejectedHeaders,), Cleanup.DELETE, "agent", "records that could not be read")
+HANDOVER = Topic(
+    "handover",
+    "person",
+    "the record as it came, or a mark",
+    (),
+    Cleanup.DELETE,
+    "agent",
+    "events of people who live in another partition, on their way there",
+)
 STATE = Topic("state", "internal", "internal", (), Cleanup.COMPACT, "agent", "what an agent needs to go on, with its checkpoint")
 
 OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, JOURNEYS, LATE, REJECTED)
-TOPICS = (EVENTS, *OUTPUTS, STATE)
+TOPICS = (EVENTS, *OUTPUTS, HANDOVER, STATE)

@@ -16,6 +16,7 @@ from streams.fold_settings import Fold
 from streams.funnels.cells import count
 from streams.funnels.windows import ALL, KEPT_MIN, LENGTH_MIN, WINDOWS, Windows
 from streams.ingest.event import Event, Rejection
+from streams.ingest.partition import partition_of, person
 from streams.ingest.segment import read
 from streams.ingest.times import LATEST_MS
 from streams.journeys.machine import UNMATCHED
@@ -23,16 +24,18 @@ from streams.journeys.profile import Profile, fold
 from streams.journeys.signal import ALL as EVERY_NEED
 from streams.journeys.signal import NAMELESS, PACK, TIME, event_ref, head, order_key, order_ref
 from streams.log.port import Reader
+from streams.log.sources import source_of
 from streams.moments import rules
 from streams.moments.classify import compiled
 from streams.moments.verdict import REFUND, TRUTH
 from streams.pipeline import checkpoint as checkpoints
 from streams.pipeline.checkpoint import Checkpoint, Counts
 from streams.pipeline.plan import Plan
+from streams.pipeline.progress import HANDOVER, MARK
 from streams.pipeline.publish import Publisher, profile_key
 from streams.pipeline.reading import first_text, needs_of
 from streams.pipeline.rulebook import Rulebook
-from streams.pipeline.step import RULES, RULES_KEY, decode_version
+from streams.pipeline.step import RULES, RULES_KEY, decode_version, origin_of
 
 PROGRESS_EVERY = 5_000  # records between two words of progress
 
@@ -56,6 +59,9 @@ class Copy(NamedTuple):
     needs: tuple[str, ...]
 
 
+Origin = tuple[str, int]
+"""Source and offset of a record, where it was read first."""
+
 Events = dict[bytes, Copy]
 People = dict[str, list[Events]]
 """By profile: what it has done, as sets of events. More than one set where an id came again after it was no longer known."""
@@ -64,7 +70,7 @@ People = dict[str, list[Events]]
 async def verify(reader: Reader, on_progress: Callable[[int, int], None]) -> Verified:
     """`on_progress(records done, records in all)`. Raises InputError when nothing was processed yet, Incompatible for another format."""
     stored = await reader.checkpoints()
-    total = sum(checkpoints.decode(raw).offset for raw in stored if raw is not None)
+    total = sum(checkpoints.decode(raw).counts.received for raw in stored if raw is not None)
     if not any(raw is not None for raw in stored):
         raise InputError("nothing has been processed in this data directory yet: there is nothing to verify")
     done = profiles = transitions = 0
@@ -74,7 +80,7 @@ async def verify(reader: Reader, on_progress: Callable[[int, int], None]) -> Ver
         recomputed = await _Partition.load(reader, partition, checkpoints.decode(raw))
         async for n in recomputed.read_input():
             on_progress(done + n, total)
-        done += recomputed.checkpoint.offset
+        done += recomputed.counts.received
         difference = recomputed.difference_in_counts() or await recomputed.difference()
         profiles += len(recomputed.people)
         transitions += recomputed.transitions
@@ -86,7 +92,7 @@ async def verify(reader: Reader, on_progress: Callable[[int, int], None]) -> Ver
 class _Partition:
     """One partition, recomputed."""
 
-    def __init__(self, reader: Reader, partition: int, checkpoint: Checkpoint, book: Rulebook, late: set[int], rejected: set[int]) -> None:
+    def __init__(self, reader: Reader, partition: int, checkpoint: Checkpoint, book: Rulebook, late: set[Origin], rejected: set[Origin]) -> None:
         self.reader, self.partition, self.checkpoint, self.book = reader, partition, checkpoint, book
         self.late, self.rejected = late, rejected
         self.plan: Plan = plan(Fold.model_validate_json(checkpoint.fold))
@@ -106,48 +112,62 @@ class _Partition:
             if record.key is not None and record.value is not None and record.key[:1] == RULES
         }
         book = Rulebook([versions[n] for n in sorted(versions)], checkpoint.eras)
-        late = {offset async for offset in _offsets(reader, topology.LATE.name, partition)}
-        rejected = {offset async for offset in _offsets(reader, topology.REJECTED.name, partition)}
+        late = {origin async for origin in _origins(reader, topology.LATE.name, partition)}
+        rejected = {origin async for origin in _origins(reader, topology.REJECTED.name, partition)}
         return cls(reader, partition, checkpoint, book, late, rejected)
 
     async def read_input(self) -> AsyncIterator[int]:
         """Takes every stored record up to the checkpoint into its person's set. Yields how many were read, now and then."""
         classifiers = [compiled(rules.load(version.text)) for version in self.book.versions]
-        tenant = first_text((self.plan.tenant,)) if self.plan.tenant else None
         order_of = first_text(self.plan.orders)
-        eras = sorted(self.book.eras, key=lambda era: era.offset)
-        era = -1
-        async for _, record in self.reader.scan(topology.EVENTS.name, self.partition):
-            offset = record.offset
-            if offset >= self.checkpoint.offset:
-                break
-            while era + 1 < len(eras) and eras[era + 1].offset <= offset:
-                era += 1
-            self.counts.received += 1
-            if self.counts.received % PROGRESS_EVERY == 0:
-                yield self.counts.received
-            if offset in self.rejected:
-                self.counts.rejected += 1
-                continue
-            event = read(record.value, record.headers, LATEST_MS)
-            if isinstance(event, Rejection):
-                self.broken = self.broken or f"record {offset} can't be read ({event.reason}: {event.detail}), and is not in the rejected topic"
-                continue
-            self.mark = max(self.mark, event.at_ms)
-            number = eras[era].version
-            verdict = classifiers[number].classify(event)
-            if verdict is None:
-                self.counts.no_signal += 1
-            elif offset in self.late:
-                self.counts.late += 1
-            else:
-                order = order_of(event) if verdict.mark >= TRUTH else ""
-                needs = ("*",) if order and verdict.mark == REFUND else needs_of(event, self.plan.needs) if self.plan.needs else NAMELESS
-                key = profile_key(tenant(event), event.profile) if tenant else event.profile
-                self.add(key, event, Copy(
-                    head(event.at_ms, verdict.mark, verdict.sure, self.plan.dimensions.code(event)), event.offset,
-                    self.book.versions[number].base + verdict.rule, order_ref(order) if order else b"", needs,
-                ))  # fmt: skip
+        tenant = first_text((self.plan.tenant,)) if self.plan.tenant else None
+        for source, position in self.checkpoint.sources.items():
+            handed = source.startswith(HANDOVER)
+            begins = [era.offsets.get(source, 0) for era in self.book.eras]
+            era = 0
+            async for record in self.reader.scan_source(source):
+                if record.offset >= position.offset:
+                    break
+                while era + 1 < len(begins) and begins[era + 1] <= record.offset:
+                    era += 1
+                if handed and record.headers[-1][0] == MARK:
+                    continue
+                self.counts.received += 1
+                if self.counts.received % PROGRESS_EVERY == 0:
+                    yield self.counts.received
+                where = source
+                if handed:
+                    where, record = origin_of(record)
+                origin = where, record.offset
+                if origin in self.rejected:
+                    self.counts.rejected += 1
+                    continue
+                event = read(record.value, record.headers, LATEST_MS)
+                if isinstance(event, Rejection):
+                    self.broken = self.broken or f"record {origin} can't be read ({event.reason}: {event.detail}), and is not in the rejected topic"
+                    continue
+                self.mark = max(self.mark, event.at_ms)
+                number = self.book.eras[era].version
+                verdict = classifiers[number].classify(event)
+                if verdict is None:
+                    self.counts.no_signal += 1
+                elif not handed and self.abroad(event):
+                    self.counts.received -= 1
+                    self.counts.handed_over += 1
+                elif origin in self.late:
+                    self.counts.late += 1
+                else:
+                    order = order_of(event) if verdict.mark >= TRUTH else ""
+                    needs = ("*",) if order and verdict.mark == REFUND else needs_of(event, self.plan.needs) if self.plan.needs else NAMELESS
+                    key = profile_key(tenant(event), event.profile) if tenant else event.profile
+                    self.add(key, event, Copy(
+                        head(event.at_ms, verdict.mark, verdict.sure, self.plan.dimensions.code(event)), event.offset,
+                        self.book.versions[number].base + verdict.rule, order_ref(order) if order else b"", needs,
+                    ))  # fmt: skip
+
+    def abroad(self, event: Event) -> bool:
+        """Whether its person lives in another partition."""
+        return self.plan.at_home and self.reader.partitions > 1 and partition_of(person(event), self.reader.partitions) != self.partition
 
     def add(self, key: str, event: Event, copy: Copy) -> None:
         """An event id is one event for two horizons; the smallest copy stays."""
@@ -247,9 +267,10 @@ def windows_end_min(window: int, start: int) -> int:
     return start + LENGTH_MIN[window] + KEPT_MIN[window]
 
 
-async def _offsets(reader: Reader, topic: str, partition: int) -> AsyncIterator[int]:
+async def _origins(reader: Reader, topic: str, partition: int) -> AsyncIterator[Origin]:
     async for _, record in reader.scan(topic, partition):
-        yield int(dict(record.headers)["offset"])
+        said = dict(record.headers)
+        yield source_of(said["topic"].decode(), int(said["partition"])), int(said["offset"])
 
 
 def _content(raw: bytes) -> bytes:

@@ -77,7 +77,7 @@ async def live(values: list[bytes], seed: int, overrides: dict[str, Any]) -> tup
             rules = rnd.choice((default(), OTHER_RULES))
             agent = await Agent.open(log, 0, given, rules)
         elif chance < 0.2:
-            agent.pipeline.take(await agent.session.read(agent.pipeline.checkpoint.offset, 5))  # and dies with it
+            agent.pipeline.take(await agent.session.read(agent.pipeline.progress.offsets, 5))  # and dies with it
             agent = await Agent.open(log, 0, given, rules)
         if not await agent.step() and not agent.busy:
             break

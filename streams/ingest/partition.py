@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import msgspec
 
+from streams.ingest.event import Event
 from streams.ingest.ids import fault
 from streams.ingest.segment import MAX_RECORD_BYTES
 
@@ -15,7 +16,7 @@ SEED = 0x9747B28C
 MULTIPLIER = 0x5BD1E995
 MASK = 0xFFFFFFFF
 MAX_KEYS = 65_536  # hashes remembered, since a visit is many events of one key; about 10 MB
-MAX_KEPT_KEY_BYTES = 1026  # u: and 256 characters of 4 bytes: no profile is longer; other keys are hashed each time
+MAX_KEPT_KEY_BYTES = 1024  # 256 characters of 4 bytes: no id is longer; other keys are hashed each time
 
 
 def murmur2(key: bytes) -> int:
@@ -54,16 +55,21 @@ _decode = msgspec.json.Decoder(_Person).decode
 
 
 def key_of(value: bytes) -> bytes:
-    """The key of a Segment record: its profile (`u:..` or `d:..`, UTF-8), or b"" when there is none to be read.
+    """The key of a Segment record: whose it is, as collectors key their topics (`userId`, or `anonymousId` where there is none; UTF-8), or b"" when
 
-    Where `segment.read` gives an event, this is that event's profile. Never raises.
+    there is none to be read. Where `segment.read` gives an event, this is that event's person. Never raises.
     """
     if len(value) > MAX_RECORD_BYTES:
         return b""
     try:
-        person = _decode(value)
+        found = _decode(value)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
         return b""
-    identifier, prefix = (person.anonymous_id, "d:") if person.user_id is None or person.user_id == "" else (person.user_id, "u:")
+    identifier = found.anonymous_id if found.user_id is None or found.user_id == "" else found.user_id
     text = "" if identifier is None else str(identifier)
-    return f"{prefix}{text}".encode() if text and fault(text) is None else b""
+    return text.encode() if text and fault(text) is None else b""
+
+
+def person(event: Event) -> bytes:
+    """Whose event it is, as `key_of` has it."""
+    return ((event.anonymous_id or "") if event.user_id is None else event.user_id).encode()

@@ -6,11 +6,11 @@ A wrong topic or a missing key is a defect of the writer, hence an assertion.
 from collections.abc import Sequence
 
 from streams.records import Output
-from streams.topology import OUTPUTS, TOPICS, Cleanup
+from streams.topology import HANDOVER, OUTPUTS, TOPICS, Cleanup
 
 COMPACTED = frozenset(topic.name for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)
 NAMES = frozenset(topic.name for topic in TOPICS)
-_WRITABLE = frozenset(topic.name for topic in OUTPUTS)
+_WRITABLE = frozenset(topic.name for topic in (*OUTPUTS, HANDOVER))
 
 
 def by_topic(outputs: Sequence[Output]) -> dict[str, list[Output]]:
@@ -25,4 +25,16 @@ def by_topic(outputs: Sequence[Output]) -> dict[str, list[Output]]:
         assert topic in _WRITABLE, f"not an output topic: {topic}"
         if topic in COMPACTED:
             assert all(output.key is not None for output in group), f"{topic} is compacted: every record needs a key"
+        if topic != HANDOVER.name:
+            assert all(output.partition is None for output in group), f"{topic}: a partition says nothing but in its own number"
+    return groups
+
+
+def by_partition(outputs: Sequence[Output]) -> dict[int | None, list[Output]]:
+    """The outputs for one topic per partition they name (None: the writer's own), each in the order given."""
+    if outputs and outputs[0].topic != HANDOVER.name:
+        return {None: list(outputs)}
+    groups: dict[int | None, list[Output]] = {}
+    for output in outputs:
+        groups.setdefault(output.partition, []).append(output)
     return groups

@@ -14,7 +14,8 @@ partition, its checkpoint and its outputs are one transaction of one writer, and
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
@@ -23,9 +24,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalOperation, KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata
 
-from streams.errors import ConfigError, Fenced, Incompatible, Unavailable
-from streams.log.grouping import COMPACTED, NAMES, by_topic
+from streams.errors import ConfigError, Fenced, Incompatible, StreamsError, Unavailable
+from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
 from streams.log.kafka_client import (
     CLOSE_TIMEOUT_S,
     COMMIT_TIMEOUT_S,
@@ -39,23 +41,29 @@ from streams.log.kafka_client import (
 )
 from streams.log.kafka_reader import STUCK_S, Looker, chunks, last_of, to_record
 from streams.log.kafka_writer import FENCED, Group, Written, write
-from streams.records import Batch, Headers, Record, Source
-from streams.topology import EVENTS, OUTPUTS, STATE
+from streams.log.port import Restoring
+from streams.log.sources import source_of, split
+from streams.records import Batch, Headers, Reading, Record, Source
+from streams.topology import EVENTS, HANDOVER, OUTPUTS, STATE
 
+GROUP_OFFSETS_EVERY_S = 1.0  # they are for tools that show lag, nobody starts from them; each time costs two requests
 CHECKPOINT = b"\0checkpoint"  # its key in the state topic; state keys begin with a letter
 
 
 
 class KafkaSession:
-    """One agent's hold on a partition: a producer that fences, and a consumer of the input that is told where to read."""
+    """One agent's hold on a partition: a producer that fences, and a consumer of its sources that is told where to read."""
 
     def __init__(self, log: "KafkaLog", partition: int) -> None:
         self.partition = partition
+        self.sources = log.sources(partition)
         self._log = log
-        self._input = TopicPartition(log.input, partition)
+        self._places = {source: log.place(source) for source in self.sources}
+        self._names = {place: source for source, place in self._places.items()}
         self._producer: AIOKafkaProducer = log.cluster.producer(f"{log.app}-{partition}")
         self._consumer: AIOKafkaConsumer = log.cluster.consumer()
-        self._next = -1  # the offset that the consumer reads next
+        self._next: dict[TopicPartition, int] = {}  # the offset that the consumer reads next
+        self._told_s = -GROUP_OFFSETS_EVERY_S  # when the group's offsets were written last
         self._writing = False
         self._dead: str | None = None
         self._fenced = False
@@ -68,74 +76,116 @@ class KafkaSession:
         except BaseException:
             await self.close()
             raise
-        self._consumer.assign([self._input])
+        self._consumer.assign(list(self._names))
 
-    async def restore(self) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    async def restore(self, on_progress: Restoring | None = None) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
         self._check()
         try:
-            state = await self._log.latest(STATE.name, self.partition, must=True)
+            state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)
         except Unavailable as error:
             raise self._died(str(error)) from error
         checkpoint = state.pop(CHECKPOINT, None)
         return None if checkpoint is None else checkpoint.value, _pairs(state)
 
-    async def read(self, offset: int, limit: int) -> list[Record]:
-        """Waits for a tenth of a second when there is nothing. Raises Unavailable when records were deleted before they were read.
+    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
+        """Waits for a tenth of a second when there is nothing. Position 0 is the first record that there still is: a first start begins there.
 
-        Offset 0 is the first record that there still is: a first start begins where the topic does.
+        Raises Unavailable when records were deleted before they were read, Incompatible when a position lies beyond the end of its topic.
         """
-        assert offset >= 0, offset
         assert limit > 0, limit
         self._check()
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + STUCK_S
+        began_ms, deadline = time.time_ns() // 1_000_000, loop.time() + STUCK_S
         try:
-            async with unavailable(f"{self._input.topic} {self.partition} cannot be read"):
-                if offset != self._next:
-                    self._consumer.seek(self._input, offset)
-                    self._next = offset
+            async with unavailable(f"partition {self.partition} of {', '.join(self._log.inputs)} cannot be read"):
+                for source, place in self._places.items():
+                    position = positions.get(source, 0)
+                    assert position >= 0, position
+                    if position != self._next.get(place):
+                        self._consumer.seek(place, position)
+                        self._next[place] = position
                 while loop.time() < deadline:
                     try:
-                        found = (await self._consumer.getmany(self._input, timeout_ms=FETCH_WAIT_MS, max_records=limit)).get(self._input)
-                    except OffsetOutOfRangeError:
-                        await self._find(offset)
-                        found = None
-                    if found:
-                        self._next = found[-1].offset + 1
-                        return [to_record(record) for record in found]
-                    end = (await self._consumer.end_offsets([self._input]))[self._input]
-                    if await self._consumer.position(self._input) >= end:
-                        return []
-        except Unavailable as error:
-            raise self._died(str(error)) from error
-        raise self._died(f"{self._input.topic} {self.partition} cannot be read: no answer for {STUCK_S:.0f} s")
+                        found = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=limit)
+                    except OffsetOutOfRangeError as error:
+                        for place in error.args[0]:
+                            await self._find(place)
+                        continue
+                    for place, records in found.items():
+                        self._next[place] = records[-1].offset + 1
+                    if found or await self._nothing_since(began_ms):
+                        chunks = [(self._names[place], [to_record(record) for record in records]) for place, records in found.items()]
+                        return Reading(chunks, frozenset([source for source, behind in (await self._behind()).items() if behind == 0]))
+        except StreamsError as error:
+            raise self._died(str(error), of=type(error)) from error
+        raise self._died(f"{', '.join(self._log.inputs)} {self.partition} cannot be read: no answer for {STUCK_S:.0f} s")
 
-    async def _find(self, offset: int) -> None:
-        """The position is not in the topic: before it (deleted by age), or after it (nothing there yet)."""
-        first = (await self._consumer.beginning_offsets([self._input]))[self._input]
-        if offset == 0:
-            self._consumer.seek(self._input, first)
-        elif offset < first:
+    async def _nothing_since(self, began_ms: int) -> bool:
+        """Whether the broker has answered for every source since then, and told of no committed record that is not read yet."""
+        for place in self._names:
+            if (self._consumer.last_poll_timestamp(place) or 0) < began_ms:
+                return False
+            if await self._consumer.position(place) < (self._consumer.last_stable_offset(place) or 0):
+                return False
+        return True
+
+    async def _behind(self) -> dict[str, int | None]:
+        """Per source: offsets between where the consumer is and the end, by the broker's last answer; None: there was none yet."""
+        found: dict[str, int | None] = {}
+        for source, place in self._places.items():
+            end = self._consumer.highwater(place)
+            found[source] = None if end is None else max(0, end - await self._consumer.position(place))
+        return found
+
+    async def lags(self) -> dict[str, int]:
+        """Per source: the offsets that are still to be read, by the broker's last answer. Asks nobody."""
+        return {source: behind or 0 for source, behind in (await self._behind()).items()}
+
+    async def _find(self, place: TopicPartition) -> None:
+        """The position is not in the topic: before it (deleted by age), or beyond it."""
+        wanted = self._next[place]
+        first = (await self._consumer.beginning_offsets([place]))[place]
+        if wanted == 0:
+            self._consumer.seek(place, first)
+        elif wanted < first:
             raise Unavailable(
-                f"{self._input.topic} {self.partition} begins at offset {first}, but only what is before {offset} was processed: what lies between"
+                f"{place.topic} {place.partition} begins at offset {first}, but only what is before {wanted} was processed: what lies between"
                 " was deleted by the topic's retention. Start a new app id and replay what there is"
             )
         else:
-            await asyncio.sleep(FETCH_WAIT_MS / 1000)
+            end = (await self._consumer.end_offsets([place]))[place]
+            if wanted > end:
+                raise Incompatible(
+                    f"{place.topic} {place.partition} ends at offset {end}, and {wanted} was processed already: the topic was made anew, or a broker"
+                    " lost its end. Start a new app id and replay what there is"
+                )
+            self._consumer.seek(place, wanted)
 
     async def commit(self, batch: Batch) -> None:
-        groups: dict[str, list[Written]] = {
-            topic: [(output.key, output.value, output.headers, None) for output in outputs] for topic, outputs in by_topic(batch.outputs).items()
-        }
+        groups: list[Group] = [
+            (
+                TopicPartition(self._log.topic(topic), self.partition if partition is None else partition),
+                [(output.key, output.value, output.headers, None) for output in part],
+            )
+            for topic, outputs in by_topic(batch.outputs).items()
+            for partition, part in by_partition(outputs).items()
+        ]
         assert all(key != CHECKPOINT for key, _ in batch.state), "the checkpoint's key is not a state key"
-        groups[STATE.name] = [*((key, value, (), None) for key, value in batch.state), (CHECKPOINT, batch.checkpoint, (), None)]
+        state: list[Written] = [*((key, value, (), None) for key, value in batch.state), (CHECKPOINT, batch.checkpoint, (), None)]
+        groups.append((TopicPartition(self._log.topic(STATE.name), self.partition), state))
         self._check()
+        now_s = asyncio.get_running_loop().time()
         wrote = False
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_S):
                 await self._producer.begin_transaction()
                 self._writing = True
-                await write(self._producer, [(TopicPartition(self._log.topic(name), self.partition), group) for name, group in groups.items()])
+                await write(self._producer, groups)
+                if now_s - self._told_s >= GROUP_OFFSETS_EVERY_S:  # after the batches, never beside them
+                    read = {place: OffsetAndMetadata(offset, "") for place, offset in self._next.items() if offset > 0}
+                    if read:
+                        await self._producer.send_offsets_to_transaction(read, self._log.app)
+                    self._told_s = now_s
                 wrote = True
                 await self._producer.commit_transaction()
                 self._writing = False
@@ -162,28 +212,35 @@ class KafkaSession:
         if self._dead is not None:
             raise self._died(self._dead, self._fenced)
 
-    def _died(self, why: str, fenced: bool = False) -> Fenced | Unavailable:
+    def _died(self, why: str, fenced: bool = False, of: type[StreamsError] = Unavailable) -> StreamsError:
         self._dead, self._fenced = why, fenced
-        return (Fenced if fenced else Unavailable)(f"partition {self.partition}: {why}")
+        return (Fenced if fenced else of)(f"partition {self.partition}: {why}")
 
 
 class KafkaLog:
     """A `streams.log.port.Log` on a cluster. Made with `connect`, which looks whether the topics are there."""
 
-    def __init__(self, cluster: Cluster, app: str, input: str, partitions: int) -> None:
-        """`partitions`: of the input and of every topic of the app, known to be right."""
+    def __init__(self, cluster: Cluster, app: str, inputs: Mapping[str, int], partitions: int) -> None:
+        """`inputs`: name -> number of partitions; `partitions`: of every topic of the app. Both known to be right."""
         assert partitions > 0, partitions
-        self.cluster, self.app, self.input, self.partitions = cluster, app, input, partitions
+        assert inputs, "an app reads something"
+        self.cluster, self.app, self.partitions = cluster, app, partitions
+        self.inputs = dict(inputs)
+        self.co_read = tuple(name for name, count in inputs.items() if count == partitions)  # partition p of them is read by agent p
+        self.routed = tuple(name for name, count in inputs.items() if count != partitions)  # theirs are dealt out, and most events handed over
         self.sessions: set[KafkaSession] = set()
         self._looker = Looker(cluster)
         self._appender: AIOKafkaProducer | None = None
         self._appending = asyncio.Lock()
 
     @classmethod
-    async def connect(cls, cluster: Cluster, app: str, input: str) -> "KafkaLog":
-        """Raises ConfigError for a topic that is missing, Incompatible for another number of partitions than the input's, Unavailable."""
+    async def connect(cls, cluster: Cluster, app: str, inputs: Sequence[str]) -> "KafkaLog":
+        """Raises ConfigError for a topic that is missing, Incompatible when the app's topics have not one number of partitions, Unavailable."""
+        if HANDOVER.name in inputs:
+            raise ConfigError(f"an input cannot be called {HANDOVER.name}: that name stands for what partitions hand over to each other")
         admin = AIOKafkaAdminClient(**cluster.common())
-        names = [input, *(f"{app}.{topic.name}" for topic in (*OUTPUTS, STATE))]
+        own = [f"{app}.{topic.name}" for topic in (*OUTPUTS, HANDOVER, STATE)]
+        names = [*inputs, *own]
         try:
             async with unavailable(f"no answer from {cluster.bootstrap}", OPEN_TIMEOUT_S):
                 await admin.start()
@@ -194,14 +251,30 @@ class KafkaLog:
         counts = {topic["topic"]: len(topic["partitions"]) for topic in found if topic["error_code"] == 0}
         if missing := [name for name in names if not counts.get(name)]:
             raise ConfigError(f"there is no topic {', '.join(missing)} on {cluster.bootstrap}")
-        if wrong := [f"{name} has {counts[name]}" for name in names if counts[name] != counts[input]]:
-            raise Incompatible(f"all topics of an app have as many partitions as its input; {input} has {counts[input]}, but {', '.join(wrong)}")
-        return cls(cluster, app, input, counts[input])
+        partitions = counts[f"{app}.{STATE.name}"]
+        if wrong := [f"{name} has {counts[name]}" for name in own if counts[name] != partitions]:
+            raise Incompatible(f"the topics of an app have all one number of partitions; {app}.{STATE.name} has {partitions}, but {', '.join(wrong)}")
+        return cls(cluster, app, {name: counts[name] for name in inputs}, partitions)
+
+    def sources(self, partition: int) -> tuple[str, ...]:
+        dealt = (source_of(name, n) for name in self.routed for n in range(partition, self.inputs[name], self.partitions))
+        return (*(source_of(name, partition) for name in self.co_read), *dealt, source_of(HANDOVER.name, partition))
+
+    def place(self, source: str) -> TopicPartition:
+        """Where a source is on the cluster."""
+        topic, partition = split(source)
+        return TopicPartition(self.topic(topic) if topic == HANDOVER.name else topic, partition)
+
+    async def scan_source(self, source: str) -> AsyncIterator[Record]:
+        ends = await self._looker.settled([self.place(source)])
+        async for _, chunk in chunks(self.cluster, ends):
+            for record in chunk:
+                yield to_record(record)
 
     def topic(self, name: str) -> str:
-        """What the topic is called on the cluster."""
+        """What the topic is called on the cluster; `events` stands for the first input."""
         assert name in NAMES, name
-        return self.input if name == EVENTS.name else f"{self.app}.{name}"
+        return next(iter(self.inputs)) if name == EVENTS.name else f"{self.app}.{name}"
 
     async def open(self, partition: int) -> KafkaSession:
         assert 0 <= partition < self.partitions, partition
@@ -220,13 +293,14 @@ class KafkaLog:
         groups: list[Group] = []
         # A batch is of records with a time or of such without: the format knows the two apart by the batch.
         for (partition, _), run in groupby(sorted(records, key=itemgetter(0)), lambda record: (record[0], record[3] < 0)):
-            groups.append((TopicPartition(self.input, partition), [(key, value, headers, time_ms) for _, key, value, time_ms, headers in run]))
+            place = TopicPartition(self.topic(EVENTS.name), partition)
+            groups.append((place, [(key, value, headers, time_ms) for _, key, value, time_ms, headers in run]))
         async with self._appending:
             if self._appender is None:
                 producer = self.cluster.producer()
                 await start(producer, f"no answer from {self.cluster.bootstrap}")
                 self._appender = producer
-            async with unavailable(f"{self.input} cannot be written", COMMIT_TIMEOUT_S):
+            async with unavailable(f"{self.topic(EVENTS.name)} cannot be written", COMMIT_TIMEOUT_S):
                 await write(self._appender, groups)
 
     async def position(self, name: str) -> int:
@@ -248,14 +322,18 @@ class KafkaLog:
                 if key is None or record.key == key:
                     yield tp.partition, to_record(record)
 
-    async def latest(self, topic: str, partition: int, key: bytes | None = None, must: bool = False) -> dict[bytes, Record]:
+    async def latest(
+        self, topic: str, partition: int, key: bytes | None = None, must: bool = False, on_progress: Restoring | None = None
+    ) -> dict[bytes, Record]:
         """The last record of each key (or of that key only), in no order. The broker compacts when it likes; this is what is left when it has.
 
         `must`: raises Unavailable when an open transaction hides the end.
         """
         latest: dict[bytes, Record] = {}
         ends = await self._looker.settled([TopicPartition(self.topic(topic), partition)], must)
-        async for _, chunk in chunks(self.cluster, ends):
+        async for place, chunk in chunks(self.cluster, ends):
+            if on_progress is not None and chunk:
+                on_progress(chunk[-1].offset + 1, ends[place])
             for record in chunk:
                 if key is not None and record.key != key:
                     continue
@@ -265,11 +343,11 @@ class KafkaLog:
                     latest[record.key] = to_record(record)
         return latest
 
-    async def ends(self) -> list[int]:
+    async def ends(self) -> dict[str, int]:
         """Of what is committed: while a collector's transaction is open, the offset where it begins."""
-        partitions = [TopicPartition(self.input, number) for number in range(self.partitions)]
-        ends = await self._looker.settled(partitions)
-        return [ends[tp] for tp in partitions]
+        places = {source: self.place(source) for number in range(self.partitions) for source in self.sources(number)}
+        ends = await self._looker.settled(list(places.values()))
+        return {source: ends[place] for source, place in places.items()}
 
     async def checkpoints(self) -> list[bytes | None]:
         partitions = [TopicPartition(self.topic(STATE.name), number) for number in range(self.partitions)]

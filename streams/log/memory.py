@@ -6,11 +6,13 @@ of a commit, before any of them can be seen. A crash at `commit.after` is the na
 The object itself is the disk: after a crash, `open` again.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from streams.errors import Fenced
 from streams.log.grouping import COMPACTED, NAMES, by_topic
-from streams.records import Batch, Headers, Record, Source
+from streams.log.port import Restoring
+from streams.log.sources import embedded_sources, split
+from streams.records import Batch, Headers, Reading, Record, Source
 from streams.topology import EVENTS, STATE
 
 Faults = Callable[[str], None]
@@ -39,24 +41,34 @@ class _Partition:
 class MemorySession:
     """One agent's hold on a partition of a MemoryLog."""
 
-    def __init__(self, partition: int, stored: _Partition, faults: Faults) -> None:
+    def __init__(self, partition: int, every: Sequence[_Partition], faults: Faults) -> None:
         self.partition = partition
-        self._stored = stored
-        self._epoch = stored.epoch
+        self.sources = embedded_sources(partition)
+        self._every, self._stored = every, every[partition]
+        self._epoch = self._stored.epoch
         self._faults = faults
 
-    async def restore(self) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    async def restore(self, on_progress: Restoring | None = None) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
         self._faults("restore.before")
         self._check()
         pairs = [(key, record.value) for key, record in self._stored.latest[STATE.name].items() if record.value is not None]
         return self._stored.checkpoint, _each(pairs)
 
-    async def read(self, offset: int, limit: int) -> list[Record]:
-        assert offset >= 0, offset
+    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
         assert limit > 0, limit
         self._faults("read.before")
         self._check()
-        return self._stored.appended[EVENTS.name][offset : offset + limit]
+        chunks: list[tuple[str, list[Record]]] = []
+        ended = set()
+        for source in self.sources:
+            position, stored = positions.get(source, 0), self._stored.appended[split(source)[0]]
+            assert position >= 0, position
+            if limit and (records := stored[position : position + limit]):
+                chunks.append((source, records))
+                position, limit = position + len(records), limit - len(records)
+            if position >= len(stored):
+                ended.add(source)
+        return Reading(chunks, frozenset(ended))
 
     async def commit(self, batch: Batch) -> None:
         groups = by_topic(batch.outputs)
@@ -70,7 +82,8 @@ class MemorySession:
                     assert output.key is not None  # by_topic saw to it
                     self._stored.put(topic, output.key, output.value, output.headers)
                 else:
-                    self._stored.append(topic, -1, output.key, output.value, output.headers)
+                    to = self._stored if output.partition is None else self._every[output.partition]
+                    to.append(topic, -1, output.key, output.value, output.headers)
         for key, value in batch.state:
             self._stored.put(STATE.name, key, value, ())
         self._stored.checkpoint = batch.checkpoint
@@ -99,7 +112,7 @@ class MemoryLog:
         self._faults("open.before")
         self._stored[partition].epoch += 1
         self._faults("open.after")
-        return MemorySession(partition, self._stored[partition], self._faults)
+        return MemorySession(partition, self._stored, self._faults)
 
     async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
         assert all(0 <= record[0] < self.partitions for record in records), "no such partition"
@@ -122,8 +135,16 @@ class MemoryLog:
         for pair in found:
             yield pair
 
-    async def ends(self) -> list[int]:
-        return [len(stored.appended[EVENTS.name]) for stored in self._stored]
+    def sources(self, partition: int) -> tuple[str, ...]:
+        return embedded_sources(partition)
+
+    async def scan_source(self, source: str) -> AsyncIterator[Record]:
+        topic, partition = split(source)
+        for record in list(self._stored[partition].appended[topic]):
+            yield record
+
+    async def ends(self) -> dict[str, int]:
+        return {source: len(stored.appended[split(source)[0]]) for n, stored in enumerate(self._stored) for source in embedded_sources(n)}
 
     async def checkpoints(self) -> list[bytes | None]:
         return [stored.checkpoint for stored in self._stored]

@@ -5,7 +5,9 @@ Three adapters keep this contract (`memory`, `sqlite`, `kafka`) and one suite of
 - **fencing**: `open` on a partition makes every session opened on it before fail with `Fenced` at its next `commit`, and nothing of it is
   written. Other partitions are left alone. The embedded logs tell a fenced session at its next `read` too; a broker may not know by then.
 - **restore**: a session starts from the last committed checkpoint: its state records (latest value per key, tombstones gone) and checkpoint bytes;
-- **read order**: records of one input partition come in offset order from the position asked for, none left out. In the embedded logs offsets
+- **sources**: what a session reads are one or more sources, each with a name for ever, `topic:partition`: partitions of the input, and last the
+  one of the `handover` topic, to which the sessions of all partitions write;
+- **read order**: records of one source come in offset order from the position asked for, none left out. In the embedded logs offsets
   count from 0 without gaps; on a broker marks of transactions take offsets too, and what age has deleted is gone: 0 stands for the first there is;
 - **atomic commit**: outputs, state and checkpoint of a batch become visible together or not at all, and each topic's in the order given.
   A commit that raises has written nothing, unless it raises `Unavailable`, which leaves it open: drop the session and open anew.
@@ -13,10 +15,12 @@ Three adapters keep this contract (`memory`, `sqlite`, `kafka`) and one suite of
 Methods are coroutines because Kafka's are; the embedded adapters just never wait (a scan of SQLite gives way now and then).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
-from streams.records import Batch, Headers, Record, Source
+from streams.records import Batch, Headers, Reading, Record, Source
+
+Restoring = Callable[[int, int], None]  # (state records read, about how many there are)
 
 
 class Session(Protocol):
@@ -24,12 +28,17 @@ class Session(Protocol):
 
     partition: int
 
-    async def restore(self) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What it reads, the handover last."""
+        ...
+
+    async def restore(self, on_progress: Restoring | None = None) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
         """The last committed checkpoint (None: a first start) and the live state records."""
         ...
 
-    async def read(self, offset: int, limit: int) -> list[Record]:
-        """At most `limit` records of this partition's input from `offset` on; empty when there is nothing yet."""
+    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
+        """At most `limit` records, of each source from its position on (0 if it has none); no chunks when there is nothing yet."""
         ...
 
     async def commit(self, batch: Batch) -> None:
@@ -56,8 +65,16 @@ class Reader(Protocol):
         """
         ...
 
-    async def ends(self) -> list[int]:
-        """Per partition of the input: the offset that the next record will get. A session that has read up to it has caught up."""
+    def sources(self, partition: int) -> tuple[str, ...]:
+        """What the session of this partition reads, the handover last."""
+        ...
+
+    def scan_source(self, source: str) -> AsyncIterator[Record]:
+        """Committed records of a source, in offset order. For readers, as `scan`."""
+        ...
+
+    async def ends(self) -> dict[str, int]:
+        """Per source: the offset that its next record will get. A session that has read up to it has caught up."""
         ...
 
     async def checkpoints(self) -> list[bytes | None]:

@@ -11,15 +11,17 @@ and the whole was slower by 4 to 11 % when measured so.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from streams.errors import Fenced, Unavailable
 from streams.log import chunks, database
-from streams.log.grouping import COMPACTED, NAMES, by_topic
-from streams.records import Batch, Headers, Output, Record, Source
-from streams.topology import EVENTS, STATE
+from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
+from streams.log.port import Restoring
+from streams.log.sources import embedded_sources, source_of, split
+from streams.records import Batch, Headers, Output, Reading, Record, Source
+from streams.topology import EVENTS, HANDOVER, STATE
 
 
 class SqliteReader:
@@ -63,9 +65,20 @@ class SqliteReader:
             con.execute("BEGIN")
             yield con
 
-    async def ends(self) -> list[int]:
+    def sources(self, partition: int) -> tuple[str, ...]:
+        return embedded_sources(partition)
+
+    async def scan_source(self, source: str) -> AsyncIterator[Record]:
+        topic, partition = split(source)
+        async for _, record in self.scan(topic, partition):
+            yield record
+
+    async def ends(self) -> dict[str, int]:
         with database.plain_errors(self._file):
-            return [end for (end,) in self._reader.execute("SELECT next FROM places WHERE topic = ? ORDER BY partition", (EVENTS.name,))]
+            rows = self._reader.execute(
+                "SELECT topic, partition, next FROM places WHERE topic IN (?, ?) ORDER BY topic, partition", (EVENTS.name, HANDOVER.name)
+            )
+            return {source_of(topic, partition): end for topic, partition, end in rows}
 
     async def checkpoints(self) -> list[bytes | None]:
         with database.plain_errors(self._file):
@@ -157,12 +170,13 @@ class SqliteSession:
 
     def __init__(self, log: SqliteLog, partition: int, epoch: int) -> None:
         self.partition = partition
+        self.sources = embedded_sources(partition)
         self._log = log
         self._epoch = epoch
-        self._ahead: list[Record] = []  # decoded with the last read and not asked for yet: the rest of one chunk
+        self._ahead: dict[str, list[Record]] = {}  # by source: decoded with the last read and not asked for yet, the rest of one chunk
         self._dead = False
 
-    async def restore(self) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    async def restore(self, on_progress: Restoring | None = None) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
         con = self._log._reader
         with database.plain_errors(self._log._file):
             con.execute("BEGIN")  # checkpoint and state of one moment
@@ -174,26 +188,47 @@ class SqliteSession:
                 con.execute("COMMIT")
         return checkpoint, _drained(live)
 
-    async def read(self, offset: int, limit: int) -> list[Record]:
-        assert offset >= 0, offset
+    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
         assert limit > 0, limit
+        found: list[tuple[str, list[Record]]] = []
+        ended = set()
         with database.plain_errors(self._log._file):
             self._check(self._log._reader)
-            records = self._ahead if self._ahead and self._ahead[0].offset == offset else []
-            if len(records) < limit:
-                with closing(chunks.read(self._log._reader, self._log._places[EVENTS.name, self.partition], offset + len(records))) as found:
-                    for chunk in found:
-                        records = records + chunk if records else chunk
-                        if len(records) >= limit:
-                            break
-        self._ahead = records[limit:]
+            for source in self.sources:
+                position = positions.get(source, 0)
+                assert position >= 0, position
+                if limit and (records := self._read(source, position, limit)):
+                    found.append((source, records))
+                    position, limit = position + len(records), limit - len(records)
+                (end,) = self._log._reader.execute("SELECT next FROM places WHERE place = ?", (self._place(source),)).fetchone()
+                if position >= end:
+                    ended.add(source)
+        return Reading(found, frozenset(ended))
+
+    def _read(self, source: str, offset: int, limit: int) -> list[Record]:
+        ahead = self._ahead.get(source)
+        records = ahead if ahead and ahead[0].offset == offset else []
+        if len(records) < limit:
+            with closing(chunks.read(self._log._reader, self._place(source), offset + len(records))) as found:
+                for chunk in found:
+                    records = records + chunk if records else chunk
+                    if len(records) >= limit:
+                        break
+        self._ahead[source] = records[limit:]
         return records[:limit]
+
+    def _place(self, source: str) -> int:
+        return self._log._places[split(source)]
 
     async def commit(self, batch: Batch) -> None:
         if self._dead:
             raise Unavailable(f"This hold on partition {self.partition} has ended, after an error or by closing. Open the partition again.")
         places = self._log._places
-        packed = [(topic, places[topic, self.partition], chunks.pack(_stored(topic, group))) for topic, group in by_topic(batch.outputs).items()]
+        packed = [
+            (topic, places[topic, self.partition if partition is None else partition], chunks.pack(_stored(topic, group)))
+            for topic, outputs in by_topic(batch.outputs).items()
+            for partition, group in by_partition(outputs).items()
+        ]
         packed.append((STATE.name, places[STATE.name, self.partition], chunks.pack([(key, value, ()) for key, value in batch.state])))
         try:
             with self._log._transaction() as con:
@@ -209,7 +244,7 @@ class SqliteSession:
 
     async def close(self) -> None:
         self._dead = True
-        self._ahead = []
+        self._ahead = {}
 
     def _check(self, con: sqlite3.Connection) -> None:
         if _epoch(con, self.partition) != self._epoch:

@@ -3,13 +3,14 @@
 import msgspec
 
 from streams.errors import Incompatible
+from streams.pipeline.progress import HANDOVER, Peer, Position
 from streams.pipeline.rulebook import Era
 
 FORMAT = 1  # of the checkpoint and of every state record; `streams.pipeline.upgrade` leads here from the formats before
 
 
 class Counts(msgspec.Struct, array_like=True):
-    """How the records of a partition ended, each in exactly one way. received is their sum."""
+    """How the records of a partition ended, each in exactly one way. received is their sum, without what was handed over: that ends elsewhere."""
 
     received: int = 0
     applied: int = 0
@@ -17,6 +18,7 @@ class Counts(msgspec.Struct, array_like=True):
     duplicate: int = 0
     late: int = 0
     rejected: int = 0
+    handed_over: int = 0  # to the partitions where their people live
 
 
 class Checkpoint(msgspec.Struct, array_like=True):
@@ -24,13 +26,20 @@ class Checkpoint(msgspec.Struct, array_like=True):
 
     format: int
     fold: bytes  # the fold settings, canonical: a start with others is refused
-    offset: int = 0  # of the next record to read
+    sources: dict[str, Position] = {}  # by `topic:partition`: where to read on
     mark: int = -1  # horizon mark, ms
     timer: int = -1  # timer position, ms
     rev: int = 0  # transition records written so far
     counts: Counts = msgspec.field(default_factory=Counts)
     expired_corrections: int = 0  # counter changes of windows no longer kept
     eras: list[Era] = []
+    meshed: bool = False  # hands events over, or is handed some
+    peers: dict[int, Peer] = {}  # what was heard of the other partitions
+
+    @property
+    def offset(self) -> int:
+        """How far it has come in its inputs, as one figure: their offsets added up."""
+        return sum(position.offset for name, position in self.sources.items() if not name.startswith(HANDOVER))
 
 
 class _Numbered(msgspec.Struct, array_like=True):

@@ -15,3 +15,4 @@ class Plan(msgspec.Struct, frozen=True):
     needs: tuple[str, ...] = ()  # paths, first that holds something wins; none: all is one need
     tenant: str | None = None  # path
     orders: tuple[str, ...] = ()  # paths, first that holds something wins
+    at_home: bool = False  # a person lives where the hash of their id says; False: wherever the input puts them

@@ -4,6 +4,8 @@ Rules may change at any batch boundary. A signal keeps the rule and version it w
 reads each stored record with the version that was in force at its offset. A signal names its rule in two bytes: a number in this book.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from streams.errors import Incompatible
@@ -23,10 +25,14 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Era(msgspec.Struct, frozen=True, array_like=True):
-    """From this offset of the input on, records were read with this version."""
+    """From these offsets of the sources on, records were read with this version. A source that is not named counts from 0."""
 
-    offset: int
+    offsets: dict[str, int]
     version: int  # its number in the book
+
+    def begun(self, source: str, offset: int) -> bool:
+        """Whether the record at this offset was read with this version or a later one."""
+        return self.offsets.get(source, 0) <= offset
 
 
 class Rulebook:
@@ -36,8 +42,8 @@ class Rulebook:
         self.versions = versions or []
         self.eras = eras or []
 
-    def adopt(self, rules: Rules, offset: int) -> tuple[int, bool]:
-        """Puts these rules in force from this offset on. Returns the code of their first rule, and whether their version is new to the book.
+    def adopt(self, rules: Rules, offsets: Mapping[str, int]) -> tuple[int, bool]:
+        """Puts these rules in force from these offsets on. Returns the code of their first rule, and whether their version is new to the book.
 
         Raises Incompatible when the book is full.
         """
@@ -53,9 +59,10 @@ class Rulebook:
             number = len(self.versions)
             self.versions.append(Version(rules.version, base, rules.rules, rules.text))
         if not self.eras or self.eras[-1].version != number:
-            if self.eras and self.eras[-1].offset == offset:
+            begun = {source: offset for source, offset in offsets.items() if offset}
+            if self.eras and self.eras[-1].offsets == begun:
                 self.eras.pop()
-            self.eras.append(Era(offset, number))
+            self.eras.append(Era(begun, number))
         return self.versions[number].base, new
 
     @property
@@ -67,6 +74,6 @@ class Rulebook:
         """The version that the rule with this code is of."""
         return next(v.version for v in reversed(self.versions) if v.base <= code)
 
-    def in_force(self, offset: int) -> Version:
+    def in_force(self, source: str, offset: int) -> Version:
         """The version that read the record at this offset."""
-        return self.versions[max((e for e in self.eras if e.offset <= offset), key=lambda e: e.offset).version]
+        return self.versions[next(e for e in reversed(self.eras) if e.begun(source, offset)).version]

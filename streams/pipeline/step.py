@@ -16,6 +16,7 @@ from streams import topology
 from streams.funnels.cells import count
 from streams.funnels.windows import Windows
 from streams.ingest.event import Event, Rejection
+from streams.ingest.partition import partition_of, person
 from streams.ingest.segment import read
 from streams.ingest.times import LATEST_MS
 from streams.journeys.machine import UNMATCHED, Transition
@@ -28,10 +29,11 @@ from streams.moments.rules import Rules
 from streams.moments.verdict import REFUND, TRUTH
 from streams.pipeline.checkpoint import FORMAT, Checkpoint
 from streams.pipeline.plan import Plan
+from streams.pipeline.progress import FROM, HANDOVER, MARK, Position, Progress, decode_mark, encode_mark
 from streams.pipeline.publish import Publisher, current_key, profile_key, rfc3339
 from streams.pipeline.reading import first_text, needs_of
 from streams.pipeline.rulebook import Rulebook, Version
-from streams.records import Batch, Headers, Output, Record
+from streams.records import Batch, Headers, Output, Reading, Record
 
 TIMERS_PER_BATCH = 10_000  # profiles whose timers fire in one batch: a flood of deadlines must not make one huge transaction
 CHORES_PER_BATCH = 10_000  # the same for final records and forgetting
@@ -49,8 +51,9 @@ decode_version = msgspec.msgpack.Decoder(Version).decode
 class Pipeline:
     """The state of one partition and the step that changes it."""
 
-    def __init__(self, partition: int, plan: Plan, fold: bytes, rules: Rules, skew_ms: int) -> None:
-        """`fold`: the fold settings as they are recorded; `skew_ms`: how far ahead of its own arrival an event may be dated."""
+    def __init__(self, partition: int, plan: Plan, fold: bytes, rules: Rules, skew_ms: int, partitions: int = 1) -> None:
+        """`fold`: the fold settings as they are recorded; `skew_ms`: how far ahead of its own arrival an event may be dated; `partitions`: in all."""
+        self.progress = Progress(partition, partitions)
         self.partition, self.plan, self.rules, self.skew_ms = partition, plan, rules, skew_ms
         self.checkpoint = Checkpoint(FORMAT, fold)
         self.population = Population(plan.patience, plan.horizon_ms)
@@ -60,7 +63,8 @@ class Pipeline:
         self.classifier = compiled(rules)
         self.base = 0  # code of the first rule in force
         self._new_rules: list[int] = []  # versions of the rulebook that are not stored yet
-        self._ledger: list[Output] = []
+        self.set_aside: list[Output] = []  # of the open batch: records that were rejected or late
+        self._handed: list[Output] = []
         self._tenant = first_text((plan.tenant,)) if plan.tenant else None
         self._order = first_text(plan.orders)
 
@@ -85,36 +89,73 @@ class Pipeline:
             self.population.restore(parts, checkpoint.mark, checkpoint.timer)
             self.rulebook.versions = [versions[n] for n in sorted(versions)]
             self.rulebook.eras = checkpoint.eras
+            self.progress.restore(checkpoint.sources, checkpoint.peers, checkpoint.meshed)
         self.adopt(self.rules)
 
     @property
-    def marks(self) -> tuple[int, int, int]:
-        """Changes whenever there is something to commit, be it only that time has passed."""
-        return self.population.mark, self.population.timer, self.population.done
+    def marks(self) -> tuple[int, int, int, bool]:
+        """Changes whenever there is something to commit, be it only that time has passed; last, whether other partitions are to be told something."""
+        return self.population.mark, self.population.timer, self.population.done, self.progress.to_tell is not None
 
     def adopt(self, rules: Rules) -> None:
         """Puts rules in force from the next record on. Only between batches."""
         self.rules, self.classifier = rules, compiled(rules)
-        self.base, new = self.rulebook.adopt(rules, self.checkpoint.offset)
+        self.base, new = self.rulebook.adopt(rules, self.progress.offsets)
         if new:
             self._new_rules.append(len(self.rulebook.versions) - 1)
         self.publisher.learn()
 
-    def take(self, records: Sequence[Record]) -> None:
-        """Reads and folds records of the input, in offset order from the checkpoint's offset on."""
-        c, population, plan = self.checkpoint, self.population, self.plan
-        counts, classify, take, skew = c.counts, self.classifier.classify, population.take, self.skew_ms
+    def take(self, reading: Reading) -> None:
+        """Reads and folds what a look at the sources gave: of each, the records from its position on, in offset order."""
+        progress, population = self.progress, self.population
+        progress.looked([source for source, _ in reading.chunks], reading.ended)
+        for source, records in reading.chunks:
+            position = progress.sources[source]
+            if source.startswith(HANDOVER):
+                self.take_handed(records)
+            else:
+                self.fold(source, records, position)
+            position.offset = records[-1].offset + 1
+        population.mark = max(population.mark, progress.mark)
+
+    def take_handed(self, records: Sequence[Record]) -> None:
+        """What other partitions handed over: events by where they were read, and marks. What a mark is about was handed over before it."""
+        self.progress.meshed = True
+        runs: dict[str, list[Record]] = {}
+        marks = []
+        for record in records:
+            name, value = record.headers[-1]
+            if name == MARK:
+                marks.append(decode_mark(value))
+                continue
+            assert name == FROM, f"offset {record.offset} of the handover topic was written by somebody else"
+            source, origin = origin_of(record)
+            runs.setdefault(source, []).append(origin)
+        for source, run in runs.items():
+            self.fold(source, run, None)
+        for mark in marks:
+            self.progress.hear(mark)
+
+    def fold(self, source: str, records: Sequence[Record], position: Position | None) -> None:
+        """Reads and folds records of one source. Its `position`: how far that has come in event time; None: they were handed over."""
+        population, plan = self.population, self.plan
+        counts, classify, take, skew = self.checkpoint.counts, self.classifier.classify, population.take, self.skew_ms
         dimensions, base, orders, needs, tenant_of = plan.dimensions.code, self.base, self._order, plan.needs, self._tenant
-        horizon, mark = plan.horizon_ms, population.mark
+        horizon, mark, profiles = plan.horizon_ms, population.mark, population.profiles
+        reached = LATEST_MS if position is None else position.mark
+        others, abroad = self.progress.others(source), 0
+        looks_home = position is not None and plan.at_home and self.progress.partitions > 1
         for record in records:
             event = read(record.value, record.headers, record.time_ms + skew if record.time_ms >= 0 else LATEST_MS)
             if type(event) is Rejection:
-                self.reject(record, event)
+                self.reject(source, record, event)
                 continue
             assert type(event) is Event
             at = event.at_ms
-            if at > mark:
-                population.mark = mark = at
+            if at > reached:
+                reached = at
+                if at > mark and mark < others:
+                    population.mark = mark = at if at < others else others
             verdict = classify(event)
             if verdict is None:
                 counts.no_signal += 1
@@ -122,8 +163,12 @@ class Pipeline:
             key = event.profile
             if tenant_of is not None:
                 key = profile_key(tenant_of(event), key)
+            if looks_home and key not in profiles and self.hand_over(source, record, event):
+                abroad += 1
+                others = min(others, self.progress.others(source))
+                continue
             if at < mark - horizon:
-                self.late(record, event, key, "horizon")
+                self.late(source, record, event, key, "horizon")
                 continue
             order, everywhere = None, False
             if verdict.mark >= TRUTH and (named := orders(event)):
@@ -137,29 +182,42 @@ class Pipeline:
             elif outcome == DUPLICATE:
                 counts.duplicate += 1
             else:
-                self.late(record, event, key, "over_cap")
-        if records:
-            counts.received += len(records)
-            c.offset = records[-1].offset + 1
+                self.late(source, record, event, key, "over_cap")
+        counts.handed_over += abroad
+        counts.received += len(records) - abroad
+        if position is not None:
+            position.mark = reached
 
-    def reject(self, record: Record, rejection: Rejection) -> None:
+    def hand_over(self, source: str, record: Record, event: Event) -> bool:
+        """Sends an event to the partition where its person lives; False: that is this one."""
+        who = person(event)
+        home = partition_of(who, self.progress.partitions)
+        if home == self.partition:
+            return False
+        self.progress.meshed = True
+        origin = f"{source}:{record.offset}:{record.time_ms}".encode()
+        self._handed.append(Output(topology.HANDOVER.name, who, record.value, (*record.headers, (FROM, origin)), home))
+        return True
+
+    def reject(self, source: str, record: Record, rejection: Rejection) -> None:
         self.checkpoint.counts.rejected += 1
         said = (("reason", rejection.reason.encode()), ("detail", rejection.detail.encode("utf-8", "replace")))
-        self._ledger.append(self.ledger(topology.REJECTED.name, None, record, said))
+        self.set_aside.append(self.ledger(topology.REJECTED.name, None, source, record, said))
 
-    def late(self, record: Record, event: Event, key: str, reason: Literal["horizon", "over_cap"]) -> None:
+    def late(self, source: str, record: Record, event: Event, key: str, reason: Literal["horizon", "over_cap"]) -> None:
         self.checkpoint.counts.late += 1
         late_s = (self.population.mark - event.at_ms) / 1000
         said = (
             ("reason", reason.encode()), ("late_s", str(late_s).encode()), ("profile", event.profile.encode()), ("event", event.id.encode()),
             ("at", rfc3339(event.at_ms).encode()),
         )  # fmt: skip
-        self._ledger.append(self.ledger(topology.LATE.name, key.encode(), record, said))
+        self.set_aside.append(self.ledger(topology.LATE.name, key.encode(), source, record, said))
 
-    def ledger(self, topic: str, key: bytes | None, record: Record, said: Headers) -> Output:
+    def ledger(self, topic: str, key: bytes | None, source: str, record: Record, said: Headers) -> Output:
         """The record as it came, and what is to be said of it."""
         value = record.value or b""
-        where: Headers = (("partition", str(self.partition).encode()), ("offset", str(record.offset).encode()))
+        name, _, number = source.rpartition(":")
+        where: Headers = (("topic", name.encode()), ("partition", number.encode()), ("offset", str(record.offset).encode()))
         cut: Headers = (("cut", b"true"),) if len(value) > LEDGER_BYTES else ()
         return Output(topic, key, value[:LEDGER_BYTES], (*said, *where, *cut))
 
@@ -200,7 +258,12 @@ class Pipeline:
             outputs += [Output(topology.CURRENT.name, current_key(p.key, p.needs[s.need]), None) for s in p.states if s.journey]
         for p, final in population.finals:
             outputs.append(Output(topology.JOURNEYS.name, p.key.encode(), publisher.final(p, final)))
-        outputs += self._ledger
+        outputs += self.set_aside
+        outputs += self._handed
+        progress = self.progress
+        if (mark := progress.tell()) is not None:
+            said = (MARK, encode_mark(mark))
+            outputs += [Output(topology.HANDOVER.name, None, b"", (said,), n) for n in range(progress.partitions) if n != self.partition]
 
         state: list[tuple[bytes, bytes | None]] = []
         forgotten = population.forgotten
@@ -213,7 +276,8 @@ class Pipeline:
         state += [(RULES + RULES_KEY.pack(n), _encode(self.rulebook.versions[n])) for n in self._new_rules]
         c.mark, c.timer, c.eras = population.mark, population.timer, self.rulebook.eras
         c.expired_corrections = self.windows.expired_corrections
-        self._ledger, self._new_rules = [], []
+        c.sources, c.peers, c.meshed = progress.sources, progress.peers, progress.meshed
+        self.set_aside, self._handed, self._new_rules = [], [], []
         return Batch(outputs, state, _encode(c))
 
     def say(self, p: Profile, key: bytes, op: Literal["assert", "retract"], rev: int, t: Transition, outputs: list[Output]) -> int:
@@ -223,3 +287,9 @@ class Pipeline:
         rev += 1
         outputs.append(Output(topology.TRANSITIONS.name, key, self.publisher.transition(p, op, rev, t)))
         return rev
+
+
+def origin_of(handed: Record) -> tuple[str, Record]:
+    """A record that was handed over: where it was read first, and as it was there."""
+    source, offset, time_ms = handed.headers[-1][1].decode().rsplit(":", 2)
+    return source, Record(int(offset), int(time_ms), handed.key, handed.value, handed.headers[:-1])

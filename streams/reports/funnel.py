@@ -9,7 +9,6 @@ import msgspec
 from schemas import Moment, Tally
 from streams.log.port import Reader
 from streams.pipeline import checkpoint
-from streams.pipeline.checkpoint import Counts
 from streams.reports.known import known
 from streams.reports.tallies import over_all_time
 from streams.topology import TRANSITIONS
@@ -103,7 +102,7 @@ def by_dimension(cells: Iterable[Tally], name: str) -> dict[str, dict[str, Cohor
 
 async def events(reader: Reader) -> Events:
     """What became of the records, over all partitions."""
-    totals = dict.fromkeys(Counts.__struct_fields__, 0)
+    totals = dict.fromkeys(Events.__struct_fields__, 0)
     for stored in await reader.checkpoints():
         if stored is not None:
             counts = checkpoint.decode(stored).counts

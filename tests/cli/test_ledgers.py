@@ -64,11 +64,11 @@ def test_ledgers_for_machines(tmp_path: Path, partitions: int) -> None:
     bad, old = '{"type": "dance", "userId": "é"}', event("zoe", "Product Viewed", "10:00:00")
     replayed(tmp_path, "{", bad, LATER[0], old, partitions=partitions)
     undecodable, unknown = sorted(lines("rejected", "--data-dir", tmp_path / "data", "--jsonl"), key=lambda entry: str(entry["reason"]))
-    assert ["reason", "detail", "partition", "offset", "cut", "value"] == list(unknown)
+    assert ["reason", "detail", "topic", "partition", "offset", "cut", "value"] == list(unknown)
     assert ("unknown_type", False, bad) == (unknown["reason"], unknown["cut"], unknown["value"])
     assert ("undecodable", 0, 0, "{") == (undecodable["reason"], undecodable["partition"], undecodable["offset"], undecodable["value"])
     (late,) = lines("late", "--data-dir", tmp_path / "data", "--jsonl")
-    assert ["reason", "late_s", "profile", "event", "at", "partition", "offset", "cut", "value"] == list(late)
+    assert ["reason", "late_s", "profile", "event", "at", "topic", "partition", "offset", "cut", "value"] == list(late)
     assert ("horizon", 12 * 86_400.0, "u:zoe", old["messageId"], "2024-05-20T10:00:00.000Z", False) == tuple(
         late[name] for name in ("reason", "late_s", "profile", "event", "at", "cut")
     )

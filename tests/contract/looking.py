@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from streams.log.port import Log, Reader, Session
-from streams.records import Batch, Headers, Output
+from streams.records import Batch, Headers, Output, Record
 from streams.topology import TOPICS, Cleanup
 
 
@@ -20,7 +20,7 @@ class Seen(msgspec.Struct, frozen=True):
     """Everything a reader can see of a log."""
 
     topics: dict[str, list[tuple[int, bytes | None, bytes | None, Headers]]]  # (partition, key, value, headers); empty topics left out
-    ends: list[int]
+    ends: dict[str, int]
     checkpoints: list[bytes | None]
 
 
@@ -56,3 +56,15 @@ async def seen(log: Reader) -> Seen:
 
 COMPACTED = tuple(topic.name for topic in TOPICS if topic.cleanup is Cleanup.COMPACT and topic.name != "state")
 APPENDED = tuple(topic.name for topic in TOPICS if topic.cleanup is Cleanup.DELETE and topic.name != "events")
+
+
+async def read(session: Session, offset: int, limit: int) -> list[Record]:
+    """Of the input alone."""
+    reading = await session.read({session.sources[0]: offset}, limit)
+    return [record for source, records in reading.chunks for record in records if source == session.sources[0]]
+
+
+async def input_ends(log: Reader) -> list[int]:
+    """Per partition of the input."""
+    ends = await log.ends()
+    return [ends[log.sources(number)[0]] for number in range(log.partitions)]

@@ -7,7 +7,7 @@ import pytest
 from streams.errors import Fenced
 from streams.records import Batch, Output
 from tests.contract.conftest import NewStore
-from tests.contract.looking import APPENDED, COMPACTED, Restored, batch, full_batch, restored, scanned, seen
+from tests.contract.looking import APPENDED, COMPACTED, Restored, batch, full_batch, input_ends, restored, scanned, seen
 
 
 async def test_all_of_a_batch_is_seen_after_its_commit(new_store: NewStore) -> None:
@@ -28,7 +28,7 @@ async def test_a_first_start_has_nothing(new_store: NewStore) -> None:
     log = new_store(2)()
     assert await restored(await log.open(1)) == Restored(None, {})
     assert (await seen(log)).topics == {}
-    assert (await log.ends(), await log.checkpoints()) == ([0, 0], [None, None])
+    assert (await input_ends(log), await log.checkpoints()) == ([0, 0], [None, None])
     await log.close()
 
 

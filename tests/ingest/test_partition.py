@@ -3,7 +3,7 @@
 import pytest
 
 from streams.ingest.event import Event
-from streams.ingest.partition import key_of, murmur2, partition_of
+from streams.ingest.partition import key_of, murmur2, partition_of, person
 from tests.ingest.examples import read, record
 
 
@@ -44,11 +44,11 @@ def test_one_partition_and_long_keys() -> None:
 @pytest.mark.parametrize(
     ("value", "key"),
     [
-        (record(), b"u:user-1"),
-        (record(userId=None), b"d:device-1"),
-        (record(userId=""), b"d:device-1"),
-        (record(userId=42), b"u:42"),
-        (record(userId="é"), "u:é".encode()),
+        (record(), b"user-1"),
+        (record(userId=None), b"device-1"),
+        (record(userId=""), b"device-1"),
+        (record(userId=42), b"42"),
+        (record(userId="é"), "é".encode()),
         (record(userId=None, anonymousId=None), b""),
         (record(userId=1.5), b""),
         (record(userId="a\x00"), b""),
@@ -60,8 +60,8 @@ def test_one_partition_and_long_keys() -> None:
     ],
 )
 def test_keys(value: bytes, key: bytes) -> None:
-    """The key is the profile of the event, and empty where there is none to be read."""
+    """The key is the person of the event, as collectors key their topics, and empty where there is none to be read."""
     assert key == key_of(value)
     found = read(value)
     if isinstance(found, Event):
-        assert key == found.profile.encode()
+        assert key == person(found) == found.profile[2:].encode()

@@ -19,7 +19,7 @@ from tests.journeys.people import BUY, DAY, DO, GO, HORIZON, HOUR, KNOW, MINUTE,
 
 def publisher() -> Publisher:
     book = Rulebook()
-    book.adopt(default(), 0)
+    book.adopt(default(), {})
     return Publisher(0, Dimensions(), book)
 
 

@@ -15,6 +15,7 @@ from streams.moments import rules
 from streams.reports.funnel import funnel
 from streams.settings import Settings
 from streams.verify import verify
+from tests.contract.looking import input_ends
 from tests.end_to_end import shop
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
@@ -27,7 +28,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     """The first agents are left in mid-run, as if frozen; others take over; the first wake up, are told so, and nothing of theirs counts."""
     app, settings, read_by = topics.new_app(PARTITIONS), Settings(batch=1_000), rules.load(shop.RULES.read_text("utf-8"), base=rules.default())
     cluster = Cluster(bootstrap())
-    log = await KafkaLog.connect(cluster, app, f"{app}.events")
+    log = await KafkaLog.connect(cluster, app, [f"{app}.events"])
     assert log.partitions == PARTITIONS
     now = time.time_ns() // 1_000_000
     records = list(files.records(files.lines(shop.FILE), rows_of("csv", MAPPING)))
@@ -37,7 +38,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     for agent in first:
         for _ in range(4):
             assert await agent.step() == 1_000
-    other = await KafkaLog.connect(cluster, app, f"{app}.events")
+    other = await KafkaLog.connect(cluster, app, [f"{app}.events"])
     second = [await Agent.open(other, number, settings, read_by) for number in range(PARTITIONS)]
     assert [agent.pipeline.checkpoint.offset for agent in second] == [4_000, 4_000]
     for agent in second:
@@ -49,7 +50,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
 
     for agent in second:
         await agent.catch_up()
-    assert [agent.pipeline.checkpoint.offset for agent in second] == await other.ends()
+    assert [agent.pipeline.checkpoint.offset for agent in second] == await input_ends(other)
     mark = max(agent.pipeline.population.mark for agent in second)
     for agent in second:
         await agent.catch_up(mark)

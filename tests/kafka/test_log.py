@@ -12,7 +12,7 @@ from streams.errors import ConfigError, Incompatible, Unavailable
 from streams.log.kafka import CHECKPOINT, KafkaLog
 from streams.log.kafka_client import Cluster
 from streams.records import Output
-from tests.contract.looking import Restored, batch, fill, full_batch, restored, scanned, seen
+from tests.contract.looking import Restored, batch, fill, full_batch, input_ends, read, restored, scanned, seen
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, end, free_ports, our_own, start
 
@@ -63,7 +63,7 @@ async def test_a_batch_that_the_broker_refuses_takes_the_whole_commit_with_it() 
     with pytest.raises(Unavailable):
         await session.commit(full_batch(b"3"))
     with pytest.raises(Unavailable):
-        await session.read(0, 1)
+        await read(session, 0, 1)
     await session.close()
     assert await seen(log) == before
     session = await log.open(0)
@@ -97,14 +97,14 @@ async def test_an_input_written_in_transactions_has_gaps(log: KafkaLog) -> None:
     await collector.start()
     for value, commits in ((b"a", True), (b"x", False), (b"b", True), (b"y", False)):
         await collector.begin_transaction()
-        await collector.send_and_wait(log.input, value, partition=0)
+        await collector.send_and_wait(log.topic("events"), value, partition=0)
         await (collector.commit_transaction() if commits else collector.abort_transaction())
     await collector.stop()
-    assert await log.ends() == [8]
-    read = await session.read(0, 10)
-    while step := await session.read(read[-1].offset + 1, 10):
-        read += step
-    assert [(record.offset, record.value) for record in read] == [(0, b"a"), (4, b"b")]
+    assert await input_ends(log) == [8]
+    found = await read(session, 0, 10)
+    while step := await read(session, found[-1].offset + 1, 10):
+        found += step
+    assert [(record.offset, record.value) for record in found] == [(0, b"a"), (4, b"b")]
     assert [value for _, _, value, _ in await scanned(log, "events")] == [b"a", b"b"]
 
 
@@ -112,16 +112,16 @@ async def test_a_first_start_begins_where_the_topic_does(log: KafkaLog) -> None:
     """What age has deleted is no loss to whoever never was there; to an agent that had come so far it is, and it says so."""
     await fill(log, [b"%d" % number for number in range(10)])
     session = await log.open(0)
-    assert [record.offset for record in await session.read(0, 2)] == [0, 1]
+    assert [record.offset for record in await read(session, 0, 2)] == [0, 1]
     admin = AIOKafkaAdminClient(bootstrap_servers=log.cluster.bootstrap)
     await admin.start()
-    await admin.delete_records({TopicPartition(log.input, 0): RecordsToDelete(before_offset=5)})
+    await admin.delete_records({TopicPartition(log.topic("events"), 0): RecordsToDelete(before_offset=5)})
     await admin.close()
     fresh = await log.open(0)
-    assert [record.offset for record in await fresh.read(0, 2)] == [5, 6]
-    assert [record.offset for record in await fresh.read(7, 9)] == [7, 8, 9]
+    assert [record.offset for record in await read(fresh, 0, 2)] == [5, 6]
+    assert [record.offset for record in await read(fresh, 7, 9)] == [7, 8, 9]
     with pytest.raises(Unavailable, match="deleted by the topic's retention"):
-        await fresh.read(3, 2)
+        await read(fresh, 3, 2)
 
 
 async def test_a_checkpoint_is_found_under_much_state(log: KafkaLog) -> None:
@@ -158,12 +158,12 @@ async def test_nobody_answers() -> None:
     """Unavailable, at once, from whatever is asked first."""
     cluster = Cluster(f"127.0.0.1:{free_ports(1)[0]}")
     with pytest.raises(Unavailable, match="no answer from"):
-        await KafkaLog.connect(cluster, "app", "input")
-    log = KafkaLog(cluster, "app", "input", 1)
+        await KafkaLog.connect(cluster, "app", ["input"])
+    log = KafkaLog(cluster, "app", {"input": 1}, 1)
     with pytest.raises(Unavailable, match="partition 0 cannot be taken over"):
         await log.open(0)
     with pytest.raises(Unavailable):
-        await log.ends()
+        await input_ends(log)
     with pytest.raises(Unavailable):
         await fill(log, [b"a"])
     await log.close()
@@ -178,7 +178,7 @@ async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch)
     try:
         app = topics.new_name()
         await topics.create(topics.new_topics(app, 1), address)
-        log = KafkaLog(Cluster(address), app, f"{app}.events", 1)
+        log = KafkaLog(Cluster(address), app, {f"{app}.events": 1}, 1)
         session = await log.open(0)
         await session.commit(full_batch(b"1"))
         process.send_signal(signal.SIGSTOP)

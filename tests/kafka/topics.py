@@ -52,4 +52,4 @@ def elsewhere(work: Coroutine[Any, Any, None]) -> None:
 
 
 def log(app: str, partitions: int) -> KafkaLog:
-    return KafkaLog(Cluster(bootstrap()), app, f"{app}.events", partitions)
+    return KafkaLog(Cluster(bootstrap()), app, {f"{app}.events": partitions}, partitions)

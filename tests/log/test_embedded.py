@@ -6,7 +6,7 @@ import pytest
 
 from streams.errors import Fenced
 from tests.contract.adapters import ADAPTERS
-from tests.contract.looking import fill, restored
+from tests.contract.looking import fill, read, restored
 
 
 @pytest.mark.parametrize("adapter", ["memory", "sqlite"])
@@ -15,10 +15,10 @@ async def test_a_fenced_session_cannot_read_or_restore(adapter: str, tmp_path: P
     log = ADAPTERS[adapter](tmp_path, 1)()
     await fill(log, [b"a", b"b"])
     first = await log.open(0)
-    await first.read(0, 1)
+    await read(first, 0, 1)
     await log.open(0)
     with pytest.raises(Fenced):
-        await first.read(1, 1)
+        await read(first, 1, 1)
     with pytest.raises(Fenced):
         await restored(first)
     await log.close()

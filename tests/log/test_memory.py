@@ -4,7 +4,7 @@ import pytest
 
 from streams.errors import Fenced
 from streams.log.memory import MemoryLog
-from tests.contract.looking import Restored, fill, full_batch, restored, seen
+from tests.contract.looking import Restored, fill, full_batch, input_ends, read, restored, seen
 
 
 class Crash(Exception):
@@ -42,7 +42,7 @@ async def use(log: MemoryLog) -> None:
     session = await log.open(0)
     await fill(log, [b"b"])
     await restored(session)
-    await session.read(0, 1)
+    await read(session, 0, 1)
     await session.commit(full_batch(b"2"))
 
 
@@ -60,13 +60,13 @@ async def test_a_crash_before_an_effect_leaves_it_undone_and_after_it_done(point
         await use(log)
     done = set(faults.passed)  # an effect is done once its `after` is reached
     faults.point = ""
-    assert await log.ends() == [2 if "append.after" in done else 1]
+    assert await input_ends(log) == [2 if "append.after" in done else 1]
     tag = b"2" if "commit.after" in done else b"1"
     if "open.after" in done:
         with pytest.raises(Fenced):
-            await held.read(0, 1)
+            await read(held, 0, 1)
     else:
-        await held.read(0, 1)
+        await read(held, 0, 1)
     assert await restored(await log.open(0)) == Restored(tag, {b"counter": tag})
     assert (await seen(log)).topics["current"] == [(0, b"k", tag, ())]
 

@@ -14,7 +14,7 @@ from streams.errors import ConfigError, Fenced, Incompatible, InputError, Stream
 from streams.log import chunks, database
 from streams.log.sqlite import SqliteLog, SqliteReader
 from streams.records import Batch, Output, Source
-from tests.contract.looking import Restored, batch, fill, full_batch, restored, scanned, seen
+from tests.contract.looking import Restored, batch, fill, full_batch, input_ends, read, restored, scanned, seen
 
 
 def sql(directory: Path, statement: str) -> list[tuple[object, ...]]:
@@ -129,7 +129,7 @@ async def test_readers_work_beside_a_writer(tmp_path: Path) -> None:
     await session.commit(full_batch(b"1"))
     await fill(log, [b"x"])
     assert (await seen(reader)) == (await seen(log))
-    assert await reader.ends() == [1]
+    assert await input_ends(reader) == [1]
     await session.commit(full_batch(b"2"))
     assert await reader.checkpoints() == [b"2"]
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -246,7 +246,7 @@ async def test_waiting_for_another_writer_ends_with_a_clear_error(tmp_path: Path
     with pytest.raises(Unavailable, match="Open the partition again"):
         await session.commit(full_batch(b"2"))
     assert await restored(await log.open(0)) == Restored(b"1", {b"counter": b"1"})
-    assert await log.ends() == [0]
+    assert await input_ends(log) == [0]
     await log.close()
 
 
@@ -278,7 +278,7 @@ async def test_damage_is_told_in_words(tmp_path: Path) -> None:
     await session.commit(full_batch(b"1"))
     sql(tmp_path, "UPDATE chunks SET body = x'93c1'")
     with pytest.raises(Unavailable, match="damaged"):
-        await session.read(0, 1)
+        await read(session, 0, 1)
     with pytest.raises(Unavailable, match="damaged"):
         await session.restore()
     with pytest.raises(Unavailable, match="damaged"):

@@ -12,8 +12,9 @@ from streams.moments.rules import Rules, load
 from streams.pipeline import checkpoint
 from streams.pipeline.plan import Plan
 from streams.pipeline.step import Pipeline
-from streams.records import Batch, Output, Record
+from streams.records import Batch, Output, Reading, Record
 
+SOURCE = "events:0"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 HORIZON = 2 * DAY
 START = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -64,6 +65,7 @@ class Feed:
     def open(self) -> Pipeline:
         pipeline = Pipeline(0, self.plan, b"fold", self.rules, 10 * MINUTE)
         pipeline.restore(None if self.stored is None else checkpoint.decode(self.stored), list(self.state.items()))
+        pipeline.progress.reads([SOURCE])
         return pipeline
 
     def reopen(self, of: Rules | None = None) -> None:
@@ -75,7 +77,7 @@ class Feed:
         """One batch of records, with all that time does after it."""
         records = [Record(self.offset + n, -1, b"k", value) for n, value in enumerate(values)]
         self.offset += len(values)
-        self.pipeline.take(records)
+        self.pipeline.take(Reading.of(SOURCE, records))
         done = self.pipeline.advance()
         first = self.commit()
         while not done:

@@ -32,7 +32,7 @@ codes = st.integers(0, DIMENSIONS.codes - 1)
 def publisher(partition: int = 3) -> Publisher:
     book = Rulebook()
     for of in (rules("first"), rules("second", "go")):
-        book.adopt(of, 0)
+        book.adopt(of, {})
     return Publisher(partition, DIMENSIONS, book)
 
 

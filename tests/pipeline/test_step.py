@@ -9,8 +9,8 @@ import pytest
 from schemas import Current, JourneyRecord, LateHeaders, RefundRecord, RejectedHeaders, Tally
 from streams.journeys.profile import CAP, SEGMENT
 from streams.pipeline import checkpoint, step
-from streams.records import Output, Record
-from tests.pipeline.feeding import DAY, HORIZON, HOUR, MINUTE, START, Feed, event, rules
+from streams.records import Output, Reading, Record
+from tests.pipeline.feeding import DAY, HORIZON, HOUR, MINUTE, SOURCE, START, Feed, event, rules
 
 
 def headers(output: Output, type: Any) -> Any:
@@ -48,7 +48,7 @@ def test_the_late_ledger() -> None:
     feed.take(event(3 * DAY, "new"), late)
     (output,) = feed.of("late")
     assert (b"roma\x1fu:1", late) == (output.key, output.value)
-    assert LateHeaders("horizon", 3 * 86_400.0, "u:1", "old", "2024-01-01T00:00:00.000Z", 0, 1) == headers(output, LateHeaders)
+    assert LateHeaders("horizon", 3 * 86_400.0, "u:1", "old", "2024-01-01T00:00:00.000Z", "events", 0, 1) == headers(output, LateHeaders)
 
 
 def test_the_late_ledger_of_a_robot() -> None:
@@ -65,14 +65,15 @@ def test_the_rejected_ledger() -> None:
     first, second = feed.of("rejected")
     assert (None, b"\xff{") == (first.key, first.value)
     said = headers(first, RejectedHeaders)
-    assert ("undecodable", 0, 1, False) == (said.reason, said.partition, said.offset, said.cut)
+    assert ("undecodable", "events", 0, 1, False) == (said.reason, said.topic, said.partition, said.offset, said.cut)
     assert (step.LEDGER_BYTES, True) == (len(second.value or b""), headers(second, RejectedHeaders).cut)
 
 
 def test_from_the_future() -> None:
     """Further ahead of its arrival than the skew: rejected, and time does not move."""
     feed = Feed()
-    feed.pipeline.take([Record(0, START, None, event(10 * MINUTE, "in the skew")), Record(1, START, None, event(10 * MINUTE + 1000, "beyond"))])
+    records = [Record(0, START, None, event(10 * MINUTE, "in the skew")), Record(1, START, None, event(10 * MINUTE + 1000, "beyond"))]
+    feed.pipeline.take(Reading.of(SOURCE, records))
     feed.commit()
     assert [b"from_the_future"] == [dict(output.headers)["reason"] for output in feed.of("rejected")]
     assert START + 10 * MINUTE == feed.pipeline.population.mark
@@ -148,7 +149,7 @@ def test_new_rules_hold_from_a_batch_boundary() -> None:
     first, second = rules("first", "know").version, rules("second", "go").version
     assert [("opened", first), ("advanced", second), ("converted", first)] == [(t.kind, t.rules) for t in feed.transitions()]
     book = feed.pipeline.rulebook
-    assert [first, first, second, first, first] == [book.in_force(offset).version for offset in range(5)]
+    assert [first, first, second, first, first] == [book.in_force(SOURCE, offset).version for offset in range(5)]
     assert [first, second] == [version.version for version in book.versions]
 
 

@@ -23,8 +23,8 @@ BUGS = (
     _bug(
         "the checkpoint is committed before its outputs",
         "streams.agent",
-        "await self.session.commit(pipeline.batch())",
-        "batch = pipeline.batch(); await self.session.commit(Batch((), (), batch.checkpoint)); await self.session.commit(batch)",
+        "await self.session.commit(batch)",
+        "await self.session.commit(Batch((), (), batch.checkpoint)); await self.session.commit(batch)",
     ),
     _bug(
         "the checkpoint is written after the transaction",
@@ -107,22 +107,22 @@ BUGS = (
         "self.checkpoint = checkpoint\n",
         "self.checkpoint = checkpoint; checkpoint.rev = 0\n",
     ),
-    _bug("a batch that moves no mark is not committed", "streams.agent", "if records or pipeline.marks != before:", "if pipeline.marks != before:"),
+    _bug("a batch that moves no mark is not committed", "streams.agent", "committed = bool(count) or checkpoint or", "committed = checkpoint or"),
     _bug(
         "a record that can't be read stops the worker",
         "streams.ingest.segment",
         "_UNREADABLE = (msgspec.MsgspecError, ValueError, ",
         "_UNREADABLE = (",
     ),
-    _bug("a record is skipped after each batch", "streams.pipeline.step", "c.offset = records[-1].offset + 1", "c.offset = records[-1].offset + 2"),
+    _bug("a record is skipped after each batch", "streams.pipeline.step", "position.offset = records[-1].offset + 1", "position.offset = records[-1].offset + 2"),
     _bug(
         "the last record of a batch is read again, for ever",
         "streams.pipeline.step",
-        "c.offset = records[-1].offset + 1",
-        "c.offset = records[-1].offset",
+        "position.offset = records[-1].offset + 1",
+        "position.offset = records[-1].offset",
     ),
     _bug("an event from the future is let in", "streams.pipeline.step", "record.time_ms + skew if record.time_ms >= 0 else LATEST_MS", "LATEST_MS"),
-    _bug("the mark runs ahead of the events", "streams.pipeline.step", "population.mark = mark = at", "population.mark = mark = at + 1"),
+    _bug("the mark runs ahead of the events", "streams.pipeline.step", "reached = at\n", "reached = at + 1\n"),
     _bug(
         "the wall clock moves the horizon mark",
         "streams.pipeline.step",
@@ -170,7 +170,7 @@ BUGS = (
     _bug(
         "new rules are recorded one record late",
         "streams.pipeline.rulebook",
-        "self.eras.append(Era(offset, number))",
-        "self.eras.append(Era(offset + 1, number))",
+        "self.eras.append(Era(begun, number))",
+        "self.eras.append(Era({source: offset + 1 for source, offset in begun.items()}, number))",
     ),
 )

@@ -6,7 +6,7 @@ killed there, or left alone while another takes its partition over, and goes on 
 
 import types
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,10 @@ import msgspec
 from streams.agent import Agent
 from streams.errors import Fenced, Incompatible
 from streams.log.memory import MemoryLog, MemorySession
+from streams.log.port import Restoring
 from streams.pipeline import checkpoint
-from streams.records import Batch, Record
-from streams.topology import EVENTS, JOURNEYS, LATE, REJECTED, TRANSITIONS
+from streams.records import Batch, Reading
+from streams.topology import JOURNEYS, LATE, REJECTED, TRANSITIONS
 from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
 from tests.simulation.world import DAY, RULES, World
 
@@ -40,22 +41,29 @@ class Session:
     def __init__(self, cluster: "Cluster", inner: MemorySession, rules: str) -> None:
         self.cluster, self.inner, self.rules, self.partition = cluster, inner, rules, inner.partition
 
-    async def restore(self) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return self.inner.sources
+
+    async def restore(self, on_progress: Restoring | None = None) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
         await pause()
         found = await self.inner.restore()
         await pause()
         return found
 
-    async def read(self, offset: int, limit: int) -> list[Record]:
+    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
         await pause()
         try:
-            records = await self.inner.read(offset, limit)
+            reading = await self.inner.read(positions, limit)
         except Fenced:
             if not self.cluster.world.blind:
                 raise
-            records = [r async for _, r in self.cluster.log.scan(EVENTS.name, self.partition)][offset : offset + limit]
+            source = self.sources[0]
+            begin = positions.get(source, 0)
+            records = [r async for r in self.cluster.log.scan_source(source)][begin : begin + limit]
+            reading = Reading.of(source, records)
         await pause()
-        return records
+        return reading
 
     async def commit(self, batch: Batch) -> None:
         await pause()

@@ -168,7 +168,7 @@ def _ask(cluster: Cluster, partition: int, latest: int | None = None, forgotten:
         horizon=s.horizon,
         mark=mark,
         timers=(least, most),
-        eras=(_recorded(c, [v.version for v in versions]), read_with),
+        eras=(_recorded(c, partition, [v.version for v in versions]), read_with),
         everything=latest is not None,
     )  # fmt: skip
     for law in LAWS:
@@ -177,9 +177,9 @@ def _ask(cluster: Cluster, partition: int, latest: int | None = None, forgotten:
             break
 
 
-def _recorded(c: Checkpoint, names: list[str]) -> list[str]:
+def _recorded(c: Checkpoint, partition: int, names: list[str]) -> list[str]:
     """By offset: the version of the rules that is recorded to have read it."""
-    eras = sorted((era.offset, names[era.version]) for era in c.eras)
+    eras = sorted((era.offsets.get("events:" + str(partition), 0), names[era.version]) for era in c.eras)
     return [next((name for begin, name in reversed(eras) if begin <= n), "no version") for n in range(c.offset)]
 
 

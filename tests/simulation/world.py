@@ -96,6 +96,7 @@ def draw(seed: int, partitions: int | None = None, workers: int | None = None, e
         given["need"] = ["properties.products.category"]
     if rnd.random() < 0.2:
         given["tenant"] = "properties.shop"
+    given["home"] = "input"
 
     def rate(most: float) -> float:
         return rnd.choice((0.0, most / 10, most / 3, most))

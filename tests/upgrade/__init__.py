@@ -48,7 +48,7 @@ class Past:
     async def relive(self, log: Log) -> None:
         """The whole of it in a new log, without a break and by the program as it is now."""
         await log.append([(0, None, value, self.arrived_ms, ()) for value in self.values])
-        ends = [era.offset for era in self.last.eras[1:]] + [len(self.values)]
+        ends = [era.offsets["events:0"] for era in self.last.eras[1:]] + [len(self.values)]
         for era, end in zip(self.last.eras, ends, strict=True):
             agent = await Agent.open(log, 0, self.settings, rules.load(self.versions[era.version].text))
             while agent.pipeline.checkpoint.offset < end:

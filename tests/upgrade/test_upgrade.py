@@ -127,20 +127,20 @@ def test_steps_are_taken_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     def step(n: int) -> upgrades.Step:
         def lead(stored: Stored) -> Stored:
             state = {key: value + b"%d" % n if key != b"same" else value for key, value in stored.state.items() if key != b"gone"}
-            return Stored([*stored.checkpoint[:2], stored.checkpoint[2] * 10 + n], state)
+            return Stored([*stored.checkpoint[:3], stored.checkpoint[3] * 10 + n], state)
 
         return lead
 
     monkeypatch.setattr(upgrades, "STEPS", {-2: step(1), -1: step(2), 0: step(3)})
-    done = upgrade(msgspec.msgpack.encode([-2, b"{}", 7]), [(b"same", b"s"), (b"grows", b"g"), (b"gone", b"x")])
-    assert Checkpoint(FORMAT, b"{}", 7123) == done.checkpoint
+    done = upgrade(msgspec.msgpack.encode([-2, b"{}", {}, 7]), [(b"same", b"s"), (b"grows", b"g"), (b"gone", b"x")])
+    assert Checkpoint(FORMAT, b"{}", {}, 7123) == done.checkpoint
     assert [(b"same", b"s"), (b"grows", b"g123")] == done.state
     assert [(b"gone", None), (b"grows", b"g123")] == done.rewritten
 
 
 def test_this_format_is_taken_as_it_is() -> None:
     """Nothing is rewritten when there is nothing to do."""
-    last = Checkpoint(FORMAT, b"{}", 7)
+    last = Checkpoint(FORMAT, b"{}", {}, 7)
     assert upgrades.Upgraded(last, [(b"k", b"v")], None) == upgrade(checkpoint.encode(last), [(b"k", b"v")])
 
 
