@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 VENV := .venv/.stamp
 
-.PHONY: help demo test soak torture check lint types contracts docs golden bench lock clean
+.PHONY: help demo test soak torture check lint types contracts docs golden bench bench-kafka lock clean
 
 help:  ## this menu
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ golden: $(VENV)  ## writes down anew what consumers see of one fixed input
 
 bench: $(VENV)  ## microseconds per event, stage by stage
 	@$(BIN)/python -m benchmarks.pipeline
+
+bench-kafka: $(VENV)  ## a worker on a broker, beside others: speed, delay, restarts, growth; ARGS="--only latency"
+	@$(BIN)/python -m benchmarks.kafka $(ARGS)
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	-c requirements/constraints.txt
