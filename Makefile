@@ -10,7 +10,7 @@ VENV := .venv/.stamp
 .PHONY: help demo test soak torture check lint types contracts docs golden bench bench-kafka lock clean
 
 help:  ## this menu
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)  ## real shoppers, from their first look to the purchase, and the funnel they make
 	@$(BIN)/streams demo
