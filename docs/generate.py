@@ -11,6 +11,7 @@ import schemas
 from docs.asyncapi import asyncapi_text
 from docs.cli_page import cli_page
 from docs.metrics_page import metrics_page
+from docs.operations_page import life, topics
 from streams.ingest.event import Reason
 from streams.journeys import diagram
 from streams.moments import tables
@@ -134,6 +135,11 @@ def input_page() -> str:
     return between(_as_it_is("input.md"), reasons=f"| reason | what was wrong |\n|---|---|\n{rows}")
 
 
+def operations_page() -> str:
+    """docs/operations.md: its topics and events of the log are those of the code."""
+    return between(_as_it_is("operations.md"), topics=topics(), life=life())
+
+
 def design_page() -> str:
     """docs/design.md: its topics are those of the topology."""
     kept = {Cleanup.DELETE: "all, by age", Cleanup.COMPACT: "the last per key"}
@@ -162,6 +168,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     HERE / "input.md": input_page,
     HERE / "journeys.md": journeys_page,
     HERE / "metrics.md": metrics_page,
+    HERE / "operations.md": operations_page,
     HERE / "rules.md": rules_page,
     HERE / "settings.md": settings_page,
     Path(schemas.__file__).parent / "asyncapi.json": asyncapi_text,

@@ -1,9 +1,7 @@
 """The program's own log: one line per thing that happens in a worker's life, for people or for machines, and nobody else's noise between.
 
-    joined, assigned, opening, restoring, opened, closed, died, left, stopping, stopped
-
-are the events; what they are about (partition=, reason=) stands beside them. What libraries say through `logging` comes out in the same form, from
-warnings on, and a line that repeats itself is held back: a broker that restarts makes every client say the same several times a second.
+`LIFE` lists the events; what they are about stands beside them. What libraries say through `logging` comes out in the same form, from warnings on,
+and a line that repeats itself is held back: a broker that restarts makes every client say the same several times a second.
 Lines go to standard error. No line holds an event of the input, a person, or a password.
 """
 
@@ -17,7 +15,18 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
-LIFE = ("joined", "assigned", "opening", "restoring", "opened", "closed", "died", "left", "stopping", "stopped")
+LIFE = {
+    "joined": "the group has taken the worker in: members",
+    "assigned": "which partitions the group gives it: partitions, new, lost, members",
+    "opening": "a partition is taken over: partition",
+    "restoring": "every few seconds while its state is read: partition, done, total (records)",
+    "opened": "it reads events: partition, seconds, records",
+    "closed": "it was given back, or taken over by another worker: partition, reason",
+    "died": "its agent ended by an error, and is opened again unless that cannot help: partition, reason, error",
+    "left": "the worker is out of the group: reason, if it is not on purpose",
+    "stopping": "the worker is to stop: reason",
+    "stopped": "everything is closed: reason, if it was not in time",
+}  # a worker's events and what they are about; docs/operations.md shows them
 REPEAT_S = 10.0  # a library's line that was said less than this ago is counted, not said
 MAX_REPEATS = 256  # different lines remembered: the libraries have some dozens
 # Each says something on a plain day, at the level of a warning or an error, that is handled and told by a line or a figure of our own.

@@ -1,0 +1,32 @@
+"""The parts of docs/operations.md that are in the code: topics with their settings, and what a worker says."""
+
+from streams.duration import duration_text
+from streams.log.kafka_plan import OWN, RECORD_BYTES
+from streams.logs import LIFE
+from streams.topology import EVENTS, TOPICS, Cleanup, Topic
+
+MEBIBYTE = 1 << 20
+
+
+def topics() -> str:
+    """A row per topic of an app."""
+    rows = "".join(f"| `<app>.{topic.name}` | {topic.about} | {_kept(topic)} | {_bytes(topic)} |\n" for topic in TOPICS if topic is not EVENTS)
+    compacted = next(OWN[topic.name] for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)
+    details = ", ".join(f"`{key}={value}`" for key, value in compacted.items() if key != "max.message.bytes")
+    return f"| topic | what it is | kept | largest record |\n|---|---|---|---|\n{rows}\nThe compacted ones also have {details}.\n"
+
+
+def life() -> str:
+    """A row per event of the log."""
+    return "| event | when: with |\n|---|---|\n" + "".join(f"| `{event}` | {about} |\n" for event, about in LIFE.items())
+
+
+def _kept(topic: Topic) -> str:
+    if topic.cleanup is Cleanup.COMPACT:
+        return "the last per key (`cleanup.policy=compact`)"
+    kept = int(OWN[topic.name]["retention.ms"])
+    return duration_text(kept) if kept >= 0 else "for ever"
+
+
+def _bytes(topic: Topic) -> str:
+    return f"{int(OWN[topic.name].get('max.message.bytes', RECORD_BYTES)) // MEBIBYTE} MiB"

@@ -1,0 +1,93 @@
+"""docs/operations.md and the alerts: what they tell people to type, set and watch exists."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from docs.generate import HERE
+from streams.kafka_settings import named
+from streams.metrics import METRICS
+from streams.settings import describe, load
+from tests.compose.parsing import parse
+
+PAGE = (HERE / "operations.md").read_text("utf-8")
+ALERTS: dict[str, Any] = yaml.safe_load((HERE.parent / "deploy" / "prometheus-alerts.yaml").read_text("utf-8"))
+RULES = ALERTS["groups"][0]["rules"]
+METRIC = {metric.name + suffix for metric in METRICS for suffix in ("", *(("_bucket", "_sum", "_count") if metric.kind == "histogram" else ()))}
+
+
+def blocks(language: str) -> list[str]:
+    return [text for found, text in re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if found == language]
+
+
+def headings() -> set[str]:
+    """As links name them."""
+    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)}
+
+
+COMMANDS = [line for block in blocks("") for line in block.replace("\\\n", " ").splitlines() if line.startswith("streams ")]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_can_be_typed(line: str) -> None:
+    """The command line takes each as it stands."""
+    assert parse(shlex.split(line)[1:])
+
+
+def test_there_are_commands_to_type() -> None:
+    """The page says how to make topics, run, and ask for the lag."""
+    assert {"topics", "run", "lag"} <= {shlex.split(line)[1] for line in COMMANDS}
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_settings_can_be_set(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each example is a settings file; a password comes from the environment."""
+    file = tmp_path / "streams.toml"
+    file.write_text(text, "utf-8")
+    if "username" in text:
+        monkeypatch.setenv("STREAMS_KAFKA__PASSWORD", "a secret")
+    kafka = load(file).kafka
+    assert ("shop", ("clicks",)) == named(kafka)[1:]
+    assert kafka.security_protocol.endswith("SSL")
+
+
+def test_every_setting_named_is_one() -> None:
+    """`kafka.x` and `web.x` in the page are keys of the settings, and variables are theirs."""
+    keys, variables = {row.key for row in describe()}, {row.variable for row in describe()}
+    named_keys = set(re.findall(r"`((?:kafka|web)\.[a-z_]+)`", PAGE))
+    assert {"kafka.instance", "kafka.grace"} <= named_keys <= keys
+    assert set(re.findall(r"`(STREAMS_[A-Z_]+)`", PAGE)) <= variables
+
+
+@pytest.mark.parametrize("text", [*re.findall(r"`([^`]*streams_[^`]*)`", PAGE), *(rule["expr"] for rule in RULES)])
+def test_every_metric_named_is_shown(text: str) -> None:
+    """In the page and in the alerts, with balanced brackets."""
+    assert set(re.findall(r"\bstreams_[a-z_]+", text)) <= METRIC
+    assert text.count("(") == text.count(")")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
+def test_an_alert_says_what_to_do(rule: dict[str, Any]) -> None:
+    """In words, and by a place in the runbook that exists."""
+    assert rule["annotations"]["summary"]
+    page, _, place = rule["annotations"]["runbook"].partition("#")
+    assert "docs/operations.md" == page
+    assert place in headings()
+
+
+def test_places_in_the_page_exist() -> None:
+    """Links within the page lead somewhere."""
+    assert [place for place in re.findall(r"\]\(#([^)]+)\)", PAGE) if place not in headings()] == []
+
+
+def test_the_runbook_has_an_answer_to_each_of_these() -> None:
+    """What goes wrong with every deployment sooner or later."""
+    wanted = {
+        "lag-grows", "fenced-again-and-again", "restoring-takes-long", "rebalance-storm", "records-are-rejected", "events-are-late",
+        "an-input-was-deleted-and-made-anew", "a-brokers-disk-is-full",
+    }  # fmt: skip
+    assert wanted <= headings()
