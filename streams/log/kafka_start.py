@@ -8,7 +8,7 @@ tried again until the time is up.
 import asyncio
 from collections.abc import Callable
 
-from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.errors import KafkaError
 
 from streams.errors import Refused, Unavailable
@@ -18,20 +18,24 @@ from streams.log.kafka_errors import explained
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # between tries; each pause is twice the one before
 SHORTEST_KNOCK_S, KNOCK_TIMEOUT_S = 1.0, 8.0  # a broker that takes longer to say who it is would not do its work in time either
 
+CLOSING_S = 0.1  # a socket that is gone says so at once; of one that never was nobody says anything
+
 
 async def knock(cluster: Cluster, timeout_s: float = KNOCK_TIMEOUT_S) -> BaseException | None:
     """None if a broker answers and accepts us; else why the first did not whose reason will not pass, or else the last."""
     why: BaseException | None = None
     for host, port, _ in collect_hosts(cluster.bootstrap):
+        connection = AIOKafkaConnection(host, port, **_of_a_connection(cluster))
         try:
             async with asyncio.timeout(timeout_s):
-                connection = await create_conn(host, port, **_of_a_connection(cluster))
+                await connection.connect()
         except (KafkaError, OSError, TimeoutError) as error:
             if why is None or not explained(why).permanent:
                 why = error
-            continue
-        connection.close()
-        return None
+        else:
+            return None
+        finally:
+            await asyncio.wait([connection.close()], timeout=CLOSING_S)
     return why
 
 

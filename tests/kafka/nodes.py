@@ -60,16 +60,28 @@ class Missing(Exception):
 class Node:
     """One broker, which is a controller too. `start` begins it; it is not there before."""
 
-    def __init__(self, number: int, port: int, controller: int, properties: Mapping[str, object], heap_mb: int = HEAP_MB) -> None:
+    def __init__(self, number: int, port: int, controller: int, properties: Mapping[str, object], heap_mb: int, more: Mapping[str, str]) -> None:
+        """`more`: listeners beside the plain one, by name, with their protocols."""
         self.port, self.address, self.controller = port, f"127.0.0.1:{port}", f"127.0.0.1:{controller}"
         self.number, self.directory_id = number, f"{number}AAAAAAAAAAAAAAAAAAAAA"
         self.directory = Path(tempfile.mkdtemp(prefix="kafka-"))
         atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
         self._properties = self.directory / "server.properties"
-        given = {**COMMON, "node.id": number, "log.dirs": self.directory / "data", **plain(port, controller), **properties}
+        given = {**COMMON, "node.id": number, "log.dirs": self.directory / "data", **self._listeners(more), **properties}
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in given.items()))
         self._java = ["java", f"-Xmx{heap_mb}m", f"-Dkafka.logs.dir={self.directory}", "-cp", f"{libraries()}/*"]
         self.process: subprocess.Popen[bytes] | None = None
+
+    def _listeners(self, more: Mapping[str, str]) -> dict[str, object]:
+        self.more = dict(zip(more, (f"127.0.0.1:{port}" for port in free_ports(len(more))), strict=True))
+        ours = ",".join(f"{name}://{address}" for name, address in {"PLAINTEXT": self.address, **self.more}.items())
+        protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **more}
+        return {
+            "listeners": f"{ours},CONTROLLER://{self.controller}",
+            "advertised.listeners": ours,
+            "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
+            "inter.broker.listener.name": "PLAINTEXT",
+        }
 
     def format(self, *options: str) -> None:
         """Once, before it is started."""
@@ -91,7 +103,7 @@ class Node:
         """Returns when it answers. Raises Missing when it does not."""
         assert self.process is not None
         deadline = time.monotonic() + START_S
-        while not answers(self.port):
+        while not all(answers(int(address.rpartition(":")[2])) for address in (self.address, *self.more.values())):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise Missing(f"the broker did not start: {(self.directory / 'log').read_text(errors='replace')[-2_000:]}")
             time.sleep(0.05)
@@ -123,15 +135,17 @@ class Node:
 class Brokers:
     """One broker or a cluster of three, on loopback, answering once it is made. With three, topics want 3 replicas and min.insync.replicas 2."""
 
-    def __init__(self, count: int, properties: Mapping[str, object] | None = None, options: Sequence[str] = ()) -> None:
-        """`properties` and `options` (for formatting): of each."""
+    def __init__(
+        self, count: int, properties: Mapping[str, object] | None = None, options: Sequence[str] = (), listeners: Mapping[str, str] | None = None
+    ) -> None:
+        """`properties`, `options` (for formatting), `listeners` (beside the plain one: name and protocol): of each."""
         assert count in (1, 3), count
         needs_java()
         ports = free_ports(2 * count)
         controllers = ",".join(f"127.0.0.1:{port}" for port in ports[1::2])
         given = {**(ALONE if count == 1 else OF_THREE), "controller.quorum.bootstrap.servers": controllers, **(properties or {})}
         heap_mb = HEAP_MB if count == 1 else HEAP_OF_THREE_MB
-        self.nodes = [Node(at + 1, ports[2 * at], ports[2 * at + 1], given, heap_mb) for at in range(count)]
+        self.nodes = [Node(at + 1, ports[2 * at], ports[2 * at + 1], given, heap_mb, listeners or {}) for at in range(count)]
         who = ",".join(f"{node.number}@{node.controller}:{node.directory_id}" for node in self.nodes)
         self.bootstrap = ",".join(node.address for node in self.nodes)
         try:
@@ -149,15 +163,6 @@ class Brokers:
         """For good."""
         for node in self.nodes:
             node.end()
-
-
-def plain(port: int, controller: int) -> dict[str, object]:
-    """Listeners without any security, for others on this machine alone."""
-    return {
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-    }
 
 
 def needs_java() -> None:

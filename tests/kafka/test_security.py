@@ -1,0 +1,260 @@
+"""A broker that asks who we are and looks what we may do: it lets us work, and what it does not let us do is told with what to change."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import NewTopic
+from aiokafka.structs import OffsetAndMetadata
+
+from streams.errors import ConfigError, Refused, Unavailable
+from streams.kafka_settings import cluster
+from streams.log.kafka import KafkaLog
+from streams.log.kafka_client import Cluster, stop
+from streams.log.kafka_errors import told
+from streams.log.kafka_start import reach
+from streams.log.kafka_topics import checked
+from streams.settings import load
+from tests.cli.running import streams
+from tests.contract.looking import Restored, full_batch, restored
+from tests.kafka import topics
+from tests.kafka.broker import Missing, our_own, without
+from tests.kafka.secure import DESCRIBE, LITERAL, PASSWORDS, PREFIXED, READ, TOPIC, TRANSACTIONAL_ID, WRITE, Right, Secure, maker, worker
+
+NOBODY_MS = 1_000
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    our_own()
+    try:
+        made = Secure(tmp_path_factory.mktemp("secure"))
+    except Missing as why:
+        without(why)
+    yield made
+    made.brokers.end()
+
+
+def at(kafka: dict[str, Any]) -> Cluster:
+    """A connection as settings have it."""
+    return cluster(load(kafka=kafka).kafka)
+
+
+async def app(broker: Secure, *rights: Callable[[str], Right]) -> str:
+    """An app of one partition, made by somebody who may; the user shop has these rights."""
+    name = topics.new_name()
+    await topics.create(topics.new_topics(name, 1), broker.inside)
+    await broker.allow(*(right(name) for right in rights))
+    return name
+
+
+def reads_input(app: str) -> Right:
+    return Right(TOPIC, f"{app}.events", LITERAL, "shop", READ)
+
+
+def sees_input(app: str) -> Right:
+    return Right(TOPIC, f"{app}.events", LITERAL, "shop", DESCRIBE)
+
+
+def reads_own(app: str) -> Right:
+    return Right(TOPIC, f"{app}.", PREFIXED, "shop", READ)
+
+
+def writes_own(app: str) -> Right:
+    return Right(TOPIC, f"{app}.", PREFIXED, "shop", WRITE)
+
+
+def transactions(app: str) -> Right:
+    return Right(TRANSACTIONAL_ID, f"{app}-", PREFIXED, "shop", WRITE)
+
+
+async def test_a_worker_works(broker: Secure) -> None:
+    """With a password over TLS and no right but those on the page: what is appended is read, committed and restored."""
+    name = topics.new_name()
+    await topics.create(topics.new_topics(name, 1), broker.inside)
+    await broker.allow(*worker(name, f"{name}.events"))
+    owner, shop = at(broker.kafka("owner")), at(broker.kafka())
+    collector = KafkaLog(owner, name, {f"{name}.events": 1}, 1)
+    await collector.append([(0, b"k", b"v", time.time_ns() // 1_000_000, ())])
+    await collector.close()
+    log = await KafkaLog.connect(shop, name, [f"{name}.events"])
+    session = await log.open(0)
+    reading = await session.read({}, 10)
+    assert [b"v"] == [record.value for _, records in reading.chunks for record in records]
+    await session.commit(full_batch(b"1"))
+    await session.close()
+    session = await log.open(0)
+    assert Restored(b"1", {b"counter": b"1"}) == await restored(session)
+    await log.close()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sasl_mechanism": "PLAIN"},
+        {"sasl_mechanism": "SCRAM-SHA-256"},
+        {"sasl_mechanism": "OAUTHBEARER", "oauth": "tests.kafka.secure:token", "username": None, "password": None},
+    ],
+    ids=lambda given: given["sasl_mechanism"],
+)
+async def test_ways_to_say_who_we_are(broker: Secure, given: dict[str, Any]) -> None:
+    """Each of them is let in, and is the user who was meant: a topic that only this user may write is written."""
+    name = await app(broker, writes_own)
+    found = at(broker.kafka(**given))
+    await reach(found, NOBODY_MS, print)
+    producer = found.producer()
+    async with told("x"):
+        await producer.start()
+        await producer.send_and_wait(f"{name}.late", b"v")
+    await stop(producer)
+
+
+async def test_certificates_of_clients(broker: Secure) -> None:
+    """A broker that asks for one lets us in with ours, and says no without."""
+    tls = {"bootstrap": broker.certs, "security_protocol": "SSL", "ca_file": broker.directory / "ca.pem"}
+    await reach(at(tls | {"cert_file": broker.directory / "client.pem"}), NOBODY_MS, print)
+    with pytest.raises(Unavailable, match=r"does it ask for a certificate \(kafka\.cert_file\)|is kafka\.security_protocol what that port speaks"):
+        await reach(at(tls), NOBODY_MS, lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"password": "wrong"}, r"the broker does not accept this name and password or token: see kafka\.username, kafka\.password"),
+        ({"sasl_mechanism": "PLAIN", "username": "nobody"}, "the broker does not accept this name and password or token"),
+        ({"sasl_mechanism": "SCRAM-SHA-512"}, r"the broker does not offer kafka\.sasl_mechanism: take one that it offers"),
+        ({"ca_file": "other.pem"}, r"the broker's certificate is not to be believed: see kafka\.ca_file"),
+        ({"ca_file": None}, r"the broker's certificate is not to be believed: see kafka\.ca_file"),
+    ],
+)
+async def test_not_let_in(broker: Secure, given: dict[str, Any], said: str) -> None:
+    """Is refused at once, not tried again: it will be no other the next time. The password is not in the message."""
+    if given.get("ca_file"):
+        given = {"ca_file": broker.directory / given["ca_file"]}
+    kafka = broker.kafka(**given)
+    lines: list[str] = []
+    with pytest.raises(Refused, match=said) as caught:
+        await reach(at(kafka), 60_000, lines.append)
+    assert [] == lines
+    assert 6 == caught.value.exit_code
+    assert kafka["password"] not in str(caught.value)
+
+
+async def test_the_wrong_protocol(broker: Secure) -> None:
+    """A broker hangs up on whom it does not understand, without a word: the message says where to look."""
+    for given in ({"bootstrap": broker.clients}, broker.kafka() | {"bootstrap": broker.inside}):
+        with pytest.raises(Unavailable, match=r"is kafka\.security_protocol what that port speaks"):
+            await reach(at(given), NOBODY_MS, lambda line: None)
+
+
+async def test_an_address_that_is_not_in_the_certificate(broker: Secure) -> None:
+    """Whoever has somebody else's certificate may be anybody."""
+    port = broker.clients.rpartition(":")[2]
+    with pytest.raises(Refused, match=r"call brokers by the names in their certificates .*localhost"):
+        await reach(at(broker.kafka(bootstrap=f"localhost:{port}")), NOBODY_MS, print)
+
+
+async def refused(work: Coroutine[Any, Any, None], *clients: Any) -> str:
+    """What is said when this is done; the clients are stopped."""
+    try:
+        with pytest.raises(Refused) as caught:
+            async with told("x"), asyncio.timeout(20):
+                await work
+    finally:
+        for client in clients:
+            await stop(client)
+    return str(caught.value)
+
+
+async def writing(producer: Any, name: str, group: bool = False) -> None:
+    """A record in a transaction."""
+    await producer.start()
+    await producer.begin_transaction()
+    await producer.send_and_wait(f"{name}.late", b"v")
+    if group:
+        await producer.send_offsets_to_transaction({TopicPartition(f"{name}.events", 0): OffsetAndMetadata(1, "")}, name)
+
+
+async def test_a_right_to_write_is_missing(broker: Secure) -> None:
+    """The topic is named."""
+    name = await app(broker, reads_own, transactions)
+    producer = at(broker.kafka()).producer(f"{name}-0")
+    said = await refused(writing(producer, name), producer)
+    assert said.startswith(f"x: the right is missing to use topic {name}.late: inputs need Read, topics of the app Read, Write and Describe")
+
+
+async def test_a_right_to_transactions_is_missing(broker: Secure) -> None:
+    """The id is named."""
+    name = await app(broker, writes_own)
+    producer = at(broker.kafka()).producer(f"{name}-0")
+    said = await refused(writing(producer, name), producer)
+    assert said.startswith(
+        f"x: the right is missing to use transactional id {name}-0: it needs Write and Describe on all transactional ids that begin"
+    )
+
+
+async def test_a_right_to_the_group_is_missing(broker: Secure) -> None:
+    """The group is named, to whoever joins and to whoever tells how far it has come."""
+    name = await app(broker, reads_input, writes_own, transactions)
+    consumer = AIOKafkaConsumer(f"{name}.events", **at(broker.kafka()).common(), group_id=name)
+    producer = at(broker.kafka()).producer(f"{name}-0")
+
+    async def join() -> None:
+        await consumer.start()
+        await consumer.getone()
+
+    for said in (await refused(join(), consumer), await refused(writing(producer, name, group=True), producer)):
+        assert said.startswith(f"x: the right is missing to use group {name}: it needs Read on the group that is called like the app")
+
+
+async def test_a_right_to_read_is_missing(broker: Secure) -> None:
+    """The topic is named, to whoever reads it and to whoever looks before."""
+    name = await app(broker, sees_input)
+    consumer = at(broker.kafka()).consumer()
+    place = TopicPartition(f"{name}.events", 0)
+
+    async def read() -> None:
+        await consumer.start()
+        consumer.assign([place])
+        consumer.seek(place, 0)
+        while True:
+            await consumer.getmany(timeout_ms=100)
+
+    said = await refused(read(), consumer)
+    assert said.startswith(f"x: the right is missing to use topic {name}.events: inputs need Read")
+    with pytest.raises(ConfigError, match=rf"{name}\.transitions, .* \(or we have no right to see some of them: Describe\)"):
+        await checked(at(broker.kafka()), name, [f"{name}.events"])
+
+
+async def test_whoever_makes_topics(broker: Secure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Needs the rights on the page, sees everything with them, and is told which is missing without them. Nothing prints the password."""
+    monkeypatch.chdir(tmp_path)
+    name = topics.new_name()
+    await topics.create([NewTopic(f"{name}.events", 2, 1)], broker.inside)
+    for key, value in broker.kafka().items():
+        monkeypatch.setenv(f"STREAMS_KAFKA__{key.upper()}", str(value))
+    command = ["--app", name, "--input", f"{name}.events"]
+
+    async def run(what: str) -> Any:
+        return await asyncio.to_thread(streams, "topics", what, *command)
+
+    nothing = await run("apply")
+    assert (2, True) == (nothing.exit_code, f"{name}.events: is not there, or we have no right to see it: Describe" in nothing.stderr)
+    await broker.allow(*worker(name, f"{name}.events"))
+    no_create = await run("apply")
+    assert (6, True) == (no_create.exit_code, "cannot be made: the right is missing to use topic" in no_create.stderr)
+    await broker.allow(*maker(name, f"{name}.events"))
+    for what in ("apply", "plan"):
+        made = await run(what)
+        assert (0, "") == (made.exit_code, made.stderr)
+    assert "DescribeConfigs" not in made.stdout
+    monkeypatch.setenv("STREAMS_KAFKA__PASSWORD", "no-such-secret")
+    refused = await run("plan")
+    assert (6, "") == (refused.exit_code, refused.stdout)
+    assert "error: " in refused.stderr
+    for secret in (*PASSWORDS.values(), "no-such-secret"):
+        assert secret not in refused.stderr + made.stdout + no_create.stderr + nothing.stderr
