@@ -5,9 +5,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -19,9 +18,9 @@ from tests.cli.running import TIMEOUT_S, process
 from tests.compose.files import ours, seconds, words
 from tests.kafka.broker import bootstrap, free_ports
 from tests.kafka.topics import new_name
+from tests.kafka.waiting import eventually
 
 EVENTS = 600
-READY_S = 60.0  # two seconds as a rule
 
 
 def command(name: str, app: str) -> list[str]:
@@ -54,16 +53,6 @@ def page(port: int, path: str) -> str | None:
         return None
 
 
-def eventually(what: Any, wanted: str) -> Any:
-    """Its first answer that is one."""
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline:
-        if answer := what():
-            return answer
-        time.sleep(0.2)
-    raise AssertionError(f"not within {READY_S:.0f} s: {wanted}")
-
-
 def totals(ports: list[int], name: str) -> float:
     """A metric of both workers added up."""
     return sum(
@@ -84,7 +73,7 @@ def test_topics_workers_shoppers_and_lag(tmp_path: Path) -> None:
     running = [worker(name, app, port, tmp_path) for name, port in zip(names, ports, strict=True)]
     try:
         for port in ports:
-            eventually(lambda port=port: page(port, "/readyz"), f"worker ready: {said(tmp_path)}")
+            eventually(partial(page, port, "/readyz"), f"worker ready: {said(tmp_path)}")
             assert page(port, "/livez")
         eventually(lambda: totals(ports, "streams_open_agents") == 4, "every partition open once")
 
