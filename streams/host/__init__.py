@@ -13,6 +13,8 @@ made when it is first asked for, of the settings of this start: by the command, 
 
 from typing import TYPE_CHECKING, Any
 
+from streams.recent import Recent
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     current: ChannelT[Current | None]  # None: forgotten; `async for key, value in stream.items()` says who
     journeys: ChannelT[JourneyRecord | RefundRecord]
 
-__all__ = ["app", "current", "journeys", "make", "transitions"]
+__all__ = ["Recent", "app", "current", "journeys", "make", "transitions"]
 
 _made: "App | None" = None
 

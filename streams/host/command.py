@@ -37,6 +37,10 @@ class worker(faust_worker):  # Faust calls a command what its class is called
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
         app = self.app
         assert isinstance(app, App), "faust -A streams.host, or a module of yours that takes its app from there"
-        with spoken():
+        try:
             serve(app)
+        except StreamsError as error:
+            click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+            click.echo(str(error), err=True)
+            raise SystemExit(error.exit_code) from None
         raise SystemExit(0)

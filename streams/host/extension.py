@@ -24,13 +24,18 @@ def load(name: str, app: "App") -> None:
     except ConfigError:
         raise
     except SyntaxError as error:
-        where = f"line {error.lineno} of {error.filename}" if error.filename else f"line {error.lineno}"
-        raise ConfigError(f"--agents {name}: is not Python: {error.msg} ({where})") from error
+        raise ConfigError(f"--agents {name}: is not Python: {error.msg} ({_where(name, error.lineno, error.filename)})") from error
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
-        raise ConfigError(f"--agents {name}: {type(error).__name__}: {error} (line {last.lineno} of {last.filename})") from error
+        where = _where(name, last.lineno, last.filename)
+        raise ConfigError(f"--agents {name}: {type(error).__name__}: {error} ({where})") from error
     if not set(app.agents) - before:
         raise ConfigError(f"--agents {name}: there is no agent in it: {EXAMPLE}")
+
+
+def _where(name: str, line: int | None, file: str | None) -> str:
+    """The file is only named if it is another one."""
+    return f"line {line}" if file is None or Path(file) == Path(name).absolute() else f"line {line} of {file}"
 
 
 def _imported(name: str) -> ModuleType:

@@ -16,7 +16,7 @@ from faust.types.settings import Settings as FaustSettings
 from mode import ServiceT
 
 import streams.settings
-from streams import logs, rules_file
+from streams import announce, logs, rules_file
 from streams.errors import ConfigError
 from streams.host.handing import Agent, Stream, values_of
 from streams.host.pages import Pages
@@ -79,20 +79,27 @@ class App(faust.App):
             topic_allow_declare=False,
             topic_disable_leader=True,  # ours is whoever has partition 0
             worker_redirect_stdouts=False,
-            web_bind=settings.web.host,
-            web_port=settings.web.port,
             autodiscover=False,
             Agent=Agent,
             Stream=Stream,
         )
         self.journeys = Journeys(self)
         self.outputs = {topic.name: self._output(topic.name, topic.types) for topic in (TRANSITIONS, CURRENT, JOURNEYS)}
+        if settings.announce.url is not None:
+            announce.agent(self, self.outputs[TRANSITIONS.name], settings.announce)
 
     def end(self, failure: BaseException | None = None) -> None:
         """The process ends: everything is closed and the failure decides its exit code. The first one counts."""
         if not self.over.is_set():
             self.failure = failure
             self.over.set()
+
+    async def on_start(self) -> None:
+        """Without agents there is no consumer, not even one that is not started."""
+        if self.agents:
+            await super().on_start()
+        else:
+            self.finalize()
 
     def is_leader(self) -> bool:
         """For `@app.timer(on_leader=True)`: one worker of the app is, the one that works on partition 0."""

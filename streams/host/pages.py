@@ -83,7 +83,12 @@ class Pages(Web):
                     " (--web-port N, or STREAMS_WEB__PORT)"
                 ) from error
             raise ConfigError(f"web.host = {self._host}, web.port = {self._port}: cannot be served there: {error.strerror or error}") from error
-        self._app_of_ours.lines.info("serving", web=f"http://{self._host}:{self._runner.addresses[0][1]}")
+        self._app_of_ours.lines.info("serving", web=self.address)
+
+    @property
+    def address(self) -> str:
+        """Where they are, once they are."""
+        return f"http://{self._host}:{self._runner.addresses[0][1]}"
 
     async def on_stop(self) -> None:
         await self._runner.cleanup()

@@ -1,0 +1,109 @@
+"""How a worker process ends: by a signal, by an error of ours, by a defect; and always within its time."""
+
+import asyncio
+import time
+
+import pytest
+from structlog.testing import capture_logs
+
+from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
+from streams.host import service
+from streams.host.serve import _live
+from streams.settings import Kafka
+from tests.host.hosting import KAFKA, app, running, settings
+
+
+async def test_asked_to_stop_it_closes_and_has_no_failure() -> None:
+    """The worker finishes what it is in first."""
+    made = app()
+    async with running(made) as (worker, _):
+        worker.closing_s = 0.2
+    assert worker.closed
+    assert made.failure is None
+
+
+@pytest.mark.parametrize("failure", [Incompatible("other settings"), Fenced("another calls itself so"), Unavailable("nobody answers"), KeyError("x")])
+async def test_an_error_of_the_worker_ends_the_process_with_it(failure: Exception) -> None:
+    """The very error, from which the exit code is."""
+    made = app()
+    async with running(made) as (worker, _):
+        worker.failure = failure
+        worker.fails.set()
+        await asyncio.wait_for(made.over.wait(), 5)
+    assert made.failure is failure
+
+
+async def test_a_worker_that_ends_by_itself_is_a_defect() -> None:
+    """A process that lives on without its worker would look healthy."""
+    made = app()
+    async with running(made) as (worker, _):
+        worker.fails.set()
+        await asyncio.wait_for(made.over.wait(), 5)
+    assert made.failure is not None
+    assert not isinstance(made.failure, StreamsError)
+
+
+async def test_what_does_not_close_is_left_after_the_grace() -> None:
+    """It is said that it was."""
+    made = app(kafka=Kafka(**{**KAFKA.model_dump(), "session_timeout": "100ms", "grace": "300ms"}))
+    life = asyncio.create_task(_live(made))
+    while made.journeys._worker is None:
+        await asyncio.sleep(0.01)
+    made.journeys._worker.closing_s = 3  # type: ignore[attr-defined]  # it is the one of the tests
+    began = time.monotonic()
+    made.end()
+    assert not await life
+    assert time.monotonic() - began < 2
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await made.web.on_stop()
+
+
+async def test_stopped_while_it_still_waits_for_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, without a failure."""
+    from streams.host.hosting import App
+
+    monkeypatch.setattr(service, "RETRY_S", 0.05)
+    made = App(settings())
+    with capture_logs() as lines:
+        life = asyncio.create_task(_live(made))
+        while not any(line["event"] == "waiting" for line in lines):
+            await asyncio.sleep(0.05)
+        made.end()
+        assert await asyncio.wait_for(life, 5)
+    assert made.failure is None
+
+
+async def test_a_cluster_that_does_not_answer_is_tried_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one line about it; then it is Unavailable, which names the setting."""
+    from streams.host.hosting import App
+
+    monkeypatch.setattr(service, "RETRY_S", 0.05)
+    made = App(settings(kafka=Kafka(**{**KAFKA.model_dump(), "start_timeout": "1s"})))
+    with capture_logs() as lines:
+        assert await asyncio.wait_for(_live(made), 10)
+    assert isinstance(made.failure, Unavailable)
+    assert "127.0.0.1:9" in str(made.failure)
+    assert str(made.failure).endswith("tried for 1s (kafka.start_timeout)")
+    assert len([line for line in lines if line["event"] == "waiting"]) == 1
+
+
+async def test_a_crash_of_fausts_ends_the_process(caplog: pytest.LogCaptureFixture) -> None:
+    """With its reason."""
+    made = app()
+    reason = RuntimeError("something of Faust's")
+    async with running(made):
+        await made.web.crash(reason)
+        await asyncio.wait_for(made.over.wait(), 5)
+    assert made.failure is reason
+
+
+async def test_the_leader_is_who_works_on_partition_0() -> None:
+    """For timers that only one worker is to run."""
+    made = app()
+    async with running(made) as (worker, _):
+        assert made.is_leader()
+        worker.says = worker.says._replace(opened=frozenset({1}))
+        assert not made.is_leader()
