@@ -93,6 +93,8 @@ class Agent:
         finally:
             gc.enable()
         pipeline.progress.reads(session.sources)
+        if session.dealt and pipeline.plan.at_home and partitions > 1:
+            pipeline.progress.meshed = True
         if last is not None and last.rewritten is not None:
             batch = pipeline.batch()
             await session.commit(Batch(batch.outputs, [*last.rewritten, *batch.state], batch.checkpoint))

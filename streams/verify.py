@@ -170,8 +170,11 @@ class _Partition:
         return self.plan.at_home and self.reader.partitions > 1 and partition_of(person(event), self.reader.partitions) != self.partition
 
     def add(self, key: str, event: Event, copy: Copy) -> None:
-        """An event id is one event for two horizons; the smallest copy stays."""
-        ref, ids_from = event_ref(event.id), self.mark - 2 * self.plan.horizon_ms
+        """An event id is one event for two horizons; the smallest copy stays.
+
+        Sources are read here one after the other, so the mark may be beyond what it was then: but never more than a horizon beyond an event in time.
+        """
+        ref, ids_from = event_ref(event.id), min(self.mark, event.at_ms + self.plan.horizon_ms) - 2 * self.plan.horizon_ms
         sets = self.people.setdefault(key, [{}])
         for events in sets:
             known = events.get(ref)

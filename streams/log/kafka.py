@@ -57,6 +57,7 @@ class KafkaSession:
     def __init__(self, log: "KafkaLog", partition: int) -> None:
         self.partition = partition
         self.sources = log.sources(partition)
+        self.dealt = bool(log.routed)
         self._log = log
         self._places = {source: log.place(source) for source in self.sources}
         self._names = {place: source for source, place in self._places.items()}

@@ -41,8 +41,9 @@ class _Partition:
 class MemorySession:
     """One agent's hold on a partition of a MemoryLog."""
 
-    def __init__(self, partition: int, every: Sequence[_Partition], faults: Faults) -> None:
+    def __init__(self, partition: int, every: Sequence[_Partition], faults: Faults, dealt: bool) -> None:
         self.partition = partition
+        self.dealt = dealt
         self.sources = embedded_sources(partition)
         self._every, self._stored = every, every[partition]
         self._epoch = self._stored.epoch
@@ -100,8 +101,10 @@ class MemorySession:
 class MemoryLog:
     """A `streams.log.port.Log` that lives as long as the object."""
 
-    def __init__(self, partitions: int = 1, faults: Faults | None = None) -> None:
+    def __init__(self, partitions: int = 1, faults: Faults | None = None, dealt: bool = False) -> None:
+        """`dealt`: its input is appended without regard to who lives where."""
         assert partitions > 0, partitions
+        self.dealt = dealt
         self.partitions = partitions
         self._stored = [_Partition() for _ in range(partitions)]
         self._positions: dict[str, int] = {}
@@ -112,7 +115,7 @@ class MemoryLog:
         self._faults("open.before")
         self._stored[partition].epoch += 1
         self._faults("open.after")
-        return MemorySession(partition, self._stored, self._faults)
+        return MemorySession(partition, self._stored, self._faults, self.dealt)
 
     async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
         assert all(0 <= record[0] < self.partitions for record in records), "no such partition"

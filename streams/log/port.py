@@ -33,6 +33,11 @@ class Session(Protocol):
         """What it reads, the handover last."""
         ...
 
+    @property
+    def dealt(self) -> bool:
+        """Whether it is known that some of the sources have been dealt out without regard to who lives where."""
+        ...
+
     async def restore(self, on_progress: Restoring | None = None) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
         """The last committed checkpoint (None: a first start) and the live state records."""
         ...

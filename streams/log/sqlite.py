@@ -168,6 +168,8 @@ class SqliteLog(SqliteReader):
 class SqliteSession:
     """One agent's hold on a partition of a SqliteLog."""
 
+    dealt = False  # whoever appends puts events where their people live
+
     def __init__(self, log: SqliteLog, partition: int, epoch: int) -> None:
         self.partition = partition
         self.sources = embedded_sources(partition)

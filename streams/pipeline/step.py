@@ -16,7 +16,7 @@ from streams import topology
 from streams.funnels.cells import count
 from streams.funnels.windows import Windows
 from streams.ingest.event import Event, Rejection
-from streams.ingest.partition import partition_of, person
+from streams.ingest.partition import key_of, partition_of, person
 from streams.ingest.segment import read
 from streams.ingest.times import LATEST_MS
 from streams.journeys.machine import UNMATCHED, Transition
@@ -108,6 +108,8 @@ class Pipeline:
     def take(self, reading: Reading) -> None:
         """Reads and folds what a look at the sources gave: of each, the records from its position on, in offset order."""
         progress, population = self.progress, self.population
+        if not progress.meshed and self.plan.at_home and progress.partitions > 1 and not self.checkpoint.counts.received:
+            progress.meshed = any(self.abroad(key_of(record.value or b"")) for _, records in reading.chunks for record in records)
         progress.looked([source for source, _ in reading.chunks], reading.ended)
         for source, records in reading.chunks:
             position = progress.sources[source]
@@ -187,6 +189,9 @@ class Pipeline:
         counts.received += len(records) - abroad
         if position is not None:
             position.mark = reached
+
+    def abroad(self, who: bytes) -> bool:
+        return partition_of(who, self.progress.partitions) != self.partition
 
     def hand_over(self, source: str, record: Record, event: Event) -> bool:
         """Sends an event to the partition where its person lives; False: that is this one."""

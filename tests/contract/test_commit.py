@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from streams.errors import Fenced
-from streams.records import Batch, Output
+from streams.records import Batch, Output, Record
 from tests.contract.conftest import NewStore
 from tests.contract.looking import APPENDED, COMPACTED, Restored, batch, full_batch, input_ends, restored, scanned, seen
 
@@ -200,4 +200,64 @@ async def test_a_scan_begun_before_a_commit_shows_all_of_it_or_none(new_store: N
     values = [first[1].value] + [record.value async for _, record in scan]
     assert values in ([b"1"] * 3, [b"1"] * 3 + [b"2"] * 2)
     await reader.close()
+    await log.close()
+
+
+async def test_what_is_handed_over_is_read_there(new_store: NewStore) -> None:
+    """Each partition's sessions read what all partitions have handed over to it, each writer's in order, beside their input and after it."""
+    log = new_store(3)()
+    sessions = [await log.open(number) for number in range(3)]
+    for number, session in enumerate(sessions):
+        outputs = [Output("handover", b"k", b"%d%d%d" % (number, to, turn), (("h", b"v"),), to) for to in range(3) for turn in range(2)]
+        await session.commit(batch(b"1", [Output("transitions", b"k", b"t"), *outputs]))
+    for to, session in enumerate(sessions):
+        source = session.sources[-1]
+        found: list[Record] = []
+        while step := (await session.read({source: found[-1].offset + 1 if found else 0}, 4)).chunks:
+            ((name, records),) = step
+            assert name == source
+            found += records
+        assert sorted(record.value or b"" for record in found) == [b"%d%d%d" % (number, to, turn) for number in range(3) for turn in range(2)]
+        assert [[r.value for r in found if (r.value or b"")[:1] == b"%d" % n] for n in range(3)] == [
+            [b"%d%d%d" % (n, to, turn) for turn in range(2)] for n in range(3)
+        ]
+        assert {(record.key, record.headers) for record in found} == {(b"k", (("h", b"v"),))}
+        assert [record.value async for record in log.scan_source(source)] == [record.value for record in found]
+    await log.close()
+
+
+async def test_nothing_is_handed_over_by_who_was_replaced(new_store: NewStore) -> None:
+    """It is a part of the batch."""
+    store = new_store(2)
+    log, other = store(), store()
+    first = await log.open(0)
+    await other.open(0)
+    with pytest.raises(Fenced):
+        await first.commit(batch(b"1", [Output("handover", b"k", b"v", (), 1)]))
+    assert (await (await log.open(1)).read({}, 9)).chunks in ((), [])
+    assert await scanned(log, "handover") == []
+    await other.close()
+    await log.close()
+
+
+async def test_only_what_is_handed_over_goes_elsewhere(new_store: NewStore) -> None:
+    """What a partition says is in the partition of its number: anything else is a defect."""
+    log = new_store(2)()
+    session = await log.open(0)
+    with pytest.raises(AssertionError):
+        await session.commit(batch(b"1", [Output("transitions", b"k", b"v", (), 1)]))
+    await log.close()
+
+
+async def test_a_session_knows_when_it_has_read_everything(new_store: NewStore) -> None:
+    """A source that a read has taken to its end is named; one with records left is not."""
+    log = new_store()()
+    session = await log.open(0)
+    events, handover = session.sources
+    assert (await session.read({}, 5)).ended == {events, handover}
+    await log.append([(0, None, b"%d" % number, 0, ()) for number in range(4)])
+    first = await session.read({}, 3)
+    assert (first.count, events in first.ended) == (3, False)
+    rest = await session.read({events: 3}, 3)
+    assert (rest.count, events in rest.ended) == (1, True)
     await log.close()

@@ -42,7 +42,7 @@ class Published(MemoryLog):
 
     async def open(self, partition: int) -> MemorySession:
         session = await super().open(partition)
-        return _Session(partition, session._every, session._faults, self.said)
+        return _Session(partition, session._every, session._faults, self.dealt, self.said)
 
 
 class _Session(MemorySession):

@@ -114,7 +114,12 @@ BUGS = (
         "_UNREADABLE = (msgspec.MsgspecError, ValueError, ",
         "_UNREADABLE = (",
     ),
-    _bug("a record is skipped after each batch", "streams.pipeline.step", "position.offset = records[-1].offset + 1", "position.offset = records[-1].offset + 2"),
+    _bug(
+        "a record is skipped after each batch",
+        "streams.pipeline.step",
+        "position.offset = records[-1].offset + 1",
+        "position.offset = records[-1].offset + 2",
+    ),
     _bug(
         "the last record of a batch is read again, for ever",
         "streams.pipeline.step",

@@ -41,6 +41,8 @@ class Session:
     def __init__(self, cluster: "Cluster", inner: MemorySession, rules: str) -> None:
         self.cluster, self.inner, self.rules, self.partition = cluster, inner, rules, inner.partition
 
+    dealt = False
+
     @property
     def sources(self) -> tuple[str, ...]:
         return self.inner.sources

@@ -1,0 +1,177 @@
+"""Inputs that are not keyed by the person: events take the way through the handover topic, and nothing of it shows in the result.
+
+Law: however the events are spread over partitions and inputs, however far the agents run ahead of each other and whenever they die, everybody's
+journeys and all counters are what one partition makes of the same events in order.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from streams.agent import Agent
+from streams.ingest.partition import key_of, partition_of
+from streams.log.memory import MemoryLog
+from streams.moments.rules import default
+from streams.pipeline import checkpoint
+from streams.pipeline.checkpoint import Checkpoint
+from streams.pipeline.progress import MARK
+from streams.reports.funnel import funnel
+from streams.settings import Settings, load
+from streams.verify import verify
+
+DAY, START = 86_400_000, 1_772_323_200_000
+NAMES = ("Product Viewed", "Store Located", "Video Playback Started", "Product Added", "Order Completed", "Order Refunded", "Scrolled")
+NOW = START + 400 * DAY
+
+
+def events(rnd: random.Random, count: int, days: int, people: int) -> list[bytes]:
+    """In order of time but for some hours; some sent twice, some broken."""
+    found: list[bytes] = []
+    for n in range(count):
+        at = START + days * DAY * n // count - rnd.choice((0, 0, 0, rnd.randrange(DAY)))
+        properties: dict[str, Any] = {"order_id": f"o{rnd.randrange(9)}"} if rnd.random() < 0.3 else {}
+        stamp = datetime.fromtimestamp(at / 1000, UTC).isoformat()
+        who = {rnd.choice(("userId", "anonymousId")): f"p{rnd.randrange(people)}"}
+        found.append(
+            msgspec.json.encode(
+                {"type": "track", "messageId": f"m{n}", "event": rnd.choice(NAMES), "timestamp": stamp, "properties": properties, **who}
+            )[: None if rnd.random() > 0.02 else 30]
+        )
+        if rnd.random() < 0.05:
+            found.append(found[-1])
+    return found
+
+
+async def alone(values: list[bytes], settings: Settings) -> MemoryLog:
+    """One partition, in order."""
+    log = MemoryLog(1)
+    await log.append([(0, None, value, NOW, ()) for value in values])
+    agent = await Agent.open(log, 0, settings, default())
+    await agent.catch_up()
+    await agent.catch_up(agent.pipeline.population.mark)
+    return log
+
+
+async def together(values: list[bytes], settings: Settings, rnd: random.Random, partitions: int, keyed: float) -> MemoryLog:
+    """Spread over the partitions, a part of them where they belong; agents take turns as they like, and die."""
+    log = MemoryLog(partitions, dealt=keyed < 1.0)
+    home = [partition_of(key_of(value), partitions) for value in values]
+    spread = [number if rnd.random() < keyed else rnd.randrange(partitions) for number in home]
+    await log.append([(number, None, value, NOW, ()) for number, value in zip(spread, values, strict=True)])
+    agents = [await Agent.open(log, number, settings, default()) for number in range(partitions)]
+    pace = [rnd.choice((1, 1, 5, 30)) for _ in agents]  # some are rarely given a turn
+    for turn in range(40 * partitions + len(values)):
+        number = rnd.randrange(partitions)
+        if rnd.randrange(pace[number]) and turn < len(values):
+            continue
+        agent = agents[number]
+        agent.batch = rnd.choice((1, 3, 20, 200))
+        if rnd.random() < 0.05:
+            agent.pipeline.take(await agent.session.read(agent.pipeline.progress.offsets, 10))  # and dies with it
+            agents[number] = await Agent.open(log, number, settings, default())
+            continue
+        await agent.step()
+    for _ in range(3):  # what one hands over last the other has yet to read
+        for agent in agents:
+            agent.batch = 500
+            await agent.catch_up()
+    for _ in range(4):
+        for agent in agents:
+            await agent.step()
+    mark = max(agent.pipeline.population.mark for agent in agents)
+    for agent in agents:
+        await agent.catch_up(mark)
+    return log
+
+
+async def said(log: MemoryLog) -> Counter[bytes]:
+    """The standing transitions, less the number that counts within a partition."""
+    found: Counter[bytes] = Counter()
+    async for _, record in log.scan("transitions"):
+        said = msgspec.json.decode(record.value or b"")
+        op = said.pop("op")
+        del said["rev"]
+        found[msgspec.json.encode(said)] += 1 if op == "assert" else -1
+    assert min(found.values()) >= 0
+    return +found
+
+
+async def checkpoints(log: MemoryLog) -> list[Checkpoint]:
+    return [checkpoint.decode(raw) for raw in await log.checkpoints() if raw is not None]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
+    """Transitions, counters and how each record ended are one partition's; what was handed over was read elsewhere; nothing is late by it."""
+
+    async def law() -> None:
+        rnd = random.Random(seed)
+        settings = load(batch=500)
+        values = events(rnd, rnd.choice((60, 400)), rnd.choice((3, 30, 90)), rnd.choice((2, 12)))
+        one = await alone(values, settings)
+        many = await together(values, settings, rnd, rnd.choice((2, 3, 5)), rnd.choice((0.0, 0.0, 0.9, 1.0)))
+        assert await said(many) == await said(one)
+        expected, found = await funnel(one), await funnel(many)
+        for name in expected.__struct_fields__:
+            assert getattr(found, name) == getattr(expected, name)
+        assert found.events.late == expected.events.late
+        assert found.events.received == len(values)
+        handed = sum(c.counts.handed_over for c in await checkpoints(many))
+        passed = [record async for _, record in many.scan("handover")]
+        assert handed == sum(record.headers[-1][0] != MARK for record in passed)
+        verified = await verify(many, lambda done, total: None)
+        assert verified.difference is None
+        assert verified.records == len(values)
+
+    asyncio.run(law())
+
+
+async def test_a_keyed_input_costs_nothing() -> None:
+    """When everybody's events are where they belong, nothing is handed over and nobody tells anybody anything."""
+    values = events(random.Random(1), 200, 9, 8)
+    log = await together(values, load(batch=500), random.Random(2), 3, 1.0)
+    assert [record async for _, record in log.scan("handover")] == []
+    assert not any(c.meshed or c.peers for c in await checkpoints(log))
+
+
+async def test_a_partition_that_is_ahead_waits() -> None:
+    """One that has read three months does not judge late what another has yet to hand over, however long that takes."""
+    values = events(random.Random(3), 300, 90, 4)
+    settings = load(batch=500)
+    log = MemoryLog(2, dealt=True)
+    await log.append([(n % 2, None, value, NOW, ()) for n, value in enumerate(values)])
+    ahead, behind = [await Agent.open(log, number, settings, default()) for number in range(2)]
+    while await ahead.step():
+        pass
+    assert ahead.pipeline.progress.waiting_for == [1]
+    assert ahead.pipeline.population.mark < START + 5 * DAY  # of three months that it has read
+    for agent in (behind, ahead, behind, ahead):
+        for _ in range(5):
+            await agent.step()
+    counts = [agent.pipeline.checkpoint.counts for agent in (ahead, behind)]
+    assert [c.late for c in counts] == [0, 0]
+    assert sum(c.received for c in counts) == len(values)
+    assert ahead.pipeline.population.mark == behind.pipeline.population.mark > START + 85 * DAY
+
+
+async def test_who_is_silent_for_ever_can_be_let_go() -> None:
+    """Then the others go on without it, and wait again as soon as it is back."""
+    values = events(random.Random(4), 100, 30, 4)
+    log = MemoryLog(2, dealt=True)
+    await log.append([(0, None, value, NOW, ()) for value in values])
+    agent = await Agent.open(log, 0, load(batch=500), default())
+    while await agent.step():
+        pass
+    stuck = agent.pipeline.population.mark
+    agent.pipeline.progress.let_go.add(1)
+    await agent.step()
+    assert agent.pipeline.population.mark > stuck
+    other = await Agent.open(log, 1, load(batch=500), default())
+    await other.step()
+    await agent.step()
+    assert agent.pipeline.progress.let_go == set()
