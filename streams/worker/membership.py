@@ -8,6 +8,7 @@ What was found by trying:
 - Partitions stay paused, but the consumer is polled all the same: else the member is silently put out of the group after a while.
 - Callbacks only note what was said. They run between heartbeats, and aiokafka swallows what they raise.
 - Heartbeats are no business of the public interface, so they are listened to where they are sent. (Asking by a commit resets the membership.)
+- A name that two have makes them put each other out for ever: who had it first gives way. The group says no more than that it does not know us.
 - Stopping can hang, and starting raises while no broker answers.
 """
 
@@ -22,10 +23,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.duration import duration_text
-from streams.errors import StreamsError, Unavailable
+from streams.errors import Fenced, StreamsError, Unavailable
 from streams.kafka_settings import Kafka
 from streams.log.kafka_client import Cluster, stop
-from streams.log.kafka_errors import described, explained, failure
+from streams.log.kafka_errors import explained, failure
 from streams.worker.assignor import Assignor
 
 HEARTBEATS = 12  # in a session: half a second of six, so that a few lost ones do no harm
@@ -55,12 +56,13 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         """`topics`: those of which partition n belongs together; each has `partitions` of them."""
         self.view = View()
         self.heard_s = -1.0  # when the last heartbeat that was acknowledged was sent
-        self.failure: StreamsError | None = None  # it is over, and why
+        self.failure: Exception | None = None  # it is over, and why
         self.changed = asyncio.Event()
         self.trouble: str | None = None  # why it is not joined, in words for the log
         self._cluster, self._app, self._topics, self._kafka = cluster, app, sorted(topics), kafka
         self._what = f"group {app} cannot be joined"
         self._assignor = Assignor(partitions)
+        self._usurped = False  # somebody else came by our name
         self._thread: threading.Thread | None = None
         self._tell: Callable[[], object] = _nothing
         self._shown_s = time.monotonic()
@@ -112,11 +114,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     def _run(self) -> None:
         try:
             asyncio.run(self._live())
-        except StreamsError as error:
+        except Exception as error:
             self.failure = error
-        except BaseException as error:
-            self.failure = Unavailable(f"the place in group {self._app} is lost: {described(error)}")
-            raise
         finally:
             self._say(self.view._replace(joined=False))
 
@@ -189,6 +188,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         while True:
             try:
                 await group.getmany(timeout_ms=POLL_MS)
+                if self._usurped:
+                    raise LookupError("this member is not known any more")
                 failed = 0
             except KafkaError as error:
                 failed += 1
@@ -207,6 +208,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             acknowledged: bool = await send()
             if acknowledged and not coordinator._rejoin_needed_fut.done():
                 self.heard_s = sent_s
+            if not coordinator.member_id and self._kafka.instance is not None and sent_s - self.heard_s < self._kafka.session_timeout / 1000:
+                self._usurped = True
             return acknowledged
 
         coordinator._do_heartbeat = heartbeat
@@ -234,6 +237,11 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         """What only a person can put right."""
         if self._assignor.failure is not None:
             return self._assignor.failure
+        if self._usurped:
+            return Fenced(
+                f"another worker has joined group {self._app} as kafka.instance = {self._kafka.instance}, and this one gives way: each needs a name"
+                " of its own"
+            )
         return failure(self._what, error) if explained(error).permanent else None
 
 

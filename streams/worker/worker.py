@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from streams.agent import Agent
-from streams.errors import StreamsError
 from streams.log.kafka import KafkaLog
 from streams.log.port import Log as Port
 from streams.moments.rules import Rules
@@ -45,7 +44,7 @@ class Place(Protocol):
     @property
     def heard_s(self) -> float: ...
     @property
-    def failure(self) -> StreamsError | None: ...
+    def failure(self) -> Exception | None: ...
     @property
     def trouble(self) -> str | None: ...
     @property
@@ -118,7 +117,7 @@ class Worker:
                     watching.result()
                 self._raise()
         except BaseException as error:
-            self._logger.error("stopping", reason=f"{type(error).__name__}: {error}")
+            self._logger.error("stopping", reason="cancelled" if isinstance(error, asyncio.CancelledError) else f"{type(error).__name__}: {error}")
             await self._close(handed_over=False)
             raise
         finally:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from streams.errors import Incompatible, StreamsError, Unavailable
+from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
 from streams.ingest.partition import partition_of
 from streams.log.kafka import KafkaLog
 from streams.log.kafka_client import Cluster
@@ -213,6 +213,21 @@ async def test_a_worker_with_a_name_comes_back_to_what_it_had() -> None:
     assert openings == len(b.figures.openings)
     for one in (again, b):
         await one.end()
+
+
+async def test_of_two_with_one_name_the_first_gives_way() -> None:
+    """As one whose successor was started already. The other works on undisturbed."""
+    app = topics.new_app(PARTITIONS)
+    a = await Running(app, instance="twin").start()
+    await until(lambda: len(a.worker.status().opened) == PARTITIONS)
+    b = await Running(app, instance="twin").start()
+    with pytest.raises(Fenced, match=r"kafka\.instance = twin"):
+        async with asyncio.timeout(SESSION_S):
+            await a.task
+    await until(lambda: len(b.worker.status().opened) == PARTITIONS)
+    assert not a.worker.status().opened
+    await a.log.close()
+    await b.end()
 
 
 async def test_a_topic_that_grows_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:

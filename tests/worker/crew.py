@@ -3,12 +3,12 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from streams.ingest.partition import partition_of
 from streams.log.memory import MemoryLog
-from streams.metrics import Death
+from streams.metrics import Death, Meters
 from streams.pipeline import checkpoint
 from streams.settings import Settings
 from streams.verify import verify
@@ -42,22 +42,17 @@ class Lines:
     warning = error = info
 
 
-class Figures:
-    """Meters that are kept."""
+class Figures(Meters):
+    """A worker's meters, and what they were told. They can't look at a step: over this log nobody lags."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.deaths: Counter[str] = Counter()
         self.open: set[int] = set()
         self.steps: list[tuple[float, int, int, bool]] = []  # when, partition, records, committed
-        self.given: frozenset[int] = frozenset()
-
-    def assigned(self, partitions: Collection[int]) -> None:
-        self.given = frozenset(partitions)
-
-    def restoring(self, partition: int, done: int, total: int) -> None:
-        assert 0 <= done
 
     def opened(self, partition: int, seconds: float, records: int) -> None:
+        super().opened(partition, seconds, records)
         assert partition not in self.open
         self.open.add(partition)
 
@@ -66,11 +61,12 @@ class Figures:
         self.steps.append((now_s(), partition, agent.stepped.records, agent.stepped.committed))
 
     def closed(self, partition: int) -> None:
+        super().closed(partition)
         self.open.discard(partition)
 
     def died(self, partition: int, reason: Death) -> None:
+        super().died(partition, reason)
         self.deaths[reason] += 1
-        self.open.discard(partition)
 
 
 class Crew:
@@ -126,6 +122,9 @@ class Crew:
         while True:
             found = [self.workers[name].status() for name in names]
             opened = sorted(number for one in found for number in one.opened)
+            for name in names:
+                if self._runs[name].done():
+                    await self.ended(name)
             if opened == list(range(self.log.partitions)) and all(one.joined and one.opened == one.assigned for one in found):
                 return
             await asyncio.sleep(0.01)
@@ -133,6 +132,8 @@ class Crew:
     async def caught_up(self) -> None:
         """Until all that was sent is processed."""
         while await self.behind():
+            for name in [name for name, run in self._runs.items() if run.done() and not self._stops[name].is_set()]:
+                await self.ended(name)
             await asyncio.sleep(0.05)
 
     async def behind(self) -> int:

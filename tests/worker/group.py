@@ -6,7 +6,6 @@ session, and when it is back it learns that it was put out, a heartbeat later, a
 
 import asyncio
 
-from streams.errors import StreamsError
 from streams.worker.assignor import Claim, balance
 from streams.worker.membership import View
 from tests.worker.virtual import now_s
@@ -60,7 +59,7 @@ class Member:
         self.group, self.name, self.stays = group, name, stays
         self.view, self.claim = View(), Claim()
         self.changed = asyncio.Event()
-        self.failure: StreamsError | None = None
+        self.failure: Exception | None = None
         self.trouble: str | None = None
         self.reachable, self.gone = True, False
         self._heard_s = -1.0
