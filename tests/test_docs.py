@@ -166,6 +166,7 @@ def test_the_demo_says_what_is_shown_of_it(tmp_path: Path) -> None:
 def test_commands_shown_exist() -> None:
     """Each `streams` command in the README and on the design page is one."""
     commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands |= {group.name for group in app.registered_groups if group.name}
     named = set(re.findall(r"(?:`|bin/)streams ([a-z-]+)", README + DESIGN))
     assert named <= commands
     assert {"replay", "run", "funnel", "journey", "verify", "explain"} <= named

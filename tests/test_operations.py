@@ -13,6 +13,7 @@ from streams.kafka_settings import named
 from streams.metrics import METRICS
 from streams.settings import describe, load
 from tests.compose.parsing import parse
+from tests.kafka import secure
 
 PAGE = (HERE / "operations.md").read_text("utf-8")
 ALERTS: dict[str, Any] = yaml.safe_load((HERE.parent / "deploy" / "prometheus-alerts.yaml").read_text("utf-8"))
@@ -77,6 +78,28 @@ def test_an_alert_says_what_to_do(rule: dict[str, Any]) -> None:
     page, _, place = rule["annotations"]["runbook"].partition("#")
     assert "docs/operations.md" == page
     assert place in headings()
+
+
+def rights(table: str) -> set[secure.Right]:
+    """A table of rights on the page, as a broker has them."""
+    number = {"Topic": secure.TOPIC, "Group": secure.GROUP, "Cluster": secure.CLUSTER, "TransactionalId": secure.TRANSACTIONAL_ID}
+    pattern = {"literal": secure.LITERAL, "prefixed": secure.PREFIXED}
+    operation = {
+        "Read": secure.READ, "Write": secure.WRITE, "Create": secure.CREATE, "Describe": secure.DESCRIBE, "DescribeConfigs": secure.DESCRIBE_CONFIGS
+    }  # fmt: skip
+    return {
+        secure.Right(number[resource], name, pattern[how], "shop", operation[word])
+        for resource, name, how, words in re.findall(r"^\| (\w+) \| `([^`]+)` \| (\w+) \| ([\w, ]+) \|", table, re.MULTILINE)
+        for word in words.split(", ")
+    }
+
+
+def test_the_rights_on_the_page_are_those_that_are_tested() -> None:
+    """Those with which a worker works and topics are made on a broker that asks for rights, neither more nor less."""
+    section = PAGE.split("## Rights\n")[1].split("\n## ")[0]
+    for_workers, for_topics = section.split("*`streams topics`*")
+    assert set(secure.worker("shop", "clicks")) == rights(for_workers)
+    assert set(secure.maker("shop", "clicks")) == rights(for_topics)
 
 
 def test_places_in_the_page_exist() -> None:
