@@ -70,9 +70,13 @@ class Consumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Everything is handed over again from the committed positions on."""
+        self.forget()
+        await super().perform_seek()
+
+    def forget(self) -> None:
+        """The accounts of what was handed over until now."""
         for account in (self._under_way, self._acked, self._acked_index):
             account.clear()
-        await super().perform_seek()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         for tp in revoked:
