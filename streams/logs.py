@@ -31,7 +31,7 @@ REPEAT_S = 10.0  # a library's line that was said less than this ago is counted,
 MAX_REPEATS = 256  # different lines remembered: the libraries have some dozens
 # Each says something on a plain day, at the level of a warning or an error, that is handled and told by a line or a figure of our own.
 QUIET = {
-    "aiokafka.consumer.group_coordinator": logging.ERROR,  # every rebalance: "Heartbeat failed ... because it is rebalancing"
+    "aiokafka.consumer.group_coordinator": logging.CRITICAL,  # every rebalance, every restart of a broker; a worker tells of both
     "aiohttp.access": logging.ERROR,  # every scrape
     "faust.web": logging.ERROR,
 }
