@@ -19,10 +19,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalOperation, KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
@@ -32,19 +30,19 @@ from streams.log.kafka_client import (
     CLOSE_TIMEOUT_S,
     COMMIT_TIMEOUT_S,
     FETCH_WAIT_MS,
-    OPEN_TIMEOUT_S,
     Cluster,
-    described,
     start,
     stop,
     unavailable,
 )
+from streams.log.kafka_errors import failure
 from streams.log.kafka_reader import STUCK_S, Looker, chunks, last_of, to_record
+from streams.log.kafka_topics import checked
 from streams.log.kafka_writer import FENCED, Group, Written, write
 from streams.log.port import Restoring
 from streams.log.sources import source_of, split
 from streams.records import Batch, Headers, Reading, Record, Source
-from streams.topology import EVENTS, HANDOVER, OUTPUTS, STATE
+from streams.topology import EVENTS, HANDOVER, STATE
 
 GROUP_OFFSETS_EVERY_S = 1.0  # they are for tools that show lag, nobody starts from them; each time costs two requests
 CHECKPOINT = b"\0checkpoint"  # its key in the state topic; state keys begin with a letter
@@ -66,8 +64,7 @@ class KafkaSession:
         self._next: dict[TopicPartition, int] = {}  # the offset that the consumer reads next
         self._told_s = -GROUP_OFFSETS_EVERY_S  # when the group's offsets were written last
         self._writing = False
-        self._dead: str | None = None
-        self._fenced = False
+        self._dead: StreamsError | None = None  # what it died of
 
     async def start(self) -> None:
         """Takes the partition over. Raises Unavailable; the session is closed then."""
@@ -83,8 +80,8 @@ class KafkaSession:
         self._check()
         try:
             state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)
-        except Unavailable as error:
-            raise self._died(str(error)) from error
+        except StreamsError as error:
+            raise self._died(str(error), type(error)) from error
         checkpoint = state.pop(CHECKPOINT, None)
         return None if checkpoint is None else checkpoint.value, _pairs(state)
 
@@ -118,7 +115,7 @@ class KafkaSession:
                         chunks = [(self._names[place], [to_record(record) for record in records]) for place, records in found.items()]
                         return Reading(chunks, frozenset([source for source, behind in (await self._behind()).items() if behind == 0]))
         except StreamsError as error:
-            raise self._died(str(error), of=type(error)) from error
+            raise self._died(str(error), type(error)) from error
         raise self._died(f"{', '.join(self._log.inputs)} {self.partition} cannot be read: no answer for {STUCK_S:.0f} s")
 
     async def _nothing_since(self, began_ms: int) -> bool:
@@ -193,40 +190,41 @@ class KafkaSession:
         except FENCED as error:
             if wrote:  # the answer to an earlier try may have got lost, and the next owner have come since
                 raise self._died("taken over by another worker during a commit: whether it was written is open") from error
-            raise self._died("taken over by another worker, or given up by the broker; nothing of the open batch was written", fenced=True) from error
+            raise self._died("taken over by another worker, or given up by the broker; nothing of the open batch was written", Fenced) from error
         except (KafkaError, IllegalOperation, OSError, TimeoutError) as error:
-            raise self._died(f"cannot be written: {described(error)}") from error
+            found = failure("cannot be written", error)
+            raise self._died(str(found), type(found)) from error
         except BaseException as error:  # cancelled in mid-transaction, say
-            self._died(f"was left in a commit: {described(error)}")
+            self._died(f"was left in a commit: {type(error).__name__}")
             raise
 
     async def close(self) -> None:
         """Takes no longer than a few seconds, also when no broker answers."""
         self._log.sessions.discard(self)
-        if self._writing and not self._fenced:
+        if self._writing and not isinstance(self._dead, Fenced):
             with suppress(Exception):  # a courtesy to readers: the next owner ends this transaction anyway
                 await asyncio.wait_for(self._producer.abort_transaction(), CLOSE_TIMEOUT_S)
-        self._dead = self._dead or "is closed"
+        self._dead = self._dead or Unavailable(f"partition {self.partition}: is closed")
         await asyncio.gather(stop(self._producer), stop(self._consumer))
 
     def _check(self) -> None:
         if self._dead is not None:
-            raise self._died(self._dead, self._fenced)
+            raise type(self._dead)(str(self._dead))
 
-    def _died(self, why: str, fenced: bool = False, of: type[StreamsError] = Unavailable) -> StreamsError:
-        self._dead, self._fenced = why, fenced
-        return (Fenced if fenced else of)(f"partition {self.partition}: {why}")
+    def _died(self, why: str, of: type[StreamsError] = Unavailable) -> StreamsError:
+        self._dead = of(f"partition {self.partition}: {why}")
+        return self._dead
 
 
 class KafkaLog:
     """A `streams.log.port.Log` on a cluster. Made with `connect`, which looks whether the topics are there."""
 
-    def __init__(self, cluster: Cluster, app: str, inputs: Mapping[str, int], partitions: int) -> None:
-        """`inputs`: name -> number of partitions; `partitions`: of every topic of the app. Both known to be right."""
+    def __init__(self, cluster: Cluster, app: str, inputs: Mapping[str, int], partitions: int, warnings: Sequence[str] = ()) -> None:
+        """`inputs`: name -> number of partitions; `partitions`: of every topic of the app. Both known to be right. `warnings`: what is unwise."""
         assert partitions > 0, partitions
         assert inputs, "an app reads something"
         self.cluster, self.app, self.partitions = cluster, app, partitions
-        self.inputs = dict(inputs)
+        self.inputs, self.warnings = dict(inputs), tuple(warnings)
         self.co_read = tuple(name for name, count in inputs.items() if count == partitions)  # partition p of them is read by agent p
         self.routed = tuple(name for name, count in inputs.items() if count != partitions)  # theirs are dealt out, and most events handed over
         self.sessions: set[KafkaSession] = set()
@@ -236,26 +234,11 @@ class KafkaLog:
 
     @classmethod
     async def connect(cls, cluster: Cluster, app: str, inputs: Sequence[str]) -> "KafkaLog":
-        """Raises ConfigError for a topic that is missing, Incompatible when the app's topics have not one number of partitions, Unavailable."""
+        """Raises ConfigError for a topic that is missing, Incompatible for a wrong number of partitions or clean-up, Refused, Unavailable."""
         if HANDOVER.name in inputs:
             raise ConfigError(f"an input cannot be called {HANDOVER.name}: that name stands for what partitions hand over to each other")
-        admin = AIOKafkaAdminClient(**cluster.common())
-        own = [f"{app}.{topic.name}" for topic in (*OUTPUTS, HANDOVER, STATE)]
-        names = [*inputs, *own]
-        try:
-            async with unavailable(f"no answer from {cluster.bootstrap}", OPEN_TIMEOUT_S):
-                await admin.start()
-                found: list[dict[str, Any]] = await admin.describe_topics(names)
-        finally:
-            with suppress(Exception):
-                await asyncio.wait_for(admin.close(), CLOSE_TIMEOUT_S)
-        counts = {topic["topic"]: len(topic["partitions"]) for topic in found if topic["error_code"] == 0}
-        if missing := [name for name in names if not counts.get(name)]:
-            raise ConfigError(f"there is no topic {', '.join(missing)} on {cluster.bootstrap}")
-        partitions = counts[f"{app}.{STATE.name}"]
-        if wrong := [f"{name} has {counts[name]}" for name in own if counts[name] != partitions]:
-            raise Incompatible(f"the topics of an app have all one number of partitions; {app}.{STATE.name} has {partitions}, but {', '.join(wrong)}")
-        return cls(cluster, app, {name: counts[name] for name in inputs}, partitions)
+        partitions, counts, warnings = await checked(cluster, app, inputs)
+        return cls(cluster, app, {name: counts[name] for name in inputs}, partitions, warnings)
 
     def sources(self, partition: int) -> tuple[str, ...]:
         dealt = (source_of(name, n) for name in self.routed for n in range(partition, self.inputs[name], self.partitions))

@@ -13,7 +13,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.errors import Unavailable
+from streams.log.kafka_errors import failure
 
 Isolation = Literal["read_committed", "read_uncommitted"]
 
@@ -115,13 +115,9 @@ async def _ended(ending: Awaitable[Any]) -> bool:
 
 @asynccontextmanager
 async def unavailable(what: str, timeout_s: float | None = None) -> AsyncIterator[None]:
-    """Whatever the cluster answers but what was asked for, or no answer in time, becomes Unavailable."""
+    """Whatever the cluster answers but what was asked for, or no answer in time, becomes Unavailable; Refused, where trying again cannot help."""
     try:
         async with asyncio.timeout(timeout_s):
             yield
     except (KafkaError, OSError, TimeoutError) as error:
-        raise Unavailable(f"{what}: {described(error)}") from error
-
-
-def described(error: BaseException) -> str:
-    return f"{type(error).__name__} {error}".strip()
+        raise failure(what, error) from error
