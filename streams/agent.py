@@ -20,6 +20,7 @@ from streams.journeys.machine import Patience
 from streams.log.port import Log, Restoring, Session
 from streams.moments.rules import Rules
 from streams.pipeline.plan import Plan
+from streams.pipeline.progress import Peer
 from streams.pipeline.step import Pipeline
 from streams.pipeline.upgrade import upgrade
 from streams.records import Batch
@@ -43,6 +44,9 @@ def plan(fold: Fold) -> Plan:
     )
 
 
+RESTORED_ASIDE = 10_000  # state records: more are put together in a thread, so that nobody in this process misses a heartbeat
+
+
 class Stepped(msgspec.Struct, frozen=True):
     """What the last step did, for whoever keeps an eye on it."""
 
@@ -58,8 +62,10 @@ class Stepped(msgspec.Struct, frozen=True):
 class Agent:
     """One partition's worker over any log."""
 
-    def __init__(self, session: Session, pipeline: Pipeline, batch: int) -> None:
-        self.session, self.pipeline, self.batch = session, pipeline, batch
+    def __init__(self, session: Session, pipeline: Pipeline, batch: int, silence_s: float) -> None:
+        """`silence_s`: a partition that hands over events, and says nothing for so long, is not waited for."""
+        self.session, self.pipeline, self.batch, self.silence_s = session, pipeline, batch, silence_s
+        self._heard: dict[int, tuple[Peer | None, float]] = {}  # of whom it waits for: what was heard last, and since when
         self.busy = False  # time has passed further than one batch could follow
         self.stepped = Stepped()
 
@@ -88,6 +94,8 @@ class Agent:
                 )
             if last is None:
                 pipeline.restore(None, [])
+            elif len(last.state) > RESTORED_ASIDE:
+                await asyncio.to_thread(pipeline.restore, last.checkpoint, last.state)
             else:
                 pipeline.restore(last.checkpoint, last.state)
         finally:
@@ -98,7 +106,7 @@ class Agent:
         if last is not None and last.rewritten is not None:
             batch = pipeline.batch()
             await session.commit(Batch(batch.outputs, [*last.rewritten, *batch.state], batch.checkpoint))
-        return cls(session, pipeline, settings.batch)
+        return cls(session, pipeline, settings.batch, settings.source_silence / 1000)
 
     async def step(self, clock_ms: int | None = None, mark_ms: int | None = None, checkpoint: bool = False) -> int:
         """Reads one batch, folds it and commits. Returns how many records it read; nothing is committed when nothing happened.
@@ -109,6 +117,7 @@ class Agent:
         pipeline = self.pipeline
         reading = await self.session.read(pipeline.progress.offsets, self.batch)
         before = pipeline.marks
+        self._listen()
         pipeline.take(reading)
         count = reading.count
         caught_up = not count and not pipeline.progress.waiting_for
@@ -127,6 +136,18 @@ class Agent:
         oldest_ms = min([records[0].time_ms for _, records in reading.chunks], default=-1)
         self.stepped = Stepped(count, outputs, committed, took_s, oldest_ms, reasons[REJECTED.name], reasons[LATE.name])
         return count
+
+    def _listen(self) -> None:
+        """Lets go of partitions that have been silent for too long: whoever is alive and at work says so now and then."""
+        progress, now_s = self.pipeline.progress, time.monotonic()
+        heard: dict[int, tuple[Peer | None, float]] = {}
+        for number in progress.waiting_for:
+            last = progress.peers.get(number)
+            known = self._heard.get(number)
+            heard[number] = known if known is not None and known[0] is last else (last, now_s)
+            if now_s - heard[number][1] > self.silence_s:
+                progress.let_go.add(number)
+        self._heard = heard
 
     async def catch_up(self, mark_ms: int | None = None) -> None:
         """Steps until there is nothing left to read and no timer left to fire."""

@@ -44,6 +44,9 @@ class Settings(Fold):
     batch: int = Field(5_000, ge=1, le=MAX_BATCH, description="events committed at once at most, 1 to 50000")
     skew: Wait = Field(10 * MINUTE, description="how far ahead of its own arrival an event may be dated; beyond, it is rejected (`from_the_future`)")
     idle_after: Duration = Field(1 * MINUTE, description="how long a partition without new events waits before the wall clock moves its timers")
+    source_silence: Duration = Field(
+        10 * MINUTE, description="how long a partition that hands events over may say nothing before the others go on without it"
+    )
     log_format: Literal["console", "json"] = Field("console", description="how the program's own log is written: `console` or `json`")
     agents: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_texts)] = Field(
         (), description="agents of your own that run in the workers: Python files (`my_agents.py`) or modules (`shop.agents`)"

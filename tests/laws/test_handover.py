@@ -168,10 +168,13 @@ async def test_who_is_silent_for_ever_can_be_let_go() -> None:
     while await agent.step():
         pass
     stuck = agent.pipeline.population.mark
-    agent.pipeline.progress.let_go.add(1)
+    agent.silence_s = 0.0
     await agent.step()
+    await agent.step()
+    assert agent.pipeline.progress.let_go == {1}
     assert agent.pipeline.population.mark > stuck
     other = await Agent.open(log, 1, load(batch=500), default())
     await other.step()
     await agent.step()
     assert agent.pipeline.progress.let_go == set()
+    assert agent.pipeline.progress.waiting_for == [1]
