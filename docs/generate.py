@@ -17,7 +17,7 @@ from streams.journeys import diagram
 from streams.moments import tables
 from streams.moments.rules import default
 from streams.settings import Row, describe
-from streams.topology import EVENTS, OUTPUTS, STATE, TOPICS, Cleanup
+from streams.topology import EVENTS, HANDOVER, OUTPUTS, STATE, TOPICS, Cleanup
 
 HERE = Path(__file__).parent
 
@@ -153,7 +153,8 @@ def topology_picture() -> str:
     shape = {Cleanup.DELETE: '{0}(["{0}"])', Cleanup.COMPACT: '{0}[("{0}")]'}
     lines = ["flowchart LR", *(f"    {shape[t.cleanup].format(t.name)}" for t in TOPICS)]
     sources = EVENTS.writer.replace(";", ",")  # which would end a statement
-    lines += [f'    sources["{sources}"] --> {EVENTS.name} --> agent[["agent, one per partition"]]', f"    agent <--> {STATE.name}"]
+    lines += [f'    sources["{sources}"] --> {EVENTS.name} --> agent[["agent, one per partition"]]']
+    lines += [f"    agent <--> {topic.name}" for topic in (STATE, HANDOVER)]
     lines += [f"    agent --> {t.name}" for t in OUTPUTS]
     return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 
