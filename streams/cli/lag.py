@@ -15,7 +15,7 @@ from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.log.kafka import KafkaLog
-    from streams.reports.lag import Behind, Lag
+    from streams.reports.lag import Lag
     from streams.settings import Settings
 
 REACH_MS = 10_000  # whoever asks this wants an answer; a worker has more patience
@@ -62,19 +62,22 @@ async def _of_a_cluster(settings: "Settings") -> "Lag":
     await reach(where, min(REACH_MS, settings.kafka.start_timeout), lambda line: typer.echo(line, err=True))
     log = await KafkaLog.connect(where, needed.app, needed.inputs)
     try:
-        found = await lag(log)
-        return msgspec.structs.replace(found, sources=[await _counted(log, row) for row in found.sources])
+        return await _counted(log, await lag(log))
     finally:
         await log.close()
 
 
-async def _counted(log: "KafkaLog", row: "Behind") -> "Behind":
-    """With its lag in records, where it is small."""
+async def _counted(log: "KafkaLog", found: "Lag") -> "Lag":
+    """With small lags in records."""
     from streams.log.kafka_reader import chunks
 
-    if row.position is None or not 0 < row.lag <= TAIL:
-        return row
-    return msgspec.structs.replace(row, lag=sum([len(chunk) async for _, chunk in chunks(log.cluster, {log.place(row.source): row.end}, row.lag)]))
+    small = {log.place(row.source): row.position for row in found.sources if row.position is not None and 0 < row.lag <= TAIL}
+    ends = {log.place(row.source): row.end for row in found.sources if log.place(row.source) in small}
+    records = dict.fromkeys(small, 0)
+    async for place, chunk in chunks(log.cluster, ends, TAIL):
+        records[place] += sum([record.offset >= small[place] for record in chunk])
+    rows = [msgspec.structs.replace(row, lag=records.get(log.place(row.source), row.lag)) for row in found.sources]
+    return msgspec.structs.replace(found, sources=rows)
 
 
 def _show(found: "Lag", json: bool) -> None:

@@ -39,22 +39,27 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 async def lag(reader: Reader) -> Lag:
-    """Raises Incompatible for checkpoints of another format, Unavailable."""
+    """Of what was there when it was asked, what was not processed a moment later: an app that keeps up is not behind, however much comes.
+
+    Raises Incompatible for checkpoints of another format, Unavailable.
+    """
+    ends = await reader.ends()
     stored = [None if raw is None else checkpoint.decode(raw) for raw in await reader.checkpoints()]
-    ends = await reader.ends()  # after the checkpoints: else a worker could be ahead of the end
-    rows, marks = list[Behind](), dict[int, int | None]()
-    for partition, last in enumerate(stored):
-        marks[partition] = _known(last.mark) if last is not None else None
-        for source in reader.sources(partition):
-            position = None if last is None else last.sources.get(source)
-            at = 0 if position is None else position.offset
-            rows.append(
-                Behind(
-                    partition, source, None if position is None else at, ends[source], max(0, ends[source] - at),
-                    None if position is None else _known(position.mark),
-                )
-            )  # fmt: skip
-    return Lag(rows, marks)
+    rows = [row for partition, last in enumerate(stored) for row in behind(partition, reader.sources(partition), last, ends)]
+    return Lag(rows, {partition: None if last is None else _known(last.mark) for partition, last in enumerate(stored)})
+
+
+def behind(partition: int, sources: Sequence[str], last: checkpoint.Checkpoint | None, ends: Mapping[str, int]) -> list[Behind]:
+    """The rows of a partition. `last`: its checkpoint, which may be later than the ends."""
+    rows = []
+    for source in sources:
+        position = None if last is None else last.sources.get(source)
+        if position is None:
+            rows.append(Behind(partition, source, None, ends[source], ends[source], None))
+        else:
+            end = max(ends[source], position.offset)
+            rows.append(Behind(partition, source, position.offset, end, end - position.offset, _known(position.mark)))
+    return rows
 
 
 def _known(mark: int) -> int | None:

@@ -1,5 +1,7 @@
 """`streams lag` on a cluster, asked as a person would."""
 
+import asyncio
+
 import orjson
 import pytest
 
@@ -9,7 +11,7 @@ from streams.log.kafka import KafkaLog
 from streams.log.kafka_client import Cluster
 from streams.moments.rules import default
 from streams.settings import Settings
-from tests.cli.running import TIMEOUT_S, event, process, streams
+from tests.cli.running import event, streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
 
@@ -23,16 +25,16 @@ async def test_it_says_what_is_not_processed_yet() -> None:
     people = ["ann", "bob", "cid", "dan"]
     records = [(partition_of(who.encode(), PARTITIONS), who.encode(), viewed(who), -1, ()) for who in people]
     await log.append(records)
-    assert ([None, None], 4) == asked(app)
+    assert ([None, None], 4) == await asked(app)
     agents = [await Agent.open(log, number, Settings(), default()) for number in range(PARTITIONS)]
     for agent in agents:
         await agent.catch_up()
     await log.append(records[:1])
     counts = [sum(partition == number for partition, *_ in records) for number in range(PARTITIONS)]
-    assert (counts, 1) == asked(app)
+    assert (counts, 1) == await asked(app)
     for agent in agents:
         await agent.catch_up()
-    assert 0 == asked(app)[1]
+    assert 0 == (await asked(app))[1]
     await log.close()
 
 
@@ -40,12 +42,11 @@ def viewed(who: str) -> bytes:
     return orjson.dumps(event(who, "Product Viewed", "10:00:00"))
 
 
-def asked(app: str) -> tuple[list[int | None], int]:
+async def asked(app: str) -> tuple[list[int | None], int]:
     """Positions in the input by partition, and the lag of all."""
-    running = process("lag", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events", "--json")
-    out, said = running.communicate(timeout=TIMEOUT_S)
-    assert 0 == running.returncode, said
-    found = orjson.loads(out)
+    result = await asyncio.to_thread(streams, "lag", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events", "--json")
+    assert 0 == result.exit_code, result.stderr
+    found = orjson.loads(result.stdout)
     inputs = [source for part in found["partitions"] for source in part["sources"] if source["source"].startswith(app)]
     assert found["lag"] == sum(source["lag"] for part in found["partitions"] for source in part["sources"])
     return [source["position"] for source in inputs], found["lag"]

@@ -1,6 +1,8 @@
 from streams.agent import Agent
 from streams.log.memory import MemoryLog
-from streams.reports.lag import lag
+from streams.pipeline.checkpoint import FORMAT, Checkpoint
+from streams.pipeline.progress import Position
+from streams.reports.lag import Behind, behind, lag
 from streams.settings import Settings
 from tests.reports.written import DAY, RULES, said, written
 
@@ -44,3 +46,9 @@ async def test_a_batch_under_way_is_still_behind() -> None:
     agent = await Agent.open(log, 0, Settings(), RULES)
     agent.pipeline.take(await agent.session.read(agent.pipeline.progress.offsets, 10))
     assert 1 == (await lag(log)).total
+
+
+def test_a_worker_ahead_of_the_end_is_not_behind() -> None:
+    """What comes and is processed between the two looks counts for neither."""
+    last = Checkpoint(FORMAT, b"", sources={"clicks:0": Position(7, MAY_1_MS)})
+    assert [Behind(0, "clicks:0", 7, 7, 0, MAY_1_MS)] == behind(0, ["clicks:0"], last, {"clicks:0": 5})
