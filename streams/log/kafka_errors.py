@@ -116,7 +116,9 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _about(error: BaseException) -> str:
-    """The topics, group or id that aiokafka gives an error along; its own text where that is not it."""
+    """The topics, group or id that aiokafka gives an error along, or that whoever knew it has put beside it as `topic`."""
+    if isinstance(topic := getattr(error, "topic", None), str):
+        return topic
     given = error.args[0] if error.args else None
     if isinstance(given, set | frozenset | list | tuple):
         return ", ".join(sorted(map(str, given)))

@@ -17,6 +17,7 @@ from streams.errors import ConfigError, Refused, Unavailable
 from streams.log.kafka_client import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, Cluster
 from streams.log.kafka_errors import failure, told
 from streams.log.kafka_plan import Found, Plan, Seen, Wanted, own, plan
+from streams.log.kafka_start import knock
 
 TRANSACTION_MAX = "transaction.max.timeout.ms"
 CREATE_TIMEOUT_MS = 30_000  # a controller with many topics takes a while
@@ -30,7 +31,10 @@ async def admin(cluster: Cluster, what: str) -> AsyncIterator[Any]:
     client = AIOKafkaAdminClient(**cluster.common())
     try:
         async with told(what), asyncio.timeout(OPEN_TIMEOUT_S):
-            await client.start()
+            try:
+                await client.start()
+            except errors.KafkaConnectionError as error:  # whatever the reason was
+                raise await knock(cluster) or error from None
         async with told(what):
             yield client
     finally:

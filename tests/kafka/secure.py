@@ -97,7 +97,7 @@ class Secure:
 
 
 def worker(app: str, *inputs: str, user: str = "shop") -> list[Right]:
-    """All that a worker needs: docs/topics.md."""
+    """All that a worker needs: docs/operations.md."""
     return [
         *(Right(TOPIC, name, LITERAL, user, READ) for name in inputs),
         Right(TOPIC, f"{app}.", PREFIXED, user, READ),

@@ -22,6 +22,12 @@ def caused(error: BaseException, by: BaseException) -> BaseException:
     return error
 
 
+def about(topic: str, error: BaseException) -> BaseException:
+    """An error of which somebody knew what it is about."""
+    error.topic = topic  # type: ignore[attr-defined]  # that is how it is told
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "of", "kind", "said"),
     [
@@ -31,6 +37,7 @@ def caused(error: BaseException, by: BaseException) -> BaseException:
         (errors.GroupAuthorizationFailedError("shop"), None, Refused, "x: the right is missing to use group shop"),
         (errors.TransactionalIdAuthorizationFailed("shop-3"), None, Refused, "x: the right is missing to use transactional id shop-3"),
         (errors.MessageSizeTooLargeError(), "shop.state", Refused, "x: a record is larger than topic shop.state takes: raise its max.message.bytes"),
+        (about("shop.current", errors.MessageSizeTooLargeError()), None, Refused, "x: a record is larger than topic shop.current takes"),
         (errors.SaslAuthenticationFailed("no such user"), None, Refused, "x: the broker does not accept this name and password or token"),
         (errors.InvalidTransactionTimeout(), None, Refused, "x: the brokers admit no transaction as long as ours"),
         (ssl.SSLCertVerificationError("self-signed"), None, Refused, "x: the broker's certificate is not to be believed: see kafka.ca_file"),

@@ -140,6 +140,8 @@ async def test_not_let_in(broker: Secure, given: dict[str, Any], said: str) -> N
     with pytest.raises(Refused, match=said) as caught:
         await reach(at(kafka), 60_000, lines.append)
     assert [] == lines
+    with pytest.raises(Refused, match=said):
+        await checked(at(kafka), "app", ["input"])
     assert 6 == caught.value.exit_code
     assert kafka["password"] not in str(caught.value)
 
