@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from streams.errors import ConfigError, Fenced, Incompatible, Refused, StreamsError
 from streams.metrics import Death, Stepped
-from streams.worker.pace import CHECKPOINT_EVERY_S, Backoff, Group, Turn, largest_batch, may_open, rest_s
+from streams.worker.pace import ACTIVE_S, CHECKPOINT_EVERY_S, Backoff, Group, Turn, interval_s, largest_batch, may_open, rest_s
 
 RESTORES = 2  # at once: each holds its state twice for a while, and more than two only wait for each other's turn
 LOOK_S = 0.02  # between looks at whether an agent may be opened
@@ -69,9 +69,14 @@ class Common:
         self.open, self.group, self.interval_s, self.idle_s, self.batch, self.meters, self.log = open, group, interval_s, idle_s, batch, meters, log
         self.restores = asyncio.Semaphore(RESTORES)  # first come, first served
         self.agents = 0  # open now
+        self.at_work: dict[int, float] = {}  # when a partition committed records last
         self.clock = clock
         self.wall_ms: Callable[[], int] = _wall_ms
         self.random = random.Random()
+
+    def pause_s(self, now_s: float) -> float:
+        """Between two commits of a partition, for now."""
+        return interval_s(self.interval_s, sum([now_s - at_s < ACTIVE_S for at_s in self.at_work.values()]))
 
 
 class Keeper:
@@ -81,6 +86,7 @@ class Keeper:
         self.partition, self.common = partition, common
         self.agent: Agent | None = None
         self.restoring: tuple[int, int] | None = None
+        self._begun = False  # it was said that an agent is being opened, and not that it is closed
         self._until_s: float | None = None  # an agent that is wanted elsewhere works until then
         self._backoff = Backoff()
         self._said_s = 0.0
@@ -100,9 +106,9 @@ class Keeper:
     async def run(self) -> None:
         """Raises what trying again cannot help (Incompatible, ConfigError, Refused), and whatever is a defect."""
         died_s: float | None = None
-        while await self._may_open(died_s):
+        while True:
             try:
-                await self._live()
+                await self._live(died_s)
                 return
             except (Incompatible, ConfigError, Refused) as error:
                 self.common.meters.closed(self.partition)
@@ -131,25 +137,28 @@ class Keeper:
             await asyncio.sleep(LOOK_S)
         return False
 
-    async def _live(self) -> None:
+    async def _live(self, died_s: float | None) -> None:
         """From opening an agent to closing it. Returns when it is not wanted any more, raises what it died of."""
         common = self.common
         try:
-            async with common.restores:
-                if not self.wanted:
+            while self.agent is None:
+                if not await self._may_open(died_s):
                     return
-                await self._open()
-            assert self.agent is not None
+                async with common.restores:
+                    if may_open(common.group, self.partition, died_s):  # still: others may have been in front for long
+                        self.agent = await self._open()
+            common.agents += 1
             await self._work(self.agent)
         finally:
             self.restoring = None
             if self.agent is not None:
                 agent, self.agent = self.agent, None
                 common.agents -= 1
+                common.at_work.pop(self.partition, None)
                 await agent.close()
         self._closed("given back")
 
-    async def _open(self) -> None:
+    async def _open(self) -> Agent:
         common, began_s, records = self.common, self.common.clock(), 0
 
         def on_restore(done: int, total: int) -> None:
@@ -161,16 +170,17 @@ class Keeper:
                 common.log.info("restoring", partition=self.partition, done=done, total=total)
 
         common.log.info("opening", partition=self.partition)
+        self._begun = True
         self.restoring, self._said_s = (0, 0), began_s
-        self.agent = await common.open(self.partition, on_restore)
+        agent = await common.open(self.partition, on_restore)
         self.restoring = None
-        common.agents += 1
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 100)
         took_s = common.clock() - began_s
         common.meters.opened(self.partition, took_s, records)
         common.log.info("opened", partition=self.partition, seconds=round(took_s, 3), records=records)
+        return agent
 
     async def _work(self, agent: Agent) -> None:
         common = self.common
@@ -183,21 +193,24 @@ class Keeper:
             records = await agent.step(clock_ms=common.wall_ms() if idle else None, checkpoint=due)
             common.meters.stepped(self.partition, agent)
             if records:
-                record_s = common.clock()
+                record_s = common.at_work[self.partition] = common.clock()
             if agent.stepped.committed:
                 committed_s = began_s
                 self._backoff.committed()
             turn = Turn(common.clock() - began_s, records, agent.stepped.committed, agent.busy)
-            await asyncio.sleep(rest_s(turn, common.interval_s))
+            await asyncio.sleep(rest_s(turn, common.pause_s(began_s)))
 
     def _died(self, reason: Death, error: BaseException, **about: Any) -> None:
+        self._begun = False
         self.common.meters.died(self.partition, reason)
         say = self.common.log.error if reason == "defect" else self.common.log.warning
         say("died", partition=self.partition, reason=reason, error=f"{type(error).__name__}: {error}", **about)
 
     def _closed(self, reason: str) -> None:
         self.common.meters.closed(self.partition)
-        self.common.log.info("closed", partition=self.partition, reason=reason)
+        if self._begun:
+            self.common.log.info("closed", partition=self.partition, reason=reason)
+            self._begun = False
 
 
 def _wall_ms() -> int:

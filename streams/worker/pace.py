@@ -11,6 +11,8 @@ POLL_S = 0.05  # between looks at a log that answers at once that there is nothi
 QUICK_S = 0.005  # an answer sooner than this was at once: brokers hold theirs back for longer
 HELD_S = 2.0  # all agents of a process together, between two turns of anybody: a fraction of what requests and transactions may take
 EVENT_S = 30e-6  # an event's share of a step on a slow machine
+SPACING_S = 0.005  # between two commits of one process: each costs it some 2 ms whatever is in it, and the brokers about as much
+ACTIVE_S = 1.0  # a partition that committed records this long ago is at work
 LEAST_BATCH = 200  # below this a transaction costs more than what is in it
 WORKING_SHARE, CLOSING_SHARE = 0.5, 0.75  # of the time to stop: until then agents work on; until then they may finish what they are in
 
@@ -59,6 +61,14 @@ class Turn(NamedTuple):
     records: int
     committed: bool
     busy: bool  # time has passed further than one batch could follow
+
+
+def interval_s(shortest_s: float, active: int) -> float:
+    """Between two commits of one partition, while so many partitions of this process are at work.
+
+    With many of them, batches become larger instead of commits more frequent: or a process of 64 partitions would do nothing but commit.
+    """
+    return max(shortest_s, active * SPACING_S)
 
 
 def rest_s(turn: Turn, interval_s: float) -> float:

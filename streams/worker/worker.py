@@ -148,7 +148,14 @@ class Worker:
             self._keepers[number].want()
         until_s = self._clock() + self._kafka.session_timeout / 1000
         for number in self._keepers.keys() - self._view.partitions:
-            self._keepers[number].release(until_s)
+            self._release(number, until_s)
+
+    def _release(self, number: int, until_s: float) -> None:
+        """An agent that is not open yet would be opened for nothing: whoever has the partition now fences it."""
+        one = self._keepers[number]
+        if one.wanted and one.agent is None:
+            self._tasks[number].cancel()
+        one.release(until_s)
 
     async def _something(self, stopped: "asyncio.Task[bool]") -> None:
         """Waits until there may be something to do, and for the next sign of life at the latest."""
@@ -174,8 +181,8 @@ class Worker:
         """Leaves the group first, so that the others take over at once; agents work on until then. Takes no longer than the grace time."""
         began_s = self._clock()
         times = stopping(self._kafka.grace / 1000, self._kafka.session_timeout / 1000, handed_over)
-        for one in self._keepers.values():
-            one.release(began_s + times.working)
+        for number in self._keepers:
+            self._release(number, began_s + times.working)
         leaving = asyncio.create_task(self.place.leave())
         everything = {leaving, *self._tasks.values()}
         await self._ended(everything, began_s + times.closing)

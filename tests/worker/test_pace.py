@@ -15,6 +15,7 @@ from streams.worker.pace import (
     POLL_S,
     Backoff,
     Turn,
+    interval_s,
     largest_batch,
     may_open,
     rest_s,
@@ -77,6 +78,12 @@ def test_waiting_grows_and_is_bounded(draws: list[float]) -> None:
 def test_how_long_an_agent_rests(turn: Turn, rest: float) -> None:
     """By what its last step came to."""
     assert rest == pytest.approx(rest_s(turn, INTERVAL_S))
+
+
+@pytest.mark.parametrize(("active", "interval_ms"), [(0, 50), (1, 50), (10, 50), (16, 80), (64, 320)])
+def test_many_partitions_commit_more_rarely(active: int, interval_ms: int) -> None:
+    """A process makes so many commits a second and no more, however many partitions it has; the setting is the least."""
+    assert interval_ms / 1000 == pytest.approx(interval_s(INTERVAL_S, active))
 
 
 @given(st.integers(1, 50_000), st.integers(0, 1_024))

@@ -370,6 +370,28 @@ async def test_only_a_few_are_restored_at_once() -> None:
     await crew.dismiss("a")
 
 
+@virtual
+async def test_a_restore_for_nothing_is_ended() -> None:
+    """When the partition is given to another in the meantime, or the worker stops."""
+    crew = Crew(2)
+    worker = crew.hire("a")
+
+    async def slow(partition: int, on_restore: Restoring) -> Agent:
+        await asyncio.sleep(600)
+        raise AssertionError("was to be ended")
+
+    worker.common.open = slow
+    await asyncio.sleep(1)
+    crew.group.members["ghost"] = type(crew.members["a"])(crew.group, "ghost")
+    await crew.group.give_out()
+    await asyncio.sleep(1)
+    assert [1] == [line.about["partition"] for line in crew.said("closed")]
+    began_s = now_s()
+    await crew.dismiss("a")
+    assert now_s() - began_s < SLACK_S
+    assert [1, 0] == [line.about["partition"] for line in crew.said("closed")]
+
+
 @pytest.mark.parametrize("seed", range(8))
 @virtual
 async def test_a_wild_day(seed: int) -> None:
