@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -27,8 +28,9 @@ def spoken() -> Iterator[None]:
 
 
 def _starting() -> bool:
-    """Faust imports the app before there is a context."""
-    return sys.argv[0].rpartition("/")[2] in ("faust", "faust.exe")
+    """Faust imports the app before there is a context: as `faust`, or as `python -m faust`."""
+    command = Path(sys.argv[0])
+    return "faust" in (command.stem, command.parent.name)
 
 
 class worker(faust_worker):  # Faust calls a command what its class is called

@@ -12,7 +12,7 @@ it is lost then, silently. Here
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 RETRIES = 3  # of one record by one agent
 FIRST_PAUSE_S = 1.0  # then twice that, and so on
 NOT_OURS = object()
+
+Place = tuple[str, int, int]  # topic, partition, offset
 
 
 class AgentFailed(StreamsError):
@@ -70,7 +72,7 @@ class Stream(faust.Stream[Any]):
     """What an agent iterates over."""
 
     unfinished: EventT[Any] | None = None  # with the agent
-    failing = False  # its agent has failed; what is being closed is not done
+    failing = False  # its agent has failed for good: what is being closed is not done
 
     def __aiter__(self) -> AsyncIterator[Any]:
         if not isinstance(self.channel, faust.Topic):
@@ -131,6 +133,20 @@ class Stream(faust.Stream[Any]):
             self._on_message_out(message.tp, message.offset, message)
         return last
 
+    def place(self) -> Place | None:
+        """Where the record is from that is with the agent."""
+        if self.unfinished is None:
+            return None
+        message = self.unfinished.message
+        return message.topic, message.partition, message.offset
+
+    async def close_left(self) -> None:
+        """What a failed agent has left, so that another can iterate. The record that was with it is kept."""
+        unfinished = self.unfinished
+        for left in list(self._active_agens):
+            await left.aclose()
+        self.unfinished = unfinished
+
     async def ack(self, event: EventT[Any]) -> bool:
         """What `take` holds is acknowledged by Faust also when the agent failed on it."""
         return False if self.failing else self._done(event)
@@ -139,54 +155,54 @@ class Stream(faust.Stream[Any]):
 class Agent(faust.Agent):
     """Starts a failed agent again with the same record, or ends the process."""
 
-    _failed_at: tuple[str, int, int] | None = None  # topic, partition, offset
-    _failures = 0
+    _failed_at: Place | None = None
+    _failures = 0  # there, one after the other
 
     async def _execute_actor(self, coro: Any, aref: Any) -> None:
         _current_agent.set(self)
-        try:
-            await coro
-        except asyncio.CancelledError as error:
-            if self.should_stop:
-                raise
-            await self._again(aref, error)
-        except Exception as error:
-            await self._failed(aref, error)
-        else:
-            if not self.should_stop and not self.app.should_stop and not self._hosting.over.is_set():
-                self._hosting.end(AgentFailed(f"agent {self.name} has stopped by itself: let it go on with its stream, `async for`, for ever"))
+        stream: Stream = aref.stream
+        while True:
+            try:
+                await coro
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if self.should_stop or (task is not None and task.cancelling()):
+                    raise
+                # Something that it waited for was cancelled. It goes on, with the same record.
+            except Exception as error:
+                if not await self._goes_on(error, stream):
+                    return
+            else:
+                if not self._ending():
+                    self._host.end(AgentFailed(f"agent {self.name} has stopped by itself: let it go on with its stream, `async for`, for ever"))
+                return
+            if self._ending():
+                return
+            await stream.close_left()
+            again: Any = self(index=stream.concurrency_index, active_partitions=stream.active_partitions, stream=stream)
+            coro = again if isinstance(again, Awaitable) else self._slurp(aref, again.__aiter__())
 
     @property
-    def _hosting(self) -> "App":
+    def _host(self) -> "App":
         return cast("App", self.app)
 
-    async def _failed(self, aref: Any, error: Exception) -> None:
-        stream = cast(Stream, aref.stream.get_active_stream())
-        event, whole = stream.unfinished, stream.enable_acks
-        at = None if event is None else (event.message.topic, event.message.partition, event.message.offset)
+    def _ending(self) -> bool:
+        return self.should_stop or self.app.should_stop or self._host.over.is_set()
+
+    async def _goes_on(self, error: Exception, stream: "Stream") -> bool:
+        """Whether a failed agent is started again, when it is time to. If not, the process ends."""
+        active = cast(Stream, stream.get_active_stream())
+        at = active.place()
+        whole = at is not None and active.enable_acks  # this record is all that it had
         self._failures = self._failures + 1 if at is not None and at == self._failed_at else 1
         self._failed_at = at
         where = "between two records" if at is None else "on {}[{}] at offset {}".format(*at)
-        lines = self._hosting.lines
-        if at is None or not whole or self._failures > RETRIES:
-            lines.error("agent failed", agent=self.name, at=where, exc_info=error)
+        if not whole or self._failures > RETRIES:
+            stream.failing = active.failing = True
+            self._host.lines.error("agent failed", agent=self.name, at=where, exc_info=error)
             tried = f", tried {self._failures} times" if self._failures > 1 else ""
-            self._hosting.end(AgentFailed(f"agent {self.name} failed {where}{tried}: {type(error).__name__}: {error}"))
-            return
-        lines.warning("agent failed", agent=self.name, at=where, tried=self._failures, exc_info=error)
+            self._host.end(AgentFailed(f"agent {self.name} failed {where}{tried}: {type(error).__name__}: {error}"))
+            return False
+        self._host.lines.warning("agent failed", agent=self.name, at=where, tried=self._failures, exc_info=error)
         await self.sleep(FIRST_PAUSE_S * 2 ** (self._failures - 1))
-        if not self.should_stop:
-            await self._again(aref, error)
-
-    async def _again(self, aref: Any, error: BaseException) -> None:
-        """Tells the supervisor to start it once more, when what it left is closed."""
-        stream = cast(Stream, aref.stream.get_active_stream())
-        stream.failing, unfinished = True, stream.unfinished
-        try:
-            for left in list(stream._active_agens):
-                await left.aclose()
-        finally:
-            stream.failing, stream.unfinished = False, unfinished
-        aref._crash(error)
-        if self.supervisor is not None:
-            self.supervisor.wakeup()
+        return True

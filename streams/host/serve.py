@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 from streams import logs
 from streams.duration import duration_text
-from streams.errors import Unavailable
+from streams.errors import StreamsError, Unavailable
 
 if TYPE_CHECKING:
     from streams.host.hosting import App
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+DEFECT = 1  # the exit code of an error that nobody foresaw
 
 
 def serve(app: "App") -> None:
-    """Runs the app until a signal ends it, and returns then. Raises what ended it otherwise: StreamsError, or a defect.
+    """Runs the app until a signal ends it, and returns then. Raises StreamsError, or SystemExit when the log says already what ended it.
 
     A second signal ends the process at once: the batch at hand is done again later.
     """
@@ -32,8 +33,16 @@ def serve(app: "App") -> None:
             app.lines.error("stopped", reason=f"not everything was closed within kafka.grace = {grace}; what was not committed is done again")
             sys.stderr.flush()
             os._exit(Unavailable.exit_code)
-    if app.failure is not None:
-        raise app.failure
+    failure = app.failure
+    if failure is None:
+        return
+    if not isinstance(failure, StreamsError):
+        app.lines.critical("defect", reason=f"{type(failure).__name__}: {failure}", exc_info=failure)
+        raise SystemExit(DEFECT)
+    if app.settings.log_format == "json":  # whoever reads the log reads nothing else
+        app.lines.error("ended", reason=str(failure), exit_code=failure.exit_code)
+        raise SystemExit(failure.exit_code)
+    raise failure
 
 
 async def _live(app: "App") -> bool:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
+from typing import Any, cast
 
 from faust.types.tuples import TP, ConsumerMessage
 from hypothesis import given
@@ -27,7 +28,7 @@ def consuming() -> Iterator[Consumer]:
     app.consumer_generation_id = 1
     consumer = app.consumer
     assert isinstance(consumer, Consumer)
-    app.topics._acking_topics.add(PLACE.topic)
+    app.topics.acking_topics.add(PLACE.topic)
     try:
         yield consumer
     finally:
@@ -109,6 +110,6 @@ async def test_what_is_read_while_partitions_move_is_not_handed_over() -> None:
 async def test_the_client_reads_what_is_committed() -> None:
     """In a group of its own, and commits nothing by itself."""
     with consuming() as consumer:
-        client = consumer._thread._create_worker_consumer(None)
+        client = consumer._thread._create_worker_consumer(cast(Any, consumer.transport))
         assert (client._isolation_level, client._group_id, client._enable_auto_commit) == ("read_committed", "shop-agents", False)
         await client.stop()

@@ -1,0 +1,296 @@
+"""What an agent of somebody's own gets on a real broker: all that was committed, nothing that was not, and again what it did not come back from."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import TopicPartition
+from faust import current_event
+from faust.types import StreamT
+from structlog.testing import capture_logs
+
+from schemas import Transition
+from streams.host import handing
+from streams.host.handing import AgentFailed
+from streams.host.hosting import App
+from streams.log.kafka_client import Cluster
+from streams.settings import Kafka
+from tests.host import hosting
+from tests.kafka import topics
+from tests.kafka.broker import bootstrap
+
+PARTITIONS = 2
+EXAMPLE = json.loads((Path(__file__).parents[2] / "schemas" / "examples" / "transitions.json").read_text())[0]
+SOON_S = 30.0
+
+Place = tuple[int, int]  # partition, offset
+
+
+def step(rev: int) -> bytes:
+    return msgspec.json.encode({**EXAMPLE, "rev": rev})
+
+
+class Written:
+    """Transitions of an app, written as partition agents write them: in transactions."""
+
+    def __init__(self, app: str) -> None:
+        self.app = app
+        self.committed: dict[Place, int] = {}  # rev
+        self.rev = 0
+
+    async def write(self, sizes: Sequence[int], commits: bool = True, topic: str = "transitions") -> None:
+        """A transaction per size, in each partition."""
+        producer = Cluster(bootstrap()).producer(f"{self.app}-writer")
+        await producer.start()
+        for size in sizes:
+            await producer.begin_transaction()
+            sent: list[tuple[int, int]] = []
+            for partition in range(PARTITIONS):
+                for _ in range(size):
+                    self.rev += 1
+                    said = await producer.send_and_wait(f"{self.app}.{topic}", step(self.rev), b"k", partition=partition)
+                    sent.append((said.offset, partition))
+                    if commits:
+                        self.committed[partition, said.offset] = self.rev
+            await (producer.commit_transaction() if commits else producer.abort_transaction())
+        await producer.stop()
+
+
+@pytest.fixture
+def written() -> Written:
+    return Written(topics.new_app(PARTITIONS))
+
+
+Fun = Callable[[Any, list[Place]], Awaitable[None]]
+
+
+async def notes(steps: "StreamT[Transition]", got: list[Place]) -> None:
+    """An agent that notes where what it gets is from."""
+    async for one in steps:
+        assert isinstance(one, Transition)
+        got.append(place())
+
+
+def place() -> Place:
+    event = current_event()
+    assert event is not None
+    return event.message.partition, event.message.offset
+
+
+def made(app: str, fun: Fun, got: list[Place], topic: str = "transitions", **options: Any) -> App:
+    """An app with one agent and no partition agents."""
+    host = hosting.app(kafka=Kafka(bootstrap=bootstrap(), app=app, inputs=(f"{app}.events",)))
+
+    async def agent(stream: Any) -> None:
+        await fun(stream, got)
+
+    host.agent(host.outputs[topic], name="noting", **options)(agent)
+    return host
+
+
+@asynccontextmanager
+async def running(host: App) -> AsyncIterator[None]:
+    async with hosting.running(host):
+        yield
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not done():
+            await asyncio.sleep(0.02)
+
+
+async def run(app: str, done: Callable[[], bool], got: list[Place], fun: Fun = notes, **options: Any) -> App:
+    """Until something is so, or the process would end by itself."""
+    host = made(app, fun, got, **options)
+    async with running(host):
+        await until(lambda: done() or host.over.is_set())
+    return host
+
+
+async def position(app: str) -> dict[int, int | None]:
+    """What the agents' group has committed."""
+    cluster = Cluster(bootstrap())
+    from aiokafka import AIOKafkaConsumer
+
+    group = AIOKafkaConsumer(**cluster.common(), group_id=f"{app}-agents", enable_auto_commit=False)
+    await group.start()
+    found = {partition: await group.committed(TopicPartition(f"{app}.transitions", partition)) for partition in range(PARTITIONS)}
+    await group.stop()
+    return found
+
+
+async def test_what_was_aborted_never_comes_and_a_restart_goes_on_where_it_was(written: Written) -> None:
+    """Over marks of transactions, over what aborted ones left (at the very beginning, too), and with nothing new but marks in between."""
+    for sizes, commits in (([1], True), ([7], False), ([1, 1, 3], True), ([2, 2], False)):
+        await written.write(sizes, commits)
+    seen: list[Place] = []
+    for _ in range(3):
+        got: list[Place] = []
+        expected = sorted(set(written.committed) - set(seen))
+        await run(written.app, lambda got=got, expected=expected: len(got) >= len(expected), got)  # type: ignore[misc]  # bound at once
+        assert sorted(got) == expected
+        seen += got
+        await written.write([2], commits=False)
+        await written.write([1, 4])
+    assert set(seen) < set(written.committed)
+
+
+async def test_partitions_that_move_under_a_backlog_lose_nothing(written: Written) -> None:
+    """Slow agents in two workers that come and go, with hundreds of records read ahead: each record comes, however often."""
+    await written.write([150, 150])
+    got: list[Place] = []
+
+    async def slowly(steps: Any, got: list[Place]) -> None:
+        async for _ in steps:
+            await asyncio.sleep(0.004)
+            got.append(place())
+
+    async with running(made(written.app, slowly, got)):
+        await until(lambda: len(got) > 50)
+        async with running(made(written.app, slowly, got)):
+            before = len(got)
+            await until(lambda: len(got) > before + 100)
+        before = len(got)
+        await until(lambda: len(got) > before + 20)
+    await run(written.app, lambda: set(got) == set(written.committed), got)
+    assert set(got) == set(written.committed)
+
+
+async def test_an_agent_that_fails_gets_the_same_record_again(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And then the next one: none is lost, none is out of order."""
+    monkeypatch.setattr(handing, "FIRST_PAUSE_S", 0.05)
+    await written.write([10])
+    tried: list[Place] = []
+    got: list[Place] = []
+
+    async def stumbles(steps: Any, got: list[Place]) -> None:
+        async for _ in steps:
+            tried.append(place())
+            if place()[1] % 4 == 1 and tried.count(place()) < 3:
+                raise ValueError("not today")
+            got.append(place())
+
+    with capture_logs():
+        host = await run(written.app, lambda: len(got) >= 20, got, stumbles)
+    assert host.failure is None
+    assert len(tried) == 20 + 2 * 6
+    for partition in range(PARTITIONS):
+        assert [offset for number, offset in got if number == partition] == list(range(10))
+    again: list[Place] = []
+    await written.write([1])
+    await run(written.app, lambda: len(again) >= 2, again)
+    assert sorted(again) == [(0, 11), (1, 11)]
+
+
+async def test_an_agent_that_cannot_go_on_ends_the_process(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its tries; the record is named, and a new process gets it again."""
+    monkeypatch.setattr(handing, "FIRST_PAUSE_S", 0.01)
+    await written.write([3])
+    got: list[Place] = []
+
+    async def never(steps: Any, got: list[Place]) -> None:
+        async for _ in steps:
+            got.append(place())
+            if place()[1] == 1:
+                raise ValueError("not ever")
+
+    with capture_logs() as lines:
+        host = await run(written.app, lambda: False, got, never)
+    assert isinstance(host.failure, AgentFailed)
+    assert host.failure.exit_code == 1
+    assert "agent noting failed on" in str(host.failure)
+    assert "at offset 1, tried 4 times: ValueError: not ever" in str(host.failure)
+    assert [line["log_level"] for line in lines if line["event"] == "agent failed"] == ["warning"] * 3 + ["error"]
+    again: list[Place] = []
+    await run(written.app, lambda: {(0, 1), (0, 2), (1, 1), (1, 2)} <= set(again), again)
+
+
+async def test_an_agent_that_takes_many_at_once_and_fails(written: Written) -> None:
+    """Ends the process at the first failure; all that it had comes again."""
+    await written.write([5])
+    got: list[Place] = []
+
+    async def many(steps: Any, got: list[Place]) -> None:
+        async for batch in steps.take(4, within=0.5):
+            assert batch
+            raise ValueError("not these")
+
+    with capture_logs():
+        host = await run(written.app, lambda: False, got, many)
+    assert isinstance(host.failure, AgentFailed)
+    assert set((await position(written.app)).values()) <= {None, 0}
+    await run(written.app, lambda: set(got) == set(written.committed), got)
+
+
+async def test_an_agent_that_stops_by_itself_ends_the_process(written: Written) -> None:
+    """Its records would pile up unnoticed."""
+    await written.write([2])
+    got: list[Place] = []
+
+    async def once(steps: Any, got: list[Place]) -> None:
+        async for _ in steps:
+            got.append(place())
+            return
+
+    host = await run(written.app, lambda: False, got, once)
+    assert isinstance(host.failure, AgentFailed)
+    assert "agent noting has stopped by itself" in str(host.failure)
+
+
+async def test_records_that_are_not_ours_are_left_out(written: Written) -> None:
+    """With a line that says where they are; the rest comes."""
+    producer = Cluster(bootstrap()).producer()
+    await producer.start()
+    for value in (b"{", b'{"id": 7}', b"\xff"):
+        await producer.send_and_wait(f"{written.app}.transitions", value, partition=0)
+    await producer.stop()
+    await written.write([1])
+    got: list[Place] = []
+    with capture_logs() as lines:
+        await run(written.app, lambda: len(got) >= 2, got)
+    assert sorted(got) == [(0, 3), (1, 0)]
+    assert [(line["partition"], line["offset"]) for line in lines if line["event"] == "foreign"] == [(0, 0), (0, 1), (0, 2)]
+    assert await position(written.app) == {0: 4, 1: 1}
+
+
+async def test_the_forgotten_come_with_their_key(written: Written) -> None:
+    """A tombstone of `current` is a None beside the key that it is of."""
+    producer = Cluster(bootstrap()).producer()
+    await producer.start()
+    await producer.send_and_wait(f"{written.app}.current", None, b'[null,"u:1",null]', partition=0)
+    await producer.stop()
+    got: list[Any] = []
+
+    async def items(people: Any, got: list[Any]) -> None:
+        async for key, person in people.items():
+            got.append((key, person))
+
+    await run(written.app, lambda: bool(got), got, items, topic="current")
+    assert got == [('[null,"u:1",null]', None)]
+
+
+async def test_several_agents_on_one_topic(written: Written) -> None:
+    """One that is far behind holds the position back for both: what it did not get comes again."""
+    await written.write([30])
+    quick: list[Place] = []
+    slow: list[Place] = []
+    host = made(written.app, notes, quick)
+
+    async def slowly(steps: Any) -> None:
+        async for _ in steps:
+            await asyncio.sleep(0.02)
+            slow.append(place())
+
+    host.agent(host.outputs["transitions"], name="slow")(slowly)
+    async with running(host):
+        await until(lambda: len(slow) >= 10)
+    assert len(quick) == 60
+    assert len(slow) < 60
+    rest: list[Place] = []
+    await run(written.app, lambda: set(slow) | set(rest) == set(written.committed), rest)
