@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.running import TIMEOUT_S, process
-from tests.compose.files import ours, seconds, words
+from tests.compose.files import kubernetes, ours, seconds, words
 from tests.kafka.broker import bootstrap, free_ports
 from tests.kafka.topics import new_name
 from tests.kafka.waiting import eventually
@@ -38,10 +38,17 @@ def finished(*arguments: str) -> bytes:
 
 
 def worker(name: str, app: str, port: int, directory: Path) -> "subprocess.Popen[bytes]":
-    """As Compose would start it, on a port of this machine."""
-    given = {**ours()[name]["environment"], "STREAMS_WEB__HOST": "127.0.0.1", "STREAMS_WEB__PORT": str(port), "STREAMS_LOG_FORMAT": "json"}
+    """As Compose would start it, on a port of this machine; the second as Kubernetes would, which has everything in the environment."""
+    given, arguments = dict(ours()[name]["environment"]), command(name, app)
+    if name == "worker-2":
+        settings = {"BOOTSTRAP": bootstrap(), "APP": app, "INPUTS": f"{app}.clicks"}
+        (manifest,) = (thing["data"] for thing in kubernetes() if thing["kind"] == "ConfigMap")
+        assert {f"STREAMS_KAFKA__{key}" for key in settings} <= set(manifest)
+        given |= {f"STREAMS_KAFKA__{key}": value for key, value in settings.items()}
+        (arguments,) = (thing["spec"]["template"]["spec"]["containers"][0]["args"] for thing in kubernetes() if thing["kind"] == "StatefulSet")
+    given |= {"STREAMS_WEB__HOST": "127.0.0.1", "STREAMS_WEB__PORT": str(port), "STREAMS_LOG_FORMAT": "json"}
     with (directory / name).open("wb") as log:
-        return process(*command(name, app), cwd=directory, env={**os.environ, **given}, stdout=log, stderr=log)
+        return process(*arguments, cwd=directory, env={**os.environ, **given}, stdout=log, stderr=log)
 
 
 def page(port: int, path: str) -> str | None:
@@ -92,6 +99,7 @@ def test_topics_workers_shoppers_and_lag(tmp_path: Path) -> None:
             one.send_signal(signal.SIGTERM)
         codes = [one.wait(timeout=seconds(ours()[names[0]]["stop_grace_period"])) for one in running]
     assert [0, 0] == codes, said(tmp_path)
+    assert set(names) == {path.name for path in tmp_path.iterdir()}, "a worker writes no file: its image is read-only"
 
 
 def said(directory: Path) -> str:
