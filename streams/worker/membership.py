@@ -185,11 +185,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
     async def _poll(self, group: AIOKafkaConsumer) -> None:
         failed = 0
-        while True:
+        while not self._usurped:  # then a poll would let aiokafka join again
             try:
                 await group.getmany(timeout_ms=POLL_MS)
-                if self._usurped:
-                    raise LookupError("this member is not known any more")
                 failed = 0
             except KafkaError as error:
                 failed += 1
@@ -197,6 +195,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
                     raise
                 self.trouble = f"group {self._app}: {explained(error).says}"
                 await asyncio.sleep(RETRY_S)
+        raise LookupError("another came by our name")
 
     def _listen(self, group: AIOKafkaConsumer) -> None:
         """Notes when heartbeats are acknowledged by a group that has not begun to give out its partitions anew."""
@@ -208,8 +207,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             acknowledged: bool = await send()
             if acknowledged and not coordinator._rejoin_needed_fut.done():
                 self.heard_s = sent_s
-            if not coordinator.member_id and self._kafka.instance is not None and sent_s - self.heard_s < self._kafka.session_timeout / 1000:
+            known_s = max(self.heard_s, self.view.assigned_s)
+            if not coordinator.member_id and self._kafka.instance is not None and sent_s - known_s < self._kafka.session_timeout / 1000:
                 self._usurped = True
+                raise KafkaError("another came by our name")  # keeps aiokafka from joining again, which would put out the other
             return acknowledged
 
         coordinator._do_heartbeat = heartbeat

@@ -211,7 +211,7 @@ async def test_a_worker_with_a_name_comes_back_to_what_it_had() -> None:
     had, openings = a.worker.status().opened, len(b.figures.openings)
     await a.end()
     again = await Running(app, instance="a").start()
-    await until(lambda: again.worker.status().opened == had, SESSION_S)
+    await until(lambda: again.worker.status().opened == had)
     assert openings == len(b.figures.openings)
     for one in (again, b):
         await one.end()
@@ -224,7 +224,7 @@ async def test_of_two_with_one_name_the_first_gives_way() -> None:
     await until(lambda: len(a.worker.status().opened) == PARTITIONS)
     b = await Running(app, instance="twin").start()
     with pytest.raises(Fenced, match=r"kafka\.instance = twin"):
-        async with asyncio.timeout(SESSION_S):
+        async with asyncio.timeout(30):
             await a.task
     await until(lambda: len(b.worker.status().opened) == PARTITIONS)
     assert not a.worker.status().opened
