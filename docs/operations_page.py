@@ -1,11 +1,14 @@
 """The parts of docs/operations.md that are in the code: topics with their settings, and what a worker says."""
 
+from textwrap import fill
+
 from streams.duration import duration_text
 from streams.log.kafka_plan import OWN, RECORD_BYTES
 from streams.logs import LIFE
 from streams.topology import EVENTS, TOPICS, Cleanup, Topic
 
 MEBIBYTE = 1 << 20
+COLUMNS = 149
 
 
 def topics() -> str:
@@ -13,7 +16,7 @@ def topics() -> str:
     rows = "".join(f"| `<app>.{topic.name}` | {topic.about} | {_kept(topic)} | {_bytes(topic)} |\n" for topic in TOPICS if topic is not EVENTS)
     compacted = next(OWN[topic.name] for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)
     details = ", ".join(f"`{key}={value}`" for key, value in compacted.items() if key != "max.message.bytes")
-    return f"| topic | what it is | kept | largest record |\n|---|---|---|---|\n{rows}\nThe compacted ones also have {details}.\n"
+    return f"| topic | what it is | kept | largest record |\n|---|---|---|---|\n{rows}\n{fill(f'The compacted ones also have {details}.', COLUMNS)}\n"
 
 
 def life() -> str:
