@@ -244,11 +244,9 @@ class _Partition:
         """Published counters against the sum over the recomputed transitions. Windows that have expired are left out on both sides."""
         windows.roll_up(self.checkpoint.mark)
         expected: dict[bytes, bytes] = {}
-        for window, table in enumerate(windows.tables):
-            for start, cells in table.items():
-                for what, n in cells.items():
-                    key, value = self.publisher.tally((window, start, what), n)
-                    expected[key] = value or b""
+        for cell, n in windows.cells():
+            key, value = self.publisher.tally(cell, n)
+            expected[key] = value or b""
         async for _, record in self.reader.scan(topology.TALLIES.name, self.partition):
             key, value = record.key or b"", record.value or b""
             if expected.pop(key, None) != value and not self.expired(key):

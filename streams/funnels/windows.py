@@ -4,6 +4,8 @@ A window expires when the horizon mark is further beyond its end than it is kept
 drop it by the same rule. `all` never expires, so totals stay exact for ever.
 """
 
+from collections.abc import Iterator
+
 from streams.funnels.cells import DWELL, MEASURE, START, TRANSITIONS, WHAT
 
 MINUTE, HOUR, DAY, ALL = range(4)
@@ -12,8 +14,14 @@ LENGTH_MIN = (1, 60, 1440)
 KEPT_MIN = (3 * 1440, 40 * 1440, 400 * 1440)
 """Minutes outlive the default horizon, hours the long patience (a journey's cohort hour can still change then), days a year and a month."""
 
+GROUP = 5  # bits: cells that differ in the last of their dimensions only are kept together, since most of them change together
+IN_GROUP = (1 << GROUP) - 1
+
 Cell = tuple[int, int, int]  # window, its start in minutes since 1970 (0 for `all`), what is counted
-Table = dict[int, dict[int, int]]
+Changed = tuple[Cell, int | None]  # a cell's new count; None: its window has expired, or it is back to zero
+Group = tuple[int, int, int]  # window, start, number of the group: 32 neighbouring cells
+Counts = dict[int, int]  # by number in the group
+Table = dict[int, dict[int, Counts]]
 
 
 class Windows:
@@ -25,10 +33,10 @@ class Windows:
         self.expired_min = [0, 0, 0]  # windows that start before this minute were let go of, per length
         self.expired_corrections = 0  # counted changes of windows that are no longer kept
 
-    def roll_up(self, mark_ms: int) -> list[tuple[Cell, int | None]]:
-        """Applies the batch; returns the cells it changed with their new counts. None: the cell's window has expired, or it is back to zero."""
+    def roll_up(self, mark_ms: int) -> tuple[list[Changed], list[tuple[Group, Counts | None]]]:
+        """Applies the batch; returns the cells it changed, and the groups they are in, whole; None: nothing is left of the group."""
         now = mark_ms // 60_000
-        levels: tuple[Table, Table, Table, Table] = ({}, {}, {}, {})  # changes by window and start; each level adds up into the next
+        levels: tuple[dict[int, dict[int, int]], ...] = ({}, {}, {}, {})  # changes by window and start; each level adds up into the next
         for key, n in self.delta.items():
             if n:
                 what, start = key & WHAT, key >> START
@@ -39,7 +47,8 @@ class Windows:
                     cells = level[start] = {}
                 cells[what] = n
         self.delta = {}
-        out: list[tuple[Cell, int | None]] = []
+        changed: list[Changed] = []
+        groups: list[tuple[Group, Counts | None]] = []
         for window, level in enumerate(levels):
             for start, changes in level.items():
                 if window < ALL:
@@ -51,26 +60,46 @@ class Windows:
                         self.expired_corrections += sum(map(abs, changes.values()))
                         continue
                 held = self.tables[window].setdefault(start, {})
+                touched: dict[int, Counts] = {}
                 for what, n in changes.items():
                     if n:
-                        held[what] = n = held.get(what, 0) + n
+                        group = what >> GROUP
+                        counts = held.get(group)
+                        if counts is None:
+                            counts = held[group] = {}
+                        touched[group] = counts
+                        what_in = what & IN_GROUP
+                        counts[what_in] = n = counts.get(what_in, 0) + n
                         if not n:
-                            del held[what]
-                        out.append(((window, start, what), n or None))
-        return out + self.expire(now)
+                            del counts[what_in]
+                        changed.append(((window, start, what), n or None))
+                for group, counts in touched.items():
+                    groups.append(((window, start, group), counts or None))
+                    if not counts:
+                        del held[group]
+        self.expire(now, changed, groups)
+        return changed, groups
 
-    def expire(self, now_min: int) -> list[tuple[Cell, int | None]]:
+    def expire(self, now_min: int, changed: list[Changed], groups: list[tuple[Group, Counts | None]]) -> None:
         """Lets go of windows past their time."""
-        gone: list[tuple[Cell, int | None]] = []
         for window in (MINUTE, HOUR, DAY):
             table, oldest = self.tables[window], now_min - LENGTH_MIN[window] - KEPT_MIN[window]
             if oldest > self.expired_min[window]:
                 self.expired_min[window] = oldest
                 for start in [s for s in table if s < oldest]:
-                    gone += [((window, start, what), None) for what in table.pop(start)]
-        return gone
+                    for group, counts in table.pop(start).items():
+                        groups.append(((window, start, group), None))
+                        changed += [((window, start, group << GROUP | what_in), None) for what_in in counts]
 
-    def put(self, cell: Cell, n: int) -> None:
-        """One cell, as it is restored."""
-        window, start, what = cell
-        self.tables[window].setdefault(start, {})[what] = n
+    def put(self, group: Group, counts: Counts) -> None:
+        """One group, as it is restored."""
+        window, start, number = group
+        self.tables[window].setdefault(start, {})[number] = counts
+
+    def cells(self) -> Iterator[tuple[Cell, int]]:
+        """Every cell that is held."""
+        for window, table in enumerate(self.tables):
+            for start, held in table.items():
+                for group, counts in held.items():
+                    for what_in, n in counts.items():
+                        yield (window, start, group << GROUP | what_in), n

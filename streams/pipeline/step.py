@@ -44,7 +44,7 @@ PROFILE, CELL, RULES, GHOST = b"p", b"c", b"r", b"g"  # first byte of a state ke
 SEGMENT_KEY, CELL_KEY, RULES_KEY = Struct(">I"), Struct(">BIQ"), Struct(">H")
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_count = msgspec.msgpack.Decoder(int).decode
+_decode_counts = msgspec.msgpack.Decoder(dict[int, int]).decode
 decode_version = msgspec.msgpack.Decoder(Version).decode
 
 
@@ -78,7 +78,7 @@ class Pipeline:
                     name, _, number = key[1:].partition(b"\0")
                     parts.setdefault(name.decode(), {})[SEGMENT_KEY.unpack(number)[0] if number else HEAD] = value
                 case b"c":
-                    self.windows.put(CELL_KEY.unpack(key[1:]), _decode_count(value))
+                    self.windows.put(CELL_KEY.unpack(key[1:]), _decode_counts(value))
                 case b"g":
                     pass  # for who counts people; an agent has no use for it
                 case _:
@@ -275,9 +275,9 @@ class Pipeline:
         for name, number, value in population.commit():
             state.append((PROFILE + name.encode() + b"\0" + (SEGMENT_KEY.pack(number) if number >= 0 else b""), value))
         state += [(GHOST + p.key.encode(), b"") for p in forgotten if not any(s.journey for s in p.states)]
-        for cell, n in self.windows.roll_up(population.mark):
-            outputs.append(Output(topology.TALLIES.name, *publisher.tally(cell, n)))
-            state.append((CELL + CELL_KEY.pack(*cell), None if n is None else _encode(n)))
+        changed, groups = self.windows.roll_up(population.mark)
+        outputs += [Output(topology.TALLIES.name, *publisher.tally(cell, n)) for cell, n in changed]
+        state += [(CELL + CELL_KEY.pack(*group), None if counts is None else _encode(counts)) for group, counts in groups]
         state += [(RULES + RULES_KEY.pack(n), _encode(self.rulebook.versions[n])) for n in self._new_rules]
         c.mark, c.timer, c.eras = population.mark, population.timer, self.rulebook.eras
         c.expired_corrections = self.windows.expired_corrections

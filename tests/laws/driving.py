@@ -97,7 +97,7 @@ def expected_unmatched(by: dict[str, list[oracle.Signal]], timer: int, of: oracl
 
 def over_all_time(windows: Windows) -> dict[int, int]:
     """The `all` cells."""
-    return {what: n for what, n in windows.tables[ALL][0].items() if n}
+    return {what: n for (window, _, what), n in windows.cells() if window == ALL}
 
 
 def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience) -> dict[int, int]:

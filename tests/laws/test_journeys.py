@@ -121,7 +121,7 @@ class Life:
     def check_counters(self) -> None:
         self.windows.roll_up(0)
         assert over_all_time(self.windows) == counted(self.accepted, self.population.timer, OF)
-        assert all(n >= 0 for table in self.windows.tables for cells in table.values() for n in cells.values())
+        assert all(n > 0 for _, n in self.windows.cells())
 
 
 @LAW
