@@ -195,7 +195,7 @@ class Population:
         self.timers = [(p.armed_ms, p.key) for p in self.profiles.values() if p.armed_ms >= 0]
         heapify(self.timers)
         for p in self.profiles.values():
-            p.tidy_ms = mark - 1  # looked at once, at the next step: what was due before may not have been done yet
+            p.tidy_ms = max(mark - 1, 0)  # looked at once, at the next step: what was due before may not have been done yet (below 0 is never)
         self.chores = [(p.tidy_ms, p.key) for p in self.profiles.values()]
         heapify(self.chores)
 
