@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, help="how many")
     parser.add_argument("--hits", type=int, help="how many")
     parser.add_argument("--seconds", type=float, help="that the events and hits are spread over")
-    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="how many")
+    parser.add_argument("--brokers", type=int, choices=(1, 3), help="how many; 1 in a short run, else 3")
     parser.add_argument("--plant", choices=sorted(BUGS), help="a bug that the run is to find")
     parser.add_argument("--logs", type=Path, help="where the workers' logs go, and stay")
     args = parser.parse_args()
@@ -43,16 +43,20 @@ def main() -> int:
             file.write(line + "\n")
 
     try:
-        brokers = Brokers(args.brokers)
+        brokers = Brokers(args.brokers or (1 if args.short else 3))
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2
     plan = draw(args.seed, size)
     named = " with names" if plan.static else ""
     say(f"seed {args.seed}: {plan.workers} workers{named}, idle after {plan.idle_after}, {size.events:,} events, {size.hits} hits, {brokers}")
-    outcome = asyncio.run(run(plan, Ground(brokers, f"t{uuid4().hex[:10]}"), brokers, args.plant, directory, say))
+    try:
+        outcome = asyncio.run(run(plan, Ground(brokers, f"t{uuid4().hex[:10]}"), brokers, args.plant, directory, say))
+    finally:
+        brokers.end()
     show(outcome, args.seed)
     if outcome.broken:
+        (directory / "broken.txt").write_text("".join(f"{law}: {how}\n" for law, how in outcome.broken))
         print(f"logs: {directory}")
         return 1
     if args.logs is None:

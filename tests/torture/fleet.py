@@ -13,7 +13,6 @@ from pathlib import Path
 from tests.torture.plan import LEAST, MOST, SESSION_S, SETTINGS, Hit, Plan
 
 ROOT = Path(__file__).parents[2]
-START_S = 5.0  # of Python and the libraries, on a busy machine
 GRACE_S = 25.0  # a worker that was asked to stop has stopped by then
 REST_S = (0.3, 4.0)  # a service manager starts a worker again after so long
 FREEZE_S = (0.2, 3.0)  # shorter than the session: nobody is replaced for it, and longer than a batch
@@ -28,7 +27,6 @@ class Worker:
     process: "subprocess.Popen[bytes]"
     log: Path
     name: str  # in the group, if workers have names there
-    began_s: float
     frozen: bool = False
 
 
@@ -58,7 +56,7 @@ class Fleet:
             env["STREAMS_KAFKA__INSTANCE"] = name
         with log.open("wb") as out:
             process = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env)
-        worker = Worker(self._number, process, log, name, time.monotonic())
+        worker = Worker(self._number, process, log, name)
         self.live.append(worker)
         return worker
 
@@ -115,7 +113,7 @@ class Fleet:
             worker.process.kill()
             worker.process.wait()
         self._names.append(worker.name)
-        early = code == -signal.SIGTERM and began - worker.began_s < START_S  # it had not come to listen for signals yet
+        early = code == -signal.SIGTERM and not worker.log.stat().st_size  # it had not come to listen for signals yet
         if code != 0 and not early:
             ended = "did not" if code is None else f"ended with exit code {code}"
             self.faults.append(f"worker {worker.number}, asked to stop, {ended}: {worker.log}")

@@ -1,36 +1,62 @@
 """What a run stands on: its topics, and what is done to them and to the brokers."""
 
 import asyncio
-import signal
+from collections.abc import Coroutine
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.topology import EVENTS, TOPICS, Cleanup
-from tests.kafka.broker import start
+from tests.kafka.broker import cluster
 from tests.torture.plan import PARTITIONS, UNKEYED_PARTITIONS, Hit
 
 COMPACTED_SOON = {"segment.ms": "5000", "segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0.01"}  # so that restarts restore what is compacted
+DOWN_S = (1.0, 8.0)  # of a broker: shorter and longer than it takes the others to notice
+RECOVER_S = 3.0  # until it has caught up with the others
+KILLED = 0.6  # of the hits on brokers; the others are frozen
 REFUSED_BYTES = 300  # of a batch: any transition is larger
 
 
 class Brokers:
-    """The brokers of one run."""
+    """One broker or a cluster of three, of our own."""
 
     def __init__(self, count: int) -> None:
         """Starts them. Raises Missing where there is nothing to start."""
         self.count = count
-        self.bootstrap, self.process = start()
+        self.cluster = cluster(count)
+        self.bootstrap = self.cluster.bootstrap
+        self._hurt = asyncio.Lock()  # one at a time: with two of three down nothing can be written, and nothing is learned from it
 
     def __str__(self) -> str:
         return f"{self.count} broker" + "s" * (self.count > 1)
 
-    async def hit(self, hit: Hit) -> str:
-        for_s = 0.5 + 4 * hit.wait
-        self.process.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(for_s)
-        self.process.send_signal(signal.SIGCONT)
-        return f"SIGSTOP for {for_s:.1f} s: the broker"
+    def hit(self, hit: Hit) -> tuple[str, Coroutine[None, None, None]]:
+        """What is done, and what does it."""
+        number = int(hit.victim * self.count)
+        for_s = DOWN_S[0] + (DOWN_S[1] - DOWN_S[0]) * hit.wait
+        if hit.victim * self.count % 1 < KILLED:
+            return f"kill -9: broker {number + 1}, which comes back after {for_s:.1f} s", self._kill(number, for_s)
+        return f"SIGSTOP for {for_s:.1f} s: broker {number + 1}", self._freeze(number, for_s)
+
+    async def _kill(self, number: int, for_s: float) -> None:
+        node = self.cluster.nodes[number]
+        async with self._hurt:
+            await asyncio.to_thread(node.kill)
+            await asyncio.sleep(for_s)
+            node.start()
+            await asyncio.to_thread(node.answering)
+            await asyncio.sleep(RECOVER_S)
+
+    async def _freeze(self, number: int, for_s: float) -> None:
+        node = self.cluster.nodes[number]
+        async with self._hurt:
+            node.freeze()
+            await asyncio.sleep(for_s)
+            node.wake()
+            await asyncio.sleep(RECOVER_S)
+
+    def end(self) -> None:
+        self.cluster.end()
 
 
 class Ground:

@@ -75,7 +75,8 @@ async def _hit(plan: Plan, fleet: Fleet, ground: Ground, brokers: Brokers, say: 
         fleet.look()
         if hit.kind == "broker":
             fleet.note("broker")
-            what = await brokers.hit(hit)
+            what, doing = brokers.hit(hit)
+            fleet.later(doing)
         elif hit.kind == "refuse":
             fleet.note("refuse")
             for_s = 0.5 + 2 * hit.wait
