@@ -67,8 +67,8 @@ async def _generate(settings: "Settings", rate: float, events: int | None, peopl
     producer = where.producer()
     await start(producer, f"no answer from {where.bootstrap}")
     try:
-        typer.echo(f"writing {rate:g} events/s into {topic} ({some(partitions, 'partition')}), seed {seed}; Ctrl-C stops", err=True)
         with Stopping() as stopping, Work("generate") as work:
+            typer.echo(f"writing {rate:g} events/s into {topic} ({some(partitions, 'partition')}), seed {seed}; Ctrl-C stops", err=True)
             while events is None or sent < events:
                 groups: dict[int, list[Written]] = {}
                 now_ms, count = time.time_ns() // 1_000_000, due(work.seconds, rate, sent, events)
