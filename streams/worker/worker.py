@@ -93,8 +93,10 @@ class Worker:
         )
 
     def status(self) -> Status:
+        """`joined`: and heard of within a session; while the group's broker is away nobody knows."""
+        heard_s = max(self.place.assigned_s, self.place.heard_s)
         return Status(
-            self.place.joined,
+            self.place.joined and self._clock() - heard_s < self._kafka.session_timeout / 1000,
             self._view.partitions,
             frozenset(number for number, keeper in self._keepers.items() if keeper.agent is not None),
             {number: keeper.restoring for number, keeper in self._keepers.items() if keeper.restoring is not None},

@@ -97,7 +97,7 @@ class Sender:
     """Sends events of people, each into their partition, until it is told to stop; knows how many."""
 
     def __init__(self, log: KafkaLog) -> None:
-        self.log, self.sent = log, 0
+        self.log, self.sent, self.enough = log, 0, False
 
     async def send(self, count: int) -> None:
         now_ms = time.time_ns() // 1_000_000
@@ -110,7 +110,7 @@ class Sender:
         self.sent += count
 
     async def flow(self) -> None:
-        while True:
+        while not self.enough:
             await self.send(40)
             await asyncio.sleep(0.02)
 
@@ -160,7 +160,8 @@ async def test_workers_share_hand_over_and_are_exact(capsys: pytest.CaptureFixtu
     took_s = await a.end()
     await until(lambda: len(b.worker.status().opened) == PARTITIONS)
     await asyncio.sleep(1)
-    flowing.cancel()
+    sender.enough = True
+    await flowing
     await exact(sender)
     assert took_s < a.settings.kafka.grace / 1000
     assert not [at for at in a.figures.openings[PARTITIONS:] if at[1] in kept], "what stayed was opened anew"
@@ -195,7 +196,8 @@ async def test_a_zombie_is_fenced_and_comes_back_in_peace(capsys: pytest.Capture
     await until(lambda: len(zombie.worker.status().opened) == len(b.worker.status().opened) == PARTITIONS // 2)
     assert not b.figures.deaths
     await asyncio.sleep(0.5)
-    flowing.cancel()
+    sender.enough = True
+    await flowing
     await exact(sender)
     for one in (zombie, b):
         await one.end()

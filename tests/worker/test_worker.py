@@ -116,6 +116,7 @@ async def test_who_was_cut_off_does_not_fight_for_its_partitions() -> None:
     await crew.send(200)
     await asyncio.sleep(60)
     assert Counter(fenced=len(had)) == crew.figures["zombie"].deaths
+    assert not crew.workers["zombie"].status().joined
     assert not [line for line in crew.said("opening", "zombie") if line.at_s > taken_s]
     assert not crew.figures["b"].deaths
     await crew.members["zombie"].back()
