@@ -94,11 +94,11 @@ async def without_one(brokers: Brokers, number: int) -> AsyncIterator[None]:
 
 async def test_a_leader_is_killed_under_a_session(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> None:
     """The session dies when its partition has no leader for longer than a commit may take. The next one finds that commit whole or not at all."""
-    monkeypatch.setattr("streams.log.kafka.COMMIT_TIMEOUT_S", 1)
     app = await new_app(brokers, 1)
     log = await insistent(lambda: KafkaLog.connect(Cluster(brokers.bootstrap), app, [f"{app}.events"]))
     session = await insistent(lambda: log.open(0))
     await session.commit(full_batch(b"1"))
+    monkeypatch.setattr("streams.log.kafka.COMMIT_TIMEOUT_S", 1)  # less than a new leader takes to be found
     async with without_one(brokers, await leader(brokers, f"{app}.state")):
         with pytest.raises(Unavailable):
             await session.commit(full_batch(b"2"))
