@@ -1,6 +1,7 @@
 """`streams generate`: puts shoppers who do not exist into an input topic, for trying a deployment out."""
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from math import ceil
@@ -61,6 +62,7 @@ async def _generate(settings: "Settings", rate: float, events: int | None, peopl
     from streams.log.kafka_client import start, stop, unavailable
     from streams.log.kafka_writer import Written, write
 
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers, our own messages say
     topic, where = settings.kafka.inputs[0], cluster(settings.kafka)
     partitions = await _partitions(where, topic)
     shop, sent = Shop(seed, rate, people), 0
