@@ -41,5 +41,6 @@ async def test_uncompressed_it_is_too_large() -> None:
     session = await log.open(0)
     with pytest.raises(Refused, match=r"a record is larger than topic .*takes: raise its max\.message\.bytes; `streams topics plan` says"):
         await session.commit(batch(b"1", [Output("transitions", b"k", VALUE)]))
+    await session.close()
     assert [None] == await log.checkpoints()
     await log.close()
