@@ -199,10 +199,10 @@ class Agent(faust.Agent):
         where = "between two records" if at is None else "on {}[{}] at offset {}".format(*at)
         if not whole or self._failures > RETRIES:
             stream.failing = active.failing = True
-            self._host.lines.error("agent failed", agent=self.name, at=where, exc_info=error)
+            self._host.lines.error("agent failed", agent=self.name, where=where, exc_info=error)
             tried = f", tried {self._failures} times" if self._failures > 1 else ""
             self._host.end(AgentFailed(f"agent {self.name} failed {where}{tried}: {type(error).__name__}: {error}"))
             return False
-        self._host.lines.warning("agent failed", agent=self.name, at=where, tried=self._failures, exc_info=error)
+        self._host.lines.warning("agent failed", agent=self.name, where=where, tried=self._failures, exc_info=error)
         await self.sleep(FIRST_PAUSE_S * 2 ** (self._failures - 1))
         return True

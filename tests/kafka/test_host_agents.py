@@ -9,7 +9,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import TopicPartition
+from aiohttp import web
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from faust import current_event
 from faust.types import StreamT
 from structlog.testing import capture_logs
@@ -19,20 +22,22 @@ from streams.host import handing
 from streams.host.handing import AgentFailed
 from streams.host.hosting import App
 from streams.log.kafka_client import Cluster
-from streams.settings import Kafka
+from streams.settings import Announce, Kafka
 from tests.host import hosting
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
 
 PARTITIONS = 2
-EXAMPLE = json.loads((Path(__file__).parents[2] / "schemas" / "examples" / "transitions.json").read_text())[0]
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
+EXAMPLE = json.loads((EXAMPLES / "transitions.json").read_text())[0]
+CURRENT = json.dumps(json.loads((EXAMPLES / "current.json").read_text())[0]).encode()
 SOON_S = 30.0
 
 Place = tuple[int, int]  # partition, offset
 
 
 def step(rev: int) -> bytes:
-    return msgspec.json.encode({**EXAMPLE, "rev": rev})
+    return msgspec.json.encode({**EXAMPLE, "id": f"{rev:032x}", "rev": rev})
 
 
 class Written:
@@ -82,9 +87,13 @@ def place() -> Place:
     return event.message.partition, event.message.offset
 
 
+def kafka(app: str) -> Kafka:
+    return Kafka(bootstrap=bootstrap(), app=app, inputs=(f"{app}.events",))
+
+
 def made(app: str, fun: Fun, got: list[Place], topic: str = "transitions", **options: Any) -> App:
     """An app with one agent and no partition agents."""
-    host = hosting.app(kafka=Kafka(bootstrap=bootstrap(), app=app, inputs=(f"{app}.events",)))
+    host = hosting.app(kafka=kafka(app))
 
     async def agent(stream: Any) -> None:
         await fun(stream, got)
@@ -113,14 +122,12 @@ async def run(app: str, done: Callable[[], bool], got: list[Place], fun: Fun = n
     return host
 
 
-async def position(app: str) -> dict[int, int | None]:
+async def position(app: str, topic: str = "transitions") -> dict[int, int | None]:
     """What the agents' group has committed."""
     cluster = Cluster(bootstrap())
-    from aiokafka import AIOKafkaConsumer
-
     group = AIOKafkaConsumer(**cluster.common(), group_id=f"{app}-agents", enable_auto_commit=False)
     await group.start()
-    found = {partition: await group.committed(TopicPartition(f"{app}.transitions", partition)) for partition in range(PARTITIONS)}
+    found = {partition: await group.committed(TopicPartition(f"{app}.{topic}", partition)) for partition in range(PARTITIONS)}
     await group.stop()
     return found
 
@@ -294,3 +301,65 @@ async def test_several_agents_on_one_topic(written: Written) -> None:
     assert len(slow) < 60
     rest: list[Place] = []
     await run(written.app, lambda: set(slow) | set(rest) == set(written.committed), rest)
+
+
+async def test_what_compaction_took_away(written: Written) -> None:
+    """Is a gap like any other, in front and in between: what is left comes once, and the position is at the end."""
+    name = f"{written.app}.current"
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap())
+    await admin.start()
+    quick = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "100"}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, quick)])
+    await admin.close()
+    producer = Cluster(bootstrap()).producer()
+    await producer.start()
+    reader = Cluster(bootstrap()).consumer()
+    await reader.start()
+    reader.assign([TopicPartition(name, 0)])
+    left: list[int] = []
+    async with asyncio.timeout(SOON_S):
+        while not left or left == list(range(left[-1] + 1)):
+            for key in (b"1", b"2", b"3", b"1", b"2"):
+                await producer.send_and_wait(name, None if key == b"2" else CURRENT, key, partition=0)
+            await asyncio.sleep(0.5)
+            await reader.seek_to_beginning(TopicPartition(name, 0))
+            left = []
+            while batch := await reader.getmany(timeout_ms=500):
+                left += [record.offset for records in batch.values() for record in records]
+    await producer.stop()
+    await reader.stop()
+    got: list[Place] = []
+
+    async def items(people: Any, got: list[Place]) -> None:
+        async for _ in people.items():
+            got.append(place())
+
+    await run(written.app, lambda: (0, left[-1]) in got, got, items, topic="current")
+    assert got[-1] == (0, left[-1])
+    assert len(got) < left[-1] + 1
+    assert (await position(written.app, "current"))[0] == left[-1] + 1
+
+
+async def test_announce(written: Written) -> None:
+    """Posts what is committed and chosen, once over restarts, though the receiver fails now and then."""
+    posted: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        posted.append(request.headers["Idempotency-Key"])
+        return web.Response(status=503 if len(posted) % 5 == 2 else 200)
+
+    site = web.Application()
+    site.router.add_post("/", take)
+    runner = web.AppRunner(site, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    announce = Announce(url=f"http://127.0.0.1:{runner.addresses[0][1]}/", kinds=("opened",), max_age="3650d")
+    for _ in range(2):
+        await written.write([4])
+        await written.write([1], commits=False)
+        expected = {f"{rev:032x}:{rev}" for rev in written.committed.values()}
+        host = hosting.app(kafka=kafka(written.app), announce=announce)
+        async with running(host):
+            await until(lambda expected=expected: set(posted) == expected)  # type: ignore[misc]  # bound at once
+    await runner.cleanup()
+    assert len(posted) <= len(expected) * 5 / 4 + 2
