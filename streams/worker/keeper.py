@@ -114,7 +114,13 @@ class Keeper:
                 self.common.meters.closed(self.partition)
                 self.common.log.error("died", partition=self.partition, reason="refused", error=str(error))
                 raise
-            except StreamsError as error:
+            except asyncio.CancelledError:
+                self._closed("dropped")
+                raise
+            except Exception as error:
+                if not isinstance(error, StreamsError) and not of_the_client(error):
+                    self._died("defect", error, exc_info=True)
+                    raise
                 if not self.wanted:
                     self._closed("taken over" if isinstance(error, Fenced) else f"{type(error).__name__}: {error}")
                     return
@@ -122,12 +128,6 @@ class Keeper:
                 delay_s = self._backoff.died(self.common.random.random())
                 self._died("fenced" if isinstance(error, Fenced) else "unavailable", error, retry_s=round(delay_s, 3))
                 await asyncio.sleep(delay_s)
-            except asyncio.CancelledError:
-                self._closed("dropped")
-                raise
-            except Exception as error:
-                self._died("defect", error, exc_info=True)
-                raise
 
     async def _may_open(self, died_s: float | None) -> bool:
         """Waits until an agent may be opened. False: it is not wanted any more."""
@@ -211,6 +211,20 @@ class Keeper:
         if self._begun:
             self.common.log.info("closed", partition=self.partition, reason=reason)
             self._begun = False
+
+
+def of_the_client(error: BaseException) -> bool:
+    """Whether it was raised inside aiokafka. With a broker that is just coming back it meets what it does not expect (it asserts, say, that there
+
+    are brokers at all), and that passes as other errors of a cluster do.
+    """
+    last, trace = "", error.__traceback__
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if name.startswith(("streams.", "aiokafka.")):
+            last = name
+        trace = trace.tb_next
+    return last.startswith("aiokafka.")
 
 
 def _wall_ms() -> int:

@@ -129,7 +129,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
                 continue
             try:
                 await self._member()
-            except (KafkaError, OSError, TimeoutError, LookupError) as error:
+            except Exception as error:  # all of it is aiokafka's: with a broker that is just coming back it also asserts what is not so
                 if (fatal := self._fatal(error)) is not None:
                     raise fatal from error
                 self.trouble = f"{self._what}: {explained(error).says}"

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 
 from streams.agent import Agent
 from streams.errors import Incompatible, Refused, StreamsError, Unavailable
@@ -244,6 +245,26 @@ async def test_what_trying_again_cannot_help_ends_the_worker(error: Exception) -
     assert "stopped" == crew.said("stopped", "a")[0].event
     with pytest.raises(type(error)):
         await crew.ended("b")
+
+
+@virtual
+async def test_what_the_client_asserts_is_no_defect_of_ours() -> None:
+    """With a broker that is just coming back it finds none at all, and calls that impossible: it passes as other errors of a cluster do."""
+    crew = Crew(1)
+    client = AIOKafkaClient()
+    client.get_random_node = lambda: None
+    worker = crew.hire("a")
+    proper = worker.common.open
+
+    async def asking(partition: int, on_restore: Restoring) -> Any:
+        if crew.figures["a"].deaths.total() < 3:
+            await client.coordinator_lookup(0, "group")
+        return await proper(partition, on_restore)
+
+    worker.common.open = asking
+    await crew.open_everywhere("a")
+    assert Counter(unavailable=3) == crew.figures["a"].deaths
+    await crew.dismiss("a")
 
 
 @virtual
