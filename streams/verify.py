@@ -196,8 +196,15 @@ class _Partition:
         """How the records ended, against the checkpoint's counts."""
         if self.broken:
             return self.broken
-        for name in Counts.__struct_fields__:
-            stored, now = getattr(self.checkpoint.counts, name), getattr(self.counts, name)
+        names = [name for name in Counts.__struct_fields__ if name not in ("applied", "duplicate")]
+        found = [(name, getattr(self.checkpoint.counts, name), getattr(self.counts, name)) for name in names]
+        pair = [(counts.applied, counts.duplicate) for counts in (self.checkpoint.counts, self.counts)]
+        if len([position for position in self.checkpoint.sources.values() if position.offset]) > 1:
+            # Which of two copies came first is known of one source only; that each was applied or a duplicate is known of all.
+            found.append(("applied or duplicate", sum(pair[0]), sum(pair[1])))
+        else:
+            found += [(name, stored, now) for name, stored, now in zip(("applied", "duplicate"), *pair, strict=True)]
+        for name, stored, now in found:
             if stored != now:
                 return f"events {name}: {stored} counted, {now} recomputed"
         return None
