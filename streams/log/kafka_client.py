@@ -5,8 +5,8 @@ request < transaction < commit < open: whoever waits for a step waits longer tha
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import msgspec
@@ -106,11 +106,16 @@ def _look_at_failures(producer: AIOKafkaProducer) -> None:
             waiter.exception()
 
 
-async def _ended(ending: Awaitable[Any]) -> bool:
-    with suppress(Exception):
-        await asyncio.wait_for(ending, CLOSE_TIMEOUT_S)
-        return True
-    return False
+async def _ended(ending: Coroutine[Any, Any, Any]) -> bool:
+    """Whether it ended well and in time. As a task of its own: aiokafka cancels fetches that wait for a broker, and then raises *their* cancellation,
+    which whoever stops a client would take for one of its own."""
+    task = asyncio.ensure_future(ending)
+    try:
+        await asyncio.wait([task], timeout=CLOSE_TIMEOUT_S)
+    finally:
+        task.cancel()
+    await asyncio.wait([task], timeout=CLOSE_TIMEOUT_S)
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 @asynccontextmanager
