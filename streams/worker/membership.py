@@ -36,7 +36,7 @@ TRIES = 3  # errors in a row, then everything is made anew: aiokafka does not re
 ANSWER_MS = 10_000  # a join is answered when all members have come, or the session is over: a request waits for that and some
 METADATA_MS = 30_000  # so often it is asked how many partitions there are
 HUNG_S = 60.0  # without a sign of life from the worker's loop; restoring a million people holds it for ten
-START_S = 30.0  # a first join that has not come off by then is tried anew: looking for the group's broker has no end of its own
+START_S = 30.0  # and a session: a join that has not come off by then is tried anew: looking for the group's broker has no end of its own
 TICK_S = 0.25  # between looks at that
 
 
@@ -50,7 +50,7 @@ class View(NamedTuple):
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """In the group from `join` to `leave`. Everything but these two may be called from the worker's loop only; it sets `changed` there."""
+    """In the group from `join` to `leave`. For one loop, the worker's: there it sets `changed` when there is something new to see."""
 
     def __init__(self, cluster: Cluster, app: str, topics: Sequence[str], partitions: int, kafka: Kafka) -> None:
         """`topics`: those of which partition n belongs together; each has `partitions` of them."""
@@ -143,7 +143,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         group = self._group = self._consumer()
         group.subscribe(self._topics, listener=self)
         try:
-            if await self._unless_leaving(asyncio.wait_for(group.start(), START_S)):
+            if await self._unless_leaving(asyncio.wait_for(group.start(), START_S + self._kafka.session_timeout / 1000)):
                 self._listen(group)
                 await self._unless_leaving(self._poll(group))
         finally:
@@ -188,7 +188,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         while not self._usurped:  # then a poll would let aiokafka join again
             try:
                 await group.getmany(timeout_ms=POLL_MS)
-                failed = 0
+                failed, self.trouble = 0, None
             except KafkaError as error:
                 failed += 1
                 if failed >= TRIES or self._fatal(error) is not None:

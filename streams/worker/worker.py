@@ -142,7 +142,7 @@ class Worker:
         if (trouble := self.place.trouble) != self._trouble:
             self._trouble = trouble
             if trouble is not None:
-                self._logger.warning("left", reason=trouble)
+                self._logger.warning("waiting", reason=trouble)
         for number in sorted(self._view.partitions):
             if number not in self._tasks:
                 self._keepers[number] = Keeper(number, self.common)
