@@ -12,7 +12,7 @@ from uuid import uuid4
 from tests.kafka.broker import Missing
 from tests.torture.bugs import BUGS
 from tests.torture.ground import Brokers, Ground
-from tests.torture.plan import LONG, SHORT, draw
+from tests.torture.plan import KINDS, LONG, SHORT, draw
 from tests.torture.run import Outcome, run
 
 SHOWN = 500  # characters of how a law was broken
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, help="how many")
     parser.add_argument("--hits", type=int, help="how many")
     parser.add_argument("--seconds", type=float, help="that the events and hits are spread over")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=(), help="only such hits")
     parser.add_argument("--brokers", type=int, choices=(1, 3), help="how many; 1 in a short run, else 3")
     parser.add_argument("--plant", choices=sorted(BUGS), help="a bug that the run is to find")
     parser.add_argument("--logs", type=Path, help="where the workers' logs go, and stay")
@@ -47,7 +48,7 @@ def main() -> int:
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2
-    plan = draw(args.seed, size)
+    plan = draw(args.seed, size, args.kinds)
     named = " with names" if plan.static else ""
     say(f"seed {args.seed}: {plan.workers} workers{named}, idle after {plan.idle_after}, {size.events:,} events, {size.hits} hits, {brokers}")
     try:

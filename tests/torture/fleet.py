@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.torture.plan import LEAST, MOST, SESSION_S, SETTINGS, Hit, Plan
 
 ROOT = Path(__file__).parents[2]
+READY_S = 60.0  # on a busy machine
 GRACE_S = 25.0  # a worker that was asked to stop has stopped by then
 REST_S = (0.3, 4.0)  # a service manager starts a worker again after so long
 FREEZE_S = (0.2, 3.0)  # shorter than the session: nobody is replaced for it, and longer than a batch
@@ -59,6 +60,12 @@ class Fleet:
         worker = Worker(self._number, process, log, name)
         self.live.append(worker)
         return worker
+
+    async def ready(self) -> None:
+        """Waits until each has opened a partition. One that takes longer than anything should is not waited for: the run will tell."""
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline and not all(b"opened" in worker.log.read_bytes() for worker in self.live):
+            await asyncio.sleep(0.1)
 
     def look(self) -> None:
         """A worker that ended by itself gave up too soon. Another takes its place, as a service manager would have it."""

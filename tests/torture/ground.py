@@ -55,6 +55,11 @@ class Brokers:
             node.wake()
             await asyncio.sleep(RECOVER_S)
 
+    async def undisturbed(self, work: Coroutine[None, None, None]) -> None:
+        """Does it while no broker is down."""
+        async with self._hurt:
+            await work
+
     def end(self) -> None:
         self.cluster.end()
 

@@ -20,6 +20,7 @@ from tests.torture.plan import PARTITIONS, SETTINGS, UNKEYED_PARTITIONS, Plan
 from tests.torture.shop import Shop
 
 DRAIN_S = 120.0  # after the last event and the last hit everything is read by then, or something hangs
+LOOK_S = 0.5  # between looks at who is still there
 QUIET_S = 3.0  # without a commit that says anything new
 
 
@@ -41,6 +42,7 @@ async def run(plan: Plan, ground: Ground, brokers: Brokers, planted: str | None,
     try:
         for _ in range(plan.workers):
             fleet.add()
+        await fleet.ready()
         loading = asyncio.create_task(load(ground.bootstrap, ground.inputs, (PARTITIONS, UNKEYED_PARTITIONS), records, plan.pieces))
         await _hit(plan, fleet, ground, brokers, say)
         await loading
@@ -71,8 +73,9 @@ async def _hit(plan: Plan, fleet: Fleet, ground: Ground, brokers: Brokers, say: 
     loop = asyncio.get_running_loop()
     began = loop.time()
     for number, hit in enumerate(plan.hits, 1):
-        await asyncio.sleep(max(0.0, began + hit.at_s - loop.time()))
-        fleet.look()
+        while (wait_s := began + hit.at_s - loop.time()) > 0:
+            fleet.look()
+            await asyncio.sleep(min(LOOK_S, wait_s))
         if hit.kind == "broker":
             fleet.note("broker")
             what, doing = brokers.hit(hit)
@@ -80,7 +83,7 @@ async def _hit(plan: Plan, fleet: Fleet, ground: Ground, brokers: Brokers, say: 
         elif hit.kind == "refuse":
             fleet.note("refuse")
             for_s = 0.5 + 2 * hit.wait
-            fleet.later(ground.refuse(for_s))
+            fleet.later(brokers.undisturbed(ground.refuse(for_s)))
             what = f"transitions are refused for {for_s:.1f} s"
         else:
             what = fleet.hit(hit)

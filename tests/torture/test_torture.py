@@ -1,0 +1,54 @@
+"""A short run in CI, and that it would find what it is there to find. `make torture` is the long one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.kafka.broker import our_own
+from tests.torture.bugs import BUGS
+from tests.torture.plan import LONG, SHORT, draw
+from tests.torture.shop import Shop
+
+ROOT = Path(__file__).parents[2]
+RUN_S = 400  # a minute as a rule; a busy machine takes longer
+FEW = ("--events", "4000", "--hits", "2", "--seconds", "8", "--kinds", "refuse")
+
+
+def torture(directory: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of a run."""
+    our_own()
+    command = [sys.executable, "-m", "tests.torture", *arguments, "--short", "--logs", str(directory)]
+    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_S)
+    return ran.returncode, ran.stdout
+
+
+def test_workers_that_are_killed_frozen_and_replaced_are_exact(tmp_path: Path) -> None:
+    """Every transition, counter and final journey is the oracle's; every record ended in exactly one way."""
+    code, said = torture(tmp_path, "2")
+    assert code == 0, said
+
+
+def test_a_commit_that_does_not_wait_for_its_batches_is_found(tmp_path: Path) -> None:
+    """Its outputs are refused for a while, and it commits all the same."""
+    code, said = torture(tmp_path, "2", *FEW, "--plant", "unawaited")
+    assert code == 1, said
+    assert "BROKEN rev" in said
+
+
+def test_bugs_can_be_planted() -> None:
+    """The places that they change are there: a bug whose place has moved would be found by nobody."""
+    for bug in BUGS.values():
+        source = (ROOT / f"{bug.module.replace('.', '/')}.py").read_text("utf-8")
+        for old, _ in bug.changes:
+            assert source.count(old) == 1, f"{bug.name}: {old!r}"
+
+
+def test_a_seed_is_the_same_day_every_time() -> None:
+    """As far as it is drawn: hits, their times, and the events to the byte."""
+    for size in (SHORT, LONG):
+        drawn = draw(7, size)
+        assert drawn._replace(rnd=None) == draw(7, size)._replace(rnd=None)  # type: ignore[arg-type]  # two of them are never equal
+        assert len(drawn.hits) == size.hits
+        assert {"kill", "zombie", "freeze", "term", "join", "broker", "refuse"} == {hit.kind for hit in drawn.hits}
+    runs = [Shop(draw(7, SHORT).rnd, 100).records(2_000) for _ in range(2)]
+    assert runs[0] == runs[1]
