@@ -52,6 +52,7 @@ class Stepped(msgspec.Struct, frozen=True):
 
     records: int = 0
     outputs: int = 0
+    retracted: int = 0  # transitions that were taken back
     committed: bool = False
     commit_s: float = 0.0
     oldest_ms: int = -1  # when the oldest record of the batch had been appended, milliseconds since 1970 UTC; -1: there was none, or it did not say
@@ -123,7 +124,7 @@ class Agent:
         caught_up = not count and not pipeline.progress.waiting_for
         self.busy = not pipeline.advance(clock_ms if caught_up else None, mark_ms if caught_up else None)
         committed = bool(count) or checkpoint or pipeline.marks != before
-        took_s, outputs = 0.0, 0
+        took_s, outputs, retracted = 0.0, 0, sum([len(retracts) for _, retracts, _ in pipeline.population.changes])
         reasons = {REJECTED.name: Counter[str](), LATE.name: Counter[str]()}
         for output in pipeline.set_aside:
             reasons[output.topic][output.headers[0][1].decode()] += 1
@@ -134,7 +135,7 @@ class Agent:
             await self.session.commit(batch)
             took_s = time.perf_counter() - began
         oldest_ms = min([records[0].time_ms for _, records in reading.chunks], default=-1)
-        self.stepped = Stepped(count, outputs, committed, took_s, oldest_ms, reasons[REJECTED.name], reasons[LATE.name])
+        self.stepped = Stepped(count, outputs, retracted, committed, took_s, oldest_ms, reasons[REJECTED.name], reasons[LATE.name])
         return count
 
     def _listen(self) -> None:

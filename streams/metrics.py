@@ -10,9 +10,9 @@ Labels are partitions, sources and closed lists of words. Never a person, never 
 """
 
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.metadata import version
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -32,7 +32,6 @@ DEATHS = ("fenced", "unavailable", "defect")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which says when this process began
 
-Answer = TypeVar("Answer")
 Death = Literal["fenced", "unavailable", "defect"]
 
 
@@ -53,6 +52,7 @@ _EVENTS = Described("streams_events_total", "counter", ("partition", "outcome"),
 _HANDED = Described("streams_events_handed_over_total", "counter", ("partition",), "events given to the partitions where their people live")
 _SILENT = Described("streams_silent_partitions", "gauge", ("partition",), "partitions that this one waits for no more: silent for too long")
 _TRANSITIONS = Described("streams_transitions_written_total", "counter", ("partition",), "transition records written, retractions included")
+_RETRACTED = Described("streams_transitions_retracted_total", "counter", (), "transitions taken back by a correction, by this process")
 _EXPIRED = Described("streams_corrections_expired_total", "counter", ("partition",), "changes of counters whose window is no longer kept")
 _RESTORE = Described("streams_restore_progress_ratio", "gauge", ("partition",), "of a partition that is being restored: 0 to 1")
 _OPEN = Described("streams_open_agents", "gauge", (), "partitions that this worker processes")
@@ -71,7 +71,7 @@ _RESTORED = Described("streams_restore_seconds", "histogram", (), "from taking a
 _RESTORED_RECORDS = Described("streams_restored_records_total", "counter", (), "state records read while restoring")
 
 METRICS = (
-    _LAG, _WATERMARK, _SILENT, _RECEIVED, _EVENTS, _HANDED, _TRANSITIONS, _EXPIRED, _RESTORE, _OPEN, _ASSIGNED, _INFO,
+    _LAG, _WATERMARK, _SILENT, _RECEIVED, _EVENTS, _HANDED, _TRANSITIONS, _RETRACTED, _EXPIRED, _RESTORE, _OPEN, _ASSIGNED, _INFO,
     _BATCH, _COMMIT, _END_TO_END, _REJECTED, _LATE, _DIED, _RESTORED, _RESTORED_RECORDS,
 )  # fmt: skip
 OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in ("received", "handed_over"))
@@ -84,6 +84,8 @@ class Stepped(Protocol):
     def records(self) -> int: ...
     @property
     def committed(self) -> bool: ...
+    @property
+    def retracted(self) -> int: ...
     @property
     def commit_s(self) -> float: ...
     @property
@@ -107,7 +109,7 @@ class _Pipeline(Protocol):
 
 
 class _Session(Protocol):
-    def lags(self) -> Coroutine[Any, Any, dict[str, int]]: ...  # asks nobody
+    def lags(self) -> Mapping[str, int]: ...  # records to be read, per source
 
 
 class Stepping(Protocol):
@@ -151,6 +153,7 @@ class Meters(Collector):
             REJECTED.name: _words(_REJECTED, tuple(reason.value for reason in Reason), self.registry),
             LATE.name: _words(_LATE, LATE_REASONS, self.registry),
         }
+        self._retracted = _counter(_RETRACTED, self.registry)
         self._died = _words(_DIED, DEATHS, self.registry)
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -173,13 +176,14 @@ class Meters(Collector):
     def stepped(self, partition: int, agent: Stepping) -> None:
         """After each step, also one that found nothing."""
         step = agent.stepped
-        self._lags[partition] = _at_once(agent.session.lags()) or self._lags.get(partition, {})
+        self._lags[partition] = agent.session.lags()
         if not step.committed:
             if partition not in self._standing:
                 self._standing[partition] = _stands(agent.pipeline)
             return
         self._standing[partition] = _stands(agent.pipeline)
         self._commit.observe(step.commit_s)
+        self._retracted.inc(step.retracted)
         for topic, reasons in ((REJECTED.name, step.rejected), (LATE.name, step.late)):
             for reason, n in reasons.items():
                 self._ledgers[topic][reason].inc(n)
@@ -232,17 +236,6 @@ class Meters(Collector):
         info = _gauge(_INFO)
         info.add_metric([version("customer-journey-streams")], 1)
         yield info
-
-
-def _at_once(coroutine: Coroutine[Any, Any, Answer]) -> Answer | None:
-    """What a coroutine gives that has nothing to wait for; None if it has. So a step is not held up by being measured."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        answer: Answer = done.value
-        return answer
-    coroutine.close()
-    return None
 
 
 def _stands(pipeline: _Pipeline) -> _Standing:

@@ -1,4 +1,3 @@
-import asyncio
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,6 +19,7 @@ class Step(NamedTuple):
     oldest_ms: int = -1
     rejected: Mapping[str, int] = {}
     late: Mapping[str, int] = {}
+    retracted: int = 0
 
 
 class Progress(NamedTuple):
@@ -33,11 +33,8 @@ class Pipeline(NamedTuple):
 
 class Session(NamedTuple):
     behind: dict[str, int]
-    waits: bool = False
 
-    async def lags(self) -> dict[str, int]:
-        if self.waits:
-            await asyncio.sleep(0)
+    def lags(self) -> dict[str, int]:
         return self.behind
 
 
@@ -205,9 +202,9 @@ def test_what_is_handed_over_is_no_outcome() -> None:
     assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
 
 
-def test_a_session_that_has_to_wait_keeps_the_lag_of_before() -> None:
-    """Measuring holds nobody up."""
-    of, before = meters(), agent(Step(), lags={"clicks:0": 7})
-    of.stepped(0, before)
-    of.stepped(0, before._replace(session=Session({"clicks:0": 1}, waits=True)))
-    assert 7 == shown(of)["streams_consumer_lag_records partition=0 source=clicks:0"]
+def test_corrections_add_up() -> None:
+    """What a batch took back, once it is committed."""
+    of = meters()
+    for retracted, committed in ((2, True), (5, False), (1, True)):
+        of.stepped(0, agent(Step(9, committed, retracted=retracted)))
+    assert 3 == shown(of)["streams_transitions_retracted_total"]

@@ -62,6 +62,7 @@ class KafkaSession:
         self._producer: AIOKafkaProducer = log.cluster.producer(f"{log.app}-{partition}")
         self._consumer: AIOKafkaConsumer = log.cluster.consumer()
         self._next: dict[TopicPartition, int] = {}  # the offset that the consumer reads next
+        self._lags: dict[str, int] = {}
         self._told_s = -GROUP_OFFSETS_EVERY_S  # when the group's offsets were written last
         self._writing = False
         self._dead: StreamsError | None = None  # what it died of
@@ -113,7 +114,7 @@ class KafkaSession:
                         self._next[place] = records[-1].offset + 1
                     if found or await self._nothing_since(began_ms):
                         chunks = [(self._names[place], [to_record(record) for record in records]) for place, records in found.items()]
-                        return Reading(chunks, frozenset([source for source, behind in (await self._behind()).items() if behind == 0]))
+                        return Reading(chunks, await self._ended())
         except StreamsError as error:
             raise self._died(str(error), type(error)) from error
         raise self._died(f"{', '.join(self._log.inputs)} {self.partition} cannot be read: no answer for {STUCK_S:.0f} s")
@@ -127,17 +128,16 @@ class KafkaSession:
                 return False
         return True
 
-    async def _behind(self) -> dict[str, int | None]:
-        """Per source: offsets between where the consumer is and the end, by the broker's last answer; None: there was none yet."""
-        found: dict[str, int | None] = {}
+    async def _ended(self) -> frozenset[str]:
+        """The sources that have been read to their end, by the broker's last answer."""
         for source, place in self._places.items():
-            end = self._consumer.highwater(place)
-            found[source] = None if end is None else max(0, end - await self._consumer.position(place))
-        return found
+            if (end := self._consumer.highwater(place)) is not None:
+                self._lags[source] = max(0, end - await self._consumer.position(place))
+        return frozenset([source for source, lag in self._lags.items() if not lag])
 
-    async def lags(self) -> dict[str, int]:
-        """Per source: the offsets that are still to be read, by the broker's last answer. Asks nobody."""
-        return {source: behind or 0 for source, behind in (await self._behind()).items()}
+    def lags(self) -> dict[str, int]:
+        """Per source: the offsets that were still to be read after the last look, by the broker's answer."""
+        return self._lags
 
     async def _find(self, place: TopicPartition) -> None:
         """The position is not in the topic: before it (deleted by age), or beyond it."""
