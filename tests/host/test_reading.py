@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any, cast
 
+import pytest
 from faust.types.tuples import TP, ConsumerMessage
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,8 +51,8 @@ def test_the_position() -> None:
 
         @given(first=st.integers(0, 3), steps=steps, random=st.randoms(use_true_random=False))
         def check(first: int, steps: list[int | str], random: Random) -> None:
-            for account in (consumer._under_way, consumer._acked, consumer._acked_index, consumer._committed_offset):
-                account.clear()
+            consumer.forget()
+            consumer._committed_offset.clear()
             asyncio.run(live(consumer, first - 1, [*steps, ALL, COMMIT], random))
 
         check()
@@ -105,6 +106,25 @@ async def test_what_is_read_while_partitions_move_is_not_handed_over() -> None:
         consumer.stop_flow()
         await consumer._hand_over(message(2))
         assert got == [1]
+
+
+async def test_a_position_that_the_broker_does_not_take_is_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it does; then it is no more."""
+    with consuming() as consumer:
+        answers, offered = [False, False, True], list[dict[TP, int]]()
+
+        async def commit(offsets: dict[TP, int]) -> bool:
+            offered.append(dict(offsets))
+            return answers.pop(0)
+
+        monkeypatch.setattr(consumer, "_commit", commit)
+        monkeypatch.setattr(consumer, "assignment", lambda: {PLACE})
+        consumer._pass_on = nobody
+        record = message(4)
+        await consumer._hand_over(record)
+        consumer.ack(record)
+        assert [await consumer.commit() for _ in range(4)] == [False, False, True, False]
+        assert offered == [{PLACE: 5}] * 3
 
 
 async def test_the_client_reads_what_is_committed() -> None:
