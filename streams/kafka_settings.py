@@ -106,7 +106,7 @@ class Kafka(_Model):
     session_timeout: Duration = Field(
         6 * SECOND, description="silence after which a worker is taken for dead and others take over; brokers admit 6s to 30m unless told otherwise"
     )
-    commit_interval: Wait = Field(50, description="shortest time between two commits of one partition")
+    commit_interval: Wait = Field(25, description="shortest time between two commits of one partition")
     start_timeout: Duration = Field(60 * SECOND, description="how long a cluster that does not answer is tried at the start")
     grace: Duration = Field(20 * SECOND, description="how long SIGTERM may take; longer than `session_timeout`")
 

@@ -180,7 +180,7 @@ def test_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_defaults_are_shown() -> None:
     """On the page of settings too."""
     rows = {row.key: row for row in describe()}
-    assert ("6s", "50ms", "none", "6066", "STREAMS_KAFKA__SESSION_TIMEOUT") == (
+    assert ("6s", "25ms", "none", "6066", "STREAMS_KAFKA__SESSION_TIMEOUT") == (
         *(rows[key].default for key in ("kafka.session_timeout", "kafka.commit_interval", "kafka.password", "web.port")),
         rows["kafka.session_timeout"].variable,
     )

@@ -20,7 +20,7 @@ from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
@@ -44,6 +44,7 @@ from streams.log.sources import source_of, split
 from streams.records import Batch, Headers, Reading, Record, Source
 from streams.topology import EVENTS, HANDOVER, STATE
 
+FRESH_WAIT_MS = 10  # a fetch of what is there takes one or two
 GROUP_OFFSETS_EVERY_S = 1.0  # they are for tools that show lag, nobody starts from them; each time costs two requests
 CHECKPOINT = b"\0checkpoint"  # its key in the state topic; state keys begin with a letter
 
@@ -70,8 +71,8 @@ class KafkaSession:
     async def start(self) -> None:
         """Takes the partition over. Raises Unavailable; the session is closed then."""
         try:
+            await start(self._consumer, f"partition {self.partition} cannot be read")  # first: nobody works on the partition from the fence on
             await start(self._producer, f"partition {self.partition} cannot be taken over")
-            await start(self._consumer, f"partition {self.partition} cannot be read")
         except BaseException:
             await self.close()
             raise
@@ -110,14 +111,24 @@ class KafkaSession:
                         for place in error.args[0]:
                             await self._find(place)
                         continue
-                    for place, records in found.items():
-                        self._next[place] = records[-1].offset + 1
+                    self._has_read(found)
+                    missing = limit - sum(map(len, found.values()))
+                    if found and missing > 0:  # that was fetched after the last read, a while ago: what has come since is worth a moment
+                        with suppress(OffsetOutOfRangeError):  # of another source: the next read meets it again
+                            more = await self._consumer.getmany(timeout_ms=FRESH_WAIT_MS, max_records=missing)
+                            self._has_read(more)
+                            for place, records in more.items():
+                                found.setdefault(place, []).extend(records)
                     if found or await self._nothing_since(began_ms):
                         chunks = [(self._names[place], [to_record(record) for record in records]) for place, records in found.items()]
                         return Reading(chunks, await self._ended())
         except StreamsError as error:
             raise self._died(str(error), type(error)) from error
         raise self._died(f"{', '.join(self._log.inputs)} {self.partition} cannot be read: no answer for {STUCK_S:.0f} s")
+
+    def _has_read(self, found: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        for place, records in found.items():
+            self._next[place] = records[-1].offset + 1
 
     async def _nothing_since(self, began_ms: int) -> bool:
         """Whether the broker has answered for every source since then, and told of no committed record that is not read yet."""

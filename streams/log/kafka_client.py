@@ -76,7 +76,10 @@ async def start(client: Any, what: str) -> None:
     """Starts a producer or consumer. Raises Unavailable; nothing is left running then."""
     try:
         async with unavailable(what, OPEN_TIMEOUT_S):
-            await client.start()
+            try:
+                await client.start()
+            except AssertionError as error:  # with a broker that is just coming back
+                raise KafkaError(str(error)) from error
     except BaseException:
         await stop(client)
         raise
