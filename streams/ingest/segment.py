@@ -21,11 +21,15 @@ MAX_RECORD_BYTES = 1024 * 1024  # what brokers take by default; a click is never
 MAX_DEPTH = 64  # of nested JSON: deeper is no clickstream, and the decoder's own limit would depend on who calls it
 MAX_NAME_CHARS = 256  # of an event's name; the rest is cut: names are for rules to match and people to read
 
+MAX_CONTEXTS = 4096  # contexts remembered: those of the people who are there now; about 8 MB
+MAX_KEPT_CONTEXT_BYTES = 2048  # longer ones hold more than a page and a device: they do not come again
+
+_NO_CONTEXT = msgspec.Raw(b"null")
 _BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)  # all that a decoder raises on bad input
 
 
-class _Segment(msgspec.Struct, gc=False, rename="camel"):
+class _Whole(msgspec.Struct, gc=False, rename="camel"):
     """The fields of the contract. All others are skipped without being built."""
 
     type: Literal["track", "page", "screen", "identify"]
@@ -40,6 +44,12 @@ class _Segment(msgspec.Struct, gc=False, rename="camel"):
     channel: str | None = None
 
 
+class _Segment(_Whole, gc=False, rename="camel"):
+    """The same, with the context left as it stands: the events of somebody on a page say the same of it, and what was said before is known."""
+
+    context: msgspec.Raw = _NO_CONTEXT  # type: ignore[assignment]
+
+
 class _Clocks(msgspec.Struct, gc=False, rename="camel"):
     """The fields that stand in for a missing timestamp."""
 
@@ -49,6 +59,9 @@ class _Clocks(msgspec.Struct, gc=False, rename="camel"):
 
 
 _decode = msgspec.json.Decoder(_Segment).decode
+_decode_whole = msgspec.json.Decoder(_Whole).decode
+_decode_context = msgspec.json.Decoder(dict[str, Any] | None).decode
+_contexts: dict[bytes, dict[str, Any]] = {}
 _decode_clocks = msgspec.json.Decoder(_Clocks).decode
 
 
@@ -65,8 +78,12 @@ def read(value: bytes | None, headers: Sequence[tuple[str, bytes | None]], limit
         return reject(Reason.UNDECODABLE, f"nested more than {MAX_DEPTH} deep")
     try:
         raw = _decode(value)
-    except _UNREADABLE as error:
-        return diagnose(value, error)
+        said = bytes(raw.context)
+        context = _contexts.get(said)
+        if context is None:
+            context = _context(said)
+    except _UNREADABLE:
+        return _unreadable(value)
 
     event_id = raw.message_id if type(raw.message_id) is str else _text(raw.message_id)
     user_id = raw.user_id if type(raw.user_id) is str else _text(raw.user_id)
@@ -98,13 +115,31 @@ def read(value: bytes | None, headers: Sequence[tuple[str, bytes | None]], limit
         early_s = (at_ms - limit_ms) / 1000
         return reject(Reason.FROM_THE_FUTURE, f"{text or 'originalTimestamp'} is {early_s} s later than the record's own time allows")
 
-    context = raw.context or {}
     if not offset and type(zone := context.get("timezone")) is str:
         offset = quarters(zone, at_ms)
     name = (raw.event if raw.type == "track" else raw.name) or ""
     return Event(
         event_id, at_ms, offset, anonymous_id or None, user_id or None, raw.type, name[:MAX_NAME_CHARS], raw.properties or {}, context, raw.channel
     )
+
+
+def _context(said: bytes) -> dict[str, Any]:
+    """A context from its JSON. The latest are kept."""
+    context = _decode_context(said) or {}
+    if len(said) <= MAX_KEPT_CONTEXT_BYTES:
+        if len(_contexts) >= MAX_CONTEXTS:
+            _contexts.clear()
+        _contexts[said] = context
+    return context
+
+
+def _unreadable(value: bytes) -> Rejection:
+    """Why a record could not be decoded. Decoded whole, so that the words do not depend on what was left for later."""
+    try:
+        _decode_whole(value)
+    except _UNREADABLE as error:
+        return diagnose(value, error)
+    raise AssertionError("what can be read whole can be read in parts")
 
 
 def _text(identifier: str | int | None) -> str | None:
