@@ -67,7 +67,7 @@ class Population:
                 return OVER_CAP
         asserts, retracts = self._asserts, self._retracts
         if append(p, head, ref, rule, numbers, offset, order, self.patience, asserts):
-            if asserts and next_deadline(p, self.patience) <= self.timer:  # so late that timers have passed its new deadline already
+            if asserts and head >> TIME <= self.timer and next_deadline(p, self.patience) <= self.timer:  # timers have passed that already
                 fire(p, self.timer, self.patience, asserts)
         else:
             ids_from = self.mark - 2 * self.horizon_ms
@@ -80,7 +80,7 @@ class Population:
             self.changes.append((p, retracts, asserts))
             self.arm(p)
             for t in asserts:
-                if t.kind in CLOSING and (t.at_ms + self.horizon_ms < p.tidy_ms or p.tidy_ms < 0):
+                if t.kind in CLOSING:
                     self.tidy_by(p, t.at_ms + self.horizon_ms)
             self._asserts, self._retracts = [], []
         length = len(p.journal) - p.folded * SIZE
@@ -183,8 +183,8 @@ class Population:
     def commit(self) -> list[tuple[str, int, bytes | None]]:
         """State records of the open batch (None: a tombstone), and begins the next one. Take `changes`, `finals` and `forgotten` before."""
         state: list[tuple[str, int, bytes | None]] = [(key, n, None) for key, n in self.dropped]
-        for key, p in self.touched.items():
-            state += [(key, n, value) for n, value in records(p)]
+        for p in self.touched.values():
+            records(p, state)
         self.touched, self.changes, self.finals, self.dropped, self.forgotten = {}, [], [], [], []
         return state
 

@@ -82,7 +82,8 @@ def append(
     p: Profile, head: int, ref: bytes, rule: int, needs: tuple[int, ...], offset: int, order: bytes | None, patience: Patience, out: list[Transition]
 ) -> bool:
     """The common case: newer than all that is known of the profile, and not seen before. False: it is not, use `insert`."""
-    if head <= p.newest or head >> TIME <= p.settled_ms or p.journal.rfind(ref) >= 0:  # (from its end: half the time of `in`)
+    journal = p.journal
+    if head <= p.newest or head >> TIME <= p.settled_ms or journal.rfind(ref) >= 0:  # (from its end: half the time of `in`)
         return False
     p.newest = head
     if order is not None:
@@ -90,11 +91,12 @@ def append(
             p.orders = {}
         p.orders[order_key(head, ref)] = order
     for need in needs:
-        p.journal += PACK(head, ref, rule, need, offset)
+        journal += PACK(head, ref, rule, need, offset)
         if need == ALL:
             everywhere(p.states, head, ref, rule, offset, order, patience, out)
         else:
             step(p.states[need], head, ref, rule, offset, order, patience, out)
+    p.journal = journal
     return True
 
 
@@ -239,6 +241,8 @@ def fold(journal: bytes, needs: tuple[str, ...], orders: Orders | None, timer: i
 
 def next_deadline(p: Profile, patience: Patience) -> int:
     """When its timer must go off; -1: nothing is open."""
+    if len(p.states) == 1:
+        return deadline(p.states[0], patience)
     due = -1
     for s in p.states:
         d = deadline(s, patience)

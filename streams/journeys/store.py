@@ -27,17 +27,17 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Head).decode
 
 
-def records(p: Profile) -> list[tuple[int, bytes | None]]:
-    """What a commit writes for a changed profile: (HEAD, head) and the sealed segments that changed, by number. Notes them as saved."""
-    full = len(p.journal) // CHUNK
-    out: list[tuple[int, bytes | None]] = [
-        (HEAD, _encode(Head(p.needs, p.base, p.begun, p.orders, p.first, p.folded, p.final_ms, p.journal[full * CHUNK :])))
-    ]
+def records(p: Profile, out: list[tuple[str, int, bytes | None]]) -> None:
+    """What a commit writes for a changed profile, as (key, number, value): its head and the sealed segments that changed. Notes them as saved."""
+    key, journal, first = p.key, p.journal, p.first
+    full = len(journal) // CHUNK
+    out.append((key, HEAD, _encode(Head(p.needs, p.base, p.begun, p.orders, first, p.folded, p.final_ms, journal[full * CHUNK :]))))
     for n in range(p.saved // SEGMENT, full):
-        out.append((p.first + n, p.journal[n * CHUNK : n * CHUNK + CHUNK]))
-    out += [(p.first + n, None) for n in range(full, p.sealed)]  # a smaller copy of an event can be about fewer needs
-    p.saved, p.sealed = len(p.journal) // SIZE, full
-    return out
+        out.append((key, first + n, journal[n * CHUNK : n * CHUNK + CHUNK]))
+    if full != p.sealed:
+        out += [(key, first + n, None) for n in range(full, p.sealed)]  # a smaller copy of an event can be about fewer needs
+        p.sealed = full
+    p.saved = len(journal) // SIZE
 
 
 def segments(p: Profile) -> range:

@@ -26,7 +26,6 @@ ENCODE = msgspec.json.Encoder().encode
 NAMES: tuple[Any, ...] = (*MARKS[:5], None)  # index -1: none
 TENANT_END = "\x1f"  # between tenant, profile and need in keys: ids and names have no control characters
 MAX_WINDOWS = 10_000  # whose beginnings are kept: a week of minutes
-MAX_PEOPLE = 10_000  # whose common fields are kept: a person makes several transitions in a batch or two
 MAX_SECONDS = 50_000  # formatted seconds kept: an hour of a busy partition is 3,600
 
 
@@ -77,9 +76,27 @@ OUTCOME = [quoted(kind or None) for kind in KINDS]
 SILENCE = '"event":null,"rule":null,"confidence":null,"rules":null'
 
 
+_FRACTIONS = [str(n / 1000)[1:] for n in range(1000)]  # .0 .001 .002
+
+
+def seconds(ms: int) -> str:
+    """Seconds as JSON writes them, out of milliseconds: half the time of dividing and printing a float."""
+    whole, rest = divmod(ms, 1000)
+    return f"{whole}{_FRACTIONS[rest]}"
+
+
 def event_json(ref: bytes) -> str:
     """An event's id as JSON. Only short text can hold what must be escaped."""
+    if ref[0] == 0:  # a UUID: nearly all of them
+        h = ref.hex()
+        return f'"{h[2:10]}-{h[10:14]}-{h[14:18]}-{h[18:22]}-{h[22:]}"'
     return quoted(event_text(ref)) if ref[:1] == TEXT else f'"{event_text(ref)}"'
+
+
+def person(key: str, need: str) -> str:
+    """The fields that all records about a profile and need begin with. (Kept, they would be out of the processor's caches when they are needed.)"""
+    tenant, profile = split_key(key)
+    return f'"tenant":{"null" if tenant is None else quoted(tenant)},"profile":{quoted(profile)},"need":{quoted(need) if need else "null"}'
 
 
 class Publisher:
@@ -89,8 +106,7 @@ class Publisher:
         self.partition, self.dimensions, self.rulebook = partition, dimensions, rulebook
         self._dims: dict[int, str] = {}  # by code: as many as the vocabularies allow
         self._windows: dict[tuple[int, int], tuple[bytes, str]] = {}
-        self._cells: dict[int, str] = {}  # by what is counted: likewise
-        self._people: dict[tuple[str, str], tuple[str, bytes]] = {}
+        self._cells: dict[int, tuple[bytes, str]] = {}  # by what is counted: likewise
         self._rules: list[str] = []
         self.learn()
 
@@ -111,27 +127,17 @@ class Publisher:
 
     def transition(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: Transition) -> bytes:
         """One record of `<app>.transitions`."""
-        kind, cause, home = t.kind, t.cause, t.home
-        person, named = self._people.get((p.key, p.needs[t.need])) or self.person(p.key, p.needs[t.need])
-        journey = event_json(t.journey)
-        said = SILENCE if t.rule < 0 else f'"event":{journey if cause == t.journey else event_json(cause)},{self._rules[t.rule]}'
-        at, dims = rfc3339(t.at_ms), self.names(t.dims)
-        opened_at = at if t.at_ms == t.opened_ms else rfc3339(t.opened_ms)
+        kind, cause, dims, home, dwell_ms, rule, journey = t.kind, t.cause, t.dims, t.home, t.dwell_ms, t.rule, event_json(t.journey)
+        key, need, at = p.key, p.needs[t.need], rfc3339(t.at_ms)
+        name = blake2b(f"{key}\0{need}".encode() + KIND_BYTES[kind] + cause, digest_size=16).hexdigest()
+        said = SILENCE if rule < 0 else f'"event":{journey if cause == t.journey else event_json(cause)},{self._rules[rule]}'
+        names = self._dims.get(dims) or self.names(dims)
         return (
-            f'{{"id":"{blake2b(named + KIND_BYTES[kind] + cause, digest_size=16).hexdigest()}","rev":{rev},"op":"{op}",{person},'
-            f'"journey":{journey},{MOVES[kind][t.frm][t.to]},"at":"{at}","utc_offset_min":{t.offset * 15},'
-            f'"dwell_s":{"null" if t.dwell_ms < 0 else t.dwell_ms / 1000},"opened_at":"{opened_at}",{said},'
-            f'"dimensions":{dims},"opened_dimensions":{dims if home == t.dims else self.names(home)},{FURTHEST[t.was][t.furthest]}}}'
+            f'{{"id":"{name}","rev":{rev},"op":"{op}",{person(key, need)},"journey":{journey},{MOVES[kind][t.frm][t.to]},"at":"{at}",'
+            f'"utc_offset_min":{t.offset * 15},"dwell_s":{"null" if dwell_ms < 0 else seconds(dwell_ms)},'
+            f'"opened_at":"{at if t.opened_ms == t.at_ms else rfc3339(t.opened_ms)}",{said},'
+            f'"dimensions":{names},"opened_dimensions":{names if home == dims else self.names(home)},{FURTHEST[t.was][t.furthest]}}}'
         ).encode()
-
-    def person(self, key: str, need: str) -> tuple[str, bytes]:
-        """What all transitions of a profile and need have in common: fields of the record, and what goes into their ids. The latest are kept."""
-        if len(self._people) >= MAX_PEOPLE:
-            self._people.clear()
-        tenant, profile = split_key(key)
-        fields = f'"tenant":{quoted(tenant)},"profile":{quoted(profile)},"need":{quoted(need or None)}'
-        common = self._people[key, need] = fields, f"{key}\0{need}".encode()
-        return common
 
     def current(self, p: Profile, s: State, rev: int) -> tuple[bytes, bytes | None]:
         """Key and value of `<app>.current` for one need; a tombstone when it has no journey (any more)."""
@@ -139,11 +145,10 @@ class Publisher:
         key = current_key(p.key, need)
         if not s.journey:
             return key, None
-        person, _ = self._people.get((p.key, need)) or self.person(p.key, need)
         where = NOWHERE if s.moment < 0 else STANDING[s.moment][s.stalled]
         return key, (
-            f'{{{person},{where},"journey":{event_json(s.journey)},"opened_at":"{rfc3339(s.opened_ms)}","since":"{rfc3339(s.entered_ms)}",'
-            f'"furthest":"{NAMES[s.furthest]}","outcome":{OUTCOME[s.outcome] if s.moment < 0 else "null"},"rev":{rev}}}'
+            f'{{{person(p.key, need)},{where},"journey":{event_json(s.journey)},"opened_at":"{rfc3339(s.opened_ms)}",'
+            f'"since":"{rfc3339(s.entered_ms)}","furthest":"{NAMES[s.furthest]}","outcome":{OUTCOME[s.outcome] if s.moment < 0 else "null"},"rev":{rev}}}'
         ).encode()
 
     def final(self, p: Profile, final: Tale | FinalRefund) -> bytes:
@@ -180,13 +185,10 @@ class Publisher:
         opened = self._windows.get((window, start))
         if opened is None:
             opened = self._windows[window, start] = self.opened(window, start)
-        key = opened[0] + str(what).encode()
-        if n is None:
-            return key, None
-        text = self._cells.get(what)
-        if text is None:
-            text = self._cells[what] = self.what(what)
-        return key, f'{opened[1]}{text},"count":{n}}}'.encode()
+        counted = self._cells.get(what)
+        if counted is None:
+            counted = self._cells[what] = str(what).encode(), self.what(what)
+        return opened[0] + counted[0], None if n is None else f'{opened[1]}{counted[1]},"count":{n}}}'.encode()
 
     def opened(self, window: int, start: int) -> tuple[bytes, str]:
         """How the key and the value of every counter of a window begin. The latest are kept."""

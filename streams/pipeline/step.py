@@ -19,7 +19,7 @@ from streams.ingest.event import Event, Rejection
 from streams.ingest.partition import key_of, partition_of, person
 from streams.ingest.segment import read
 from streams.ingest.times import LATEST_MS
-from streams.journeys.machine import UNMATCHED, Transition
+from streams.journeys.machine import UNMATCHED
 from streams.journeys.population import Population
 from streams.journeys.profile import APPLIED, DUPLICATE, Profile
 from streams.journeys.signal import NAMELESS, event_ref, head, order_ref
@@ -42,6 +42,7 @@ LEDGER_BYTES = 64 * 1024  # of a rejected or late record that are kept: with its
 PROFILE, CELL, RULES, GHOST = b"p", b"c", b"r", b"g"  # first byte of a state key
 # A ghost is a person who gave signals, never had a journey and was forgotten: counted among the profiles for ever, known nowhere else.
 SEGMENT_KEY, CELL_KEY, RULES_KEY = Struct(">I"), Struct(">BIQ"), Struct(">H")
+TRANSITIONS, CURRENT, TALLIES = topology.TRANSITIONS.name, topology.CURRENT.name, topology.TALLIES.name  # of each there are thousands in a batch
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_counts = msgspec.msgpack.Decoder(dict[int, int]).decode
@@ -244,23 +245,27 @@ class Pipeline:
         """All effects since the last call, to be committed as one."""
         c, population, publisher = self.checkpoint, self.population, self.publisher
         outputs: list[Output] = []
-        delta, rev = self.windows.delta, c.rev
+        delta, rev, transition = self.windows.delta, c.rev, publisher.transition
         moved: dict[tuple[str, int], Profile] = {}
         for p, retracts, asserts in population.changes:
             key = p.key.encode()
             for t in retracts:
-                rev = self.say(p, key, "retract", rev, t, outputs)
                 count(t, -1, delta)
                 moved[p.key, t.need] = p
+                if t.kind != UNMATCHED:
+                    rev += 1
+                    outputs.append(Output(TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in asserts:
-                rev = self.say(p, key, "assert", rev, t, outputs)
                 count(t, 1, delta)
                 moved[p.key, t.need] = p
+                if t.kind != UNMATCHED:  # a refund that found no purchase is counted, not published
+                    rev += 1
+                    outputs.append(Output(TRANSITIONS, key, transition(p, "assert", rev, t)))
         c.rev = rev
         for (_, need), p in moved.items():
-            outputs.append(Output(topology.CURRENT.name, *publisher.current(p, p.states[need], rev)))
+            outputs.append(Output(CURRENT, *publisher.current(p, p.states[need], rev)))
         for p in population.forgotten:
-            outputs += [Output(topology.CURRENT.name, current_key(p.key, p.needs[s.need]), None) for s in p.states if s.journey]
+            outputs += [Output(CURRENT, current_key(p.key, p.needs[s.need]), None) for s in p.states if s.journey]
         for p, final in population.finals:
             outputs.append(Output(topology.JOURNEYS.name, p.key.encode(), publisher.final(p, final)))
         outputs += self.set_aside
@@ -273,10 +278,11 @@ class Pipeline:
         state: list[tuple[bytes, bytes | None]] = []
         forgotten = population.forgotten
         for name, number, value in population.commit():
-            state.append((PROFILE + name.encode() + b"\0" + (SEGMENT_KEY.pack(number) if number >= 0 else b""), value))
+            key = PROFILE + name.encode() + b"\0"
+            state.append((key if number < 0 else key + SEGMENT_KEY.pack(number), value))
         state += [(GHOST + p.key.encode(), b"") for p in forgotten if not any(s.journey for s in p.states)]
         changed, groups = self.windows.roll_up(population.mark)
-        outputs += [Output(topology.TALLIES.name, *publisher.tally(cell, n)) for cell, n in changed]
+        outputs += [Output(TALLIES, *publisher.tally(cell, n)) for cell, n in changed]
         state += [(CELL + CELL_KEY.pack(*group), None if counts is None else _encode(counts)) for group, counts in groups]
         state += [(RULES + RULES_KEY.pack(n), _encode(self.rulebook.versions[n])) for n in self._new_rules]
         c.mark, c.timer, c.eras = population.mark, population.timer, self.rulebook.eras
@@ -284,14 +290,6 @@ class Pipeline:
         c.sources, c.peers, c.meshed = progress.sources, progress.peers, progress.meshed
         self.set_aside, self._handed, self._new_rules = [], [], []
         return Batch(outputs, state, _encode(c))
-
-    def say(self, p: Profile, key: bytes, op: Literal["assert", "retract"], rev: int, t: Transition, outputs: list[Output]) -> int:
-        """Publishes one transition; returns the next rev. An unmatched refund is counted, not published."""
-        if t.kind == UNMATCHED:
-            return rev
-        rev += 1
-        outputs.append(Output(topology.TRANSITIONS.name, key, self.publisher.transition(p, op, rev, t)))
-        return rev
 
 
 def origin_of(handed: Record) -> tuple[str, Record]:
