@@ -207,7 +207,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             acknowledged: bool = await send()
             if acknowledged and not coordinator._rejoin_needed_fut.done():
                 self.heard_s = sent_s
-            # Put out although the group has heard of us within a session: by another of our name. Now counts, not when this was sent: of a broker that
+            # Put out although the group heard of us within a session: by another of our name. Now counts, not when this was sent: of a broker that
             # was frozen for longer it is the session that has run out.
             quiet_s = time.monotonic() - max(self.heard_s, self.view.assigned_s)
             if not coordinator.member_id and self._kafka.instance is not None and quiet_s < self._kafka.session_timeout / 1000:
