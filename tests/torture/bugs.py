@@ -26,6 +26,7 @@ BUGS: dict[str, Bug] = {
                 "async def _pairs(",
                 '''async def _by_group(session: KafkaSession, state: dict[bytes, Record]) -> None:
     """Puts the offsets that are committed for the group into the checkpoint."""
+    from aiokafka.admin import AIOKafkaAdminClient
     from streams.pipeline import checkpoint as checkpoints
 
     if CHECKPOINT not in state:
@@ -51,9 +52,8 @@ async def _pairs(''',
         "streams.log.kafka",
         (
             (
-                '            await start(self._producer, f"partition {self.partition} cannot be taken over")\n'
-                '            await start(self._consumer, f"partition {self.partition} cannot be read")',
-                '            await start(self._consumer, f"partition {self.partition} cannot be read")',
+                '\n            await start(self._producer, f"partition {self.partition} cannot be taken over")',
+                "",
             ),
             (
                 "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)",

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.torture.plan import LEAST, MOST, SESSION_S, SETTINGS, Hit, Plan
 
 ROOT = Path(__file__).parents[2]
+DEFECT = 1  # exit code: nothing that a worker knows of
 READY_S = 60.0  # on a busy machine
 GRACE_S = 25.0  # a worker that was asked to stop has stopped by then
 REST_S = (0.3, 4.0)  # a service manager starts a worker again after so long
@@ -73,6 +74,8 @@ class Fleet:
             self.live.remove(worker)
             self._names.append(worker.name)
             self.note("ended by itself")
+            if worker.process.returncode == DEFECT:
+                self.faults.append(f"worker {worker.number} ended with exit code {DEFECT}, which stands for a defect: {worker.log}")
             self.say(f"worker {worker.number} ended by itself with exit code {worker.process.returncode}: {worker.log}")
             self.add()
 
