@@ -8,6 +8,7 @@ After any error the agent is dead: its memory may be ahead of its log. Drop it a
 
 import asyncio
 import gc
+import struct
 import time
 from collections import Counter
 
@@ -99,6 +100,11 @@ class Agent:
                 await asyncio.to_thread(pipeline.restore, last.checkpoint, last.state)
             else:
                 pipeline.restore(last.checkpoint, last.state)
+        except (msgspec.MsgspecError, struct.error, KeyError, ValueError) as error:
+            raise Incompatible(
+                f"partition {session.partition}: its state cannot be read ({error!r}): it is damaged, or no released version of this program wrote it."
+                " Start a new app id or data directory, and replay"
+            ) from error
         finally:
             gc.enable()
         pipeline.progress.reads(session.sources)

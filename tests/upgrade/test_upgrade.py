@@ -18,6 +18,7 @@ from streams.pipeline.checkpoint import FORMAT, Checkpoint
 from streams.pipeline.step import CELL, PROFILE, RULES
 from streams.pipeline.upgrade import Stored, upgrade
 from streams.records import Batch, Headers
+from streams.settings import Settings
 from streams.topology import JOURNEYS, STATE, TOPICS
 from streams.verify import verify
 from tests.upgrade import HERE, Past, unpacked
@@ -162,3 +163,23 @@ def test_what_it_cannot_read_it_refuses(raw: bytes, says: str) -> None:
     for way in refuse:
         with pytest.raises(Incompatible, match=says):
             way()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        (CELL + b"short", b"\x80"),
+        (CELL + bytes(13), b"\x07"),
+        (PROFILE + b"u:1\0", b"no head"),
+        (PROFILE + b"u:1\0" + bytes(4), b"a segment and no head"),
+        (RULES + bytes(2), b"\x80"),
+    ],
+)
+async def test_state_that_cannot_be_read_is_told(record: tuple[bytes, bytes]) -> None:
+    """Damaged, or of no format that ever was: refused with a way to go on, as a checkpoint is."""
+    log, settings = MemoryLog(), Settings()
+    agent = await Agent.open(log, 0, settings, rules.default())
+    await agent.step(checkpoint=True)
+    await agent.session.commit(Batch([], [record], checkpoint.encode(agent.pipeline.checkpoint)))
+    with pytest.raises(Incompatible, match="cannot be read"):
+        await Agent.open(log, 0, settings, rules.default())
