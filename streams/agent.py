@@ -102,8 +102,8 @@ class Agent:
                 pipeline.restore(last.checkpoint, last.state)
         except (msgspec.MsgspecError, struct.error, KeyError, ValueError) as error:
             raise Incompatible(
-                f"partition {session.partition}: its state cannot be read ({error!r}): it is damaged, or no released version of this program wrote it."
-                " Start a new app id or data directory, and replay"
+                f"the state of partition {session.partition} cannot be read ({error!r}): it is damaged, or no released version wrote it:"
+                " start a new app id or data directory, and replay"
             ) from error
         finally:
             gc.enable()
