@@ -28,7 +28,6 @@ def _said(speed: Speed) -> str:
 async def _one(bootstrap: str, logs: Path, events: int, people: int, partitions: int, workers: int = 1, keyed: bool = True) -> Speed:
     ground = Ground(bootstrap, logs, partitions)
     await ground.make()
-    await ground.fill(common(events, people), keyed)
-    speed = await ours(ground, events, workers)
+    speed = await ours(ground, events, workers, common(events, people), keyed)
     await ground.drop()
     return speed

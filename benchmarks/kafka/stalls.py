@@ -6,7 +6,7 @@ A stall is the longest time between two commits of a partition around the event,
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +24,7 @@ STEADY_S, AFTER_S = 4.0, 12.0
 TAKEOVER_S, STALL_MS = 10.0, 300.0  # the goals
 HANG_S = 5.0  # shorter than a session: nobody is replaced meanwhile
 
-Deed = Callable[[Ground, list[Watched]], None]
+Deed = Callable[[Ground, list[Watched]], Awaitable[None] | None]
 
 
 async def stalls(bootstrap: str, logs: Path, people: int) -> None:
@@ -39,10 +39,10 @@ async def stalls(bootstrap: str, logs: Path, people: int) -> None:
         ms = 1000 * max(moved, default=0.0)
         line(f"{what}: partitions that moved ({len(moved)}), ms", f"{ms:.0f}", f"<= {STALL_MS:g}", ms <= STALL_MS)
         line("  partitions that stayed, ms", f"{1000 * max(stayed, default=0.0):.0f}")
-    for unkeyed in (False, True):
-        moved, stayed = await _stall(bootstrap, logs, people, _hang, unkeyed)
-        what = "with handing over" if unkeyed else "no handing over"
-        line(f"frozen for {HANG_S:g} s, {what}: the others, ms", f"{1000 * max(stayed, default=0.0):.0f}")
+    _, stayed = await _stall(bootstrap, logs, people, _freeze)
+    line(f"frozen for {HANG_S:g} s: partitions of the other worker, ms", f"{1000 * max(stayed, default=0.0):.0f}")
+    _, stayed = await _stall(bootstrap, logs, people, _hang, unkeyed=True)
+    line(f"a handover that hangs for {HANG_S:g} s: all partitions, ms", f"{1000 * max(stayed):.0f}")
 
 
 async def _stall(bootstrap: str, logs: Path, people: int, deed: Deed, unkeyed: bool = False) -> tuple[list[float], list[float]]:
@@ -56,13 +56,15 @@ async def _stall(bootstrap: str, logs: Path, people: int, deed: Deed, unkeyed: b
     await asyncio.sleep(STEADY_S)
     at_s = time.time()
     before = [worker.opened() for worker in workers]
-    deed(ground, workers)
+    doing = deed(ground, workers)
+    if doing is not None:
+        await doing
     await sending
-    if deed is _hang:
+    if deed in (_freeze, _kill):
         moved = before[0]
     else:
         now = [worker.opened() for worker in workers]
-        moved = {p for was, is_ in zip(before, [*now], strict=False) for p in was - is_} | {p for worker in workers[2:] for p in worker.opened()}
+        moved = {p for was, held in zip(before, now, strict=False) for p in held ^ was}
     commits = await ground.commits()
     for worker in workers:
         await worker.end()
@@ -103,6 +105,18 @@ def _join(ground: Ground, workers: list[Watched]) -> None:
     workers.append(ground.worker())
 
 
-def _hang(ground: Ground, workers: list[Watched]) -> None:
+def _freeze(ground: Ground, workers: list[Watched]) -> None:
     workers[0].process.send_signal(signal.SIGSTOP)
     asyncio.get_running_loop().call_later(HANG_S, workers[0].process.send_signal, signal.SIGCONT)
+
+
+async def _hang(ground: Ground, workers: list[Watched]) -> None:
+    """A transaction that has written to every partition of the handover, and does not end for a while."""
+    producer = AIOKafkaProducer(bootstrap_servers=ground.bootstrap, transactional_id=f"{ground.app}-hangs", transaction_timeout_ms=10_000)
+    await producer.start()
+    await producer.begin_transaction()
+    for number in range(PARTITIONS):
+        await producer.send_and_wait(f"{ground.app}.handover", b"", partition=number)
+    await asyncio.sleep(HANG_S)
+    await producer.abort_transaction()
+    await producer.stop()

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import time
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +11,7 @@ from typing import NamedTuple
 from benchmarks.common import common
 from benchmarks.kafka.ground import Ground
 from benchmarks.kafka.measure import line, median
+from streams.records import Record
 
 EVENTS_PER_S, CPU_US = 65_000, 15.0  # the goals, of one process
 
@@ -51,15 +54,19 @@ async def throughput(bootstrap: str, logs: Path, events: int, faust_events: int,
             line(what, f"{per_s:,.0f}/s, {cpu_us:.1f} us, {mib:,.0f} MiB")
 
 
-async def ours(ground: Ground, events: int, workers: int = 1, **environment: str) -> Speed:
-    """From the first commit to the last, so without starting up."""
-    watched = [ground.worker(**environment) for _ in range(workers)]
+async def ours(ground: Ground, events: int, workers: int = 1, fill: Sequence[Record] = (), keyed: bool = True) -> Speed:
+    """From when all partitions are at work to the last commit, so without starting up. `fill`: with these, once that is so; else they are there."""
+    watched = [ground.worker() for _ in range(workers)]
+    begin_s = 0.0
+    if fill:
+        await ground.ready(*watched)
+        await ground.fill(fill, keyed)
+        begin_s = time.time()
     await ground.done(events, *watched)
     mib = sum(worker.peak_mib() for worker in watched)
     busy = [partition for partition in await ground.commits() if partition and partition[-1].received]
-    begin_s = min(next(c.at_s for c in partition if c.received) for partition in busy)
+    begin_s = begin_s or max(next(c.at_s for c in partition if c.received) for partition in busy)
     end_s = max(next(c.at_s for c in partition if c.received == partition[-1].received) for partition in busy)
-    # What the first commit held had been read before it: it does not count.
     counted = sum(partition[-1].received - max((c.received for c in partition if c.at_s <= begin_s), default=0) for partition in busy)
     cpu_s = sum(worker.cpu_s(begin_s, end_s) for worker in watched)
     for worker in watched:
