@@ -63,13 +63,20 @@ def quiet_collector(threshold: int | None) -> Iterator[None]:
         gc.collect()
 
 
-def pipeline(rules: Rules) -> Pipeline:
+def pipeline(rules: Rules, kind: type[Pipeline] = Pipeline) -> Pipeline:
     """A new, empty one, with the settings nobody has changed."""
     settings = Settings()
-    made = Pipeline(0, plan(settings.fold), settings.fold.record(), rules, settings.skew)
+    made = kind(0, plan(settings.fold), settings.fold.record(), rules, settings.skew)
     made.restore(None, ())
     made.progress.reads([SOURCE])
     return made
+
+
+class Held(Pipeline):
+    """Keeps to itself what has changed until it is looked at stage by stage."""
+
+    def tell(self) -> None:
+        """Not yet."""
 
 
 def fused(records: list[Record], rules: Rules, batch: int) -> tuple[float, Pipeline]:
@@ -87,7 +94,7 @@ def fused(records: list[Record], rules: Rules, batch: int) -> tuple[float, Pipel
 
 def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, float], Written]:
     """us per event by stage; and what was written."""
-    p = pipeline(rules)
+    p = pipeline(rules, Held)
     spent: defaultdict[str, float] = defaultdict(float)
     written = Written.none()
     classify, codes, say = Classifier(rules).classify, p.plan.dimensions.code, p.publisher.transition
@@ -116,6 +123,7 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
                 if t.kind != UNMATCHED:
                     say(profile, "assert", 1, t)
         times.append(process_time())
+        Pipeline.tell(p)
         made = p.batch()
         times.append(process_time())
         decoding, classifying, reading, taking, timers, tally, transitions, rest = (b - a for a, b in pairwise(times))

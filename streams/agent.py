@@ -130,7 +130,7 @@ class Agent:
         caught_up = not count and not pipeline.progress.waiting_for
         self.busy = not pipeline.advance(clock_ms if caught_up else None, mark_ms if caught_up else None)
         committed = bool(count) or checkpoint or pipeline.marks != before
-        took_s, outputs, retracted = 0.0, 0, sum([len(retracts) for _, retracts, _ in pipeline.population.changes])
+        took_s, outputs, retracted = 0.0, 0, pipeline.retracted
         reasons = {REJECTED.name: Counter[str](), LATE.name: Counter[str]()}
         for output in pipeline.set_aside:
             reasons[output.topic][output.headers[0][1].decode()] += 1

@@ -148,7 +148,8 @@ class Publisher:
         where = NOWHERE if s.moment < 0 else STANDING[s.moment][s.stalled]
         return key, (
             f'{{{person(p.key, need)},{where},"journey":{event_json(s.journey)},"opened_at":"{rfc3339(s.opened_ms)}",'
-            f'"since":"{rfc3339(s.entered_ms)}","furthest":"{NAMES[s.furthest]}","outcome":{OUTCOME[s.outcome] if s.moment < 0 else "null"},"rev":{rev}}}'
+            f'"since":"{rfc3339(s.entered_ms)}","furthest":"{NAMES[s.furthest]}",'
+            f'"outcome":{OUTCOME[s.outcome] if s.moment < 0 else "null"},"rev":{rev}}}'
         ).encode()
 
     def final(self, p: Profile, final: Tale | FinalRefund) -> bytes:
