@@ -45,6 +45,7 @@ def plan(fold: Fold) -> Plan:
     )
 
 
+TELL_EVERY_S = 2.0  # a partition whose events others wait for says how far it is; each time is a record to every other partition
 RESTORED_ASIDE = 10_000  # state records: more are put together in a thread, so that nobody in this process misses a heartbeat
 
 
@@ -67,6 +68,7 @@ class Agent:
     def __init__(self, session: Session, pipeline: Pipeline, batch: int, silence_s: float) -> None:
         """`silence_s`: a partition that hands over events, and says nothing for so long, is not waited for."""
         self.session, self.pipeline, self.batch, self.silence_s = session, pipeline, batch, silence_s
+        self._told_s = 0.0  # when the other partitions were told last how far this one is
         self._heard: dict[int, tuple[Peer | None, float]] = {}  # of whom it waits for: what was heard last, and since when
         self.busy = False  # time has passed further than one batch could follow
         self.stepped = Stepped()
@@ -145,8 +147,13 @@ class Agent:
         return count
 
     def _listen(self) -> None:
-        """Lets go of partitions that have been silent for too long: whoever is alive and at work says so now and then."""
+        """Sees to it that the others hear of this one, and lets go of partitions that have been silent for too long."""
         progress, now_s = self.pipeline.progress, time.monotonic()
+        if not progress.meshed:
+            return
+        if now_s - self._told_s >= TELL_EVERY_S:
+            self._told_s = now_s
+            progress.nudge()
         heard: dict[int, tuple[Peer | None, float]] = {}
         for number in progress.waiting_for:
             last = progress.peers.get(number)

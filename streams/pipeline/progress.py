@@ -12,8 +12,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+from streams.records import Reading
+
 NEVER, NOTHING_LEFT = -1, 1 << 62  # a mark of who was not heard of yet; of who holds nobody up
-TELL_EVERY = 20  # batches between two marks of a partition that is at work: 100,000 events at most
+TELL_EVENTS = 50_000  # read between two marks of a partition that has much to read: others hold back what is newer for so long
+TELL_BATCHES = 200  # or so many batches, when each is small; the shell sees to it that a mark is not told too rarely by the clock (`nudge`)
 QUIET_READS = 3  # empty reads in a row before a partition says that it has nothing left: it has other things to write while events come
 MARK, FROM = "streams-mark", "streams-from"  # headers of the handover topic, always the last of a record
 HANDOVER = "handover:"  # begins the name of that source
@@ -58,7 +61,7 @@ class Progress:
         self._own: list[str] = []  # the inputs that are read now
         self._ended: frozenset[str] = frozenset()
         self._told: Mark | None = None
-        self._batches = 0  # since then
+        self._batches, self._events = 0, 0  # since then
         self._empty = 0  # looks in a row that found nothing in the inputs
 
     def restore(self, sources: dict[str, Position], peers: dict[int, Peer], meshed: bool) -> None:
@@ -103,10 +106,16 @@ class Progress:
             return []
         return [n for n in range(self.partitions) if n != self.partition and n not in self.let_go and not (n in self.peers and self.peers[n].quiet)]
 
-    def looked(self, found: Iterable[str], ended: frozenset[str]) -> None:
-        """What a look at the sources gave: those with records, and those that it reads to their end."""
-        self._ended = ended
-        self._empty = 0 if any(not name.startswith(HANDOVER) for name in found) else self._empty + 1
+    def looked(self, reading: Reading) -> None:
+        """Takes note of what a look at the sources gave: how many records, and which sources it reads to their end."""
+        self._ended = reading.ended
+        count = sum([len(records) for name, records in reading.chunks if not name.startswith(HANDOVER)])
+        self._events += count
+        self._empty = 0 if count else self._empty + 1
+
+    def nudge(self) -> None:
+        """Some time has passed since the others were told something."""
+        self._batches = TELL_BATCHES
 
     def hear(self, said: Mark) -> None:
         self.meshed = True
@@ -122,14 +131,14 @@ class Progress:
             return None
         now = Mark(self.partition, self.reach, self._empty >= QUIET_READS)
         told = self._told
-        if told is not None and (now == told or (now.quiet == told.quiet and not now.quiet and self._batches < TELL_EVERY)):
-            return None
-        return now
+        if told is None or now.quiet != told.quiet:
+            return now
+        return now if now != told and (self._batches >= TELL_BATCHES or self._events >= TELL_EVENTS) else None
 
     def tell(self) -> Mark | None:
         """What this batch tells the others, if anything."""
         self._batches += 1
         mark = self.to_tell
         if mark is not None:
-            self._told, self._batches = mark, 0
+            self._told, self._batches, self._events = mark, 0, 0
         return mark

@@ -115,7 +115,7 @@ class Pipeline:
         progress, population = self.progress, self.population
         if not progress.meshed and self.plan.at_home and progress.partitions > 1 and not self.checkpoint.counts.received:
             progress.meshed = any(self.abroad(key_of(record.value or b"")) for _, records in reading.chunks for record in records)
-        progress.looked([source for source, _ in reading.chunks], reading.ended)
+        progress.looked(reading)
         for source, records in reading.chunks:
             position = progress.sources[source]
             if source.startswith(HANDOVER):
