@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-import resource
 import sys
 import time
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from benchmarks.kafka.measure import peak_mib
 
 
 class Event(msgspec.Struct, gc=False, rename="camel"):
@@ -38,7 +39,7 @@ async def main(bootstrap: str, topic: str, partitions: int, events: int) -> None
                 decode(record.value)
             done += len(records)
     seconds, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
-    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    mib = peak_mib("self")
     print(json.dumps({"events": done, "seconds": seconds, "cpu_s": cpu_s, "mib": mib}), flush=True)
     await consumer.stop()
 

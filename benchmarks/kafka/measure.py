@@ -52,10 +52,7 @@ class Watched:
 
     def peak_mib(self) -> float:
         """The most memory it has had, as long as it lives."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) / 1024
-        return math.nan
+        return peak_mib(self.process.pid)
 
     def opened(self) -> set[int]:
         """The partitions that a worker says it works on."""
@@ -86,6 +83,14 @@ class Watched:
 def look(pid: int) -> Look:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return Look(time.time(), (int(fields[11]) + int(fields[12])) * TICKS_S)
+
+
+def peak_mib(pid: int | str) -> float:
+    """The most memory that a process has had. (What `getrusage` says begins with its parent's.)"""
+    for said in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if said.startswith("VmHWM"):
+            return int(said.split()[1]) / 1024
+    return math.nan
 
 
 def quantile(sorted_values: Sequence[float], part: float) -> float:

@@ -77,7 +77,7 @@ async def ours(ground: Ground, events: int, workers: int = 1, fill: Sequence[Rec
 async def beside(ground: Ground, program: str, events: int) -> Speed:
     """Another program, which tells itself what it took."""
     app = [f"f{ground.app}"] if program == "faust_job" else []
-    watched = ground.start(program, [f"benchmarks/kafka/{program}.py", ground.bootstrap, *app, ground.input, "4", str(events)])
+    watched = ground.start(program, ["-m", f"benchmarks.kafka.{program}", ground.bootstrap, *app, ground.input, "4", str(events)])
     while watched.process.poll() is None:
         await asyncio.sleep(0.2)
     said = next((text for text in reversed(watched.log.read_text().splitlines()) if text.startswith("{")), None)
