@@ -13,6 +13,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from streams.log import kafka_records
 from streams.log.kafka_errors import failure
 
 Isolation = Literal["read_committed", "read_uncommitted"]
@@ -48,6 +49,7 @@ class Cluster(msgspec.Struct, frozen=True):
 
     def consumer(self, isolation: Isolation = "read_committed") -> AIOKafkaConsumer:
         """Of no group, with nothing assigned. It never jumps: a position that does not exist is an error, not the end of the topic."""
+        kafka_records.install()
         return AIOKafkaConsumer(
             **self.common(),
             isolation_level=isolation,
