@@ -1,6 +1,6 @@
 """What goes in and out of a step: plain values, known to the pure core and to the log adapters alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -22,6 +22,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     chunks: Sequence[tuple[str, list[Record]]]  # (source, its records in offset order); each source at most once
     ended: frozenset[str]  # sources that this reads to their end, as far as is known
+    reached: Mapping[str, int] = {}  # where the next look at a source begins, if that is known: on a broker it may be some beyond its last record
+    read_ms: int = -1  # the wall clock, where records bear times that their senders say: none came later than now; -1: not asked
 
     @classmethod
     def of(cls, source: str, records: list[Record]) -> "Reading":

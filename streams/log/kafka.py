@@ -121,7 +121,9 @@ class KafkaSession:
                                 found.setdefault(place, []).extend(records)
                     if found or await self._nothing_since(began_ms):
                         chunks = [(self._names[place], [to_record(record) for record in records]) for place, records in found.items()]
-                        return Reading(chunks, await self._ended())
+                        reached = {source: await self._consumer.position(place) for source, place in self._places.items()}
+                        self._next.update((self._places[source], offset) for source, offset in reached.items())
+                        return Reading(chunks, self._ended(reached), reached, time.time_ns() // 1_000_000)
         except StreamsError as error:
             raise self._died(str(error), type(error)) from error
         raise self._died(f"{', '.join(self._log.inputs)} {self.partition} cannot be read: no answer for {STUCK_S:.0f} s")
@@ -139,11 +141,11 @@ class KafkaSession:
                 return False
         return True
 
-    async def _ended(self) -> frozenset[str]:
+    def _ended(self, reached: Mapping[str, int]) -> frozenset[str]:
         """The sources that have been read to their end, by the broker's last answer."""
         for source, place in self._places.items():
             if (end := self._consumer.highwater(place)) is not None:
-                self._lags[source] = max(0, end - await self._consumer.position(place))
+                self._lags[source] = max(0, end - reached[source])
         return frozenset([source for source, lag in self._lags.items() if not lag])
 
     def lags(self) -> dict[str, int]:

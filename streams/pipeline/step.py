@@ -70,6 +70,7 @@ class Pipeline:
         self.retracted = 0  # of the open batch
         self._said: list[Output] = []  # its transitions
         self._moved: dict[tuple[str, int], Profile] = {}  # by key and need: whose standing it changed
+        self._latest_ms = LATEST_MS  # no record of the open batch came later
         self._tenant = first_text((plan.tenant,)) if plan.tenant else None
         self._order = first_text(plan.orders)
 
@@ -114,8 +115,10 @@ class Pipeline:
         """Reads and folds what a look at the sources gave: of each, the records from its position on, in offset order."""
         progress, population = self.progress, self.population
         if not progress.meshed and self.plan.at_home and progress.partitions > 1 and not self.checkpoint.counts.received:
-            progress.meshed = any(self.abroad(key_of(record.value or b"")) for _, records in reading.chunks for record in records)
+            people = (key_of(record.value or b"") for _, records in reading.chunks for record in records)
+            progress.meshed = any(self.abroad(who) for who in people if who)
         progress.looked(reading)
+        self._latest_ms = reading.read_ms if reading.read_ms >= 0 else LATEST_MS
         for source, records in reading.chunks:
             position = progress.sources[source]
             if source.startswith(HANDOVER):
@@ -125,6 +128,8 @@ class Pipeline:
                     self.fold(source, records[start : start + RUN], position)
                     self.tell()
             position.offset = records[-1].offset + 1
+        for source, offset in reading.reached.items():
+            progress.sources[source].offset = max(progress.sources[source].offset, offset)
         population.mark = max(population.mark, progress.mark)
 
     def take_handed(self, records: Sequence[Record]) -> None:
@@ -154,7 +159,8 @@ class Pipeline:
         reached = LATEST_MS if position is None else position.mark
         others, abroad = self.progress.others(source), 0
         looks_home = position is not None and plan.at_home and self.progress.partitions > 1
-        events = [read(record.value, record.headers, record.time_ms + skew if record.time_ms >= 0 else LATEST_MS) for record in records]
+        latest, limit = self._latest_ms, min(self._latest_ms + skew, LATEST_MS)
+        events = [read(record.value, record.headers, record.time_ms + skew if 0 <= record.time_ms < latest else limit) for record in records]
         for record, event in zip(records, events, strict=True):
             if type(event) is Rejection:
                 self.reject(source, record, event)
@@ -201,14 +207,17 @@ class Pipeline:
         return partition_of(who, self.progress.partitions) != self.partition
 
     def hand_over(self, source: str, record: Record, event: Event) -> bool:
-        """Sends an event to the partition where its person lives; False: that is this one."""
+        """Sends an event to the partition where its person lives; False: that is this one.
+
+        Without the headers that it came with: they have no say in an event, and there is no end to how large they may be.
+        """
         who = person(event)
         home = partition_of(who, self.progress.partitions)
         if home == self.partition:
             return False
         self.progress.meshed = True
         origin = f"{source}:{record.offset}:{record.time_ms}".encode()
-        self._handed.append(Output(topology.HANDOVER.name, who, record.value, (*record.headers, (FROM, origin)), home))
+        self._handed.append(Output(topology.HANDOVER.name, who, record.value, ((FROM, origin),), home))
         return True
 
     def reject(self, source: str, record: Record, rejection: Rejection) -> None:

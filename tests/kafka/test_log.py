@@ -5,8 +5,9 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from streams.errors import ConfigError, Incompatible, Refused, Unavailable
 from streams.log.kafka import CHECKPOINT, KafkaLog
@@ -194,3 +195,51 @@ async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch)
         await log.close()
     finally:
         end(process)
+
+
+async def test_marks_of_transactions_behind_the_last_record_are_no_loss(log: KafkaLog) -> None:
+    """When age has deleted everything, only the marks were unread: whoever goes on from where its reading had come to is at the end."""
+    collector = log.cluster.producer(f"{log.app}-collector")
+    await collector.start()
+    await collector.begin_transaction()
+    await collector.send_and_wait(log.topic("events"), b"a", partition=0)
+    await collector.commit_transaction()
+    await collector.stop()
+    session, source = await log.open(0), log.sources(0)[0]
+    reached = {source: 0}
+    while reached[source] < 2:
+        reached |= (await session.read(reached, 10)).reached
+    admin = AIOKafkaAdminClient(bootstrap_servers=log.cluster.bootstrap)
+    await admin.start()
+    await admin.delete_records({TopicPartition(log.topic("events"), 0): RecordsToDelete(before_offset=2)})
+    await admin.close()
+    fresh = await log.open(0)
+    found = await fresh.read(reached, 10)
+    assert (found.chunks, source in found.ended) == ([], True)
+    with pytest.raises(Unavailable, match="deleted by the topic's retention"):
+        await read(fresh, 1, 10)
+
+
+async def test_a_header_that_is_no_text_stops_nobody(log: KafkaLog) -> None:
+    """No broker looks at the names of headers, and aiokafka cannot read such a record."""
+
+    class Unreadable(str):
+        def encode(self, *_: str) -> bytes:
+            return b"\xff\xfename"
+
+    builder = _DefaultRecordBatchBuilderPy(
+        magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=1 << 20
+    )
+    builder.append(0, 5, None, b"v", [(Unreadable("??name"), b"1")])
+    place = TopicPartition(log.topic("events"), 0)
+    producer = AIOKafkaProducer(bootstrap_servers=log.cluster.bootstrap)
+    await producer.start()
+    batch = producer.create_batch()
+    batch.append(timestamp=5, key=None, value=b"v")
+    batch.close()
+    batch._buffer = builder.build()
+    await (await producer.send_batch(batch, place.topic, partition=0))
+    await producer.stop()
+    session = await log.open(0)
+    assert [(record.value, record.headers) for record in await read(session, 0, 10)] == [(b"v", (("\ufffd\ufffdname", b"1"),))]
+    assert [value for _, _, value, _ in await scanned(log, "events")] == [b"v"]

@@ -9,8 +9,10 @@ import pytest
 from schemas import Current, JourneyRecord, LateHeaders, RefundRecord, RejectedHeaders, Tally
 from streams.journeys.profile import CAP, SEGMENT
 from streams.pipeline import checkpoint, step
+from streams.pipeline.progress import FROM
+from streams.pipeline.step import Pipeline, origin_of
 from streams.records import Output, Reading, Record
-from tests.pipeline.feeding import DAY, HORIZON, HOUR, MINUTE, SOURCE, START, Feed, event, rules
+from tests.pipeline.feeding import DAY, HORIZON, HOUR, MINUTE, PLAN, SOURCE, START, Feed, event, rules
 
 
 def headers(output: Output, type: Any) -> Any:
@@ -77,6 +79,50 @@ def test_from_the_future() -> None:
     feed.commit()
     assert [b"from_the_future"] == [dict(output.headers)["reason"] for output in feed.of("rejected")]
     assert START + 10 * MINUTE == feed.pipeline.population.mark
+
+
+@pytest.mark.parametrize("said", [START + 9_999 * DAY, -1])
+def test_a_record_is_no_newer_than_when_it_is_read(said: int) -> None:
+    """Whoever sends a record says when that was, or does not: neither may move time to where all that others send is late."""
+    feed = Feed()
+    records = [Record(n, said, None, event(at, str(at))) for n, at in enumerate((10 * MINUTE, 10 * MINUTE + 1000, 9_999 * DAY))]
+    feed.pipeline.take(Reading([(SOURCE, records)], frozenset([SOURCE]), {}, START))
+    feed.commit()
+    assert [b"1", b"2"] == [dict(output.headers)["offset"] for output in feed.of("rejected")]
+    assert START + 10 * MINUTE == feed.pipeline.population.mark
+
+
+def test_what_is_handed_over_is_bounded() -> None:
+    """Headers have no say in an event, and may be larger than any topic takes: they stay behind."""
+    pipeline = Pipeline(0, msgspec.structs.replace(PLAN, at_home=True), b"fold", rules(), MINUTE, 2)
+    pipeline.restore(None, [])
+    pipeline.progress.reads([SOURCE, "handover:0"])
+    users = ("1", "2", "3", "4", "5")
+    records = [Record(n, START, b"k", event(0, user, user=user), (("h", b"x" * 9_000_000), (FROM, b"me"))) for n, user in enumerate(users)]
+    pipeline.take(Reading.of(SOURCE, records))
+    handed = [output for output in pipeline.batch().outputs if output.topic == "handover" and output.value]
+    assert pipeline.checkpoint.counts.handed_over == len(handed) > 0
+    for output in handed:
+        source, origin = origin_of(Record(0, 9, output.key, output.value, output.headers))
+        assert (source, origin.time_ms, origin.headers, origin.value) == (SOURCE, START, (), records[origin.offset].value)
+
+
+def test_a_position_is_where_the_next_look_begins() -> None:
+    """Behind the last record there may be marks of transactions; when all before them has been deleted, only this position is left."""
+    feed = Feed()
+    feed.pipeline.take(Reading([(SOURCE, [Record(3, -1, b"k", event(0, "a"))])], frozenset([SOURCE]), {SOURCE: 5}))
+    assert checkpoint.decode(feed.commit().checkpoint).sources[SOURCE].offset == 5
+    feed.pipeline.take(Reading([], frozenset([SOURCE]), {SOURCE: 7}))
+    assert checkpoint.decode(feed.commit().checkpoint).sources[SOURCE].offset == 7
+
+
+def test_what_nobody_can_read_tells_nothing_of_where_people_live() -> None:
+    """A broken record at the very beginning does not make partitions wait for each other."""
+    pipeline = Pipeline(1, msgspec.structs.replace(PLAN, at_home=True), b"fold", rules(), MINUTE, 2)
+    pipeline.restore(None, [])
+    pipeline.progress.reads([SOURCE, "handover:1"])
+    pipeline.take(Reading.of(SOURCE, [Record(0, -1, None, b"broken"), Record(1, -1, None, None)]))
+    assert not pipeline.progress.meshed
 
 
 def test_needs_tenant_and_order_come_from_their_paths() -> None:
