@@ -15,7 +15,8 @@ def as_it_was() -> Iterator[None]:
     """The log belongs to the process: what a test sets up is taken back."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in logs.QUIET}
+    levels = {name: logging.getLogger(name).level for name in (*logs.QUIET, "aiokafka")}
+    logging.getLogger("aiokafka").setLevel(logging.NOTSET)  # commands for clusters silence it in their process
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
