@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from streams.agent import Agent
+from streams.errors import ConfigError
 from streams.log.kafka import KafkaLog
 from streams.log.port import Log as Port
 from streams.moments.rules import Rules
@@ -76,7 +77,10 @@ class Worker:
         place: Place | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`log` stays its owner's, who closes it. `place`: in another group than Kafka's; `clock`: the one that `place` goes by."""
+        """`log` stays its owner's, who closes it. `place`: in another group than Kafka's; `clock`: the one that `place` goes by.
+
+        Raises ConfigError when what is read does not go with the settings.
+        """
         self._log = log
         self.place = place if place is not None else _place(log, settings)
         self._kafka, self._meters, self._logger, self._clock = settings.kafka, meters, logger, clock
@@ -208,5 +212,11 @@ class Worker:
 
 def _place(log: Port, settings: Settings) -> Membership:
     assert isinstance(log, KafkaLog), "another log needs a group of its own kind"
+    if settings.home == "input" and log.partitions > 1 and len(set(log.inputs.values())) > 1:
+        counts = ", ".join(f"{name} has {count}" for name, count in log.inputs.items())
+        raise ConfigError(
+            f"home = input: a person lives where the input puts them, and inputs of different numbers of partitions ({counts}) put them in different"
+            " places: each would have several journeys. Read inputs of one number only, or set home = murmur2 with a new app id"
+        )
     topics = (*log.co_read, log.topic(HANDOVER.name))
     return Membership(log.cluster, log.app, topics, log.partitions, settings.kafka)
