@@ -212,11 +212,11 @@ class Worker:
 
 def _place(log: Port, settings: Settings) -> Membership:
     assert isinstance(log, KafkaLog), "another log needs a group of its own kind"
-    if settings.home == "input" and log.partitions > 1 and len(set(log.inputs.values())) > 1:
-        counts = ", ".join(f"{name} has {count}" for name, count in log.inputs.items())
+    if settings.home == "input" and log.partitions > 1 and log.routed:
+        counts = ", ".join(f"{name} has {log.inputs[name]}" for name in log.routed)
         raise ConfigError(
-            f"home = input: a person lives where the input puts them, and inputs of different numbers of partitions ({counts}) put them in different"
-            " places: each would have several journeys. Read inputs of one number only, or set home = murmur2 with a new app id"
+            f"home = input: a person lives where the input puts them, so that every input needs the app's {log.partitions} partitions, and {counts}."
+            " A person would be in two places, with several journeys. Take a new app id, with topics of that number or home = murmur2, and replay"
         )
     topics = (*log.co_read, log.topic(HANDOVER.name))
     return Membership(log.cluster, log.app, topics, log.partitions, settings.kafka)
