@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Sequence
 from itertools import islice
@@ -71,6 +72,8 @@ async def ours(ground: Ground, events: int, workers: int = 1, fill: Sequence[Rec
     cpu_s = sum(worker.cpu_s(begin_s, end_s) for worker in watched)
     for worker in watched:
         await worker.end()
+    if not counted or end_s <= begin_s:  # so few that all were done by then
+        return Speed(math.nan, math.nan, mib)
     return Speed(counted / (end_s - begin_s), cpu_s / counted * 1e6, mib)
 
 
