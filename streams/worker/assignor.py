@@ -18,8 +18,8 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from streams.errors import Incompatible
 
 GROWN = (
-    "Which partition a person is in depends on their number, and all that is known of a person is in that partition: start a new app id, with topics"
-    " of the new number, and replay"
+    "If that is an input, start the workers again: they hand its events over to where people live (with home = input they refuse). The app's own"
+    " number holds for its life, since it decides where people live: for another one, start a new app id, with topics of the new number, and replay"
 )
 
 

@@ -1,8 +1,11 @@
 """The product's own agents over a real broker, on a real shop's events: replaced in mid-run, and exact."""
 
+import asyncio
 import time
 
+import msgspec
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from streams import files
 from streams.agent import Agent
@@ -63,3 +66,42 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     assert verified.difference is None
     assert verified.records == len(records)
     await other.close()
+
+
+async def test_an_input_that_has_grown_is_read_on() -> None:
+    """By agents that are opened anew: people who are in another partition of it now are the same people, and each event counts once."""
+    app, settings, read_by, people = topics.new_app(PARTITIONS), Settings(), rules.default(), [f"u{number}" for number in range(20)]
+    cluster, events = Cluster(bootstrap()), f"{app}.events"
+    producer = cluster.producer()
+    await producer.start()
+
+    async def live(partitions: int, day: int) -> KafkaLog:
+        """All of them do something, in that many partitions; agents read it to its end."""
+        for who in people:
+            await producer.send_and_wait(events, viewed(who, day), who.encode(), partition=partition_of(who.encode(), partitions))
+        log = await KafkaLog.connect(cluster, app, [events])
+        assert log.partitions == PARTITIONS
+        agents = [await Agent.open(log, number, settings, read_by) for number in range(PARTITIONS)]
+        async with asyncio.timeout(30):
+            while sum(agent.pipeline.checkpoint.counts.received for agent in agents) < day * len(people):
+                for agent in agents:
+                    await agent.step()
+        return log
+
+    await (await live(PARTITIONS, 1)).close()
+    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
+    await admin.start()
+    await admin.create_partitions({events: NewPartitions(PARTITIONS + 1)})
+    await admin.close()
+    await producer.client.force_metadata_update()
+    log = await live(PARTITIONS + 1, 2)
+    found = await funnel(log)
+    assert (found.events.received, found.events.applied, found.profiles, found.journeys.opened) == (40, 40, 20, 20)
+    assert (await verify(log, lambda done, total: None)).difference is None
+    await log.close()
+    await producer.stop()
+
+
+def viewed(who: str, day: int) -> bytes:
+    said = {"type": "track", "messageId": f"{who} {day}", "userId": who, "event": "Product Viewed", "timestamp": f"2024-05-0{day}T12:00:00Z"}
+    return msgspec.json.encode(said)
