@@ -45,7 +45,7 @@ from streams.records import Batch, Headers, Reading, Record, Source
 from streams.topology import EVENTS, HANDOVER, STATE
 
 FRESH_WAIT_MS = 10  # a fetch of what is there takes one or two
-GROUP_OFFSETS_EVERY_S = 1.0  # they are for tools that show lag, nobody starts from them; each time costs two requests
+GROUP_OFFSETS_EVERY_S = 5.0  # as consumers do by default: they are for tools that show lag, nobody starts from them; each time costs two requests
 CHECKPOINT = b"\0checkpoint"  # its key in the state topic; state keys begin with a letter
 
 
