@@ -35,6 +35,7 @@ class Mark(msgspec.Struct, array_like=True):
     partition: int
     mark: int  # how far it has come in its own inputs, ms of event time
     quiet: bool  # it has read them to their end, and nothing has come for a while
+    anew: bool = False  # it has just begun, and who was quiet when it ended may not be so now: whoever is tells it once more
 
 
 class Peer(msgspec.Struct, array_like=True):
@@ -61,11 +62,13 @@ class Progress:
         self._own: list[str] = []  # the inputs that are read now
         self._ended: frozenset[str] = frozenset()
         self._told: Mark | None = None
+        self._begun = False  # it has told something
         self._batches, self._events = 0, 0  # since then
         self._empty = 0  # looks in a row that found nothing in the inputs
 
     def restore(self, sources: dict[str, Position], peers: dict[int, Peer], meshed: bool) -> None:
-        self.sources, self.peers, self.meshed = sources, peers, meshed
+        """Nobody counts as quiet: while this one was away, its peers may have been away too, with much to hand over when they are back."""
+        self.sources, self.peers, self.meshed = sources, {number: Peer(peer.mark) for number, peer in peers.items()}, meshed
 
     def reads(self, names: Iterable[str]) -> None:
         """Which sources there are now. An input that is not among them any more holds nobody up."""
@@ -123,6 +126,8 @@ class Progress:
         if said.partition != self.partition:
             self.let_go.discard(said.partition)
             self.peers[said.partition] = Peer(said.mark, said.quiet)
+            if said.anew and self._told is not None and self._told.quiet:  # who is not quiet tells soon anyway
+                self._told = None
 
     @property
     def to_tell(self) -> Mark | None:
@@ -141,4 +146,6 @@ class Progress:
         mark = self.to_tell
         if mark is not None:
             self._told, self._batches, self._events = mark, 0, 0
+            if not self._begun:
+                self._begun, mark = True, Mark(mark.partition, mark.mark, mark.quiet, anew=True)
         return mark
