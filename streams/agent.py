@@ -76,9 +76,15 @@ class Agent:
     @classmethod
     async def open(cls, log: Log, partition: int, settings: Settings, rules: Rules, on_restore: Restoring | None = None) -> "Agent":
         """Takes the partition over and restores it. Raises Incompatible when it was folded under other settings or in another format."""
-        session = await log.open(partition)
+        return await cls.restored(await log.open(partition), log.partitions, settings, rules, on_restore)
+
+    @classmethod
+    async def restored(
+        cls, session: Session, partitions: int, settings: Settings, rules: Rules, on_restore: Restoring | None = None
+    ) -> "Agent":
+        """The same for a partition that has been taken over already; `partitions`: in all."""
         try:
-            return await cls._restored(session, log.partitions, settings, rules, on_restore)
+            return await cls._restored(session, partitions, settings, rules, on_restore)
         except BaseException:
             await session.close()
             raise

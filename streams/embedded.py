@@ -76,7 +76,7 @@ class Embedded:
         """Takes the data directory over, making it if need be, and restores every partition. Raises StreamsErrors that say what to do."""
         log = SqliteLog(settings.data_dir, settings.partitions)
         try:
-            agents = [await Agent.open(log, partition, settings, rules) for partition in range(log.partitions)]
+            agents = [await Agent.restored(session, log.partitions, settings, rules) for session in await log.open_all()]
         except BaseException:
             await log.close()
             raise

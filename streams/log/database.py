@@ -5,6 +5,7 @@ The bounds below were measured with the mix of `streams.log.chunks`.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,14 +116,21 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
 
 def begin(con: sqlite3.Connection) -> None:
     """Begins a transaction that writes, waiting for another process's to end."""
-    for _ in range(int(BUSY_S * 1_000 / POLL_MS)):
+    _insist(con, "BEGIN IMMEDIATE")
+
+
+def _insist(con: sqlite3.Connection, statement: str) -> None:
+    """Executes a statement, again and again while another process holds the file."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        asked = time.monotonic()
         try:
-            con.execute("BEGIN IMMEDIATE")
+            con.execute(statement)
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or asked > deadline:
                 raise
-    con.execute("BEGIN IMMEDIATE")
+        time.sleep(max(0.0, asked + POLL_MS / 1_000 - time.monotonic()))  # SQLite has not always waited
 
 
 def partition_count(con: sqlite3.Connection) -> int:
@@ -137,7 +145,7 @@ def places(con: sqlite3.Connection) -> dict[tuple[str, int], int]:
 def _set_up(con: sqlite3.Connection, file: Path) -> None:
     con.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # counts for a new file only
     if con.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        con.execute("PRAGMA journal_mode = WAL")
+        _insist(con, "PRAGMA journal_mode = WAL")  # two processes that make the same file: SQLite itself waits for nobody here
     con.execute("PRAGMA synchronous = FULL")
     con.execute("PRAGMA fullfsync = ON")  # macOS: without it the disk may still hold a commit in its cache
     con.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

@@ -111,10 +111,19 @@ class SqliteLog(SqliteReader):
 
     async def open(self, partition: int) -> "SqliteSession":
         assert 0 <= partition < self.partitions, partition
+        (session,) = self._open([partition])
+        return session
+
+    async def open_all(self) -> list["SqliteSession"]:
+        """Takes all partitions over at once: of two processes that do so at the same time one has everything, never each a part."""
+        return self._open(range(self.partitions))
+
+    def _open(self, partitions: Sequence[int]) -> list["SqliteSession"]:
         with self._transaction() as con:
-            con.execute("UPDATE partitions SET epoch = epoch + 1 WHERE partition = ?", (partition,))
-            self._epochs[partition] = epoch = _epoch(con, partition)
-        return SqliteSession(self, partition, epoch)
+            for partition in partitions:
+                con.execute("UPDATE partitions SET epoch = epoch + 1 WHERE partition = ?", (partition,))
+                self._epochs[partition] = _epoch(con, partition)
+        return [SqliteSession(self, partition, self._epochs[partition]) for partition in partitions]
 
     async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
         rows: dict[int, list[chunks.Row]] = {}

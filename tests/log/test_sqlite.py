@@ -329,3 +329,17 @@ async def test_who_lost_a_partition_appends_no_more_of_a_file(tmp_path: Path) ->
     assert await second.position("f") == 1
     await first.close()
     await second.close()
+
+
+async def test_all_partitions_are_taken_over_at_once(tmp_path: Path) -> None:
+    """The later of two has all of them, and the earlier none."""
+    first, second = SqliteLog(tmp_path, 3), SqliteLog(tmp_path, 3)
+    before, after = await first.open_all(), await second.open_all()
+    assert [0, 1, 2] == [session.partition for session in after]
+    for session in before:
+        with pytest.raises(Fenced):
+            await session.commit(full_batch(b"1"))
+    for session in after:
+        await session.commit(full_batch(b"2"))
+    await first.close()
+    await second.close()

@@ -134,7 +134,12 @@ BUGS = (
         "position.offset = records[-1].offset + 1",
         "position.offset = records[-1].offset",
     ),
-    _bug("an event from the future is let in", "streams.pipeline.step", "record.time_ms + skew if record.time_ms >= 0 else LATEST_MS", "LATEST_MS"),
+    _bug(
+        "an event from the future is let in",
+        "streams.pipeline.step",
+        "record.time_ms + skew if 0 <= record.time_ms < latest else limit",
+        "LATEST_MS",
+    ),
     _bug("the mark runs ahead of the events", "streams.pipeline.step", "reached = at\n", "reached = at + 1\n"),
     _bug(
         "the wall clock moves the horizon mark",
