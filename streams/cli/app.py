@@ -20,7 +20,7 @@ EXIT_CODES = {
     5: "the log cannot be read or written now",
     6: "the cluster refuses: a wrong password, a right that is missing, a record too large",
     130: "stopped by Ctrl-C; what was committed stays, and the same command goes on from there",
-    143: "the same by SIGTERM",
+    143: "the same by SIGTERM; a worker on Kafka ends with 0 then",
 }
 SHORT_CHARS = 200  # of a command's first sentence: no command has as much
 
