@@ -14,6 +14,8 @@ from streams.errors import Fenced
 from streams.ingest.partition import key_of, partition_of
 from streams.log.kafka import KafkaLog
 from streams.log.kafka_client import Cluster
+from streams.log.kafka_plan import Wanted
+from streams.log.kafka_topics import applied
 from streams.moments import rules
 from streams.reports.funnel import funnel
 from streams.settings import Settings
@@ -105,3 +107,24 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
 def viewed(who: str, day: int) -> bytes:
     said = {"type": "track", "messageId": f"{who} {day}", "userId": who, "event": "Product Viewed", "timestamp": f"2024-05-0{day}T12:00:00Z"}
     return msgspec.json.encode(said)
+
+
+async def test_the_largest_records_fit_their_topics() -> None:
+    """In topics as `topics apply` makes them: the largest event is handed over and counted; what is as large and no event is one rejection."""
+    app, cluster = topics.new_name(), Cluster(bootstrap())
+    await applied(cluster, Wanted(app, [f"{app}.clicks"], partitions=PARTITIONS, create_inputs=True))
+    log = await KafkaLog.connect(cluster, app, [f"{app}.clicks"])
+    event = b'{"type":"track","messageId":"%d","userId":"%d","event":"Product Viewed","timestamp":"2026-03-01T10:00:00Z","properties":{"text":"%s"}}'
+    large = [event % (n, n, b"x" * 1_000_000) for n in range(4)]
+    now = time.time_ns() // 1_000_000
+    await log.append([(0, None, value, now, ()) for value in (*large, b"\xff" * 1_000_000)])
+    agents = [await Agent.open(log, number, Settings(), rules.default()) for number in range(PARTITIONS)]
+    for _ in range(2):
+        for agent in agents:
+            await agent.catch_up()
+    counts = [agent.pipeline.checkpoint.counts for agent in agents]
+    assert (4, 1, 5) == (sum(c.applied for c in counts), sum(c.rejected for c in counts), sum(c.received for c in counts))
+    assert sum(c.handed_over for c in counts) == sum(partition_of(b"%d" % n, PARTITIONS) != 0 for n in range(4)) > 0
+    ((_, rejected),) = [entry async for entry in log.scan("rejected")]
+    assert (len(rejected.value or b""), dict(rejected.headers)["cut"]) == (64 * 1024, b"true")
+    await log.close()
