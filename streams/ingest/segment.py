@@ -47,7 +47,7 @@ class _Whole(msgspec.Struct, gc=False, rename="camel"):
 class _Segment(_Whole, gc=False, rename="camel"):
     """The same, with the context left as it stands: the events of somebody on a page say the same of it, and what was said before is known."""
 
-    context: msgspec.Raw = _NO_CONTEXT  # type: ignore[assignment]
+    context: msgspec.Raw = _NO_CONTEXT  # type: ignore[assignment]  # narrower than there: decoded in a second step, by itself
 
 
 class _Clocks(msgspec.Struct, gc=False, rename="camel"):

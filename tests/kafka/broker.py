@@ -37,7 +37,7 @@ def from_docker() -> str | None:
     port, controller = free_ports(2)
     listeners = {
         "node.id": 1,
-        "log.dirs": "/tmp/kafka",
+        "log.dirs": "/tmp/kafka",  # in the container
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         "listeners": f"PLAINTEXT://0.0.0.0:{port},CONTROLLER://127.0.0.1:{controller}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",  # the same inside and outside: it talks to itself too
