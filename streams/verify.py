@@ -31,11 +31,11 @@ from streams.moments.verdict import REFUND, TRUTH
 from streams.pipeline import checkpoint as checkpoints
 from streams.pipeline.checkpoint import Checkpoint, Counts
 from streams.pipeline.plan import Plan
-from streams.pipeline.progress import HANDOVER, MARK
+from streams.pipeline.progress import HANDOVER, Mark
 from streams.pipeline.publish import Publisher, profile_key
 from streams.pipeline.reading import first_text, needs_of
 from streams.pipeline.rulebook import Rulebook
-from streams.pipeline.step import RULES, RULES_KEY, decode_version, origin_of
+from streams.pipeline.step import RULES, RULES_KEY, decode_version, handed
 
 PROGRESS_EVERY = 5_000  # records between two words of progress
 
@@ -122,7 +122,6 @@ class _Partition:
         order_of = first_text(self.plan.orders)
         tenant = first_text((self.plan.tenant,)) if self.plan.tenant else None
         for source, position in self.checkpoint.sources.items():
-            handed = source.startswith(HANDOVER)
             begins = [era.offsets.get(source, 0) for era in self.book.eras]
             era = 0
             async for record in self.reader.scan_source(source):
@@ -130,14 +129,13 @@ class _Partition:
                     break
                 while era + 1 < len(begins) and begins[era + 1] <= record.offset:
                     era += 1
-                if handed and record.headers[-1][0] == MARK:
+                found = handed(record) if source.startswith(HANDOVER) else None
+                if isinstance(found, Mark):
                     continue
                 self.counts.received += 1
                 if self.counts.received % PROGRESS_EVERY == 0:
                     yield self.counts.received
-                where = source
-                if handed:
-                    where, record = origin_of(record)
+                where, record = found or (source, record)
                 origin = where, record.offset
                 if origin in self.rejected:
                     self.counts.rejected += 1
@@ -151,7 +149,7 @@ class _Partition:
                 verdict = classifiers[number].classify(event)
                 if verdict is None:
                     self.counts.no_signal += 1
-                elif not handed and self.abroad(event):
+                elif found is None and self.abroad(event):
                     self.counts.received -= 1
                     self.counts.handed_over += 1
                 elif origin in self.late:

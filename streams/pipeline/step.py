@@ -15,7 +15,7 @@ import msgspec
 from streams import topology
 from streams.funnels.cells import count
 from streams.funnels.windows import Windows
-from streams.ingest.event import Event, Rejection
+from streams.ingest.event import Event, Reason, Rejection, reject
 from streams.ingest.partition import key_of, partition_of, person
 from streams.ingest.segment import read
 from streams.ingest.times import LATEST_MS
@@ -29,7 +29,7 @@ from streams.moments.rules import Rules
 from streams.moments.verdict import REFUND, TRUTH
 from streams.pipeline.checkpoint import FORMAT, Checkpoint
 from streams.pipeline.plan import Plan
-from streams.pipeline.progress import FROM, HANDOVER, MARK, Position, Progress, decode_mark, encode_mark
+from streams.pipeline.progress import FROM, HANDOVER, MARK, Mark, Position, Progress, decode_mark, encode_mark
 from streams.pipeline.publish import Publisher, current_key, profile_key, rfc3339
 from streams.pipeline.reading import first_text, needs_of
 from streams.pipeline.rulebook import Rulebook, Version
@@ -122,7 +122,7 @@ class Pipeline:
         for source, records in reading.chunks:
             position = progress.sources[source]
             if source.startswith(HANDOVER):
-                self.take_handed(records)
+                self.take_handed(source, records)
             else:
                 for start in range(0, len(records), RUN):
                     self.fold(source, records[start : start + RUN], position)
@@ -132,21 +132,22 @@ class Pipeline:
             progress.sources[source].offset = max(progress.sources[source].offset, offset)
         population.mark = max(population.mark, progress.mark)
 
-    def take_handed(self, records: Sequence[Record]) -> None:
+    def take_handed(self, source: str, records: Sequence[Record]) -> None:
         """What other partitions handed over: events by where they were read, and marks. What a mark is about was handed over before it."""
         self.progress.meshed = True
         runs: dict[str, list[Record]] = {}
         marks = []
         for record in records:
-            name, value = record.headers[-1]
-            if name == MARK:
-                marks.append(decode_mark(value))
-                continue
-            assert name == FROM, f"offset {record.offset} of the handover topic was written by somebody else"
-            source, origin = origin_of(record)
-            runs.setdefault(source, []).append(origin)
-        for source, run in runs.items():
-            self.fold(source, run, None)
+            match handed(record):
+                case None:
+                    self.checkpoint.counts.received += 1
+                    self.reject(source, record, reject(Reason.UNDECODABLE, "a record in the handover topic that no partition wrote"))
+                case Mark() as mark:
+                    marks.append(mark)
+                case (where, origin):
+                    runs.setdefault(where, []).append(origin)
+        for where, run in runs.items():
+            self.fold(where, run, None)
         for mark in marks:
             self.progress.hear(mark)
 
@@ -314,7 +315,15 @@ class Pipeline:
         return Batch(outputs, state, _encode(c))
 
 
-def origin_of(handed: Record) -> tuple[str, Record]:
-    """A record that was handed over: where it was read first, and as it was there."""
-    source, offset, time_ms = handed.headers[-1][1].decode().rsplit(":", 2)
-    return source, Record(int(offset), int(time_ms), handed.key, handed.value, handed.headers[:-1])
+def handed(record: Record) -> Mark | tuple[str, Record] | None:
+    """What a record of the handover topic is: a mark; an event, with the source where it was read first and as it was there; or nothing of ours."""
+    name, value = record.headers[-1] if record.headers else ("", b"")
+    try:
+        if name == MARK:
+            return decode_mark(value)
+        if name == FROM:
+            source, offset, time_ms = value.decode().rsplit(":", 2)
+            return source, Record(int(offset), int(time_ms), record.key, record.value, record.headers[:-1])
+    except (msgspec.MsgspecError, ValueError):
+        pass
+    return None

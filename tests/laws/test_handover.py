@@ -19,7 +19,8 @@ from streams.log.memory import MemoryLog
 from streams.moments.rules import default
 from streams.pipeline import checkpoint
 from streams.pipeline.checkpoint import Checkpoint
-from streams.pipeline.progress import MARK
+from streams.pipeline.progress import FROM, MARK
+from streams.records import Batch, Headers, Output
 from streams.reports.funnel import funnel
 from streams.settings import Settings, load
 from streams.verify import verify
@@ -178,3 +179,21 @@ async def test_who_is_silent_for_ever_can_be_let_go() -> None:
     await agent.step()
     assert agent.pipeline.progress.let_go == set()
     assert agent.pipeline.progress.waiting_for == [1]
+
+
+async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
+    """One rejection each, which names the place; everything else goes on, and the recomputation agrees."""
+    values = events(random.Random(5), 60, 3, 4)
+    log = await together(values, load(batch=500), random.Random(6), 2, 0.0)
+    before = (await funnel(log)).events
+    strangers: list[Headers] = [(), (("h", b"v"),), ((FROM, b"nowhere"),), ((FROM, b"a:0:x:y"),), ((MARK, b"\xff"),), ((FROM, b"\xff"),)]
+    foreign = await log.open(1)
+    raw = (await log.checkpoints())[1]
+    assert raw is not None
+    await foreign.commit(Batch([Output("handover", None, values[0], headers, 0) for headers in strangers], [], raw))
+    agent = await Agent.open(log, 0, load(batch=500), default())
+    await agent.catch_up()
+    after = (await funnel(log)).events
+    assert len(strangers) == after.rejected - before.rejected == after.received - before.received
+    assert {b"handover"} == {dict(r.headers)["topic"] for _, r in [e async for e in log.scan("rejected", 0)][-len(strangers) :]}
+    assert (await verify(log, lambda done, total: None)).difference is None

@@ -10,7 +10,7 @@ from schemas import Current, JourneyRecord, LateHeaders, RefundRecord, RejectedH
 from streams.journeys.profile import CAP, SEGMENT
 from streams.pipeline import checkpoint, step
 from streams.pipeline.progress import FROM
-from streams.pipeline.step import Pipeline, origin_of
+from streams.pipeline.step import Pipeline, handed
 from streams.records import Output, Reading, Record
 from tests.pipeline.feeding import DAY, HORIZON, HOUR, MINUTE, PLAN, SOURCE, START, Feed, event, rules
 
@@ -100,10 +100,12 @@ def test_what_is_handed_over_is_bounded() -> None:
     users = ("1", "2", "3", "4", "5")
     records = [Record(n, START, b"k", event(0, user, user=user), (("h", b"x" * 9_000_000), (FROM, b"me"))) for n, user in enumerate(users)]
     pipeline.take(Reading.of(SOURCE, records))
-    handed = [output for output in pipeline.batch().outputs if output.topic == "handover" and output.value]
-    assert pipeline.checkpoint.counts.handed_over == len(handed) > 0
-    for output in handed:
-        source, origin = origin_of(Record(0, 9, output.key, output.value, output.headers))
+    sent = [output for output in pipeline.batch().outputs if output.topic == "handover" and output.value]
+    assert pipeline.checkpoint.counts.handed_over == len(sent) > 0
+    for output in sent:
+        found = handed(Record(0, 9, output.key, output.value, output.headers))
+        assert isinstance(found, tuple)
+        source, origin = found
         assert (source, origin.time_ms, origin.headers, origin.value) == (SOURCE, START, (), records[origin.offset].value)
 
 
