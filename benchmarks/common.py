@@ -18,10 +18,10 @@ from zlib import crc32
 import msgspec
 
 from benchmarks.stages import SOURCE, Written, add, pipeline, quiet_collector
-from streams.embedded import GC_THRESHOLD
-from streams.moments.rules import Rules, default
-from streams.pipeline.step import Pipeline
+from streams.core.moments.rules import Rules, default
+from streams.core.processing.step import Pipeline
 from streams.records import Reading, Record
+from streams.runtime.embedded import GC_THRESHOLD
 
 START_MS = 1_735_689_600_000  # 2025-01-01: in the past on every machine whose clock is set
 SPAN_MS = 3_600_000  # of event time, for FULL events
@@ -46,7 +46,11 @@ def common(count: int, people: int = 20_000, seed: int = 1) -> list[Record]:
     records = []
     for n in range(count):
         at_ms = START_MS + n * SPAN_MS // FULL
-        person, h, name = rnd.randrange(people), f"{rnd.getrandbits(128):032x}", NAMES[rnd.randrange(len(NAMES))]
+        person, h, name = (
+            rnd.randrange(people),
+            f"{rnd.getrandbits(128):032x}",
+            NAMES[rnd.randrange(len(NAMES))],
+        )
         stamp = strftime("%Y-%m-%dT%H:%M:%S", gmtime(at_ms // 1000))
         order = f',"order_id":"o{n}"' if name == "Order Completed" else ""
         value = (
@@ -68,7 +72,9 @@ def by_partition(records: Sequence[Record], partitions: int) -> list[list[Record
     return parts
 
 
-def run(parts: list[list[Record]], rules: Rules, batch: int, written: Written | None = None) -> tuple[float, float, float]:
+def run(
+    parts: list[list[Record]], rules: Rules, batch: int, written: Written | None = None
+) -> tuple[float, float, float]:
     """Processor time of take, advance and batch, us per event, of all partitions in turn."""
     pipelines: list[Pipeline] = [pipeline(rules) for _ in parts]
     taking = advancing = batching = 0.0
@@ -92,7 +98,9 @@ def run(parts: list[list[Record]], rules: Rules, batch: int, written: Written | 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.common", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.common", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--partitions", type=int, default=4)
@@ -107,14 +115,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     written = Written.none()
     run(parts, rules, given.batch, written)
     with quiet_collector(GC_THRESHOLD):
-        taking, advancing, batching = min((run(parts, rules, given.batch) for _ in range(given.runs)), key=sum)
+        taking, advancing, batching = min(
+            (run(parts, rules, given.batch) for _ in range(given.runs)), key=sum
+        )
     whole = taking + advancing + batching
-    print(f"{given.events:,} events of {size:.0f} bytes, {given.people:,} users, {given.partitions} partitions, batches of {given.batch:,}")
-    print(f"us per event: {whole:.2f}   take {taking:.2f}, advance {advancing:.2f}, batch {batching:.2f}   {1e6 / whole:,.0f} events/s")
+    print(
+        f"{given.events:,} events of {size:.0f} bytes, {given.people:,} users, {given.partitions} partitions, batches of {given.batch:,}"
+    )
+    print(
+        f"us per event: {whole:.2f}   take {taking:.2f}, advance {advancing:.2f}, batch {batching:.2f}   {1e6 / whole:,.0f} events/s"
+    )
     for topic, n in sorted(written.topics.items()):
-        print(f"  {topic:18}{n / given.events:6.2f} records{written.topic_bytes[topic] / given.events:8.1f} bytes per event")
+        print(
+            f"  {topic:18}{n / given.events:6.2f} records{written.topic_bytes[topic] / given.events:8.1f} bytes per event"
+        )
     for part, bytes_ in sorted(written.state.items()):
-        print(f"  {'state: ' + part:18}{written.state_records[part] / given.events:6.2f} records{bytes_ / given.events:8.1f} bytes per event")
+        print(
+            f"  {'state: ' + part:18}{written.state_records[part] / given.events:6.2f} records{bytes_ / given.events:8.1f} bytes per event"
+        )
     if given.profile:
         with quiet_collector(GC_THRESHOLD), cProfile.Profile() as profile:
             run(parts, rules, given.batch)

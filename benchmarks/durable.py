@@ -10,10 +10,10 @@ from time import perf_counter, process_time
 
 import msgspec
 
-from streams.embedded import Embedded, File
-from streams.moments.rules import Rules
+from streams.core.moments.rules import Rules
 from streams.records import Headers, Record
-from streams.settings import Settings
+from streams.runtime.embedded import Embedded, File
+from streams.settings.loading import Settings
 
 
 class Durable(msgspec.Struct):
@@ -26,7 +26,9 @@ class Durable(msgspec.Struct):
     disk_bytes: float
 
 
-async def by_stage(records: list[Record], rules: Rules, data_dir: Path, batch: int) -> tuple[dict[str, float], dict[str, float]]:
+async def by_stage(
+    records: list[Record], rules: Rules, data_dir: Path, batch: int
+) -> tuple[dict[str, float], dict[str, float]]:
     """us per event of append, read, step and commit: (processor time, wall time)."""
     cpu: defaultdict[str, float] = defaultdict(float)
     wall: defaultdict[str, float] = defaultdict(float)
@@ -34,7 +36,9 @@ async def by_stage(records: list[Record], rules: Rules, data_dir: Path, batch: i
     session, p = embedded.agents[0].session, embedded.agents[0].pipeline
 
     for at in range(0, len(records), batch):
-        chunk: list[tuple[bytes, Headers]] = [(record.value or b"", ()) for record in records[at : at + batch]]
+        chunk: list[tuple[bytes, Headers]] = [
+            (record.value or b"", ()) for record in records[at : at + batch]
+        ]
         marks = [("", process_time(), perf_counter())]
         await embedded.append(chunk)
         marks.append(("append", process_time(), perf_counter()))
@@ -50,7 +54,9 @@ async def by_stage(records: list[Record], rules: Rules, data_dir: Path, batch: i
             cpu[stage] += cpu_after - cpu_before
             wall[stage] += wall_after - wall_before
     await embedded.close()
-    return {stage: s / len(records) * 1e6 for stage, s in cpu.items()}, {stage: s / len(records) * 1e6 for stage, s in wall.items()}
+    return {stage: s / len(records) * 1e6 for stage, s in cpu.items()}, {
+        stage: s / len(records) * 1e6 for stage, s in wall.items()
+    }
 
 
 async def whole(records: list[Record], rules: Rules, directory: Path) -> tuple[float, float]:

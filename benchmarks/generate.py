@@ -21,17 +21,33 @@ LITTLE_MS, MUCH_MS = 30_000, 300_000  # how late
 RESENT = 200  # a copy comes at most this many records after its original
 
 TRACK = (
-    ("Product Viewed", 24, '"product_id":"p{n}","name":"Running shoe {n}","price":89.5,"currency":"EUR","category":"shoes"'),
+    (
+        "Product Viewed",
+        24,
+        '"product_id":"p{n}","name":"Running shoe {n}","price":89.5,"currency":"EUR","category":"shoes"',
+    ),
     ("Product List Viewed", 12, '"list_id":"l{n}","category":"shoes"'),
     ("Products Searched", 12, '"query":"{query}"'),
     ("Store Located", 6, '"store_id":"s{n}","city":"Torino"'),
     ("Video Playback Started", 8, '"content_asset_id":"v{n}","total_length":180'),
-    ("Product Added", 13, '"product_id":"p{n}","name":"Running shoe {n}","price":89.5,"quantity":1,"cart_id":"c{n}"'),
+    (
+        "Product Added",
+        13,
+        '"product_id":"p{n}","name":"Running shoe {n}","price":89.5,"quantity":1,"cart_id":"c{n}"',
+    ),
     ("Checkout Started", 5, '"order_id":"o{id}","value":89.5,"currency":"EUR"'),
     ("Order Completed", 3, '"order_id":"o{id}","total":89.5,"currency":"EUR"'),
     ("Order Refunded", 0.2, '"order_id":"o{n}"'),
 )
-PAGES = (("/", 4), ("/c/shoes", 4), ("/p/running-shoe-{n}", 6), ("/stores/torino", 1), ("/how-to/choose", 1), ("/cart", 2), ("/about", 1))
+PAGES = (
+    ("/", 4),
+    ("/c/shoes", 4),
+    ("/p/running-shoe-{n}", 6),
+    ("/stores/torino", 1),
+    ("/how-to/choose", 1),
+    ("/cart", 2),
+    ("/about", 1),
+)
 IDENTIFY = 1.0
 QUERIES = (
     "scarpe da corsa", "running shoes size 44", "zapatillas baratas", "shoe shop near me", "how to clean white sneakers", "offerte scarpe",
@@ -49,7 +65,11 @@ def events(count: int, people: int, hours: float, seed: int = 1) -> list[Record]
     """`count` records in the order they arrive, spread over `hours`, of about `people` persons."""
     rnd = Random(seed)
     random = rnd.random
-    kinds = [*TRACK, *(("", weight, path) for path, weight in PAGES), ("identify", IDENTIFY, '"plan":"gold","city":"Torino"')]
+    kinds = [
+        *TRACK,
+        *(("", weight, path) for path, weight in PAGES),
+        ("identify", IDENTIFY, '"plan":"gold","city":"Torino"'),
+    ]
     sums = list(accumulate(kind[1] for kind in kinds))
     step_ms = hours * 3_600_000 / count
     visitors = [rnd.randrange(people) for _ in range(max(MIN_VISITORS, int(GAP_MS / step_ms)))]
@@ -65,14 +85,20 @@ def events(count: int, people: int, hours: float, seed: int = 1) -> list[Record]
         place = rnd.randrange(len(visitors))
         if random() * VISIT < 1:
             visitors[place] = rnd.randrange(people)
-        at_ms = now_ms - (int(random() * (LITTLE_MS if random() < 0.5 else MUCH_MS)) if random() < LATE else 0)
+        at_ms = now_ms - (
+            int(random() * (LITTLE_MS if random() < 0.5 else MUCH_MS)) if random() < LATE else 0
+        )
         if random() >= AGAIN:
             doing[place] = bisect(sums, random() * sums[-1])
         name, _, said = kinds[doing[place]]
         ids, context, web = who[visitors[place]]
         h = f"{rnd.getrandbits(128):032x}"
         number, path = n % 997, "/p/running-shoe"
-        said = said.replace("{n}", str(number)).replace("{id}", str(n)).replace("{query}", QUERIES[n % len(QUERIES)])
+        said = (
+            said.replace("{n}", str(number))
+            .replace("{id}", str(n))
+            .replace("{query}", QUERIES[n % len(QUERIES)])
+        )
         if name == "identify":
             head = f'"type":"identify","traits":{{{said}}}'
         elif name:
@@ -93,8 +119,14 @@ def events(count: int, people: int, hours: float, seed: int = 1) -> list[Record]
 def _person(n: int) -> tuple[str, str, bool]:
     """The ids and the context of a person, as they stand in each of their records; and whether they come by the web."""
     h = f"{Random(n).getrandbits(128):032x}"
-    ids = f'"anonymousId":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"' + (f',"userId":"user-{n}"' if n % 2 else "")
+    ids = f'"anonymousId":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"' + (
+        f',"userId":"user-{n}"' if n % 2 else ""
+    )
     agent, device = AGENTS[n % len(AGENTS)]
     web = n % 5 > 0
     sent = f'"device":{{"type":"{device}"}}' if n % 3 else f'"userAgent":"{agent}"'
-    return ids, f'{sent},"channel":"{"web" if web else "app"}","locale":"it-IT","timezone":"Europe/Rome","library":{{"name":"analytics.js"}}', web
+    return (
+        ids,
+        f'{sent},"channel":"{"web" if web else "app"}","locale":"it-IT","timezone":"Europe/Rome","library":{{"name":"analytics.js"}}',
+        web,
+    )

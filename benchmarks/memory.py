@@ -13,15 +13,15 @@ import msgspec
 
 from benchmarks.generate import events
 from benchmarks.stages import SOURCE, pipeline, quiet_collector
-from streams.ingest.event import Event
-from streams.ingest.segment import read
-from streams.ingest.times import LATEST_MS
-from streams.journeys.population import Population
-from streams.journeys.signal import SIZE
-from streams.journeys.store import HEAD
-from streams.moments.classify import Classifier
-from streams.moments.rules import Rules
-from streams.pipeline.step import PROFILE, SEGMENT_KEY, Pipeline
+from streams.core.ingest.event import Event
+from streams.core.ingest.formats.segment import read
+from streams.core.ingest.times import LATEST_MS
+from streams.core.journeys.population import Population
+from streams.core.journeys.signal import SIZE
+from streams.core.journeys.store import HEAD
+from streams.core.moments.classify import Classifier
+from streams.core.moments.rules import Rules
+from streams.core.processing.step import PROFILE, SEGMENT_KEY, Pipeline
 from streams.records import Reading, Record
 
 SIGNALS = 20
@@ -44,7 +44,9 @@ def footprint(people: int, rules: Rules) -> Footprint:
     """Measures some of `people` profiles: those who have had their 20 signals."""
     records = exactly(people, rules)
     first, state = pipeline(rules), dict[bytes, bytes]()
-    fill(first, records, state)  # once without counting: what the program remembers of texts and times is there then
+    fill(
+        first, records, state
+    )  # once without counting: what the program remembers of texts and times is there then
 
     def live() -> Population:
         p = pipeline(rules)

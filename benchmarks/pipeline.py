@@ -16,8 +16,8 @@ from benchmarks.durable import Durable, durable
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS, Footprint, footprint
 from benchmarks.stages import Written, fused, quiet_collector, staged
-from streams.embedded import GC_THRESHOLD
-from streams.moments.rules import default
+from streams.core.moments.rules import default
+from streams.runtime.embedded import GC_THRESHOLD
 
 STEP_US, STATE_BYTES, PROFILE_BYTES, DURABLE_PER_S = 10.0, 150.0, 1_100.0, 40_000.0  # the goals
 APART = ("classify",)  # the goal leaves it out: its cost depends on the rules
@@ -31,15 +31,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     records = events(given.events, given.people, given.hours, given.seed)
     sizes = sorted(len(record.value or b"") for record in records)
     print(machine())
-    print(f"{given.events:,} events of {sizes[0]}-{sizes[-1]} bytes, {given.people:,} people, {given.hours:g} h, batches of {given.batch:,}")
+    print(
+        f"{given.events:,} events of {sizes[0]}-{sizes[-1]} bytes, {given.people:,} people, {given.hours:g} h, batches of {given.batch:,}"
+    )
 
     with quiet_collector(None):
         plain_us, _ = min((fused(records, rules, given.batch) for _ in range(given.runs)), key=itemgetter(0))
     with quiet_collector(GC_THRESHOLD):
         whole_us, p = min((fused(records, rules, given.batch) for _ in range(given.runs)), key=itemgetter(0))
-        stages, written = min((staged(records, rules, given.batch) for _ in range(given.runs)), key=lambda run: sum(run[0].values()))
+        stages, written = min(
+            (staged(records, rules, given.batch) for _ in range(given.runs)),
+            key=lambda run: sum(run[0].values()),
+        )
     counts = p.checkpoint.counts
-    print(f"applied {counts.applied:,}, no signal {counts.no_signal:,}, duplicate {counts.duplicate:,}, late {counts.late:,}")
+    print(
+        f"applied {counts.applied:,}, no signal {counts.no_signal:,}, duplicate {counts.duplicate:,}, late {counts.late:,}"
+    )
     show_stages(stages, whole_us, plain_us)
     show_written(written, given.events)
 
@@ -50,15 +57,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pipeline", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--people", type=int, default=20_000)
-    parser.add_argument("--hours", type=float, default=48, help="event time that they are spread over: the fewer, the more people are there at once")
+    parser.add_argument(
+        "--hours",
+        type=float,
+        default=48,
+        help="event time that they are spread over: the fewer, the more people are there at once",
+    )
     parser.add_argument("--batch", type=int, default=5_000, help="events per commit")
     parser.add_argument("--runs", type=int, default=2, help="of which the least counts")
-    parser.add_argument("--profiles", type=int, default=1_000, help="how many people the memory is measured with")
+    parser.add_argument(
+        "--profiles", type=int, default=1_000, help="how many people the memory is measured with"
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--dir", default=None, help="where the embedded log is put for the while: a real disk, or its syncs cost nothing")
+    parser.add_argument(
+        "--dir",
+        default=None,
+        help="where the embedded log is put for the while: a real disk, or its syncs cost nothing",
+    )
     return parser.parse_args(arguments)
 
 
@@ -80,7 +100,9 @@ def show_stages(stages: dict[str, float], whole_us: float, plain_us: float) -> N
     apart = sum(stages[stage] for stage in APART)
     print(f"  {'sum of the stages':28}{total:8.2f}")
     line("in one piece", whole_us, f"{1e6 / whole_us:,.0f} events/s")
-    line("  without the classifier", whole_us - apart, goal=f"<= {STEP_US:g}", met=whole_us - apart <= STEP_US)
+    line(
+        "  without the classifier", whole_us - apart, goal=f"<= {STEP_US:g}", met=whole_us - apart <= STEP_US
+    )
     line("  with Python's own GC pace", plain_us, f"{plain_us / whole_us:.2f} times")
 
 
@@ -101,18 +123,35 @@ def show_durable(d: Durable) -> None:
     for stage, us in d.stage_us.items():
         print(f"  {stage:28}{us:8.2f}{d.wall_us[stage]:8.2f}")
     per_s = 1e6 / d.replay_us
-    line("replay of a file, whole", d.replay_cpu_us, f"{d.replay_us:.2f} wall; {d.disk_bytes:,.0f} bytes of disk")
+    line(
+        "replay of a file, whole",
+        d.replay_cpu_us,
+        f"{d.replay_us:.2f} wall; {d.disk_bytes:,.0f} bytes of disk",
+    )
     line("  events/s", per_s, goal=f">= {DURABLE_PER_S:,.0f}", met=per_s >= DURABLE_PER_S, form=",.0f")
 
 
 def show_memory(f: Footprint) -> None:
     """Profiles in memory."""
     print(f"\nmemory of a profile with {SIGNALS} signals, bytes ({f.profiles:,} profiles)")
-    line("as events made it", f.live_bytes, goal=f"<= {PROFILE_BYTES:,.0f}", met=f.live_bytes <= PROFILE_BYTES, form=",.0f")
-    line("as restored", f.restored_bytes, f"restored in {f.restore_us:.1f} us, {1e6 / f.restore_us:,.0f} profiles/s", form=",.0f")
+    line(
+        "as events made it",
+        f.live_bytes,
+        goal=f"<= {PROFILE_BYTES:,.0f}",
+        met=f.live_bytes <= PROFILE_BYTES,
+        form=",.0f",
+    )
+    line(
+        "as restored",
+        f.restored_bytes,
+        f"restored in {f.restore_us:.1f} us, {1e6 / f.restore_us:,.0f} profiles/s",
+        form=",.0f",
+    )
 
 
-def line(what: str, value: float, note: str = "", goal: str = "", met: bool = True, form: str = ".2f") -> None:
+def line(
+    what: str, value: float, note: str = "", goal: str = "", met: bool = True, form: str = ".2f"
+) -> None:
     """One figure, with its goal if it has one."""
     beside = f"goal {goal}: {'met' if met else 'MISSED'}" if goal else note
     print(f"  {what:28}{value:8{form}}  {beside}")

@@ -15,17 +15,17 @@ from time import process_time
 
 import msgspec
 
-from streams.agent import plan
-from streams.funnels.cells import count
-from streams.ingest.event import Event
-from streams.ingest.segment import read
-from streams.ingest.times import LATEST_MS
-from streams.journeys.machine import UNMATCHED
-from streams.moments.classify import Classifier
-from streams.moments.rules import Rules
-from streams.pipeline.step import Pipeline
+from streams.core.funnels.cells import count
+from streams.core.ingest.event import Event
+from streams.core.ingest.formats.segment import read
+from streams.core.ingest.times import LATEST_MS
+from streams.core.journeys.machine import UNMATCHED
+from streams.core.moments.classify import Classifier
+from streams.core.moments.rules import Rules
+from streams.core.processing.step import Pipeline
 from streams.records import Batch, Reading, Record
-from streams.settings import Settings
+from streams.runtime.partition_agent import plan
+from streams.settings.loading import Settings
 
 SOURCE = "events:0"
 
@@ -126,7 +126,9 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
         Pipeline.tell(p)
         made = p.batch()
         times.append(process_time())
-        decoding, classifying, reading, taking, timers, tally, transitions, rest = (b - a for a, b in pairwise(times))
+        decoding, classifying, reading, taking, timers, tally, transitions, rest = (
+            b - a for a, b in pairwise(times)
+        )
         spent["decode"] += decoding
         spent["classify"] += classifying
         spent["dimensions"] += reading

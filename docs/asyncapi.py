@@ -20,7 +20,10 @@ BINDING = "0.5.0"  # of AsyncAPI's Kafka bindings
 LEDGERS = (LATE, REJECTED)
 AS_IT_CAME = {"description": "The record as it came, any bytes; at most its first 64 KiB."}
 KEYS: dict[str, Node] = {  # by what the topology says of a topic's key
-    "profile": {"type": "string", "description": "Anything that keeps the events of one person in one partition and in order."},
+    "profile": {
+        "type": "string",
+        "description": "Anything that keeps the events of one person in one partition and in order.",
+    },
     "tenant, profile": {
         "type": "string",
         "pattern": r"^([^\x1f]+\x1f)?[ud]:[^\x1f]+$",
@@ -31,14 +34,30 @@ KEYS: dict[str, Node] = {  # by what the topology says of a topic's key
         "pattern": r"^([^\x1f]+\x1f)?[ud]:[^\x1f]+(\x1f[^\x1f]+)?$",
         "description": "As `tenant, profile`; unless the need is the nameless one, U+001F and the need behind it.",
     },
-    "partition, cell": {"type": "string", "pattern": "^[0-9]+:", "description": "Names one counter; to be compared, not to be read."},
+    "partition, cell": {
+        "type": "string",
+        "pattern": "^[0-9]+:",
+        "description": "Names one counter; to be compared, not to be read.",
+    },
     "none": {"type": "null"},
 }
 CORRELATION: dict[type, Node] = {  # which records are about the same thing
-    schemas.Transition: {"location": "$message.payload#/id", "description": "A step: of its records the one with the greatest rev holds."},
-    schemas.JourneyRecord: {"location": "$message.payload#/journey", "description": "A journey and its refund, within (tenant, profile, need)."},
-    schemas.RefundRecord: {"location": "$message.payload#/journey", "description": "A journey and its refund, within (tenant, profile, need)."},
-    schemas.LateHeaders: {"location": "$message.header#/event", "description": "The event, within its profile."},
+    schemas.Transition: {
+        "location": "$message.payload#/id",
+        "description": "A step: of its records the one with the greatest rev holds.",
+    },
+    schemas.JourneyRecord: {
+        "location": "$message.payload#/journey",
+        "description": "A journey and its refund, within (tenant, profile, need).",
+    },
+    schemas.RefundRecord: {
+        "location": "$message.payload#/journey",
+        "description": "A journey and its refund, within (tenant, profile, need).",
+    },
+    schemas.LateHeaders: {
+        "location": "$message.header#/event",
+        "description": "The event, within its profile.",
+    },
 }
 
 
@@ -50,7 +69,9 @@ def asyncapi_text() -> str:
 def document() -> Node:
     """What a worker receives and sends: every topic but its own state."""
     topics = (EVENTS, *OUTPUTS)
-    _, made = msgspec.json.schema_components([kind for topic in OUTPUTS for kind in topic.types], ref_template="#/components/schemas/{name}")
+    _, made = msgspec.json.schema_components(
+        [kind for topic in OUTPUTS for kind in topic.types], ref_template="#/components/schemas/{name}"
+    )
     return {
         "asyncapi": "3.0.0",
         "id": "urn:customer-journey-streams",
@@ -63,7 +84,10 @@ def document() -> Node:
         },
         "defaultContentType": "application/json",
         "channels": {topic.name: channel(topic) for topic in topics},
-        "operations": {f"{'receive' if topic is EVENTS else 'send'}{topic.name.capitalize()}": operation(topic) for topic in topics},
+        "operations": {
+            f"{'receive' if topic is EVENTS else 'send'}{topic.name.capitalize()}": operation(topic)
+            for topic in topics
+        },
         "components": {
             "messages": {name: message for topic in topics for name, message in messages(topic).items()},
             "parameters": {"app": {"description": "Which instance of the program.", "default": "streams"}},
@@ -78,7 +102,12 @@ def channel(topic: Topic) -> Node:
         "description": f"{topic.about}. Key: {topic.key}.",
         "parameters": {"app": {"$ref": "#/components/parameters/app"}},
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages(topic)},
-        "bindings": {"kafka": {"topicConfiguration": {"cleanup.policy": [topic.cleanup.value]}, "bindingVersion": BINDING}},
+        "bindings": {
+            "kafka": {
+                "topicConfiguration": {"cleanup.policy": [topic.cleanup.value]},
+                "bindingVersion": BINDING,
+            }
+        },
     }
 
 
@@ -95,14 +124,24 @@ def messages(topic: Topic) -> dict[str, Node]:
     """A topic's sorts of records, by name; of a compacted one also what takes a key away."""
     bindings = {"kafka": {"key": KEYS[topic.key], "bindingVersion": BINDING}}
     if topic is EVENTS:
-        return {"Event": {"summary": "One event of the Segment spec; docs/input.md has its fields.", "payload": {}, "bindings": bindings}}
+        return {
+            "Event": {
+                "summary": "One event of the Segment spec; docs/input.md has its fields.",
+                "payload": {},
+                "bindings": bindings,
+            }
+        }
     found: dict[str, Node] = {}
     for kind in topic.types:
         name = kind.__name__.removesuffix("Headers")
         described = {"$ref": f"#/components/schemas/{kind.__name__}"}
         examples = [example for example in shown(topic) if _is(example, kind)][:1]
         if topic in LEDGERS:
-            body: Node = {"contentType": "application/octet-stream", "headers": described, "payload": AS_IT_CAME}
+            body: Node = {
+                "contentType": "application/octet-stream",
+                "headers": described,
+                "payload": AS_IT_CAME,
+            }
             body["examples"] = [{"headers": example} for example in examples]
         else:
             body = {"payload": described, "examples": [{"payload": example} for example in examples]}
@@ -111,7 +150,11 @@ def messages(topic: Topic) -> dict[str, Node]:
         found[name] = {"summary": (kind.__doc__ or "").partition("\n")[0], **body, "bindings": bindings}
     if topic.cleanup is Cleanup.COMPACT:
         summary = "A tombstone: what was last said under this key no longer holds. The key is all that says which record it is about."
-        found[f"{topic.types[0].__name__}Tombstone"] = {"summary": summary, "payload": {"type": "null"}, "bindings": bindings}
+        found[f"{topic.types[0].__name__}Tombstone"] = {
+            "summary": summary,
+            "payload": {"type": "null"},
+            "bindings": bindings,
+        }
     return found
 
 

@@ -83,7 +83,9 @@ def cli_page() -> str:
                 commands.append(f"## streams {name}\n\n```\n{_tidy(command.get_help(inner))}\n```\n")
                 for below, part in getattr(command, "commands", {}).items():
                     with part.make_context(below, [], parent=inner, resilient_parsing=True) as innermost:
-                        commands.append(f"### streams {name} {below}\n\n```\n{_tidy(part.get_help(innermost))}\n```\n")
+                        commands.append(
+                            f"### streams {name} {below}\n\n```\n{_tidy(part.get_help(innermost))}\n```\n"
+                        )
         codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
         return PAGE.format(help=_tidy(group.get_help(ctx)), codes=codes, commands="\n".join(commands))
 

@@ -2,9 +2,9 @@
 
 from textwrap import fill
 
-from streams.duration import duration_text
-from streams.log.kafka_plan import OWN, RECORD_BYTES
-from streams.logs import LIFE
+from streams.log.kafka.topics.plan import OWN, RECORD_BYTES
+from streams.settings.durations import duration_text
+from streams.telemetry.logs import LIFE
 from streams.topology import EVENTS, TOPICS, Cleanup, Topic
 
 MEBIBYTE = 1 << 20
@@ -13,7 +13,11 @@ COLUMNS = 149
 
 def topics() -> str:
     """A row per topic of an app."""
-    rows = "".join(f"| `<app>.{topic.name}` | {topic.about} | {_kept(topic)} | {_bytes(topic)} |\n" for topic in TOPICS if topic is not EVENTS)
+    rows = "".join(
+        f"| `<app>.{topic.name}` | {topic.about} | {_kept(topic)} | {_bytes(topic)} |\n"
+        for topic in TOPICS
+        if topic is not EVENTS
+    )
     compacted = next(OWN[topic.name] for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)
     details = ", ".join(f"`{key}={value}`" for key, value in compacted.items() if key != "max.message.bytes")
     return f"| topic | what it is | kept | largest record |\n|---|---|---|---|\n{rows}\n{fill(f'The compacted ones also have {details}.', COLUMNS)}\n"
@@ -21,7 +25,9 @@ def topics() -> str:
 
 def life() -> str:
     """A row per event of the log."""
-    return "| event | when: with |\n|---|---|\n" + "".join(f"| `{event}` | {about} |\n" for event, about in LIFE.items())
+    return "| event | when: with |\n|---|---|\n" + "".join(
+        f"| `{event}` | {about} |\n" for event, about in LIFE.items()
+    )
 
 
 def _kept(topic: Topic) -> str:

@@ -24,7 +24,10 @@ async def left_at_the_till(steps):
         sign = 1 if step.op == "assert" else -1  # taken back: the step turned out not to be so
         standing[step.kind, step.from_] += sign
         if step.op == "assert" and step.kind == "stalled" and step.from_ == "buy":
-            print(f"{step.profile} stalled in buy at {step.at} ({standing['stalled', 'buy']} stand)", file=sys.stderr)
+            print(
+                f"{step.profile} stalled in buy at {step.at} ({standing['stalled', 'buy']} stand)",
+                file=sys.stderr,
+            )
         recent.add(step.id, step.rev)
 
 

@@ -36,13 +36,22 @@ ABOUT = {
 def schema(topic: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a topic's values, or headers for the ledgers."""
     made = tidy(msgspec.json.schema(TOPICS[topic]))
-    return {"$schema": DIALECT, "$id": f"urn:customer-journey-streams:{topic}", "title": topic, "description": ABOUT[topic], **made}
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:customer-journey-streams:{topic}",
+        "title": topic,
+        "description": ABOUT[topic],
+        **made,
+    }
 
 
 def files() -> Iterator[tuple[Path, str]]:
     """Each schema file with the text that belongs into it."""
     for topic in TOPICS:
-        yield HERE / "json" / f"{topic}.schema.json", json.dumps(schema(topic), indent=2, ensure_ascii=False) + "\n"
+        yield (
+            HERE / "json" / f"{topic}.schema.json",
+            json.dumps(schema(topic), indent=2, ensure_ascii=False) + "\n",
+        )
 
 
 def tidy(node: Any) -> Any:

@@ -12,7 +12,9 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
     moment: Moment
     at: Annotated[str, says("when it was entered", **INSTANT)]
-    dwell_s: Annotated[float | None, says("seconds; null for the moment of truth, which is where a journey ends", **COUNT)]
+    dwell_s: Annotated[
+        float | None, says("seconds; null for the moment of truth, which is where a journey ends", **COUNT)
+    ]
 
 
 class JourneyRecord(msgspec.Struct, frozen=True, gc=False, tag="journey", tag_field="record"):
@@ -26,7 +28,9 @@ class JourneyRecord(msgspec.Struct, frozen=True, gc=False, tag="journey", tag_fi
     closed_at: Annotated[str, says("time of the purchase, or when silence had lasted long enough", **INSTANT)]
     outcome: Literal["converted", "abandoned"]
     furthest: Annotated[Moment, says("furthest moment reached")]
-    path: Annotated[tuple[Step, ...], says("the moments it went through, in order; of a very long journey the first ones")]
+    path: Annotated[
+        tuple[Step, ...], says("the moments it went through, in order; of a very long journey the first ones")
+    ]
     steps: Annotated[int, says("how many there were, those that `path` leaves out included", **COUNT)]
     dwell_s: Annotated[dict[str, float], says("seconds per moment, over the whole path")]
     stalls: Annotated[int, says("how often it fell silent for longer than its moment's patience", **COUNT)]

@@ -22,4 +22,6 @@ Tenant = Annotated[str | None, says("whose customer it is; null: the one tenant 
 Profile = Annotated[str, says("whose journey it is: u:<userId> or d:<anonymousId>", pattern="^[ud]:.")]
 Need = Annotated[str | None, says("what the journey is about; null: the one nameless need")]
 AS_SENT = "as it was sent if it is a UUID, 32 hex digits or at most 16 bytes long, else `blake2b:` and its BLAKE2b-128 in hex"
-Journey = Annotated[str, says(f"id of the event that opened the journey, {AS_SENT}; unique within (tenant, profile, need)")]
+Journey = Annotated[
+    str, says(f"id of the event that opened the journey, {AS_SENT}; unique within (tenant, profile, need)")
+]

@@ -24,7 +24,12 @@ class RejectedHeaders(msgspec.Struct, frozen=True, gc=False):
 class LateHeaders(msgspec.Struct, frozen=True, gc=False):
     """An event that came too late to be counted, and how late."""
 
-    reason: Annotated[str, says("horizon: older than the horizon allows; over_cap: before what its very busy profile still holds")]
+    reason: Annotated[
+        str,
+        says(
+            "horizon: older than the horizon allows; over_cap: before what its very busy profile still holds"
+        ),
+    ]
     late_s: Annotated[float, says("seconds behind the partition's horizon mark")]
     profile: Profile
     event: Annotated[str, says("id of the event")]

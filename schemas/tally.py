@@ -31,5 +31,7 @@ class Tally(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     to: Moment | None = None
     furthest: Moment | None = None
     outcome: Literal["open", "stalled", "converted", "abandoned", "refunded"] | None = None
-    bucket_s: Annotated[tuple[float, float] | None, says("[lower, upper) seconds of a logarithmic bucket")] = None
+    bucket_s: Annotated[
+        tuple[float, float] | None, says("[lower, upper) seconds of a logarithmic bucket")
+    ] = None
     hour: Annotated[int | None, says("0 = Monday 00:00-00:59 .. 167", minimum=0, maximum=167)] = None

@@ -8,7 +8,7 @@
       Unavailable                5: the log cannot be read or written now: disk full, an I/O error, locked for too long, damaged, no broker answers
       Refused                    6: the cluster will not have it, now or later: a wrong password, a right that is missing, a record too large
 
-Anything else that is raised is a defect of this program. Bad records are values (`streams.ingest.Rejection`), never exceptions.
+Anything else that is raised is a defect of this program. Bad records are values (`streams.core.ingest.Rejection`), never exceptions.
 """
 
 

@@ -20,9 +20,13 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """What a look at the sources of a partition found."""
 
-    chunks: Sequence[tuple[str, list[Record]]]  # (source, its records in offset order); each source at most once
+    chunks: Sequence[
+        tuple[str, list[Record]]
+    ]  # (source, its records in offset order); each source at most once
     ended: frozenset[str]  # sources that this reads to their end, as far as is known
-    reached: Mapping[str, int] = {}  # where the next look at a source begins, if that is known: on a broker it may be some beyond its last record
+    reached: Mapping[
+        str, int
+    ] = {}  # where the next look at a source begins, if that is known: on a broker it may be some beyond its last record
     read_ms: int = -1  # the wall clock, where records bear times that their senders say: none came later than now; -1: not asked
 
     @classmethod

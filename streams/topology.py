@@ -29,12 +29,42 @@ class Topic(msgspec.Struct, frozen=True):
     about: str
 
 
-EVENTS = Topic("events", "profile", "a record as it came", (), Cleanup.DELETE, "collectors; replay and run", "the clickstream")
-TRANSITIONS = Topic(
-    "transitions", "tenant, profile", "Transition", (schemas.Transition,), Cleanup.DELETE, "agent", "every step of every journey, with corrections"
+EVENTS = Topic(
+    "events",
+    "profile",
+    "a record as it came",
+    (),
+    Cleanup.DELETE,
+    "collectors; replay and run",
+    "the clickstream",
 )
-TALLIES = Topic("tallies", "partition, cell", "Tally", (schemas.Tally,), Cleanup.COMPACT, "agent", "funnel counters, absolute per partition")
-CURRENT = Topic("current", "tenant, profile, need", "Current", (schemas.Current,), Cleanup.COMPACT, "agent", "where each person is now")
+TRANSITIONS = Topic(
+    "transitions",
+    "tenant, profile",
+    "Transition",
+    (schemas.Transition,),
+    Cleanup.DELETE,
+    "agent",
+    "every step of every journey, with corrections",
+)
+TALLIES = Topic(
+    "tallies",
+    "partition, cell",
+    "Tally",
+    (schemas.Tally,),
+    Cleanup.COMPACT,
+    "agent",
+    "funnel counters, absolute per partition",
+)
+CURRENT = Topic(
+    "current",
+    "tenant, profile, need",
+    "Current",
+    (schemas.Current,),
+    Cleanup.COMPACT,
+    "agent",
+    "where each person is now",
+)
 JOURNEYS = Topic(
     "journeys",
     "tenant, profile",
@@ -45,9 +75,23 @@ JOURNEYS = Topic(
     "finished journeys, never corrected",
 )
 LATE = Topic(
-    "late", "tenant, profile", "the record as it came", (schemas.LateHeaders,), Cleanup.DELETE, "agent", "events that came too late to count"
+    "late",
+    "tenant, profile",
+    "the record as it came",
+    (schemas.LateHeaders,),
+    Cleanup.DELETE,
+    "agent",
+    "events that came too late to count",
 )
-REJECTED = Topic("rejected", "none", "the record as it came", (schemas.RejectedHeaders,), Cleanup.DELETE, "agent", "records that could not be read")
+REJECTED = Topic(
+    "rejected",
+    "none",
+    "the record as it came",
+    (schemas.RejectedHeaders,),
+    Cleanup.DELETE,
+    "agent",
+    "records that could not be read",
+)
 HANDOVER = Topic(
     "handover",
     "person",
@@ -57,7 +101,15 @@ HANDOVER = Topic(
     "agent",
     "events of people who live in another partition, on their way there",
 )
-STATE = Topic("state", "internal", "internal", (), Cleanup.COMPACT, "agent", "what an agent needs to go on, with its checkpoint")
+STATE = Topic(
+    "state",
+    "internal",
+    "internal",
+    (),
+    Cleanup.COMPACT,
+    "agent",
+    "what an agent needs to go on, with its checkpoint",
+)
 
 OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, JOURNEYS, LATE, REJECTED)
 TOPICS = (EVENTS, *OUTPUTS, HANDOVER, STATE)

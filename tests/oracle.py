@@ -37,7 +37,12 @@ class Signal(NamedTuple):
 class Patience(NamedTuple):
     """How long silence may last before it means something, and how far back purchases are looked for; milliseconds."""
 
-    stall: tuple[int, int, int, int] = (3 * DAY, 4 * HOUR, 24 * HOUR, HOUR)  # in know, go, do, buy; each shorter than `abandon`
+    stall: tuple[int, int, int, int] = (
+        3 * DAY,
+        4 * HOUR,
+        24 * HOUR,
+        HOUR,
+    )  # in know, go, do, buy; each shorter than `abandon`
     abandon: int = 30 * DAY
     refund: int = 90 * DAY
     join: int = 30 * MINUTE
@@ -94,7 +99,16 @@ class Journey(NamedTuple):
 
 
 def _copy_key(s: Signal) -> tuple[object, ...]:
-    return s.at, s.mark, s.sure, s.dims, s.offset, s.rule, (s.order is not None, s.order or ""), sorted(s.needs)
+    return (
+        s.at,
+        s.mark,
+        s.sure,
+        s.dims,
+        s.offset,
+        s.rule,
+        (s.order is not None, s.order or ""),
+        sorted(s.needs),
+    )
 
 
 def history(signals: Sequence[Signal]) -> list[Signal]:
@@ -108,7 +122,10 @@ def _lines(signals: Sequence[Signal]) -> dict[str, list[Signal]]:
     """The history of each need. A refund of an order is in all of them."""
     events = history(signals)
     needs = sorted({need for s in events for need in s.needs})
-    return {need: [s for s in events if need in s.needs or (s.mark == REFUND and s.order is not None)] for need in needs}
+    return {
+        need: [s for s in events if need in s.needs or (s.mark == REFUND and s.order is not None)]
+        for need in needs
+    }
 
 
 # Purchases: truths that found a conversion, truths that join one, refunds that take one back
@@ -131,8 +148,16 @@ def _conversions(line: Sequence[Signal], patience: Patience) -> list[_Conversion
         if truth.mark != TRUTH or not truth.sure:
             continue
         held = found[-REMEMBERED:]
-        same = [c for c in held if c.order is not None and c.order == truth.order and truth.at - c.truth.at <= patience.refund]
-        near = [c for c in held if (c.order is None or truth.order is None) and truth.at - c.truth.at <= patience.join]
+        same = [
+            c
+            for c in held
+            if c.order is not None and c.order == truth.order and truth.at - c.truth.at <= patience.refund
+        ]
+        near = [
+            c
+            for c in held
+            if (c.order is None or truth.order is None) and truth.at - c.truth.at <= patience.join
+        ]
         if not same and not near:
             found.append(_Conversion(truth, place, truth.order, place))
             continue
@@ -163,7 +188,9 @@ def _refund(line: Sequence[Signal], conversions: Sequence[_Conversion], patience
 # Journeys: lists of signs of life
 
 
-def _cut(line: Sequence[Signal], conversions: Sequence[_Conversion], patience: Patience) -> list[list[Signal]]:
+def _cut(
+    line: Sequence[Signal], conversions: Sequence[_Conversion], patience: Patience
+) -> list[list[Signal]]:
     """Each journey as the list of its signs of life: from a sure signal to a purchase, or to a silence longer than patience."""
     joiners = {j.event for c in conversions for j in c.joiners}
     cut: list[list[Signal]] = []
@@ -198,7 +225,9 @@ class _Reading:
         return marks[-1], max(marks)
 
 
-def _read(signals: Sequence[Signal], timer: int, patience: Patience) -> tuple[list[_Reading], list[Unmatched]]:
+def _read(
+    signals: Sequence[Signal], timer: int, patience: Patience
+) -> tuple[list[_Reading], list[Unmatched]]:
     """All journeys of a profile by need and time, and its unmatched refunds."""
     readings: list[_Reading] = []
     lonely: list[tuple[str, Signal]] = []
@@ -218,7 +247,11 @@ def _read(signals: Sequence[Signal], timer: int, patience: Patience) -> tuple[li
             readings.append(_Reading(need, signs, None, stalled_at, abandoned_at))
     misses = Counter(refund.event for _, refund in lonely)
     unmatched = {Unmatched(need, r.at, r.event, r.dims) for need, r in lonely if r.order is None}
-    unmatched |= {Unmatched("", r.at, r.event, r.dims) for _, r in lonely if r.order is not None and misses[r.event] == len(lines)}
+    unmatched |= {
+        Unmatched("", r.at, r.event, r.dims)
+        for _, r in lonely
+        if r.order is not None and misses[r.event] == len(lines)
+    }
     return readings, sorted(unmatched)
 
 
@@ -226,13 +259,37 @@ def _read(signals: Sequence[Signal], timer: int, patience: Patience) -> tuple[li
 
 
 def _step(
-    j: _Reading, kind: str, by: Signal, from_: int | None, to: int | None, furthest: tuple[int | None, int], dwell_ms: int | None = None
+    j: _Reading,
+    kind: str,
+    by: Signal,
+    from_: int | None,
+    to: int | None,
+    furthest: tuple[int | None, int],
+    dwell_ms: int | None = None,
 ) -> Step:
     """A step that a signal causes. `furthest`: before and after."""
-    skipped = tuple(range(from_ + 1, to)) if kind in ("advanced", "converted") and from_ is not None and to is not None else ()
+    skipped = (
+        tuple(range(from_ + 1, to))
+        if kind in ("advanced", "converted") and from_ is not None and to is not None
+        else ()
+    )
     opening = j.signs[0]
     return Step(
-        kind, j.need, by.at, by.event, opening.event, from_, to, skipped, dwell_ms, opening.at, *furthest, by.dims, opening.dims, by.offset, by.rule
+        kind,
+        j.need,
+        by.at,
+        by.event,
+        opening.event,
+        from_,
+        to,
+        skipped,
+        dwell_ms,
+        opening.at,
+        *furthest,
+        by.dims,
+        opening.dims,
+        by.offset,
+        by.rule,
     )
 
 
@@ -250,9 +307,19 @@ def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
 
     entries = [next(stay) for _, stay in groupby([s for s in j.signs if s.sure], key=lambda s: s.mark)]
     for n, (left, entered) in enumerate(pairwise(entries), 1):
-        kind = "converted" if entered.mark == TRUTH else "advanced" if entered.mark > left.mark else "returned"
+        kind = (
+            "converted" if entered.mark == TRUTH else "advanced" if entered.mark > left.mark else "returned"
+        )
         before = max(e.mark for e in entries[:n])
-        yield _step(j, kind, entered, left.mark, entered.mark, (before, max(before, entered.mark)), entered.at - left.at)
+        yield _step(
+            j,
+            kind,
+            entered,
+            left.mark,
+            entered.mark,
+            (before, max(before, entered.mark)),
+            entered.at - left.at,
+        )
 
     for n, (sign, following) in enumerate(pairwise(j.signs), 1):
         moment, furthest = j.after(n)
@@ -265,7 +332,11 @@ def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
     if j.stalled_at is not None:
         yield _silent(_step(j, "stalled", last, moment, moment, (furthest, furthest)), j.stalled_at, j)
     if j.abandoned_at is not None:
-        yield _silent(_step(j, "abandoned", opening, moment, None, (furthest, furthest), last.at - entries[-1].at), j.abandoned_at, j)
+        yield _silent(
+            _step(j, "abandoned", opening, moment, None, (furthest, furthest), last.at - entries[-1].at),
+            j.abandoned_at,
+            j,
+        )
     if j.conversion and j.conversion.refund:
         yield _step(j, "refunded", j.conversion.refund, TRUTH, None, (TRUTH, TRUTH))
 
@@ -273,7 +344,9 @@ def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
 # What others ask
 
 
-def transitions(signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS) -> list[Step]:
+def transitions(
+    signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS
+) -> list[Step]:
     """All transitions of one profile that stand true when the timer position is `timer`: by need, then in time order.
 
     Of one time: first what signals cause, in the order of the history, then what silence causes. Of one signal: resumed, then opened, then the move.
@@ -288,12 +361,16 @@ def transitions(signals: Sequence[Signal], timer: int = NO_TIMER, patience: Pati
     return sorted((step for j in readings for step in _steps(j, patience)), key=order)
 
 
-def unmatched(signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS) -> list[Unmatched]:
+def unmatched(
+    signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS
+) -> list[Unmatched]:
     """The sure refunds of one profile that found no purchase, sorted. The timer position has no say in it."""
     return _read(signals, timer, patience)[1]
 
 
-def journeys(signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS) -> list[Journey]:
+def journeys(
+    signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS
+) -> list[Journey]:
     """All journeys of one profile, by need, then in time order."""
     told = []
     for j in _read(signals, timer, patience)[0]:
@@ -302,7 +379,19 @@ def journeys(signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patienc
         closed_at = j.conversion.truth.at if j.conversion else j.abandoned_at
         stalled = outcome == "open" and j.stalled_at is not None
         refunded = j.conversion is not None and j.conversion.refund is not None
-        told.append(Journey(j.need, opening.event, opening.at, closed_at, outcome, stalled, refunded, furthest, opening.dims))
+        told.append(
+            Journey(
+                j.need,
+                opening.event,
+                opening.at,
+                closed_at,
+                outcome,
+                stalled,
+                refunded,
+                furthest,
+                opening.dims,
+            )
+        )
     return told
 
 
@@ -313,7 +402,9 @@ def _window(at: int, window_ms: int) -> int:
     return at - at % window_ms
 
 
-def funnel(profiles: Profiles, timer: int, patience: Patience, window_ms: int) -> Counter[tuple[int, int, str, int]]:
+def funnel(
+    profiles: Profiles, timer: int, patience: Patience, window_ms: int
+) -> Counter[tuple[int, int, str, int]]:
     """Cohorts: (start of the window opened in, furthest so far, outcome, opening dims).
 
     A stalled journey counts as open too, a refunded one as converted too.
@@ -321,7 +412,11 @@ def funnel(profiles: Profiles, timer: int, patience: Patience, window_ms: int) -
     cells: Counter[tuple[int, int, str, int]] = Counter()
     for signals in profiles.values():
         for j in journeys(signals, timer, patience):
-            for outcome in [j.outcome, *(["stalled"] if j.stalled else []), *(["refunded"] if j.refunded else [])]:
+            for outcome in [
+                j.outcome,
+                *(["stalled"] if j.stalled else []),
+                *(["refunded"] if j.refunded else []),
+            ]:
                 cells[_window(j.opened_at, window_ms), j.furthest, outcome, j.opened_dims] += 1
     return cells
 
@@ -330,20 +425,32 @@ def _all(profiles: Profiles, timer: int, patience: Patience) -> list[Step]:
     return [step for signals in profiles.values() for step in transitions(signals, timer, patience)]
 
 
-def moves(profiles: Profiles, timer: int, patience: Patience, window_ms: int) -> Counter[tuple[int, str, int | None, int | None, int]]:
+def moves(
+    profiles: Profiles, timer: int, patience: Patience, window_ms: int
+) -> Counter[tuple[int, str, int | None, int | None, int]]:
     """Transitions of every kind: (window start, kind, from, to, dims). Unmatched refunds are not transitions: see `unmatched_refunds`."""
-    return Counter((_window(s.at, window_ms), s.kind, s.from_, s.to, s.dims) for s in _all(profiles, timer, patience))
+    return Counter(
+        (_window(s.at, window_ms), s.kind, s.from_, s.to, s.dims) for s in _all(profiles, timer, patience)
+    )
 
 
 def unmatched_refunds(profiles: Profiles, patience: Patience, window_ms: int) -> Counter[tuple[int, int]]:
     """Refunds that found no purchase: (window start, dims)."""
-    return Counter((_window(r.at, window_ms), r.dims) for signals in profiles.values() for r in unmatched(signals, NO_TIMER, patience))
+    return Counter(
+        (_window(r.at, window_ms), r.dims)
+        for signals in profiles.values()
+        for r in unmatched(signals, NO_TIMER, patience)
+    )
 
 
-def dwells(profiles: Profiles, timer: int, patience: Patience, window_ms: int) -> Counter[tuple[int, int | None, int, int]]:
+def dwells(
+    profiles: Profiles, timer: int, patience: Patience, window_ms: int
+) -> Counter[tuple[int, int | None, int, int]]:
     """Stays in a moment by their length, where the step stands that ended them: (window start, moment left, dwell ms, dims)."""
     steps = _all(profiles, timer, patience)
-    return Counter((_window(s.at, window_ms), s.from_, s.dwell_ms, s.dims) for s in steps if s.dwell_ms is not None)
+    return Counter(
+        (_window(s.at, window_ms), s.from_, s.dwell_ms, s.dims) for s in steps if s.dwell_ms is not None
+    )
 
 
 def hours(profiles: Profiles, timer: int, patience: Patience) -> Counter[tuple[int, int | None, int]]:

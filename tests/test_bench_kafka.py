@@ -13,8 +13,23 @@ RUN_S = 300  # twenty seconds as a rule
 
 def test_a_few_events_are_worked_off_by_all_of_them() -> None:
     """The worker, the bare loop and the Faust job each read their backlog to its end, and what the worker knew is restored."""
-    command = [sys.executable, "-m", "benchmarks.kafka", "--only", "throughput", "restore", *FEW, "--bootstrap", bootstrap()]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.kafka",
+        "--only",
+        "throughput",
+        "restore",
+        *FEW,
+        "--bootstrap",
+        bootstrap(),
+    ]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_S)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    for figure in ("streams run: exactly once, events/s", "bare loop: reads and decodes", "Faust, idiomatic: at least once", "state records/s"):
+    for figure in (
+        "streams run: exactly once, events/s",
+        "bare loop: reads and decodes",
+        "Faust, idiomatic: at least once",
+        "state records/s",
+    ):
         assert figure in ran.stdout, ran.stdout

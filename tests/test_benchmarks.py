@@ -7,9 +7,9 @@ import pytest
 from benchmarks import pipeline
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS
-from streams.ingest.event import Event
-from streams.ingest.segment import read
-from streams.ingest.times import LATEST_MS
+from streams.core.ingest.event import Event
+from streams.core.ingest.formats.segment import read
+from streams.core.ingest.times import LATEST_MS
 
 
 def test_events_are_the_same_for_the_same_seed() -> None:
@@ -24,7 +24,11 @@ def test_events_have_the_stated_mix() -> None:
     assert all(isinstance(event, Event) for event in read_events)
     ids = [event.id for event in read_events if isinstance(event, Event)]
     assert 0.005 < 1 - len(set(ids)) / len(ids) < 0.015
-    behind_ms = [record.time_ms - event.at_ms for record, event in zip(records, read_events, strict=True) if isinstance(event, Event)]
+    behind_ms = [
+        record.time_ms - event.at_ms
+        for record, event in zip(records, read_events, strict=True)
+        if isinstance(event, Event)
+    ]
     assert 0.03 < sum(ms > 1_000 for ms in behind_ms) / len(records) < 0.07
     assert 0 <= min(behind_ms) <= max(behind_ms) <= 600_000
     assert all(330 <= len(record.value or b"") <= 600 for record in records)
@@ -32,9 +36,35 @@ def test_events_have_the_stated_mix() -> None:
 
 def test_a_small_run_prints_every_figure(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """`make bench` names the machine, each stage, and the goals beside the figures."""
-    pipeline.main(["--events", "2000", "--people", "100", "--profiles", "5", "--runs", "1", "--batch", "500", "--dir", str(tmp_path)])
+    pipeline.main(
+        [
+            "--events",
+            "2000",
+            "--people",
+            "100",
+            "--profiles",
+            "5",
+            "--runs",
+            "1",
+            "--batch",
+            "500",
+            "--dir",
+            str(tmp_path),
+        ]
+    )
     printed = capsys.readouterr().out
-    stages = ("decode", "classify", "dimensions", "fold", "timers", "tally", "encode", "append", "commit", "replay of a file")
+    stages = (
+        "decode",
+        "classify",
+        "dimensions",
+        "fold",
+        "timers",
+        "tally",
+        "encode",
+        "append",
+        "commit",
+        "replay of a file",
+    )
     assert [stage for stage in stages if stage not in printed] == []
     assert printed.count("goal") == 4
     assert "Python 3." in printed

@@ -12,13 +12,13 @@ import streams
 from docs.generate import HERE, PAGES, between
 from schemas.kinds import Kind
 from streams.cli.app import app
-from streams.ingest.event import Event, Reason
-from streams.journeys import diagram
-from streams.journeys.machine import TABLE
-from streams.moments.classify import Classifier
-from streams.moments.rules import default
-from streams.moments.verdict import MARKS
-from streams.settings import load
+from streams.core.ingest.event import Event, Reason
+from streams.core.journeys import diagram
+from streams.core.journeys.machine import TABLE
+from streams.core.moments.classify import Classifier
+from streams.core.moments.rules import default
+from streams.core.moments.verdict import MARKS
+from streams.settings.loading import load
 from streams.topology import OUTPUTS
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
@@ -30,7 +30,9 @@ DESIGN = (HERE / "design.md").read_text(encoding="utf-8")
 
 def block(page: str, heading: str, language: str) -> str:
     """The first code block under a heading."""
-    found = re.search(rf"^#+ {re.escape(heading)}\n.*?^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^#+ {re.escape(heading)}\n.*?^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL
+    )
     assert found is not None, f"no {language} under {heading!r}"
     return found[1]
 
@@ -48,7 +50,9 @@ def examples(topic: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize(("path", "page"), [pytest.param(path, page, id=path.name) for path, page in PAGES.items()])
+@pytest.mark.parametrize(
+    ("path", "page"), [pytest.param(path, page, id=path.name) for path, page in PAGES.items()]
+)
 def test_pages_are_generated(path: Path, page: Callable[[], str]) -> None:
     """Each generated page is what the code makes of it: run `make docs` when this fails."""
     assert page() == path.read_text(encoding="utf-8")
@@ -58,13 +62,21 @@ def test_the_settings_file_shown_is_right(tmp_path: Path, monkeypatch: pytest.Mo
     """The settings file on the page loads and says what it seems to say."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "shown.toml"
-    file.write_text(block((HERE / "settings.md").read_text(encoding="utf-8"), "Settings", "toml"), encoding="utf-8")
+    file.write_text(
+        block((HERE / "settings.md").read_text(encoding="utf-8"), "Settings", "toml"), encoding="utf-8"
+    )
     settings = load(file)
-    assert (settings.need, settings.patience.buy, settings.dimensions["country"].values) == (("properties.category",), 7_200_000, ("it", "es", "de"))
+    assert (settings.need, settings.patience.buy, settings.dimensions["country"].values) == (
+        ("properties.category",),
+        7_200_000,
+        ("it", "es", "de"),
+    )
 
 
 @pytest.mark.parametrize(
-    "disturb", [lambda r: r, lambda r: r + r, lambda r: r[::-1], lambda r: r[:5] + r], ids=["as is", "twice", "backwards", "restarted"]
+    "disturb",
+    [lambda r: r, lambda r: r + r, lambda r: r[::-1], lambda r: r[:5] + r],
+    ids=["as is", "twice", "backwards", "restarted"],
 )
 def test_following_the_corrections(disturb: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
     """The example holds exactly what is true, however often and in whatever order it reads the records."""
@@ -112,7 +124,9 @@ def test_kinds_named_are_kinds() -> None:
     assert named <= set(get_args(Kind))
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(HERE.glob("*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("*.md")) + sorted(HERE.glob("*.md")), ids=lambda path: path.name
+)
 def test_links_lead_somewhere(page: Path) -> None:
     """Each relative link in a page names a file or folder that is there."""
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
@@ -146,9 +160,16 @@ def test_the_transition_shown_first_is_an_example_of_the_contract() -> None:
 
 def test_searches_are_read_as_the_table_says() -> None:
     """Each search in the README is read by the shipped rules as it says there."""
-    rows = re.findall(r"^\| `(.+)` \| (\w+) \|$", README.split("## What a moment is read from")[1].split("\n## ")[0], re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(.+)` \| (\w+) \|$",
+        README.split("## What a moment is read from")[1].split("\n## ")[0],
+        re.MULTILINE,
+    )
     classify = Classifier(default()).classify
-    read = [classify(Event("e", 0, 0, None, "1", "track", "Products Searched", {"query": search}, {})) for search, _ in rows]
+    read = [
+        classify(Event("e", 0, 0, None, "1", "track", "Products Searched", {"query": search}, {}))
+        for search, _ in rows
+    ]
     assert [moment for _, moment in rows] == [verdict and MARKS[verdict.mark] for verdict in read]
     assert len(rows) >= 8
 
@@ -165,7 +186,9 @@ def test_the_demo_says_what_is_shown_of_it(tmp_path: Path) -> None:
 
 def test_commands_shown_exist() -> None:
     """Each `streams` command in the README and on the design page is one."""
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands = {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    }
     commands |= {group.name for group in app.registered_groups if group.name}
     named = set(re.findall(r"(?:`|bin/)streams ([a-z-]+)", README + DESIGN))
     assert named <= commands
@@ -176,5 +199,10 @@ def test_every_place_is_on_the_design_page() -> None:
     """Each folder and file right under streams/ has a line in its table of places."""
     under = Path(streams.__file__).parent
     places = {f"`streams/{path.name}/`" for path in under.iterdir() if (path / "__init__.py").exists()}
+    places |= {
+        f"`streams/core/{path.name}/`"
+        for path in (under / "core").iterdir()
+        if path.is_dir() and path.name != "__pycache__"
+    }
     places |= {f"`streams/{path.name}`" for path in under.glob("*.py") if path.name != "__init__.py"}
     assert [place for place in sorted(places) if place not in DESIGN.split("## Places")[1]] == []

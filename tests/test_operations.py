@@ -9,28 +9,46 @@ import pytest
 import yaml
 
 from docs.generate import HERE
-from streams.kafka_settings import named
-from streams.metrics import METRICS
-from streams.settings import describe, load
+from streams.settings.kafka import named
+from streams.settings.loading import describe, load
+from streams.telemetry.metrics import METRICS
 from tests.compose.parsing import parse
 from tests.kafka import secure
 
 PAGE = (HERE / "operations.md").read_text("utf-8")
-ALERTS: dict[str, Any] = yaml.safe_load((HERE.parent / "deploy" / "prometheus-alerts.yaml").read_text("utf-8"))
+ALERTS: dict[str, Any] = yaml.safe_load(
+    (HERE.parent / "deploy" / "prometheus-alerts.yaml").read_text("utf-8")
+)
 RULES = ALERTS["groups"][0]["rules"]
-METRIC = {metric.name + suffix for metric in METRICS for suffix in ("", *(("_bucket", "_sum", "_count") if metric.kind == "histogram" else ()))}
+METRIC = {
+    metric.name + suffix
+    for metric in METRICS
+    for suffix in ("", *(("_bucket", "_sum", "_count") if metric.kind == "histogram" else ()))
+}
 
 
 def blocks(language: str) -> list[str]:
-    return [text for found, text in re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if found == language]
+    return [
+        text
+        for found, text in re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+        if found == language
+    ]
 
 
 def headings() -> set[str]:
     """As links name them."""
-    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)}
+    return {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
+    }
 
 
-COMMANDS = [line for block in blocks("") for line in block.replace("\\\n", " ").splitlines() if line.startswith("streams ")]
+COMMANDS = [
+    line
+    for block in blocks("")
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.startswith("streams ")
+]
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -64,7 +82,9 @@ def test_every_setting_named_is_one() -> None:
     assert set(re.findall(r"`(STREAMS_[A-Z_]+)`", PAGE)) <= variables
 
 
-@pytest.mark.parametrize("text", [*re.findall(r"`([^`]*streams_[^`]*)`", PAGE), *(rule["expr"] for rule in RULES)])
+@pytest.mark.parametrize(
+    "text", [*re.findall(r"`([^`]*streams_[^`]*)`", PAGE), *(rule["expr"] for rule in RULES)]
+)
 def test_every_metric_named_is_shown(text: str) -> None:
     """In the page and in the alerts, with balanced brackets."""
     assert set(re.findall(r"\bstreams_[a-z_]+", text)) <= METRIC
@@ -82,14 +102,21 @@ def test_an_alert_says_what_to_do(rule: dict[str, Any]) -> None:
 
 def rights(table: str) -> set[secure.Right]:
     """A table of rights on the page, as a broker has them."""
-    number = {"Topic": secure.TOPIC, "Group": secure.GROUP, "Cluster": secure.CLUSTER, "TransactionalId": secure.TRANSACTIONAL_ID}
+    number = {
+        "Topic": secure.TOPIC,
+        "Group": secure.GROUP,
+        "Cluster": secure.CLUSTER,
+        "TransactionalId": secure.TRANSACTIONAL_ID,
+    }
     pattern = {"literal": secure.LITERAL, "prefixed": secure.PREFIXED}
     operation = {
         "Read": secure.READ, "Write": secure.WRITE, "Create": secure.CREATE, "Describe": secure.DESCRIBE, "DescribeConfigs": secure.DESCRIBE_CONFIGS
     }  # fmt: skip
     return {
         secure.Right(number[resource], name, pattern[how], "shop", operation[word])
-        for resource, name, how, words in re.findall(r"^\| (\w+) \| `([^`]+)` \| (\w+) \| ([\w, ]+) \|", table, re.MULTILINE)
+        for resource, name, how, words in re.findall(
+            r"^\| (\w+) \| `([^`]+)` \| (\w+) \| ([\w, ]+) \|", table, re.MULTILINE
+        )
         for word in words.split(", ")
     }
 

@@ -10,7 +10,15 @@ from tests import oracle
 from tests.oracle import DAY, DEFAULTS, HOUR, MINUTE, NO_TIMER, Signal, Step
 
 # Gaps sit on and beside every deadline and window of the defaults, which is where readings differ.
-EDGES_MS = (0, MINUTE, DEFAULTS.join, *DEFAULTS.stall, DEFAULTS.abandon, DEFAULTS.refund - DEFAULTS.abandon, 2 * DAY)
+EDGES_MS = (
+    0,
+    MINUTE,
+    DEFAULTS.join,
+    *DEFAULTS.stall,
+    DEFAULTS.abandon,
+    DEFAULTS.refund - DEFAULTS.abandon,
+    2 * DAY,
+)
 GAPS_MS = sorted({max(0, edge + beside) for edge in EDGES_MS for beside in (-1, 0, 1)})
 NEEDS = (("",), ("car",), ("bike",), ("bike", "car"))
 
@@ -42,7 +50,11 @@ def signals(draw: st.DrawFn) -> list[Signal]:
 
 
 def _everything(history: list[Signal], timer: int) -> object:
-    return oracle.transitions(history, timer), oracle.journeys(history, timer), oracle.unmatched(history, timer)
+    return (
+        oracle.transitions(history, timer),
+        oracle.journeys(history, timer),
+        oracle.unmatched(history, timer),
+    )
 
 
 def _closings(steps: list[Step]) -> Counter[tuple[str, str]]:
@@ -71,7 +83,9 @@ def test_a_need_a_kind_and_a_cause_name_one_step(history: list[Signal], timer: i
 def test_a_journey_opens_once_and_closes_once(history: list[Signal], timer: int) -> None:
     """Every journey has one opening, at most one closing, and they agree with its outcome."""
     steps, told = oracle.transitions(history, timer), oracle.journeys(history, timer)
-    assert Counter((j.need, j.journey) for j in told) == Counter((s.need, s.journey) for s in steps if s.kind == "opened")
+    assert Counter((j.need, j.journey) for j in told) == Counter(
+        (s.need, s.journey) for s in steps if s.kind == "opened"
+    )
     assert Counter((j.need, j.journey) for j in told if j.outcome != "open") == _closings(steps)
     for j in told:
         assert (j.closed_at is None) == (j.outcome == "open")
@@ -89,7 +103,12 @@ def test_steps_of_a_journey_follow_from_each_other(history: list[Signal], timer:
         moment: int | None = None
         furthest: int | None = None
         for before, s in zip([None, *path], path, strict=False):
-            from_nowhere = before is not None and before.kind == "opened" and s.kind == "converted" and before.event == s.event
+            from_nowhere = (
+                before is not None
+                and before.kind == "opened"
+                and s.kind == "converted"
+                and before.event == s.event
+            )
             assert s.from_ == (None if from_nowhere else moment)
             assert s.furthest_before == furthest
             assert before is None or before.at <= s.at
@@ -105,7 +124,9 @@ def test_dwells_fill_the_journey(history: list[Signal], timer: int) -> None:
     for j in oracle.journeys(history, timer):
         if j.closed_at is not None:
             spent_ms = sum(s.dwell_ms or 0 for s in steps if (s.need, s.journey) == (j.need, j.journey))
-            assert spent_ms == j.closed_at - j.opened_at - (DEFAULTS.abandon if j.outcome == "abandoned" else 0)
+            assert spent_ms == j.closed_at - j.opened_at - (
+                DEFAULTS.abandon if j.outcome == "abandoned" else 0
+            )
 
 
 @law
@@ -131,7 +152,9 @@ def test_every_sure_refund_ends_somewhere(history: list[Signal], timer: int) -> 
             assert needs == sorted(refund.needs)
         else:
             assert needs
-            assert ([need for need, by in missed if by == event] == [""]) == all(by != event for _, by in matched)
+            assert ([need for need, by in missed if by == event] == [""]) == all(
+                by != event for _, by in matched
+            )
 
 
 @law
@@ -173,8 +196,13 @@ def test_counters_hold_every_step(history: list[Signal], timer: int) -> None:
     """Every transition is in one cell of `moves`, every dwell in one of `dwells`, every entry into a moment in one of `hours`."""
     steps, profiles = oracle.transitions(history, timer), {"p": history}
     assert len(steps) == oracle.moves(profiles, timer, DEFAULTS, HOUR).total()
-    assert sum(s.dwell_ms is not None for s in steps) == oracle.dwells(profiles, timer, DEFAULTS, HOUR).total()
-    assert sum(s.kind in ("opened", "advanced", "returned", "converted") for s in steps) == oracle.hours(profiles, timer, DEFAULTS).total()
+    assert (
+        sum(s.dwell_ms is not None for s in steps) == oracle.dwells(profiles, timer, DEFAULTS, HOUR).total()
+    )
+    assert (
+        sum(s.kind in ("opened", "advanced", "returned", "converted") for s in steps)
+        == oracle.hours(profiles, timer, DEFAULTS).total()
+    )
 
 
 def test_hours_are_the_persons_own() -> None:
@@ -190,7 +218,9 @@ def test_only_the_newest_64_conversions_are_remembered() -> None:
     """Of 65 purchases in 65 days, 64 can be refunded, the newest first; the first one is forgotten, and by its order id too."""
     orders = [Signal(n * DAY, f"order-{n}", oracle.TRUTH, True, 0, 0, 0, ("",), f"A{n}") for n in range(65)]
     by_id = Signal(65 * DAY, "by-id", oracle.REFUND, True, 0, 0, 0, ("",), "A0")
-    refunds = [Signal(65 * DAY, f"refund-{n:02}", oracle.REFUND, True, 0, 0, 0, ("",), None) for n in range(65)]
+    refunds = [
+        Signal(65 * DAY, f"refund-{n:02}", oracle.REFUND, True, 0, 0, 0, ("",), None) for n in range(65)
+    ]
     refunded = [s for s in oracle.transitions([*orders, by_id, *refunds]) if s.kind == "refunded"]
     assert [f"order-{n}" for n in range(64, 0, -1)] == [s.journey for s in refunded]
     assert ["by-id", "refund-64"] == [r.event for r in oracle.unmatched([*orders, by_id, *refunds])]

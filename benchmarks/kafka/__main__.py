@@ -24,21 +24,29 @@ def numbers(text: str) -> list[int]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.kafka", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.kafka", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="these sections")
-    parser.add_argument("--events", type=int, default=300_000, help="of a backlog; the common work has 1,000,000")
+    parser.add_argument(
+        "--events", type=int, default=300_000, help="of a backlog; the common work has 1,000,000"
+    )
     parser.add_argument("--faust-events", type=int, default=30_000, help="of Faust's backlog: it is slow")
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3, help="of the backlog, in turn with the others")
     parser.add_argument("--seconds", type=float, default=20, help="of the steady rate")
-    parser.add_argument("--grow-people", type=numbers, default=[200_000], help="as many people; up to 2,000,000 takes a while")
+    parser.add_argument(
+        "--grow-people", type=numbers, default=[200_000], help="as many people; up to 2,000,000 takes a while"
+    )
     parser.add_argument("--grow-partitions", type=numbers, default=[16, 64], help="as many partitions")
     parser.add_argument("--bootstrap", default=None, help="a broker that is there; else one is started")
     given = parser.parse_args()
     logs = Path(tempfile.mkdtemp(prefix="bench-kafka-"))
     bootstrap = given.bootstrap or broker.start()[0]
     python = f"Python {platform.python_version()}"
-    print(f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, {python}; the broker is on them too; logs: {logs}")
+    print(
+        f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, {python}; the broker is on them too; logs: {logs}"
+    )
     began = time.monotonic()
     asyncio.run(sections(given, bootstrap, logs))
     print(f"\n{time.monotonic() - began:.0f} s")

@@ -26,7 +26,11 @@ class Event(msgspec.Struct, gc=False, rename="camel"):
 async def main(bootstrap: str, topic: str, partitions: int, events: int) -> None:
     decode = msgspec.json.Decoder(Event).decode
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=100,
     )
     await consumer.start()
     places = [TopicPartition(topic, n) for n in range(partitions)]

@@ -14,7 +14,13 @@ import faust
 
 from benchmarks.kafka.measure import peak_mib
 
-BOOTSTRAP, APP, TOPIC, PARTITIONS, EVENTS = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+BOOTSTRAP, APP, TOPIC, PARTITIONS, EVENTS = (
+    sys.argv[1],
+    sys.argv[2],
+    sys.argv[3],
+    int(sys.argv[4]),
+    int(sys.argv[5]),
+)
 MOMENTS = {
     "Product Viewed": 0, "Product List Viewed": 0, "Products Searched": 0, "Store Located": 1, "Video Playback Started": 2, "Product Added": 3,
     "Checkout Started": 3, "Order Completed": 4,
@@ -51,7 +57,12 @@ class Transition(faust.Record, serializer="json"):
 
 
 app = faust.App(
-    APP, broker=f"kafka://{BOOTSTRAP}", topic_partitions=PARTITIONS, web_enabled=False, stream_wait_empty=False, topic_disable_leader=True
+    APP,
+    broker=f"kafka://{BOOTSTRAP}",
+    topic_partitions=PARTITIONS,
+    web_enabled=False,
+    stream_wait_empty=False,
+    topic_disable_leader=True,
 )
 events = app.topic(TOPIC, value_type=Event)
 transitions = app.topic(f"{APP}-moves", value_type=Transition, partitions=PARTITIONS)
@@ -67,7 +78,12 @@ async def follow(stream: Any) -> None:
         moment, at = MOMENTS[event.event], datetime.fromisoformat(event.timestamp).timestamp()
         journey = journeys.get(event.userId)
         if journey is None:
-            journey, kind, before, dwell = Journey(event.messageId, moment, moment, at, at, []), "opened", -1, 0.0
+            journey, kind, before, dwell = (
+                Journey(event.messageId, moment, moment, at, at, []),
+                "opened",
+                -1,
+                0.0,
+            )
         elif event.messageId in journey.recent:
             continue
         else:
@@ -78,7 +94,17 @@ async def follow(stream: Any) -> None:
             journey.moment, journey.furthest, journey.entered = moment, max(moment, journey.furthest), at
             device, channel = event.context["device"]["type"], event.context["channel"]
             counters[f"{int(at) // 60}|{moment}|{device}|{channel}"] += 1
-            said = Transition(f"{journey.id}:{event.messageId}", journey.id, event.userId, kind, before, moment, at, dwell, event.messageId)
+            said = Transition(
+                f"{journey.id}:{event.messageId}",
+                journey.id,
+                event.userId,
+                kind,
+                before,
+                moment,
+                at,
+                dwell,
+                event.messageId,
+            )
             await transitions.send(key=event.userId, value=said)
         if moment == 4:
             journeys.pop(event.userId, None)

@@ -14,9 +14,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from benchmarks.kafka.measure import Watched
-from streams.ingest.partition import partition_of
-from streams.log.kafka import CHECKPOINT
-from streams.pipeline import checkpoint as checkpoints
+from streams.core.ingest.partition import partition_of
+from streams.core.processing import checkpoint as checkpoints
+from streams.log.kafka.log import CHECKPOINT
 from streams.records import Record
 from streams.topology import EVENTS, TOPICS
 
@@ -46,7 +46,12 @@ class Ground:
         """Creates its topics; `others`: of programs beside it."""
         topics = [NewTopic(self.input, self.input_partitions, 1)]
         topics += [
-            NewTopic(f"{self.app}.{topic.name}", self.partitions, 1, topic_configs={"cleanup.policy": topic.cleanup.value})
+            NewTopic(
+                f"{self.app}.{topic.name}",
+                self.partitions,
+                1,
+                topic_configs={"cleanup.policy": topic.cleanup.value},
+            )
             for topic in TOPICS
             if topic is not EVENTS
         ]
@@ -54,7 +59,11 @@ class Ground:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
-            failed = [error for error in (await admin.create_topics(topics, timeout_ms=30_000)).topic_errors if error[1]]
+            failed = [
+                error
+                for error in (await admin.create_topics(topics, timeout_ms=30_000)).topic_errors
+                if error[1]
+            ]
             assert not failed, failed
         finally:
             await admin.close()
@@ -64,25 +73,41 @@ class Ground:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
-            await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(self.app)])
+            await admin.delete_topics(
+                [name for name in await admin.list_topics() if name.startswith(self.app)]
+            )
         finally:
             await admin.close()
 
     async def fill(self, records: Iterable[Record], keyed: bool = True) -> None:
         """Puts all events into the input, as fast as it goes."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=0, max_batch_size=1 << 20, max_request_size=16 << 20)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap,
+            acks="all",
+            linger_ms=0,
+            max_batch_size=1 << 20,
+            max_request_size=16 << 20,
+        )
         await producer.start()
         try:
             batches = [producer.create_batch() for _ in range(self.input_partitions)]
             sent = []
             for n, record in enumerate(records):
                 key = record.key if keyed else None
-                number = partition_of(key, self.input_partitions) if key is not None else n // 100 % self.input_partitions
+                number = (
+                    partition_of(key, self.input_partitions)
+                    if key is not None
+                    else n // 100 % self.input_partitions
+                )
                 if batches[number].append(timestamp=None, key=key, value=record.value) is None:
                     sent.append(await producer.send_batch(batches[number], self.input, partition=number))
                     batches[number] = producer.create_batch()
                     assert batches[number].append(timestamp=None, key=key, value=record.value) is not None
-            sent += [await producer.send_batch(batch, self.input, partition=n) for n, batch in enumerate(batches) if batch.record_count()]
+            sent += [
+                await producer.send_batch(batch, self.input, partition=n)
+                for n, batch in enumerate(batches)
+                if batch.record_count()
+            ]
             await asyncio.gather(*sent)
         finally:
             await producer.stop()
@@ -97,7 +122,14 @@ class Ground:
         env = {**os.environ, "STREAMS_WEB__PORT": "0", "STREAMS_LOG_FORMAT": "json", **environment}
         log = self.logs / f"{self.app}-{name}-{time.monotonic_ns()}.log"
         with log.open("wb") as out:
-            process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env)
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=env,
+            )
         return Watched(process, log)
 
     async def ready(self, *workers: Watched) -> None:
@@ -133,9 +165,13 @@ class Ground:
         deadline = time.monotonic() + WAIT_S
         try:
             while sum(received.values()) < events:
-                assert time.monotonic() < deadline, f"{sum(received.values())} of {events} events after {WAIT_S:.0f} s; logs: {self.logs}"
+                assert time.monotonic() < deadline, (
+                    f"{sum(received.values())} of {events} events after {WAIT_S:.0f} s; logs: {self.logs}"
+                )
                 for worker in workers:
-                    assert worker.process.poll() is None, f"a worker ended with exit code {worker.process.returncode}; logs: {self.logs}"
+                    assert worker.process.poll() is None, (
+                        f"a worker ended with exit code {worker.process.returncode}; logs: {self.logs}"
+                    )
                 await asyncio.sleep(POLL_S)
                 for place in places:  # only what was written last: reading all of it would cost the broker as much as writing it
                     end = (await consumer.end_offsets([place]))[place]
@@ -154,7 +190,10 @@ async def read_all(bootstrap: str, topic: str) -> AsyncIterator[tuple[int, int, 
     consumer = _consumer(bootstrap)
     await consumer.start()
     try:
-        places = [TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic) or await _partitions(consumer, topic))]
+        places = [
+            TopicPartition(topic, n)
+            for n in sorted(consumer.partitions_for_topic(topic) or await _partitions(consumer, topic))
+        ]
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
         ends = await consumer.end_offsets(places)
@@ -168,7 +207,10 @@ async def read_all(bootstrap: str, topic: str) -> AsyncIterator[tuple[int, int, 
 
 def _consumer(bootstrap: str) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False, max_partition_fetch_bytes=4 << 20
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=4 << 20,
     )
 
 

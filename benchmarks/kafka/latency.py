@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from benchmarks.common import common
 from benchmarks.kafka.ground import Ground
 from benchmarks.kafka.measure import line, quantile
-from streams.ingest.partition import partition_of
+from streams.core.ingest.partition import partition_of
 
 RATE = 2_000  # events a second
 WARM_S = 4.0  # not measured
@@ -19,7 +19,9 @@ TICK_S = 0.005
 MESSAGE, EVENT = re.compile(rb'"messageId":"([^"]+)"'), re.compile(rb'"event":"([^"]+)"')
 
 
-async def latency(bootstrap: str, logs: Path, seconds: float, people: int, partitions: int = 4, rate: int = RATE) -> None:
+async def latency(
+    bootstrap: str, logs: Path, seconds: float, people: int, partitions: int = 4, rate: int = RATE
+) -> None:
     """Prints."""
     ground = Ground(bootstrap, logs, partitions)
     await ground.make()
@@ -56,7 +58,12 @@ async def latency(bootstrap: str, logs: Path, seconds: float, people: int, parti
             named = MESSAGE.search(record.value or b"")
             assert named is not None
             sent[named[1]] = time.time()
-            await producer.send(ground.input, record.value, key=record.key, partition=partition_of(record.key or b"", partitions))
+            await producer.send(
+                ground.input,
+                record.value,
+                key=record.key,
+                partition=partition_of(record.key or b"", partitions),
+            )
         done = due
         await asyncio.sleep(TICK_S)
     ended = time.time()
@@ -67,7 +74,9 @@ async def latency(bootstrap: str, logs: Path, seconds: float, people: int, parti
     await asyncio.gather(producer.stop(), consumer.stop(), worker.end())
     waits.sort()
     p50, p95, p99 = (1000 * quantile(waits, part) for part in (0.5, 0.95, 0.99))
-    print(f"\n{rate:,} events a second for {seconds:.0f} s, {partitions} partitions: from sent to read as committed, {len(waits):,} transitions")
+    print(
+        f"\n{rate:,} events a second for {seconds:.0f} s, {partitions} partitions: from sent to read as committed, {len(waits):,} transitions"
+    )
     line("p50 / p95 / p99, ms", f"{p50:.0f} / {p95:.0f} / {p99:.0f}", f"p99 <= {P99_MS:g}", p99 <= P99_MS)
     line("cores of the worker", f"{cores:.2f}", f"<= {CORES:g}", cores <= CORES)
     line("its most memory, MiB", f"{mib:,.0f}")

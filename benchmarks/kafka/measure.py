@@ -94,7 +94,11 @@ def peak_mib(pid: int | str) -> float:
 
 
 def quantile(sorted_values: Sequence[float], part: float) -> float:
-    return sorted_values[min(len(sorted_values) - 1, int(part * len(sorted_values)))] if sorted_values else math.nan
+    return (
+        sorted_values[min(len(sorted_values) - 1, int(part * len(sorted_values)))]
+        if sorted_values
+        else math.nan
+    )
 
 
 def median(values: Sequence[float]) -> float:
@@ -103,4 +107,7 @@ def median(values: Sequence[float]) -> float:
 
 def line(what: str, said: str, goal: str = "", met: bool = True) -> None:
     """One figure, with its goal if it has one."""
-    print(f"  {what:46}{said:>34}" + (f"   goal {goal}: {'met' if met else 'MISSED'}" if goal else ""), flush=True)
+    print(
+        f"  {what:46}{said:>34}" + (f"   goal {goal}: {'met' if met else 'MISSED'}" if goal else ""),
+        flush=True,
+    )

@@ -10,11 +10,11 @@ from benchmarks.common import common
 from benchmarks.kafka.ground import WAIT_S, Ground
 from benchmarks.kafka.measure import line
 from benchmarks.kafka.throughput import ours
-from streams.agent import Agent
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
-from streams.moments.rules import default
-from streams.settings import Settings
+from streams.core.moments.rules import default
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import Settings
 
 RECORDS_PER_S = 150_000  # the goal
 PARTITIONS = 4
@@ -26,7 +26,9 @@ async def restoring(bootstrap: str, logs: Path, events: int, people: int) -> Non
     await ground.make()
     await ground.fill(common(events, people))
     await ours(ground, events)
-    watched = ground.start("restore", ["-m", "benchmarks.kafka.restoring", bootstrap, ground.app, ground.input])
+    watched = ground.start(
+        "restore", ["-m", "benchmarks.kafka.restoring", bootstrap, ground.app, ground.input]
+    )
     deadline = time.monotonic() + WAIT_S
     while watched.process.poll() is None:
         assert time.monotonic() < deadline, f"logs: {logs}"

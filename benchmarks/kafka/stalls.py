@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 from benchmarks.common import common
 from benchmarks.kafka.ground import Commit, Ground
 from benchmarks.kafka.measure import Watched, line
-from streams.ingest.partition import partition_of
+from streams.core.ingest.partition import partition_of
 from streams.records import Record
 
 PARTITIONS = 8
@@ -29,23 +29,40 @@ Deed = Callable[[Ground, list[Watched]], Awaitable[None] | None]
 
 async def stalls(bootstrap: str, logs: Path, people: int) -> None:
     """Prints."""
-    print(f"\ntwo workers, {PARTITIONS} partitions, {RATE:,} events a second: the longest time without a commit of a partition")
+    print(
+        f"\ntwo workers, {PARTITIONS} partitions, {RATE:,} events a second: the longest time without a commit of a partition"
+    )
     killed = await _stall(bootstrap, logs, people, _kill)
     moved, stayed = killed
-    line("kill -9: partitions of the killed, s", f"{max(moved):.1f}", f"<= {TAKEOVER_S:g}", max(moved) <= TAKEOVER_S)
+    line(
+        "kill -9: partitions of the killed, s",
+        f"{max(moved):.1f}",
+        f"<= {TAKEOVER_S:g}",
+        max(moved) <= TAKEOVER_S,
+    )
     line("  of the survivor, ms", f"{1000 * max(stayed):.0f}")
     for what, deed in (("SIGTERM", _term), ("a third worker joins", _join)):
         moved, stayed = await _stall(bootstrap, logs, people, deed)
         ms = 1000 * max(moved, default=0.0)
-        line(f"{what}: partitions that moved ({len(moved)}), ms", f"{ms:.0f}", f"<= {STALL_MS:g}", ms <= STALL_MS)
+        line(
+            f"{what}: partitions that moved ({len(moved)}), ms",
+            f"{ms:.0f}",
+            f"<= {STALL_MS:g}",
+            ms <= STALL_MS,
+        )
         line("  partitions that stayed, ms", f"{1000 * max(stayed, default=0.0):.0f}")
     _, stayed = await _stall(bootstrap, logs, people, _freeze)
-    line(f"frozen for {HANG_S:g} s: partitions of the other worker, ms", f"{1000 * max(stayed, default=0.0):.0f}")
+    line(
+        f"frozen for {HANG_S:g} s: partitions of the other worker, ms",
+        f"{1000 * max(stayed, default=0.0):.0f}",
+    )
     _, stayed = await _stall(bootstrap, logs, people, _hang, unkeyed=True)
     line(f"a handover that hangs for {HANG_S:g} s: all partitions, ms", f"{1000 * max(stayed):.0f}")
 
 
-async def _stall(bootstrap: str, logs: Path, people: int, deed: Deed, unkeyed: bool = False) -> tuple[list[float], list[float]]:
+async def _stall(
+    bootstrap: str, logs: Path, people: int, deed: Deed, unkeyed: bool = False
+) -> tuple[list[float], list[float]]:
     """Seconds, of the partitions that the deed moved to another worker (or froze), and of the others."""
     ground = Ground(bootstrap, logs, PARTITIONS)
     await ground.make()
@@ -70,7 +87,9 @@ async def _stall(bootstrap: str, logs: Path, people: int, deed: Deed, unkeyed: b
         await worker.end()
     await ground.drop()
     gaps = [_gap(partition, at_s) for partition in commits]
-    return [gap for p, gap in enumerate(gaps) if p in moved], [gap for p, gap in enumerate(gaps) if p not in moved]
+    return [gap for p, gap in enumerate(gaps) if p in moved], [
+        gap for p, gap in enumerate(gaps) if p not in moved
+    ]
 
 
 def _gap(partition: list[Commit], at_s: float) -> float:
@@ -87,7 +106,9 @@ async def _send(ground: Ground, records: list[Record], unkeyed: bool) -> None:
         due = min(len(records), int((time.time() - began) * RATE))
         for n, record in enumerate(records[done:due], done):
             number = n // 10 % PARTITIONS if unkeyed else partition_of(record.key or b"", PARTITIONS)
-            await producer.send(ground.input, record.value, key=None if unkeyed else record.key, partition=number)
+            await producer.send(
+                ground.input, record.value, key=None if unkeyed else record.key, partition=number
+            )
         done = due
         await asyncio.sleep(0.01)
     await producer.stop()
@@ -112,7 +133,11 @@ def _freeze(ground: Ground, workers: list[Watched]) -> None:
 
 async def _hang(ground: Ground, workers: list[Watched]) -> None:
     """A transaction that has written to every partition of the handover, and does not end for a while."""
-    producer = AIOKafkaProducer(bootstrap_servers=ground.bootstrap, transactional_id=f"{ground.app}-hangs", transaction_timeout_ms=10_000)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=ground.bootstrap,
+        transactional_id=f"{ground.app}-hangs",
+        transaction_timeout_ms=10_000,
+    )
     await producer.start()
     await producer.begin_transaction()
     for number in range(PARTITIONS):

@@ -25,14 +25,20 @@ class Speed(NamedTuple):
     mib: float  # at most
 
 
-async def throughput(bootstrap: str, logs: Path, events: int, faust_events: int, people: int, runs: int) -> None:
+async def throughput(
+    bootstrap: str, logs: Path, events: int, faust_events: int, people: int, runs: int
+) -> None:
     """Prints."""
-    print(f"\na backlog of {events:,} events, 4 partitions, {people:,} people; {runs} runs in turn, medians; Faust: {faust_events:,} events")
+    print(
+        f"\na backlog of {events:,} events, 4 partitions, {people:,} people; {runs} runs in turn, medians; Faust: {faust_events:,} events"
+    )
     records = common(events, people)
     found: dict[str, list[Speed]] = {"ours": [], "bare": [], "faust": []}
     for run in range(runs):
         ground = Ground(bootstrap, logs)
-        await ground.make([f"{ground.app}-moves", f"f{ground.app}-journeys-changelog", f"f{ground.app}-counters-changelog"])
+        await ground.make(
+            [f"{ground.app}-moves", f"f{ground.app}-journeys-changelog", f"f{ground.app}-counters-changelog"]
+        )
         await ground.fill(records)
         found["ours"].append(await ours(ground, events))
         found["bare"].append(await beside(ground, "bare", events))
@@ -43,7 +49,11 @@ async def throughput(bootstrap: str, logs: Path, events: int, faust_events: int,
             found["faust"].append(await beside(few, "faust_job", faust_events))
             await few.drop()
         await ground.drop()
-    whats = {"ours": "streams run: exactly once", "bare": "bare loop: reads and decodes", "faust": "Faust, idiomatic: at least once"}
+    whats = {
+        "ours": "streams run: exactly once",
+        "bare": "bare loop: reads and decodes",
+        "faust": "Faust, idiomatic: at least once",
+    }
     for name, speeds in found.items():
         what = whats[name]
         per_s, cpu_us, mib = (median([speed[n] for speed in speeds]) for n in range(3))
@@ -55,7 +65,9 @@ async def throughput(bootstrap: str, logs: Path, events: int, faust_events: int,
             line(what, f"{per_s:,.0f}/s, {cpu_us:.1f} us, {mib:,.0f} MiB")
 
 
-async def ours(ground: Ground, events: int, workers: int = 1, fill: Sequence[Record] = (), keyed: bool = True) -> Speed:
+async def ours(
+    ground: Ground, events: int, workers: int = 1, fill: Sequence[Record] = (), keyed: bool = True
+) -> Speed:
     """From when all partitions are at work to the last commit, so without starting up. `fill`: with these, once that is so; else they are there."""
     watched = [ground.worker() for _ in range(workers)]
     begin_s = 0.0
@@ -68,7 +80,10 @@ async def ours(ground: Ground, events: int, workers: int = 1, fill: Sequence[Rec
     busy = [partition for partition in await ground.commits() if partition and partition[-1].received]
     begin_s = begin_s or max(next(c.at_s for c in partition if c.received) for partition in busy)
     end_s = max(next(c.at_s for c in partition if c.received == partition[-1].received) for partition in busy)
-    counted = sum(partition[-1].received - max((c.received for c in partition if c.at_s <= begin_s), default=0) for partition in busy)
+    counted = sum(
+        partition[-1].received - max((c.received for c in partition if c.at_s <= begin_s), default=0)
+        for partition in busy
+    )
     cpu_s = sum(worker.cpu_s(begin_s, end_s) for worker in watched)
     for worker in watched:
         await worker.end()
@@ -80,10 +95,14 @@ async def ours(ground: Ground, events: int, workers: int = 1, fill: Sequence[Rec
 async def beside(ground: Ground, program: str, events: int) -> Speed:
     """Another program, which tells itself what it took."""
     app = [f"f{ground.app}"] if program == "faust_job" else []
-    watched = ground.start(program, ["-m", f"benchmarks.kafka.{program}", ground.bootstrap, *app, ground.input, "4", str(events)])
+    watched = ground.start(
+        program, ["-m", f"benchmarks.kafka.{program}", ground.bootstrap, *app, ground.input, "4", str(events)]
+    )
     while watched.process.poll() is None:
         await asyncio.sleep(0.2)
-    said = next((text for text in reversed(watched.log.read_text().splitlines()) if text.startswith("{")), None)
+    said = next(
+        (text for text in reversed(watched.log.read_text().splitlines()) if text.startswith("{")), None
+    )
     assert said is not None, f"it said nothing: {watched.log}"
     found = json.loads(said)
     return Speed(found["events"] / found["seconds"], found["cpu_s"] / found["events"] * 1e6, found["mib"])

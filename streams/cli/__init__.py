@@ -10,10 +10,14 @@ import sys
 
 def main() -> None:
     """The console script."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C just ends what only reads; what writes stops between two batches (`stopping`)
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # Ctrl-C just ends what only reads; what writes stops between two batches (`stopping`)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `streams transitions --jsonl | head` ends quietly
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error is: a file's name may be any bytes, and a terminal of any encoding
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # as standard error is: a file's name may be any bytes, and a terminal of any encoding
     from streams.cli.app import app
 
     app(prog_name="streams")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import ask, check, demo, explain, feed, generate, lag, ledgers, topics
+from streams.cli import ask, check, demo, explain, feed, generate, lag, topics
+from streams.cli import dead_letters as ledgers
 from streams.cli.screen import MAX_COLUMNS
 from streams.cli.stopping import Stopped
 from streams.errors import StreamsError
@@ -67,7 +68,12 @@ app = typer.Typer(
 @app.callback()
 def streams(
     ctx: typer.Context,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="The settings file. Without it: streams.toml, if there is one here.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The settings file. Without it: streams.toml, if there is one here."
+        ),
+    ] = None,
 ) -> None:
     """Knows for every person which micro-moment they are in: know, go, do, buy, or the moment of truth.
 

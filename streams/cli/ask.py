@@ -21,7 +21,13 @@ T = TypeVar("T")
 SHOWN = 20  # rows of a table when nobody says how many
 
 Limit = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help=f"Only the latest N. [default: {SHOWN} in a table, all in --jsonl]", show_default=False)
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help=f"Only the latest N. [default: {SHOWN} in a table, all in --jsonl]",
+        show_default=False,
+    ),
 ]
 
 
@@ -29,7 +35,12 @@ def funnel(
     ctx: typer.Context,
     data_dir: options.DataDir = None,
     by: Annotated[
-        str | None, typer.Option(metavar="DIMENSION", callback=options.is_text, help="Also by device, channel or a dimension of the settings.")
+        str | None,
+        typer.Option(
+            metavar="DIMENSION",
+            callback=options.is_text,
+            help="Also by device, channel or a dimension of the settings.",
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -41,19 +52,21 @@ async def _funnel(ctx: typer.Context, data_dir: Path | None, by: str | None, jso
     import msgspec
 
     from streams.errors import ConfigError
-    from streams.reports import funnel as reports
-    from streams.reports.tallies import over_all_time
+    from streams.queries import funnel as reports
+    from streams.queries.tallies import over_all_time
 
     async with options.reading(ctx, data_dir) as reader:
         report = await reports.funnel(reader)
         groups = reports.by_dimension(await over_all_time(reader), by) if by is not None else None
     if by is not None and not groups and report.journeys.opened:
-        raise ConfigError(f"--by {by}: nothing is counted by that; device, channel and the dimensions of the settings are")
+        raise ConfigError(
+            f"--by {by}: nothing is counted by that; device, channel and the dimensions of the settings are"
+        )
     if json:
         whole = msgspec.to_builtins(report)
         emit(msgspec.json.encode(whole if groups is None else {**whole, "by": {by: groups}}))
         return
-    from streams.cli.pictures import funnel as pictures
+    from streams.cli.render import funnel as pictures
 
     console().print(pictures.whole(report))
     if by is not None and groups:
@@ -64,7 +77,12 @@ def journey(
     ctx: typer.Context,
     profile: Annotated[
         str,
-        typer.Argument(metavar="PROFILE", callback=options.is_text, help="A user's id or a device's, bare or with u: or d:.", show_default=False),
+        typer.Argument(
+            metavar="PROFILE",
+            callback=options.is_text,
+            help="A user's id or a device's, bare or with u: or d:.",
+            show_default=False,
+        ),
     ],
     data_dir: options.DataDir = None,
     json: Annotated[bool, typer.Option("--json", help="JSON for machines, one line per need.")] = False,
@@ -74,7 +92,7 @@ def journey(
 
 
 async def _journey(ctx: typer.Context, profile: str, data_dir: Path | None, json: bool) -> None:
-    from streams.reports.story import stories
+    from streams.queries.story import stories
 
     async with options.reading(ctx, data_dir) as reader:
         told = await stories(reader, profile)
@@ -85,7 +103,7 @@ async def _journey(ctx: typer.Context, profile: str, data_dir: Path | None, json
         for story in told:
             emit(story.wire())
         return
-    from streams.cli.pictures.story import picture
+    from streams.cli.render.story import picture
 
     for story in told:
         console().print(picture(story))
@@ -94,9 +112,14 @@ async def _journey(ctx: typer.Context, profile: str, data_dir: Path | None, json
 def transitions(
     ctx: typer.Context,
     data_dir: options.DataDir = None,
-    standing: Annotated[bool, typer.Option("--standing", help="Only what is true now: asserted, and not retracted since.")] = False,
+    standing: Annotated[
+        bool, typer.Option("--standing", help="Only what is true now: asserted, and not retracted since.")
+    ] = False,
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", callback=options.is_text, help="Only of this kind: opened, advanced, stalled ...")
+        str | None,
+        typer.Option(
+            metavar="KIND", callback=options.is_text, help="Only of this kind: opened, advanced, stalled ..."
+        ),
     ] = None,
     limit: Limit = None,
     jsonl: options.JsonLines = False,
@@ -105,17 +128,26 @@ def transitions(
     asyncio.run(_transitions(ctx, data_dir, standing, kind, limit, jsonl))
 
 
-async def _transitions(ctx: typer.Context, data_dir: Path | None, only_standing: bool, kind: str | None, limit: int | None, jsonl: bool) -> None:
+async def _transitions(
+    ctx: typer.Context,
+    data_dir: Path | None,
+    only_standing: bool,
+    kind: str | None,
+    limit: int | None,
+    jsonl: bool,
+) -> None:
     import msgspec
 
     from schemas import Kind, Transition
     from streams.errors import ConfigError
-    from streams.reports.transitions import standing, stored
+    from streams.queries.transitions import standing, stored
 
     kinds: tuple[str, ...] = get_args(Kind)
     if kind is not None and kind not in kinds:
         raise ConfigError(f"--kind {kind}: there are {', '.join(kinds)}")
-    looked_for = None if kind is None else f'"kind":"{kind}"'.encode()  # as it is stored; within a text the quotes would have backslashes
+    looked_for = (
+        None if kind is None else f'"kind":"{kind}"'.encode()
+    )  # as it is stored; within a text the quotes would have backslashes
     async with options.reading(ctx, data_dir) as reader:
         found = standing(reader) if only_standing else stored(reader)
         chosen = (value async for value in found if looked_for is None or looked_for in value)
@@ -127,12 +159,17 @@ async def _transitions(ctx: typer.Context, data_dir: Path | None, only_standing:
         async for value in chosen:
             step = decode(value)
             latest.add(step.at, step)
-    from streams.cli.pictures.steps import table
+    from streams.cli.render.steps import table
 
     console().print(table(latest.rows, latest.total))
 
 
-def journeys(ctx: typer.Context, data_dir: options.DataDir = None, limit: Limit = None, jsonl: options.JsonLines = False) -> None:
+def journeys(
+    ctx: typer.Context,
+    data_dir: options.DataDir = None,
+    limit: Limit = None,
+    jsonl: options.JsonLines = False,
+) -> None:
     """Finished journeys: one record each, written once nothing can change it any more, and one per later refund."""
     asyncio.run(_journeys(ctx, data_dir, limit, jsonl))
 
@@ -157,7 +194,7 @@ async def _journeys(ctx: typer.Context, data_dir: Path | None, limit: int | None
                 latest.add(record.closed_at, record)
             else:
                 refunded.add((record.tenant, record.profile, record.need, record.journey))
-    from streams.cli.pictures.steps import finished
+    from streams.cli.render.steps import finished
 
     console().print(finished(latest.rows, latest.total, refunded))
 

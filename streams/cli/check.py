@@ -22,7 +22,7 @@ def verify(ctx: typer.Context, data_dir: options.DataDir = None) -> None:
 
 
 async def _verify(ctx: typer.Context, data_dir: Path | None) -> None:
-    from streams.verify import verify as recompute
+    from streams.queries.verify import verify as recompute
 
     async with options.reading(ctx, data_dir) as reader:
         with Stopping() as stopping, Work("verify", "records") as work:
@@ -38,7 +38,9 @@ async def _verify(ctx: typer.Context, data_dir: Path | None) -> None:
         typer.echo(verified.difference)
         raise typer.Exit(1)
     typer.secho("equal: ", fg="green", bold=True, nl=False)
-    typer.echo(f"{verified.records} records, {verified.profiles} profiles, {verified.transitions} transitions")
+    typer.echo(
+        f"{verified.records} records, {verified.profiles} profiles, {verified.transitions} transitions"
+    )
 
 
 def check_config(
@@ -49,12 +51,12 @@ def check_config(
     json: options.Json = False,
 ) -> None:
     """Every setting with its value, and the rules in force. Says what is wrong with them (exit code 2)."""
-    from streams.fold_settings import shown
+    from streams.settings.fold import shown
 
     settings = options.settings(ctx, data_dir=data_dir, rules=rules, partitions=partitions)
     loaded = options.rules(settings)
     if settings.kafka.bootstrap is not None:
-        from streams.kafka_settings import cluster
+        from streams.log.kafka.connection import cluster
 
         cluster(settings.kafka)  # certificates and keys are read, nothing is connected
     values, defaults = (_leaves(given.model_dump(mode="json")) for given in (settings, type(settings)()))
@@ -62,7 +64,11 @@ def check_config(
     if json:
         import orjson
 
-        emit(orjson.dumps({"settings": values, "rules": {"version": loaded.version, "count": len(loaded.rules)}}))
+        emit(
+            orjson.dumps(
+                {"settings": values, "rules": {"version": loaded.version, "count": len(loaded.rules)}}
+            )
+        )
         return
     from rich.table import Table
 
@@ -71,7 +77,11 @@ def check_config(
         table.add_column(heading, overflow="fold")
     for key, value in values.items():
         default = key in defaults and defaults[key] == value
-        table.add_row(key, shown(value) if default else f"[bold yellow]{_plain(shown(value))}[/]", "[dim]default[/]" if default else "set")
+        table.add_row(
+            key,
+            shown(value) if default else f"[bold yellow]{_plain(shown(value))}[/]",
+            "[dim]default[/]" if default else "set",
+        )
     console().print(table)
     console().print(f"\nrules [bold]{loaded.version}[/]: {len(loaded.rules)} rules, all well")
 
@@ -81,7 +91,9 @@ def _leaves(value: dict[str, Any], under: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, member in value.items():
         key = f"{under}{name}"
-        found |= _leaves(member, f"{key}.") if isinstance(member, dict) and name != "aliases" else {key: member}
+        found |= (
+            _leaves(member, f"{key}.") if isinstance(member, dict) and name != "aliases" else {key: member}
+        )
     return found
 
 
@@ -99,12 +111,25 @@ def topology(json: options.Json = False) -> None:
         import orjson
 
         fields = ("name", "key", "value", "cleanup", "writer", "about")
-        emit(orjson.dumps([{name: getattr(topic, name) for name in fields} | {"output": topic in OUTPUTS} for topic in TOPICS]))
+        emit(
+            orjson.dumps(
+                [
+                    {name: getattr(topic, name) for name in fields} | {"output": topic in OUTPUTS}
+                    for topic in TOPICS
+                ]
+            )
+        )
         return
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading, width in (("topic", None), ("what it is, what a record holds", 41), ("key", 15), ("kept", None), ("written by", 11)):
+    for heading, width in (
+        ("topic", None),
+        ("what it is, what a record holds", 41),
+        ("key", 15),
+        ("kept", None),
+        ("written by", 11),
+    ):
         table.add_column(heading, overflow="fold", width=width)
     for topic in TOPICS:
         name = f"[bold cyan]{topic.name}[/]" if topic in OUTPUTS else topic.name

@@ -15,7 +15,9 @@ from streams.cli.screen import console
 from streams.cli.stopping import Stopping
 from streams.errors import ConfigError, InputError
 
-SHOP = Path(__file__).parents[2] / "examples" / "simple_shop"  # of a checkout: the data has a licence of its own, so a wheel does not carry it
+SHOP = (
+    Path(__file__).parents[2] / "examples" / "simple_shop"
+)  # of a checkout: the data has a licence of its own, so a wheel does not carry it
 EVENTS, RULES = SHOP / "events.csv.gz", SHOP / "rules.toml"
 COLUMNS = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}
 PLACE = Path("data") / "demo"
@@ -23,7 +25,12 @@ MARKER = "made-by-demo"  # a file that says that nothing of value is in this dir
 
 
 def demo(
-    data_dir: Annotated[Path, typer.Option("--data-dir", metavar="DIR", help="Where the demo's data goes; an earlier demo's is replaced.")] = PLACE,
+    data_dir: Annotated[
+        Path,
+        typer.Option(
+            "--data-dir", metavar="DIR", help="Where the demo's data goes; an earlier demo's is replaced."
+        ),
+    ] = PLACE,
 ) -> None:
     """Replays 23,202 real events of an online shop (bundled) and shows what they tell. Takes some seconds."""
     for file in (EVENTS, RULES):
@@ -39,7 +46,9 @@ def _clear(directory: Path) -> None:
     """Makes room for a demo. Only what an earlier demo wrote is removed; raises ConfigError if there is anything else."""
     marker = directory / MARKER
     if directory.is_dir() and any(directory.iterdir()) and not marker.is_file():
-        raise ConfigError(f"--data-dir {directory}: there is something in it, and no demo made it. Name a new directory")
+        raise ConfigError(
+            f"--data-dir {directory}: there is something in it, and no demo made it. Name a new directory"
+        )
     if directory.exists():
         try:
             shutil.rmtree(directory)
@@ -54,14 +63,16 @@ def _clear(directory: Path) -> None:
 
 async def _demo(data_dir: Path) -> None:
     from streams.cli.options import rules
-    from streams.cli.pictures.shop import findings, opening
-    from streams.embedded import Embedded, File, Progress
-    from streams.log.sqlite import SqliteLog
-    from streams.settings import Settings
+    from streams.cli.render.shop import findings, opening
+    from streams.log.sqlite.log import SqliteLog
+    from streams.runtime.embedded import Embedded, File, Progress
+    from streams.settings.loading import Settings
 
     screen = console()
     screen.print(opening())
-    settings = Settings(data_dir=data_dir, rules=RULES)  # of nobody's file or environment: everybody sees the same
+    settings = Settings(
+        data_dir=data_dir, rules=RULES
+    )  # of nobody's file or environment: everybody sees the same
     with Stopping() as stopping, Work("replay") as work:
 
         def on_progress(progress: Progress) -> None:

@@ -8,8 +8,8 @@ from streams.cli import options
 from streams.cli.screen import COLOURS, console, emit
 
 if TYPE_CHECKING:
-    from streams.ingest.event import Event, Rejection
-    from streams.moments.classify import Classifier, Explanation
+    from streams.core.ingest.event import Event, Rejection
+    from streams.core.moments.classify import Classifier, Explanation
 
 STAND_INS = {
     "type": "track",
@@ -43,19 +43,30 @@ def explain(
     rules: options.RulesFile = None,
     locale: Annotated[
         str | None,
-        typer.Option(metavar="TAG", callback=options.is_text, help="The language of a search, such as it or en-GB. Without it all are tried."),
+        typer.Option(
+            metavar="TAG",
+            callback=options.is_text,
+            help="The language of a search, such as it or en-GB. Without it all are tried.",
+        ),
     ] = None,
-    search: Annotated[bool, typer.Option("--search", help="Read it as a search, even if an event has that name.")] = False,
+    search: Annotated[
+        bool, typer.Option("--search", help="Read it as a search, even if an event has that name.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """How the rules read a search, an event's name or a whole event: which moment, by which rule, and what that means for a journey."""
-    from streams.ingest.event import Rejection
-    from streams.moments.classify import Classifier
+    from streams.core.ingest.event import Rejection
+    from streams.core.moments.classify import Classifier
 
     read_by = options.rules(options.settings(ctx, rules=rules))
     kind, found = _read(Classifier(read_by), text, locale, search)
     if isinstance(found, Rejection):
-        said: dict[str, Any] = {"read_as": kind, "rejected": found.reason.value, "detail": found.detail, "rules": read_by.version}
+        said: dict[str, Any] = {
+            "read_as": kind,
+            "rejected": found.reason.value,
+            "detail": found.detail,
+            "rules": read_by.version,
+        }
         meaning = f"rejected ({found.reason.value}: {found.reason.about}): {found.detail}"
     else:
         meaning = _meaning(found)
@@ -71,10 +82,12 @@ def explain(
     _show(text, said, meaning)
 
 
-def _read(classifier: "Classifier", text: str, locale: str | None, search: bool) -> "tuple[str, Explanation | Rejection]":
+def _read(
+    classifier: "Classifier", text: str, locale: str | None, search: bool
+) -> "tuple[str, Explanation | Rejection]":
     import orjson
 
-    from streams.ingest.event import Rejection
+    from streams.core.ingest.event import Rejection
 
     if not search:
         if text.lstrip().startswith("{"):
@@ -90,8 +103,8 @@ def _event(value: bytes) -> "Event | Rejection":
     """An event, with stand-ins for what no rule looks at and nobody wants to type."""
     import orjson
 
-    from streams.ingest.segment import read
-    from streams.ingest.times import LATEST_MS
+    from streams.core.ingest.formats.segment import read
+    from streams.core.ingest.times import LATEST_MS
 
     try:
         given = orjson.loads(value)

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
 
-    from streams.moments.rules import Rules
-    from streams.settings import Settings
+    from streams.core.moments.rules import Rules
+    from streams.settings.loading import Settings
 
 Format = Annotated[
-    Literal["segment", "csv"], typer.Option("--format", help="segment: JSON lines of the Segment spec. csv: a table with a header; see --map.")
+    Literal["segment", "csv"],
+    typer.Option(
+        "--format", help="segment: JSON lines of the Segment spec. csv: a table with a header; see --map."
+    ),
 ]
 
 
@@ -36,7 +39,10 @@ LATE_REASONS = {
 
 def replay(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines or CSV, plain or gzip (.gz).", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="JSON lines or CSV, plain or gzip (.gz).", show_default=False),
+    ],
     format: Format = "segment",
     map: options.Map = None,
     rules: options.RulesFile = None,
@@ -51,9 +57,15 @@ def replay(
     asyncio.run(_replay(settings, options.rules(settings), file, format, options.mapping(map, format)))
 
 
-async def _replay(settings: "Settings", rules: "Rules", file: Path, format: Literal["segment", "csv"], mapping: dict[str, str]) -> None:
-    from streams.embedded import Embedded, File, Progress
-    from streams.reports.ledgers import reasons
+async def _replay(
+    settings: "Settings",
+    rules: "Rules",
+    file: Path,
+    format: Literal["segment", "csv"],
+    mapping: dict[str, str],
+) -> None:
+    from streams.queries.dead_letters import reasons
+    from streams.runtime.embedded import Embedded, File, Progress
     from streams.topology import LATE, REJECTED
 
     source = File(file, format, mapping)
@@ -62,23 +74,37 @@ async def _replay(settings: "Settings", rules: "Rules", file: Path, format: Lite
         def on_progress(progress: Progress) -> None:
             done = work.known + progress.records  # of the file, as its bytes are
             work.update(done, progress.bytes_read, progress.total_bytes)
-            stopping.check(f"{some(done, 'event')} of {file.name} are in {settings.data_dir}; the same command goes on from there")
+            stopping.check(
+                f"{some(done, 'event')} of {file.name} are in {settings.data_dir}; the same command goes on from there"
+            )
 
         embedded = await Embedded.open(settings, rules)
         try:
             work.known = await embedded.log.position(source.name)
             before = [await reasons(embedded.log, topic) for topic in (REJECTED, LATE)]
             replayed = await embedded.replay(source, on_progress)
-            rejected, late = [await reasons(embedded.log, topic) - then for topic, then in zip((REJECTED, LATE), before, strict=True)]
+            rejected, late = [
+                await reasons(embedded.log, topic) - then
+                for topic, then in zip((REJECTED, LATE), before, strict=True)
+            ]
         finally:
             await embedded.close()
     known = f"; {replayed.skipped:,} had been replayed before" if replayed.skipped else ""
-    print(f"{some(replayed.records, 'event')} replayed into {settings.data_dir} in {work.seconds:.1f} s{known}", file=sys.stderr)
+    print(
+        f"{some(replayed.records, 'event')} replayed into {settings.data_dir} in {work.seconds:.1f} s{known}",
+        file=sys.stderr,
+    )
     where = f"--data-dir {shlex.quote(str(settings.data_dir))}"
     if rejected:
-        print(f"{_counted(rejected)} could not be read: they are kept, `streams rejected {where}` shows them", file=sys.stderr)
+        print(
+            f"{_counted(rejected)} could not be read: they are kept, `streams rejected {where}` shows them",
+            file=sys.stderr,
+        )
     if late:
-        print(f"{_counted(late)} came too late to count: they are kept, `streams late {where}` shows them", file=sys.stderr)
+        print(
+            f"{_counted(late)} came too late to count: they are kept, `streams late {where}` shows them",
+            file=sys.stderr,
+        )
         for reason in sorted(late):
             print(f"  {reason}: {LATE_REASONS[reason]}", file=sys.stderr)
 
@@ -92,7 +118,10 @@ def run(
     ctx: typer.Context,
     sources: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH", help="Files to follow, or directories whose files are followed. None or -: standard input."),
+        typer.Argument(
+            metavar="PATH",
+            help="Files to follow, or directories whose files are followed. None or -: standard input.",
+        ),
     ] = None,
     format: Format = "segment",
     map: options.Map = None,
@@ -105,11 +134,21 @@ def run(
     agents: Annotated[
         list[str] | None,
         typer.Option(
-            "--agents", metavar="FILE", callback=options.is_text, help="Kafka: agents of your own, a Python file or a module.", show_default=False
+            "--agents",
+            metavar="FILE",
+            callback=options.is_text,
+            help="Kafka: agents of your own, a Python file or a module.",
+            show_default=False,
         ),
     ] = None,
     web_port: Annotated[
-        int | None, typer.Option("--web-port", metavar="N", help="Kafka: where health and metrics are. [default: 6066]", show_default=False)
+        int | None,
+        typer.Option(
+            "--web-port",
+            metavar="N",
+            help="Kafka: where health and metrics are. [default: 6066]",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Processes events as they come, until stopped: files, directories or standard input; or, as one of the workers of an app, topics of Kafka.
@@ -125,7 +164,11 @@ def run(
         agents=agents, kafka={"bootstrap": kafka, "app": app, "inputs": inputs}, web={"port": web_port},
     )  # fmt: skip
     if kafka is not None or (settings.kafka.bootstrap is not None and not sources):
-        _refuse(for_files, "is for files; a worker on Kafka reads the topics of --input" + ("" if kafka else ": kafka.bootstrap is set"))
+        _refuse(
+            for_files,
+            "is for files; a worker on Kafka reads the topics of --input"
+            + ("" if kafka else ": kafka.bootstrap is set"),
+        )
         _work(settings)
         return
     _refuse(for_kafka, "is for a worker on Kafka: say --kafka HOST:PORT, too")
@@ -145,9 +188,15 @@ def _work(settings: "Settings") -> None:
     serve(host.make(settings, settings.agents))
 
 
-async def _run(settings: "Settings", rules: "Rules", sources: list[Path], format: Literal["segment", "csv"], mapping: dict[str, str]) -> None:
-    from streams.embedded import Embedded, Progress
-    from streams.follow import files_of
+async def _run(
+    settings: "Settings",
+    rules: "Rules",
+    sources: list[Path],
+    format: Literal["segment", "csv"],
+    mapping: dict[str, str],
+) -> None:
+    from streams.runtime.embedded import Embedded, Progress
+    from streams.sources.follow import files_of
 
     paths = [path for path in sources if path != Path("-")]
     files_of(paths)  # says that one is missing, before a data directory is made
@@ -163,11 +212,17 @@ async def _run(settings: "Settings", rules: "Rules", sources: list[Path], format
 
         embedded = await Embedded.open(settings, rules)
         try:
-            print(f"following {', '.join(followed)} into {settings.data_dir}; Ctrl-C stops", file=sys.stderr, flush=True)
+            print(
+                f"following {', '.join(followed)} into {settings.data_dir}; Ctrl-C stops",
+                file=sys.stderr,
+                flush=True,
+            )
             await embedded.run(paths, format, mapping, stopping.event, on_progress, stdin)
         finally:
             await embedded.close()
-    goes_on = "; the same command goes on from there" if stdin is None else ""  # a pipe's contents are gone once they were read
+    goes_on = (
+        "; the same command goes on from there" if stdin is None else ""
+    )  # a pipe's contents are gone once they were read
     stopping.check(f"{some(records, 'event')} in {settings.data_dir}{goes_on}")
     print(f"{some(records, 'event')} processed into {settings.data_dir}", file=sys.stderr)
 

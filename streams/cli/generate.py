@@ -16,8 +16,8 @@ from streams.cli.stopping import Stopping
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
-    from streams.log.kafka_client import Cluster
-    from streams.settings import Settings
+    from streams.log.kafka.client import Cluster
+    from streams.settings.loading import Settings
 
 TICK_S = 0.1  # between two writes: a collector's batch
 MAX_RATE = 20_000  # one process makes some 70,000 a second and still has to write them
@@ -25,11 +25,29 @@ MAX_PEOPLE = 10_000_000
 
 
 Topic = Annotated[
-    str | None, typer.Option("--input", metavar="TOPIC", callback=options.is_text, help="Where to. [default: the setting]", show_default=False)
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="TOPIC",
+        callback=options.is_text,
+        help="Where to. [default: the setting]",
+        show_default=False,
+    ),
 ]
-Events = Annotated[int | None, typer.Option("--events", metavar="N", min=1, help="Stop after so many. [default: never]", show_default=False)]
+Events = Annotated[
+    int | None,
+    typer.Option(
+        "--events", metavar="N", min=1, help="Stop after so many. [default: never]", show_default=False
+    ),
+]
 Seed = Annotated[
-    int | None, typer.Option("--seed", metavar="N", help="The same seed, the same events but for their times. [default: new]", show_default=False)
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        help="The same seed, the same events but for their times. [default: new]",
+        show_default=False,
+    ),
 ]
 
 
@@ -37,9 +55,13 @@ def generate(
     ctx: typer.Context,
     kafka: options.Bootstrap = None,
     input: Topic = None,
-    rate: Annotated[float, typer.Option("--rate", metavar="N", min=0.1, max=MAX_RATE, help="Events per second.")] = 200,
+    rate: Annotated[
+        float, typer.Option("--rate", metavar="N", min=0.1, max=MAX_RATE, help="Events per second.")
+    ] = 200,
     events: Events = None,
-    people: Annotated[int, typer.Option("--people", metavar="N", min=1, max=MAX_PEOPLE, help="How many there are.")] = 20_000,
+    people: Annotated[
+        int, typer.Option("--people", metavar="N", min=1, max=MAX_PEOPLE, help="How many there are.")
+    ] = 20_000,
     seed: Seed = None,
 ) -> None:
     """Writes clicks of made-up shoppers into a topic, with present times, until stopped. For trying things out.
@@ -49,18 +71,20 @@ def generate(
     """
     settings = options.settings(ctx, kafka={"bootstrap": kafka, "inputs": None if input is None else [input]})
     if not settings.kafka.inputs:
-        raise ConfigError("kafka.inputs is missing, the topic to write to: say --input TOPIC, or set STREAMS_KAFKA__INPUTS")
+        raise ConfigError(
+            "kafka.inputs is missing, the topic to write to: say --input TOPIC, or set STREAMS_KAFKA__INPUTS"
+        )
     asyncio.run(_generate(settings, rate, events, people, time.time_ns() if seed is None else seed))
 
 
 async def _generate(settings: "Settings", rate: float, events: int | None, people: int, seed: int) -> None:
     from aiokafka import TopicPartition
 
-    from streams.generator import Shop
-    from streams.ingest.partition import partition_of
-    from streams.kafka_settings import cluster
-    from streams.log.kafka_client import start, stop, unavailable
-    from streams.log.kafka_writer import Written, write
+    from streams.core.ingest.partition import partition_of
+    from streams.log.kafka.client import start, stop, unavailable
+    from streams.log.kafka.connection import cluster
+    from streams.log.kafka.writer import Written, write
+    from streams.sources.generator import Shop
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers, our own messages say
     topic, where = settings.kafka.inputs[0], cluster(settings.kafka)
@@ -70,15 +94,22 @@ async def _generate(settings: "Settings", rate: float, events: int | None, peopl
     await start(producer, f"no answer from {where.bootstrap}")
     try:
         with Stopping() as stopping, Work("generate") as work:
-            typer.echo(f"writing {rate:g} events/s into {topic} ({some(partitions, 'partition')}), seed {seed}; Ctrl-C stops", err=True)
+            typer.echo(
+                f"writing {rate:g} events/s into {topic} ({some(partitions, 'partition')}), seed {seed}; Ctrl-C stops",
+                err=True,
+            )
             while events is None or sent < events:
                 groups: dict[int, list[Written]] = {}
                 now_ms, count = time.time_ns() // 1_000_000, due(work.seconds, rate, sent, events)
                 for _ in range(count):
                     key, value = shop.next(now_ms)
-                    groups.setdefault(partition_of(key, partitions), []).append((key or None, value, (), None))
+                    groups.setdefault(partition_of(key, partitions), []).append(
+                        (key or None, value, (), None)
+                    )
                 async with unavailable(f"{topic} cannot be written"):
-                    await write(producer, [(TopicPartition(topic, number), group) for number, group in groups.items()])
+                    await write(
+                        producer, [(TopicPartition(topic, number), group) for number, group in groups.items()]
+                    )
                 sent += count
                 work.update(sent, sent, events or 0)
                 stopping.check(f"{some(sent, 'event')} written into {topic}")
@@ -99,7 +130,7 @@ async def _partitions(cluster: "Cluster", topic: str) -> int:
     """Raises ConfigError when there is no such topic."""
     from aiokafka.admin import AIOKafkaAdminClient
 
-    from streams.log.kafka_client import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, unavailable
+    from streams.log.kafka.client import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, unavailable
 
     admin = AIOKafkaAdminClient(**cluster.common())
     try:

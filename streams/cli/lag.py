@@ -14,9 +14,9 @@ from streams.cli.screen import console, emit
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
-    from streams.log.kafka import KafkaLog
-    from streams.reports.lag import Lag
-    from streams.settings import Settings
+    from streams.log.kafka.log import KafkaLog
+    from streams.queries.lag import Lag
+    from streams.settings.loading import Settings
 
 REACH_MS = 10_000  # whoever asks this wants an answer; a worker has more patience
 TAIL = 1_000  # offsets: a lag as small as this is looked at, for some of it may be marks of transactions, which are no records
@@ -34,9 +34,13 @@ def lag(
 
     Exit code 0 whatever the lag is; 2 to 6 when it cannot be read.
     """
-    settings = options.settings(ctx, data_dir=data_dir, kafka={"bootstrap": kafka, "app": app, "inputs": input or None})
+    settings = options.settings(
+        ctx, data_dir=data_dir, kafka={"bootstrap": kafka, "app": app, "inputs": input or None}
+    )
     if data_dir is not None and (kafka or app or input):
-        raise ConfigError("--data-dir is of a log of its own: name either that, or a cluster with --kafka, --app and --input")
+        raise ConfigError(
+            "--data-dir is of a log of its own: name either that, or a cluster with --kafka, --app and --input"
+        )
     if data_dir is None and settings.kafka.bootstrap is not None:
         found = asyncio.run(_of_a_cluster(settings))
     else:
@@ -45,17 +49,18 @@ def lag(
 
 
 async def _of_a_directory(ctx: typer.Context, data_dir: Path | None) -> "Lag":
-    from streams.reports.lag import lag
+    from streams.queries.lag import lag
 
     async with options.reading(ctx, data_dir) as reader:
         return await lag(reader)
 
 
 async def _of_a_cluster(settings: "Settings") -> "Lag":
-    from streams.kafka_settings import cluster, named
-    from streams.log.kafka import KafkaLog
-    from streams.log.kafka_start import reach
-    from streams.reports.lag import lag
+    from streams.log.kafka.connection import cluster
+    from streams.log.kafka.log import KafkaLog
+    from streams.log.kafka.start import reach
+    from streams.queries.lag import lag
+    from streams.settings.kafka import named
 
     needed, where = named(settings.kafka), cluster(settings.kafka)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers, our own messages say
@@ -69,19 +74,25 @@ async def _of_a_cluster(settings: "Settings") -> "Lag":
 
 async def _counted(log: "KafkaLog", found: "Lag") -> "Lag":
     """With small lags in records."""
-    from streams.log.kafka_reader import chunks
+    from streams.log.kafka.reader import chunks
 
-    small = {log.place(row.source): row.position for row in found.sources if row.position is not None and 0 < row.lag <= TAIL}
+    small = {
+        log.place(row.source): row.position
+        for row in found.sources
+        if row.position is not None and 0 < row.lag <= TAIL
+    }
     ends = {log.place(row.source): row.end for row in found.sources if log.place(row.source) in small}
     records = dict.fromkeys(small, 0)
     async for place, chunk in chunks(log.cluster, ends, TAIL):
         records[place] += sum([record.offset >= small[place] for record in chunk])
-    rows = [msgspec.structs.replace(row, lag=records.get(log.place(row.source), row.lag)) for row in found.sources]
+    rows = [
+        msgspec.structs.replace(row, lag=records.get(log.place(row.source), row.lag)) for row in found.sources
+    ]
     return msgspec.structs.replace(found, sources=rows)
 
 
 def _show(found: "Lag", json: bool) -> None:
-    from streams.cli.pictures.lag import table, wire
+    from streams.cli.render.lag import table, wire
 
     now_ms = time.time_ns() // 1_000_000
     if json:

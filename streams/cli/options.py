@@ -10,9 +10,9 @@ import typer
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
+    from streams.core.moments.rules import Rules
     from streams.log.port import Reader
-    from streams.moments.rules import Rules
-    from streams.settings import Settings
+    from streams.settings.loading import Settings
 
 NEEDED = {
     "when an event happened": ("timestamp",),
@@ -34,48 +34,90 @@ def is_text(given: Text) -> Text:
 
 
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", metavar="DIR", help="The data directory. [default: data, or the setting]", show_default=False)
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        help="The data directory. [default: data, or the setting]",
+        show_default=False,
+    ),
 ]
 RulesFile = Annotated[
-    Path | None, typer.Option("--rules", metavar="FILE", help="A rules file of your own (TOML). [default: the shipped rules]", show_default=False)
+    Path | None,
+    typer.Option(
+        "--rules",
+        metavar="FILE",
+        help="A rules file of your own (TOML). [default: the shipped rules]",
+        show_default=False,
+    ),
 ]
-Partitions = Annotated[int | None, typer.Option("--partitions", metavar="N", help="Of a new data directory. [default: 1]", show_default=False)]
+Partitions = Annotated[
+    int | None,
+    typer.Option(
+        "--partitions", metavar="N", help="Of a new data directory. [default: 1]", show_default=False
+    ),
+]
 Map = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="FIELD=COLUMN", callback=is_text, help="Which CSV column is which field of an event; once per field."),
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        callback=is_text,
+        help="Which CSV column is which field of an event; once per field.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="JSON for machines, one record per line.")]
 
 Bootstrap = Annotated[
-    str | None, typer.Option("--kafka", metavar="HOST:PORT", callback=is_text, help="Some of the brokers. [default: the setting]", show_default=False)
+    str | None,
+    typer.Option(
+        "--kafka",
+        metavar="HOST:PORT",
+        callback=is_text,
+        help="Some of the brokers. [default: the setting]",
+        show_default=False,
+    ),
 ]
 App = Annotated[
-    str | None, typer.Option("--app", metavar="NAME", callback=is_text, help="Of this deployment. [default: the setting]", show_default=False)
+    str | None,
+    typer.Option(
+        "--app",
+        metavar="NAME",
+        callback=is_text,
+        help="Of this deployment. [default: the setting]",
+        show_default=False,
+    ),
 ]
 Inputs = Annotated[
     list[str] | None,
-    typer.Option("--input", metavar="TOPIC", callback=is_text, help="A topic to read; once per topic. [default: the setting]", show_default=False),
+    typer.Option(
+        "--input",
+        metavar="TOPIC",
+        callback=is_text,
+        help="A topic to read; once per topic. [default: the setting]",
+        show_default=False,
+    ),
 ]
 
 
 def settings(ctx: typer.Context, **flags: Any) -> "Settings":
     """The settings of this start. Raises ConfigError."""
-    from streams.settings import load
+    from streams.settings.loading import load
 
     return load(ctx.obj, **flags)
 
 
 def rules(settings: "Settings") -> "Rules":
     """The rules of these settings. Raises ConfigError, which names the file."""
-    from streams.rules_file import read
+    from streams.sources.rules_file import read
 
     return read(settings.rules)
 
 
 def mapping(given: Iterable[str] | None, format: str) -> dict[str, str]:
     """`--map FIELD=COLUMN` as a dictionary. Raises ConfigError, also for a table of which no row could be read."""
-    from streams.ingest.mapping import check_targets
+    from streams.sources.mapping import check_targets
 
     found: dict[str, str] = {}
     for text in given or ():
@@ -86,19 +128,23 @@ def mapping(given: Iterable[str] | None, format: str) -> dict[str, str]:
             raise ConfigError(f"--map {text}: {field} is already mapped to {found[field]}")
         found[field] = column
     if found and format != "csv":
-        raise ConfigError(f"--map is for --format csv: --format {format} has its fields under their own names")
+        raise ConfigError(
+            f"--map is for --format csv: --format {format} has its fields under their own names"
+        )
     if format == "csv":
         check_targets(found)
         for what, fields in NEEDED.items():
             if not any(field in found for field in fields):
-                raise ConfigError(f"--format csv: no column is mapped to {' or '.join(fields)}, {what}. Say which one is: --map {fields[0]}=COLUMN")
+                raise ConfigError(
+                    f"--format csv: no column is mapped to {' or '.join(fields)}, {what}. Say which one is: --map {fields[0]}=COLUMN"
+                )
     return found
 
 
 @asynccontextmanager
 async def reading(ctx: typer.Context, data_dir: Path | None) -> AsyncIterator["Reader"]:
     """The log of a data directory, to read. Raises InputError when there is none."""
-    from streams.log.sqlite import SqliteLog
+    from streams.log.sqlite.log import SqliteLog
 
     reader = SqliteLog.read_only(settings(ctx, data_dir=data_dir).data_dir, frozen=True)
     try:

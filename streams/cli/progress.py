@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-LINE_EVERY_S = 10.0  # where there is no terminal: often enough to see that it lives, seldom enough for a log file
+LINE_EVERY_S = (
+    10.0  # where there is no terminal: often enough to see that it lives, seldom enough for a log file
+)
 
 
 class Work:
@@ -23,18 +25,33 @@ class Work:
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import (
+                BarColumn,
+                Progress,
+                ProgressColumn,
+                SpinnerColumn,
+                TaskProgressColumn,
+                TextColumn,
+                TimeRemainingColumn,
+            )
 
             said = TextColumn("{task.fields[said]}", style="dim")
             columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}"), said]
             if not self.endless:
-                columns[2:] = [BarColumn(bar_width=32), TaskProgressColumn(), said, TimeRemainingColumn(compact=True, elapsed_when_finished=True)]
+                columns[2:] = [
+                    BarColumn(bar_width=32),
+                    TaskProgressColumn(),
+                    said,
+                    TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+                ]
             self._bar = Progress(*columns, console=Console(stderr=True))
             self._task = self._bar.add_task(self.what, total=None, said="")
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -50,7 +67,9 @@ class Work:
 
     def _counted(self, count: int, now: float) -> str:
         elapsed = now - self._began
-        return f"{count:,} {self.unit}" + (f", {(count - self.known) / elapsed:,.0f}/s" if elapsed > 0.2 and not self.endless else "")
+        return f"{count:,} {self.unit}" + (
+            f", {(count - self.known) / elapsed:,.0f}/s" if elapsed > 0.2 and not self.endless else ""
+        )
 
     @property
     def seconds(self) -> float:

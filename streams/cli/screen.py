@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 100  # wider lines are hard to read; also where there is no terminal
 MIN_BAR = 4
 COLOURS = {"know": "cyan", "go": "blue", "do": "magenta", "buy": "yellow", "truth": "green"}
-OUTCOME_COLOURS = {"open": "cyan", "stalled": "yellow", "converted": "green", "abandoned": "red", "refunded": "magenta"}
+OUTCOME_COLOURS = {
+    "open": "cyan",
+    "stalled": "yellow",
+    "converted": "green",
+    "abandoned": "red",
+    "refunded": "magenta",
+}
 FULL, EIGHTHS = "█", " ▏▎▍▌▋▊▉"
 SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 

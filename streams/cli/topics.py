@@ -11,8 +11,8 @@ from streams.cli import options
 from streams.cli.screen import console, emit, printable, some
 
 if TYPE_CHECKING:
-    from streams.log.kafka_client import Cluster
-    from streams.log.kafka_plan import Line, Plan, Wanted
+    from streams.log.kafka.client import Cluster
+    from streams.log.kafka.topics.plan import Line, Plan, Wanted
 
 TO_DO = 1  # exit code of `plan` when `apply` has something to make
 MAX_REPLICAS = 7  # more cost every write without making anything safer
@@ -20,17 +20,39 @@ COLOURS = {"fine": "green", "create": "cyan", "made": "bold cyan", "unwise": "ye
 
 Partitions = Annotated[
     int | None,
-    typer.Option("--partitions", metavar="N", min=1, max=1_024, help="Of the app's topics. [default: those of the first input]", show_default=False),
+    typer.Option(
+        "--partitions",
+        metavar="N",
+        min=1,
+        max=1_024,
+        help="Of the app's topics. [default: those of the first input]",
+        show_default=False,
+    ),
 ]
 Replication = Annotated[
     int | None,
-    typer.Option("--replication", metavar="N", min=1, max=MAX_REPLICAS, help="Copies of each. [default: 3, or one per broker]", show_default=False),
+    typer.Option(
+        "--replication",
+        metavar="N",
+        min=1,
+        max=MAX_REPLICAS,
+        help="Copies of each. [default: 3, or one per broker]",
+        show_default=False,
+    ),
 ]
-CreateInputs = Annotated[bool, typer.Option("--create-inputs", help="Make inputs too that are not there, with --partitions. For trying things out.")]
+CreateInputs = Annotated[
+    bool,
+    typer.Option(
+        "--create-inputs",
+        help="Make inputs too that are not there, with --partitions. For trying things out.",
+    ),
+]
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
+)
 
 
 @app.callback()
@@ -53,7 +75,7 @@ def plan(
 
     Exit code 0: there is nothing to do; 1: `apply` would make something; 2 or 3: something is wrong, and no worker would start.
     """
-    from streams.log.kafka_topics import planned
+    from streams.log.kafka.topics.cluster import planned
 
     cluster, wanted, start_ms = _given(ctx, kafka, name, input, partitions, replication, create_inputs)
     found = asyncio.run(_reached(cluster, start_ms, lambda: planned(cluster, wanted)))
@@ -62,7 +84,9 @@ def plan(
         raise found.wrong
     if found.to_create:
         if not json:
-            console().print(f"\n{some(len(found.to_create), 'topic')} to make: [bold]streams topics apply[/] with the same options does it")
+            console().print(
+                f"\n{some(len(found.to_create), 'topic')} to make: [bold]streams topics apply[/] with the same options does it"
+            )
         raise typer.Exit(TO_DO)
 
 
@@ -81,7 +105,7 @@ def apply(
 
     When anything is wrong it makes nothing and says what (exit code 2 or 3).
     """
-    from streams.log.kafka_topics import applied
+    from streams.log.kafka.topics.cluster import applied
 
     cluster, wanted, start_ms = _given(ctx, kafka, name, input, partitions, replication, create_inputs)
     before, after = asyncio.run(_reached(cluster, start_ms, lambda: applied(cluster, wanted)))
@@ -92,18 +116,29 @@ def apply(
 
 
 def _given(
-    ctx: typer.Context, kafka: str | None, name: str | None, input: list[str] | None, partitions: int | None, replicas: int | None, inputs: bool
+    ctx: typer.Context,
+    kafka: str | None,
+    name: str | None,
+    input: list[str] | None,
+    partitions: int | None,
+    replicas: int | None,
+    inputs: bool,
 ) -> "tuple[Cluster, Wanted, int]":
-    from streams.kafka_settings import cluster, named
-    from streams.log.kafka_plan import Wanted
+    from streams.log.kafka.connection import cluster
+    from streams.log.kafka.topics.plan import Wanted
+    from streams.settings.kafka import named
 
     settings = options.settings(ctx, kafka={"bootstrap": kafka, "app": name, "inputs": input or None})
     needed = named(settings.kafka)
-    return cluster(settings.kafka), Wanted(needed.app, needed.inputs, partitions, replicas, inputs), settings.kafka.start_timeout
+    return (
+        cluster(settings.kafka),
+        Wanted(needed.app, needed.inputs, partitions, replicas, inputs),
+        settings.kafka.start_timeout,
+    )
 
 
 async def _reached(cluster: "Cluster", timeout_ms: int, work: Callable[[], Awaitable[T]]) -> T:
-    from streams.log.kafka_start import reach
+    from streams.log.kafka.start import reach
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers, our own messages say
     await reach(cluster, timeout_ms, lambda line: typer.echo(line, err=True))
@@ -128,7 +163,12 @@ def _show(plan: "Plan", json: bool, made: set[str] | None = None) -> None:
     for line in plan.lines:
         verdict = "made" if line.topic in (made or ()) else line.verdict.value
         numbers = [str(number) if number else "-" for number in (line.partitions, line.replicas)]
-        table.add_row(line.topic + (" [dim]input[/]" if line.input else ""), f"[{COLOURS[verdict]}]{verdict}[/]", *numbers, _kept(line))
+        table.add_row(
+            line.topic + (" [dim]input[/]" if line.input else ""),
+            f"[{COLOURS[verdict]}]{verdict}[/]",
+            *numbers,
+            _kept(line),
+        )
     console().print(table)
     hidden = [f"{line.topic}: {said}" for line in plan.to_create for said in line.says]
     for warning in [*hidden, *plan.warnings]:
@@ -136,7 +176,7 @@ def _show(plan: "Plan", json: bool, made: set[str] | None = None) -> None:
 
 
 def _kept(line: "Line") -> str:
-    from streams.duration import duration_text
+    from streams.settings.durations import duration_text
 
     if "compact" in line.config.get("cleanup.policy", ""):
         return "last per key" if line.config["cleanup.policy"] == "compact" else line.config["cleanup.policy"]

@@ -13,7 +13,7 @@ made when it is first asked for, of the settings of this start: by the command, 
 
 from typing import TYPE_CHECKING, Any
 
-from streams.recent import Recent
+from streams.host.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from faust.types import ChannelT
 
     from schemas import Current, JourneyRecord, RefundRecord, Transition
-    from streams.host.hosting import App
-    from streams.settings import Settings
+    from streams.host.application import App
+    from streams.settings.loading import Settings
 
     app: App
     transitions: ChannelT[Transition]
@@ -37,8 +37,8 @@ _made: "App | None" = None
 def make(settings: "Settings", agents: "Sequence[str]" = ()) -> "App":
     """The app of this process, with the agents of these files or modules. Raises ConfigError; may be called once."""
     global _made
+    from streams.host.application import App
     from streams.host.extension import load
-    from streams.host.hosting import App
 
     assert _made is None, "one process, one app"
     _made = App(settings)
@@ -61,7 +61,7 @@ def __getattr__(name: str) -> Any:
 def _from_outside() -> "App":
     """Somebody imports the app who was not started by `streams run`: Faust's command, most likely."""
     from streams.host.command import spoken
-    from streams.settings import load
+    from streams.settings.loading import load
 
     with spoken():
         settings = load()

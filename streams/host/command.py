@@ -10,7 +10,7 @@ import click
 from faust.cli.worker import worker as faust_worker
 
 from streams.errors import StreamsError
-from streams.host.hosting import App
+from streams.host.application import App
 from streams.host.serve import serve
 
 
@@ -38,7 +38,9 @@ class worker(faust_worker):  # Faust calls a command what its class is called
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
         app = self.app
-        assert isinstance(app, App), "faust -A streams.host, or a module of yours that takes its app from there"
+        assert isinstance(app, App), (
+            "faust -A streams.host, or a module of yours that takes its app from there"
+        )
         try:
             serve(app)
         except StreamsError as error:

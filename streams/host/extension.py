@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
-    from streams.host.hosting import App
+    from streams.host.application import App
 
 EXAMPLE = "write @app.agent(transitions) above an async function, with app and transitions from streams.host"
 
@@ -24,7 +24,9 @@ def load(name: str, app: "App") -> None:
     except ConfigError:
         raise
     except SyntaxError as error:
-        raise ConfigError(f"--agents {name}: is not Python: {error.msg} ({_where(name, error.lineno, error.filename)})") from error
+        raise ConfigError(
+            f"--agents {name}: is not Python: {error.msg} ({_where(name, error.lineno, error.filename)})"
+        ) from error
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = _where(name, last.lineno, last.filename)
@@ -45,14 +47,18 @@ def _imported(name: str) -> ModuleType:
             if "" not in sys.path:
                 sys.path.insert(0, "")  # as `python -m` does: a module beside which the command was started
             return importlib.import_module(name)
-        raise ConfigError(f"--agents {name}: is neither a Python file nor a module: write my_agents.py, or shop.agents")
+        raise ConfigError(
+            f"--agents {name}: is neither a Python file nor a module: write my_agents.py, or shop.agents"
+        )
     if not path.is_file():
         raise ConfigError(f"--agents {name}: does not exist")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     if path.stem in sys.modules:
-        raise ConfigError(f"--agents {name}: a module is called {path.stem} already: give the file another name")
+        raise ConfigError(
+            f"--agents {name}: a module is called {path.stem} already: give the file another name"
+        )
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

@@ -17,10 +17,10 @@ from faust.web.drivers.aiohttp import Web
 
 from streams.errors import ConfigError
 from streams.host.service import Status
-from streams.metrics import CONTENT_TYPE
+from streams.telemetry.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from streams.host.hosting import App
+    from streams.host.application import App
 
 STANDSTILL_S = 60.0  # the loop did not turn for so long: nothing that is meant to happen takes half of it
 CLOSE_S = 1.0  # whoever is still being answered when the worker stops
@@ -30,7 +30,9 @@ HEADERS = {"Cache-Control": "no-store"}
 def readiness(status: Status) -> dict[str, Any]:
     """What there is of a worker, and what is missing, by partition."""
     missing = {
-        str(partition): "restoring, {} of {} records".format(*status.restoring[partition]) if partition in status.restoring else "opening"
+        str(partition): "restoring, {} of {} records".format(*status.restoring[partition])
+        if partition in status.restoring
+        else "opening"
         for partition in sorted(status.assigned - status.opened)
     }
     return {
@@ -65,10 +67,17 @@ class Pages(Web):
 
     async def readyz(self, request: web.Request) -> web.Response:
         said = readiness(self._app_of_ours.journeys.status())
-        return web.Response(status=200 if said["ready"] else 503, body=orjson.dumps(said), content_type="application/json", headers=HEADERS)
+        return web.Response(
+            status=200 if said["ready"] else 503,
+            body=orjson.dumps(said),
+            content_type="application/json",
+            headers=HEADERS,
+        )
 
     async def metrics(self, request: web.Request) -> web.Response:
-        return web.Response(body=self._app_of_ours.meters.render(), headers={**HEADERS, "Content-Type": CONTENT_TYPE})
+        return web.Response(
+            body=self._app_of_ours.meters.render(), headers={**HEADERS, "Content-Type": CONTENT_TYPE}
+        )
 
     async def on_start(self) -> None:
         """Raises ConfigError when the address cannot be had."""
@@ -82,7 +91,9 @@ class Pages(Web):
                     f"web.port = {self._port}: is taken on {self._host}, by another worker perhaps: each worker of a machine needs a port of its own"
                     " (--web-port N, or STREAMS_WEB__PORT)"
                 ) from error
-            raise ConfigError(f"web.host = {self._host}, web.port = {self._port}: cannot be served there: {error.strerror or error}") from error
+            raise ConfigError(
+                f"web.host = {self._host}, web.port = {self._port}: cannot be served there: {error.strerror or error}"
+            ) from error
         self._app_of_ours.lines.info("serving", web=self.address)
 
     @property

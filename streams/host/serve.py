@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from streams import logs
-from streams.duration import duration_text
 from streams.errors import StreamsError, Unavailable
+from streams.settings.durations import duration_text
+from streams.telemetry import logs
 
 if TYPE_CHECKING:
-    from streams.host.hosting import App
+    from streams.host.application import App
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DEFECT = 1  # the exit code of an error that nobody foresaw
@@ -30,7 +30,10 @@ def serve(app: "App") -> None:
         if not in_time:
             # A client that hangs may hang in a thread, too, for which the interpreter would wait.
             grace = duration_text(app.settings.kafka.grace)
-            app.lines.error("stopped", reason=f"not everything was closed within kafka.grace = {grace}; what was not committed is done again")
+            app.lines.error(
+                "stopped",
+                reason=f"not everything was closed within kafka.grace = {grace}; what was not committed is done again",
+            )
             sys.stderr.flush()
             os._exit(Unavailable.exit_code)
     failure = app.failure

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mode import Service
 
-from streams.duration import duration_text
 from streams.errors import StreamsError, Unavailable
-from streams.log.kafka import KafkaLog
+from streams.log.kafka.log import KafkaLog
+from streams.settings.durations import duration_text
 
 if TYPE_CHECKING:
-    from streams.host.hosting import App
+    from streams.host.application import App
 
 RETRY_S = 1.0  # between tries to reach a cluster that does not answer
 BEAT_S = 0.5  # the loop shows that it turns
 
 
 class Status(Protocol):
-    """How far a worker is: what `streams.worker.Worker.status` answers."""
+    """How far a worker is: what `streams.runtime.Worker.status` answers."""
 
     @property
     def joined(self) -> bool: ...
@@ -29,7 +29,9 @@ class Status(Protocol):
     @property
     def opened(self) -> frozenset[int]: ...
     @property
-    def restoring(self) -> Mapping[int, tuple[int, int]]: ...  # of a partition: state records read, and how many there are
+    def restoring(
+        self,
+    ) -> Mapping[int, tuple[int, int]]: ...  # of a partition: state records read, and how many there are
 
 
 class Nothing(NamedTuple):
@@ -71,7 +73,7 @@ class Journeys(Service):
         self._running = asyncio.create_task(self._run(self._worker), name="worker")
 
     def work(self, log: KafkaLog) -> Hosted:
-        from streams.worker.worker import Worker
+        from streams.runtime.worker import Worker
 
         app = self.app
         return Worker(log, app.settings, app.rules, app.meters, app.lines)
@@ -113,7 +115,9 @@ async def connect(app: "App") -> KafkaLog:
         except (Unavailable, TimeoutError) as error:
             why = str(error) if isinstance(error, StreamsError) else f"no answer from {named.bootstrap}"
             if time.monotonic() + RETRY_S >= deadline:
-                raise Unavailable(f"{why}: tried for {duration_text(kafka.start_timeout)} (kafka.start_timeout)") from error
+                raise Unavailable(
+                    f"{why}: tried for {duration_text(kafka.start_timeout)} (kafka.start_timeout)"
+                ) from error
             if why != said:
                 app.lines.warning("waiting", reason=why, tries_for=duration_text(kafka.start_timeout))
                 said = why

@@ -1,0 +1,1 @@
+"""The log that agents read and commit to: one port, three adapters."""

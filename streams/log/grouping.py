@@ -24,9 +24,13 @@ def by_topic(outputs: Sequence[Output]) -> dict[str, list[Output]]:
     for topic, group in groups.items():
         assert topic in _WRITABLE, f"not an output topic: {topic}"
         if topic in COMPACTED:
-            assert all(output.key is not None for output in group), f"{topic} is compacted: every record needs a key"
+            assert all(output.key is not None for output in group), (
+                f"{topic} is compacted: every record needs a key"
+            )
         if topic != HANDOVER.name:
-            assert all(output.partition is None for output in group), f"{topic}: a partition says nothing but in its own number"
+            assert all(output.partition is None for output in group), (
+                f"{topic}: a partition says nothing but in its own number"
+            )
     return groups
 
 

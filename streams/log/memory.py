@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from streams.errors import Fenced
 from streams.log.grouping import COMPACTED, NAMES, by_topic
 from streams.log.port import Restoring
-from streams.log.sources import embedded_sources, split
+from streams.log.source_names import embedded_sources, split
 from streams.records import Batch, Headers, Reading, Record, Source
 from streams.topology import EVENTS, STATE
 
@@ -27,7 +27,9 @@ class _Partition:
         self.appended: dict[str, list[Record]] = {name: [] for name in NAMES - COMPACTED}
         self.latest: dict[str, dict[bytes, Record]] = {name: {} for name in COMPACTED}
 
-    def append(self, topic: str, time_ms: int, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+    def append(
+        self, topic: str, time_ms: int, key: bytes | None, value: bytes | None, headers: Headers
+    ) -> None:
         records = self.appended[topic]
         records.append(Record(len(records), time_ms, key, value, headers))
 
@@ -49,10 +51,16 @@ class MemorySession:
         self._epoch = self._stored.epoch
         self._faults = faults
 
-    async def restore(self, on_progress: Restoring | None = None) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    async def restore(
+        self, on_progress: Restoring | None = None
+    ) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
         self._faults("restore.before")
         self._check()
-        pairs = [(key, record.value) for key, record in self._stored.latest[STATE.name].items() if record.value is not None]
+        pairs = [
+            (key, record.value)
+            for key, record in self._stored.latest[STATE.name].items()
+            if record.value is not None
+        ]
         return self._stored.checkpoint, _each(pairs)
 
     async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
@@ -95,7 +103,9 @@ class MemorySession:
 
     def _check(self) -> None:
         if self._epoch != self._stored.epoch:
-            raise Fenced(f"partition {self.partition} was taken over by another worker; nothing of the open batch was written")
+            raise Fenced(
+                f"partition {self.partition} was taken over by another worker; nothing of the open batch was written"
+            )
 
 
 class MemoryLog:
@@ -117,7 +127,9 @@ class MemoryLog:
         self._faults("open.after")
         return MemorySession(partition, self._stored, self._faults, self.dealt)
 
-    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
+    async def append(
+        self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None
+    ) -> None:
         assert all(0 <= record[0] < self.partitions for record in records), "no such partition"
         self._faults("append.before")
         if source is not None:
@@ -131,10 +143,17 @@ class MemoryLog:
     async def position(self, name: str) -> int:
         return self._positions.get(name, 0)
 
-    async def scan(self, topic: str, partition: int | None = None, key: bytes | None = None) -> AsyncIterator[tuple[int, Record]]:
+    async def scan(
+        self, topic: str, partition: int | None = None, key: bytes | None = None
+    ) -> AsyncIterator[tuple[int, Record]]:
         assert topic in NAMES, topic
         which = range(self.partitions) if partition is None else (partition,)
-        found = [(number, record) for number in which for record in self._records(number, topic) if key is None or record.key == key]
+        found = [
+            (number, record)
+            for number in which
+            for record in self._records(number, topic)
+            if key is None or record.key == key
+        ]
         for pair in found:
             yield pair
 
@@ -147,7 +166,11 @@ class MemoryLog:
             yield record
 
     async def ends(self) -> dict[str, int]:
-        return {source: len(stored.appended[split(source)[0]]) for n, stored in enumerate(self._stored) for source in embedded_sources(n)}
+        return {
+            source: len(stored.appended[split(source)[0]])
+            for n, stored in enumerate(self._stored)
+            for source in embedded_sources(n)
+        }
 
     async def checkpoints(self) -> list[bytes | None]:
         return [stored.checkpoint for stored in self._stored]

@@ -38,7 +38,9 @@ class Session(Protocol):
         """Whether it is known that some of the sources have been dealt out without regard to who lives where."""
         ...
 
-    async def restore(self, on_progress: Restoring | None = None) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    async def restore(
+        self, on_progress: Restoring | None = None
+    ) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
         """The last committed checkpoint (None: a first start) and the live state records."""
         ...
 
@@ -63,7 +65,9 @@ class Reader(Protocol):
 
     partitions: int
 
-    def scan(self, topic: str, partition: int | None = None, key: bytes | None = None) -> AsyncIterator[tuple[int, Record]]:
+    def scan(
+        self, topic: str, partition: int | None = None, key: bytes | None = None
+    ) -> AsyncIterator[tuple[int, Record]]:
         """Committed records as (partition, record): of one partition or all of them in turn, in offset order (a compacted topic: in key order).
 
         With `key`, only that key's. For readers (tables, verify), not for agents.
@@ -98,7 +102,9 @@ class Log(Reader, Protocol):
         """Takes the partition over, fencing whoever has it."""
         ...
 
-    async def append(self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None) -> None:
+    async def append(
+        self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None
+    ) -> None:
         """Adds (partition, key, value, time_ms, headers) to the input topic, all or none, durable when it returns.
 
         On a broker it is collectors who append; there this is for tests and tools, takes no `source`, and a failure may leave some.

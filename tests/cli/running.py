@@ -34,18 +34,30 @@ def lines(*arguments: object) -> list[Any]:
 def process(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
     """The command as a process, in the root of the project unless told otherwise."""
     command = [*STREAMS, *(str(argument) for argument in arguments)]
-    return subprocess.Popen(command, **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
+    return subprocess.Popen(
+        command, **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    )
 
 
 def event(who: str, name: str, time: str, **more: Any) -> dict[str, Any]:
     """A Segment event on 20 May 2024."""
     stamp = f"2024-05-20T{time}Z"
-    return {"type": "track", "messageId": f"{who}-{name}-{time}", "userId": who, "event": name, "timestamp": stamp, **more}
+    return {
+        "type": "track",
+        "messageId": f"{who}-{name}-{time}",
+        "userId": who,
+        "event": name,
+        "timestamp": stamp,
+        **more,
+    }
 
 
 def write(path: Path, events: Iterable[dict[str, Any] | str]) -> Path:
     """A file of JSON lines; a text is a line as it is."""
-    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in events), encoding="utf-8")
+    path.write_text(
+        "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in events),
+        encoding="utf-8",
+    )
     return path
 
 

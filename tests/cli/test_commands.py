@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from schemas.kinds import Kind
-from streams.log.sqlite import SqliteLog
+from streams.log.sqlite.log import SqliteLog
 from streams.records import Batch, Output
 from streams.topology import TOPICS, TRANSITIONS
 from tests.cli.running import SMALL, event, lines, streams, write
@@ -17,7 +17,12 @@ from tests.cli.running import SMALL, event, lines, streams, write
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A data directory with a few events in it."""
-    assert 0 == streams("replay", write(tmp_path / "small.jsonl", SMALL), "--data-dir", tmp_path / "data").exit_code
+    assert (
+        0
+        == streams(
+            "replay", write(tmp_path / "small.jsonl", SMALL), "--data-dir", tmp_path / "data"
+        ).exit_code
+    )
     return tmp_path / "data"
 
 
@@ -44,11 +49,17 @@ def test_the_funnel_by_a_dimension(data: Path) -> None:
 
 def test_a_journey_for_machines(data: Path) -> None:
     """One line per need; the name may be bare."""
-    assert lines("journey", "ann", "--data-dir", data, "--json") == lines("journey", "u:ann", "--data-dir", data, "--json")
+    assert lines("journey", "ann", "--data-dir", data, "--json") == lines(
+        "journey", "u:ann", "--data-dir", data, "--json"
+    )
     (story,) = lines("journey", "ann", "--data-dir", data, "--json")
     assert ("u:ann", None, None) == (story["profile"], story["need"], story["current"])
     (journey,) = story["journeys"]
-    assert ("converted", "truth", "2024-05-20T10:06:00.000Z") == (journey["outcome"], journey["furthest"], journey["closed_at"])
+    assert ("converted", "truth", "2024-05-20T10:06:00.000Z") == (
+        journey["outcome"],
+        journey["furthest"],
+        journey["closed_at"],
+    )
     assert ["opened", "advanced", "converted"] == [step["kind"] for step in journey["transitions"]]
 
 
@@ -61,11 +72,21 @@ def test_nobody_of_that_name(data: Path) -> None:
 
 def test_somebody_without_a_journey(tmp_path: Path) -> None:
     """Whoever only took something back that nobody knows of is somebody all the same: one line, no journeys, exit code 0; forgotten or not."""
-    later = [event("zoe", "Product Viewed", "10:00:00") | {"timestamp": f"2024-{month:02d}-20T10:00:00Z"} for month in (6, 7, 8, 9, 10, 11)]
+    later = [
+        event("zoe", "Product Viewed", "10:00:00") | {"timestamp": f"2024-{month:02d}-20T10:00:00Z"}
+        for month in (6, 7, 8, 9, 10, 11)
+    ]
     for n, events in enumerate(([], later)):
         data = tmp_path / str(n)
-        streams("replay", write(tmp_path / f"{n}.jsonl", [event("d:1", "Order Refunded", "10:00:00"), *events]), "--data-dir", data)
-        assert [{"profile": "u:d:1", "need": None, "current": None, "journeys": []}] == lines("journey", "d:1", "--data-dir", data, "--json")
+        streams(
+            "replay",
+            write(tmp_path / f"{n}.jsonl", [event("d:1", "Order Refunded", "10:00:00"), *events]),
+            "--data-dir",
+            data,
+        )
+        assert [{"profile": "u:d:1", "need": None, "current": None, "journeys": []}] == lines(
+            "journey", "d:1", "--data-dir", data, "--json"
+        )
         assert "u:d:1: no journey" in streams("journey", "d:1", "--data-dir", data).stdout
         (found,) = lines("funnel", "--data-dir", data, "--json")
         assert 1 + bool(events) == found["profiles"]
@@ -76,7 +97,9 @@ def test_transitions_for_machines(data: Path) -> None:
     every = lines("transitions", "--data-dir", data, "--jsonl")
     assert {"u:ann", "u:bob"} == {step["profile"] for step in every}
     assert every == lines("transitions", "--data-dir", data, "--jsonl", "--standing")
-    assert ["converted"] == [step["kind"] for step in lines("transitions", "--data-dir", data, "--jsonl", "--kind", "converted")]
+    assert ["converted"] == [
+        step["kind"] for step in lines("transitions", "--data-dir", data, "--jsonl", "--kind", "converted")
+    ]
     assert every[-2:] == lines("transitions", "--data-dir", data, "--jsonl", "--limit", 2)
 
 
@@ -84,7 +107,11 @@ def test_finished_journeys(tmp_path: Path) -> None:
     """Those that nothing can change any more: Ann's, once the horizon has passed."""
     later = event("zoe", "Product Viewed", "10:00:00") | {"timestamp": "2024-06-20T10:00:00Z"}
     streams("replay", write(tmp_path / "events.jsonl", [*SMALL, later]), "--data-dir", tmp_path / "data")
-    (record,) = [r for r in lines("journeys", "--data-dir", tmp_path / "data", "--jsonl") if r["outcome"] == "converted"]
+    (record,) = [
+        r
+        for r in lines("journeys", "--data-dir", tmp_path / "data", "--jsonl")
+        if r["outcome"] == "converted"
+    ]
     assert ("u:ann", "truth") == (record["profile"], record["furthest"])
     assert "know → buy → truth" in streams("journeys", "--data-dir", tmp_path / "data").stdout
 
@@ -92,9 +119,23 @@ def test_finished_journeys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (["funnel"], ["2 people, 1 of them bought (50.0%)", "6 events: 4 applied, 0 no signal, 1 duplicate, 0 late, 1 rejected"]),
+        (
+            ["funnel"],
+            [
+                "2 people, 1 of them bought (50.0%)",
+                "6 events: 4 applied, 0 no signal, 1 duplicate, 0 late, 1 rejected",
+            ],
+        ),
         (["funnel", "--by", "channel"], ["channel", "other"]),
-        (["journey", "ann"], ["u:ann: 1 journey, in no moment now", "know → buy over go, do after 5 min", "★  converted", "purchase"]),
+        (
+            ["journey", "ann"],
+            [
+                "u:ann: 1 journey, in no moment now",
+                "know → buy over go, do after 5 min",
+                "★  converted",
+                "purchase",
+            ],
+        ),
         (["journey", "bob"], ["now in know"]),
         (["transitions"], ["u:ann", "5 min", "4 steps"]),
         (["transitions", "--limit", "1"], ["the latest 1 of 4 steps"]),
@@ -118,8 +159,20 @@ def test_for_people(data: Path, command: list[str], words: list[str]) -> None:
         (["Product Added"], "event name", "buy", True, "opens a journey in buy"),
         (["Order Completed", "--search"], "search", "know", False, "keeps an open journey alive"),
         (["Order Refunded"], "event name", "refund", True, "never touches an open journey"),
-        (['{"event": "Order Completed", "properties": {"order_id": "7"}}'], "event", "truth", True, "closes the open journey"),
-        (['{"type": "page", "context": {"page": {"path": "/checkout"}}}'], "event", "buy", True, "opens a journey in buy"),
+        (
+            ['{"event": "Order Completed", "properties": {"order_id": "7"}}'],
+            "event",
+            "truth",
+            True,
+            "closes the open journey",
+        ),
+        (
+            ['{"type": "page", "context": {"page": {"path": "/checkout"}}}'],
+            "event",
+            "buy",
+            True,
+            "opens a journey in buy",
+        ),
         (['{"event": "Something Else"}'], "event", "none", False, "no rule reads it"),
         (["hello"], "search", "none", False, "no signal"),
         (["zzz qqq"], "search", "know", False, "never opens or moves one"),
@@ -145,7 +198,9 @@ def test_explain_a_rejection() -> None:
 def test_explain_with_rules_of_ones_own(tmp_path: Path) -> None:
     """--rules is read as replay reads it."""
     rules = tmp_path / "rules.toml"
-    rules.write_text('name = "mine"\nextends = "default"\n[[event]]\nname = "tried"\nmoment = "do"\nconfidence = 0.9\nnames = ["Dress Tried On"]\n')
+    rules.write_text(
+        'name = "mine"\nextends = "default"\n[[event]]\nname = "tried"\nmoment = "do"\nconfidence = 0.9\nnames = ["Dress Tried On"]\n'
+    )
     (said,) = lines("explain", "Dress Tried On", "--rules", rules, "--json")
     assert ("tried", "do") == (said["rule"], said["moment"])
     assert said["rules"].startswith("mine-")
@@ -158,7 +213,11 @@ def test_verify_names_the_first_difference(data: Path) -> None:
     async def forge() -> None:
         session = await log.open(0)
         checkpoint, _ = await session.restore()
-        (stolen,) = [record async for _, record in log.scan(TRANSITIONS.name) if record.value and b'"converted"' in record.value]
+        (stolen,) = [
+            record
+            async for _, record in log.scan(TRANSITIONS.name)
+            if record.value and b'"converted"' in record.value
+        ]
         forged = (stolen.value or b"").replace(b'"id":"', b'"id":"f')
         await session.commit(Batch([Output(TRANSITIONS.name, stolen.key, forged)], [], checkpoint or b""))
         await log.close()
@@ -176,9 +235,18 @@ def test_check_config(tmp_path: Path) -> None:
     file.write_text('need = "properties.category"\nbatch = 7\n[patience]\nbuy = "2h"\n')
     (found,) = lines("--config", file, "check-config", "--data-dir", "elsewhere", "--json")
     settings = found["settings"]
-    assert ("2h", ["properties.category"], 7, "elsewhere") == (settings["patience.buy"], settings["need"], settings["batch"], settings["data_dir"])
+    assert ("2h", ["properties.category"], 7, "elsewhere") == (
+        settings["patience.buy"],
+        settings["need"],
+        settings["batch"],
+        settings["data_dir"],
+    )
     assert found["rules"]["version"].startswith("default-")
-    rows = {line.split()[0]: line.split()[-1] for line in streams("--config", file, "check-config").stdout.splitlines() if line.strip()}
+    rows = {
+        line.split()[0]: line.split()[-1]
+        for line in streams("--config", file, "check-config").stdout.splitlines()
+        if line.strip()
+    }
     assert ("set", "default", "set") == (rows["patience.buy"], rows["patience.go"], rows["batch"])
 
 
@@ -199,7 +267,12 @@ def test_kinds_that_there_are(data: Path) -> None:
 
 def test_json_only(data: Path) -> None:
     """With --json there is JSON on standard output and nothing on standard error."""
-    for command in (["funnel", "--json"], ["journey", "ann", "--json"], ["transitions", "--jsonl"], ["journeys", "--jsonl"]):
+    for command in (
+        ["funnel", "--json"],
+        ["journey", "ann", "--json"],
+        ["transitions", "--jsonl"],
+        ["journeys", "--jsonl"],
+    ):
         result = streams(*command, "--data-dir", data)
         assert "" == result.stderr
         assert all(json.loads(line) for line in result.stdout.splitlines())

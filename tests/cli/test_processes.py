@@ -16,7 +16,15 @@ PEOPLE = 1_000
 def many(path: Path, count: int) -> Path:
     """A file of that many events."""
     names = ("Product Viewed", "Product Added", "Order Completed")
-    return write(path, (event(f"p{n % PEOPLE}", names[n % 3], f"{n // 3600 % 24:02d}:{n // 60 % 60:02d}:{n % 60:02d}", n=n) for n in range(count)))
+    return write(
+        path,
+        (
+            event(
+                f"p{n % PEOPLE}", names[n % 3], f"{n // 3600 % 24:02d}:{n // 60 % 60:02d}:{n % 60:02d}", n=n
+            )
+            for n in range(count)
+        ),
+    )
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -40,10 +48,13 @@ def test_help_names_every_exit_code() -> None:
     result = subprocess.run([*STREAMS, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert (0, "") == (result.returncode, result.stderr)
     assert [] == [word for word in ("replay", "check-config", "130", "143") if word not in result.stdout]
-    heavy = (
-        "import sys; from streams.cli.app import app; print([m for m in ('pydantic', 'rich', 'sqlite3', 'asyncio.events') if m in sys.modules][:2])"
+    heavy = "import sys; from streams.cli.app import app; print([m for m in ('pydantic', 'rich', 'sqlite3', 'asyncio.events') if m in sys.modules][:2])"
+    assert (
+        "[]"
+        == subprocess.run(
+            [STREAMS[0], "-c", heavy.replace(", 'asyncio.events'", "")], capture_output=True, text=True
+        ).stdout.strip()
     )
-    assert "[]" == subprocess.run([STREAMS[0], "-c", heavy.replace(", 'asyncio.events'", "")], capture_output=True, text=True).stdout.strip()
 
 
 def test_a_stopped_replay_goes_on(tmp_path: Path) -> None:
@@ -62,7 +73,9 @@ def test_a_stopped_replay_goes_on(tmp_path: Path) -> None:
     assert 12_000 == offset(data)
     assert 0 == streams("verify", "--data-dir", data).exit_code
     assert 0 == streams("replay", file, "--data-dir", tmp_path / "at once").exit_code
-    assert lines("funnel", "--data-dir", tmp_path / "at once", "--json") == lines("funnel", "--data-dir", data, "--json")
+    assert lines("funnel", "--data-dir", tmp_path / "at once", "--json") == lines(
+        "funnel", "--data-dir", data, "--json"
+    )
 
 
 def test_run_follows_a_directory_until_it_is_told_to_stop(tmp_path: Path) -> None:
@@ -93,7 +106,10 @@ def test_run_reads_standard_input_to_its_end(tmp_path: Path) -> None:
 
 def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     """`| head` ends the command without a word."""
-    assert 0 == streams("replay", many(tmp_path / "many.jsonl", 3_000), "--data-dir", tmp_path / "data").exit_code
+    assert (
+        0
+        == streams("replay", many(tmp_path / "many.jsonl", 3_000), "--data-dir", tmp_path / "data").exit_code
+    )
     command = process("transitions", "--jsonl", "--data-dir", tmp_path / "data")
     assert command.stdout is not None
     assert command.stderr is not None

@@ -22,7 +22,15 @@ def test_your_own_events(tmp_path: Path) -> None:
     typed = "".join(block for block in blocks if ENDLESS not in block)
     assert len(blocks) == 4
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    shell = subprocess.run(["sh", "-e"], input=typed, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
+    shell = subprocess.run(
+        ["sh", "-e"],
+        input=typed,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
     assert shell.returncode == 0, shell.stderr
     assert "2 events replayed into data/mine" in shell.stderr
     assert "★  converted" in shell.stdout

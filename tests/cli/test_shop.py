@@ -32,7 +32,11 @@ def raw() -> list[tuple[str, str, int]]:
     """(who, event, milliseconds) of every row."""
     with gzip.open(EVENTS, "rt", newline="") as file:
         return [
-            (row["client_id"], row["event"], int(datetime.fromisoformat(row["timestamp"]).replace(tzinfo=UTC).timestamp() * 1000 // 1))
+            (
+                row["client_id"],
+                row["event"],
+                int(datetime.fromisoformat(row["timestamp"]).replace(tzinfo=UTC).timestamp() * 1000 // 1),
+            )
             for row in csv.DictReader(file)
         ]
 
@@ -41,7 +45,19 @@ def raw() -> list[tuple[str, str, int]]:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shop's events in a data directory of three partitions."""
     directory = tmp_path_factory.mktemp("shop") / "data"
-    result = streams("replay", EVENTS, "--format", "csv", *MAPS, "--rules", RULES, "--data-dir", directory, "--partitions", 3)
+    result = streams(
+        "replay",
+        EVENTS,
+        "--format",
+        "csv",
+        *MAPS,
+        "--rules",
+        RULES,
+        "--data-dir",
+        directory,
+        "--partitions",
+        3,
+    )
     assert result.exit_code == 0, result.stderr
     assert "23,202 events replayed" in result.stderr
     return directory
@@ -50,7 +66,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_funnel_agrees_with_the_raw_file(shop: Path) -> None:
     """Who paid has converted, who did anything but look at the home page is a profile, and every row is accounted for."""
     rows, (found,) = raw(), lines("funnel", "--data-dir", shop, "--json")
-    assert 472 == len({who for who, event, _ in rows if event == "payment_done"}) == found["profiles_converted"]
+    assert (
+        472 == len({who for who, event, _ in rows if event == "payment_done"}) == found["profiles_converted"]
+    )
     assert 2_649 == len({who for who, _, _ in rows})
     assert len({who for who, event, _ in rows if event in MARKS}) == found["profiles"]
     events = found["events"]
@@ -79,7 +97,19 @@ def test_profiles_are_as_the_oracle_says(shop: Path) -> None:
              None if s.dwell_ms is None else s.dwell_ms / 1000, stamp(s.opened_at), MOMENTS[s.furthest])
             for s in oracle.transitions(signals[who], timer)
         ]  # fmt: skip
-        found = [(s["kind"], s["at"], s["from"], s["to"], s["skipped"], s["dwell_s"], s["opened_at"], s["furthest"]) for s in published[f"d:{who}"]]
+        found = [
+            (
+                s["kind"],
+                s["at"],
+                s["from"],
+                s["to"],
+                s["skipped"],
+                s["dwell_s"],
+                s["opened_at"],
+                s["furthest"],
+            )
+            for s in published[f"d:{who}"]
+        ]
         assert sorted(expected, key=str) == sorted(found, key=str), who
 
 
@@ -119,13 +149,22 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(len, text.split("Try next")[0].replace(str(tmp_path), "").splitlines())) <= 100
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^streams (.*?)\s*$", text.split("Try next")[1], re.MULTILINE)
-    assert ["journey", "transitions", "funnel", "verify", "explain", "run"] == [command.split()[0] for command in commands]
+    assert ["journey", "transitions", "funnel", "verify", "explain", "run"] == [
+        command.split()[0] for command in commands
+    ]
     for command in commands[:-1]:
         result = streams(*shlex.split(command))
         assert 0 == result.exit_code, (command, result.stderr)
     assert commands[-1].endswith(" < events.jsonl")
-    own = process(*commands[-1].split()[:-2], stdin=subprocess.PIPE, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    own.communicate((json.dumps(event("ann", "Product Viewed", "10:00:00")) + "\n").encode(), timeout=TIMEOUT_S)
+    own = process(
+        *commands[-1].split()[:-2],
+        stdin=subprocess.PIPE,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    own.communicate(
+        (json.dumps(event("ann", "Product Viewed", "10:00:00")) + "\n").encode(), timeout=TIMEOUT_S
+    )
     assert 0 == own.returncode
 
 

@@ -117,7 +117,11 @@ def test_names_of_files_may_be_any_bytes(here: Path) -> None:
 
 def test_a_truncated_gzip(here: Path) -> None:
     """What can be read of it counts; its lost end is one rejection."""
-    whole = gzip.compress("".join(json.dumps(event(f"p{n}", "Product Viewed", "10:00:00")) + "\n" for n in range(5_000)).encode())
+    whole = gzip.compress(
+        "".join(
+            json.dumps(event(f"p{n}", "Product Viewed", "10:00:00")) + "\n" for n in range(5_000)
+        ).encode()
+    )
     (here / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     assert 0 == streams("replay", "cut.jsonl.gz").exit_code
     (found,) = lines("funnel", "--json")

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import yaml
 
 ROOT = Path(__file__).parents[2]
-SCHEMA: dict[str, Any] = json.loads(gzip.decompress(Path(__file__).with_name("compose-spec.json.gz").read_bytes()))
+SCHEMA: dict[str, Any] = json.loads(
+    gzip.decompress(Path(__file__).with_name("compose-spec.json.gz").read_bytes())
+)
 OURS = "customer-journey-streams"
 
 
@@ -44,7 +46,11 @@ def kubernetes() -> list[dict[str, Any]]:
 
 def stages() -> list[list[Instruction]]:
     """The Dockerfile: per stage its instructions, FROM first, lines joined, comments gone."""
-    lines = [line for line in (ROOT / "Dockerfile").read_text("utf-8").splitlines() if line.strip() and not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
     joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
     found: list[list[Instruction]] = []
     for line in joined.splitlines():

@@ -5,12 +5,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from streams.settings import Settings, describe
+from streams.settings.loading import Settings, describe
 from tests.compose.files import OURS, ROOT, SCHEMA, compose, kubernetes, ours, seconds, services, words
 from tests.compose.parsing import parse
 
 VARIABLES = {row.variable for row in describe()}
-VERSION = next(line for line in (ROOT / "pyproject.toml").read_text("utf-8").splitlines() if line.startswith("version")).split('"')[1]
+VERSION = next(
+    line for line in (ROOT / "pyproject.toml").read_text("utf-8").splitlines() if line.startswith("version")
+).split('"')[1]
 
 
 def test_it_is_a_compose_file() -> None:
@@ -37,8 +39,15 @@ def test_every_command_is_one_of_ours(name: str) -> None:
 
 def test_a_wrong_command_would_be_found() -> None:
     """Parsing tells an option that does not exist."""
-    for wrong in (["generate", "--rtae", "5"], ["generate", "--rate", "often"], ["genrate"], ["generate", "more"]):
-        with pytest.raises(Exception, match=wrong[-1] if len(wrong) == 1 else "(?i)no such option|valid number|unexpected"):
+    for wrong in (
+        ["generate", "--rtae", "5"],
+        ["generate", "--rate", "often"],
+        ["genrate"],
+        ["generate", "more"],
+    ):
+        with pytest.raises(
+            Exception, match=wrong[-1] if len(wrong) == 1 else "(?i)no such option|valid number|unexpected"
+        ):
             parse(wrong)
 
 
@@ -85,7 +94,11 @@ def test_a_worker_gets_the_time_to_stop() -> None:
 
 def test_workers_have_names_of_their_own() -> None:
     """Two processes of one name would throw each other out for ever."""
-    names = [service["environment"]["STREAMS_KAFKA__INSTANCE"] for service in ours().values() if words(service["command"])[0] == "run"]
+    names = [
+        service["environment"]["STREAMS_KAFKA__INSTANCE"]
+        for service in ours().values()
+        if words(service["command"])[0] == "run"
+    ]
     assert len(set(names)) == len(names) == 2
 
 
@@ -107,13 +120,19 @@ def test_pods_run_our_commands_without_rights(kind: str) -> None:
     inside = container["securityContext"]
     assert (False, True) == (inside["allowPrivilegeEscalation"], inside["readOnlyRootFilesystem"])
     assert ["ALL"] == inside["capabilities"]["drop"]
-    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == {
+        volume["name"] for volume in spec["volumes"]
+    }
 
 
 def test_manifests_set_settings_only() -> None:
     """Each variable is one; a password stands in a Secret."""
     things = {thing["kind"]: thing for thing in kubernetes()}
-    given = {*things["ConfigMap"]["data"], *things["Secret"]["stringData"], *(e["name"] for e in pod("StatefulSet")["containers"][0]["env"])}
+    given = {
+        *things["ConfigMap"]["data"],
+        *things["Secret"]["stringData"],
+        *(e["name"] for e in pod("StatefulSet")["containers"][0]["env"]),
+    }
     assert given <= VARIABLES
     assert not any("PASSWORD" in name for name in things["ConfigMap"]["data"])
     assert ["STREAMS_KAFKA__PASSWORD"] == list(things["Secret"]["stringData"])
@@ -122,5 +141,7 @@ def test_manifests_set_settings_only() -> None:
 def test_probes_ask_what_they_are_for() -> None:
     """A worker that restores lives, and is not ready: else a long restore would be killed again and again."""
     (container,) = pod("StatefulSet")["containers"]
-    paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
+    paths = {
+        name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")
+    }
     assert {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"} == paths

@@ -31,8 +31,15 @@ def test_both_stages_stand_on_one_pinned_slim_base() -> None:
 
 def test_what_is_copied_is_there_and_is_let_in() -> None:
     """Each source of a COPY from outside exists, and .dockerignore lets it through."""
-    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
-    sources = [source for rest in instructions("COPY") if not rest.startswith("--from") for source in rest.split()[:-1]]
+    let_in = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")
+    }
+    sources = [
+        source
+        for rest in instructions("COPY")
+        if not rest.startswith("--from")
+        for source in rest.split()[:-1]
+    ]
     assert {"streams", "schemas", "requirements/runtime.txt"} <= set(sources)
     assert [source for source in sources if not (ROOT / source).exists()] == []
     assert set(sources) == let_in
@@ -40,9 +47,18 @@ def test_what_is_copied_is_there_and_is_let_in() -> None:
 
 def test_nothing_else_is_let_in() -> None:
     """No data, no history, no settings file with a password."""
-    rules = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    rules = [
+        line
+        for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
     assert "*" == rules[0]
-    assert not any(fnmatch(secret, rule[1:]) for rule in rules if rule.startswith("!") for secret in (".git", "data", "streams.toml", ".env"))
+    assert not any(
+        fnmatch(secret, rule[1:])
+        for rule in rules
+        if rule.startswith("!")
+        for secret in (".git", "data", "streams.toml", ".env")
+    )
 
 
 def test_the_wheel_is_built_of_what_the_project_says() -> None:
@@ -53,7 +69,12 @@ def test_the_wheel_is_built_of_what_the_project_says() -> None:
 
 def test_everything_that_is_installed_is_hashed() -> None:
     """Requirements by the locks with their hashes, ours from the wheel that was just built, and nothing else."""
-    installs = [part for rest in instructions("RUN") for part in rest.split("&&") if " install " in part and "pip" in part]
+    installs = [
+        part
+        for rest in instructions("RUN")
+        for part in rest.split("&&")
+        if " install " in part and "pip" in part
+    ]
     assert len(installs) == 3
     assert [part for part in installs if "--require-hashes" not in part and "--no-index" not in part] == []
     assert all("--no-deps" in part for part in installs)
@@ -63,9 +84,15 @@ def test_the_step_that_picks_the_build_tools_picks_all_of_them(tmp_path: object)
     """It takes the builder and what the builder needs out of the lock, with their hashes."""
     (step,) = [rest for rest in instructions("RUN") if "awk" in rest]
     script = step.split(" > ")[0]
-    picked = subprocess.run(["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=TIMEOUT_S).stdout
+    picked = subprocess.run(
+        ["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=TIMEOUT_S
+    ).stdout
     names = set(re.findall(r"^([a-z0-9-]+)==", picked, re.MULTILINE))
-    needed = {re.split(r"[^A-Za-z0-9-]", line)[0] for line in requires("hatchling") or [] if "python_version <" not in line and "extra" not in line}
+    needed = {
+        re.split(r"[^A-Za-z0-9-]", line)[0]
+        for line in requires("hatchling") or []
+        if "python_version <" not in line and "extra" not in line
+    }
     assert {"hatchling"} | needed == names
     assert picked.count("--hash=sha256:") >= len(names)
 
@@ -79,7 +106,9 @@ def test_it_runs_as_nobody() -> None:
     assert ["streams"] == json.loads(instructions("ENTRYPOINT")[0])
 
 
-@pytest.mark.parametrize(("status", "expected"), [(200, 0), (503, 1), (None, 1)], ids=["alive", "not well", "nobody there"])
+@pytest.mark.parametrize(
+    ("status", "expected"), [(200, 0), (503, 1), (None, 1)], ids=["alive", "not well", "nobody there"]
+)
 def test_the_check_asks_a_worker(status: int | None, expected: int) -> None:
     """Python asks, since there is no curl: 0 when /livez answers well, 1 when it does not or nobody answers."""
     (check,) = instructions("HEALTHCHECK")
@@ -102,6 +131,11 @@ def test_the_check_asks_a_worker(status: int | None, expected: int) -> None:
             threading.Thread(target=server.handle_request, daemon=True).start()
         else:
             server.server_close()
-        done = subprocess.run([sys.executable, flag, code], env={"STREAMS_WEB__PORT": port}, capture_output=True, timeout=TIMEOUT_S)
+        done = subprocess.run(
+            [sys.executable, flag, code],
+            env={"STREAMS_WEB__PORT": port},
+            capture_output=True,
+            timeout=TIMEOUT_S,
+        )
     assert expected == done.returncode
     assert asked == (["/livez"] if status else [])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from streams.log.memory import MemoryLog
 from streams.log.port import Log
-from streams.log.sqlite import SqliteLog
+from streams.log.sqlite.log import SqliteLog
 from tests.kafka import broker, topics
 
 # Calling it opens the same stored log once more, as another process would; with the number of partitions it was first opened with.

@@ -19,18 +19,26 @@ class Restored(msgspec.Struct, frozen=True):
 class Seen(msgspec.Struct, frozen=True):
     """Everything a reader can see of a log."""
 
-    topics: dict[str, list[tuple[int, bytes | None, bytes | None, Headers]]]  # (partition, key, value, headers); empty topics left out
+    topics: dict[
+        str, list[tuple[int, bytes | None, bytes | None, Headers]]
+    ]  # (partition, key, value, headers); empty topics left out
     ends: dict[str, int]
     checkpoints: list[bytes | None]
 
 
-def batch(checkpoint: bytes = b"c", outputs: Sequence[Output] = (), state: Sequence[tuple[bytes, bytes | None]] = ()) -> Batch:
+def batch(
+    checkpoint: bytes = b"c", outputs: Sequence[Output] = (), state: Sequence[tuple[bytes, bytes | None]] = ()
+) -> Batch:
     return Batch(outputs=outputs, state=state, checkpoint=checkpoint)
 
 
 def full_batch(tag: bytes) -> Batch:
     """A batch with something in an append-only topic, a compacted one and the state, all of which say `tag`."""
-    outputs = [Output("transitions", b"k", tag), Output("current", b"k", tag), Output("transitions", b"k", tag + b"2")]
+    outputs = [
+        Output("transitions", b"k", tag),
+        Output("current", b"k", tag),
+        Output("transitions", b"k", tag + b"2"),
+    ]
     return batch(tag, outputs, [(b"counter", tag)])
 
 
@@ -46,7 +54,10 @@ async def restored(session: Session) -> Restored:
 async def scanned(
     log: Reader, topic: str, partition: int | None = None, key: bytes | None = None
 ) -> list[tuple[int, bytes | None, bytes | None, Headers]]:
-    return [(number, record.key, record.value, record.headers) async for number, record in log.scan(topic, partition, key)]
+    return [
+        (number, record.key, record.value, record.headers)
+        async for number, record in log.scan(topic, partition, key)
+    ]
 
 
 async def seen(log: Reader) -> Seen:
@@ -54,14 +65,18 @@ async def seen(log: Reader) -> Seen:
     return Seen(topics, await log.ends(), await log.checkpoints())
 
 
-COMPACTED = tuple(topic.name for topic in TOPICS if topic.cleanup is Cleanup.COMPACT and topic.name != "state")
+COMPACTED = tuple(
+    topic.name for topic in TOPICS if topic.cleanup is Cleanup.COMPACT and topic.name != "state"
+)
 APPENDED = tuple(topic.name for topic in TOPICS if topic.cleanup is Cleanup.DELETE and topic.name != "events")
 
 
 async def read(session: Session, offset: int, limit: int) -> list[Record]:
     """Of the input alone."""
     reading = await session.read({session.sources[0]: offset}, limit)
-    return [record for source, records in reading.chunks for record in records if source == session.sources[0]]
+    return [
+        record for source, records in reading.chunks for record in records if source == session.sources[0]
+    ]
 
 
 async def input_ends(log: Reader) -> list[int]:

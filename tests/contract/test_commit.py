@@ -7,7 +7,17 @@ import pytest
 from streams.errors import Fenced
 from streams.records import Batch, Output, Record
 from tests.contract.conftest import NewStore
-from tests.contract.looking import APPENDED, COMPACTED, Restored, batch, full_batch, input_ends, restored, scanned, seen
+from tests.contract.looking import (
+    APPENDED,
+    COMPACTED,
+    Restored,
+    batch,
+    full_batch,
+    input_ends,
+    restored,
+    scanned,
+    seen,
+)
 
 
 async def test_all_of_a_batch_is_seen_after_its_commit(new_store: NewStore) -> None:
@@ -43,10 +53,18 @@ async def test_an_empty_batch_commits_its_checkpoint(new_store: NewStore) -> Non
 
 
 BAD: dict[str, Callable[[], Batch]] = {
-    "an unknown topic": lambda: batch(b"2", [Output("transitions", b"k", b"v"), Output("nowhere", b"k", b"v")], [(b"counter", b"2")]),
-    "the input": lambda: batch(b"2", [Output("transitions", b"k", b"v"), Output("events", b"k", b"v")], [(b"counter", b"2")]),
-    "the state": lambda: batch(b"2", [Output("transitions", b"k", b"v"), Output("state", b"k", b"v")], [(b"counter", b"2")]),
-    "no key in a compacted topic": lambda: batch(b"2", [Output("transitions", b"k", b"v"), Output("current", None, b"v")], [(b"counter", b"2")]),
+    "an unknown topic": lambda: batch(
+        b"2", [Output("transitions", b"k", b"v"), Output("nowhere", b"k", b"v")], [(b"counter", b"2")]
+    ),
+    "the input": lambda: batch(
+        b"2", [Output("transitions", b"k", b"v"), Output("events", b"k", b"v")], [(b"counter", b"2")]
+    ),
+    "the state": lambda: batch(
+        b"2", [Output("transitions", b"k", b"v"), Output("state", b"k", b"v")], [(b"counter", b"2")]
+    ),
+    "no key in a compacted topic": lambda: batch(
+        b"2", [Output("transitions", b"k", b"v"), Output("current", None, b"v")], [(b"counter", b"2")]
+    ),
 }
 
 
@@ -116,9 +134,23 @@ async def test_state_is_the_latest_value_of_each_key(new_store: NewStore) -> Non
     """Within a batch and from batch to batch; a tombstone takes the key away, a value after it brings it back. Any bytes are a key or a value."""
     log = new_store()()
     session = await log.open(0)
-    await session.commit(batch(b"1", state=[(b"a", b"1"), (b"a", b"2"), (b"b", b"1"), (b"\x00", b"\xff\x00"), (b"", b""), (b"gone", None)]))
+    await session.commit(
+        batch(
+            b"1",
+            state=[
+                (b"a", b"1"),
+                (b"a", b"2"),
+                (b"b", b"1"),
+                (b"\x00", b"\xff\x00"),
+                (b"", b""),
+                (b"gone", None),
+            ],
+        )
+    )
     assert (await restored(session)).state == {b"a": b"2", b"b": b"1", b"\x00": b"\xff\x00", b"": b""}
-    await session.commit(batch(b"2", state=[(b"a", None), (b"b", None), (b"b", b"3"), (b"\x00", b"x"), (b"", None)]))
+    await session.commit(
+        batch(b"2", state=[(b"a", None), (b"b", None), (b"b", b"3"), (b"\x00", b"x"), (b"", None)])
+    )
     assert (await restored(await log.open(0))).state == {b"b": b"3", b"\x00": b"x"}
     await log.close()
 
@@ -131,12 +163,22 @@ async def test_state_survives_many_rewrites(new_store: NewStore) -> None:
     for turn in range(12):
         value = b"%02d" % turn * 500
         state: list[tuple[bytes, bytes | None]] = [(b"%d" % number, value) for number in range(1_500)]
-        await session.commit(batch(b"%d" % turn, [Output("current", key, b"%02d" % turn * 300) for key, _ in state], [*state, (b"%d" % turn, None)]))
+        await session.commit(
+            batch(
+                b"%d" % turn,
+                [Output("current", key, b"%02d" % turn * 300) for key, _ in state],
+                [*state, (b"%d" % turn, None)],
+            )
+        )
     for reader in (log, store()):
         found = await restored(await reader.open(0))
-        assert found == Restored(b"11", {b"%d" % number: b"11" * 500 for number in range(1_500) if number != 11})
+        assert found == Restored(
+            b"11", {b"%d" % number: b"11" * 500 for number in range(1_500) if number != 11}
+        )
         current = await scanned(reader, "current")
-        assert current == [(0, key, b"11" * 300, ()) for key in sorted(b"%d" % number for number in range(1_500))]
+        assert current == [
+            (0, key, b"11" * 300, ()) for key in sorted(b"%d" % number for number in range(1_500))
+        ]
         await reader.close()
 
 
@@ -145,9 +187,23 @@ async def test_an_append_only_topic_keeps_everything(new_store: NewStore, topic:
     """Repeated keys, no keys, no values, headers, in the order given."""
     log = new_store()()
     session = await log.open(0)
-    await session.commit(batch(b"1", [Output(topic, b"k", b"1", (("h", b"\x00"),)), Output(topic, None, b"2"), Output(topic, b"k", None)]))
+    await session.commit(
+        batch(
+            b"1",
+            [
+                Output(topic, b"k", b"1", (("h", b"\x00"),)),
+                Output(topic, None, b"2"),
+                Output(topic, b"k", None),
+            ],
+        )
+    )
     await session.commit(batch(b"2", [Output(topic, b"k", b"1")]))
-    assert await scanned(log, topic) == [(0, b"k", b"1", (("h", b"\x00"),)), (0, None, b"2", ()), (0, b"k", None, ()), (0, b"k", b"1", ())]
+    assert await scanned(log, topic) == [
+        (0, b"k", b"1", (("h", b"\x00"),)),
+        (0, None, b"2", ()),
+        (0, b"k", None, ()),
+        (0, b"k", b"1", ()),
+    ]
     offsets = [record.offset async for _, record in log.scan(topic)]
     assert offsets[:3] == [0, 1, 2]
     assert offsets[3] in (3, 4)  # a broker's mark of a transaction takes an offset too
@@ -159,8 +215,19 @@ async def test_a_compacted_topic_keeps_the_latest(new_store: NewStore, topic: st
     """In key order, with the headers of the latest; None takes a key away."""
     log = new_store()()
     session = await log.open(0)
-    await session.commit(batch(b"1", [Output(topic, b"b", b"1"), Output(topic, b"\x00a", b"2"), Output(topic, b"c", b"3")]))
-    await session.commit(batch(b"2", [Output(topic, b"b", b"4", (("h", b"x"),)), Output(topic, b"c", None), Output(topic, b"never", None)]))
+    await session.commit(
+        batch(b"1", [Output(topic, b"b", b"1"), Output(topic, b"\x00a", b"2"), Output(topic, b"c", b"3")])
+    )
+    await session.commit(
+        batch(
+            b"2",
+            [
+                Output(topic, b"b", b"4", (("h", b"x"),)),
+                Output(topic, b"c", None),
+                Output(topic, b"never", None),
+            ],
+        )
+    )
     assert await scanned(log, topic) == [(0, b"\x00a", b"2", ()), (0, b"b", b"4", (("h", b"x"),))]
     await log.close()
 
@@ -169,10 +236,15 @@ async def test_a_scan_can_ask_for_one_key(new_store: NewStore) -> None:
     """Of an append-only and of a compacted topic, of one partition or of all; an unknown key is nothing."""
     log = new_store(2)()
     for number in range(2):
-        outputs = [Output(topic, key, key) for topic in ("transitions", "current") for key in (b"a", b"a\x00", b"b")]
+        outputs = [
+            Output(topic, key, key) for topic in ("transitions", "current") for key in (b"a", b"a\x00", b"b")
+        ]
         await (await log.open(number)).commit(batch(b"1", outputs))
     for topic in ("transitions", "current"):
-        assert await scanned(log, topic, key=b"a\x00") == [(0, b"a\x00", b"a\x00", ()), (1, b"a\x00", b"a\x00", ())]
+        assert await scanned(log, topic, key=b"a\x00") == [
+            (0, b"a\x00", b"a\x00", ()),
+            (1, b"a\x00", b"a\x00", ()),
+        ]
         assert await scanned(log, topic, 1, b"a") == [(1, b"a", b"a", ())]
         assert await scanned(log, topic, key=b"c") == []
     await log.close()
@@ -208,7 +280,11 @@ async def test_what_is_handed_over_is_read_there(new_store: NewStore) -> None:
     log = new_store(3)()
     sessions = [await log.open(number) for number in range(3)]
     for number, session in enumerate(sessions):
-        outputs = [Output("handover", b"k", b"%d%d%d" % (number, to, turn), (("h", b"v"),), to) for to in range(3) for turn in range(2)]
+        outputs = [
+            Output("handover", b"k", b"%d%d%d" % (number, to, turn), (("h", b"v"),), to)
+            for to in range(3)
+            for turn in range(2)
+        ]
         await session.commit(batch(b"1", [Output("transitions", b"k", b"t"), *outputs]))
     for to, session in enumerate(sessions):
         source = session.sources[-1]
@@ -217,12 +293,16 @@ async def test_what_is_handed_over_is_read_there(new_store: NewStore) -> None:
             ((name, records),) = step
             assert name == source
             found += records
-        assert sorted(record.value or b"" for record in found) == [b"%d%d%d" % (number, to, turn) for number in range(3) for turn in range(2)]
+        assert sorted(record.value or b"" for record in found) == [
+            b"%d%d%d" % (number, to, turn) for number in range(3) for turn in range(2)
+        ]
         assert [[r.value for r in found if (r.value or b"")[:1] == b"%d" % n] for n in range(3)] == [
             [b"%d%d%d" % (n, to, turn) for turn in range(2)] for n in range(3)
         ]
         assert {(record.key, record.headers) for record in found} == {(b"k", (("h", b"v"),))}
-        assert [record.value async for record in log.scan_source(source)] == [record.value for record in found]
+        assert [record.value async for record in log.scan_source(source)] == [
+            record.value for record in found
+        ]
     await log.close()
 
 

@@ -16,7 +16,10 @@ async def test_what_was_appended_is_read_as_it_was(new_store: NewStore) -> None:
     session = await log.open(0)
     headers = (("source", b"web\x00"), ("source", b""))
     await log.append([(0, None, b"", -1, ()), (0, b"\x00\xff", b"a\x00b", 1_700_000_000_123, headers)])
-    assert await read(session, 0, 10) == [Record(0, -1, None, b"", ()), Record(1, 1_700_000_000_123, b"\x00\xff", b"a\x00b", headers)]
+    assert await read(session, 0, 10) == [
+        Record(0, -1, None, b"", ()),
+        Record(1, 1_700_000_000_123, b"\x00\xff", b"a\x00b", headers),
+    ]
     await log.close()
 
 
@@ -44,7 +47,9 @@ async def test_reading_starts_anywhere(new_store: NewStore, offset: int) -> None
     session = await log.open(0)
     await fill(log, [b"%d" % number for number in range(MANY)])
     for start in (offset, 2_000, offset, offset + 1):
-        assert [record.value for record in await read(session, start, 3)] == [b"%d" % number for number in range(start, min(start + 3, MANY))]
+        assert [record.value for record in await read(session, start, 3)] == [
+            b"%d" % number for number in range(start, min(start + 3, MANY))
+        ]
     await log.close()
 
 

@@ -68,7 +68,13 @@ class Machine(RuleBasedStateMachine):
         for number, value in records:
             self.input[number].append(value)
 
-    @rule(number=numbers, which=st.integers(0, 9), outputs=outputs, state=state, checkpoint=st.binary(max_size=2))
+    @rule(
+        number=numbers,
+        which=st.integers(0, 9),
+        outputs=outputs,
+        state=state,
+        checkpoint=st.binary(max_size=2),
+    )
     def commit(self, number: int, which: int, outputs: Outputs, state: Pairs, checkpoint: bytes) -> None:
         if not self.sessions[number]:
             self.open(number)
@@ -107,7 +113,10 @@ class Machine(RuleBasedStateMachine):
     def restore(self, number: int) -> None:
         self.open(number)
         found = self.loop.run(restored(self.sessions[number][-1]))
-        assert (found.checkpoint, found.state) == (self.checkpoint[number], self.latest.get((number, "state"), {}))
+        assert (found.checkpoint, found.state) == (
+            self.checkpoint[number],
+            self.latest.get((number, "state"), {}),
+        )
 
     @invariant()
     def readers_see_the_model(self) -> None:
@@ -115,10 +124,14 @@ class Machine(RuleBasedStateMachine):
         assert self.loop.run(self.log.checkpoints()) == self.checkpoint
         for number in range(PARTITIONS):
             found = self.loop.run(scanned(self.log, "transitions", number))
-            assert found == [(number, key, value, ()) for where, _, key, value in self.appended if where == number]
+            assert found == [
+                (number, key, value, ()) for where, _, key, value in self.appended if where == number
+            ]
             for topic in ("current", "tallies"):
                 latest = sorted(self.latest.get((number, topic), {}).items())
-                assert self.loop.run(scanned(self.log, topic, number)) == [(number, key, value, ()) for key, value in latest]
+                assert self.loop.run(scanned(self.log, topic, number)) == [
+                    (number, key, value, ()) for key, value in latest
+                ]
 
 
 @pytest.mark.parametrize("adapter", sorted(ADAPTERS))
@@ -129,6 +142,9 @@ def test_any_sequence_of_calls_gives_what_the_model_gives(adapter: str) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=EXAMPLES.get(adapter, 25), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=EXAMPLES.get(adapter, 25),
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

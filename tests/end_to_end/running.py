@@ -17,7 +17,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def start(*args: str | Path, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*COMMAND, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **env}, stdin=subprocess.DEVNULL
+        [*COMMAND, *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
     )
 
 
@@ -30,7 +35,10 @@ def run(*args: str | Path, **env: str) -> str:
 
 
 def standing(data_dir: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run("transitions", "--data-dir", data_dir, "--jsonl", "--standing").splitlines()]
+    return [
+        json.loads(line)
+        for line in run("transitions", "--data-dir", data_dir, "--jsonl", "--standing").splitlines()
+    ]
 
 
 def step(t: dict[str, Any]) -> oracle.Step:

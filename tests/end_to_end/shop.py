@@ -5,14 +5,26 @@ import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 
-from streams.ingest.mapping import fingerprint  # what a row without an id is called; the one thing taken over
+from streams.sources.mapping import (
+    fingerprint,  # what a row without an id is called; the one thing taken over
+)
 from tests import oracle
 
 FOLDER = Path(__file__).parents[2] / "examples" / "simple_shop"
 FILE, RULES = FOLDER / "events.csv.gz", FOLDER / "rules.toml"
 MAP = ["--map", "anonymousId=client_id", "--map", "event=event", "--map", "timestamp=timestamp"]
 MARKS = {"catalog": 0, "product1": 0, "product2": 0, "cart": 3, "payment_done": 4, "main": None}
-MARKS |= dict.fromkeys(("delivery_choice", "delivery_courier", "delivery_pickup", "payment_choice", "payment_card", "payment_cash"), 3)
+MARKS |= dict.fromkeys(
+    (
+        "delivery_choice",
+        "delivery_courier",
+        "delivery_pickup",
+        "payment_choice",
+        "payment_card",
+        "payment_cash",
+    ),
+    3,
+)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,6 +43,8 @@ def signals() -> dict[str, list[oracle.Signal]]:
     by: dict[str, list[oracle.Signal]] = {}
     for client, event, timestamp in rows():
         if (mark := MARKS[event]) is not None:
-            s = oracle.Signal(at_ms(timestamp), fingerprint([client, event, timestamp]), mark, True, 0, 0, 0, ("",), None)
+            s = oracle.Signal(
+                at_ms(timestamp), fingerprint([client, event, timestamp]), mark, True, 0, 0, 0, ("",), None
+            )
             by.setdefault(f"d:{client}", []).append(s)
     return by

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.pipeline.checkpoint import decode
+from streams.core.processing.checkpoint import decode
 from tests import oracle
 from tests.end_to_end import shop
 from tests.end_to_end.running import as_published, run, standing, start, step
@@ -26,7 +26,10 @@ def processed(data_dir: Path) -> int:
     try:
         con = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)
         try:
-            return sum(decode(raw).offset for (raw,) in con.execute("SELECT checkpoint FROM partitions WHERE checkpoint IS NOT NULL"))
+            return sum(
+                decode(raw).offset
+                for (raw,) in con.execute("SELECT checkpoint FROM partitions WHERE checkpoint IS NOT NULL")
+            )
         finally:
             con.close()
     except sqlite3.Error:  # in the middle of being made
@@ -34,7 +37,19 @@ def processed(data_dir: Path) -> int:
 
 
 def replay(data_dir: Path) -> list[str | Path]:
-    return ["replay", shop.FILE, "--format", "csv", *shop.MAP, "--rules", shop.RULES, "--data-dir", data_dir, "--partitions", "2"]
+    return [
+        "replay",
+        shop.FILE,
+        "--format",
+        "csv",
+        *shop.MAP,
+        "--rules",
+        shop.RULES,
+        "--data-dir",
+        data_dir,
+        "--partitions",
+        "2",
+    ]
 
 
 def test_killed_twenty_times_and_still_exact(tmp_path: Path) -> None:
@@ -57,10 +72,16 @@ def test_killed_twenty_times_and_still_exact(tmp_path: Path) -> None:
     by = shop.signals()
     timer = max(shop.at_ms(timestamp) for _, _, timestamp in shop.rows()) - 1
     said = [(t["profile"], step(t)) for t in standing(tmp_path)]
-    expected = {(person, as_published(s)) for person, signals in by.items() for s in oracle.transitions(signals, timer)}
+    expected = {
+        (person, as_published(s))
+        for person, signals in by.items()
+        for s in oracle.transitions(signals, timer)
+    }
     assert len(said) == len(set(said))
     assert set(said) == expected
-    assert json.loads(run("funnel", "--data-dir", tmp_path, "--json"))["events"]["received"] == len(shop.rows())
+    assert json.loads(run("funnel", "--data-dir", tmp_path, "--json"))["events"]["received"] == len(
+        shop.rows()
+    )
     run("verify", "--data-dir", tmp_path)
     check_prefixes(tmp_path)
 
@@ -92,4 +113,6 @@ def test_two_processes_on_one_directory(tmp_path: Path, ahead: int) -> None:
         assert any("nother" in text for text in errors)
     run(*replay(tmp_path))
     run("verify", "--data-dir", tmp_path)
-    assert json.loads(run("funnel", "--data-dir", tmp_path, "--json"))["events"]["received"] == len(shop.rows())
+    assert json.loads(run("funnel", "--data-dir", tmp_path, "--json"))["events"]["received"] == len(
+        shop.rows()
+    )

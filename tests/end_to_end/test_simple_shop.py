@@ -16,7 +16,19 @@ SAMPLE = 1_000
 @pytest.fixture(scope="module", params=[1, 4], ids=["1 partition", "4 partitions"])
 def replayed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_dir = tmp_path_factory.mktemp("shop")
-    run("replay", shop.FILE, "--format", "csv", *shop.MAP, "--rules", shop.RULES, "--data-dir", data_dir, "--partitions", str(request.param))
+    run(
+        "replay",
+        shop.FILE,
+        "--format",
+        "csv",
+        *shop.MAP,
+        "--rules",
+        shop.RULES,
+        "--data-dir",
+        data_dir,
+        "--partitions",
+        str(request.param),
+    )
     return data_dir
 
 
@@ -33,7 +45,12 @@ def test_the_funnel_agrees_with_the_raw_file(replayed: Path) -> None:
         "received": len(rows), "applied": len(rows) - silent, "no_signal": silent, "duplicate": 0, "late": 0, "rejected": 0,
     }  # fmt: skip
     journeys = funnel["journeys"]
-    assert journeys["opened"] - journeys["converted"] - journeys["abandoned"] == journeys["open"] >= journeys["stalled"] > 0
+    assert (
+        journeys["opened"] - journeys["converted"] - journeys["abandoned"]
+        == journeys["open"]
+        >= journeys["stalled"]
+        > 0
+    )
     for outcome in ("open", "stalled", "converted", "abandoned", "refunded"):
         assert journeys[outcome] == sum(by[outcome] for by in funnel["furthest"].values())
 
@@ -45,7 +62,9 @@ def test_a_thousand_people_equal_the_oracle(replayed: Path) -> None:
     last = max(shop.at_ms(timestamp) for _, _, timestamp in shop.rows())
     timer = last - 1
     said = {(t["profile"], step(t)) for t in standing(replayed) if t["profile"] in people}
-    assert said == {(person, as_published(s)) for person in people for s in oracle.transitions(by[person], timer)}
+    assert said == {
+        (person, as_published(s)) for person in people for s in oracle.transitions(by[person], timer)
+    }
 
 
 def test_verify_finds_it_equal(replayed: Path) -> None:

@@ -18,7 +18,22 @@ UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 DAY_1_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)  # a Monday: days 6 and 7 are a weekend
 
 EVENT_COLUMNS = {"at", "event", "mark", "need", "order", "dims", "offset", "rule"}
-STEP_COLUMNS = {"at", "kind", "event", "from", "to", "skipped", "dwell", "furthest", "journey", "need", "dims", "opened dims", "offset", "rule"}
+STEP_COLUMNS = {
+    "at",
+    "kind",
+    "event",
+    "from",
+    "to",
+    "skipped",
+    "dwell",
+    "furthest",
+    "journey",
+    "need",
+    "dims",
+    "opened dims",
+    "offset",
+    "rule",
+}
 JOURNEY_COLUMNS = {"journey", "opened", "closed", "outcome", "furthest", "need", "dims"}
 UNMATCHED_COLUMNS = {"at", "event", "need", "dims"}
 STORY_KEYS = {"title", "tells", "events", "timer", "steps", "journeys", "unmatched"}
@@ -118,7 +133,15 @@ def _journey(row: dict[str, str]) -> oracle.Journey:
     furthest = MOMENTS[row["furthest"]]
     opened_dims = _number(row, "dims")
     return oracle.Journey(
-        _need(row), row["journey"], _at(row["opened"]), closed_at, outcome, more == "stalled", more == "refunded", furthest, opened_dims
+        _need(row),
+        row["journey"],
+        _at(row["opened"]),
+        closed_at,
+        outcome,
+        more == "stalled",
+        more == "refunded",
+        furthest,
+        opened_dims,
     )
 
 
@@ -127,7 +150,13 @@ def _at(text: str) -> int:
     found = re.fullmatch(r"day (\d+) (\d\d):(\d\d)(?::(\d\d))?", text)
     assert found, text
     day, hour, minute, second = (int(part or 0) for part in found.groups())
-    return DAY_1_MS + (day - 1) * UNITS_MS["d"] + hour * UNITS_MS["h"] + minute * UNITS_MS["m"] + second * UNITS_MS["s"]
+    return (
+        DAY_1_MS
+        + (day - 1) * UNITS_MS["d"]
+        + hour * UNITS_MS["h"]
+        + minute * UNITS_MS["m"]
+        + second * UNITS_MS["s"]
+    )
 
 
 def _length(text: str) -> int:

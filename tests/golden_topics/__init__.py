@@ -13,12 +13,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from streams.agent import Agent
-from streams.ingest import jsonl
+from streams.core.moments.rules import Rules, load
 from streams.log.memory import MemoryLog, MemorySession
-from streams.moments.rules import Rules, load
 from streams.records import Batch, Output
-from streams.settings import Settings
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import Settings
+from streams.sources import jsonl
 from streams.topology import LATE, OUTPUTS, REJECTED, TALLIES, Topic
 
 HERE = Path(__file__).parent
@@ -87,7 +87,11 @@ def stored(topic: str) -> list[dict[str, Any]]:
 def pages(said: list[tuple[int, Output]]) -> Iterator[tuple[Path, str]]:
     """Each topic's file and what belongs into it."""
     for topic in OUTPUTS:
-        lines = [line for _, batch in groupby(said, key=lambda pair: pair[0]) for line in _lines(topic, [output for _, output in batch])]
+        lines = [
+            line
+            for _, batch in groupby(said, key=lambda pair: pair[0])
+            for line in _lines(topic, [output for _, output in batch])
+        ]
         yield HERE / f"{topic.name}.jsonl", "".join(lines)
 
 
@@ -97,7 +101,13 @@ def _lines(topic: Topic, batch: list[Output]) -> Iterator[str]:
     for output in sorted(outputs, key=lambda o: o.key or b"") if topic is TALLIES else outputs:
         key = "null" if output.key is None else _quoted(output.key)
         headers = ",".join(f"{_quoted(name.encode())}:{_quoted(value)}" for name, value in output.headers)
-        value = "null" if output.value is None else _quoted(output.value) if topic in (LATE, REJECTED) else output.value.decode()
+        value = (
+            "null"
+            if output.value is None
+            else _quoted(output.value)
+            if topic in (LATE, REJECTED)
+            else output.value.decode()
+        )
         yield f'{{"key":{key},' + (f'"headers":{{{headers}}},' if headers else "") + f'"value":{value}}}\n'
 
 

@@ -32,19 +32,32 @@ def test_asserts_and_retracts_take_turns() -> None:
 def test_counters_are_the_sum_of_what_stands() -> None:
     """The last `all` counters of transitions are what the standing ones add up to; unmatched refunds are told by counters alone."""
     last = {record["key"]: record["value"] for record in stored("tallies")}
-    cells = [cell for cell in last.values() if cell and (cell["window"], cell["measure"]) == ("all", "transitions")]
+    cells = [
+        cell for cell in last.values() if cell and (cell["window"], cell["measure"]) == ("all", "transitions")
+    ]
     matched = [cell for cell in cells if cell["kind"] != "refund_unmatched"]
-    counted = Counter({(c["kind"], c.get("from"), c.get("to"), *c["dimensions"].values()): c["count"] for c in matched})
-    assert counted == Counter((step["kind"], step["from"], step["to"], *step["dimensions"].values()) for step in TRUE_NOW)
+    counted = Counter(
+        {(c["kind"], c.get("from"), c.get("to"), *c["dimensions"].values()): c["count"] for c in matched}
+    )
+    assert counted == Counter(
+        (step["kind"], step["from"], step["to"], *step["dimensions"].values()) for step in TRUE_NOW
+    )
 
 
 def test_finished_journeys_come_once_and_agree() -> None:
     """Each closed journey and each refund has one record, and says what the standing transitions say."""
     records = [record["value"] for record in stored("journeys")]
     found = Counter((r["record"], r["profile"], r["need"], r["journey"], r.get("outcome")) for r in records)
-    closing = {"converted": ("journey", "converted"), "abandoned": ("journey", "abandoned"), "refunded": ("refund", None)}
+    closing = {
+        "converted": ("journey", "converted"),
+        "abandoned": ("journey", "abandoned"),
+        "refunded": ("refund", None),
+    }
     closed = [(closing[step["kind"]], step) for step in TRUE_NOW if step["kind"] in closing]
-    said = [(record, step["profile"], step["need"], step["journey"], outcome) for (record, outcome), step in closed]
+    said = [
+        (record, step["profile"], step["need"], step["journey"], outcome)
+        for (record, outcome), step in closed
+    ]
     assert Counter(said) == found
     assert {1} == set(found.values())
 
@@ -56,6 +69,12 @@ def test_the_standing_leads_to_the_transitions() -> None:
         left[record["key"]] = record["value"]
         if record["value"] is not None:
             last[record["key"]] = record["value"]
-    ended = {s["journey"]: s["kind"] for s in sorted(TRUE_NOW, key=lambda s: s["at"]) if s["kind"] in ("converted", "abandoned", "refunded")}
-    assert {key: ended[value["journey"]] for key, value in last.items()} == {key: value["outcome"] for key, value in last.items()}
+    ended = {
+        s["journey"]: s["kind"]
+        for s in sorted(TRUE_NOW, key=lambda s: s["at"])
+        if s["kind"] in ("converted", "abandoned", "refunded")
+    }
+    assert {key: ended[value["journey"]] for key, value in last.items()} == {
+        key: value["outcome"] for key, value in last.items()
+    }
     assert {None} == set(left.values())

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from schemas.kinds import Kind, Moment, Op
-from streams.ingest.event import Reason
+from streams.core.ingest.event import Reason
 from streams.topology import OUTPUTS
 from tests.golden_topics import pages, records, run, stored
 
@@ -14,8 +14,17 @@ async def test_what_consumers_see_has_not_changed() -> None:
     """Every topic's records are the stored ones. If they differ and should: `make golden`, and read the difference."""
     for path, text in pages(await run(records())):
         stored = path.read_text(encoding="utf-8")
-        first = next((n for n, (was, now) in enumerate(zip(stored.splitlines(), text.splitlines(), strict=False), 1) if was != now), "the end")
-        assert stored == text, f"{path.name} differs from line {first} on. If that is meant: `make golden`, and read the difference"
+        first = next(
+            (
+                n
+                for n, (was, now) in enumerate(zip(stored.splitlines(), text.splitlines(), strict=False), 1)
+                if was != now
+            ),
+            "the end",
+        )
+        assert stored == text, (
+            f"{path.name} differs from line {first} on. If that is meant: `make golden`, and read the difference"
+        )
 
 
 async def test_each_topic_has_its_file() -> None:
@@ -43,11 +52,17 @@ async def test_each_topic_has_its_file() -> None:
 )
 def test_the_input_has_everything(topic: str, field: str, values: set[Any]) -> None:
     """A change can only be seen where it is shown: each value that a field can have is there."""
-    assert values == values & {record["value"].get(field) for record in stored(topic) if record["value"] is not None}
+    assert values == values & {
+        record["value"].get(field) for record in stored(topic) if record["value"] is not None
+    }
 
 
 def test_the_input_has_every_reason() -> None:
     """Each rejection that a line of JSON can bring about is there, and the compacted topics have tombstones."""
-    elsewhere = {Reason.TOO_LARGE, Reason.BAD_ROW, Reason.TRUNCATED}  # of tables, compressed files and very long lines
+    elsewhere = {
+        Reason.TOO_LARGE,
+        Reason.BAD_ROW,
+        Reason.TRUNCATED,
+    }  # of tables, compressed files and very long lines
     assert {*Reason} - elsewhere == {record["headers"]["reason"] for record in stored("rejected")}
     assert all(None in [record["value"] for record in stored(topic)] for topic in ("current", "tallies"))

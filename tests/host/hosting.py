@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from streams.host.hosting import App
+from streams.host.application import App
 from streams.host.pages import Pages
 from streams.host.serve import _live
 from streams.host.service import Hosted, Journeys
-from streams.settings import Announce, Kafka, Settings, Web
+from streams.settings.loading import Announce, Kafka, Settings, Web
 
 KAFKA = Kafka(bootstrap="127.0.0.1:9", app="shop", inputs=("clicks",), grace="8s")
 

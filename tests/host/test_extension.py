@@ -35,7 +35,9 @@ def test_a_file_and_a_module(tmp_path: Path) -> None:
     """Their agents are the app's, in both forms; each topic is the app's own."""
     (tmp_path / "mine.py").write_text(AGENT.format(topics="transitions", topic="transitions", name="first"))
     (tmp_path / "shopping").mkdir()
-    (tmp_path / "shopping" / "agents.py").write_text(AGENT.format(topics="current, journeys", topic="journeys", name="second"))
+    (tmp_path / "shopping" / "agents.py").write_text(
+        AGENT.format(topics="current, journeys", topic="journeys", name="second")
+    )
     made = host.make(settings(), ["mine.py", "shopping.agents"])
     assert [(agent.fun.__name__, agent.channel.get_topic_name()) for agent in made.agents.values()] == [
         ("first", "shop.transitions"), ("second", "shop.journeys")
@@ -48,10 +50,19 @@ WRONG = {
     "syntax.py": ("def f(:\n", "--agents syntax.py: is not Python: .* (line 1)"),
     "empty.py": ("x = 1\n", "--agents empty.py: there is no agent in it: write @app.agent"),
     "raises.py": ("\n\n1 / 0\n", "--agents raises.py: ZeroDivisionError: division by zero (line 3)"),
-    "imports.py": ("import not_there_at_all\n", "--agents imports.py: ModuleNotFoundError: No module named 'not_there_at_all'"),
-    "other.py": ("from streams.host import nothing\n", "--agents other.py: ImportError: cannot import name 'nothing'"),
+    "imports.py": (
+        "import not_there_at_all\n",
+        "--agents imports.py: ModuleNotFoundError: No module named 'not_there_at_all'",
+    ),
+    "other.py": (
+        "from streams.host import nothing\n",
+        "--agents other.py: ImportError: cannot import name 'nothing'",
+    ),
     "tables.py": ("from streams.host import app\nt = app.Table('x')\n", "app.Table('x'): tables are off"),
-    "json.py": (AGENT.format(topics="current", topic="current", name="f"), "--agents json.py: a module is called json already"),
+    "json.py": (
+        AGENT.format(topics="current", topic="current", name="f"),
+        "--agents json.py: a module is called json already",
+    ),
     "not.a-module": (None, "--agents not.a-module: is neither a Python file nor a module"),
     "no_such.module": (None, "--agents no_such.module: ModuleNotFoundError"),
 }
@@ -93,7 +104,11 @@ def test_nothing_else_is_made_up() -> None:
 
 def test_fausts_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable meant for another program opens no page to the world and changes no guarantee."""
-    for name, value in (("WEB_BIND", "0.0.0.0"), ("PROCESSING_GUARANTEE", "exactly_once"), ("BROKER_URL", "kafka://elsewhere")):
+    for name, value in (
+        ("WEB_BIND", "0.0.0.0"),
+        ("PROCESSING_GUARANTEE", "exactly_once"),
+        ("BROKER_URL", "kafka://elsewhere"),
+    ):
         monkeypatch.setenv(name, value)
     made = host.make(settings())
     assert [str(url) for url in made.conf.broker] == ["kafka://127.0.0.1:9"]

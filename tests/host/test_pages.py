@@ -10,7 +10,7 @@ from streams.errors import ConfigError
 from streams.host import pages
 from streams.host.pages import readiness
 from streams.host.serve import _live
-from streams.settings import Web
+from streams.settings.loading import Web
 from tests.host.hosting import Says, app, running
 
 ALL = frozenset({0, 1, 2})
@@ -21,9 +21,17 @@ ALL = frozenset({0, 1, 2})
     [
         (Says(joined=False, assigned=frozenset(), opened=frozenset()), False, {}),
         (Says(True, ALL, ALL), True, {}),
-        (Says(True, frozenset(), frozenset()), True, {}),  # more workers than partitions: it is ready to take over
+        (
+            Says(True, frozenset(), frozenset()),
+            True,
+            {},
+        ),  # more workers than partitions: it is ready to take over
         (Says(True, ALL, frozenset({0, 2})), False, {"1": "opening"}),
-        (Says(True, ALL, frozenset({0}), {2: (10, 400)}), False, {"1": "opening", "2": "restoring, 10 of 400 records"}),
+        (
+            Says(True, ALL, frozenset({0}), {2: (10, 400)}),
+            False,
+            {"1": "opening", "2": "restoring, 10 of 400 records"},
+        ),
         (Says(False, ALL, ALL), False, {}),  # the group gives the partitions out anew
         (Says(True, frozenset({0}), ALL), True, {}),  # what is still open is being given back
     ],
@@ -45,7 +53,11 @@ async def test_the_pages() -> None:
     async with running(app()) as (worker, url):
         assert url.startswith("http://127.0.0.1:")
         assert await get(f"{url}/livez") == (200, "text/plain", "ok\n")
-        assert await get(f"{url}/readyz") == (200, "application/json", '{"ready":true,"joined":true,"assigned":2,"open":2,"missing":{}}')
+        assert await get(f"{url}/readyz") == (
+            200,
+            "application/json",
+            '{"ready":true,"joined":true,"assigned":2,"open":2,"missing":{}}',
+        )
         worker.says = Says(opened=frozenset({1}))
         assert (await get(f"{url}/readyz"))[0] == 503
         status, type_, text = await get(f"{url}/metrics")
@@ -53,7 +65,9 @@ async def test_the_pages() -> None:
         assert "streams_open_agents 0.0" in text
 
 
-@pytest.mark.parametrize("path", ["/", "/table/", "/router/", "/graph/", "/performance/metrics", "/stats/", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/table/", "/router/", "/graph/", "/performance/metrics", "/stats/", "/nothing"]
+)
 async def test_no_page_of_fausts_is_served(path: str) -> None:
     """Some of them show the contents of tables."""
     async with running(app()) as (_, url):
@@ -77,7 +91,11 @@ async def test_the_loop_shows_that_it_turns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("web", "said"), [({"port": None}, "is taken on 127.0.0.1"), ({"host": "192.0.2.1", "port": 0}, "web.host = 192.0.2.1, web.port = 0: cannot be")]
+    ("web", "said"),
+    [
+        ({"port": None}, "is taken on 127.0.0.1"),
+        ({"host": "192.0.2.1", "port": 0}, "web.host = 192.0.2.1, web.port = 0: cannot be"),
+    ],
 )
 async def test_an_address_that_cannot_be_had(web: dict[str, Any], said: str) -> None:
     """Ends the worker, with the setting that is to be changed."""

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
 from streams.host import service
 from streams.host.serve import _live
-from streams.settings import Kafka
+from streams.settings.loading import Kafka
 from tests.host.hosting import KAFKA, app, running, settings
 
 
@@ -22,7 +22,15 @@ async def test_asked_to_stop_it_closes_and_has_no_failure() -> None:
     assert made.failure is None
 
 
-@pytest.mark.parametrize("failure", [Incompatible("other settings"), Fenced("another calls itself so"), Unavailable("nobody answers"), KeyError("x")])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Incompatible("other settings"),
+        Fenced("another calls itself so"),
+        Unavailable("nobody answers"),
+        KeyError("x"),
+    ],
+)
 async def test_an_error_of_the_worker_ends_the_process_with_it(failure: Exception) -> None:
     """The very error, from which the exit code is."""
     made = app()
@@ -63,7 +71,7 @@ async def test_what_does_not_close_is_left_after_the_grace() -> None:
 
 async def test_stopped_while_it_still_waits_for_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, without a failure."""
-    from streams.host.hosting import App
+    from streams.host.application import App
 
     monkeypatch.setattr(service, "RETRY_S", 0.05)
     made = App(settings())
@@ -78,7 +86,7 @@ async def test_stopped_while_it_still_waits_for_the_cluster(monkeypatch: pytest.
 
 async def test_a_cluster_that_does_not_answer_is_tried_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one line about it; then it is Unavailable, which names the setting."""
-    from streams.host.hosting import App
+    from streams.host.application import App
 
     monkeypatch.setattr(service, "RETRY_S", 0.05)
     made = App(settings(kafka=Kafka(**{**KAFKA.model_dump(), "start_timeout": "1s"})))

@@ -16,7 +16,21 @@ from typing import NoReturn
 
 import pytest
 
-from tests.kafka.nodes import ALONE, COMMON, FETCH_S, START_S, VERSION, Brokers, Missing, answers, end, free_ports, libraries, needs_java, run
+from tests.kafka.nodes import (
+    ALONE,
+    COMMON,
+    FETCH_S,
+    START_S,
+    VERSION,
+    Brokers,
+    Missing,
+    answers,
+    end,
+    free_ports,
+    libraries,
+    needs_java,
+    run,
+)
 
 __all__ = ["Brokers", "Missing", "answers", "bootstrap", "cluster", "end", "free_ports", "our_own", "start"]
 
@@ -43,7 +57,10 @@ def from_docker() -> str | None:
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",  # the same inside and outside: it talks to itself too
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     }
-    options = [f"-eKAFKA_{key.upper().replace('.', '_')}={value}" for key, value in {**COMMON, **ALONE, **listeners}.items()]
+    options = [
+        f"-eKAFKA_{key.upper().replace('.', '_')}={value}"
+        for key, value in {**COMMON, **ALONE, **listeners}.items()
+    ]
     name = run(["docker", "run", "--rm", "-d", "-p", f"127.0.0.1:{port}:{port}", *options, IMAGE], FETCH_S)
     if not name:
         return None
@@ -85,7 +102,11 @@ def cluster(count: int = 3) -> Brokers:
     return Brokers(count)
 
 
-SOURCES: tuple[Callable[[], str | None], ...] = (from_environment, from_docker, from_maven)  # the first that has one
+SOURCES: tuple[Callable[[], str | None], ...] = (
+    from_environment,
+    from_docker,
+    from_maven,
+)  # the first that has one
 
 
 @cache

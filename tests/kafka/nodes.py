@@ -17,7 +17,11 @@ from pathlib import Path
 from uuid import uuid4
 
 VERSION = "4.1.1"  # the one in pom.xml
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "customer-journey-streams" / f"kafka-{VERSION}"
+CACHE = (
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    / "customer-journey-streams"
+    / f"kafka-{VERSION}"
+)
 FETCH_S = 300  # some 45 MB over a slow line
 START_S = 60  # two seconds as a rule; a busy machine takes longer
 HEAP_MB, HEAP_OF_THREE_MB = 512, 384
@@ -60,34 +64,69 @@ class Missing(Exception):
 class Node:
     """One broker, which is a controller too. `start` begins it; it is not there before."""
 
-    def __init__(self, number: int, port: int, controller: int, properties: Mapping[str, object], heap_mb: int, more: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        number: int,
+        port: int,
+        controller: int,
+        properties: Mapping[str, object],
+        heap_mb: int,
+        more: Mapping[str, str],
+    ) -> None:
         """`more`: listeners beside the plain one, by name, with their protocols."""
         self.port, self.address, self.controller = port, f"127.0.0.1:{port}", f"127.0.0.1:{controller}"
         self.number, self.directory_id = number, f"{number}AAAAAAAAAAAAAAAAAAAAA"
         self.directory = Path(tempfile.mkdtemp(prefix="kafka-"))
         atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
         self._properties = self.directory / "server.properties"
-        given = {**COMMON, "node.id": number, "log.dirs": self.directory / "data", **self._listeners(more), **properties}
+        given = {
+            **COMMON,
+            "node.id": number,
+            "log.dirs": self.directory / "data",
+            **self._listeners(more),
+            **properties,
+        }
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in given.items()))
-        self._java = ["java", f"-Xmx{heap_mb}m", f"-Dkafka.logs.dir={self.directory}", "-cp", f"{libraries()}/*"]
+        self._java = [
+            "java",
+            f"-Xmx{heap_mb}m",
+            f"-Dkafka.logs.dir={self.directory}",
+            "-cp",
+            f"{libraries()}/*",
+        ]
         self.process: subprocess.Popen[bytes] | None = None
 
     def _listeners(self, more: Mapping[str, str]) -> dict[str, object]:
         self.more = dict(zip(more, (f"127.0.0.1:{port}" for port in free_ports(len(more))), strict=True))
-        ours = ",".join(f"{name}://{address}" for name, address in {"PLAINTEXT": self.address, **self.more}.items())
+        ours = ",".join(
+            f"{name}://{address}" for name, address in {"PLAINTEXT": self.address, **self.more}.items()
+        )
         protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **more}
         return {
             "listeners": f"{ours},CONTROLLER://{self.controller}",
             "advertised.listeners": ours,
-            "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{protocol}" for name, protocol in protocols.items()
+            ),
             "inter.broker.listener.name": "PLAINTEXT",
         }
 
     def format(self, *options: str) -> None:
         """Once, before it is started."""
         with (self.directory / "log").open("ab") as log:
-            command = [*self._java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties), *options]
-            subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, timeout=START_S, check=True)
+            command = [
+                *self._java,
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                CLUSTER_ID,
+                "-c",
+                str(self._properties),
+                *options,
+            ]
+            subprocess.run(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, timeout=START_S, check=True
+            )
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Also again, after it was killed: it has what it had."""
@@ -103,9 +142,13 @@ class Node:
         """Returns when it answers. Raises Missing when it does not."""
         assert self.process is not None
         deadline = time.monotonic() + START_S
-        while not all(answers(int(address.rpartition(":")[2])) for address in (self.address, *self.more.values())):
+        while not all(
+            answers(int(address.rpartition(":")[2])) for address in (self.address, *self.more.values())
+        ):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise Missing(f"the broker did not start: {(self.directory / 'log').read_text(errors='replace')[-2_000:]}")
+                raise Missing(
+                    f"the broker did not start: {(self.directory / 'log').read_text(errors='replace')[-2_000:]}"
+                )
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -136,16 +179,27 @@ class Brokers:
     """One broker or a cluster of three, on loopback, answering once it is made. With three, topics want 3 replicas and min.insync.replicas 2."""
 
     def __init__(
-        self, count: int, properties: Mapping[str, object] | None = None, options: Sequence[str] = (), listeners: Mapping[str, str] | None = None
+        self,
+        count: int,
+        properties: Mapping[str, object] | None = None,
+        options: Sequence[str] = (),
+        listeners: Mapping[str, str] | None = None,
     ) -> None:
         """`properties`, `options` (for formatting), `listeners` (beside the plain one: name and protocol): of each."""
         assert count in (1, 3), count
         needs_java()
         ports = free_ports(2 * count)
         controllers = ",".join(f"127.0.0.1:{port}" for port in ports[1::2])
-        given = {**(ALONE if count == 1 else OF_THREE), "controller.quorum.bootstrap.servers": controllers, **(properties or {})}
+        given = {
+            **(ALONE if count == 1 else OF_THREE),
+            "controller.quorum.bootstrap.servers": controllers,
+            **(properties or {}),
+        }
         heap_mb = HEAP_MB if count == 1 else HEAP_OF_THREE_MB
-        self.nodes = [Node(at + 1, ports[2 * at], ports[2 * at + 1], given, heap_mb, listeners or {}) for at in range(count)]
+        self.nodes = [
+            Node(at + 1, ports[2 * at], ports[2 * at + 1], given, heap_mb, listeners or {})
+            for at in range(count)
+        ]
         who = ",".join(f"{node.number}@{node.controller}:{node.directory_id}" for node in self.nodes)
         self.bootstrap = ",".join(node.address for node in self.nodes)
         try:
@@ -220,7 +274,9 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 def run(command: Sequence[str], timeout_s: float) -> str | None:
     """What a command prints; None when it is not there, fails, or takes too long."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

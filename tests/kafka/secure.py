@@ -20,7 +20,10 @@ from aiokafka.protocol.types import Array, Int8, Int16, Int32, Schema, String
 
 from tests.kafka.nodes import Brokers, Missing
 
-PASSWORDS = {"owner": "owner-secret", "shop": "shop-secret"}  # owner makes topics and appends; shop is a worker
+PASSWORDS = {
+    "owner": "owner-secret",
+    "shop": "shop-secret",
+}  # owner makes topics and appends; shop is a worker
 TOPIC, GROUP, CLUSTER, TRANSACTIONAL_ID = 2, 3, 4, 5
 LITERAL, PREFIXED = 3, 4
 READ, WRITE, CREATE, DESCRIBE, DESCRIBE_CONFIGS = 3, 4, 5, 8, 10
@@ -57,11 +60,17 @@ class Secure:
                 "listener.name.clients.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,OAUTHBEARER",
                 jaas.format("plain"): f"{modules}.plain.PlainLoginModule required {users};",
                 jaas.format("scram-sha-256"): f"{modules}.scram.ScramLoginModule required;",
-                jaas.format("oauthbearer"): f'{modules}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";',
+                jaas.format(
+                    "oauthbearer"
+                ): f'{modules}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";',
                 "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
                 "super.users": "User:ANONYMOUS;User:owner",
             },
-            [word for name, password in PASSWORDS.items() for word in ("--add-scram", f"SCRAM-SHA-256=[name={name},password={password}]")],
+            [
+                word
+                for name, password in PASSWORDS.items()
+                for word in ("--add-scram", f"SCRAM-SHA-256=[name={name},password={password}]")
+            ],
             {"CLIENTS": "SASL_SSL", "CERTS": "SSL"},
         )
         node = self.brokers.nodes[0]
@@ -71,7 +80,12 @@ class Secure:
     def kafka(self, user: str = "shop", **given: Any) -> dict[str, Any]:
         """Settings for a user who comes with SCRAM; or others."""
         scram = {"sasl_mechanism": "SCRAM-SHA-256", "username": user, "password": PASSWORDS[user]}
-        return {"bootstrap": self.clients, "security_protocol": "SASL_SSL", "ca_file": self.directory / "ca.pem", **scram} | given
+        return {
+            "bootstrap": self.clients,
+            "security_protocol": "SASL_SSL",
+            "ca_file": self.directory / "ca.pem",
+            **scram,
+        } | given
 
     async def allow(self, *rights: Right) -> None:
         """Gives these."""
@@ -79,11 +93,15 @@ class Secure:
         await admin.start()
         try:
             answer = await admin._send_to_controller(
-                CreateAcls([(*right[:3], f"User:{right.user}", "*", right.operation, ALLOW) for right in rights])
+                CreateAcls(
+                    [(*right[:3], f"User:{right.user}", "*", right.operation, ALLOW) for right in rights]
+                )
             )
             failed = [result for result in answer.results if result[0]]
             assert not failed, failed
-            while not set(rights) <= await self._known(admin):  # a broker hears of it from the controller, a moment later
+            while not set(rights) <= await self._known(
+                admin
+            ):  # a broker hears of it from the controller, a moment later
                 await asyncio.sleep(0.05)
         finally:
             await admin.close()
@@ -112,7 +130,11 @@ def maker(app: str, *inputs: str, user: str = "shop") -> list[Right]:
     return [
         Right(TOPIC, f"{app}.", PREFIXED, user, CREATE),
         *(Right(TOPIC, f"{app}.", PREFIXED, user, operation) for operation in (DESCRIBE, DESCRIBE_CONFIGS)),
-        *(Right(TOPIC, name, LITERAL, user, operation) for name in inputs for operation in (DESCRIBE, DESCRIBE_CONFIGS)),
+        *(
+            Right(TOPIC, name, LITERAL, user, operation)
+            for name in inputs
+            for operation in (DESCRIBE, DESCRIBE_CONFIGS)
+        ),
         Right(CLUSTER, "kafka-cluster", LITERAL, user, DESCRIBE_CONFIGS),
     ]
 
@@ -121,7 +143,10 @@ def token() -> str:
     """Of the user shop, for a broker that believes tokens without a signature: only here."""
     now = int(time.time())
     parts = ({"alg": "none"}, {"sub": "shop", "iat": now, "exp": now + 600})
-    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
+    return (
+        ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+        + "."
+    )
 
 
 def certificates(directory: Path) -> None:
@@ -133,20 +158,50 @@ def certificates(directory: Path) -> None:
         subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
 
     for name in ("ca", "other"):
-        run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}", "-days", "2")
+        run(
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.pem",
+            "-subj",
+            f"/CN={name}",
+            "-days",
+            "2",
+        )
     for name in ("broker", "client"):
-        run("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        run(
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={name}",
+        )
         (directory / "names").write_text("subjectAltName=IP:127.0.0.1")
         signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
         run("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.crt", *signed)
-        (directory / f"{name}.pem").write_text((directory / f"{name}.key").read_text() + (directory / f"{name}.crt").read_text())
+        (directory / f"{name}.pem").write_text(
+            (directory / f"{name}.key").read_text() + (directory / f"{name}.crt").read_text()
+        )
 
 
 class CreateAclsResponse(Response):  # type: ignore[misc]  # aiokafka has no types
     """aiokafka does not know how to give rights; this is the protocol's request 30."""
 
     API_KEY, API_VERSION = 30, 1
-    SCHEMA = Schema(("throttle_time_ms", Int32), ("results", Array(("error_code", Int16), ("error_message", String("utf-8")))))
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("results", Array(("error_code", Int16), ("error_message", String("utf-8")))),
+    )
 
 
 class CreateAclsRequest(RequestStruct):  # type: ignore[misc]  # aiokafka has no types
@@ -182,12 +237,20 @@ class DescribeAclsResponse(Response):  # type: ignore[misc]  # aiokafka has no t
     """Which rights there are: the protocol's request 29."""
 
     API_KEY, API_VERSION = 29, 1
-    ENTRY = Array(("principal", String("utf-8")), ("host", String("utf-8")), ("operation", Int8), ("permission_type", Int8))
+    ENTRY = Array(
+        ("principal", String("utf-8")),
+        ("host", String("utf-8")),
+        ("operation", Int8),
+        ("permission_type", Int8),
+    )
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
         ("error_code", Int16),
         ("error_message", String("utf-8")),
-        ("resources", Array(("type", Int8), ("name", String("utf-8")), ("pattern_type", Int8), ("acls", ENTRY))),
+        (
+            "resources",
+            Array(("type", Int8), ("name", String("utf-8")), ("pattern_type", Int8), ("acls", ENTRY)),
+        ),
     )
 
 

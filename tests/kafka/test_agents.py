@@ -7,19 +7,19 @@ import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from streams import files
-from streams.agent import Agent
-from streams.embedded import rows_of
+from streams.core.ingest.partition import key_of, partition_of
+from streams.core.moments import rules
 from streams.errors import Fenced
-from streams.ingest.partition import key_of, partition_of
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
-from streams.log.kafka_plan import Wanted
-from streams.log.kafka_topics import applied
-from streams.moments import rules
-from streams.reports.funnel import funnel
-from streams.settings import Settings
-from streams.verify import verify
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.topics.cluster import applied
+from streams.log.kafka.topics.plan import Wanted
+from streams.queries.funnel import funnel
+from streams.queries.verify import verify
+from streams.runtime.embedded import rows_of
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import Settings
+from streams.sources import files
 from tests.contract.looking import input_ends
 from tests.end_to_end import shop
 from tests.kafka import topics
@@ -31,13 +31,22 @@ MAPPING = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp
 
 async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     """The first agents are left in mid-run, as if frozen; others take over; the first wake up, are told so, and nothing of theirs counts."""
-    app, settings, read_by = topics.new_app(PARTITIONS), Settings(batch=1_000), rules.load(shop.RULES.read_text("utf-8"), base=rules.default())
+    app, settings, read_by = (
+        topics.new_app(PARTITIONS),
+        Settings(batch=1_000),
+        rules.load(shop.RULES.read_text("utf-8"), base=rules.default()),
+    )
     cluster = Cluster(bootstrap())
     log = await KafkaLog.connect(cluster, app, [f"{app}.events"])
     assert log.partitions == PARTITIONS
     now = time.time_ns() // 1_000_000
     records = list(files.records(files.lines(shop.FILE), rows_of("csv", MAPPING)))
-    await log.append([(partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers) for value, headers in records])
+    await log.append(
+        [
+            (partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)
+            for value, headers in records
+        ]
+    )
 
     first = [await Agent.open(log, number, settings, read_by) for number in range(PARTITIONS)]
     for agent in first:
@@ -63,7 +72,11 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     found = await funnel(other)
     rows = shop.rows()
     assert found.events.received == len(records) == len(rows)
-    assert found.profiles_converted == len({client for client, event, _ in rows if event == "payment_done"}) == 472
+    assert (
+        found.profiles_converted
+        == len({client for client, event, _ in rows if event == "payment_done"})
+        == 472
+    )
     verified = await verify(other, lambda done, total: None)
     assert verified.difference is None
     assert verified.records == len(records)
@@ -72,7 +85,12 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
 
 async def test_an_input_that_has_grown_is_read_on() -> None:
     """By agents that are opened anew: people who are in another partition of it now are the same people, and each event counts once."""
-    app, settings, read_by, people = topics.new_app(PARTITIONS), Settings(), rules.default(), [f"u{number}" for number in range(20)]
+    app, settings, read_by, people = (
+        topics.new_app(PARTITIONS),
+        Settings(),
+        rules.default(),
+        [f"u{number}" for number in range(20)],
+    )
     cluster, events = Cluster(bootstrap()), f"{app}.events"
     producer = cluster.producer()
     await producer.start()
@@ -80,7 +98,9 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
     async def live(partitions: int, day: int) -> KafkaLog:
         """All of them do something, in that many partitions; agents read it to its end."""
         for who in people:
-            await producer.send_and_wait(events, viewed(who, day), who.encode(), partition=partition_of(who.encode(), partitions))
+            await producer.send_and_wait(
+                events, viewed(who, day), who.encode(), partition=partition_of(who.encode(), partitions)
+            )
         log = await KafkaLog.connect(cluster, app, [events])
         assert log.partitions == PARTITIONS
         agents = [await Agent.open(log, number, settings, read_by) for number in range(PARTITIONS)]
@@ -98,14 +118,25 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
     await producer.client.force_metadata_update()
     log = await live(PARTITIONS + 1, 2)
     found = await funnel(log)
-    assert (found.events.received, found.events.applied, found.profiles, found.journeys.opened) == (40, 40, 20, 20)
+    assert (found.events.received, found.events.applied, found.profiles, found.journeys.opened) == (
+        40,
+        40,
+        20,
+        20,
+    )
     assert (await verify(log, lambda done, total: None)).difference is None
     await log.close()
     await producer.stop()
 
 
 def viewed(who: str, day: int) -> bytes:
-    said = {"type": "track", "messageId": f"{who} {day}", "userId": who, "event": "Product Viewed", "timestamp": f"2024-05-0{day}T12:00:00Z"}
+    said = {
+        "type": "track",
+        "messageId": f"{who} {day}",
+        "userId": who,
+        "event": "Product Viewed",
+        "timestamp": f"2024-05-0{day}T12:00:00Z",
+    }
     return msgspec.json.encode(said)
 
 
@@ -123,8 +154,16 @@ async def test_the_largest_records_fit_their_topics() -> None:
         for agent in agents:
             await agent.catch_up()
     counts = [agent.pipeline.checkpoint.counts for agent in agents]
-    assert (4, 1, 5) == (sum(c.applied for c in counts), sum(c.rejected for c in counts), sum(c.received for c in counts))
-    assert sum(c.handed_over for c in counts) == sum(partition_of(b"%d" % n, PARTITIONS) != 0 for n in range(4)) > 0
+    assert (4, 1, 5) == (
+        sum(c.applied for c in counts),
+        sum(c.rejected for c in counts),
+        sum(c.received for c in counts),
+    )
+    assert (
+        sum(c.handed_over for c in counts)
+        == sum(partition_of(b"%d" % n, PARTITIONS) != 0 for n in range(4))
+        > 0
+    )
     ((_, rejected),) = [entry async for entry in log.scan("rejected")]
     assert (len(rejected.value or b""), dict(rejected.headers)["cut"]) == (64 * 1024, b"true")
     await log.close()

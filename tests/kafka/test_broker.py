@@ -11,7 +11,9 @@ import pytest
 from tests.kafka.broker import answers, from_docker, our_own
 
 ROOT = Path(__file__).parents[2]
-STARTED = "import time; from tests.kafka.broker import from_maven; print(from_maven(), flush=True); time.sleep(60)"
+STARTED = (
+    "import time; from tests.kafka.broker import from_maven; print(from_maven(), flush=True); time.sleep(60)"
+)
 GONE_S = 10
 
 
@@ -31,10 +33,17 @@ def test_a_broker_ends_with_whoever_started_it() -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(("required", "code", "said"), [({}, 0, "1 skipped"), ({"CI": "true"}, 1, "1 error"), ({"REQUIRE_KAFKA": "1"}, 1, "1 error")])
+@pytest.mark.parametrize(
+    ("required", "code", "said"),
+    [({}, 0, "1 skipped"), ({"CI": "true"}, 1, "1 error"), ({"REQUIRE_KAFKA": "1"}, 1, "1 error")],
+)
 def test_without_a_broker(tmp_path: Path, required: dict[str, str], code: int, said: str) -> None:
     """Tests that need one are skipped and the summary says why; where it is required, they fail."""
-    env = {name: value for name, value in os.environ.items() if name not in ("CI", "REQUIRE_KAFKA", "KAFKA_BOOTSTRAP")}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("CI", "REQUIRE_KAFKA", "KAFKA_BOOTSTRAP")
+    }
     test = "tests/contract/test_commit.py::test_a_first_start_has_nothing[kafka]"
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", test],
@@ -68,7 +77,9 @@ IN_A_CONTAINER = STARTED.replace("from_maven", "from_docker")
 
 
 @pytest.mark.parametrize("engine", [None, "exit 1", "sleep 60", 'test "$1" = version && echo 1.0'])
-def test_an_engine_that_does_not_answer_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str | None) -> None:
+def test_an_engine_that_does_not_answer_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str | None
+) -> None:
     """It is not installed, does not run, hangs, or has not the image: then there is no broker in a container, and the next source is asked."""
     if engine is not None:
         (tmp_path / "docker").write_text(f"#!/bin/sh\n{engine}\n")
@@ -83,7 +94,9 @@ def test_a_container_ends_with_whoever_started_it(tmp_path: Path) -> None:
     (tmp_path / "docker").write_text(ENGINE.format(python=sys.executable))
     (tmp_path / "docker").chmod(0o755)
     path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    owner = subprocess.Popen([sys.executable, "-c", IN_A_CONTAINER], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=path)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", IN_A_CONTAINER], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=path
+    )
     assert owner.stdout is not None
     with owner.stdout:
         address = owner.stdout.readline().strip()

@@ -15,7 +15,11 @@ CONTAINER, HOST, CONTROLLER = "kafka:9092", "127.0.0.1:29092", "kafka:9093"
 def told() -> dict[str, str]:
     """As the image reads its environment: KAFKA_LOG_DIRS is log.dirs."""
     given = services()["kafka"]["environment"]
-    return {name.removeprefix("KAFKA_").lower().replace("_", "."): str(value) for name, value in given.items() if name.startswith("KAFKA_")}
+    return {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): str(value)
+        for name, value in given.items()
+        if name.startswith("KAFKA_")
+    }
 
 
 @pytest.fixture
@@ -27,7 +31,11 @@ def own() -> None:
 async def test_a_broker_starts_with_it() -> None:
     """It is one node of one cluster, and answers inside and outside by addresses that lead back to it."""
     inside, outside, controller = free_ports(3)
-    placed = {CONTAINER: f"127.0.0.1:{inside}", HOST: f"127.0.0.1:{outside}", CONTROLLER: f"127.0.0.1:{controller}"}
+    placed = {
+        CONTAINER: f"127.0.0.1:{inside}",
+        HOST: f"127.0.0.1:{outside}",
+        CONTROLLER: f"127.0.0.1:{controller}",
+    }
     properties = told()
     del properties["log.dirs"]  # the node has a directory of its own
     listening = {f"://:{address.rpartition(':')[2]}": f"://{place}" for address, place in placed.items()}

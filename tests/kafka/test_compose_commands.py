@@ -45,7 +45,11 @@ def worker(name: str, app: str, port: int, directory: Path) -> "subprocess.Popen
         (manifest,) = (thing["data"] for thing in kubernetes() if thing["kind"] == "ConfigMap")
         assert {f"STREAMS_KAFKA__{key}" for key in settings} <= set(manifest)
         given |= {f"STREAMS_KAFKA__{key}": value for key, value in settings.items()}
-        (arguments,) = (thing["spec"]["template"]["spec"]["containers"][0]["args"] for thing in kubernetes() if thing["kind"] == "StatefulSet")
+        (arguments,) = (
+            thing["spec"]["template"]["spec"]["containers"][0]["args"]
+            for thing in kubernetes()
+            if thing["kind"] == "StatefulSet"
+        )
     given |= {"STREAMS_WEB__HOST": "127.0.0.1", "STREAMS_WEB__PORT": str(port), "STREAMS_LOG_FORMAT": "json"}
     with (directory / name).open("wb") as log:
         return process(*arguments, cwd=directory, env={**os.environ, **given}, stdout=log, stderr=log)
@@ -89,18 +93,28 @@ def test_topics_workers_shoppers_and_lag(tmp_path: Path) -> None:
         eventually(lambda: totals(ports, "streams_events_received_total") >= EVENTS, "everything processed")
         eventually(lambda: orjson.loads(streams(*lag).stdout)["lag"] == 0, "nothing behind")
         found = orjson.loads(finished(*lag))
-        assert EVENTS == sum(source["position"] for part in found["partitions"] for source in part["sources"] if "clicks" in source["source"])
+        assert EVENTS == sum(
+            source["position"]
+            for part in found["partitions"]
+            for source in part["sources"]
+            if "clicks" in source["source"]
+        )
 
         checks = [ours()[name]["healthcheck"]["test"] for name in names]
         for check, port in zip(checks, ports, strict=True):
-            probe = [sys.executable if word == "python" else re.sub(r"(127\.0\.0\.1):6066", rf"\1:{port}", word) for word in check[1:]]
+            probe = [
+                sys.executable if word == "python" else re.sub(r"(127\.0\.0\.1):6066", rf"\1:{port}", word)
+                for word in check[1:]
+            ]
             assert 0 == subprocess.run(probe, timeout=TIMEOUT_S, check=False).returncode
     finally:
         for one in running:
             one.send_signal(signal.SIGTERM)
         codes = [one.wait(timeout=seconds(ours()[names[0]]["stop_grace_period"])) for one in running]
     assert [0, 0] == codes, said(tmp_path)
-    assert set(names) == {path.name for path in tmp_path.iterdir()}, "a worker writes no file: its image is read-only"
+    assert set(names) == {path.name for path in tmp_path.iterdir()}, (
+        "a worker writes no file: its image is read-only"
+    )
 
 
 def said(directory: Path) -> str:

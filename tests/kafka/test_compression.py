@@ -1,8 +1,8 @@
 import pytest
 
 from streams.errors import Refused
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
 from streams.records import Output
 from tests.contract.looking import Restored, batch, restored, scanned
 from tests.kafka import topics
@@ -39,7 +39,10 @@ async def test_uncompressed_it_is_too_large() -> None:
     await topics.create(new)
     log = topics.log(app, 1)
     session = await log.open(0)
-    with pytest.raises(Refused, match=r"a record is larger than topic .*takes: raise its max\.message\.bytes; `streams topics plan` says"):
+    with pytest.raises(
+        Refused,
+        match=r"a record is larger than topic .*takes: raise its max\.message\.bytes; `streams topics plan` says",
+    ):
         await session.commit(batch(b"1", [Output("transitions", b"k", VALUE)]))
     await session.close()
     assert [None] == await log.checkpoints()

@@ -10,9 +10,9 @@ import pytest
 from aiokafka import errors
 
 from streams.errors import Refused, StreamsError, Unavailable
-from streams.log.kafka_client import Cluster
-from streams.log.kafka_errors import PASSING, PERMANENT, failure, told
-from streams.log.kafka_start import reach
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.errors import PASSING, PERMANENT, failure, told
+from streams.log.kafka.start import reach
 from tests.kafka.broker import free_ports
 
 
@@ -31,26 +31,93 @@ def about(topic: str, error: BaseException) -> BaseException:
 @pytest.mark.parametrize(
     ("error", "of", "kind", "said"),
     [
-        (errors.TopicAuthorizationFailedError({"b", "a"}), None, Refused, "x: the right is missing to use topic a, b: inputs need Read"),
-        (errors.TopicAuthorizationFailedError(), "clicks", Refused, "x: the right is missing to use topic clicks: inputs need Read"),
-        (errors.TopicAuthorizationFailedError(), None, Refused, "x: the right is missing to use topic: inputs need Read"),
-        (errors.GroupAuthorizationFailedError("shop"), None, Refused, "x: the right is missing to use group shop"),
-        (errors.TransactionalIdAuthorizationFailed("shop-3"), None, Refused, "x: the right is missing to use transactional id shop-3"),
-        (errors.MessageSizeTooLargeError(), "shop.state", Refused, "x: a record is larger than topic shop.state takes: raise its max.message.bytes"),
-        (about("shop.current", errors.MessageSizeTooLargeError()), None, Refused, "x: a record is larger than topic shop.current takes"),
-        (errors.SaslAuthenticationFailed("no such user"), None, Refused, "x: the broker does not accept this name and password or token"),
-        (errors.InvalidTransactionTimeout(), None, Refused, "x: the brokers admit no transaction as long as ours"),
-        (ssl.SSLCertVerificationError("self-signed"), None, Refused, "x: the broker's certificate is not to be believed: see kafka.ca_file"),
-        (caused(errors.KafkaError("wrapped"), errors.GroupAuthorizationFailedError("g")), None, Refused, "x: the right is missing to use group g"),
-        (errors.UnknownTopicOrPartitionError(), "shop.state", Unavailable, "x: topic shop.state is not there"),
-        (errors.NotEnoughReplicasError(), None, Unavailable, "x: fewer replicas of topic are alive than its min.insync.replicas"),
+        (
+            errors.TopicAuthorizationFailedError({"b", "a"}),
+            None,
+            Refused,
+            "x: the right is missing to use topic a, b: inputs need Read",
+        ),
+        (
+            errors.TopicAuthorizationFailedError(),
+            "clicks",
+            Refused,
+            "x: the right is missing to use topic clicks: inputs need Read",
+        ),
+        (
+            errors.TopicAuthorizationFailedError(),
+            None,
+            Refused,
+            "x: the right is missing to use topic: inputs need Read",
+        ),
+        (
+            errors.GroupAuthorizationFailedError("shop"),
+            None,
+            Refused,
+            "x: the right is missing to use group shop",
+        ),
+        (
+            errors.TransactionalIdAuthorizationFailed("shop-3"),
+            None,
+            Refused,
+            "x: the right is missing to use transactional id shop-3",
+        ),
+        (
+            errors.MessageSizeTooLargeError(),
+            "shop.state",
+            Refused,
+            "x: a record is larger than topic shop.state takes: raise its max.message.bytes",
+        ),
+        (
+            about("shop.current", errors.MessageSizeTooLargeError()),
+            None,
+            Refused,
+            "x: a record is larger than topic shop.current takes",
+        ),
+        (
+            errors.SaslAuthenticationFailed("no such user"),
+            None,
+            Refused,
+            "x: the broker does not accept this name and password or token",
+        ),
+        (
+            errors.InvalidTransactionTimeout(),
+            None,
+            Refused,
+            "x: the brokers admit no transaction as long as ours",
+        ),
+        (
+            ssl.SSLCertVerificationError("self-signed"),
+            None,
+            Refused,
+            "x: the broker's certificate is not to be believed: see kafka.ca_file",
+        ),
+        (
+            caused(errors.KafkaError("wrapped"), errors.GroupAuthorizationFailedError("g")),
+            None,
+            Refused,
+            "x: the right is missing to use group g",
+        ),
+        (
+            errors.UnknownTopicOrPartitionError(),
+            "shop.state",
+            Unavailable,
+            "x: topic shop.state is not there",
+        ),
+        (
+            errors.NotEnoughReplicasError(),
+            None,
+            Unavailable,
+            "x: fewer replicas of topic are alive than its min.insync.replicas",
+        ),
         (ssl.SSLError("wrong version"), None, Unavailable, "x: no secure connection comes about"),
         (TimeoutError(), None, Unavailable, "x: no answer in time (TimeoutError)"),
         (errors.NotLeaderForPartitionError(), None, Unavailable, "x: [Error 6] NotLeaderForPartitionError"),
         (ConnectionResetError(104, "reset"), None, Unavailable, "x: ConnectionResetError: [Errno 104] reset"),
     ],
 )
-def test_what_an_error_means(error: BaseException, of: str | None, kind: type[StreamsError], said: str) -> None:
+def test_what_an_error_means(
+    error: BaseException, of: str | None, kind: type[StreamsError], said: str
+) -> None:
     """What cannot pass is Refused and says what to change; everything else is Unavailable."""
     found = failure("x", error, of)
     assert (kind, said) == (type(found), str(found)[: len(said)])
@@ -78,12 +145,16 @@ async def test_nobody_answers() -> None:
     first, second = free_ports(2)
     lines: list[str] = []
     began = asyncio.get_running_loop().time()
-    with pytest.raises(Unavailable, match=r"answered within 1 s \(kafka.start_timeout\): ConnectionRefusedError") as caught:
+    with pytest.raises(
+        Unavailable, match=r"answered within 1 s \(kafka.start_timeout\): ConnectionRefusedError"
+    ) as caught:
         await reach(Cluster(f"127.0.0.1:{first},127.0.0.1:{second}"), 1_000, lines.append)
     assert 1 <= asyncio.get_running_loop().time() - began < 3
     assert 5 == caught.value.exit_code
     assert 2 <= len(lines) <= 3
-    assert lines[0].startswith(f"no broker at 127.0.0.1:{first},127.0.0.1:{second} answers: ConnectionRefusedError")
+    assert lines[0].startswith(
+        f"no broker at 127.0.0.1:{first},127.0.0.1:{second} answers: ConnectionRefusedError"
+    )
     assert re.search(r"trying again in 0\.5 s, for (1\.0|0\.\d) s more$", lines[0])
 
 
@@ -111,7 +182,10 @@ async def listening(mute: bool) -> AsyncIterator[str]:
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
 async def test_somebody_else_listens_there(mute: bool, protocol: str) -> None:
     """Whoever says nothing or hangs up is tried again until the time is up, and no longer than that."""
-    security = {"security_protocol": protocol, "ssl_context": ssl.create_default_context() if protocol == "SSL" else None}
+    security = {
+        "security_protocol": protocol,
+        "ssl_context": ssl.create_default_context() if protocol == "SSL" else None,
+    }
     lines: list[str] = []
     async with asyncio.timeout(6), listening(mute) as address:
         with pytest.raises(Unavailable, match=r"is kafka\.security_protocol what that port speaks"):

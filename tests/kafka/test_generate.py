@@ -7,8 +7,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 
 from streams.cli.generate import due
-from streams.ingest.partition import partition_of
-from streams.log.kafka_client import Cluster, start, stop
+from streams.core.ingest.partition import partition_of
+from streams.log.kafka.client import Cluster, start, stop
 from tests.cli.running import TIMEOUT_S, process, streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
@@ -43,7 +43,9 @@ def new_topic() -> str:
 async def test_events_reach_the_partition_of_their_person() -> None:
     """As many as were asked for, each keyed by the id in it and where a Java client would have put it; their times are now."""
     topic, began = new_topic(), time.time()
-    running = process("generate", "--kafka", bootstrap(), "--input", topic, "--rate", 5_000, "--events", 1_500, "--seed", 1)
+    running = process(
+        "generate", "--kafka", bootstrap(), "--input", topic, "--rate", 5_000, "--events", 1_500, "--seed", 1
+    )
     _, said = running.communicate(timeout=TIMEOUT_S)
     assert 0 == running.returncode, said
     assert b"1,500 events written" in said
@@ -56,7 +58,11 @@ async def test_events_reach_the_partition_of_their_person() -> None:
             assert key.decode() == record.get("userId", record["anonymousId"])
             assert partition == partition_of(key, PARTITIONS)
     newest = max(json.loads(value)["timestamp"] for _, key, value in found if key)
-    assert time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began)) <= newest <= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 1))
+    assert (
+        time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began))
+        <= newest
+        <= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 1))
+    )
 
 
 def test_it_stops_when_it_is_told_to() -> None:

@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
-from streams import files
-from streams.agent import Agent
-from streams.embedded import rows_of
-from streams.ingest.partition import key_of, partition_of
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
-from streams.moments import rules
-from streams.settings import Settings
-from streams.verify import verify
+from streams.core.ingest.partition import key_of, partition_of
+from streams.core.moments import rules
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.queries.verify import verify
+from streams.runtime.embedded import rows_of
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import Settings
+from streams.sources import files
 from tests.end_to_end import shop
 from tests.end_to_end.running import COMMAND
 from tests.kafka import topics
@@ -60,7 +60,14 @@ class Process:
     def __init__(self, command: list[str], directory: Path, env: dict[str, str]) -> None:
         self.said = directory / f"said-{time.monotonic_ns()}"
         with self.said.open("wb") as said:
-            self.popen = subprocess.Popen(command, cwd=directory, stdout=said, stderr=said, stdin=subprocess.DEVNULL, env={**os.environ, **env})
+            self.popen = subprocess.Popen(
+                command,
+                cwd=directory,
+                stdout=said,
+                stderr=said,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **env},
+            )
 
     def lines(self) -> list[dict[str, Any]]:
         found = []
@@ -71,7 +78,11 @@ class Process:
 
     def web(self) -> str:
         """Where its pages are."""
-        return str(self.until(lambda: next((line["web"] for line in self.lines() if line["event"] == "serving"), None)))
+        return str(
+            self.until(
+                lambda: next((line["web"] for line in self.lines() if line["event"] == "serving"), None)
+            )
+        )
 
     def until(self, look: Any) -> Any:
         deadline = time.monotonic() + SOON_S
@@ -87,15 +98,30 @@ class Process:
 
 
 @contextmanager
-def worker(app: str, directory: Path, args: Sequence[str] = (), env: Mapping[str, str] = {}, faust: bool = False) -> Iterator[Process]:
+def worker(
+    app: str, directory: Path, args: Sequence[str] = (), env: Mapping[str, str] = {}, faust: bool = False
+) -> Iterator[Process]:
     """In one of the two forms. Killed in the end, if it is still there."""
-    named = {"STREAMS_KAFKA__BOOTSTRAP": bootstrap(), "STREAMS_KAFKA__APP": app, "STREAMS_KAFKA__INPUTS": f"{app}.events"}
-    here = {"PYTHONPATH": str(ROOT), "STREAMS_RULES": str(shop.RULES), "STREAMS_LOG_FORMAT": "json", "STREAMS_WEB__PORT": "0"}
+    named = {
+        "STREAMS_KAFKA__BOOTSTRAP": bootstrap(),
+        "STREAMS_KAFKA__APP": app,
+        "STREAMS_KAFKA__INPUTS": f"{app}.events",
+    }
+    here = {
+        "PYTHONPATH": str(ROOT),
+        "STREAMS_RULES": str(shop.RULES),
+        "STREAMS_LOG_FORMAT": "json",
+        "STREAMS_WEB__PORT": "0",
+    }
     here |= {"STREAMS_KAFKA__GRACE": f"{GRACE_S}s", **env}
     if faust:
         process = Process([*FAUST, *args], directory, {**named, **here})
     else:
-        process = Process([*COMMAND, "run", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events", *args], directory, here)
+        process = Process(
+            [*COMMAND, "run", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events", *args],
+            directory,
+            here,
+        )
     try:
         yield process
     finally:
@@ -115,7 +141,11 @@ def get(url: str) -> tuple[int, bytes]:
 def received(url: str) -> int:
     """Events, as /metrics counts them."""
     _, text = get(f"{url}/metrics")
-    return sum(int(float(line.split()[-1])) for line in text.decode().splitlines() if line.startswith("streams_events_received_total{"))
+    return sum(
+        int(float(line.split()[-1]))
+        for line in text.decode().splitlines()
+        if line.startswith("streams_events_received_total{")
+    )
 
 
 async def fill(app: str, count: int = EVENTS) -> None:
@@ -124,7 +154,9 @@ async def fill(app: str, count: int = EVENTS) -> None:
     now = time.time_ns() // 1_000_000
     records = list(islice(files.records(files.lines(shop.FILE), rows_of("csv", MAPPING)), count))
     keyed = [(key_of(value) or b"", value, headers) for value, headers in records]
-    await log.append([(partition_of(key, PARTITIONS), key, value, now, headers) for key, value, headers in keyed])
+    await log.append(
+        [(partition_of(key, PARTITIONS), key, value, now, headers) for key, value, headers in keyed]
+    )
     await log.close()
 
 
@@ -134,7 +166,9 @@ async def exact(app: str, count: int = EVENTS) -> set[str]:
     verified = await verify(log, lambda done, total: None)
     assert verified.difference is None
     assert verified.records == count
-    found = [json.loads(record.value) async for _, record in log.scan("transitions") if record.value is not None]
+    found = [
+        json.loads(record.value) async for _, record in log.scan("transitions") if record.value is not None
+    ]
     await log.close()
     assert len(found) > count / 4
     return {f"{step['id']} {step['rev']}" for step in found}
@@ -161,7 +195,11 @@ async def test_from_the_first_event_to_the_exit(faust: bool, tmp_path: Path) -> 
     events = [line["event"] for line in process.lines()]
     assert {"serving", "joined", "assigned", "opened", "stopping", "closed", "left", "stopped"} <= set(events)
     assert sorted(told.read_text().splitlines()) == sorted(expected)
-    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"told", "tells.py", process.said.name}
+    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {
+        "told",
+        "tells.py",
+        process.said.name,
+    }
 
 
 async def test_killed_and_started_again(tmp_path: Path) -> None:
@@ -182,7 +220,12 @@ async def test_killed_and_started_again(tmp_path: Path) -> None:
 
 
 WRONG: dict[str, tuple[int, dict[str, str], list[str], str]] = {
-    "nobody answers": (5, {"STREAMS_KAFKA__START_TIMEOUT": "2s"}, ["--kafka", "NOBODY"], "tried for 2s (kafka.start_timeout)"),
+    "nobody answers": (
+        5,
+        {"STREAMS_KAFKA__START_TIMEOUT": "2s"},
+        ["--kafka", "NOBODY"],
+        "tried for 2s (kafka.start_timeout)",
+    ),
     "no such topic": (2, {}, ["--input", "not.there"], "not.there"),
     "a broken file of agents": (2, {}, ["--agents", "gone.py"], "--agents gone.py: does not exist"),
     "an agent that fails": (1, {}, ["--agents", "fails.py"], "agent fails.always failed"),
@@ -190,7 +233,7 @@ WRONG: dict[str, tuple[int, dict[str, str], list[str], str]] = {
 }
 FAILS = """
 from streams.host import app, transitions
-from streams.host import handing
+from streams.host import faust_agents as handing
 
 handing.FIRST_PAUSE_S = 0.01
 
@@ -264,5 +307,3 @@ def test_waiting_can_be_interrupted(tmp_path: Path) -> None:
     with worker("x", tmp_path, ["--kafka", f"127.0.0.1:{free_ports(1)[0]}"]) as process:
         process.until(lambda: any(line["event"] == "waiting" for line in process.lines()))
         assert process.ended() == 0
-
-

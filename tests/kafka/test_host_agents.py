@@ -18,11 +18,11 @@ from faust.types import StreamT
 from structlog.testing import capture_logs
 
 from schemas import Transition
-from streams.host import handing
-from streams.host.handing import AgentFailed
-from streams.host.hosting import App
-from streams.log.kafka_client import Cluster
-from streams.settings import Announce, Kafka
+from streams.host import faust_agents as handing
+from streams.host.application import App
+from streams.host.faust_agents import AgentFailed
+from streams.log.kafka.client import Cluster
+from streams.settings.loading import Announce, Kafka
 from tests.host import hosting
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
@@ -58,7 +58,9 @@ class Written:
             for partition in range(PARTITIONS):
                 for _ in range(size):
                     self.rev += 1
-                    said = await producer.send_and_wait(f"{self.app}.{topic}", step(self.rev), b"k", partition=partition)
+                    said = await producer.send_and_wait(
+                        f"{self.app}.{topic}", step(self.rev), b"k", partition=partition
+                    )
                     sent.append((said.offset, partition))
                     if commits:
                         self.committed[partition, said.offset] = self.rev
@@ -127,7 +129,10 @@ async def position(app: str, topic: str = "transitions") -> dict[int, int | None
     cluster = Cluster(bootstrap())
     group = AIOKafkaConsumer(**cluster.common(), group_id=f"{app}-agents", enable_auto_commit=False)
     await group.start()
-    found = {partition: await group.committed(TopicPartition(f"{app}.{topic}", partition)) for partition in range(PARTITIONS)}
+    found = {
+        partition: await group.committed(TopicPartition(f"{app}.{topic}", partition))
+        for partition in range(PARTITIONS)
+    }
     await group.stop()
     return found
 
@@ -169,7 +174,9 @@ async def test_partitions_that_move_under_a_backlog_lose_nothing(written: Writte
     assert set(got) == set(written.committed)
 
 
-async def test_an_agent_that_fails_gets_the_same_record_again(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_agent_that_fails_gets_the_same_record_again(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And then the next one: none is lost, none is out of order."""
     monkeypatch.setattr(handing, "FIRST_PAUSE_S", 0.05)
     await written.write([10])
@@ -195,7 +202,9 @@ async def test_an_agent_that_fails_gets_the_same_record_again(written: Written, 
     assert sorted(again) == [(0, 11), (1, 11)]
 
 
-async def test_an_agent_that_cannot_go_on_ends_the_process(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_agent_that_cannot_go_on_ends_the_process(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After its tries; the record is named, and a new process gets it again."""
     monkeypatch.setattr(handing, "FIRST_PAUSE_S", 0.01)
     await written.write([3])
@@ -213,7 +222,9 @@ async def test_an_agent_that_cannot_go_on_ends_the_process(written: Written, mon
     assert host.failure.exit_code == 1
     assert "agent noting failed on" in str(host.failure)
     assert "at offset 1, tried 4 times: ValueError: not ever" in str(host.failure)
-    assert [line["log_level"] for line in lines if line["event"] == "agent failed"] == ["warning"] * 3 + ["error"]
+    assert [line["log_level"] for line in lines if line["event"] == "agent failed"] == ["warning"] * 3 + [
+        "error"
+    ]
     again: list[Place] = []
     await run(written.app, lambda: {(0, 1), (0, 2), (1, 1), (1, 2)} <= set(again), again)
 
@@ -262,7 +273,11 @@ async def test_records_that_are_not_ours_are_left_out(written: Written) -> None:
     with capture_logs() as lines:
         await run(written.app, lambda: len(got) >= 2, got)
     assert sorted(got) == [(0, 3), (1, 0)]
-    assert [(line["partition"], line["offset"]) for line in lines if line["event"] == "foreign"] == [(0, 0), (0, 1), (0, 2)]
+    assert [(line["partition"], line["offset"]) for line in lines if line["event"] == "foreign"] == [
+        (0, 0),
+        (0, 1),
+        (0, 2),
+    ]
     assert await position(written.app) == {0: 4, 1: 1}
 
 
@@ -308,7 +323,12 @@ async def test_what_compaction_took_away(written: Written) -> None:
     name = f"{written.app}.current"
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap())
     await admin.start()
-    quick = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "100"}
+    quick = {
+        "cleanup.policy": "compact",
+        "segment.ms": "100",
+        "min.cleanable.dirty.ratio": "0.01",
+        "max.compaction.lag.ms": "100",
+    }
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, quick)])
     await admin.close()
     producer = Cluster(bootstrap()).producer()

@@ -5,12 +5,12 @@ import asyncio
 import orjson
 import pytest
 
-from streams.agent import Agent
-from streams.ingest.partition import partition_of
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
-from streams.moments.rules import default
-from streams.settings import Settings
+from streams.core.ingest.partition import partition_of
+from streams.core.moments.rules import default
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import Settings
 from tests.cli.running import event, streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
@@ -44,10 +44,17 @@ def viewed(who: str) -> bytes:
 
 async def asked(app: str) -> tuple[list[int | None], int]:
     """Positions in the input by partition, and the lag of all."""
-    result = await asyncio.to_thread(streams, "lag", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events", "--json")
+    result = await asyncio.to_thread(
+        streams, "lag", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events", "--json"
+    )
     assert 0 == result.exit_code, result.stderr
     found = orjson.loads(result.stdout)
-    inputs = [source for part in found["partitions"] for source in part["sources"] if source["source"].startswith(app)]
+    inputs = [
+        source
+        for part in found["partitions"]
+        for source in part["sources"]
+        if source["source"].startswith(app)
+    ]
     assert found["lag"] == sum(source["lag"] for part in found["partitions"] for source in part["sources"])
     return [source["position"] for source in inputs], found["lag"]
 

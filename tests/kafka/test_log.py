@@ -10,10 +10,20 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from streams.errors import ConfigError, Incompatible, Refused, Unavailable
-from streams.log.kafka import CHECKPOINT, KafkaLog
-from streams.log.kafka_client import Cluster
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import CHECKPOINT, KafkaLog
 from streams.records import Output
-from tests.contract.looking import Restored, batch, fill, full_batch, input_ends, read, restored, scanned, seen
+from tests.contract.looking import (
+    Restored,
+    batch,
+    fill,
+    full_batch,
+    input_ends,
+    read,
+    restored,
+    scanned,
+    seen,
+)
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, end, free_ports, our_own, start
 
@@ -35,7 +45,12 @@ async def test_a_dead_writer_leaves_nothing(log: KafkaLog) -> None:
     dead = log.cluster.producer(f"{log.app}-0")
     await dead.start()
     await dead.begin_transaction()
-    for topic, key in (("state", CHECKPOINT), ("state", b"counter"), ("current", b"k"), ("transitions", b"k")):
+    for topic, key in (
+        ("state", CHECKPOINT),
+        ("state", b"counter"),
+        ("current", b"k"),
+        ("transitions", b"k"),
+    ):
         await dead.send_and_wait(log.topic(topic), b"2", key, partition=0)
     async with asyncio.timeout(5):
         session = await log.open(0)
@@ -58,7 +73,9 @@ async def test_a_batch_that_the_broker_refuses_takes_the_whole_commit_with_it() 
     session = await log.open(0)
     await session.commit(full_batch(b"1"))
     before = await seen(log)
-    large = batch(b"2", [Output("current", b"k", b"2"), Output("transitions", b"k", b"x" * 5_000)], [(b"counter", b"2")])
+    large = batch(
+        b"2", [Output("current", b"k", b"2"), Output("transitions", b"k", b"x" * 5_000)], [(b"counter", b"2")]
+    )
     with pytest.raises(Refused, match=rf"topic {app}.transitions takes: raise its max.message.bytes"):
         await session.commit(large)
     with pytest.raises(Refused):
@@ -129,7 +146,9 @@ async def test_a_checkpoint_is_found_under_much_state(log: KafkaLog) -> None:
     """Also when the last commit was a large one, and others before it."""
     session = await log.open(0)
     for number in range(3):
-        await session.commit(batch(b"%d" % number, state=[(b"p%d" % key, b"v") for key in range(1_000 * number)]))
+        await session.commit(
+            batch(b"%d" % number, state=[(b"p%d" % key, b"v") for key in range(1_000 * number)])
+        )
     assert await log.checkpoints() == [b"2"]
     assert (await restored(session)).checkpoint == b"2"
 
@@ -173,8 +192,8 @@ async def test_nobody_answers() -> None:
 async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit gives up in time and leaves it open, closing does not hang; awake again, the next session finds all of the batch or nothing."""
     our_own()
-    monkeypatch.setattr("streams.log.kafka.COMMIT_TIMEOUT_S", 1)
-    monkeypatch.setattr("streams.log.kafka_client.CLOSE_TIMEOUT_S", 1)
+    monkeypatch.setattr("streams.log.kafka.log.COMMIT_TIMEOUT_S", 1)
+    monkeypatch.setattr("streams.log.kafka.client.CLOSE_TIMEOUT_S", 1)
     address, process = start()
     try:
         app = topics.new_name()
@@ -189,7 +208,10 @@ async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch)
             await session.close()
         process.send_signal(signal.SIGCONT)
         session = await log.open(0)
-        assert await restored(session) in (Restored(b"1", {b"counter": b"1"}), Restored(b"2", {b"counter": b"2"}))
+        assert await restored(session) in (
+            Restored(b"1", {b"counter": b"1"}),
+            Restored(b"2", {b"counter": b"2"}),
+        )
         await session.commit(full_batch(b"3"))
         assert await log.checkpoints() == [b"3"]
         await log.close()
@@ -228,7 +250,13 @@ async def test_a_header_that_is_no_text_stops_nobody(log: KafkaLog) -> None:
             return b"\xff\xfename"
 
     builder = _DefaultRecordBatchBuilderPy(
-        magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=1 << 20
+        magic=2,
+        compression_type=0,
+        is_transactional=0,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=1 << 20,
     )
     builder.append(0, 5, None, b"v", [(Unreadable("??name"), b"1")])
     place = TopicPartition(log.topic("events"), 0)
@@ -241,5 +269,7 @@ async def test_a_header_that_is_no_text_stops_nobody(log: KafkaLog) -> None:
     await (await producer.send_batch(batch, place.topic, partition=0))
     await producer.stop()
     session = await log.open(0)
-    assert [(record.value, record.headers) for record in await read(session, 0, 10)] == [(b"v", (("\ufffd\ufffdname", b"1"),))]
+    assert [(record.value, record.headers) for record in await read(session, 0, 10)] == [
+        (b"v", (("\ufffd\ufffdname", b"1"),))
+    ]
     assert [value for _, _, value, _ in await scanned(log, "events")] == [b"v"]

@@ -15,10 +15,10 @@ import orjson
 from aiokafka.admin import NewTopic
 
 from docs.generate import HERE
-from streams.ingest.partition import partition_of
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
-from streams.reports.funnel import Funnel, funnel
+from streams.core.ingest.partition import partition_of
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.queries.funnel import Funnel, funnel
 from streams.topology import TRANSITIONS
 from tests.cli.running import TIMEOUT_S, event, process, streams
 from tests.kafka import topics
@@ -26,7 +26,12 @@ from tests.kafka.broker import bootstrap, free_ports
 from tests.kafka.waiting import eventually
 
 PARTITIONS, NEW_PARTITIONS, PEOPLE = 2, 8, 40
-STEPS = ("Product Viewed", "Store Located", "Product Added", "Order Completed")  # within an hour: nobody stalls, whatever the partitions
+STEPS = (
+    "Product Viewed",
+    "Store Located",
+    "Product Added",
+    "Order Completed",
+)  # within an hour: nobody stalls, whatever the partitions
 
 
 def records() -> list[tuple[int, bytes, bytes, int, Any]]:
@@ -45,7 +50,10 @@ def commands(app: str, input: str) -> list[list[str]]:
     page = (HERE / "operations.md").read_text("utf-8")
     block = page.split("<!-- new app -->")[1].split("<!-- /new app -->")[0]
     lines = [line for line in block.splitlines() if line.startswith("streams ")]
-    return [line.replace("$KAFKA", bootstrap()).replace("shop-2", app).replace("clicks", input).split()[1:] for line in lines]
+    return [
+        line.replace("$KAFKA", bootstrap()).replace("shop-2", app).replace("clicks", input).split()[1:]
+        for line in lines
+    ]
 
 
 @contextmanager
@@ -96,8 +104,13 @@ async def test_a_new_app_counts_the_same_beside_the_old_one(tmp_path: Path) -> N
     old, new, input = topics.new_name(), topics.new_name(), topics.new_name()
     topics.elsewhere(topics.create([NewTopic(input, PARTITIONS, 1)]))
     make, run, lag = commands(new, input)
-    assert [["topics", "apply"], ["run", "--kafka"], ["lag", "--kafka"]] == [command[:2] for command in (make, run, lag)]
-    of_old = [[word.replace(new, old) for word in command] for command in (make[: make.index("--partitions")], run, lag)]
+    assert [["topics", "apply"], ["run", "--kafka"], ["lag", "--kafka"]] == [
+        command[:2] for command in (make, run, lag)
+    ]
+    of_old = [
+        [word.replace(new, old) for word in command]
+        for command in (make[: make.index("--partitions")], run, lag)
+    ]
     changed = {"STREAMS_REFUND_WINDOW": "120d"}
 
     assert 0 == ended(of_old[0], tmp_path)[0]
@@ -117,7 +130,11 @@ async def test_a_new_app_counts_the_same_beside_the_old_one(tmp_path: Path) -> N
     (funnel_before, before), (funnel_after, after) = await held(old, input), await held(new, input)
     assert before == after
     assert {0, 1} >= set(after.values())
-    assert sum(1 for number in range(PEOPLE) if number % len(STEPS) == 3) == funnel_after.journeys.converted == funnel_after.profiles_converted
+    assert (
+        sum(1 for number in range(PEOPLE) if number % len(STEPS) == 3)
+        == funnel_after.journeys.converted
+        == funnel_after.profiles_converted
+    )
     assert (funnel_before.profiles, funnel_before.journeys, funnel_before.furthest) == (
         funnel_after.profiles, funnel_after.journeys, funnel_after.furthest,
     )  # fmt: skip

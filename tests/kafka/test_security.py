@@ -12,18 +12,31 @@ from aiokafka.admin import NewTopic
 from aiokafka.structs import OffsetAndMetadata
 
 from streams.errors import ConfigError, Refused, Unavailable
-from streams.kafka_settings import cluster
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster, stop
-from streams.log.kafka_errors import told
-from streams.log.kafka_start import reach
-from streams.log.kafka_topics import checked
-from streams.settings import load
+from streams.log.kafka.client import Cluster, stop
+from streams.log.kafka.connection import cluster
+from streams.log.kafka.errors import told
+from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.start import reach
+from streams.log.kafka.topics.cluster import checked
+from streams.settings.loading import load
 from tests.cli.running import streams
 from tests.contract.looking import Restored, full_batch, restored
 from tests.kafka import topics
 from tests.kafka.broker import Missing, our_own, without
-from tests.kafka.secure import DESCRIBE, LITERAL, PASSWORDS, PREFIXED, READ, TOPIC, TRANSACTIONAL_ID, WRITE, Right, Secure, maker, worker
+from tests.kafka.secure import (
+    DESCRIBE,
+    LITERAL,
+    PASSWORDS,
+    PREFIXED,
+    READ,
+    TOPIC,
+    TRANSACTIONAL_ID,
+    WRITE,
+    Right,
+    Secure,
+    maker,
+    worker,
+)
 
 NOBODY_MS = 1_000
 
@@ -97,7 +110,12 @@ async def test_a_worker_works(broker: Secure) -> None:
     [
         {"sasl_mechanism": "PLAIN"},
         {"sasl_mechanism": "SCRAM-SHA-256"},
-        {"sasl_mechanism": "OAUTHBEARER", "oauth": "tests.kafka.secure:token", "username": None, "password": None},
+        {
+            "sasl_mechanism": "OAUTHBEARER",
+            "oauth": "tests.kafka.secure:token",
+            "username": None,
+            "password": None,
+        },
     ],
     ids=lambda given: given["sasl_mechanism"],
 )
@@ -117,16 +135,28 @@ async def test_certificates_of_clients(broker: Secure) -> None:
     """A broker that asks for one lets us in with ours, and says no without."""
     tls = {"bootstrap": broker.certs, "security_protocol": "SSL", "ca_file": broker.directory / "ca.pem"}
     await reach(at(tls | {"cert_file": broker.directory / "client.pem"}), NOBODY_MS, print)
-    with pytest.raises(Unavailable, match=r"does it ask for a certificate \(kafka\.cert_file\)|is kafka\.security_protocol what that port speaks"):
+    with pytest.raises(
+        Unavailable,
+        match=r"does it ask for a certificate \(kafka\.cert_file\)|is kafka\.security_protocol what that port speaks",
+    ):
         await reach(at(tls), NOBODY_MS, lambda line: None)
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"password": "wrong"}, r"the broker does not accept this name and password or token: see kafka\.username, kafka\.password"),
-        ({"sasl_mechanism": "PLAIN", "username": "nobody"}, "the broker does not accept this name and password or token"),
-        ({"sasl_mechanism": "SCRAM-SHA-512"}, r"the broker does not offer kafka\.sasl_mechanism: take one that it offers"),
+        (
+            {"password": "wrong"},
+            r"the broker does not accept this name and password or token: see kafka\.username, kafka\.password",
+        ),
+        (
+            {"sasl_mechanism": "PLAIN", "username": "nobody"},
+            "the broker does not accept this name and password or token",
+        ),
+        (
+            {"sasl_mechanism": "SCRAM-SHA-512"},
+            r"the broker does not offer kafka\.sasl_mechanism: take one that it offers",
+        ),
         ({"ca_file": "other.pem"}, r"the broker's certificate is not to be believed: see kafka\.ca_file"),
         ({"ca_file": None}, r"the broker's certificate is not to be believed: see kafka\.ca_file"),
     ],
@@ -178,7 +208,9 @@ async def writing(producer: Any, name: str, group: bool = False) -> None:
     await producer.begin_transaction()
     await producer.send_and_wait(f"{name}.late", b"v")
     if group:
-        await producer.send_offsets_to_transaction({TopicPartition(f"{name}.events", 0): OffsetAndMetadata(1, "")}, name)
+        await producer.send_offsets_to_transaction(
+            {TopicPartition(f"{name}.events", 0): OffsetAndMetadata(1, "")}, name
+        )
 
 
 async def test_a_right_to_write_is_missing(broker: Secure) -> None:
@@ -186,7 +218,9 @@ async def test_a_right_to_write_is_missing(broker: Secure) -> None:
     name = await app(broker, reads_own, transactions)
     producer = at(broker.kafka()).producer(f"{name}-0")
     said = await refused(writing(producer, name), producer)
-    assert said.startswith(f"x: the right is missing to use topic {name}.late: inputs need Read, topics of the app Read, Write and Describe")
+    assert said.startswith(
+        f"x: the right is missing to use topic {name}.late: inputs need Read, topics of the app Read, Write and Describe"
+    )
 
 
 async def test_a_right_to_transactions_is_missing(broker: Secure) -> None:
@@ -209,8 +243,13 @@ async def test_a_right_to_the_group_is_missing(broker: Secure) -> None:
         await consumer.start()
         await consumer.getone()
 
-    for said in (await refused(join(), consumer), await refused(writing(producer, name, group=True), producer)):
-        assert said.startswith(f"x: the right is missing to use group {name}: it needs Read on the group that is called like the app")
+    for said in (
+        await refused(join(), consumer),
+        await refused(writing(producer, name, group=True), producer),
+    ):
+        assert said.startswith(
+            f"x: the right is missing to use group {name}: it needs Read on the group that is called like the app"
+        )
 
 
 async def test_a_right_to_read_is_missing(broker: Secure) -> None:
@@ -228,7 +267,9 @@ async def test_a_right_to_read_is_missing(broker: Secure) -> None:
 
     said = await refused(read(), consumer)
     assert said.startswith(f"x: the right is missing to use topic {name}.events: inputs need Read")
-    with pytest.raises(ConfigError, match=rf"{name}\.transitions, .* \(or we have no right to see some of them: Describe\)"):
+    with pytest.raises(
+        ConfigError, match=rf"{name}\.transitions, .* \(or we have no right to see some of them: Describe\)"
+    ):
         await checked(at(broker.kafka()), name, [f"{name}.events"])
 
 
@@ -245,10 +286,16 @@ async def test_whoever_makes_topics(broker: Secure, monkeypatch: pytest.MonkeyPa
         return await asyncio.to_thread(streams, "topics", what, *command)
 
     nothing = await run("apply")
-    assert (2, True) == (nothing.exit_code, f"{name}.events: is not there, or we have no right to see it: Describe" in nothing.stderr)
+    assert (2, True) == (
+        nothing.exit_code,
+        f"{name}.events: is not there, or we have no right to see it: Describe" in nothing.stderr,
+    )
     await broker.allow(*worker(name, f"{name}.events"))
     no_create = await run("apply")
-    assert (6, True) == (no_create.exit_code, "cannot be made: the right is missing to use topic" in no_create.stderr)
+    assert (6, True) == (
+        no_create.exit_code,
+        "cannot be made: the right is missing to use topic" in no_create.stderr,
+    )
     await broker.allow(*maker(name, f"{name}.events"))
     for what in ("apply", "plan"):
         made = await run(what)

@@ -4,7 +4,7 @@ import asyncio
 
 from aiokafka import TopicPartition
 
-from streams.log.kafka_client import Cluster, stop
+from streams.log.kafka.client import Cluster, stop
 from tests.kafka import topics
 from tests.kafka.broker import end, our_own, start
 

@@ -9,18 +9,18 @@ from typing import TypeVar
 
 import pytest
 
-from streams import files
-from streams.agent import Agent
-from streams.embedded import rows_of
+from streams.core.ingest.partition import key_of, partition_of
+from streams.core.moments import rules
 from streams.errors import Fenced, StreamsError, Unavailable
-from streams.ingest.partition import key_of, partition_of
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
-from streams.log.kafka_plan import Wanted
-from streams.log.kafka_topics import admin, applied, checked
-from streams.moments import rules
-from streams.settings import Settings
-from streams.verify import verify
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.topics.cluster import admin, applied, checked
+from streams.log.kafka.topics.plan import Wanted
+from streams.queries.verify import verify
+from streams.runtime.embedded import rows_of
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import Settings
+from streams.sources import files
 from tests.contract.looking import Restored, full_batch, input_ends, restored, scanned
 from tests.end_to_end import shop
 from tests.kafka import topics
@@ -98,14 +98,16 @@ async def test_a_leader_is_killed_under_a_session(brokers: Brokers, monkeypatch:
     log = await insistent(lambda: KafkaLog.connect(Cluster(brokers.bootstrap), app, [f"{app}.events"]))
     session = await insistent(lambda: log.open(0))
     await session.commit(full_batch(b"1"))
-    monkeypatch.setattr("streams.log.kafka.COMMIT_TIMEOUT_S", 1)  # less than a new leader takes to be found
+    monkeypatch.setattr(
+        "streams.log.kafka.log.COMMIT_TIMEOUT_S", 1
+    )  # less than a new leader takes to be found
     async with without_one(brokers, await leader(brokers, f"{app}.state")):
         with pytest.raises(Unavailable):
             await session.commit(full_batch(b"2"))
         with pytest.raises(Unavailable):
             await session.commit(full_batch(b"3"))
         await session.close()
-        monkeypatch.setattr("streams.log.kafka.COMMIT_TIMEOUT_S", 15)
+        monkeypatch.setattr("streams.log.kafka.log.COMMIT_TIMEOUT_S", 15)
 
         async def again() -> tuple[Restored, int]:
             session = await log.open(0)
@@ -129,20 +131,33 @@ async def in_sync(brokers: Brokers, app: str) -> None:
 
     async def look() -> None:
         async with admin(Cluster(brokers.bootstrap), "x") as client:
-            found = await client.describe_topics([f"{app}.{name}" for name in ("state", "transitions")] + ["__transaction_state"])
+            found = await client.describe_topics(
+                [f"{app}.{name}" for name in ("state", "transitions")] + ["__transaction_state"]
+            )
         if not all(len(part["isr"]) == len(brokers.nodes) for topic in found for part in topic["partitions"]):
             raise Unavailable("not yet")
 
     await insistent(look)
 
 
-async def test_leaders_are_killed_one_after_the_other(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_leaders_are_killed_one_after_the_other(
+    brokers: Brokers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While agents read a shop's events: each time, those that cannot go on are opened anew, and in the end a recomputation finds all equal."""
-    app, settings, read_by = await new_app(brokers, PARTITIONS), Settings(batch=200), rules.load(shop.RULES.read_text("utf-8"), base=rules.default())
+    app, settings, read_by = (
+        await new_app(brokers, PARTITIONS),
+        Settings(batch=200),
+        rules.load(shop.RULES.read_text("utf-8"), base=rules.default()),
+    )
     log = await insistent(lambda: KafkaLog.connect(Cluster(brokers.bootstrap), app, [f"{app}.events"]))
     now = time.time_ns() // 1_000_000
     records = list(islice(files.records(files.lines(shop.FILE), rows_of("csv", MAPPING)), EVENTS))
-    await log.append([(partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers) for value, headers in records])
+    await log.append(
+        [
+            (partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)
+            for value, headers in records
+        ]
+    )
 
     agents: dict[int, Agent] = {}
     died = list[StreamsError]()
@@ -158,7 +173,7 @@ async def test_leaders_are_killed_one_after_the_other(brokers: Brokers, monkeypa
                     return await agent.step()
                 except (Unavailable, Fenced) as error:
                     died.append(error)
-                    monkeypatch.setattr("streams.log.kafka.COMMIT_TIMEOUT_S", 15)
+                    monkeypatch.setattr("streams.log.kafka.log.COMMIT_TIMEOUT_S", 15)
                     agents.pop(number, None)
                     if agent is not None:
                         await agent.close()
@@ -168,7 +183,9 @@ async def test_leaders_are_killed_one_after_the_other(brokers: Brokers, monkeypa
         await asyncio.gather(*(step(number) for number in range(PARTITIONS)))
         await in_sync(brokers, app)
         before = len(died)
-        monkeypatch.setattr("streams.log.kafka.COMMIT_TIMEOUT_S", 1)  # less than a new leader takes to be found
+        monkeypatch.setattr(
+            "streams.log.kafka.log.COMMIT_TIMEOUT_S", 1
+        )  # less than a new leader takes to be found
         async with without_one(brokers, await leader(brokers, f"{app}.state")):
             await asyncio.gather(*(step(number) for number in range(PARTITIONS)))
             assert len(died) > before, "nobody noticed"
@@ -180,5 +197,7 @@ async def test_leaders_are_killed_one_after_the_other(brokers: Brokers, monkeypa
 
     verified = await insistent(lambda: verify(log, lambda done, total: None))
     assert (None, len(records)) == (verified.difference, verified.records)
-    assert (PARTITIONS, {f"{app}.events": PARTITIONS}) == (await insistent(lambda: checked(log.cluster, app, [f"{app}.events"])))[:2]
+    assert (PARTITIONS, {f"{app}.events": PARTITIONS}) == (
+        await insistent(lambda: checked(log.cluster, app, [f"{app}.events"]))
+    )[:2]
     await log.close()

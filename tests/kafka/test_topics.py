@@ -8,9 +8,9 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from streams.errors import ConfigError, Incompatible
-from streams.log.kafka_client import Cluster
-from streams.log.kafka_plan import OWN, own
-from streams.log.kafka_topics import admin, checked, look
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.topics.cluster import admin, checked, look
+from streams.log.kafka.topics.plan import OWN, own
 from tests.cli.running import streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, free_ports
@@ -68,7 +68,10 @@ def test_made_once(app: str) -> None:
 
     async def there() -> dict[str, Any]:
         async with admin(Cluster(bootstrap()), "x") as client:
-            return {name: (found.partitions, found.config) for name, found in (await look(client, own(app))).topics.items()}
+            return {
+                name: (found.partitions, found.config)
+                for name, found in (await look(client, own(app))).topics.items()
+            }
 
     for name, (partitions, config) in asyncio.run(there()).items():
         assert 3 == partitions
@@ -86,7 +89,10 @@ def test_what_a_person_sees(app: str) -> None:
     assert max(map(len, said.stdout.splitlines())) <= 100
     made = streams("topics", "apply", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
     assert "8 topics made" in made.stdout
-    assert "nothing to do" in streams("topics", "apply", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events").stdout
+    assert (
+        "nothing to do"
+        in streams("topics", "apply", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events").stdout
+    )
 
 
 def test_inputs_for_a_laptop(app: str) -> None:
@@ -94,10 +100,14 @@ def test_inputs_for_a_laptop(app: str) -> None:
     new = f"{app}.orders"
     code, found = run("apply", app, inputs=(f"{app}.events", new))
     assert (2, True) == (code, f"{new}: is not there: make it, or see --create-inputs" in found["error"])
-    assert {"create"} == {verdict for name, verdict in verdicts(run("plan", app)[1]).items() if name in own(app)}
+    assert {"create"} == {
+        verdict for name, verdict in verdicts(run("plan", app)[1]).items() if name in own(app)
+    }
     code, _ = run("apply", app, "--create-inputs", "--partitions", 2, inputs=(f"{app}.events", new))
     assert 0 == code
-    assert (2, {f"{app}.events": 3, new: 2}) == asyncio.run(checked(Cluster(bootstrap()), app, [f"{app}.events", new]))[:2]
+    assert (2, {f"{app}.events": 3, new: 2}) == asyncio.run(
+        checked(Cluster(bootstrap()), app, [f"{app}.events", new])
+    )[:2]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +120,11 @@ def test_inputs_for_a_laptop(app: str) -> None:
 )
 def test_a_wrong_topic_is_refused(app: str, name: str, partitions: int, policy: str, said: str) -> None:
     """By plan, by apply, which makes nothing, and by whoever wants to work (3)."""
-    wrong = [NewTopic(f"{app}.state", 3, 1, topic_configs={"cleanup.policy": "compact"})] if name != "state" else []
+    wrong = (
+        [NewTopic(f"{app}.state", 3, 1, topic_configs={"cleanup.policy": "compact"})]
+        if name != "state"
+        else []
+    )
     wrong.append(NewTopic(f"{app}.{name}", partitions, 1, topic_configs={"cleanup.policy": policy}))
     make(*wrong)
     for command in ("plan", "apply"):
@@ -124,7 +138,10 @@ def test_a_wrong_topic_is_refused(app: str, name: str, partitions: int, policy: 
 
 def test_a_worker_makes_nothing(app: str) -> None:
     """It names what is missing, and which command makes it."""
-    with pytest.raises(ConfigError, match=rf"there is no topic {app}\.transitions, .*: `streams topics apply` makes what is missing"):
+    with pytest.raises(
+        ConfigError,
+        match=rf"there is no topic {app}\.transitions, .*: `streams topics apply` makes what is missing",
+    ):
         asyncio.run(checked(Cluster(bootstrap()), app, [f"{app}.events"]))
     assert 1 == run("plan", app)[0]
 
@@ -134,7 +151,11 @@ def test_a_worker_makes_nothing(app: str) -> None:
     [
         (["--app", "a", "--input", "b"], 2, "kafka.bootstrap is missing"),
         (["--kafka", "localhost:1"], 2, "kafka.app is missing"),
-        (["--kafka", "localhost", "--app", "a", "--input", "b"], 2, "kafka.bootstrap = 'localhost': 'localhost' is no address"),
+        (
+            ["--kafka", "localhost", "--app", "a", "--input", "b"],
+            2,
+            "kafka.bootstrap = 'localhost': 'localhost' is no address",
+        ),
         (["--kafka", "localhost:1", "--app", "a", "--input", "a.late"], 2, "is written by this app itself"),
         (["--kafka", "localhost:1", "--app", "a", "--input", "b", "--partitions", "0"], 2, "--partitions"),
     ],
@@ -148,7 +169,9 @@ def test_wrong_commands(options: list[str], code: int, said: str) -> None:
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line per try on standard error, then the end (5)."""
     monkeypatch.setenv("STREAMS_KAFKA__START_TIMEOUT", "1s")
-    result = streams("topics", "apply", "--kafka", f"127.0.0.1:{free_ports(1)[0]}", "--app", "a", "--input", "b")
+    result = streams(
+        "topics", "apply", "--kafka", f"127.0.0.1:{free_ports(1)[0]}", "--app", "a", "--input", "b"
+    )
     assert (5, "") == (result.exit_code, result.stdout)
     *tries, last = result.stderr.splitlines()
     assert all("trying again in" in line for line in tries)

@@ -11,20 +11,20 @@ import pytest
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
+from streams.core.ingest.partition import partition_of
+from streams.core.processing import checkpoint
 from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
-from streams.ingest.partition import partition_of
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
-from streams.metrics import Death, Meters
-from streams.pipeline import checkpoint
-from streams.settings import Settings
-from streams.verify import verify
-from streams.worker import growth
-from streams.worker.membership import Membership
-from streams.worker.worker import Worker
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.queries.verify import verify
+from streams.runtime import growth
+from streams.runtime.membership import Membership
+from streams.runtime.worker import Worker
+from streams.settings.loading import Settings
+from streams.telemetry.metrics import Death, Meters
+from tests.core.processing.feeding import START, event, rules
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, free_ports
-from tests.pipeline.feeding import START, event, rules
 
 PARTITIONS = 4
 SESSION_S = 6.0
@@ -63,7 +63,12 @@ class Running:
     """A worker of an app with a log of its own, as a process would have it."""
 
     def __init__(self, app: str, **kafka: Any) -> None:
-        self.settings = Settings.model_validate({"batch": 500, "kafka": {"bootstrap": bootstrap(), "app": app, "inputs": [f"{app}.events"], **kafka}})
+        self.settings = Settings.model_validate(
+            {
+                "batch": 500,
+                "kafka": {"bootstrap": bootstrap(), "app": app, "inputs": [f"{app}.events"], **kafka},
+            }
+        )
         self.figures, self.stop = Figures(), asyncio.Event()
 
     async def start(self) -> "Running":
@@ -71,7 +76,9 @@ class Running:
         assert kafka.bootstrap is not None
         assert kafka.app is not None
         self.log = await KafkaLog.connect(Cluster(kafka.bootstrap), kafka.app, kafka.inputs)
-        self.worker = Worker(self.log, self.settings, rules(), self.figures, structlog.get_logger().bind(app=kafka.app))
+        self.worker = Worker(
+            self.log, self.settings, rules(), self.figures, structlog.get_logger().bind(app=kafka.app)
+        )
         self.task = asyncio.create_task(self.worker.run(self.stop))
         return self
 
@@ -124,7 +131,14 @@ async def until(what: Any, limit_s: float = 60) -> None:
 async def exact(sender: Sender) -> None:
     """All that was sent is processed, and what was published is what it comes to."""
     async with asyncio.timeout(60):
-        while sum(checkpoint.decode(raw).counts.received for raw in await sender.log.checkpoints() if raw is not None) < sender.sent:
+        while (
+            sum(
+                checkpoint.decode(raw).counts.received
+                for raw in await sender.log.checkpoints()
+                if raw is not None
+            )
+            < sender.sent
+        ):
             await asyncio.sleep(0.1)
     found = await verify(sender.log, lambda done, total: None)
     assert found.difference is None
@@ -135,7 +149,9 @@ def stall_s(*workers: Running) -> float:
     """The longest time between two commits of a partition while events came."""
     longest = 0.0
     for number in range(PARTITIONS):
-        times = sorted(at_s for one in workers for at_s, partition in one.figures.commits if partition == number)
+        times = sorted(
+            at_s for one in workers for at_s, partition in one.figures.commits if partition == number
+        )
         longest = max([longest, *(later - sooner for sooner, later in pairwise(times))])
     return longest
 
@@ -169,7 +185,9 @@ async def test_workers_share_hand_over_and_are_exact(capsys: pytest.CaptureFixtu
     stalled_s = stall_s(a, b)
     await b.end()
     with capsys.disabled():
-        print(f"\nstall when a worker joins {1000 * joined_s:.0f} ms, at worst {1000 * stalled_s:.0f} ms; leaving took {1000 * took_s:.0f} ms")
+        print(
+            f"\nstall when a worker joins {1000 * joined_s:.0f} ms, at worst {1000 * stalled_s:.0f} ms; leaving took {1000 * took_s:.0f} ms"
+        )
 
 
 async def test_a_zombie_is_fenced_and_comes_back_in_peace(capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,7 +197,9 @@ async def test_a_zombie_is_fenced_and_comes_back_in_peace(capsys: pytest.Capture
     """
     app = topics.new_app(PARTITIONS)
     zombie, b = await Running(app).start(), await Running(app).start()
-    await until(lambda: len(zombie.worker.status().opened) == len(b.worker.status().opened) == PARTITIONS // 2)
+    await until(
+        lambda: len(zombie.worker.status().opened) == len(b.worker.status().opened) == PARTITIONS // 2
+    )
     sender = Sender(b.log)
     flowing = asyncio.create_task(sender.flow())
     await asyncio.sleep(1)
@@ -193,7 +213,9 @@ async def test_a_zombie_is_fenced_and_comes_back_in_peace(capsys: pytest.Capture
     assert len(zombie.figures.openings) == openings, "fought for it"
     assert zombie.figures.deaths.total() == PARTITIONS // 2
     assert not zombie.figures.deaths["defect"]
-    await until(lambda: len(zombie.worker.status().opened) == len(b.worker.status().opened) == PARTITIONS // 2)
+    await until(
+        lambda: len(zombie.worker.status().opened) == len(b.worker.status().opened) == PARTITIONS // 2
+    )
     assert not b.figures.deaths
     await asyncio.sleep(0.5)
     sender.enough = True
@@ -269,11 +291,15 @@ async def test_who_decides_sees_a_topic_that_has_grown() -> None:
         ({"start_timeout": "1s", "bootstrap": "nobody"}, Unavailable, "start_timeout"),
     ],
 )
-async def test_a_group_that_cannot_be_joined(settings: dict[str, str], error: type[StreamsError], said: str) -> None:
+async def test_a_group_that_cannot_be_joined(
+    settings: dict[str, str], error: type[StreamsError], said: str
+) -> None:
     """Why is said, and the worker ends; a cluster that does not answer is asked for a time."""
     app = topics.new_app(1)
     address = bootstrap() if settings.pop("bootstrap", None) is None else f"127.0.0.1:{free_ports(1)[0]}"
-    membership = Membership(Cluster(address), app, [f"{app}.events"], 1, Settings.model_validate({"kafka": settings}).kafka)
+    membership = Membership(
+        Cluster(address), app, [f"{app}.events"], 1, Settings.model_validate({"kafka": settings}).kafka
+    )
     await membership.join()
     await until(lambda: membership.failure is not None)
     assert isinstance(membership.failure, error)
@@ -298,7 +324,7 @@ async def test_a_loop_that_is_held_up_for_longer_than_a_session_keeps_its_place(
 
 async def test_a_worker_whose_loop_hangs_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """And comes back when it shows life."""
-    monkeypatch.setattr("streams.worker.membership.HUNG_S", 1.0)
+    monkeypatch.setattr("streams.runtime.membership.HUNG_S", 1.0)
     app = topics.new_app(1)
     membership = Membership(Cluster(bootstrap()), app, [f"{app}.events"], 1, Settings().kafka)
     await membership.join()

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
 from streams.topology import TOPICS, Topic
 from tests.kafka.broker import bootstrap
 
@@ -17,7 +17,11 @@ RECORD_BYTES = 16 << 20  # the largest record of a test fits
 
 
 def config(topic: Topic) -> dict[str, str]:
-    return {"cleanup.policy": topic.cleanup.value, "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES)}
+    return {
+        "cleanup.policy": topic.cleanup.value,
+        "retention.ms": "-1",
+        "max.message.bytes": str(RECORD_BYTES),
+    }
 
 
 def new_topics(app: str, partitions: int) -> list[NewTopic]:

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from streams.funnels import cells
-from streams.funnels.windows import ALL, Windows
-from streams.journeys.machine import ADVANCED, CONVERTED, KINDS, UNMATCHED, Patience, Transition
-from streams.journeys.population import Population
-from streams.journeys.profile import Profile
-from streams.journeys.signal import event_ref, event_text, head
-from streams.moments.verdict import REFUND
+from streams.core.funnels import cells
+from streams.core.funnels.windows import ALL, Windows
+from streams.core.journeys.machine import ADVANCED, CONVERTED, KINDS, UNMATCHED, Patience, Transition
+from streams.core.journeys.population import Population
+from streams.core.journeys.profile import Profile
+from streams.core.journeys.signal import event_ref, event_text, head
+from streams.core.moments.verdict import REFUND
 from tests import oracle
 
 FOREVER = 10**15  # a horizon within which nothing is late
@@ -78,7 +78,9 @@ class Said:
             assert name not in self.standing, f"asserted twice: {name}"
             self.standing[name] = s
         else:
-            assert self.standing.pop(name, None) == s, "a retraction carries the full old content of what stands"
+            assert self.standing.pop(name, None) == s, (
+                "a retraction carries the full old content of what stands"
+            )
 
     def steps(self) -> set[tuple[str, oracle.Step]]:
         return {(name[0], s) for name, s in self.standing.items()}
@@ -87,11 +89,15 @@ class Said:
         return {k for k, n in self.refunds.items() if n}
 
 
-def expected(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience) -> set[tuple[str, oracle.Step]]:
+def expected(
+    by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience
+) -> set[tuple[str, oracle.Step]]:
     return {(key, s) for key, signals in by.items() for s in oracle.transitions(signals, timer, of)}
 
 
-def expected_unmatched(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience) -> set[tuple[str, oracle.Unmatched]]:
+def expected_unmatched(
+    by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience
+) -> set[tuple[str, oracle.Unmatched]]:
     return {(key, u) for key, signals in by.items() for u in oracle.unmatched(signals, timer, of)}
 
 

@@ -13,20 +13,28 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.agent import Agent
-from streams.ingest.partition import key_of, partition_of
+from streams.core.ingest.partition import key_of, partition_of
+from streams.core.moments.rules import default
+from streams.core.processing import checkpoint
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.watermark import FROM, MARK
 from streams.log.memory import MemoryLog
-from streams.moments.rules import default
-from streams.pipeline import checkpoint
-from streams.pipeline.checkpoint import Checkpoint
-from streams.pipeline.progress import FROM, MARK
+from streams.queries.funnel import funnel
+from streams.queries.verify import verify
 from streams.records import Batch, Headers, Output
-from streams.reports.funnel import funnel
-from streams.settings import Settings, load
-from streams.verify import verify
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import Settings, load
 
 DAY, START = 86_400_000, 1_772_323_200_000
-NAMES = ("Product Viewed", "Store Located", "Video Playback Started", "Product Added", "Order Completed", "Order Refunded", "Scrolled")
+NAMES = (
+    "Product Viewed",
+    "Store Located",
+    "Video Playback Started",
+    "Product Added",
+    "Order Completed",
+    "Order Refunded",
+    "Scrolled",
+)
 NOW = START + 400 * DAY
 
 
@@ -40,7 +48,14 @@ def events(rnd: random.Random, count: int, days: int, people: int) -> list[bytes
         who = {rnd.choice(("userId", "anonymousId")): f"p{rnd.randrange(people)}"}
         found.append(
             msgspec.json.encode(
-                {"type": "track", "messageId": f"m{n}", "event": rnd.choice(NAMES), "timestamp": stamp, "properties": properties, **who}
+                {
+                    "type": "track",
+                    "messageId": f"m{n}",
+                    "event": rnd.choice(NAMES),
+                    "timestamp": stamp,
+                    "properties": properties,
+                    **who,
+                }
             )[: None if rnd.random() > 0.02 else 30]
         )
         if rnd.random() < 0.05:
@@ -58,7 +73,9 @@ async def alone(values: list[bytes], settings: Settings) -> MemoryLog:
     return log
 
 
-async def together(values: list[bytes], settings: Settings, rnd: random.Random, partitions: int, keyed: float) -> MemoryLog:
+async def together(
+    values: list[bytes], settings: Settings, rnd: random.Random, partitions: int, keyed: float
+) -> MemoryLog:
     """Spread over the partitions, a part of them where they belong; agents take turns as they like, and die."""
     log = MemoryLog(partitions, dealt=keyed < 1.0)
     home = [partition_of(key_of(value), partitions) for value in values]
@@ -73,7 +90,9 @@ async def together(values: list[bytes], settings: Settings, rnd: random.Random, 
         agent = agents[number]
         agent.batch = rnd.choice((1, 3, 20, 200))
         if rnd.random() < 0.05:
-            agent.pipeline.take(await agent.session.read(agent.pipeline.progress.offsets, 10))  # and dies with it
+            agent.pipeline.take(
+                await agent.session.read(agent.pipeline.progress.offsets, 10)
+            )  # and dies with it
             agents[number] = await Agent.open(log, number, settings, default())
             continue
         await agent.step()
@@ -186,14 +205,25 @@ async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
     values = events(random.Random(5), 60, 3, 4)
     log = await together(values, load(batch=500), random.Random(6), 2, 0.0)
     before = (await funnel(log)).events
-    strangers: list[Headers] = [(), (("h", b"v"),), ((FROM, b"nowhere"),), ((FROM, b"a:0:x:y"),), ((MARK, b"\xff"),), ((FROM, b"\xff"),)]
+    strangers: list[Headers] = [
+        (),
+        (("h", b"v"),),
+        ((FROM, b"nowhere"),),
+        ((FROM, b"a:0:x:y"),),
+        ((MARK, b"\xff"),),
+        ((FROM, b"\xff"),),
+    ]
     foreign = await log.open(1)
     raw = (await log.checkpoints())[1]
     assert raw is not None
-    await foreign.commit(Batch([Output("handover", None, values[0], headers, 0) for headers in strangers], [], raw))
+    await foreign.commit(
+        Batch([Output("handover", None, values[0], headers, 0) for headers in strangers], [], raw)
+    )
     agent = await Agent.open(log, 0, load(batch=500), default())
     await agent.catch_up()
     after = (await funnel(log)).events
     assert len(strangers) == after.rejected - before.rejected == after.received - before.received
-    assert {b"handover"} == {dict(r.headers)["topic"] for _, r in [e async for e in log.scan("rejected", 0)][-len(strangers) :]}
+    assert {b"handover"} == {
+        dict(r.headers)["topic"] for _, r in [e async for e in log.scan("rejected", 0)][-len(strangers) :]
+    }
     assert (await verify(log, lambda done, total: None)).difference is None

@@ -8,14 +8,25 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.funnels.windows import Windows
-from streams.journeys import profile as profile_module
-from streams.journeys.machine import State
-from streams.journeys.population import Population
-from streams.journeys.profile import fold
-from streams.journeys.signal import PACK, SIZE, event_ref, head, order_key, order_ref
+from streams.core.funnels.windows import Windows
+from streams.core.journeys import profile as profile_module
+from streams.core.journeys.machine import State
+from streams.core.journeys.population import Population
+from streams.core.journeys.profile import fold
+from streams.core.journeys.signal import PACK, SIZE, event_ref, head, order_key, order_ref
 from tests import oracle
-from tests.laws.driving import FOREVER, Said, counted, expected, expected_unmatched, over_all_time, patience, put, step, unmatched
+from tests.laws.driving import (
+    FOREVER,
+    Said,
+    counted,
+    expected,
+    expected_unmatched,
+    over_all_time,
+    patience,
+    put,
+    step,
+    unmatched,
+)
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "400"))
 LAW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -41,7 +52,9 @@ histories = st.lists(signals, max_size=14)
 
 def tidy(s: oracle.Signal) -> oracle.Signal:
     """As the pipeline makes signals: only truths and refunds carry an order, a refund of an order is about no need in particular."""
-    order = order_ref(s.order).hex() if s.order and s.mark >= 4 else None  # orders compare by what stands for them
+    order = (
+        order_ref(s.order).hex() if s.order and s.mark >= 4 else None
+    )  # orders compare by what stands for them
     return s._replace(order=order, needs=("*",) if s.mark == 5 and order else tuple(sorted(set(s.needs))))
 
 
@@ -126,7 +139,9 @@ class Life:
 
 @LAW
 @given(histories, st.randoms(use_true_random=False), st.integers(-1, 40 * H))
-def test_any_permutation_with_duplicates_says_the_same(history: list[oracle.Signal], rnd: random.Random, timer: int) -> None:
+def test_any_permutation_with_duplicates_says_the_same(
+    history: list[oracle.Signal], rnd: random.Random, timer: int
+) -> None:
     """Inside the horizon the result is a function of the set of events: order and repetition do not matter, counters included."""
     rows = one_profile(history)
     order = rows + [s for s in rows if rnd.random() < 0.3]
@@ -180,8 +195,15 @@ def test_after_every_step_what_stands_said_is_the_oracle(ops: list[Any]) -> None
 
 
 @LAW
-@given(operations, st.sampled_from((2 * H, 8 * H, FOREVER)), st.sampled_from((1, 2, 8)), st.sampled_from((3, 6, 256)))
-def test_trimming_caps_and_forgetting_change_nothing(ops: list[Any], horizon: int, segment: int, cap: int) -> None:
+@given(
+    operations,
+    st.sampled_from((2 * H, 8 * H, FOREVER)),
+    st.sampled_from((1, 2, 8)),
+    st.sampled_from((3, 6, 256)),
+)
+def test_trimming_caps_and_forgetting_change_nothing(
+    ops: list[Any], horizon: int, segment: int, cap: int
+) -> None:
     """The same under short horizons, small segments and low caps, when every event has an id of its own."""
     with small(segment, cap):
         life = Life(horizon)
@@ -210,10 +232,15 @@ class small:
         self.new = {"SEGMENT": segment, "CHUNK": segment * SIZE, "CAP": cap}
 
     def __enter__(self) -> None:
-        import streams.journeys.population as population
-        import streams.journeys.store as store
+        import streams.core.journeys.population as population
+        import streams.core.journeys.store as store
 
-        self.old = [(m, k, getattr(m, k)) for m in (profile_module, population, store) for k in self.new if hasattr(m, k)]
+        self.old = [
+            (m, k, getattr(m, k))
+            for m in (profile_module, population, store)
+            for k in self.new
+            if hasattr(m, k)
+        ]
         for m, k, _ in self.old:
             setattr(m, k, self.new[k])
 

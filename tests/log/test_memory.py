@@ -78,4 +78,6 @@ async def test_every_point_is_passed_in_order() -> None:
     writes = len(full_batch(b"2").outputs) + len(full_batch(b"2").state) + 1
     assert faults.passed.count("commit.write") == writes  # the checkpoint is one of them
     order = ["open", "append", "restore", "read", "commit"]
-    assert list(dict.fromkeys(faults.passed)) == [point for name in order for point in POINTS if point.startswith(name)]
+    assert list(dict.fromkeys(faults.passed)) == [
+        point for name in order for point in POINTS if point.startswith(name)
+    ]

@@ -21,7 +21,12 @@ Caught = tuple[int, list[str]] | None
 
 def catch(number: int) -> Caught:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.planted", "--bug", str(number)], capture_output=True, text=True, cwd=ROOT, timeout=300, check=False
+        [sys.executable, "-m", "tests.planted", "--bug", str(number)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -1,5 +1,6 @@
 """Puts a bug into a module as it is imported. For a process of its own: what is imported already stays as it is."""
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -7,6 +8,20 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 
 from tests.planted import Bug
+
+TOKEN = re.compile(r"\w+|\"[^\"\n]*\"|'[^'\n]*'|[^\w\s]")
+CLOSING = {re.escape(bracket) for bracket in ")]}"}
+
+
+BETWEEN = r"(?:[ \t]|#[^\n]*|\n)*"  # what a formatter may put between two tokens
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """Finds a piece of source text however it is broken into lines; its own first indentation counts."""
+    body = text.lstrip()
+    tokens = [re.escape(token) for token in TOKEN.findall(body)]
+    closing = [rf",?{BETWEEN}{token}" if token in CLOSING else token for token in tokens]
+    return re.compile(re.escape(text[: len(text) - len(body)]) + BETWEEN.join(closing))
 
 
 class _Loader(SourceFileLoader):
@@ -17,8 +32,11 @@ class _Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         source = self.get_source(fullname) or ""
         for old, new in self.bug.changes:
-            assert source.count(old) == 1, f"{self.bug.name}: {old!r} is {source.count(old)} times in {fullname}: plant it anew"
-            source = source.replace(old, new)
+            found = list(pattern(old).finditer(source))
+            assert len(found) == 1, (
+                f"{self.bug.name}: {old!r} is {len(found)} times in {fullname}: plant it anew"
+            )
+            source = source[: found[0].start()] + new + source[found[0].end() :]
         code: CodeType = compile(source, self.path, "exec", dont_inherit=True)
         return code
 
@@ -27,7 +45,9 @@ class _Finder(MetaPathFinder):
     def __init__(self, bug: Bug) -> None:
         self.bug = bug
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if fullname != self.bug.module:
             return None
         spec = PathFinder.find_spec(fullname, path, target)

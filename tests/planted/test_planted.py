@@ -30,7 +30,11 @@ def test_every_law_catches_a_bug(caught: list[Caught]) -> None:
 def test_the_page_tells_of_each_bug() -> None:
     """docs/testing.md has all of them, with the laws that caught them when it was written: `python -m tests.planted --write` writes it anew."""
     written = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in written.splitlines() if line.startswith("| ")][1:]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in written.splitlines()
+        if line.startswith("| ")
+    ][1:]
     assert [bug.name for bug in BUGS] == [row[0] for row in rows]
     assert {*NAMES, "none"} >= {law for row in rows for law in row[1].split(", ")}
     assert all(int(row[2]) < SEEDS for row in rows)
@@ -41,7 +45,9 @@ def test_a_failure_tells_how_to_see_it_again_and_the_shortest_way_there() -> Non
     number = [bug.name for bug in BUGS].index("rev begins anew at a restart")
     command = [sys.executable, "-m", "tests.planted", "--bug", str(number), "--report", "3"]
     said = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=True).stdout
-    assert re.search(r"^seed \d+ breaks the law `rev` at commit ([0-9a-f]{40}|\(none\))$", said, re.MULTILINE), said
+    assert re.search(
+        r"^seed \d+ breaks the law `rev` at commit ([0-9a-f]{40}|\(none\))$", said, re.MULTILINE
+    ), said
     assert re.search(r"again: python -m tests.simulation \d+$", said, re.MULTILINE)
     trace = re.search(r"^trace, (\d+) of (\d+) operations:$", said, re.MULTILINE)
     assert trace is not None

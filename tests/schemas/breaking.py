@@ -9,11 +9,35 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-WORDS = {"$schema", "$id", "title", "description", "default", "$defs"}  # say nothing of what is allowed; `default` is looked at with its field
-READ = {"$ref", "anyOf", "enum", "const", "type", "properties", "required", "additionalProperties", "items", "prefixItems"}
+WORDS = {
+    "$schema",
+    "$id",
+    "title",
+    "description",
+    "default",
+    "$defs",
+}  # say nothing of what is allowed; `default` is looked at with its field
+READ = {
+    "$ref",
+    "anyOf",
+    "enum",
+    "const",
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "prefixItems",
+}
 SAME = ("pattern", "format")  # one can't tell which of two is narrower
 LOWER, UPPER = ("minimum", "minItems"), ("maximum", "maxItems")
-TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "null": (type(None),)}
+TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
 
 
 def breaking(old: Schema, new: Schema) -> list[str]:
@@ -24,7 +48,9 @@ def breaking(old: Schema, new: Schema) -> list[str]:
 def _alternatives(node: Schema, root: Schema) -> Iterator[Schema]:
     """The node as alternatives without references, enums or choices."""
     unknown = node.keys() - WORDS - READ - {*SAME, *LOWER, *UPPER}
-    assert not unknown, f"{unknown}: what a change of it breaks must be said in tests/schemas/breaking.py first"
+    assert not unknown, (
+        f"{unknown}: what a change of it breaks must be said in tests/schemas/breaking.py first"
+    )
     if "$ref" in node:
         yield from _alternatives(root["$defs"][node["$ref"].removeprefix("#/$defs/")], root)
     elif "anyOf" in node:
@@ -47,30 +73,64 @@ def _problems(old: list[Schema], new: list[Schema], old_root: Schema, new_root: 
 
 def _within(was: Schema, now: Schema, old_root: Schema, new_root: Schema, at: str) -> list[str]:
     if "const" in now:
-        allowed = was["const"] == now["const"] if "const" in was else "type" not in was or type(now["const"]) in TYPES.get(was["type"], ())
+        allowed = (
+            was["const"] == now["const"]
+            if "const" in was
+            else "type" not in was or type(now["const"]) in TYPES.get(was["type"], ())
+        )
         return [] if allowed else [f"{at} may now be {now['const']!r}"]
     if "const" in was:
         return [f"{at} may now be any {now.get('type', 'value')}"]
-    if "type" in was and was["type"] != now.get("type") and (was["type"], now.get("type")) != ("number", "integer"):
+    if (
+        "type" in was
+        and was["type"] != now.get("type")
+        and (was["type"], now.get("type")) != ("number", "integer")
+    ):
         return [f"{at} may now be of type {now.get('type', 'any')}, no longer only {was['type']}"]
-    out = [f"{at}: {word} is now {now.get(word)}, was {was[word]}" for word in SAME if word in was and was[word] != now.get(word)]
-    out += [f"{at}: {word} is now {now.get(word)}, was {was[word]}" for word in LOWER if word in was and now.get(word, float("-inf")) < was[word]]
-    out += [f"{at}: {word} is now {now.get(word)}, was {was[word]}" for word in UPPER if word in was and now.get(word, float("inf")) > was[word]]
+    out = [
+        f"{at}: {word} is now {now.get(word)}, was {was[word]}"
+        for word in SAME
+        if word in was and was[word] != now.get(word)
+    ]
+    out += [
+        f"{at}: {word} is now {now.get(word)}, was {was[word]}"
+        for word in LOWER
+        if word in was and now.get(word, float("-inf")) < was[word]
+    ]
+    out += [
+        f"{at}: {word} is now {now.get(word)}, was {was[word]}"
+        for word in UPPER
+        if word in was and now.get(word, float("inf")) > was[word]
+    ]
 
     def inner(below: Any, above: Any, where: str) -> list[str]:
         if not isinstance(below, dict):
             return [] if below in (None, True) or below == above else [f"{where} may now be there"]
         if not isinstance(above, dict):
             return [] if above is False else [f"{where} may now be anything"]
-        return _problems(list(_alternatives(below, old_root)), list(_alternatives(above, new_root)), old_root, new_root, where)
+        return _problems(
+            list(_alternatives(below, old_root)),
+            list(_alternatives(above, new_root)),
+            old_root,
+            new_root,
+            where,
+        )
 
     out += _fields(was, now, inner, at)
     if was.get("type") == "object":
         out += inner(was.get("additionalProperties"), now.get("additionalProperties"), f"a value in {at}")
     if was.get("type") == "array":
         out += inner(was.get("items"), now.get("items"), f"an item of {at}")
-        pairs = zip(was.get("prefixItems", []), [*now.get("prefixItems", []), *[now.get("items")] * len(was.get("prefixItems", []))], strict=False)
-        out += [line for n, (below, above) in enumerate(pairs) for line in inner(below, above, f"item {n} of {at}")]
+        pairs = zip(
+            was.get("prefixItems", []),
+            [*now.get("prefixItems", []), *[now.get("items")] * len(was.get("prefixItems", []))],
+            strict=False,
+        )
+        out += [
+            line
+            for n, (below, above) in enumerate(pairs)
+            for line in inner(below, above, f"item {n} of {at}")
+        ]
     return out
 
 

@@ -13,13 +13,28 @@ import msgspec
 
 import schemas
 from schemas import generate
-from streams.journeys.profile import CAP, SEGMENT
+from streams.core.journeys.profile import CAP, SEGMENT
 from streams.records import Output
 from streams.topology import LATE, REJECTED
 from tests.golden_topics import records, run
 
 HERE = Path(schemas.__file__).parent
-WORDS = ("op", "kind", "moment", "from", "to", "furthest", "furthest_before", "outcome", "measure", "window", "record", "reason", "tenant", "need")
+WORDS = (
+    "op",
+    "kind",
+    "moment",
+    "from",
+    "to",
+    "furthest",
+    "furthest_before",
+    "outcome",
+    "measure",
+    "window",
+    "record",
+    "reason",
+    "tenant",
+    "need",
+)
 
 
 def robot() -> list[bytes]:
@@ -51,7 +66,10 @@ def shapes(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         for member in value[:3] or [None]:
             yield from shapes(member, f"{path}[]")
     else:
-        yield path, value if path.removeprefix(".") in WORDS or isinstance(value, bool) else type(value).__name__
+        yield (
+            path,
+            value if path.removeprefix(".") in WORDS or isinstance(value, bool) else type(value).__name__,
+        )
 
 
 def chosen(found: list[Any]) -> Iterator[Any]:
@@ -68,15 +86,22 @@ def files() -> Iterator[tuple[Path, str]]:
     """Each file of this version with what belongs into it."""
     outputs = asyncio.run(real())
     for topic in generate.TOPICS:
-        yield HERE / "history" / f"v{schemas.VERSION}" / f"{topic}.schema.json", json.dumps(generate.schema(topic), indent=2, ensure_ascii=False)
-        values = [value for output in outputs if output.topic == topic and (value := told(output)) is not None]
+        yield (
+            HERE / "history" / f"v{schemas.VERSION}" / f"{topic}.schema.json",
+            json.dumps(generate.schema(topic), indent=2, ensure_ascii=False),
+        )
+        values = [
+            value for output in outputs if output.topic == topic and (value := told(output)) is not None
+        ]
         shown = ",\n".join(json.dumps(value, ensure_ascii=False) for value in chosen(values))
         yield HERE / "examples" / f"v{schemas.VERSION}" / f"{topic}.json", f"[\n{shown}\n]"
 
 
 if __name__ == "__main__":
     for path, text in files():
-        assert not path.exists(), f"{path} is kept: a version that was released does not change. Raise schemas.VERSION"
+        assert not path.exists(), (
+            f"{path} is kept: a version that was released does not change. Raise schemas.VERSION"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n", encoding="utf-8")
         print(path.relative_to(HERE))

@@ -17,7 +17,9 @@ from tests import golden_topics
 
 Node = dict[str, Any]
 DOCUMENT = document()
-OFFICIAL: Node = json.loads(gzip.decompress((Path(__file__).parent / "asyncapi" / "3.0.0.json.gz").read_bytes()))
+OFFICIAL: Node = json.loads(
+    gzip.decompress((Path(__file__).parent / "asyncapi" / "3.0.0.json.gz").read_bytes())
+)
 
 
 def within(node: Any) -> Iterator[Any]:
@@ -43,7 +45,10 @@ def validator(schema: Any) -> Draft7Validator:
 
 
 def problems(changed: Node) -> list[str]:
-    return [f"{error.json_path}: {error.message[:100]}" for error in Draft7Validator(OFFICIAL).iter_errors(changed)]
+    return [
+        f"{error.json_path}: {error.message[:100]}"
+        for error in Draft7Validator(OFFICIAL).iter_errors(changed)
+    ]
 
 
 def test_it_is_an_asyncapi_document() -> None:
@@ -80,9 +85,15 @@ def test_every_reference_leads_somewhere() -> None:
 
 def test_it_has_every_topic() -> None:
     """The clickstream is received, every output is sent, and the program's own state is nobody's business."""
-    said = {name: (channel["address"], set(channel["parameters"])) for name, channel in DOCUMENT["channels"].items()}
+    said = {
+        name: (channel["address"], set(channel["parameters"]))
+        for name, channel in DOCUMENT["channels"].items()
+    }
     assert {topic.name: (f"{{app}}.{topic.name}", {"app"}) for topic in (EVENTS, *OUTPUTS)} == said
-    actions = {(operation["action"], operation["channel"]["$ref"].removeprefix("#/channels/")) for operation in DOCUMENT["operations"].values()}
+    actions = {
+        (operation["action"], operation["channel"]["$ref"].removeprefix("#/channels/"))
+        for operation in DOCUMENT["operations"].values()
+    }
     assert {("receive", EVENTS.name), *(("send", topic.name) for topic in OUTPUTS)} == actions
     assert STATE.name not in said
 

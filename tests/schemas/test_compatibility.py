@@ -19,8 +19,12 @@ from tests.schemas.breaking import Schema, breaking
 HERE = Path(schemas.__file__).parent
 MAJOR = schemas.VERSION.partition(".")[0]
 NEWEST = HERE / "history" / f"v{schemas.VERSION}"
-OLDER = sorted(path.name for path in (HERE / "history").glob(f"v{MAJOR}.*"))  # of this major version, this one included
-EVERY = [pytest.param(version, topic, id=f"{version}-{topic}") for version in OLDER for topic in generate.TOPICS]
+OLDER = sorted(
+    path.name for path in (HERE / "history").glob(f"v{MAJOR}.*")
+)  # of this major version, this one included
+EVERY = [
+    pytest.param(version, topic, id=f"{version}-{topic}") for version in OLDER for topic in generate.TOPICS
+]
 
 SAY_MINOR = (
     "the schemas are no longer those of version {version}. If nothing breaks (fields were added), raise the second number of schemas.VERSION; then"
@@ -33,12 +37,16 @@ SAY_MAJOR = (
 
 
 def stored(version: str, topic: str) -> Schema:
-    found: Schema = json.loads((HERE / "history" / version / f"{topic}.schema.json").read_text(encoding="utf-8"))
+    found: Schema = json.loads(
+        (HERE / "history" / version / f"{topic}.schema.json").read_text(encoding="utf-8")
+    )
     return found
 
 
 def examples(version: str, topic: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((HERE / "examples" / version / f"{topic}.json").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = json.loads(
+        (HERE / "examples" / version / f"{topic}.json").read_text(encoding="utf-8")
+    )
     return found
 
 
@@ -46,28 +54,39 @@ def published(topic: str) -> list[dict[str, Any]]:
     """What the golden run publishes, as the topic's schema describes it."""
     records = golden_topics.stored(topic)
     if topic in (LATE.name, REJECTED.name):
-        return [msgspec.to_builtins(msgspec.convert(record["headers"], generate.TOPICS[topic], strict=False)) for record in records]
+        return [
+            msgspec.to_builtins(msgspec.convert(record["headers"], generate.TOPICS[topic], strict=False))
+            for record in records
+        ]
     return [record["value"] for record in records if record["value"] is not None]
 
 
 def without_words(node: Any) -> Any:
     """A schema without its descriptions: they may be put better at any time."""
     if isinstance(node, dict):
-        return {key: without_words(value) for key, value in node.items() if key not in ("title", "description") or isinstance(value, dict)}
+        return {
+            key: without_words(value)
+            for key, value in node.items()
+            if key not in ("title", "description") or isinstance(value, dict)
+        }
     return [without_words(member) for member in node] if isinstance(node, list) else node
 
 
 @pytest.mark.parametrize("topic", generate.TOPICS)
 def test_a_version_names_one_contract(topic: str) -> None:
     """The current schemas are those that are kept under the current version."""
-    assert (NEWEST / f"{topic}.schema.json").exists(), f"version {schemas.VERSION} is not kept: `python -m tests.schemas.freeze`"
+    assert (NEWEST / f"{topic}.schema.json").exists(), (
+        f"version {schemas.VERSION} is not kept: `python -m tests.schemas.freeze`"
+    )
     same = without_words(stored(NEWEST.name, topic)) == without_words(generate.schema(topic))
     assert same, SAY_MINOR.format(version=schemas.VERSION)
 
 
 def test_the_page_is_about_this_version() -> None:
     """docs/contract.md says which version it describes."""
-    assert f": version {schemas.VERSION}." in (HERE.parent / "docs" / "contract.md").read_text(encoding="utf-8")
+    assert f": version {schemas.VERSION}." in (HERE.parent / "docs" / "contract.md").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize(("version", "topic"), EVERY)
@@ -81,7 +100,11 @@ def test_nothing_breaks_consumers(version: str, topic: str) -> None:
 def test_what_is_published_is_what_was_promised(version: str, topic: str) -> None:
     """Real records keep the schema of every version since the last major one: what a schema says is also what happens."""
     validator = Draft202012Validator(stored(version, topic))
-    problems = [f"{error.json_path}: {error.message}" for record in published(topic) for error in validator.iter_errors(record)]
+    problems = [
+        f"{error.json_path}: {error.message}"
+        for record in published(topic)
+        for error in validator.iter_errors(record)
+    ]
     assert not problems, SAY_MAJOR.format(version=version, problems="; ".join(problems[:3]))
 
 
@@ -126,12 +149,22 @@ OLD: Schema = {
                 "share": {"type": "number", "minimum": 0, "maximum": 1},
                 "cut": {"type": "boolean", "default": False},
                 "names": {"type": "array", "items": {"type": "string"}},
-                "bucket": {"type": "array", "prefixItems": [{"type": "number"}, {"type": "number"}], "items": False, "minItems": 2, "maxItems": 2},
+                "bucket": {
+                    "type": "array",
+                    "prefixItems": [{"type": "number"}, {"type": "number"}],
+                    "items": False,
+                    "minItems": 2,
+                    "maxItems": 2,
+                },
                 "seconds": {"type": "object", "additionalProperties": {"type": "number"}},
             },
             "required": ["record", "id", "at", "moment", "count", "share", "names", "bucket", "seconds"],
         },
-        "Gone": {"type": "object", "properties": {"record": {"enum": ["gone"]}, "why": {"type": "string"}}, "required": ["record", "why"]},
+        "Gone": {
+            "type": "object",
+            "properties": {"record": {"enum": ["gone"]}, "why": {"type": "string"}},
+            "required": ["record", "why"],
+        },
     },
 }
 
@@ -149,29 +182,87 @@ def doctored(change: Callable[[dict[str, Any], Schema], object]) -> Schema:
         pytest.param(lambda f, s: f.pop("count"), "`count` is gone", id="a field removed"),
         pytest.param(lambda f, s: f.pop("cut"), "`cut` is gone", id="a field removed that could be missing"),
         pytest.param(lambda f, s: f.update(counted=f.pop("count")), "`count` is gone", id="a field renamed"),
-        pytest.param(lambda f, s: s["$defs"]["Seen"]["required"].remove("id"), "`id` may now be missing", id="no longer always there"),
-        pytest.param(lambda f, s: f["cut"].update(default=True), "`cut`: missing now means True, meant False", id="another default"),
-        pytest.param(lambda f, s: f["count"].update(type="number"), "`count` may now be of type number", id="a wider type"),
-        pytest.param(lambda f, s: f["count"].update(type="string"), "`count` may now be of type string", id="another type"),
-        pytest.param(lambda f, s: f.update(id={"anyOf": [f["id"], {"type": "null"}]}), "`id` may now be of type null", id="may now be nothing"),
+        pytest.param(
+            lambda f, s: s["$defs"]["Seen"]["required"].remove("id"),
+            "`id` may now be missing",
+            id="no longer always there",
+        ),
+        pytest.param(
+            lambda f, s: f["cut"].update(default=True),
+            "`cut`: missing now means True, meant False",
+            id="another default",
+        ),
+        pytest.param(
+            lambda f, s: f["count"].update(type="number"),
+            "`count` may now be of type number",
+            id="a wider type",
+        ),
+        pytest.param(
+            lambda f, s: f["count"].update(type="string"),
+            "`count` may now be of type string",
+            id="another type",
+        ),
+        pytest.param(
+            lambda f, s: f.update(id={"anyOf": [f["id"], {"type": "null"}]}),
+            "`id` may now be of type null",
+            id="may now be nothing",
+        ),
         pytest.param(lambda f, s: f.update(id={}), "`id` may now be of type any", id="anything"),
-        pytest.param(lambda f, s: f["moment"]["anyOf"][0]["enum"].append("do"), "`moment` may now be 'do'", id="a word more in a closed list"),
-        pytest.param(lambda f, s: f["moment"]["anyOf"].append({"type": "string"}), "`moment` may now be any string", id="a list opened"),
-        pytest.param(lambda f, s: f["count"].pop("minimum"), "`count`: minimum is now None, was 0", id="no lower bound"),
-        pytest.param(lambda f, s: f["share"].update(maximum=100), "`share`: maximum is now 100, was 1", id="a higher bound"),
-        pytest.param(lambda f, s: f["id"].update(pattern="^.{32}$"), "`id`: pattern is now ^.{32}$", id="another pattern"),
-        pytest.param(lambda f, s: f["at"].pop("format"), "`at`: format is now None, was date-time", id="another format"),
-        pytest.param(lambda f, s: f["names"]["items"].update(type="integer"), "an item of `names` may now be of type integer", id="other items"),
-        pytest.param(lambda f, s: f["bucket"]["prefixItems"][1].update(type="null"), "item 1 of `bucket` may now be of type null", id="other place"),
-        pytest.param(lambda f, s: f["bucket"].update(maxItems=3), "`bucket`: maxItems is now 3, was 2", id="more places"),
+        pytest.param(
+            lambda f, s: f["moment"]["anyOf"][0]["enum"].append("do"),
+            "`moment` may now be 'do'",
+            id="a word more in a closed list",
+        ),
+        pytest.param(
+            lambda f, s: f["moment"]["anyOf"].append({"type": "string"}),
+            "`moment` may now be any string",
+            id="a list opened",
+        ),
+        pytest.param(
+            lambda f, s: f["count"].pop("minimum"), "`count`: minimum is now None, was 0", id="no lower bound"
+        ),
+        pytest.param(
+            lambda f, s: f["share"].update(maximum=100),
+            "`share`: maximum is now 100, was 1",
+            id="a higher bound",
+        ),
+        pytest.param(
+            lambda f, s: f["id"].update(pattern="^.{32}$"),
+            "`id`: pattern is now ^.{32}$",
+            id="another pattern",
+        ),
+        pytest.param(
+            lambda f, s: f["at"].pop("format"), "`at`: format is now None, was date-time", id="another format"
+        ),
+        pytest.param(
+            lambda f, s: f["names"]["items"].update(type="integer"),
+            "an item of `names` may now be of type integer",
+            id="other items",
+        ),
+        pytest.param(
+            lambda f, s: f["bucket"]["prefixItems"][1].update(type="null"),
+            "item 1 of `bucket` may now be of type null",
+            id="other place",
+        ),
+        pytest.param(
+            lambda f, s: f["bucket"].update(maxItems=3),
+            "`bucket`: maxItems is now 3, was 2",
+            id="more places",
+        ),
         pytest.param(
             lambda f, s: f["seconds"].update(additionalProperties={"type": "string"}),
             "a value in `seconds` may now be of type string",
             id="other values",
         ),
-        pytest.param(lambda f, s: s["$defs"]["Gone"]["properties"].pop("why"), "`why` is gone", id="in the other record"),
         pytest.param(
-            lambda f, s: s["anyOf"].append(s["$defs"]["Gone"] | {"properties": {"record": {"enum": ["new"]}, "why": {"type": "string"}}}),
+            lambda f, s: s["$defs"]["Gone"]["properties"].pop("why"),
+            "`why` is gone",
+            id="in the other record",
+        ),
+        pytest.param(
+            lambda f, s: s["anyOf"].append(
+                s["$defs"]["Gone"] | {"properties": {"record": {"enum": ["new"]}, "why": {"type": "string"}}}
+            ),
             "`record` may now be 'new'",
             id="a record of a new sort",
         ),
@@ -189,7 +280,10 @@ def test_what_breaks_is_caught(change: Callable[[dict[str, Any], Schema], object
         pytest.param(lambda f, s: None, id="none"),
         pytest.param(lambda f, s: f.update(added={"type": "string", "default": ""}), id="a field added"),
         pytest.param(
-            lambda f, s: (f.update(added={"enum": ["a", "b"]}), s["$defs"]["Seen"]["required"].append("added")),
+            lambda f, s: (
+                f.update(added={"enum": ["a", "b"]}),
+                s["$defs"]["Seen"]["required"].append("added"),
+            ),
             id="a field added that is always there",
         ),
         pytest.param(lambda f, s: s["$defs"]["Seen"]["required"].append("cut"), id="now always there"),

@@ -28,16 +28,23 @@ def _instant(value: object) -> bool:
 
 def examples(topic: str) -> list[dict[str, Any]]:
     """The hand-written examples of a topic."""
-    found: list[dict[str, Any]] = json.loads((HERE / "examples" / f"{topic}.json").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = json.loads(
+        (HERE / "examples" / f"{topic}.json").read_text(encoding="utf-8")
+    )
     return found
 
 
 def validator(topic: str) -> Draft202012Validator:
     """What checks a record against the topic's schema file."""
-    return Draft202012Validator(json.loads((HERE / "json" / f"{topic}.schema.json").read_text(encoding="utf-8")), format_checker=FORMATS)
+    return Draft202012Validator(
+        json.loads((HERE / "json" / f"{topic}.schema.json").read_text(encoding="utf-8")),
+        format_checker=FORMATS,
+    )
 
 
-@pytest.mark.parametrize(("path", "text"), [pytest.param(path, text, id=path.name) for path, text in generate.files()])
+@pytest.mark.parametrize(
+    ("path", "text"), [pytest.param(path, text, id=path.name) for path, text in generate.files()]
+)
 def test_files_are_generated(path: Path, text: str) -> None:
     """Each schema file is what its type makes of it: run `make docs` when this fails."""
     assert text == path.read_text(encoding="utf-8")
@@ -48,7 +55,9 @@ def test_every_topic_has_its_files_and_no_other_is_there() -> None:
     topics = {topic.name: set(topic.types) for topic in OUTPUTS}
     assert topics == {name: set(get_args(made)) or {made} for name, made in generate.TOPICS.items()}
     assert {f"{name}.schema.json" for name in topics} == {path.name for path in (HERE / "json").iterdir()}
-    assert {f"{name}.json" for name in topics} == {path.name for path in (HERE / "examples").iterdir() if path.is_file()}
+    assert {f"{name}.json" for name in topics} == {
+        path.name for path in (HERE / "examples").iterdir() if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("topic", generate.TOPICS)
@@ -108,6 +117,10 @@ def test_examples_show_every_kind() -> None:
     shown = examples("transitions")
     assert set(get_args(Kind)) == {example["kind"] for example in shown}
     assert set(get_args(Op)) == {example["op"] for example in shown}
-    again = [example["op"] for example in shown if example["id"] == next(e["id"] for e in shown if e["op"] == "retract")]
+    again = [
+        example["op"]
+        for example in shown
+        if example["id"] == next(e["id"] for e in shown if e["op"] == "retract")
+    ]
     assert again == ["assert", "retract", "assert"]
     assert [example["rev"] for example in shown] == list(range(1, len(shown) + 1))

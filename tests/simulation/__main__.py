@@ -39,13 +39,18 @@ def main() -> int:
                 return 1
             done, records, seed = done + 1, records + outcome.records, seed + 1
             if args.soak and done % 50 == 0:
-                print(f"{done} seeds, {records} records, {(time.monotonic() - began) / done:.2f} s a seed, next {seed}", flush=True)
+                print(
+                    f"{done} seeds, {records} records, {(time.monotonic() - began) / done:.2f} s a seed, next {seed}",
+                    flush=True,
+                )
     except KeyboardInterrupt:
         pass
     if done == 1:
         print(f"seed {seed - 1}: every law holds over {records} records; digest {outcome.digest}")
     else:
-        print(f"{done} seeds up to {seed - 1}: every law holds over {records} records, {time.monotonic() - began:.1f} s")
+        print(
+            f"{done} seeds up to {seed - 1}: every law holds over {records} records, {time.monotonic() - began:.1f} s"
+        )
     return 0
 
 
@@ -64,7 +69,11 @@ def report(world: World, broken: list[Broken], seconds: float = SHRINK_S) -> Non
     kept = shrink(world, script, first.law, time.monotonic, seconds)
     print(f"trace, {len(kept)} of {len(script)} operations:")
     for op in kept[:SHOWN]:
-        print(f"  send p{op.partition} at {op.time_ms}: {op.value.decode(errors='replace')}" if isinstance(op, Send) else f"  {op}")
+        print(
+            f"  send p{op.partition} at {op.time_ms}: {op.value.decode(errors='replace')}"
+            if isinstance(op, Send)
+            else f"  {op}"
+        )
     for found in simulate(world, kept).broken:
         if found.law == first.law:
             print(f"which breaks it so:\n  {found.how}")
@@ -74,7 +83,13 @@ def report(world: World, broken: list[Broken], seconds: float = SHRINK_S) -> Non
 def commit() -> str:
     """Of the working tree, if there is one."""
     try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=True)
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent,
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         return "(none)"
     return done.stdout.strip()

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.agent import plan
-from streams.ingest.event import Event, Rejection
-from streams.ingest.segment import read
-from streams.journeys.signal import order_ref
-from streams.moments.classify import Classifier
+from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.formats.segment import read
+from streams.core.journeys.signal import order_ref
+from streams.core.moments.classify import Classifier
 from streams.records import Record
+from streams.runtime.partition_agent import plan
 from tests import oracle
 from tests.simulation.world import RULES, World
 
@@ -31,11 +31,21 @@ class Account:
     rejected: list[int] = field(default_factory=list)  # offsets
     late: list[int] = field(default_factory=list)
     mark: int = -1
-    again: Counter[tuple[Key, str]] = field(default_factory=Counter)  # how often an event id was taken for a new one
-    unjust: list[int] = field(default_factory=list)  # offsets that were called over_cap although their profile is not that busy
+    again: Counter[tuple[Key, str]] = field(
+        default_factory=Counter
+    )  # how often an event id was taken for a new one
+    unjust: list[int] = field(
+        default_factory=list
+    )  # offsets that were called over_cap although their profile is not that busy
 
 
-def account(records: Sequence[Record], read_with: Sequence[str], bases: Mapping[str, int], over_cap: set[int], world: World) -> Account:
+def account(
+    records: Sequence[Record],
+    read_with: Sequence[str],
+    bases: Mapping[str, int],
+    over_cap: set[int],
+    world: World,
+) -> Account:
     """Judges records 0 .. n in order. `bases`: code of the first rule of each version; `over_cap`: the recorded offsets."""
     a = Account()
     settings, horizon = world.settings, world.horizon
@@ -56,7 +66,9 @@ def account(records: Sequence[Record], read_with: Sequence[str], bases: Mapping[
         if event.at_ms < a.mark - horizon or record.offset in over_cap:
             a.counts["late"] += 1
             a.late.append(record.offset)
-            if event.at_ms >= a.mark - horizon and sum(len(s.needs) for s in mine) < world.cap:  # a signal about two needs takes two places
+            if (
+                event.at_ms >= a.mark - horizon and sum(len(s.needs) for s in mine) < world.cap
+            ):  # a signal about two needs takes two places
                 a.unjust.append(record.offset)
             continue
         order = event.properties.get("order_id") if verdict.mark >= oracle.TRUTH else None
@@ -90,5 +102,9 @@ def key_of(event: Event, world: World) -> Key:
 
 
 def needs_of(event: Event, world: World) -> tuple[str, ...]:
-    names = {product["category"] for product in event.properties.get("products", ())} if world.settings.need else set()
+    names = (
+        {product["category"] for product in event.properties.get("products", ())}
+        if world.settings.need
+        else set()
+    )
     return tuple(sorted(names)) or ("",)

@@ -12,17 +12,19 @@ from typing import Any
 
 import msgspec
 
-from streams.agent import Agent
+from streams.core.processing import checkpoint
 from streams.errors import Fenced, Incompatible
 from streams.log.memory import MemoryLog, MemorySession
 from streams.log.port import Restoring
-from streams.pipeline import checkpoint
 from streams.records import Batch, Reading
+from streams.runtime.partition_agent import Agent
 from streams.topology import JOURNEYS, LATE, REJECTED, TRANSITIONS
 from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
 from tests.simulation.world import DAY, RULES, World
 
-MAX_TURNS = 3_000  # of draining one partition: a run reads some hundred records, and a step may fire a single timer
+MAX_TURNS = (
+    3_000  # of draining one partition: a run reads some hundred records, and a step may fire a single timer
+)
 
 
 class Crash(Exception):
@@ -47,7 +49,9 @@ class Session:
     def sources(self) -> tuple[str, ...]:
         return self.inner.sources
 
-    async def restore(self, on_progress: Restoring | None = None) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    async def restore(
+        self, on_progress: Restoring | None = None
+    ) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
         await pause()
         found = await self.inner.restore()
         await pause()
@@ -120,7 +124,9 @@ class Cluster:
         self.log = MemoryLog(world.partitions, self.fault)
         self.workers = [Worker() for _ in range(world.workers)]
         self.owner = [p % world.workers for p in range(world.partitions)]
-        self.read_with: list[list[str]] = [[] for _ in range(world.partitions)]  # by offset: the version of the rules that read it, if committed
+        self.read_with: list[list[str]] = [
+            [] for _ in range(world.partitions)
+        ]  # by offset: the version of the rules that read it, if committed
         self.clocks = [-1] * world.partitions  # greatest wall time handed in
         self.crash: tuple[str, int] | None = None
         self.accepted: list[str] = []  # impostors that were let in
@@ -188,7 +194,9 @@ class Cluster:
         for _ in range(op.effects):
             if hand.doing is None:
                 if hand.agent is None:
-                    hand.doing = Agent.open(Log(self, worker.rules), op.partition, self.world.settings, RULES[worker.rules])
+                    hand.doing = Agent.open(
+                        Log(self, worker.rules), op.partition, self.world.settings, RULES[worker.rules]
+                    )
                 else:
                     hand.agent.batch = op.batch
                     if op.clock is not None:
@@ -222,8 +230,13 @@ class Cluster:
                 t = msgspec.json.decode(record.value or b"{}")
                 self.met[f"{t['op']} {t['kind']}"] += 1
             for topic in (LATE.name, REJECTED.name):
-                self.met.update(f"{topic}: {dict(record.headers)['reason'].decode()}" for record in stored.appended[topic])
-            self.met.update("final " + msgspec.json.decode(record.value or b"{}")["record"] for record in stored.appended[JOURNEYS.name])
+                self.met.update(
+                    f"{topic}: {dict(record.headers)['reason'].decode()}" for record in stored.appended[topic]
+                )
+            self.met.update(
+                "final " + msgspec.json.decode(record.value or b"{}")["record"]
+                for record in stored.appended[JOURNEYS.name]
+            )
             if stored.checkpoint is not None:
                 c = checkpoint.decode(stored.checkpoint)
                 self.met["rules changed half way"] += len(c.eras) > 1

@@ -9,14 +9,27 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from streams.moments.verdict import RuleInfo
-from streams.pipeline.checkpoint import Checkpoint
+from streams.core.moments.verdict import RuleInfo
+from streams.core.processing.checkpoint import Checkpoint
 from tests import oracle
 from tests.simulation.account import Account, Key
-from tests.simulation.wire import CONTENT, cohort_cells, content, current, final, refund_record, step_cells, wire
+from tests.simulation.wire import (
+    CONTENT,
+    cohort_cells,
+    content,
+    current,
+    final,
+    refund_record,
+    step_cells,
+    wire,
+)
 
 MINUTE = 60_000
-KEPT_MIN = {"minute": (1, 3 * 1440), "hour": (60, 40 * 1440), "day": (1440, 400 * 1440)}  # length, and how long a window is kept
+KEPT_MIN = {
+    "minute": (1, 3 * 1440),
+    "hour": (60, 40 * 1440),
+    "day": (1440, 400 * 1440),
+}  # length, and how long a window is kept
 ENDINGS = ("applied", "no_signal", "duplicate", "late", "rejected")
 
 
@@ -42,17 +55,35 @@ class Evidence:
         `mark`: what the horizon mark must be; `timers`: the least and the greatest the timer position may be; `eras`: by offset, the version that
         read it, as recorded and in truth; `everything`: nothing is left to do.
         """
-        self.account, self.checkpoint, self.topics, self.names, self.patience = account, checkpoint, topics, names, patience
+        self.account, self.checkpoint, self.topics, self.names, self.patience = (
+            account,
+            checkpoint,
+            topics,
+            names,
+            patience,
+        )
         self.rules = rules
-        self.horizon, self.mark, self.timers, self.eras, self.everything = horizon, mark, timers, eras, everything
+        self.horizon, self.mark, self.timers, self.eras, self.everything = (
+            horizon,
+            mark,
+            timers,
+            eras,
+            everything,
+        )
 
     @cached_property
     def steps(self) -> dict[Key, list[oracle.Step]]:
-        return {key: oracle.transitions(signals, self.checkpoint.timer, self.patience) for key, signals in self.account.signals.items()}
+        return {
+            key: oracle.transitions(signals, self.checkpoint.timer, self.patience)
+            for key, signals in self.account.signals.items()
+        }
 
     @cached_property
     def journeys(self) -> dict[Key, list[oracle.Journey]]:
-        return {key: oracle.journeys(signals, self.checkpoint.timer, self.patience) for key, signals in self.account.signals.items()}
+        return {
+            key: oracle.journeys(signals, self.checkpoint.timer, self.patience)
+            for key, signals in self.account.signals.items()
+        }
 
     def told(self, key: Key, journey: oracle.Journey) -> list[oracle.Step]:
         """The transitions of a journey in order, refunds included."""
@@ -73,14 +104,21 @@ def once(e: Evidence) -> Iterator[str]:
     """At every prefix, each id is asserted or it is not; a retraction has the full content of what stands, and one id names one step for ever."""
     standing: dict[str, list[Any]] = {}
     about: dict[str, Any] = {}
-    incarnations: dict[Key, int] = {}  # an id that came again when it was no longer known counts again, under the same transition ids
+    incarnations: dict[
+        Key, int
+    ] = {}  # an id that came again when it was no longer known counts again, under the same transition ids
     for (key, _), n in e.account.again.items():
         incarnations[key] = max(n, incarnations.get(key, 1))
     for t in e.topics["transitions"]:
         key, named = (t["tenant"], t["profile"]), t["event"]
         said, held = content(t), standing.setdefault(t["id"], [])
         cause = named if t["kind"] != "abandoned" else t["journey"]
-        if about.setdefault(t["id"], (key, t["need"], t["kind"], cause)) != (key, t["need"], t["kind"], cause):
+        if about.setdefault(t["id"], (key, t["need"], t["kind"], cause)) != (
+            key,
+            t["need"],
+            t["kind"],
+            cause,
+        ):
             yield f"id {t['id']} names two steps, the second at rev {t['rev']}"
         if t["op"] == "assert":
             held.append(said)
@@ -179,7 +217,11 @@ def currents(e: Evidence) -> Iterator[str]:
 def forgettable(e: Evidence, key: Key, j: oracle.Journey) -> bool:
     """Whether nothing that may still come could refer to a journey."""
     last_sign = max(s.at for s in e.told(key, j) if s.kind not in ("stalled", "abandoned"))
-    due = j.closed_at + e.patience.refund + e.horizon if j.outcome == "converted" and j.closed_at is not None else last_sign + 2 * e.horizon
+    due = (
+        j.closed_at + e.patience.refund + e.horizon
+        if j.outcome == "converted" and j.closed_at is not None
+        else last_sign + 2 * e.horizon
+    )
     return j.outcome != "open" and due < e.mark
 
 
@@ -204,5 +246,15 @@ def finals(e: Evidence) -> Iterator[str]:
         yield f"in the journeys topic, and not so by the oracle: {record}"
 
 
-LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (rev, once, standing, tallies, endings, marks, versions, currents, finals)
+LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
+    rev,
+    once,
+    standing,
+    tallies,
+    endings,
+    marks,
+    versions,
+    currents,
+    finals,
+)
 """Of one partition, in the order they are asked."""

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import msgspec
 
 from streams import topology
-from streams.agent import plan
-from streams.pipeline import checkpoint as checkpoints
-from streams.pipeline.checkpoint import Checkpoint
-from streams.pipeline.step import RULES_KEY, Pipeline, decode_version
+from streams.core.processing import checkpoint as checkpoints
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.step import RULES_KEY, Pipeline, decode_version
+from streams.queries.verify import verify
 from streams.records import Record
-from streams.verify import verify
+from streams.runtime.partition_agent import plan
 from tests import oracle
 from tests.simulation.account import account
 from tests.simulation.cluster import Cluster, settle
@@ -53,7 +53,12 @@ def simulate(world: World, script: Sequence[Op] | None = None) -> Outcome:
                 broken.append(broke)
         except Exception as error:  # whatever the product raises that nobody planned is a defect
             broken.append(Broken("defect", "".join(traceback.format_exception(error)[-3:])))
-    return Outcome(broken, digest(cluster), sum(len(stored.appended["events"]) for stored in cluster.log._stored), cluster.met)
+    return Outcome(
+        broken,
+        digest(cluster),
+        sum(len(stored.appended["events"]) for stored in cluster.log._stored),
+        cluster.met,
+    )
 
 
 def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
@@ -82,7 +87,11 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
         if how := cluster.drain(partition, mark_ms=latest):
             yield Broken("liveness", how)
             return
-        found += [*_all_read(cluster, partition), *_ask(cluster, partition, latest), *_restored(cluster, partition)]
+        found += [
+            *_all_read(cluster, partition),
+            *_ask(cluster, partition, latest),
+            *_restored(cluster, partition),
+        ]
     found += _verified(cluster)
     yield from found
     if found or latest < 0:
@@ -102,12 +111,17 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
         stored = log._stored[partition].latest
         people = [key for key in stored[topology.STATE.name] if key[:1] == b"p"]
         if people or stored[topology.CURRENT.name]:
-            yield Broken("forgotten", f"partition {partition}: left behind: {people[:3]} {[*stored[topology.CURRENT.name]][:3]}")
+            yield Broken(
+                "forgotten",
+                f"partition {partition}: left behind: {people[:3]} {[*stored[topology.CURRENT.name]][:3]}",
+            )
 
 
 def _verified(cluster: Cluster) -> Iterator[Broken]:
     """The product's own recomputation agrees. It is asked whenever there is something to compare."""
-    if any(stored.checkpoint for stored in cluster.log._stored) and (found := settle(verify(cluster.log, lambda done, total: None)).difference):
+    if any(stored.checkpoint for stored in cluster.log._stored) and (
+        found := settle(verify(cluster.log, lambda done, total: None)).difference
+    ):
         yield Broken("verify", found)
 
 
@@ -125,7 +139,9 @@ def _read_mark(cluster: Cluster, partition: int) -> int:
     return checkpoints.decode(stored).mark if stored is not None else -1
 
 
-def _ask(cluster: Cluster, partition: int, latest: int | None = None, forgotten: bool = False) -> Iterator[Broken]:
+def _ask(
+    cluster: Cluster, partition: int, latest: int | None = None, forgotten: bool = False
+) -> Iterator[Broken]:
     """The laws of one partition, on what is committed. `latest`: nothing is left to do, and this is the whole input's greatest time."""
     world, stored = cluster.world, cluster.log._stored[partition]
     raw = stored.checkpoint
@@ -139,7 +155,10 @@ def _ask(cluster: Cluster, partition: int, latest: int | None = None, forgotten:
     ]
     events = stored.appended[topology.EVENTS.name][: c.offset]
     if c.offset > len(events):
-        yield Broken("endings", f"partition {partition}: the checkpoint is at offset {c.offset}, and there are {len(events)} records")
+        yield Broken(
+            "endings",
+            f"partition {partition}: the checkpoint is at offset {c.offset}, and there are {len(events)} records",
+        )
         return
     read_with = cluster.read_with[partition][: c.offset]
     late = stored.appended[topology.LATE.name]
@@ -180,7 +199,9 @@ def _ask(cluster: Cluster, partition: int, latest: int | None = None, forgotten:
 def _recorded(c: Checkpoint, partition: int, names: list[str]) -> list[str]:
     """By offset: the version of the rules that is recorded to have read it."""
     eras = sorted((era.offsets.get("events:" + str(partition), 0), names[era.version]) for era in c.eras)
-    return [next((name for begin, name in reversed(eras) if begin <= n), "no version") for n in range(c.offset)]
+    return [
+        next((name for begin, name in reversed(eras) if begin <= n), "no version") for n in range(c.offset)
+    ]
 
 
 _decode = msgspec.json.Decoder().decode
@@ -201,27 +222,45 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
     held, settings = hand.agent.pipeline, cluster.world.settings
     fresh = Pipeline(partition, plan(settings.fold), settings.fold.record(), RULES[0], settings.skew)
     fresh.restore(
-        checkpoints.decode(stored.checkpoint), [(key, r.value) for key, r in stored.latest[topology.STATE.name].items() if r.value is not None]
+        checkpoints.decode(stored.checkpoint),
+        [(key, r.value) for key, r in stored.latest[topology.STATE.name].items() if r.value is not None],
     )
-    for what, a, b in zip(("marks", "counts", "counters", "people"), _knows(held), _knows(fresh), strict=True):
+    for what, a, b in zip(
+        ("marks", "counts", "counters", "people"), _knows(held), _knows(fresh), strict=True
+    ):
         if a != b:
             yield Broken("restore", f"partition {partition}: {what}: held {a}, restored {b}")
             return
     for p in fresh.population.profiles.values():
         mine = held.population.profiles[p.key]
         if p.armed_ms >= 0 and not 0 <= mine.armed_ms <= p.armed_ms:
-            yield Broken("restore", f"partition {partition}: {p.key} has its timer at {mine.armed_ms}, its deadline is {p.armed_ms}")
+            yield Broken(
+                "restore",
+                f"partition {partition}: {p.key} has its timer at {mine.armed_ms}, its deadline is {p.armed_ms}",
+            )
             return
-        for which, population, armed_ms in (("held", held.population, mine.armed_ms), ("restored", fresh.population, p.armed_ms)):
+        for which, population, armed_ms in (
+            ("held", held.population, mine.armed_ms),
+            ("restored", fresh.population, p.armed_ms),
+        ):
             if armed_ms >= 0 and (armed_ms, p.key) not in population.timers:
-                yield Broken("restore", f"partition {partition}: {p.key} is armed for {armed_ms}, and {which} there is no such timer")
+                yield Broken(
+                    "restore",
+                    f"partition {partition}: {p.key} is armed for {armed_ms}, and {which} there is no such timer",
+                )
                 return
 
 
 def _knows(pipeline: Pipeline) -> tuple[object, ...]:
     c, population = pipeline.checkpoint, pipeline.population
     people = {
-        p.key: (p.journal, p.orders, p.newest, p.first, {p.needs[s.need]: _state(s) for s in p.states if s.journey or s.conversions})
+        p.key: (
+            p.journal,
+            p.orders,
+            p.newest,
+            p.first,
+            {p.needs[s.need]: _state(s) for s in p.states if s.journey or s.conversions},
+        )
         for p in population.profiles.values()
     }
     tables = [{start: cells for start, cells in table.items() if cells} for table in pipeline.windows.tables]
@@ -238,7 +277,11 @@ def digest(cluster: Cluster) -> str:
     h = blake2b(digest_size=16)
     for stored in cluster.log._stored:
         for topic in sorted((*stored.appended, *stored.latest)):
-            records = stored.appended[topic] if topic in stored.appended else [r for _, r in sorted(stored.latest[topic].items())]
+            records = (
+                stored.appended[topic]
+                if topic in stored.appended
+                else [r for _, r in sorted(stored.latest[topic].items())]
+            )
             for r in records:
                 h.update(repr((topic, r.offset, r.key, r.value, r.headers)).encode())
         h.update(stored.checkpoint or b"-")

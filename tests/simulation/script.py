@@ -13,7 +13,16 @@ import msgspec
 from tests.simulation.wire import time
 from tests.simulation.world import DAY, RULES, START, World
 
-POINTS = ("open.before", "open.after", "restore.before", "read.before", "commit.before", "commit.write", "commit.write", "commit.after")
+POINTS = (
+    "open.before",
+    "open.after",
+    "restore.before",
+    "read.before",
+    "commit.before",
+    "commit.write",
+    "commit.write",
+    "commit.after",
+)
 POISON = (b"", b"{", b"\xff\x00", b"[]", b'{"type":"track"}', b'{"type":"identify","userId":"a"}', b"0" * 99)
 PAUSES = 9  # effects that one turn lets a worker do at most; a step has six
 
@@ -137,12 +146,23 @@ class _Author:
                 self.send(partition, now, value)
             if rnd.random() < rates.clock:
                 skew, horizon = world.settings.skew, world.horizon
-                self.offset = rnd.choice((0, 0, 0, rnd.randrange(-2 * skew, 2 * skew), rnd.randrange(-horizon, horizon), rnd.randrange(-9, 9) * DAY))
+                self.offset = rnd.choice(
+                    (
+                        0,
+                        0,
+                        0,
+                        rnd.randrange(-2 * skew, 2 * skew),
+                        rnd.randrange(-horizon, horizon),
+                        rnd.randrange(-9, 9) * DAY,
+                    )
+                )
             self.turn(now, part)
             if rnd.random() < rates.kill:
                 self.ops.append(Kill(rnd.randrange(world.workers)))
             if rnd.random() < rates.move:
-                self.ops.append(Move(rnd.randrange(world.partitions), rnd.randrange(world.workers), rnd.random() < 0.4))
+                self.ops.append(
+                    Move(rnd.randrange(world.partitions), rnd.randrange(world.workers), rnd.random() < 0.4)
+                )
             if rnd.random() < rates.deploy:
                 self.ops.append(Deploy(rnd.randrange(world.workers), rnd.randrange(len(RULES))))
             if rnd.random() < rates.impostor:
@@ -213,7 +233,16 @@ class _Author:
             return p.top - horizon + rnd.choice((-1, 0, 1, -horizon // 2)), now
         near = rnd.choice((-1, 0, 0, 1))
         if chance > 0.85:
-            wait = rnd.choice((s.patience.know, s.patience.go, s.patience.do, s.patience.buy, s.abandon_after, s.join_window))
+            wait = rnd.choice(
+                (
+                    s.patience.know,
+                    s.patience.go,
+                    s.patience.do,
+                    s.patience.buy,
+                    s.abandon_after,
+                    s.join_window,
+                )
+            )
             return person.at + wait + near, max(now, person.at + wait)
         at = now - now % world.grain
         if chance > 1 - rates.disorder:
@@ -232,17 +261,43 @@ class _Author:
         self.packet(person, event, name, at, order, now, arrival)
         person.at = at
         while rnd.random() < rates.restamped:
-            shift = rnd.choice((rnd.randrange(-world.horizon // 2, world.horizon // 2), int(world.horizon * rnd.uniform(0.5, 1.95))))
+            shift = rnd.choice(
+                (
+                    rnd.randrange(-world.horizon // 2, world.horizon // 2),
+                    int(world.horizon * rnd.uniform(0.5, 1.95)),
+                )
+            )
             self.packet(person, event, name, at + shift, order, now, max(now, arrival, at + shift))
         if name == "paid":
             person.orders = [*person.orders[-3:], (at, order)]
             s = world.settings
             if rnd.random() < 0.3:
-                repeat = at + rnd.choice((0, 1, s.join_window, s.join_window + 1, s.refund_window, rnd.randrange(1 + 2 * s.join_window)))
-                self.packet(person, f"{event}j", name, repeat, rnd.choice((order, order, None)), now, max(now, repeat))
+                repeat = at + rnd.choice(
+                    (
+                        0,
+                        1,
+                        s.join_window,
+                        s.join_window + 1,
+                        s.refund_window,
+                        rnd.randrange(1 + 2 * s.join_window),
+                    )
+                )
+                self.packet(
+                    person, f"{event}j", name, repeat, rnd.choice((order, order, None)), now, max(now, repeat)
+                )
             if rnd.random() < 0.3:
-                returned = at + rnd.choice((s.refund_window, s.refund_window + 1, rnd.randrange(s.refund_window)))
-                self.packet(person, f"{event}r", "back", returned, order, now, max(now, returned + rnd.choice((0, rnd.randrange(world.horizon)))))
+                returned = at + rnd.choice(
+                    (s.refund_window, s.refund_window + 1, rnd.randrange(s.refund_window))
+                )
+                self.packet(
+                    person,
+                    f"{event}r",
+                    "back",
+                    returned,
+                    order,
+                    now,
+                    max(now, returned + rnd.choice((0, rnd.randrange(world.horizon)))),
+                )
 
     def what(self, moment: str) -> str:
         """What somebody does next: mostly forwards, with everything else now and then."""
@@ -250,15 +305,34 @@ class _Author:
         forward = {"seen": "went", "went": "did", "did": "cart", "cart": "paid"}
         if rnd.random() < 0.45:
             return forward.get(moment, "seen")
-        return rnd.choice(("seen", "seen", "went", "did", "cart", "paid", "back", "ping", "ping", "maybe paid", "maybe back", "noise"))
+        return rnd.choice(
+            (
+                "seen",
+                "seen",
+                "went",
+                "did",
+                "cart",
+                "paid",
+                "back",
+                "ping",
+                "ping",
+                "maybe paid",
+                "maybe back",
+                "noise",
+            )
+        )
 
-    def packet(self, person: _Person, event: str, name: str, at: int, order: str | None, now: int, arrival: int) -> None:
+    def packet(
+        self, person: _Person, event: str, name: str, at: int, order: str | None, now: int, arrival: int
+    ) -> None:
         world, rnd = self.world, self.rnd
         properties: dict[str, Any] = {}
         if order:
             properties["order_id"] = order
         if world.settings.need and rnd.random() < 0.6:
-            properties["products"] = [{"category": rnd.choice(("car", "coffee", "tea"))} for _ in range(rnd.choice((1, 1, 2)))]
+            properties["products"] = [
+                {"category": rnd.choice(("car", "coffee", "tea"))} for _ in range(rnd.choice((1, 1, 2)))
+            ]
         if world.settings.tenant:
             properties["shop"] = rnd.choice(("", "north", "south"))
         value = msgspec.json.encode(
@@ -269,7 +343,10 @@ class _Author:
                 "timestamp": time(at),
                 person.key: person.name,
                 "properties": properties,
-                "context": {"timezone": rnd.choice(("Europe/Rome", "UTC")), "device": {"type": rnd.choice(("mobile", "desktop", "fridge"))}},
+                "context": {
+                    "timezone": rnd.choice(("Europe/Rome", "UTC")),
+                    "device": {"type": rnd.choice(("mobile", "desktop", "fridge"))},
+                },
                 "channel": rnd.choice(("web", "app")),
             }
         )
@@ -278,4 +355,9 @@ class _Author:
         if at < now + world.horizon:
             p.top = max(p.top, at)
         if rnd.random() < world.rates.again:
-            self.deliver(person.partition, now, arrival + rnd.choice((0, 0, rnd.randrange(int(1.2 * world.horizon)))), value)
+            self.deliver(
+                person.partition,
+                now,
+                arrival + rnd.choice((0, 0, rnd.randrange(int(1.2 * world.horizon)))),
+                value,
+            )

@@ -7,7 +7,9 @@ from tests.simulation.script import Op
 from tests.simulation.world import World
 
 
-def shrink(world: World, script: Sequence[Op], law: str, clock: Callable[[], float], seconds: float) -> list[Op]:
+def shrink(
+    world: World, script: Sequence[Op], law: str, clock: Callable[[], float], seconds: float
+) -> list[Op]:
     """`clock`: seconds, from anywhere; nothing else is timed here."""
     until = clock() + seconds
 

@@ -15,14 +15,43 @@ SEEDS = 300
 PROCESSES = 2
 ROOT = Path(__file__).parents[2]
 
-POINTS = ("open.before", "open.after", "restore.before", "read.before", "commit.before", "commit.write", "commit.after")
+POINTS = (
+    "open.before",
+    "open.after",
+    "restore.before",
+    "read.before",
+    "commit.before",
+    "commit.write",
+    "commit.after",
+)
 KINDS = ("opened", "advanced", "returned", "stalled", "resumed", "converted", "abandoned", "refunded")
 HAPPENS = (
     *(f"crash at {point}" for point in POINTS),
     *(f"{op} {kind}" for op in ("assert", "retract") for kind in KINDS),
-    *("killed in mid-batch", "moved in mid-batch, told", "moved in mid-batch, not told", "fenced", "impostor refused"),
-    *("rules changed half way", "time alone committed", "timers ahead of the mark", "applied", "no_signal", "duplicate", "late: horizon"),
-    *("late: over_cap", "rejected: undecodable", "rejected: from_the_future", "rejected: bad_time", "final journey", "final refund"),
+    *(
+        "killed in mid-batch",
+        "moved in mid-batch, told",
+        "moved in mid-batch, not told",
+        "fenced",
+        "impostor refused",
+    ),
+    *(
+        "rules changed half way",
+        "time alone committed",
+        "timers ahead of the mark",
+        "applied",
+        "no_signal",
+        "duplicate",
+        "late: horizon",
+    ),
+    *(
+        "late: over_cap",
+        "rejected: undecodable",
+        "rejected: from_the_future",
+        "rejected: bad_time",
+        "final journey",
+        "final refund",
+    ),
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from streams.moments.verdict import RuleInfo
+from streams.core.moments.verdict import RuleInfo
 from tests import oracle
 from tests.simulation.account import AGAIN, Key
 
@@ -83,14 +83,23 @@ def step_cells(s: oracle.Step | oracle.Unmatched, names: Names) -> Iterator[Any]
         yield from cells(every[1:], s.at, dims, "dwell", moment(s.from_), bucket_s(s.dwell_ms))
     if s.kind in ("opened", "advanced", "returned", "converted"):
         local = datetime.fromtimestamp((s.at + s.offset * oracle.QUARTER) / 1000 // 1, UTC)
-        yield from cells(every[2:], s.at, dims, "hour_of_week", moment(s.to), local.weekday() * 24 + local.hour)
+        yield from cells(
+            every[2:], s.at, dims, "hour_of_week", moment(s.to), local.weekday() * 24 + local.hour
+        )
 
 
 def cohort_cells(j: oracle.Journey, names: Names) -> Iterator[Any]:
     """What one journey counts for where it was opened."""
     for outcome in (j.outcome, "stalled" if j.stalled else "", "refunded" if j.refunded else ""):
         if outcome:
-            yield from cells(("hour", "day", "all"), j.opened_at, names(j.opened_dims), "cohort", moment(j.furthest), outcome)
+            yield from cells(
+                ("hour", "day", "all"),
+                j.opened_at,
+                names(j.opened_dims),
+                "cohort",
+                moment(j.furthest),
+                outcome,
+            )
 
 
 def cell_of(t: Wire) -> tuple[Any, int]:

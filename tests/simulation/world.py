@@ -9,20 +9,40 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from streams.journeys import machine, population, profile, store
-from streams.journeys.signal import SIZE
-from streams.moments.rules import Rules, load
-from streams.pipeline import step
-from streams.settings import Settings
+from streams.core.journeys import machine, population, profile, store
+from streams.core.journeys.signal import SIZE
+from streams.core.moments.rules import Rules, load
+from streams.core.processing import step
+from streams.settings.loading import Settings
 from tests import oracle
 
 START = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
-_V1 = (("seen", "know", 0.9), ("went", "go", 0.9), ("did", "do", 0.8), ("cart", "buy", 0.95), ("paid", "truth", 0.98), ("back", "refund", 0.98))
+_V1 = (
+    ("seen", "know", 0.9),
+    ("went", "go", 0.9),
+    ("did", "do", 0.8),
+    ("cart", "buy", 0.95),
+    ("paid", "truth", 0.98),
+    ("back", "refund", 0.98),
+)
 _WEAK = (("ping", "know", 0.3), ("maybe paid", "truth", 0.4), ("maybe back", "refund", 0.2))
-_V2 = (("went", "do", 0.9), ("seen", "know", 0.7), ("noise", "go", 0.6), ("cart", "buy", 0.4), ("paid", "truth", 0.98), ("back", "refund", 0.98))
-_V3 = (("paid", "truth", 0.99), ("seen", "go", 0.9), ("back", "refund", 0.5), ("did", "know", 0.9), ("ping", "buy", 0.3))
+_V2 = (
+    ("went", "do", 0.9),
+    ("seen", "know", 0.7),
+    ("noise", "go", 0.6),
+    ("cart", "buy", 0.4),
+    ("paid", "truth", 0.98),
+    ("back", "refund", 0.98),
+)
+_V3 = (
+    ("paid", "truth", 0.99),
+    ("seen", "go", 0.9),
+    ("back", "refund", 0.5),
+    ("did", "know", 0.9),
+    ("ping", "buy", 0.3),
+)
 
 
 def _rules(name: str, *rules: tuple[str, str, float]) -> Rules:
@@ -80,7 +100,9 @@ class World:
         return self.settings.horizon
 
 
-def draw(seed: int, partitions: int | None = None, workers: int | None = None, events: int | None = None) -> World:
+def draw(
+    seed: int, partitions: int | None = None, workers: int | None = None, events: int | None = None
+) -> World:
     """The world of a seed."""
     rnd = Random(f"world {seed}")
     horizon = rnd.choice((10 * MINUTE, 2 * HOUR, 48 * HOUR))
@@ -90,7 +112,9 @@ def draw(seed: int, partitions: int | None = None, workers: int | None = None, e
         "know": know, "go": horizon // 12, "do": horizon // 2, "buy": horizon // 48, "abandon_after": rnd.choice((2, 4, 15)) * horizon,
         "refund_window": refund, "join_window": rnd.choice((0, horizon // 96, horizon // 6)), "horizon": horizon, "skew": horizon // 20,
     }  # fmt: skip
-    given: dict[str, Any] = {name: f"{n}ms" for name, n in ms.items() if name not in ("know", "go", "do", "buy")}
+    given: dict[str, Any] = {
+        name: f"{n}ms" for name, n in ms.items() if name not in ("know", "go", "do", "buy")
+    }
     given["patience"] = {name: f"{ms[name]}ms" for name in ("know", "go", "do", "buy")}
     if rnd.random() < 0.5:
         given["need"] = ["properties.products.category"]
@@ -136,7 +160,9 @@ def sizes(world: World) -> Iterator[None]:
         "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores, "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions,
     }  # fmt: skip
     modules = (machine, profile, population, store, step, oracle)
-    old = [(module, name, getattr(module, name)) for module in modules for name in new if hasattr(module, name)]
+    old = [
+        (module, name, getattr(module, name)) for module in modules for name in new if hasattr(module, name)
+    ]
     try:
         for module, name, _ in old:
             setattr(module, name, new[name])

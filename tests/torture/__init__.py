@@ -1,10 +1,10 @@
 """Real processes on real brokers, hit until it hurts, and exact to the last one all the same: `make torture SEED=n`. docs/testing.md.
 
-    shop       what collectors send: a shop's customers, drawn from the seed, out of order, twice, late and broken
-    plan       one run, drawn from its seed: how many workers, which hits and when, how fast events come
-    fleet      the workers, as processes of their own, and what is done to them
-    ground     brokers and topics; loader: puts the events there while the hits happen
-    evidence   reads what is committed, and what the stored input says by the oracle
-    run        one run from beginning to end
-    bugs       bugs that a worker of this kind may have; `worker`: the command with one of them planted
+shop       what collectors send: a shop's customers, drawn from the seed, out of order, twice, late and broken
+plan       one run, drawn from its seed: how many workers, which hits and when, how fast events come
+fleet      the workers, as processes of their own, and what is done to them
+ground     brokers and topics; loader: puts the events there while the hits happen
+evidence   reads what is committed, and what the stored input says by the oracle
+run        one run from beginning to end
+bugs       bugs that a worker of this kind may have; `worker`: the command with one of them planted
 """

@@ -21,7 +21,11 @@ SHOWN = 500  # characters of how a law was broken
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("seed", type=int, nargs="?", default=1)
-    parser.add_argument("--short", action="store_true", help=f"{SHORT.events:,} events and {SHORT.hits} hits; else {LONG.events:,} and {LONG.hits}")
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help=f"{SHORT.events:,} events and {SHORT.hits} hits; else {LONG.events:,} and {LONG.hits}",
+    )
     parser.add_argument("--events", type=int, help="how many")
     parser.add_argument("--hits", type=int, help="how many")
     parser.add_argument("--seconds", type=float, help="that the events and hits are spread over")
@@ -50,9 +54,13 @@ def main() -> int:
         return 2
     plan = draw(args.seed, size, args.kinds)
     named = " with names" if plan.static else ""
-    say(f"seed {args.seed}: {plan.workers} workers{named}, idle after {plan.idle_after}, {size.events:,} events, {size.hits} hits, {brokers}")
+    say(
+        f"seed {args.seed}: {plan.workers} workers{named}, idle after {plan.idle_after}, {size.events:,} events, {size.hits} hits, {brokers}"
+    )
     try:
-        outcome = asyncio.run(run(plan, Ground(brokers, f"t{uuid4().hex[:10]}"), brokers, args.plant, directory, say))
+        outcome = asyncio.run(
+            run(plan, Ground(brokers, f"t{uuid4().hex[:10]}"), brokers, args.plant, directory, say)
+        )
     finally:
         brokers.end()
     show(outcome, args.seed)
@@ -74,7 +82,10 @@ def show(outcome: Outcome, seed: int) -> None:
     for name in laws:
         hows = [how for law, how in outcome.broken if law == name]
         print(f"BROKEN {name}, {len(hows)} times: {hows[0][:SHOWN]}")
-    print(f"seed {seed}: {'BROKEN' if outcome.broken else 'every law holds'}, {outcome.seconds:.0f} s", flush=True)
+    print(
+        f"seed {seed}: {'BROKEN' if outcome.broken else 'every law holds'}, {outcome.seconds:.0f} s",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -5,21 +5,31 @@ from tests.planted import Bug
 BUGS: dict[str, Bug] = {
     "unawaited": Bug(
         "a commit does not wait for the batches that it consists of",
-        "streams.log.kafka_writer",
-        (("results = await asyncio.gather(*sent, return_exceptions=True)", "results = [future.add_done_callback(_look) for future in sent]"),),
+        "streams.log.kafka.writer",
+        (
+            (
+                "results = await asyncio.gather(*sent, return_exceptions=True)",
+                "results = [future.add_done_callback(_look) for future in sent]",
+            ),
+        ),
     ),
     "unfenced": Bug(
         "each worker writes under an id of its own, which fences nobody",
-        "streams.log.kafka",
-        (('log.cluster.producer(f"{log.app}-{partition}")', 'log.cluster.producer(f"{log.app}-{partition}-{__import__(\'os\').getpid()}")'),),
+        "streams.log.kafka.log",
+        (
+            (
+                'log.cluster.producer(f"{log.app}-{partition}")',
+                "log.cluster.producer(f\"{log.app}-{partition}-{__import__('os').getpid()}\")",
+            ),
+        ),
     ),
     "group-offsets": Bug(
         "where to go on is what the group's offsets say, and not the checkpoint",
-        "streams.log.kafka",
+        "streams.log.kafka.log",
         (
             (
-                'state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)',
-                'state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)\n'
+                "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)",
+                "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)\n"
                 "            await _by_group(self, state)",
             ),
             (
@@ -27,7 +37,7 @@ BUGS: dict[str, Bug] = {
                 '''async def _by_group(session: KafkaSession, state: dict[bytes, Record]) -> None:
     """Puts the offsets that are committed for the group into the checkpoint."""
     from aiokafka.admin import AIOKafkaAdminClient
-    from streams.pipeline import checkpoint as checkpoints
+    from streams.core.processing import checkpoint as checkpoints
 
     if CHECKPOINT not in state:
         return
@@ -49,7 +59,7 @@ async def _pairs(''',
     ),
     "unfenced-restore": Bug(
         "the state is restored before the former owner is fenced",
-        "streams.log.kafka",
+        "streams.log.kafka.log",
         (
             (
                 '\n            await start(self._producer, f"partition {self.partition} cannot be taken over")',

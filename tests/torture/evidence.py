@@ -13,19 +13,19 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams import topology
-from streams.agent import plan
-from streams.ingest.event import Event, Rejection
-from streams.ingest.segment import read
-from streams.journeys.signal import event_ref, event_text, order_ref
-from streams.log.kafka import KafkaLog
-from streams.log.sources import split
-from streams.moments import rules
-from streams.moments.classify import Classifier
-from streams.pipeline import checkpoint as checkpoints
-from streams.pipeline.checkpoint import Checkpoint
-from streams.pipeline.progress import MARK
+from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.formats.segment import read
+from streams.core.journeys.signal import event_ref, event_text, order_ref
+from streams.core.moments import rules
+from streams.core.moments.classify import Classifier
+from streams.core.processing import checkpoint as checkpoints
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.watermark import MARK
+from streams.log.kafka.log import KafkaLog
+from streams.log.source_names import split
 from streams.records import Record
-from streams.settings import Settings
+from streams.runtime.partition_agent import plan
+from streams.settings.loading import Settings
 from tests import oracle
 from tests.simulation import laws
 from tests.simulation.account import Key
@@ -49,7 +49,9 @@ class Account:
 
     signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    again: Counter[tuple[Key, str]] = field(default_factory=Counter)  # events that came again when no longer known: none, in a month
+    again: Counter[tuple[Key, str]] = field(
+        default_factory=Counter
+    )  # events that came again when no longer known: none, in a month
     rejected: set[Place] = field(default_factory=set)
     handed: set[Place] = field(default_factory=set)  # what came here from elsewhere
     mark: int = -1
@@ -68,30 +70,66 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
     figures: Counter[str] = Counter()
     stored = [checkpoints.decode(raw) if raw is not None else None for raw in await log.checkpoints()]
     if None in stored:
-        return Found([Broken("liveness", f"partitions without a checkpoint: {[n for n, c in enumerate(stored) if c is None]}")], {})
+        return Found(
+            [
+                Broken(
+                    "liveness",
+                    f"partitions without a checkpoint: {[n for n, c in enumerate(stored) if c is None]}",
+                )
+            ],
+            {},
+        )
     late = [await _ledger(log, topology.LATE.name, n) for n in range(log.partitions)]
     rejected = [await _ledger(log, topology.REJECTED.name, n) for n in range(log.partitions)]
     for name, ledgers in (("late", late), ("rejected", rejected)):
-        twice = [place for place, n in Counter(place for ledger in ledgers for place in ledger).items() if n > 1]
+        twice = [
+            place for place, n in Counter(place for ledger in ledgers for place in ledger).items() if n > 1
+        ]
         if twice:
-            broken.append(Broken("ledgers", f"{len(twice)} records are in the {name} topic more than once: {twice[:3]}"))
-    inputs = {source: [r async for r in log.scan_source(source)] for n in range(log.partitions) for source in log.sources(n)[:-1]}
+            broken.append(
+                Broken("ledgers", f"{len(twice)} records are in the {name} topic more than once: {twice[:3]}")
+            )
+    inputs = {
+        source: [r async for r in log.scan_source(source)]
+        for n in range(log.partitions)
+        for source in log.sources(n)[:-1]
+    }
     figures["input records"] = sum(map(len, inputs.values()))
     if figures["input records"] < sent:
-        broken.append(Broken("loader", f"{sent} records were sent, {figures['input records']} are stored: the run itself is wrong"))
+        broken.append(
+            Broken(
+                "loader",
+                f"{sent} records were sent, {figures['input records']} are stored: the run itself is wrong",
+            )
+        )
     accounts = account(log, inputs, settings, {place for ledger in late for place in ledger})
     ends = await log.ends()
     for number, (a, c) in enumerate(zip(accounts, stored, strict=True)):
         assert c is not None
         for how in _accounted(log, number, a, c, ends, late[number], rejected[number]):
             broken.append(Broken("offsets", f"partition {number}: {how}"))
-        arrived = Counter([_origin(r) async for r in log.scan_source(log.sources(number)[-1]) if r.headers[-1][0] != MARK])
+        arrived = Counter(
+            [_origin(r) async for r in log.scan_source(log.sources(number)[-1]) if r.headers[-1][0] != MARK]
+        )
         if arrived != Counter(a.handed):
             lost, more = Counter(a.handed) - arrived, arrived - Counter(a.handed)
-            broken.append(Broken("handover", f"partition {number}: {lost.total()} lost, {more.total()} too many: {[*lost][:3]} {[*more][:3]}"))
-        figures.update({name: getattr(c.counts, name) for name in ("received", "applied", "no_signal", "duplicate", "late", "rejected")})
+            broken.append(
+                Broken(
+                    "handover",
+                    f"partition {number}: {lost.total()} lost, {more.total()} too many: {[*lost][:3]} {[*more][:3]}",
+                )
+            )
+        figures.update(
+            {
+                name: getattr(c.counts, name)
+                for name in ("received", "applied", "no_signal", "duplicate", "late", "rejected")
+            }
+        )
         figures["handed over"] += c.counts.handed_over
-        topics = {name: await _values(log, name, number) for name in ("transitions", "journeys", "current", "tallies")}
+        topics = {
+            name: await _values(log, name, number)
+            for name in ("transitions", "journeys", "current", "tallies")
+        }
         evidence = laws.Evidence(
             account=a,  # type: ignore[arg-type]  # has what these laws look at
             checkpoint=c,
@@ -124,7 +162,9 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
 RULES = rules.default()
 
 
-def account(log: KafkaLog, inputs: Mapping[str, list[Record]], settings: Settings, late: set[Place]) -> list[Account]:
+def account(
+    log: KafkaLog, inputs: Mapping[str, list[Record]], settings: Settings, late: set[Place]
+) -> list[Account]:
     """Reads the stored input once more, one record at a time."""
     accounts = [Account() for _ in range(log.partitions)]
     readers = {source: n for n in range(log.partitions) for source in log.sources(n)}
@@ -172,12 +212,20 @@ def home_of(event: Event, partitions: int) -> int:
 
 
 def _accounted(
-    log: KafkaLog, number: int, a: Account, c: Checkpoint, ends: Mapping[str, int], late: list[Place], rejected: list[Place]
+    log: KafkaLog,
+    number: int,
+    a: Account,
+    c: Checkpoint,
+    ends: Mapping[str, int],
+    late: list[Place],
+    rejected: list[Place],
 ) -> Iterator[str]:
     """Every offset was read, and every record ended in exactly one way."""
     for source in log.sources(number):
         position = c.sources.get(source)
-        if (offset := position.offset if position else 0) > ends[source] or (offset < ends[source] and not source.startswith("handover")):
+        if (offset := position.offset if position else 0) > ends[source] or (
+            offset < ends[source] and not source.startswith("handover")
+        ):
             yield f"{source} was read up to {offset}, and ends at {ends[source]}"
     n = c.counts
     if n.received != n.applied + n.no_signal + n.duplicate + n.late + n.rejected:

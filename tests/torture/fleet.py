@@ -45,19 +45,25 @@ class Fleet:
     met: dict[str, int] = field(default_factory=dict)
     _number: int = 0
     _later: set["asyncio.Task[None]"] = field(default_factory=set)
-    _names: list[str] = field(default_factory=list)  # of workers that are gone: who comes next has the name of who left first
+    _names: list[str] = field(
+        default_factory=list
+    )  # of workers that are gone: who comes next has the name of who left first
     _over: bool = False
 
     def add(self) -> Worker:
         self._number += 1
         log = self.directory / f"worker-{self._number}.log"
         env = {**os.environ, "STREAMS_WEB__PORT": "0"}
-        env |= {f"STREAMS_{name.upper()}": value for name, value in SETTINGS.items()} | {"STREAMS_IDLE_AFTER": self.plan.idle_after}
+        env |= {f"STREAMS_{name.upper()}": value for name, value in SETTINGS.items()} | {
+            "STREAMS_IDLE_AFTER": self.plan.idle_after
+        }
         name = self._names.pop(0) if self._names else f"worker-{self._number}"
         if self.plan.static:
             env["STREAMS_KAFKA__INSTANCE"] = name
         with log.open("wb") as out:
-            process = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env)
+            process = subprocess.Popen(
+                self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env
+            )
         worker = Worker(self._number, process, log, name)
         self.live.append(worker)
         return worker
@@ -65,7 +71,9 @@ class Fleet:
     async def ready(self) -> None:
         """Waits until each has opened a partition. One that takes longer than anything should is not waited for: the run will tell."""
         deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline and not all(b"opened" in worker.log.read_bytes() for worker in self.live):
+        while time.monotonic() < deadline and not all(
+            b"opened" in worker.log.read_bytes() for worker in self.live
+        ):
             await asyncio.sleep(0.1)
 
     def look(self) -> None:
@@ -75,15 +83,21 @@ class Fleet:
             self._names.append(worker.name)
             self.note("ended by itself")
             if worker.process.returncode == DEFECT:
-                self.faults.append(f"worker {worker.number} ended with exit code {DEFECT}, which stands for a defect: {worker.log}")
-            self.say(f"worker {worker.number} ended by itself with exit code {worker.process.returncode}: {worker.log}")
+                self.faults.append(
+                    f"worker {worker.number} ended with exit code {DEFECT}, which stands for a defect: {worker.log}"
+                )
+            self.say(
+                f"worker {worker.number} ended by itself with exit code {worker.process.returncode}: {worker.log}"
+            )
             self.add()
 
     def hit(self, hit: Hit) -> str:
         """Does it; says what was done. A hit for which nobody is there becomes a join."""
         upright = [worker for worker in self.live if not worker.frozen]
         kind = hit.kind
-        if (kind == "join" and len(self.live) >= MOST) or (kind in ("kill", "term", "zombie") and len(upright) <= LEAST):
+        if (kind == "join" and len(self.live) >= MOST) or (
+            kind in ("kill", "term", "zombie") and len(upright) <= LEAST
+        ):
             kind = "term" if kind == "join" else "join"
         self.note(kind)
         if kind == "join":
@@ -123,7 +137,9 @@ class Fleet:
             worker.process.kill()
             worker.process.wait()
         self._names.append(worker.name)
-        early = code == -signal.SIGTERM and not worker.log.stat().st_size  # it had not come to listen for signals yet
+        early = (
+            code == -signal.SIGTERM and not worker.log.stat().st_size
+        )  # it had not come to listen for signals yet
         if code != 0 and not early:
             ended = "did not" if code is None else f"ended with exit code {code}"
             self.faults.append(f"worker {worker.number}, asked to stop, {ended}: {worker.log}")
@@ -174,5 +190,12 @@ def _between(bounds: tuple[float, float], part: float) -> float:
 
 def command(bootstrap: str, app: str, inputs: Sequence[str], planted: str | None) -> list[str]:
     """What a worker is started with; with a planted bug, by way of `tests.torture.worker`."""
-    run = ["run", "--kafka", bootstrap, "--app", app, *[part for name in inputs for part in ("--input", name)]]
+    run = [
+        "run",
+        "--kafka",
+        bootstrap,
+        "--app",
+        app,
+        *[part for name in inputs for part in ("--input", name)],
+    ]
     return [sys.executable, "-m", "tests.torture.worker", planted or "-", *run]

@@ -10,7 +10,11 @@ from streams.topology import EVENTS, TOPICS, Cleanup
 from tests.kafka.broker import cluster
 from tests.torture.plan import PARTITIONS, UNKEYED_PARTITIONS, Hit
 
-COMPACTED_SOON = {"segment.ms": "5000", "segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0.01"}  # so that restarts restore what is compacted
+COMPACTED_SOON = {
+    "segment.ms": "5000",
+    "segment.bytes": "1048576",
+    "min.cleanable.dirty.ratio": "0.01",
+}  # so that restarts restore what is compacted
 DOWN_S = (1.0, 8.0)  # of a broker: shorter and longer than it takes the others to notice
 RECOVER_S = 3.0  # until it has caught up with the others
 KILLED = 0.6  # of the hits on brokers; the others are frozen
@@ -25,7 +29,9 @@ class Brokers:
         self.count = count
         self.cluster = cluster(count)
         self.bootstrap = self.cluster.bootstrap
-        self._hurt = asyncio.Lock()  # one at a time: with two of three down nothing can be written, and nothing is learned from it
+        self._hurt = (
+            asyncio.Lock()
+        )  # one at a time: with two of three down nothing can be written, and nothing is learned from it
 
     def __str__(self) -> str:
         return f"{self.count} broker" + "s" * (self.count > 1)
@@ -35,7 +41,9 @@ class Brokers:
         number = int(hit.victim * self.count)
         for_s = DOWN_S[0] + (DOWN_S[1] - DOWN_S[0]) * hit.wait
         if hit.victim * self.count % 1 < KILLED:
-            return f"kill -9: broker {number + 1}, which comes back after {for_s:.1f} s", self._kill(number, for_s)
+            return f"kill -9: broker {number + 1}, which comes back after {for_s:.1f} s", self._kill(
+                number, for_s
+            )
         return f"SIGSTOP for {for_s:.1f} s: broker {number + 1}", self._freeze(number, for_s)
 
     async def _kill(self, number: int, for_s: float) -> None:
@@ -80,7 +88,11 @@ class Ground:
         for topic in TOPICS:
             if topic is EVENTS:
                 continue
-            own = {"cleanup.policy": "compact", **COMPACTED_SOON, **safe} if topic.cleanup is Cleanup.COMPACT else kept
+            own = (
+                {"cleanup.policy": "compact", **COMPACTED_SOON, **safe}
+                if topic.cleanup is Cleanup.COMPACT
+                else kept
+            )
             topics.append(NewTopic(f"{self.app}.{topic.name}", PARTITIONS, self.replicas, topic_configs=own))
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
@@ -97,8 +109,14 @@ class Ground:
         await admin.start()
         try:
             for size in (str(REFUSED_BYTES), str(1 << 20)):
-                configs = {"retention.ms": "-1", "min.insync.replicas": "2" if self.replicas > 2 else "1", "max.message.bytes": size}
-                await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, f"{self.app}.transitions", configs)])
+                configs = {
+                    "retention.ms": "-1",
+                    "min.insync.replicas": "2" if self.replicas > 2 else "1",
+                    "max.message.bytes": size,
+                }
+                await admin.alter_configs(
+                    [ConfigResource(ConfigResourceType.TOPIC, f"{self.app}.transitions", configs)]
+                )
                 await asyncio.sleep(for_s if size == str(REFUSED_BYTES) else 0)
         finally:
             await admin.close()

@@ -15,11 +15,22 @@ from tests.torture.shop import KEYED, Sent
 GIVE_UP_MS = 60_000  # a broker is back long before that
 
 
-async def load(bootstrap: str, topics: tuple[str, str], partitions: tuple[int, int], records: Sequence[Sent], pieces: Sequence[float]) -> None:
+async def load(
+    bootstrap: str,
+    topics: tuple[str, str],
+    partitions: tuple[int, int],
+    records: Sequence[Sent],
+    pieces: Sequence[float],
+) -> None:
     """Sends the records in order, each piece's part of them at its time. Keyed ones go where Java clients put them, the others in turn."""
     loop = asyncio.get_running_loop()
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", linger_ms=0, max_batch_size=1 << 19, request_timeout_ms=GIVE_UP_MS
+        bootstrap_servers=bootstrap,
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=0,
+        max_batch_size=1 << 19,
+        request_timeout_ms=GIVE_UP_MS,
     )
     await producer.start()
     try:
@@ -32,7 +43,9 @@ async def load(bootstrap: str, topics: tuple[str, str], partitions: tuple[int, i
             for n in range(done, end):
                 record = records[n]
                 count = partitions[record.input]
-                partition = (murmur2(record.key) & 0x7FFFFFFF) % count if record.input == KEYED else n // 50 % count
+                partition = (
+                    (murmur2(record.key) & 0x7FFFFFFF) % count if record.input == KEYED else n // 50 % count
+                )
                 groups.setdefault((topics[record.input], partition), []).append(record)
             done = end
             for (topic, partition), group in groups.items():

@@ -4,12 +4,24 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-SESSION_S = 6.0  # the product's session timeout: who is frozen for longer is replaced, and wakes up as a zombie
+SESSION_S = (
+    6.0  # the product's session timeout: who is frozen for longer is replaced, and wakes up as a zombie
+)
 FIRST_S = 2.0  # when the first hit comes, after the workers have begun to work
-SETTINGS = {"horizon": "6d", "abandon_after": "8d", "refund_window": "10d"}  # so that a month of event time sees the end of everything
+SETTINGS = {
+    "horizon": "6d",
+    "abandon_after": "8d",
+    "refund_window": "10d",
+}  # so that a month of event time sees the end of everything
 PARTITIONS, UNKEYED_PARTITIONS = 8, 3
 
-OFTEN = {"kill": 5, "zombie": 4, "freeze": 3, "term": 4, "join": 3}  # how often each is drawn, beside the brokers' share
+OFTEN = {
+    "kill": 5,
+    "zombie": 4,
+    "freeze": 3,
+    "term": 4,
+    "join": 3,
+}  # how often each is drawn, beside the brokers' share
 KINDS = (*OFTEN, "broker", "refuse")
 MOST, LEAST = 4, 1  # workers that are alive
 PIECE_S = 0.5  # events come in pieces of this length, each with a rate of its own
@@ -54,7 +66,9 @@ def draw(seed: int, size: Size, kinds: Sequence[str] = ()) -> Plan:
     """The plan of a seed. `kinds`: only such hits."""
     rnd = Random(seed)
     workers, idle_after, static = rnd.choice((3, 4)), rnd.choice(("2s", "1h")), rnd.random() < 0.5
-    chosen = ["kill", "zombie", "freeze", "term", "join"][: size.hits]  # each comes about, also in a short run
+    chosen = ["kill", "zombie", "freeze", "term", "join"][
+        : size.hits
+    ]  # each comes about, also in a short run
     bag = [kind for kind, weight in OFTEN.items() for _ in range(weight)]
     chosen += rnd.choices(bag, k=size.hits - len(chosen))
     rare = max(1, size.hits // 10)  # each takes some seconds, and the workers some more

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
-from streams.pipeline import checkpoint as checkpoints
-from streams.settings import Settings
-from streams.verify import verify
+from streams.core.processing import checkpoint as checkpoints
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.queries.verify import verify
+from streams.settings.loading import Settings
 from tests.torture import evidence
 from tests.torture.evidence import Broken
 from tests.torture.fleet import Fleet, command
@@ -33,7 +33,14 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-async def run(plan: Plan, ground: Ground, brokers: Brokers, planted: str | None, directory: Path, say: Callable[[str], None]) -> Outcome:
+async def run(
+    plan: Plan,
+    ground: Ground,
+    brokers: Brokers,
+    planted: str | None,
+    directory: Path,
+    say: Callable[[str], None],
+) -> Outcome:
     """`say` is called once per thing that happens. Logs of the workers are put into the directory."""
     began = time.monotonic()
     records = Shop(plan.rnd, plan.size.people).records(plan.size.events)
@@ -43,7 +50,9 @@ async def run(plan: Plan, ground: Ground, brokers: Brokers, planted: str | None,
         for _ in range(plan.workers):
             fleet.add()
         await fleet.ready()
-        loading = asyncio.create_task(load(ground.bootstrap, ground.inputs, (PARTITIONS, UNKEYED_PARTITIONS), records, plan.pieces))
+        loading = asyncio.create_task(
+            load(ground.bootstrap, ground.inputs, (PARTITIONS, UNKEYED_PARTITIONS), records, plan.pieces)
+        )
         await _hit(plan, fleet, ground, brokers, say)
         await loading
         await fleet.settle()
@@ -68,7 +77,9 @@ async def run(plan: Plan, ground: Ground, brokers: Brokers, planted: str | None,
     return Outcome(broken, found.figures, fleet.met, time.monotonic() - began)
 
 
-async def _hit(plan: Plan, fleet: Fleet, ground: Ground, brokers: Brokers, say: Callable[[str], None]) -> None:
+async def _hit(
+    plan: Plan, fleet: Fleet, ground: Ground, brokers: Brokers, say: Callable[[str], None]
+) -> None:
     """Each at its time."""
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -109,7 +120,8 @@ async def _drain(log: KafkaLog, fleet: Fleet) -> str | None:
             source: (c.sources[source].offset if c is not None and source in c.sources else 0, ends[source])
             for number, c in enumerate(read)
             for source in log.sources(number)[:-1]
-            if ends[source] and (c is None or source not in c.sources or c.sources[source].offset < ends[source])
+            if ends[source]
+            and (c is None or source not in c.sources or c.sources[source].offset < ends[source])
         }
         now = [(c.counts, c.rev, c.mark, c.timer) if c is not None else None for c in read]
         if behind or now != last:

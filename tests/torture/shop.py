@@ -12,7 +12,7 @@ from random import Random
 from time import gmtime, strftime
 from typing import Any, NamedTuple
 
-from streams.duration import DAY, HOUR, MINUTE, SECOND
+from streams.settings.durations import DAY, HOUR, MINUTE, SECOND
 
 START_MS = 1_735_689_600_000  # 2025-01-01: in the past on every machine whose clock is set
 SPAN_MS = 30 * DAY
@@ -20,9 +20,21 @@ KEYED, UNKEYED = 0, 1
 VISIT = 9  # events, on average
 GAP_MS = 40 * SECOND  # between the events of a visit, on average
 ABROAD = 0.15  # of the visits: on a device that is somebody's, before they have signed in
-TWICE, RESTAMPED, RESENT = 0.02, 0.01, 0.0006  # of the events: sent again as it was, with another time, with the twenty before it
+TWICE, RESTAMPED, RESENT = (
+    0.02,
+    0.01,
+    0.0006,
+)  # of the events: sent again as it was, with another time, with the twenty before it
 MINUTES_LATE, HOURS_LATE, DAYS_LATE = 0.05, 0.01, 0.004
-POISON = (b"", b"{", b"\xff\x00", b"[]", b'{"type":"track"}', b'{"type":"identify","userId":"a"}', b'{"type":"track","messageId":"m","userId":"u",')
+POISON = (
+    b"",
+    b"{",
+    b"\xff\x00",
+    b"[]",
+    b'{"type":"track"}',
+    b'{"type":"identify","userId":"a"}',
+    b'{"type":"track","messageId":"m","userId":"u",',
+)
 POISONED = 0.003
 
 QUERIES = (
@@ -74,7 +86,9 @@ class Shop:
     def records(self, count: int) -> list[Sent]:
         """`count` records in the order they arrive, about SPAN_MS of event time."""
         rnd = self.rnd
-        visits = max(1, round(count * 0.83 / VISIT))  # what is sent again, and what an order brings with it, makes up the rest
+        visits = max(
+            1, round(count * 0.83 / VISIT)
+        )  # what is sent again, and what an order brings with it, makes up the rest
         while len(self.arrivals) < count:
             for _ in range(visits):
                 self.visit(START_MS + int(rnd.random() * SPAN_MS))
@@ -93,14 +107,23 @@ class Shop:
         devices = []
         for number in range(rnd.choice((1, 1, 1, 2, 3))):
             app = rnd.random() < 0.4
-            context: dict[str, Any] = {"locale": rnd.choice(("it-IT", "en-GB", "es-ES")), "library": {"name": "analytics.js"}}
+            context: dict[str, Any] = {
+                "locale": rnd.choice(("it-IT", "en-GB", "es-ES")),
+                "library": {"name": "analytics.js"},
+            }
             if app or rnd.random() < 0.5:
-                context["device"] = {"type": rnd.choice(("mobile", "tablet") if app else ("desktop", "mobile", "tv"))}
+                context["device"] = {
+                    "type": rnd.choice(("mobile", "tablet") if app else ("desktop", "mobile", "tv"))
+                }
             else:
-                context["userAgent"] = "Mozilla/5.0 (Linux; Android 14; Pixel 8) Chrome/124.0 Mobile Safari/537.36"
+                context["userAgent"] = (
+                    "Mozilla/5.0 (Linux; Android 14; Pixel 8) Chrome/124.0 Mobile Safari/537.36"
+                )
             if zone := rnd.choice(ZONES):
                 context["timezone"] = zone
-            devices.append(Device(f"a{n}-{number}-{rnd.getrandbits(32):08x}", context, app, rnd.choice((1, 1, SECOND))))
+            devices.append(
+                Device(f"a{n}-{number}-{rnd.getrandbits(32):08x}", context, app, rnd.choice((1, 1, SECOND)))
+            )
         return Person(f"user-{n}" if rnd.random() < 0.6 else None, devices, rnd.random() < 0.1)
 
     def visit(self, at: int) -> None:
@@ -119,9 +142,15 @@ class Shop:
         """One step, mostly a little nearer to the purchase."""
         rnd = self.rnd
         n = rnd.randrange(500)
-        what = person.near if rnd.random() < 0.6 else rnd.choice(("know", "know", "know", "go", "do", "buy", "weak", "weak", "none", "identify"))
+        what = (
+            person.near
+            if rnd.random() < 0.6
+            else rnd.choice(("know", "know", "know", "go", "do", "buy", "weak", "weak", "none", "identify"))
+        )
         if rnd.random() < 0.25:
-            person.near = {"know": "go", "go": "do", "do": "buy", "buy": "order", "order": "know"}[person.near]
+            person.near = {"know": "go", "go": "do", "do": "buy", "buy": "order", "order": "know"}[
+                person.near
+            ]
         match what:
             case "know":
                 kind = rnd.randrange(4)
@@ -130,18 +159,41 @@ class Shop:
                 elif kind == 1:
                     self.page(person, device, user, at, rnd.choice(PAGES).replace("{n}", str(n)))
                 else:
-                    self.tell(person, device, user, at, "Product Viewed", {"product_id": f"p{n}", "category": f"c{n % 7}", "price": 89.5})
+                    self.tell(
+                        person,
+                        device,
+                        user,
+                        at,
+                        "Product Viewed",
+                        {"product_id": f"p{n}", "category": f"c{n % 7}", "price": 89.5},
+                    )
             case "go":
                 self.tell(person, device, user, at, "Store Located", {"store_id": f"s{n}", "city": "Torino"})
             case "do":
-                self.tell(person, device, user, at, rnd.choice(("Video Playback Started", "Form Submitted")), {"content_asset_id": f"v{n}"})
+                self.tell(
+                    person,
+                    device,
+                    user,
+                    at,
+                    rnd.choice(("Video Playback Started", "Form Submitted")),
+                    {"content_asset_id": f"v{n}"},
+                )
             case "buy":
-                self.tell(person, device, user, at, rnd.choice(("Product Added", "Cart Viewed", "Checkout Started")), {"product_id": f"p{n}"})
+                self.tell(
+                    person,
+                    device,
+                    user,
+                    at,
+                    rnd.choice(("Product Added", "Cart Viewed", "Checkout Started")),
+                    {"product_id": f"p{n}"},
+                )
             case "order":
                 person.near = "know"
                 self.order(person, device, user, at)
             case "weak":
-                self.tell(person, device, user, at, rnd.choice(("scroll", "Promotion Viewed")), {"percent": n % 100})
+                self.tell(
+                    person, device, user, at, rnd.choice(("scroll", "Promotion Viewed")), {"percent": n % 100}
+                )
             case "none":
                 self.tell(person, device, user, at, rnd.choice(HOUSEKEEPING), {})
             case _:
@@ -153,12 +205,32 @@ class Shop:
         self.orders += 1
         order, spoken = f"o{self.orders}", rnd.random()
         if spoken < 0.8:
-            self.tell(person, device, user, at, "Order Completed", {"order_id": order, "total": 89.5} if spoken < 0.7 else {"total": 89.5})
+            self.tell(
+                person,
+                device,
+                user,
+                at,
+                "Order Completed",
+                {"order_id": order, "total": 89.5} if spoken < 0.7 else {"total": 89.5},
+            )
         while rnd.random() < 0.5:
-            self.page(person, device, user, at + rnd.choice((0, rnd.randrange(30 * SECOND), rnd.randrange(50 * MINUTE))), "/checkout/thank-you")
+            self.page(
+                person,
+                device,
+                user,
+                at + rnd.choice((0, rnd.randrange(30 * SECOND), rnd.randrange(50 * MINUTE))),
+                "/checkout/thank-you",
+            )
         if spoken >= 0.5:
             server = Device(device.anonymous, {"library": {"name": "server"}, "channel": "server"}, True, 1)
-            self.tell(person, server, user, at + rnd.randrange(2 * MINUTE), "Order Completed", {"order_id": order, "total": 89.5})
+            self.tell(
+                person,
+                server,
+                user,
+                at + rnd.randrange(2 * MINUTE),
+                "Order Completed",
+                {"order_id": order, "total": 89.5},
+            )
         if rnd.random() < 0.15:
             back = at + rnd.randrange(MINUTE, 14 * DAY)
             named = {"order_id": order} if rnd.random() < 0.7 else {}
@@ -170,13 +242,34 @@ class Shop:
         if device.app:
             self.put(person, device, user, at, {"type": "screen", "name": bare})
         else:
-            page = {"path": bare, "url": f"https://shop.example{path}", "search": f"?{search}" if search else ""}
-            self.put(person, device, user, at, {"type": "page", "name": "Page", "properties": {"path": bare, "title": "Shoes and more"}}, page)
+            page = {
+                "path": bare,
+                "url": f"https://shop.example{path}",
+                "search": f"?{search}" if search else "",
+            }
+            self.put(
+                person,
+                device,
+                user,
+                at,
+                {"type": "page", "name": "Page", "properties": {"path": bare, "title": "Shoes and more"}},
+                page,
+            )
 
-    def tell(self, person: Person, device: Device, user: str | None, at: int, name: str, properties: dict[str, Any]) -> None:
+    def tell(
+        self, person: Person, device: Device, user: str | None, at: int, name: str, properties: dict[str, Any]
+    ) -> None:
         self.put(person, device, user, at, {"type": "track", "event": name, "properties": properties})
 
-    def put(self, person: Person, device: Device, user: str | None, at: int, event: dict[str, Any], page: dict[str, str] | None = None) -> None:
+    def put(
+        self,
+        person: Person,
+        device: Device,
+        user: str | None,
+        at: int,
+        event: dict[str, Any],
+        page: dict[str, str] | None = None,
+    ) -> None:
         """Sends it: in time, later, twice."""
         rnd = self.rnd
         at -= at % device.grain
@@ -199,12 +292,30 @@ class Shop:
         if rnd.random() < TWICE:
             self.arrive(arrival + rnd.randrange(HOUR), device, user, event, at)
         if rnd.random() < RESTAMPED:
-            self.arrive(arrival + rnd.randrange(HOUR), device, user, event, at + rnd.randrange(-20 * MINUTE, 20 * MINUTE))
+            self.arrive(
+                arrival + rnd.randrange(HOUR),
+                device,
+                user,
+                event,
+                at + rnd.randrange(-20 * MINUTE, 20 * MINUTE),
+            )
         if rnd.random() < POISONED:
             bad = rnd.choice(POISON)
-            self.arrivals.append((arrival, len(self.arrivals), Sent(rnd.choice((KEYED, UNKEYED)), device.anonymous.encode(), bad)))
+            self.arrivals.append(
+                (
+                    arrival,
+                    len(self.arrivals),
+                    Sent(rnd.choice((KEYED, UNKEYED)), device.anonymous.encode(), bad),
+                )
+            )
 
     def arrive(self, arrival: int, device: Device, user: str | None, event: dict[str, Any], at: int) -> None:
         event["timestamp"] = f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(at // 1000))}.{at % 1000:03d}Z"
         key = (user or device.anonymous).encode()
-        self.arrivals.append((arrival, len(self.arrivals), Sent(UNKEYED if device.app else KEYED, key, json.dumps(event).encode())))
+        self.arrivals.append(
+            (
+                arrival,
+                len(self.arrivals),
+                Sent(UNKEYED if device.app else KEYED, key, json.dumps(event).encode()),
+            )
+        )

@@ -18,7 +18,9 @@ def torture(directory: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and output of a run."""
     our_own()
     command = [sys.executable, "-m", "tests.torture", *arguments, "--short", "--logs", str(directory)]
-    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_S)
+    ran = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_S
+    )
     return ran.returncode, ran.stdout
 
 
@@ -49,6 +51,8 @@ def test_a_seed_is_the_same_day_every_time() -> None:
         drawn = draw(7, size)
         assert drawn._replace(rnd=None) == draw(7, size)._replace(rnd=None)  # type: ignore[arg-type]  # two of them are never equal
         assert len(drawn.hits) == size.hits
-        assert {"kill", "zombie", "freeze", "term", "join", "broker", "refuse"} == {hit.kind for hit in drawn.hits}
+        assert {"kill", "zombie", "freeze", "term", "join", "broker", "refuse"} == {
+            hit.kind for hit in drawn.hits
+        }
     runs = [Shop(draw(7, SHORT).rnd, 100).records(2_000) for _ in range(2)]
     assert runs[0] == runs[1]

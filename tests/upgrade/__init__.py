@@ -7,16 +7,16 @@ refunds, a robot over its cap, profiles folded and trimmed, three eras of two ve
 import lzma
 from pathlib import Path
 
-from streams.agent import Agent
-from streams.fold_settings import Fold
+from streams.core.moments import rules
+from streams.core.processing import checkpoint
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.rulebook import Version
+from streams.core.processing.step import RULES, decode_version
 from streams.log.port import Log
-from streams.log.sqlite import SqliteLog
-from streams.moments import rules
-from streams.pipeline import checkpoint
-from streams.pipeline.checkpoint import Checkpoint
-from streams.pipeline.rulebook import Version
-from streams.pipeline.step import RULES, decode_version
-from streams.settings import Settings
+from streams.log.sqlite.log import SqliteLog
+from streams.runtime.partition_agent import Agent
+from streams.settings.fold import Fold
+from streams.settings.loading import Settings
 from streams.topology import EVENTS, STATE
 
 HERE = Path(__file__).parent
@@ -25,16 +25,22 @@ BATCH = 50  # the eras and the checkpoint stand at multiples of it, so that whoe
 
 def unpacked(number: int, data_dir: Path) -> Path:
     """A copy of the stored data directory."""
-    (data_dir / "log.sqlite").write_bytes(lzma.decompress((HERE / f"v{number}" / "log.sqlite.xz").read_bytes()))
+    (data_dir / "log.sqlite").write_bytes(
+        lzma.decompress((HERE / f"v{number}" / "log.sqlite.xz").read_bytes())
+    )
     return data_dir
 
 
 class Past:
     """What a stored data directory tells about how it came about."""
 
-    def __init__(self, last: Checkpoint, versions: list[Version], values: list[bytes], arrived_ms: int) -> None:
+    def __init__(
+        self, last: Checkpoint, versions: list[Version], values: list[bytes], arrived_ms: int
+    ) -> None:
         self.last, self.versions, self.values, self.arrived_ms = last, versions, values, arrived_ms
-        self.settings = Settings.model_validate({**Fold.model_validate_json(last.fold).model_dump(mode="json"), "batch": BATCH})
+        self.settings = Settings.model_validate(
+            {**Fold.model_validate_json(last.fold).model_dump(mode="json"), "batch": BATCH}
+        )
 
     @classmethod
     async def of(cls, log: SqliteLog) -> "Past":
@@ -43,7 +49,9 @@ class Past:
         state = [(record.key or b"", record.value or b"") async for _, record in log.scan(STATE.name)]
         versions = [decode_version(value) for key, value in state if key[:1] == RULES]
         records = [record async for _, record in log.scan(EVENTS.name)]
-        return cls(checkpoint.decode(raw), versions, [record.value or b"" for record in records], records[0].time_ms)
+        return cls(
+            checkpoint.decode(raw), versions, [record.value or b"" for record in records], records[0].time_ms
+        )
 
     async def relive(self, log: Log) -> None:
         """The whole of it in a new log, without a break and by the program as it is now."""
@@ -57,7 +65,9 @@ class Past:
 
     async def go_on(self, log: Log) -> Agent:
         """From where it stopped, to the end of its input."""
-        agent = await Agent.open(log, 0, self.settings, rules.load(self.versions[self.last.eras[-1].version].text))
+        agent = await Agent.open(
+            log, 0, self.settings, rules.load(self.versions[self.last.eras[-1].version].text)
+        )
         while agent.pipeline.checkpoint.offset < len(self.values):
             await agent.step()
         return await finish(agent)

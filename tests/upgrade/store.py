@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from streams.agent import Agent
-from streams.log.sqlite import SqliteLog
-from streams.moments.rules import load
-from streams.pipeline.checkpoint import FORMAT
-from streams.settings import Settings
+from streams.core.moments.rules import load
+from streams.core.processing.checkpoint import FORMAT
+from streams.log.sqlite.log import SqliteLog
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import Settings
 from tests.upgrade import BATCH, HERE
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -21,8 +21,18 @@ ARRIVED_MS = 1_790_812_800_000  # 2026-10-01
 EVENTS, ROBOT, READ = 600, 320, 850  # of people; of a robot; processed before the directory is stored
 DAYS = 24
 ERAS = ((0, 0), (200, 1), (600, 0))  # from this offset on, these rules
-MOMENTS = {"Product Viewed": "know", "Store Located": "go", "Video Started": "do", "Product Added": "buy", "Order Completed": "truth"}
-SETTINGS: dict[str, Any] = {"need": ["properties.category", "properties.products.category"], "tenant": "context.shop", "batch": BATCH}
+MOMENTS = {
+    "Product Viewed": "know",
+    "Store Located": "go",
+    "Video Started": "do",
+    "Product Added": "buy",
+    "Order Completed": "truth",
+}
+SETTINGS: dict[str, Any] = {
+    "need": ["properties.category", "properties.products.category"],
+    "tenant": "context.shop",
+    "batch": BATCH,
+}
 
 
 def rules_text(number: int) -> str:
@@ -30,7 +40,13 @@ def rules_text(number: int) -> str:
     names = {**MOMENTS, "Order Refunded": "refund"} | ({"Page Left": "do"} if number else {})
     lines = [f'name = "v{number}"']
     for n, (name, moment) in enumerate(names.items()):
-        lines += ["[[event]]", f'name = "rule-{n}"', f'moment = "{moment}"', f"confidence = {0.9 - 0.1 * number}", f'names = ["{name}"]']
+        lines += [
+            "[[event]]",
+            f'name = "rule-{n}"',
+            f'moment = "{moment}"',
+            f"confidence = {0.9 - 0.1 * number}",
+            f'names = ["{name}"]',
+        ]
     return "\n".join(lines)
 
 
@@ -44,8 +60,13 @@ def event(rnd: random.Random, n: int, day: float, person: str) -> bytes:
         "type": "track",
         "messageId": f"m{n - (0 if person == 'robot' else rnd.choice((0, 0, 0, 0, 1, 7)))}",
         "userId": person,
-        "event": rnd.choices((*MOMENTS, "Order Refunded", "Page Left"), (2, 0, 0, 0, 2, 0, 0) if regular else (6, 2, 2, 3, 2, 1, 2))[0],
-        "timestamp": (START + timedelta(days=day + rnd.choice((0, 0, 0, 0, -0.1, -1, -3)), seconds=rnd.randrange(600))).isoformat(),
+        "event": rnd.choices(
+            (*MOMENTS, "Order Refunded", "Page Left"),
+            (2, 0, 0, 0, 2, 0, 0) if regular else (6, 2, 2, 3, 2, 1, 2),
+        )[0],
+        "timestamp": (
+            START + timedelta(days=day + rnd.choice((0, 0, 0, 0, -0.1, -1, -3)), seconds=rnd.randrange(600))
+        ).isoformat(),
         "properties": properties,
         "context": {"shop": "sevilla"} if person.endswith("s") else {},
     }
@@ -56,7 +77,13 @@ def events() -> list[bytes]:
     rnd = random.Random(1)
     people = [f"p{n}" if n % 3 else f"p{n}s" for n in range(30)]
     out = [
-        event(rnd, n, DAYS * n / EVENTS, rnd.choice([*people[n // 30 : n // 30 + 7], "regular-1", "regular-2", "regular-3s"])) for n in range(EVENTS)
+        event(
+            rnd,
+            n,
+            DAYS * n / EVENTS,
+            rnd.choice([*people[n // 30 : n // 30 + 7], "regular-1", "regular-2", "regular-3s"]),
+        )
+        for n in range(EVENTS)
     ]
     at = int(EVENTS * 0.85)
     robot = [event(rnd, EVENTS + n, DAYS * 0.85, "robot") for n in range(ROBOT)]
@@ -77,7 +104,9 @@ async def store(data_dir: Path) -> None:
 
 if __name__ == "__main__":
     target = HERE / f"v{FORMAT}" / "log.sqlite.xz"
-    assert not target.exists(), f"{target} is stored. Data of a format that was released stays as it is: raise FORMAT. Of one that was not: delete it"
+    assert not target.exists(), (
+        f"{target} is stored. Data of a format that was released stays as it is: raise FORMAT. Of one that was not: delete it"
+    )
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(store(Path(folder)))
         target.parent.mkdir()

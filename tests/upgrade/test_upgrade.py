@@ -6,21 +6,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.agent import Agent
+from streams.core.moments import rules
+from streams.core.processing import checkpoint
+from streams.core.processing import upgrade as upgrades
+from streams.core.processing.checkpoint import FORMAT, Checkpoint
+from streams.core.processing.step import CELL, PROFILE, RULES
+from streams.core.processing.upgrade import Stored, upgrade
 from streams.errors import Incompatible
 from streams.log.memory import MemoryLog
 from streams.log.port import Reader
-from streams.log.sqlite import SqliteLog
-from streams.moments import rules
-from streams.pipeline import checkpoint
-from streams.pipeline import upgrade as upgrades
-from streams.pipeline.checkpoint import FORMAT, Checkpoint
-from streams.pipeline.step import CELL, PROFILE, RULES
-from streams.pipeline.upgrade import Stored, upgrade
+from streams.log.sqlite.log import SqliteLog
+from streams.queries.verify import verify
 from streams.records import Batch, Headers
-from streams.settings import Settings
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import Settings
 from streams.topology import JOURNEYS, STATE, TOPICS
-from streams.verify import verify
 from tests.upgrade import HERE, Past, unpacked
 
 OLD_CELL, OLD_RULES = b"k", b"R"  # of the pretended format 0
@@ -73,13 +73,19 @@ async def test_goes_on_from_stored_data(number: int, tmp_path: Path) -> None:
 def older(stored: Stored) -> Stored:
     """How a format before the first could have looked: other first letters of keys, and no count of expired corrections."""
     letters = {CELL: OLD_CELL, RULES: OLD_RULES, PROFILE: PROFILE}
-    return Stored([0, *stored.checkpoint[1:7], *stored.checkpoint[8:]], {letters[key[:1]] + key[1:]: value for key, value in stored.state.items()})
+    return Stored(
+        [0, *stored.checkpoint[1:7], *stored.checkpoint[8:]],
+        {letters[key[:1]] + key[1:]: value for key, value in stored.state.items()},
+    )
 
 
 def first_step(stored: Stored) -> Stored:
     """And the step that would lead on from it."""
     letters = {OLD_CELL: CELL, OLD_RULES: RULES, PROFILE: PROFILE}
-    return Stored([*stored.checkpoint[:7], 0, *stored.checkpoint[7:]], {letters[key[:1]] + key[1:]: value for key, value in stored.state.items()})
+    return Stored(
+        [*stored.checkpoint[:7], 0, *stored.checkpoint[7:]],
+        {letters[key[:1]] + key[1:]: value for key, value in stored.state.items()},
+    )
 
 
 async def pretended(data_dir: Path) -> tuple[SqliteLog, Past]:
@@ -116,7 +122,10 @@ async def test_without_a_step_nothing_is_touched(tmp_path: Path) -> None:
     """Data that is too old is refused with a word on how to go on, and left as it is."""
     log, past = await pretended(tmp_path)
     before = (await content(log, STATE.name), await log.checkpoints())
-    with pytest.raises(Incompatible, match=r"format 0.*older than format 1.*a version in between, or start a new data directory and replay"):
+    with pytest.raises(
+        Incompatible,
+        match=r"format 0.*older than format 1.*a version in between, or start a new data directory and replay",
+    ):
         await past.go_on(log)
     assert before == (await content(log, STATE.name), await log.checkpoints())
     await log.close()
@@ -127,13 +136,19 @@ def test_steps_are_taken_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def step(n: int) -> upgrades.Step:
         def lead(stored: Stored) -> Stored:
-            state = {key: value + b"%d" % n if key != b"same" else value for key, value in stored.state.items() if key != b"gone"}
+            state = {
+                key: value + b"%d" % n if key != b"same" else value
+                for key, value in stored.state.items()
+                if key != b"gone"
+            }
             return Stored([*stored.checkpoint[:3], stored.checkpoint[3] * 10 + n], state)
 
         return lead
 
     monkeypatch.setattr(upgrades, "STEPS", {-2: step(1), -1: step(2), 0: step(3)})
-    done = upgrade(msgspec.msgpack.encode([-2, b"{}", {}, 7]), [(b"same", b"s"), (b"grows", b"g"), (b"gone", b"x")])
+    done = upgrade(
+        msgspec.msgpack.encode([-2, b"{}", {}, 7]), [(b"same", b"s"), (b"grows", b"g"), (b"gone", b"x")]
+    )
     assert Checkpoint(FORMAT, b"{}", {}, 7123) == done.checkpoint
     assert [(b"same", b"s"), (b"grows", b"g123")] == done.state
     assert [(b"gone", None), (b"grows", b"g123")] == done.rewritten
@@ -148,7 +163,10 @@ def test_this_format_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
-        (msgspec.msgpack.encode([FORMAT + 1, {"all": "new"}]), f"has format {FORMAT + 1}.*up to {FORMAT}: use the version that wrote it or a later"),
+        (
+            msgspec.msgpack.encode([FORMAT + 1, {"all": "new"}]),
+            f"has format {FORMAT + 1}.*up to {FORMAT}: use the version that wrote it or a later",
+        ),
         (msgspec.msgpack.encode({"format": 1}), "Start a new data directory"),
         (msgspec.msgpack.encode([]), "Start a new data directory"),
         (msgspec.msgpack.encode(["1"]), "Start a new data directory"),

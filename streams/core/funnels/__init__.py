@@ -1,0 +1,1 @@
+"""Funnel counters as a sum over transitions."""

@@ -1,0 +1,117 @@
+"""One clickstream record in our own form, whatever tool sent it, or the reason why it could not be read.
+
+Everything after ingest sees only these two types, so a new source format is one new file in this folder.
+"""
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+MAX_DETAIL_CHARS = 200  # of a rejection's detail: it travels in a header, and a person reads it
+MAX_PATHS = 1024  # split paths kept: they come from rules and settings, which name far fewer
+
+
+class Reason(StrEnum):
+    """Why a record was rejected: a closed list, so that a consumer of the rejected topic can count by it. `about` says it in words."""
+
+    about: str
+
+    def __new__(cls, value: str, about: str) -> "Reason":
+        """A reason and what it means, which docs/input.md shows."""
+        reason = str.__new__(cls, value)
+        reason._value_ = value
+        reason.about = about
+        return reason
+
+    TOO_LARGE = "too_large", "more than 1 MiB"
+    UNDECODABLE = "undecodable", "not JSON, not UTF-8, cut off, nested more than 64 deep, or a lone surrogate"
+    WRONG_TYPE = (
+        "wrong_type",
+        "JSON, but not an object, or a field of the contract has a value of another type",
+    )
+    UNKNOWN_TYPE = "unknown_type", "`type` is missing or is none of track, page, screen, identify"
+    MISSING_ID = "missing_id", "no `messageId`, or an empty one"
+    MISSING_PERSON = "missing_person", "neither `userId` nor `anonymousId`, or only empty ones"
+    BAD_ID = (
+        "bad_id",
+        "an id that is blank, longer than 256 characters, or has control characters or lone surrogates",
+    )
+    MISSING_TIME = "missing_time", "neither `timestamp` nor `originalTimestamp`"
+    BAD_TIME = "bad_time", "a time that is not RFC 3339, or before the year 2000 or from the year 2200 on"
+    FROM_THE_FUTURE = "from_the_future", "dated later than the record itself by more than the allowed skew"
+    BAD_ROW = (
+        "bad_row",
+        "a CSV row with more or fewer fields than the header, stray quotes, NUL bytes or bytes that are not UTF-8",
+    )
+    TRUNCATED = (
+        "truncated",
+        "where a compressed file ends too early or is damaged: what was left of the last line",
+    )
+
+
+class Rejection(msgspec.Struct, frozen=True, gc=False):
+    """A record that could not be read. The shell adds its bytes and where it was."""
+
+    reason: Reason
+    detail: str  # for a person: which field, what was found; at most MAX_DETAIL_CHARS printable characters
+
+
+def reject(reason: Reason, detail: str) -> Rejection:
+    """A rejection whose detail is safe to print and to encode, whatever the record held."""
+    shown = detail[:MAX_DETAIL_CHARS]
+    return Rejection(
+        reason,
+        shown if shown.isprintable() else shown.encode("unicode_escape").decode("ascii")[:MAX_DETAIL_CHARS],
+    )
+
+
+class Event(msgspec.Struct, gc=False):
+    """One validated record."""
+
+    id: str  # unique within its profile
+    at_ms: int  # event time, milliseconds since 1970 UTC (floored)
+    offset: int  # the person's distance from UTC in quarter hours (floored), 0 when unknown
+    anonymous_id: str | None
+    user_id: str | None
+    type: str  # track, page, screen, identify
+    name: str  # the event's name (track) or the page's or screen's; "" when it has none
+    properties: dict[str, Any]
+    context: dict[str, Any]
+    channel: str | None = None  # as sent (Segment's top-level `channel`)
+
+    @property
+    def profile(self) -> str:
+        """Whose journey it is, before identities are merged."""
+        return f"u:{self.user_id}" if self.user_id is not None else f"d:{self.anonymous_id}"
+
+
+FIELDS = frozenset(Event.__struct_fields__)
+
+
+def lookup(event: Event, path: str) -> Any:
+    """The value at a dotted path such as `properties.order_id`, `context.page.path`, `channel`; None when there is none.
+
+    A list on the way yields the list of what its members hold (`properties.products.category`).
+    """
+    head, keys = _split(path)
+    value = getattr(event, head) if head in FIELDS else None
+    return _down(value, keys) if keys else value
+
+
+@lru_cache(MAX_PATHS)
+def _split(path: str) -> tuple[str, tuple[str, ...]]:
+    head, *keys = path.split(".")
+    return head, tuple(keys)
+
+
+def _down(value: Any, keys: tuple[str, ...]) -> Any:
+    for n, key in enumerate(keys):
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list):
+            return [_down(member, keys[n:]) for member in value]  # no deeper than segment.MAX_DEPTH
+        else:
+            return None
+    return value

@@ -1,0 +1,1 @@
+"""One file per source format: each reads a record of that source."""

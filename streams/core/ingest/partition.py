@@ -1,0 +1,75 @@
+"""Which partition a record belongs to: everything about one person goes to one partition, and so in order to one agent.
+
+The hash is the one that Java clients of Kafka use by default, so that topics filled by them and by us agree.
+"""
+
+import struct
+from functools import lru_cache
+
+import msgspec
+
+from streams.core.ingest.event import Event
+from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
+from streams.core.ingest.ids import fault
+
+SEED = 0x9747B28C
+MULTIPLIER = 0x5BD1E995
+MASK = 0xFFFFFFFF
+MAX_KEYS = 65_536  # hashes remembered, since a visit is many events of one key; about 10 MB
+MAX_KEPT_KEY_BYTES = 1024  # 256 characters of 4 bytes: no id is longer; other keys are hashed each time
+
+
+def murmur2(key: bytes) -> int:
+    """The 32-bit Murmur2 hash, unsigned."""
+    length = len(key)
+    words = length // 4
+    h = SEED ^ (length & MASK)
+    for k in struct.unpack_from(f"<{words}I", key):
+        k = k * MULTIPLIER & MASK
+        h = h * MULTIPLIER & MASK ^ (k ^ k >> 24) * MULTIPLIER & MASK
+    if length % 4:
+        h = (h ^ int.from_bytes(key[words * 4 :], "little")) * MULTIPLIER & MASK
+    h = (h ^ h >> 13) * MULTIPLIER & MASK
+    return h ^ h >> 15
+
+
+_remembered = lru_cache(MAX_KEYS)(murmur2)
+
+
+def partition_of(key: bytes, count: int) -> int:
+    """The partition of a key among `count` (at least 1). The empty key, of records nobody can route, goes to partition 0."""
+    if count == 1 or not key:
+        return 0
+    h = _remembered(key) if len(key) <= MAX_KEPT_KEY_BYTES else murmur2(key)
+    return (h & 0x7FFFFFFF) % count
+
+
+class _Person(msgspec.Struct, gc=False, rename="camel"):
+    """All that routing looks at."""
+
+    user_id: str | int | None = None
+    anonymous_id: str | int | None = None
+
+
+_decode = msgspec.json.Decoder(_Person).decode
+
+
+def key_of(value: bytes) -> bytes:
+    """The key of a Segment record: whose it is, as collectors key their topics (`userId`, or `anonymousId` where there is none; UTF-8), or b"" when
+
+    there is none to be read. Where `segment.read` gives an event, this is that event's person. Never raises.
+    """
+    if len(value) > MAX_RECORD_BYTES:
+        return b""
+    try:
+        found = _decode(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return b""
+    identifier = found.anonymous_id if found.user_id is None or found.user_id == "" else found.user_id
+    text = "" if identifier is None else str(identifier)
+    return text.encode() if text and fault(text) is None else b""
+
+
+def person(event: Event) -> bytes:
+    """Whose event it is, as `key_of` has it."""
+    return ((event.anonymous_id or "") if event.user_id is None else event.user_id).encode()

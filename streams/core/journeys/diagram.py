@@ -1,0 +1,79 @@
+"""The journey machine, drawn: docs/journeys.md shows what the table says, and can show nothing else."""
+
+from streams.core.journeys.machine import (
+    ABANDONED,
+    ADVANCED,
+    BOUGHT,
+    CONFIRMED,
+    CONVERTED,
+    IGNORED,
+    KINDS,
+    NONE,
+    OPENED,
+    REFUNDED,
+    RESUMED,
+    RETURNED,
+    STALLED,
+    TABLE,
+    TIMERS,
+)
+from streams.core.moments.verdict import MARKS, TRUTH
+
+MOMENTS = MARKS[:TRUTH]
+SIGNALS = (*MARKS[: TRUTH + 1], "unsure")
+WORDS = {IGNORED: "", CONFIRMED: "confirmed", BOUGHT: f"{KINDS[OPENED]}, {KINDS[CONVERTED]}"}
+
+
+def word(action: int) -> str:
+    """What an action says, or that it says nothing."""
+    return WORDS.get(action, KINDS[action])
+
+
+def mermaid() -> str:
+    """The moments of an open journey and the ways in and out, as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", "    direction LR"]
+    lines += [f"    [*] --> {SIGNALS[mark]}: {word(TABLE[NONE][mark])}" for mark in range(TRUTH + 1)]
+    lines.append("    state open {")
+    for kind in (ADVANCED, RETURNED):
+        lines += [
+            f"        {moment} --> {MOMENTS[to]}: {word(kind)}"
+            for row, moment in enumerate(MOMENTS)
+            for to in range(TRUTH)
+            if TABLE[row][to] == kind
+        ]
+    lines.append("    }")
+    assert {TABLE[row][TRUTH] for row in range(TRUTH)} == {CONVERTED}, "one arrow stands for all moments"
+    lines.append(f"    open --> truth: {word(CONVERTED)}")
+    (stalled, silent), (abandoned, long_silent) = TIMERS
+    assert (stalled, abandoned) == (STALLED, ABANDONED)
+    lines += [
+        f"    open --> stalled: {silent}",
+        f"    stalled --> open: {word(RESUMED)}",
+        f"    stalled --> abandoned: {long_silent}",
+        f"    truth --> refunded: {word(REFUNDED)}",
+        "    truth --> [*]",
+        "    abandoned --> [*]",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def table() -> str:
+    """What each signal does in each moment, as a Markdown table."""
+    lines = ["| in | " + " | ".join(SIGNALS) + " |", "|---" * (len(SIGNALS) + 1) + "|"]
+    for name, row in zip((*MOMENTS, "none"), TABLE, strict=True):
+        lines.append(f"| **{name}** | " + " | ".join(word(action) for action in row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def section() -> str:
+    """Both, with the words they need."""
+    return f"""\
+```mermaid
+{mermaid()}```
+
+{table()}
+Columns are signals, rows the moment a person is in. *confirmed* says nothing and is a sign of life; an empty cell is not even that. A journey that
+stalled is in its moment still: whatever signal comes but a refund or a repeat of a purchase, it is *resumed* before its row is read. *stalled* and
+*abandoned* are said by silence, not by a signal. Refunds, and truths that join an earlier conversion, never come to this table: *refunded* is a new
+fact about a conversion, which stays one.
+"""

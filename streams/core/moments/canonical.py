@@ -1,0 +1,75 @@
+"""RuleSet -> TOML, always the same text for the same rules: it is stored beside what was recorded with it, and its hash is the version.
+
+Comments and the layout of the file are gone; whatever could change a verdict is there.
+"""
+
+import json
+from collections.abc import Iterable
+
+from streams.core.moments import spec
+
+
+def write(rules: spec.RuleSet) -> str:
+    """The whole content, such that parsing it gives equal rules with the same numbers."""
+    lines = [f"name = {_text(rules.name)}", "", "[read]"]
+    lines += [
+        f"{key} = {_list(words)}"
+        for key in spec.Reading.__struct_fields__
+        if (words := getattr(rules.read, key))
+    ]
+    for event in rules.events:
+        lines += ["", "[[event]]", *_head(event)]
+        lines += [
+            f"{key} = {_list(words)}"
+            for key, words in (("names", event.names), ("yields_to", event.yields_to))
+            if words
+        ]
+        if event.types != spec.NAMED_TYPES or not event.names:
+            lines.append(f"types = {_list(event.types)}")
+        if event.where is not None:
+            lines.append(f"where = {_condition(event.where)}")
+        if event.view:
+            lines.append("view = true")
+    for query in rules.queries:
+        lines += [
+            "",
+            "[[query]]",
+            *_head(query),
+            "otherwise = true" if query.otherwise else f"any = {_list(query.any)}",
+        ]
+    for page in rules.pages:
+        lines += ["", "[[page]]", *_head(page), f"paths = {_list(page.paths)}"]
+        if page.views_only:
+            lines.append("views_only = true")
+    language = None
+    for lexicon in rules.lexicons:
+        if lexicon.language != language:
+            language = lexicon.language
+            lines += ["", f"[lexicon.{language}]"]
+        lines.append(f"{_text(lexicon.name)} = {_list(lexicon.phrases)}")
+    return "\n".join(lines) + "\n"
+
+
+def _head(rule: spec.EventRule | spec.QueryRule | spec.PageRule) -> list[str]:
+    return [
+        f"name = {_text(rule.name)}",
+        f"moment = {_text(rule.moment)}",
+        f"confidence = {rule.confidence!r}",
+    ]
+
+
+def _condition(where: spec.Condition) -> str:
+    lists = {"is": where.is_, "starts_with": where.starts_with, "contains": where.contains}
+    tests = [f"{key} = {_list(words)}" for key, words in lists.items() if words]
+    if where.exists is not None:
+        tests.append(f"exists = {str(where.exists).lower()}")
+    return "{ " + ", ".join([f"path = {_text(where.path)}", *tests]) + " }"
+
+
+def _list(words: Iterable[str]) -> str:
+    return "[" + ", ".join(map(_text, words)) + "]"
+
+
+def _text(text: str) -> str:
+    # JSON's escapes are TOML's too; only DEL, which JSON leaves bare, has to be escaped besides
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

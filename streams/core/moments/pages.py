@@ -1,0 +1,103 @@
+"""Path of a page -> page rule. Globs are matched segment by segment: `*` within a segment, `**` for any number of segments.
+
+Paths are folded first: no host, query or trailing slash; lower case, no accents, `_` and spaces as `-`, no `.html`. So `**/cart/**`
+reads `/it/Cart/`, `https://shop.example/cart?step=2` and `/#/cart`.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from streams.core.moments.spec import PageRule
+from streams.core.moments.wildcard import matches
+from streams.core.moments.words import fold_segment
+
+MAX_PATH_CHARS = 512  # longer addresses carry parameters or garbage; what a page is shows in its beginning
+MAX_SEGMENTS = 24  # for the same reason, and so that matching has a bound
+_SUFFIXES = (".html", ".htm", ".php", ".aspx", ".asp", ".jsp")
+
+
+def segments(address: str) -> list[str]:
+    """The folded segments of a path, of a whole address, or of the path in its fragment (`/#/cart`)."""
+    text = address[:MAX_PATH_CHARS]
+    scheme = text.find("://")
+    if scheme >= 0:
+        text = text[scheme + 3 :].partition("/")[2]
+    path, hash_, fragment = text.partition("#")
+    if hash_ and fragment.lstrip("!").startswith("/"):
+        path = fragment.lstrip("!")
+    path = path.partition("?")[0]
+    if "%" in path:
+        path = unquote(path)
+    found = [folded for part in path.split("/") if (folded := fold_segment(part))][:MAX_SEGMENTS]
+    if found:
+        for suffix in _SUFFIXES:
+            if found[-1].endswith(suffix) and found[-1] != suffix:
+                found[-1] = found[-1].removesuffix(suffix)
+                break
+    return found
+
+
+def glob_segments(glob: str) -> list[str]:
+    """The segments of a pattern, folded like the paths it is to match."""
+    return [fold_segment(part) for part in glob.split("/") if part.strip()]
+
+
+def _same_character(pattern: str, character: str) -> bool:
+    return pattern == character
+
+
+def same_segment(pattern: str, segment: str) -> bool:
+    return pattern == segment or ("*" in pattern and matches(pattern, segment, "*", _same_character))
+
+
+class _Glob(NamedTuple):
+    """A pattern with the rule it belongs to."""
+
+    place: int
+    views_only: bool
+    glob: str
+    pattern: list[str]
+
+
+class Pages:
+    """All page rules, compiled. `find` gives the first that matches: (place in the list, the glob).
+
+    A new path costs some microseconds, not one comparison per glob of the rules: of each glob one word is known that a path must have (or the
+    beginning of one), and only the globs whose word a path has are tried. A shop has more paths than any cache.
+    """
+
+    def __init__(self, rules: Iterable[PageRule]) -> None:
+        globs = [
+            _Glob(place, rule.views_only, glob, glob_segments(glob))
+            for place, rule in enumerate(rules)
+            for glob in rule.paths
+        ]
+        self._globs = globs
+        self._by_word: dict[str, list[int]] = {}
+        self._by_start: dict[str, list[int]] = {}
+        self._always: list[int] = []  # nothing is known of what they match
+        for n, glob in enumerate(globs):
+            words = [segment for segment in glob.pattern if "*" not in segment]
+            starts = [start for segment in glob.pattern if (start := segment.partition("*")[0])]
+            if words:
+                self._by_word.setdefault(max(words, key=len), []).append(n)
+            elif starts:
+                self._by_start.setdefault(max(starts, key=len), []).append(n)
+            else:
+                self._always.append(n)
+        self._lengths = sorted({len(start) for start in self._by_start})
+
+    def find(self, address: str, seen: bool) -> tuple[int, str] | None:
+        """The rule of a page that was `seen`, or on which something else happened."""
+        path = segments(address)
+        candidates = list(self._always)
+        for segment in path:
+            candidates += self._by_word.get(segment, ())
+            for length in self._lengths:
+                candidates += self._by_start.get(segment[:length], ())
+        for n in sorted(candidates):
+            place, views_only, glob, pattern = self._globs[n]
+            if (seen or not views_only) and matches(pattern, path, "**", same_segment):
+                return place, glob
+        return None

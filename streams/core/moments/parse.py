@@ -1,0 +1,276 @@
+"""TOML -> RuleSet, checked so closely that a mistake is found when the file is loaded, not in a month's funnel.
+
+Every complaint names the rule and the key, the value, and what would be right.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import msgspec
+
+from streams.core.moments import spec
+from streams.core.moments.pages import MAX_SEGMENTS, glob_segments
+from streams.core.moments.phrases import BadPhrase, expand
+from streams.core.moments.query import terms
+from streams.core.moments.words import fold_name
+from streams.errors import ConfigError
+
+MAX_TEXT_CHARS = 2_000_000  # a rules file is written by people; ours has 30,000 characters
+MAX_LEXICONS = 120  # names over all languages: three bits each in one integer, which is to stay small
+R = TypeVar("R")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_ROOTS = ("id", "anonymous_id", "user_id", "type", "name", "channel")  # fields of an Event that stand alone
+_TREES = ("properties", "context")  # fields that need a path below them
+
+
+class RuleFile(msgspec.Struct, frozen=True):
+    """One file by itself: what it adds, and what it says about the rules it extends."""
+
+    rules: spec.RuleSet
+    extends: str | None
+    off: spec.Words
+    read: frozenset[str]  # keys of [read] that the file sets
+
+
+class Table:
+    """A TOML table that is being read. `where` is how messages call it."""
+
+    def __init__(self, where: str, data: Any) -> None:
+        self.where = where
+        if not isinstance(data, dict):
+            raise ConfigError(f"{where} = {data!r}: must be a table")
+        self.data = data
+        self.known: set[str] = set()
+
+    def wrong(self, key: str, right: str) -> ConfigError:
+        """The error that names key, value and what would be right."""
+        shown = repr(self.data[key]) if key in self.data else "(missing)"
+        return ConfigError(f"{self.where}{': ' if self.where else ''}{key} = {shown[:120]}: {right}")
+
+    def take(self, key: str) -> Any:
+        """The value of a key, which is known from now on."""
+        self.known.add(key)
+        return self.data.get(key)
+
+    def text(self, key: str, default: str) -> str:
+        """A string."""
+        value = self.take(key)
+        if value is not None and not isinstance(value, str):
+            raise self.wrong(key, "must be a string")
+        return default if value is None else value
+
+    def flag(self, key: str) -> bool | None:
+        """true, false, or None when it is not set."""
+        value = self.take(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.wrong(key, "must be true or false")
+        return value
+
+    def words(self, key: str, default: spec.Words = (), among: Iterable[str] = ()) -> spec.Words:
+        """A list of strings that are not empty, nor said twice."""
+        value = self.take(key)
+        if value is None:
+            return default
+        if not isinstance(value, list) or not all(isinstance(word, str) and word.strip() for word in value):
+            raise self.wrong(key, 'must be a list of strings, such as ["one", "two"]')
+        if not value:
+            raise self.wrong(key, "is empty: give at least one, or leave the key out")
+        allowed = tuple(among)
+        for word in value:
+            if allowed and word not in allowed:
+                raise self.wrong(key, f'"{word}" is none of {", ".join(allowed)}')
+        return tuple(dict.fromkeys(word.strip() for word in value))
+
+    def choice(self, key: str, among: spec.Words) -> str:
+        """One of a few strings."""
+        value = self.take(key)
+        if not isinstance(value, str) or value not in among:
+            raise self.wrong(key, f"must be one of {', '.join(among)}")
+        return value
+
+    def tables(self, key: str) -> list[Any]:
+        """An array of tables."""
+        value = self.take(key)
+        if value is not None and not isinstance(value, list):
+            raise self.wrong(key, f"must be written as [[{key}]]")
+        return value or []
+
+    def done(self) -> None:
+        """Complains about keys that nobody asked for."""
+        for key in self.data:
+            if key not in self.known:
+                near = get_close_matches(key, self.known, 1)
+                raise self.wrong(
+                    key,
+                    f"unknown key{f'; did you mean {near[0]}?' if near else ''} (known: {', '.join(sorted(self.known))})",
+                )
+
+
+def parse(text: str) -> RuleFile:
+    """One rules file. What spans files (names of lexicons, what is switched off) is checked where they are put together."""
+    if len(text) > MAX_TEXT_CHARS:
+        raise ConfigError(f"rules: {len(text)} characters: at most {MAX_TEXT_CHARS}")
+    try:
+        top = Table("", tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"rules: not valid TOML: {error}") from None
+    name = top.text("name", "custom")
+    if not _NAME.fullmatch(name):
+        raise top.wrong("name", "must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit")
+    extends = top.text("extends", "") or None
+    if extends not in (None, "default"):
+        raise top.wrong("extends", 'can only be "default"; leave it out for rules that stand alone')
+    off = top.words("off")
+    if off and not extends:
+        raise top.wrong("off", 'switches inherited rules off, so it needs extends = "default"')
+    read, given = _reading(top.take("read"))
+    rules = spec.RuleSet(
+        name=name,
+        read=read,
+        events=tuple(_rule("event", n, data, _event) for n, data in enumerate(top.tables("event"), 1)),
+        queries=tuple(_rule("query", n, data, _query) for n, data in enumerate(top.tables("query"), 1)),
+        pages=tuple(_rule("page", n, data, _page) for n, data in enumerate(top.tables("page"), 1)),
+        lexicons=tuple(_lexicons(top.take("lexicon"))),
+    )
+    top.done()
+    return RuleFile(rules, extends, off, given)
+
+
+def _rule(kind: str, number: int, data: Any, read: Callable[[Table, str, str, float], R]) -> R:
+    table = Table(f"[[{kind}]] number {number}", data)
+    name = table.text("name", "")
+    if not _NAME.fullmatch(name):
+        raise table.wrong(
+            "name", "every rule needs a name: 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
+        )
+    table.where = f'rule "{name}"'
+    moment = table.choice("moment", spec.MOMENTS)
+    confidence = table.take("confidence")
+    if confidence is None and moment == "none":
+        confidence = 1.0
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence <= 1:
+        raise table.wrong(
+            "confidence", "must be a number above 0 and at most 1 (0.4 and less: a sign of life, no intent)"
+        )
+    rule = read(table, name, moment, float(confidence))
+    table.done()
+    return rule
+
+
+def _event(table: Table, name: str, moment: str, confidence: float) -> spec.EventRule:
+    names = table.words("names")
+    types = table.words("types", spec.NAMED_TYPES, spec.TYPES)
+    if not names and "types" not in table.data:
+        raise table.wrong(
+            "names",
+            'which events is it for? names = ["Product Viewed"], or types = ["identify"] for all of a type',
+        )
+    for each in names:
+        if not fold_name(each):
+            raise table.wrong("names", f'"{each}" has no letters or digits')
+    where = table.take("where")
+    condition = _condition(name, where) if where is not None else None
+    yields_to, view = table.words("yields_to", (), spec.EVIDENCE), bool(table.flag("view"))
+    if view and "page" not in yields_to:
+        raise table.wrong("view", 'only makes a difference with yields_to = ["page"]')
+    return spec.EventRule(name, moment, confidence, names, types, yields_to, condition, view)
+
+
+def _condition(rule: str, data: Any) -> spec.Condition:
+    table = Table(f'rule "{rule}": where', data)
+    path = table.text("path", "")
+    if not _is_path(path):
+        raise table.wrong("path", "must be a path into the event, such as properties.content_type")
+    condition = spec.Condition(
+        path, table.words("is"), table.words("starts_with"), table.words("contains"), table.flag("exists")
+    )
+    table.done()
+    if (
+        sum(
+            (
+                bool(condition.is_),
+                bool(condition.starts_with),
+                bool(condition.contains),
+                condition.exists is not None,
+            )
+        )
+        != 1
+    ):
+        raise ConfigError(f"{table.where} = {data!r}: needs exactly one of is, starts_with, contains, exists")
+    return condition
+
+
+def _query(table: Table, name: str, moment: str, confidence: float) -> spec.QueryRule:
+    if moment == "refund":
+        raise table.wrong("moment", "a search is no refund; use truth for questions about an order")
+    clauses, otherwise = table.words("any"), bool(table.flag("otherwise"))
+    if bool(clauses) == otherwise:
+        raise table.wrong(
+            "any",
+            'needs clauses, such as any = ["vendor near"], or otherwise = true for the last resort, not both',
+        )
+    for clause in clauses:
+        bare = terms(clause)
+        if not all(_NAME.fullmatch(term) for term in bare) or all(
+            term.startswith("!") for term in clause.split()
+        ):
+            raise table.wrong(
+                "any",
+                f'"{clause}" is no clause; write names of lexicons: near vendor, ^first, =whole, !absent (not only absent ones)',
+            )
+    return spec.QueryRule(
+        name, moment, confidence, tuple(" ".join(clause.split()) for clause in clauses), otherwise
+    )
+
+
+def _page(table: Table, name: str, moment: str, confidence: float) -> spec.PageRule:
+    paths = table.words("paths")
+    if not paths:
+        raise table.wrong("paths", 'which pages is it for? paths = ["**/cart/**"]')
+    for path in paths:
+        segments = glob_segments(path)
+        if not path.startswith(("/", "*")) or "?" in path or "#" in path:
+            raise table.wrong("paths", f'"{path}" must begin with / or * and have no ? or #')
+        if len(segments) > MAX_SEGMENTS or any("**" in segment and segment != "**" for segment in segments):
+            raise table.wrong(
+                "paths",
+                f'"{path}": ** stands alone between slashes, and there are at most {MAX_SEGMENTS} segments',
+            )
+    return spec.PageRule(name, moment, confidence, paths, bool(table.flag("views_only")))
+
+
+def _reading(data: Any) -> tuple[spec.Reading, frozenset[str]]:
+    table = Table("[read]", {} if data is None else data)
+    read = spec.Reading(**{key: table.words(key) for key in spec.Reading.__struct_fields__})
+    table.done()
+    for key in ("query", "url", "page", "locale"):
+        for path in getattr(read, key):
+            if not _is_path(path):
+                raise table.wrong(key, f'"{path}" is no path into an event, such as properties.query')
+    return read, frozenset(table.data)
+
+
+def _lexicons(data: Any) -> Iterable[spec.Lexicon]:
+    languages = Table("[lexicon]", {} if data is None else data)
+    for language in languages.data:
+        if not re.fullmatch(r"[a-z]{2,3}", language):
+            raise languages.wrong(language, "must be a language of two or three letters: [lexicon.it]")
+        table = Table(f"[lexicon.{language}]", languages.take(language))
+        for name in table.data:
+            if not _NAME.fullmatch(name):
+                raise table.wrong(name, "names of lexicons are of a-z 0-9 . _ -")
+            phrases = table.words(name)
+            for phrase in phrases:
+                try:
+                    expand(phrase)
+                except BadPhrase as bad:
+                    raise ConfigError(f'[lexicon.{language}]: {name} = "{phrase}": {bad}') from None
+            yield spec.Lexicon(language, name, phrases)
+
+
+def _is_path(path: str) -> bool:
+    root, dot, rest = path.partition(".")
+    return all(rest.split(".")) and root in _TREES if dot else root in _ROOTS

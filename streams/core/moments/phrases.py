@@ -1,0 +1,165 @@
+"""Phrases as a tree of words, so that a query is looked up word by word instead of phrase by phrase.
+
+Each node is reached by a word and knows which lexicons end there (`bits`) and how phrases go on. What a single word begins is remembered,
+because wildcards make the first look at a word slower than the next.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+
+from streams.core.moments.words import fold, tokens
+
+MAX_KNOWN_WORDS = 50_000  # remembered words per language: more than people use; beyond it we start afresh
+MAX_PHRASE_WORDS = 8  # longer phrases match nobody's words
+MAX_ALTERNATIVES = 256  # phrases that one line may stand for
+
+
+class BadPhrase(ValueError):
+    """A phrase that cannot be read; says why."""
+
+
+class Node:
+    """What may follow, and what ends here."""
+
+    __slots__ = ("anything", "bits", "exact", "longer", "prefixes", "suffixes", "wild")
+
+    def __init__(self) -> None:
+        self.bits = 0
+        self.longer = self.wild = False
+        self.exact: dict[str, Node] = {}
+        self.prefixes: dict[str, Node] = {}
+        self.suffixes: dict[str, Node] = {}
+        self.anything: Node | None = None
+
+    def child(self, word: str) -> "Node":
+        """The node behind a word of a phrase, made when it is new."""
+        self.longer = True
+        self.wild = self.wild or "*" in word
+        if word == "*":
+            self.anything = self.anything or Node()
+            return self.anything
+        if word.endswith("*"):
+            return self.prefixes.setdefault(word[:-1], Node())
+        if word.startswith("*"):
+            return self.suffixes.setdefault(word[1:], Node())
+        return self.exact.setdefault(word, Node())
+
+    def next(self, word: str) -> "list[Node]":
+        """Every node that a word of a query leads to."""
+        exact = self.exact.get(word)
+        found = [exact] if exact is not None else []
+        if not self.wild:
+            return found
+        if self.prefixes:
+            found += [
+                node for n in range(1, len(word) + 1) if (node := self.prefixes.get(word[:n])) is not None
+            ]
+        if self.suffixes:
+            found += [node for n in range(len(word)) if (node := self.suffixes.get(word[n:])) is not None]
+        if self.anything is not None:
+            found.append(self.anything)
+        return found
+
+
+NOTHING: tuple[int, tuple[Node, ...]] = (0, ())  # a word that begins no phrase
+
+
+def walk(nodes: Sequence[Node], words: Sequence[str], at: int) -> tuple[int, int]:
+    """The bits of all phrases that go on from these nodes at `at`, and of those that end with the query."""
+    found = to_end = 0
+    count = len(words)
+    stack = [(node, at) for node in nodes]
+    while stack:
+        node, n = stack.pop()
+        for child in node.next(words[n]):
+            found |= child.bits
+            if n + 1 == count:
+                to_end |= child.bits
+            elif child.longer:
+                stack.append((child, n + 1))
+    return found, to_end
+
+
+def expand(phrase: str) -> list[list[str]]:
+    """The word lists that one line of a lexicon stands for."""
+    alternatives: list[list[list[str]]] = []
+    for part in phrase.split():
+        choices = []
+        for choice in part.split("|"):
+            bare = choice.strip("*")
+            folded = tokens(bare) if bare else []
+            if "*" in bare or choice.startswith("**") or (choice != "*" and not folded):
+                raise BadPhrase(f'"{choice}" is no word; use word, prefix*, *suffix, * or a|b')
+            if "*" in choice and bare:
+                if choice.startswith("*") and choice.endswith("*"):
+                    raise BadPhrase(f'"{choice}" has two wildcards; use prefix* or *suffix')
+                folded = [fold(bare) + "*" if choice.endswith("*") else "*" + fold(bare)]
+            choices.append(folded or ["*"])
+        alternatives.append(choices)
+    count = 1
+    for choices in alternatives:
+        count *= len(choices)
+    if count > MAX_ALTERNATIVES:
+        raise BadPhrase(f"stands for {count} phrases; at most {MAX_ALTERNATIVES}")
+    found = [[word for choice in chosen for word in choice] for chosen in product(*alternatives)]
+    if not found or any(not words or len(words) > MAX_PHRASE_WORDS for words in found):
+        raise BadPhrase(f"must have 1 to {MAX_PHRASE_WORDS} words")
+    if any(words[0] == "*" for words in found):
+        raise BadPhrase(
+            "begins with *: every word of every query would have to be followed up; begin with a word"
+        )
+    return found
+
+
+class Phrases:
+    """The phrases of several lexicons, each lexicon known by its bit."""
+
+    def __init__(self, lexicons: Mapping[int, Iterable[str]]) -> None:
+        self._root = Node()
+        self.known: dict[str, tuple[int, tuple[Node, ...]]] = {}
+        for bit, phrases in lexicons.items():
+            for phrase in phrases:
+                for words in expand(phrase):
+                    node = self._root
+                    for word in words:
+                        node = node.child(word)
+                    node.bits |= bit
+
+    def read(self, word: str) -> tuple[int, tuple[Node, ...]]:
+        """The lexicons that hold this one word, and the nodes from which longer phrases go on."""
+        entry = self.known.get(word)
+        if entry is None:
+            nodes = self._root.next(word)
+            bits = 0
+            for node in nodes:
+                bits |= node.bits
+            entry = bits, tuple(node for node in nodes if node.longer)
+            if len(self.known) >= MAX_KNOWN_WORDS:
+                self.known.clear()
+            self.known[word] = entry
+        return entry
+
+    def longest(self, words: Sequence[str], at: int, bits: int = -1) -> int:
+        """How many words the longest phrase of these lexicons that begins at `at` has; 0: there is none."""
+        found, length = self.read(words[at])
+        best = 1 if found & bits else 0
+        stack = [(node, at + 1) for node in length]
+        while stack:
+            node, n = stack.pop()
+            if n < len(words):
+                for child in node.next(words[n]):
+                    if child.bits & bits:
+                        best = max(best, n + 1 - at)
+                    if child.longer:
+                        stack.append((child, n + 1))
+        return best
+
+    def spell(self, words: Sequence[str], bit: int) -> str:
+        """The words of a query that are in a lexicon, for a person to read."""
+        found, n = [], 0
+        while n < len(words):
+            length = self.longest(words, n, bit)
+            if length:
+                found.append(" ".join(words[n : n + length]))
+            n += length or 1
+        return ", ".join(found)

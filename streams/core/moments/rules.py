@@ -1,0 +1,139 @@
+"""Rules of moments: loading them, putting a user's and the shipped ones together, and the version that names exactly this content.
+
+A verdict must be explainable years later. So the version is a hash of the content (nobody has to remember to raise it), and `text` is
+that content, whole: what was extended is written out in it.
+"""
+
+import hashlib
+from importlib import resources
+
+import msgspec
+
+from streams.core.moments import canonical, spec
+from streams.core.moments.parse import MAX_LEXICONS, RuleFile, parse
+from streams.core.moments.query import terms
+from streams.core.moments.verdict import RuleInfo
+from streams.errors import ConfigError
+
+MAX_RULES = 4096  # a rule's number is stored with each signal and has to stay small
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """Checked rules. `Verdict.rule` is an index into `rules`."""
+
+    version: str  # <name>-<8 hex digits of the content's hash>
+    rules: tuple[RuleInfo, ...]
+    text: str  # the whole content as TOML; `load(text)` makes equal Rules
+    content: spec.RuleSet
+
+
+def load(text: str, *, base: Rules | None = None) -> Rules:
+    """Rules from a file's text. One that `extends` builds on `base`, by default on the shipped rules. Raises ConfigError."""
+    return _finish(_merge(parse(text), base))
+
+
+def default() -> Rules:
+    """The shipped rules."""
+    return load(resources.files("streams.core.moments").joinpath("default.toml").read_text("utf-8"))
+
+
+def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:
+    own = file.rules
+    if file.extends is None:
+        return own
+    inherited = (base or default()).content
+    names = {rule.name for rule in inherited.all}
+    for name in file.off:
+        if name not in names:
+            raise ConfigError(
+                f'off = "{name}": no such rule to switch off (there are: {", ".join(sorted(names))})'
+            )
+    off = set(file.off)
+    read = {
+        key: getattr(own.read if key in file.read else inherited.read, key)
+        for key in spec.Reading.__struct_fields__
+    }
+    events = own.events + tuple(rule for rule in inherited.events if rule.name not in off)
+    queries = tuple(rule for rule in inherited.queries if rule.name not in off)
+    if any(rule.otherwise for rule in own.queries):
+        queries = tuple(rule for rule in queries if not rule.otherwise)
+    pages = own.pages + tuple(rule for rule in inherited.pages if rule.name not in off)
+    used = {
+        name for query in (*own.queries, *queries) for clause in query.any for name in terms(clause)
+    } | set(read["polite"])
+    kept = tuple(
+        lexicon for lexicon in inherited.lexicons if lexicon.name in used
+    )  # what a switched-off rule alone used goes with it
+    return spec.RuleSet(
+        own.name, spec.Reading(**read), events, own.queries + queries, pages, _lexicons(kept, own.lexicons)
+    )
+
+
+def _lexicons(inherited: tuple[spec.Lexicon, ...], own: tuple[spec.Lexicon, ...]) -> tuple[spec.Lexicon, ...]:
+    """A file's phrases are added to the lexicons of that name; a new language comes after the others."""
+    phrases: dict[str, dict[str, dict[str, None]]] = {}
+    for lexicon in (*inherited, *own):
+        phrases.setdefault(lexicon.language, {}).setdefault(lexicon.name, {}).update(
+            dict.fromkeys(lexicon.phrases)
+        )
+    return tuple(
+        spec.Lexicon(language, name, tuple(words))
+        for language, names in phrases.items()
+        for name, words in names.items()
+    )
+
+
+def _finish(rules: spec.RuleSet) -> Rules:
+    _check(rules)
+    text = canonical.write(rules)
+    version = f"{rules.name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+    return Rules(version, tuple(RuleInfo(rule.name, rule.confidence) for rule in rules.all), text, rules)
+
+
+def _check(rules: spec.RuleSet) -> None:
+    """What can only be judged of the whole."""
+    if not rules.all:
+        raise ConfigError("rules: there are none: write at least one [[event]], [[query]] or [[page]]")
+    if len(rules.all) > MAX_RULES:
+        raise ConfigError(f"rules: {len(rules.all)} of them: at most {MAX_RULES}")
+    seen: set[str] = set()
+    for rule in rules.all:
+        if rule.name in seen:
+            raise ConfigError(
+                f'rule "{rule.name}": name = "{rule.name}": another rule has it; to replace a default rule, switch that `off`'
+            )
+        seen.add(rule.name)
+    if sum(rule.otherwise for rule in rules.queries) > 1:
+        raise ConfigError("[[query]]: otherwise = true: only one rule can be the last resort")
+    have = {lexicon.name for lexicon in rules.lexicons}
+    used = set(rules.read.polite)
+    for query in rules.queries:
+        for name in (name for clause in query.any for name in terms(clause)):
+            used.add(name)
+            if name not in have:
+                there = ", ".join(sorted(have)) or "none"
+                raise ConfigError(
+                    f'rule "{query.name}": any: "{name}" is no lexicon in any language (there are: {there})'
+                )
+    for name in rules.read.polite:
+        if name not in have:
+            raise ConfigError(f'[read]: polite = "{name}": no lexicon in any language has this name')
+    if len(used) > MAX_LEXICONS:
+        raise ConfigError(f"[lexicon]: {len(used)} names are in use: at most {MAX_LEXICONS}")
+    for lexicon in rules.lexicons:
+        if lexicon.name not in used:
+            raise ConfigError(
+                f"[lexicon.{lexicon.language}]: {lexicon.name}: no query rule uses it (used: {', '.join(sorted(used))})"
+            )
+    if rules.queries and not (rules.read.query or rules.read.url):
+        raise ConfigError(
+            '[read]: query = (missing): query rules need to know where the text sits, such as ["properties.query"]'
+        )
+    if rules.pages and not rules.read.page:
+        raise ConfigError(
+            '[read]: page = (missing): page rules need to know where the path sits, such as ["context.page.path", "properties.url"]'
+        )
+    if bool(rules.read.url) != bool(rules.read.url_params):
+        raise ConfigError(
+            '[read]: url, url_params: one makes no sense without the other: url = ["context.page.search"], url_params = ["q"]'
+        )

@@ -1,0 +1,62 @@
+"""The tables of docs/rules.md, made from the rules themselves: a test compares them, so the page cannot tell anything else."""
+
+from streams.core.moments import spec
+from streams.core.moments.rules import Rules
+
+
+def event_table(rules: Rules) -> str:
+    """Markdown: every event name the rules know, with its moment."""
+    lines = ["| moment | confidence | rule | names |", "|---|---|---|---|"]
+    for rule in rules.content.events:
+        notes = [f"yields to {' and '.join(rule.yields_to)}"] if rule.yields_to else []
+        if rule.where is not None:
+            notes.append(f"where {_condition(rule.where)}")
+        if rule.names and rule.types != spec.NAMED_TYPES:
+            notes.append(f"{', '.join(rule.types)} only")
+        names = ", ".join(f"`{name}`" for name in rule.names) or f"all of type {', '.join(rule.types)}"
+        lines.append(
+            f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {names}{''.join(f'; *{note}*' for note in notes)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def page_table(rules: Rules) -> str:
+    """Markdown: every path pattern, with its moment."""
+    lines = ["| moment | confidence | rule | paths |", "|---|---|---|---|"]
+    for rule in rules.content.pages:
+        seen = "; *only where the page is seen*" if rule.views_only else ""
+        lines.append(
+            f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {' '.join(f'`{path}`' for path in rule.paths)}{seen} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def query_table(rules: Rules) -> str:
+    """Markdown: every query rule in order, with its clauses."""
+    lines = ["| moment | confidence | rule | clauses |", "|---|---|---|---|"]
+    for rule in rules.content.queries:
+        clauses = ", ".join(f"`{clause}`" for clause in rule.any) or "anything else"
+        lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {clauses} |")
+    return "\n".join(lines) + "\n"
+
+
+def _confidence(rule: spec.EventRule | spec.PageRule | spec.QueryRule) -> str:
+    return "" if rule.moment == "none" else f"{rule.confidence:g}"
+
+
+def _condition(where: spec.Condition) -> str:
+    for verb, words in (("is", where.is_), ("starts with", where.starts_with), ("contains", where.contains)):
+        if words:
+            return f"`{where.path}` {verb} {', '.join(f'`{word}`' for word in words)}"
+    return f"`{where.path}` is {'there' if where.exists else 'missing'}"
+
+
+def fill(page: str, rules: Rules) -> str:
+    """The page with its tables made anew, between `<!-- events -->` and `<!-- /events -->`, and so on for pages and queries."""
+    for name, table in (("events", event_table), ("pages", page_table), ("queries", query_table)):
+        before, begin, rest = page.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->\n")
+        assert begin, f"the page has no place for {name}"
+        assert end, f"the place for {name} has no end"
+        page = before + begin + table(rules) + end + after
+    return page

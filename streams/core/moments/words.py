@@ -1,0 +1,33 @@
+"""Folding of text, once and the same for rules and for what they read: otherwise a rule could be written that nothing ever matches."""
+
+import re
+import unicodedata
+
+MAX_TOKENS = 40  # a query of more words is a pasted text: its beginning says what it is about
+_TOKEN = re.compile(
+    r"[^\W_]+(?:\.[^\W_]+)*"
+)  # dots stay inside a word (amazon.com), apostrophes split it (l'auto)
+_GAP = re.compile(r"[\s_\-]+")
+
+
+def fold(text: str) -> str:
+    """Lower case, without accents, compatibility forms resolved."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+def tokens(text: str) -> list[str]:
+    """The folded words of a text, at most MAX_TOKENS."""
+    return _TOKEN.findall(fold(text))[:MAX_TOKENS]
+
+
+def fold_name(name: str) -> str:
+    """The form in which names of events are compared: `Product Viewed`, `product_viewed` and `productViewed` are one."""
+    return _GAP.sub("", fold(name))
+
+
+def fold_segment(segment: str) -> str:
+    """The form in which path segments and page names are compared: `Order Confirmation`, `order_confirmation` and `order-confirmation` are one."""
+    return _GAP.sub("-", fold(segment.strip()))

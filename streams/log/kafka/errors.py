@@ -1,0 +1,129 @@
+"""What a cluster's answers mean: whether trying again can help, and what to do. One table; whoever talks to Kafka asks it.
+
+aiokafka raises some eighty kinds of errors, and most of them pass: a leader moves, a broker restarts, an answer is lost. Those that do not pass are
+worse when they are tried again for ever, since nobody is told. So each of these is named here with the thing to change.
+"""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from aiokafka import errors
+from aiokafka.errors import KafkaError
+
+from streams.errors import Refused, StreamsError, Unavailable
+
+
+class Explained(NamedTuple):
+    """What an error means to whoever runs the program."""
+
+    permanent: bool  # it will be the same tomorrow, unless somebody changes something
+    says: str
+
+
+PERMANENT: dict[type[BaseException], str] = {
+    errors.SaslAuthenticationFailed: "the broker does not accept this name and password or token: see kafka.username, kafka.password or kafka.oauth",
+    errors.AuthenticationFailedError: "the broker does not accept this name and password or token: see kafka.username, kafka.password or kafka.oauth",
+    errors.UnsupportedSaslMechanismError: "the broker does not offer kafka.sasl_mechanism: take one that it offers",
+    errors.IllegalSaslStateError: "the broker asks for another protocol: see kafka.security_protocol",
+    errors.TopicAuthorizationFailedError: (
+        "the right is missing to use topic {of}: inputs need Read, topics of the app Read, Write and Describe, and whoever makes them Create"
+    ),
+    errors.GroupAuthorizationFailedError: "the right is missing to use group {of}: it needs Read on the group that is called like the app",
+    errors.TransactionalIdAuthorizationFailed: (
+        "the right is missing to use transactional id {of}: it needs Write and Describe on all transactional ids that begin with the app's name and -"
+    ),
+    errors.ClusterAuthorizationFailedError: (
+        "a right on the cluster is missing: whoever makes topics needs Create; whoever writes needs IdempotentWrite, if brokers are older than 3.0"
+    ),
+    errors.MessageSizeTooLargeError: (
+        "a record is larger than topic {of} takes: raise its max.message.bytes; `streams topics plan` says which are too small"
+    ),
+    errors.RecordTooLargeError: "a record is larger than a client may send: raise max.message.bytes of topic {of} and report it",
+    errors.RecordListTooLargeError: "a batch is larger than a segment of topic {of}: raise its segment.bytes",
+    errors.InvalidTransactionTimeout: "the brokers admit no transaction as long as ours: raise their transaction.max.timeout.ms",
+    errors.InvalidTopicError: "{of} is no name that a topic can have",
+    errors.InvalidSessionTimeoutError: (
+        "kafka.session_timeout is not between the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms"
+    ),
+    errors.InconsistentGroupProtocolError: "others are in the group that are no workers of this app: is another program using its name?",
+    errors.PolicyViolationError: "a policy of the cluster does not allow it",
+    errors.InvalidConfigurationError: "the cluster does not allow a setting of the topic",
+    errors.InvalidReplicationFactorError: "the cluster has not as many brokers as replicas were asked for: see --replication",
+    errors.SecurityDisabled: "the cluster has no security switched on, but was asked about it",
+    errors.IncompatibleBrokerVersion: "the brokers are too old: Apache Kafka 2.5 or later is needed",
+    errors.UnsupportedVersionError: "the brokers are too old: Apache Kafka 2.5 or later is needed",
+    errors.UnsupportedCodecError: "kafka.compression cannot be used here",
+    ssl.SSLCertVerificationError: (
+        "the broker's certificate is not to be believed: see kafka.ca_file, and call brokers by the names in their certificates"
+    ),
+}
+PASSING: dict[type[BaseException], str] = {
+    errors.UnknownTopicOrPartitionError: "topic {of} is not there: `streams topics apply` makes those of the app",
+    errors.NotEnoughReplicasError: "fewer replicas of topic {of} are alive than its min.insync.replicas",
+    errors.NotEnoughReplicasAfterAppendError: "fewer replicas of topic {of} are alive than its min.insync.replicas",
+    ssl.SSLError: "no secure connection comes about: is this the broker's port for SSL, and does it ask for a certificate (kafka.cert_file)?",
+    TimeoutError: "no answer in time",
+    errors.KafkaTimeoutError: "no answer in time",
+    errors.RequestTimedOutError: "no answer in time",
+}
+
+
+def explained(error: BaseException, of: str | None = None) -> Explained:
+    """What it means. `of`: the topic it is about, where the caller knows better than the error."""
+    chain = _chain(error)
+    for table, permanent in ((PERMANENT, True), (PASSING, False)):
+        for one in chain:
+            for kind in type(one).__mro__:
+                if kind in table:
+                    said = table[kind].format(of=of or _about(one) or "(unnamed)").replace(" (unnamed)", "")
+                    return Explained(permanent, f"{said} ({described(one)})")
+    return Explained(False, described(error))
+
+
+def failure(what: str, error: BaseException, of: str | None = None) -> StreamsError:
+    """The error to raise: Refused where trying again cannot help, Unavailable where it can. `what` could not be done, in words."""
+    permanent, says = explained(error, of)
+    return (Refused if permanent else Unavailable)(f"{what}: {says}")
+
+
+@asynccontextmanager
+async def told(what: str) -> AsyncIterator[None]:
+    """Whatever the cluster answers but what was asked for becomes Refused or Unavailable."""
+    try:
+        yield
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise failure(what, error) from error
+
+
+def described(error: BaseException) -> str:
+    """Its name and what it says itself."""
+    name, text = type(error).__name__, str(error)
+    return text if name in text else f"{name}: {text}" if text else name
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """It and what caused it: aiokafka wraps some in a KafkaError that says nothing."""
+    chain: list[BaseException] = []
+    while error not in chain:
+        chain.append(error)
+        cause = error.__cause__
+        if cause is None:
+            break
+        error = cause
+    return chain
+
+
+def _about(error: BaseException) -> str:
+    """The topics, group or id that aiokafka gives an error along, or that whoever knew it has put beside it as `topic`."""
+    if isinstance(topic := getattr(error, "topic", None), str):
+        return topic
+    given = error.args[0] if error.args else None
+    if isinstance(given, set | frozenset | list | tuple):
+        return ", ".join(sorted(map(str, given)))
+    return (
+        given
+        if isinstance(given, str) and isinstance(error, errors.BrokerResponseError) and " " not in given
+        else ""
+    )

@@ -1,0 +1,158 @@
+"""Looking at a cluster's topics and making new ones: for `streams topics`, and for every worker before it begins. What they must be: kafka_plan.
+
+Nothing is asked for by name: a broker that makes topics by itself would make each one that somebody asks for, with one partition. So all topics are
+listed, and only what is there is looked at more closely.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from aiokafka import errors
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from streams.errors import ConfigError, Refused, Unavailable
+from streams.log.kafka.client import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, Cluster
+from streams.log.kafka.errors import failure, told
+from streams.log.kafka.start import knock
+from streams.log.kafka.topics.plan import Found, Plan, Seen, Wanted, own, plan
+
+TRANSACTION_MAX = "transaction.max.timeout.ms"
+CREATE_TIMEOUT_MS = 30_000  # a controller with many topics takes a while
+APPEAR_S = 30.0  # brokers hear of a new topic from the controller, one after the other
+APPEAR_POLL_S = 0.2
+
+
+@asynccontextmanager
+async def admin(cluster: Cluster, what: str) -> AsyncIterator[Any]:
+    """An aiokafka admin client. Raises Refused or Unavailable, whose messages begin with `what`."""
+    client = AIOKafkaAdminClient(**cluster.common())
+    try:
+        async with told(what), asyncio.timeout(OPEN_TIMEOUT_S):
+            try:
+                await client.start()
+            except errors.KafkaConnectionError as error:  # whatever the reason was
+                raise await knock(cluster) or error from None
+        async with told(what):
+            yield client
+    finally:
+        with suppress(
+            Exception
+        ):  # closing may hang when brokers are gone; what there was to say has been said
+            await asyncio.wait_for(client.close(), CLOSE_TIMEOUT_S)
+
+
+async def look(client: Any, names: Iterable[str]) -> Seen:
+    """These topics, as far as they are there and we may see them."""
+    wanted = set(names)
+    listed = (await client._get_cluster_metadata()).to_object()
+    there = {
+        topic["topic"]: topic["partitions"]
+        for topic in listed["topics"]
+        if topic["topic"] in wanted and topic["partitions"]
+    }
+    brokers = sorted(broker["node_id"] for broker in listed["brokers"])
+    configs, refused = await _configs(
+        client, [ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(wanted)]
+    )
+    limits, _ = await _configs(
+        client,
+        [ConfigResource(ConfigResourceType.BROKER, str(node), {TRANSACTION_MAX: None}) for node in brokers],
+    )
+    topics = {
+        name: Found(
+            len(partitions), min(len(partition["replicas"]) for partition in partitions), configs.get(name)
+        )
+        for name, partitions in there.items()
+    }
+    admitted = [int(limit[TRANSACTION_MAX]) for limit in limits.values() if TRANSACTION_MAX in limit]
+    return Seen(len(brokers), topics, frozenset(refused - topics.keys()), min(admitted, default=None))
+
+
+async def _configs(
+    client: Any, resources: Sequence[ConfigResource]
+) -> tuple[dict[str, dict[str, str]], set[str]]:
+    """Settings by topic or broker; and of which we may not see them. What is not there is in neither."""
+    found: dict[str, dict[str, str]] = {}
+    refused: set[str] = set()
+    for answer in await client.describe_configs(list(resources)):
+        for code, message, _, name, entries, *_ in answer.resources:
+            if code == 0:
+                found[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
+            elif code in (
+                errors.TopicAuthorizationFailedError.errno,
+                errors.ClusterAuthorizationFailedError.errno,
+            ):
+                refused.add(name)
+            elif code != errors.UnknownTopicOrPartitionError.errno:
+                raise errors.for_code(code)(message or name)
+    return found, refused
+
+
+async def planned(cluster: Cluster, wanted: Wanted) -> Plan:
+    """What `streams topics plan` shows. Raises ConfigError, Refused or Unavailable."""
+    async with admin(cluster, f"the topics of {cluster.bootstrap} cannot be looked at") as client:
+        return plan(await look(client, [*wanted.inputs, *own(wanted.app)]), wanted)
+
+
+async def applied(cluster: Cluster, wanted: Wanted) -> tuple[Plan, Plan]:
+    """Makes what is missing and waits until brokers know of it: the plan, and how it is then. Nothing is made when anything is wrong.
+
+    Raises ConfigError or Incompatible for what is wrong, Refused, Unavailable. What others make in the meantime is left as they made it.
+    """
+    async with admin(cluster, f"the topics of {cluster.bootstrap} cannot be made") as client:
+        names = [*wanted.inputs, *own(wanted.app)]
+        seen = await look(client, names)
+        before = plan(seen, wanted)
+        if before.wrong is not None:
+            raise before.wrong
+        if before.to_create:
+            new = [
+                NewTopic(line.topic, line.partitions, line.replicas, topic_configs=dict(line.config))
+                for line in before.to_create
+            ]
+            for name, code, message in (
+                await client.create_topics(new, timeout_ms=CREATE_TIMEOUT_MS)
+            ).topic_errors:
+                if code == errors.TopicAlreadyExistsError.errno and name in seen.hidden:
+                    raise Refused(f"{name} cannot be seen, but is there: the right Describe is missing")
+                if code not in (0, errors.TopicAlreadyExistsError.errno):
+                    raise failure(f"{name} cannot be made", errors.for_code(code)(message or name), of=name)
+        deadline = asyncio.get_running_loop().time() + APPEAR_S
+        while True:
+            after = plan(await look(client, names), wanted)
+            if not after.to_create or after.wrong is not None:
+                return before, after
+            if asyncio.get_running_loop().time() > deadline:
+                waiting = ", ".join(line.topic for line in after.to_create)
+                raise Unavailable(
+                    f"{waiting} cannot be seen {APPEAR_S:.0f} s after being made: is the right Describe missing?"
+                )
+            await asyncio.sleep(APPEAR_POLL_S)
+
+
+async def checked(cluster: Cluster, app: str, inputs: Sequence[str]) -> tuple[int, dict[str, int], list[str]]:
+    """For a worker: the app's partitions, those of each input, and what is unwise, a line each.
+
+    Raises ConfigError for a topic that is missing, Incompatible for one that is wrong, Refused, Unavailable.
+    """
+    found = await planned(cluster, Wanted(app, inputs))
+    if (wrong := found.wrong) is not None:
+        raise wrong
+    if found.to_create:
+        missing = ", ".join(line.topic for line in found.to_create)
+        hidden = (
+            " (or we have no right to see some of them: Describe)"
+            if any(line.says for line in found.to_create)
+            else ""
+        )
+        raise ConfigError(
+            f"there is no topic {missing} on {cluster.bootstrap}{hidden}: `streams topics apply` makes what is missing"
+        )
+    return (
+        found.partitions,
+        {line.topic: line.partitions for line in found.lines if line.input},
+        found.warnings,
+    )

@@ -1,0 +1,1 @@
+"""Where records come from without a broker: files, tables, standard input, made-up shoppers."""

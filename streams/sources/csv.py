@@ -1,0 +1,109 @@
+"""Rows of a CSV export to Segment-shaped JSON at the door, so that one format is stored and one reader judges it.
+
+A row that is none is handed on as it came, marked unreadable, and the next line is read as the start of a row again:
+one stray quote must not swallow the rest of a file.
+"""
+
+import csv
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+
+import msgspec
+
+from streams.core.ingest.event import Reason, Rejection, reject
+from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
+from streams.core.ingest.unreadable import MAX_KEPT_BYTES, Headers, mark
+from streams.errors import InputError
+from streams.sources.jsonl import BOM
+from streams.sources.mapping import Columns, check_targets
+
+MAX_ROW_LINES = 128  # a quoted field may hold line breaks; a row with more of them has a stray quote
+
+_encode = msgspec.json.Encoder().encode
+
+
+def rows(lines: Iterable[bytes], mapping: Mapping[str, str]) -> Iterator[tuple[bytes, Headers]]:
+    """(value, headers) per row of `lines`, which keep their line ends. `mapping`: field of the contract -> column.
+
+    Reads the header at once. Raises ConfigError for a target that is no field, InputError for an empty file, a header that cannot be
+    read or a mapped column that is not in it. Rows that cannot be read are marked `bad_row` or `too_large`; blank lines are skipped.
+    """
+    check_targets(mapping)
+    source = _Lines(lines)
+    header = next(_parsed(source), None)
+    if header is None:
+        raise InputError("the file is empty: a CSV file begins with a header")
+    if isinstance(header, Rejection):
+        raise InputError(f"the header cannot be read: {header.detail}")
+    return _records(source, Columns(header, mapping))
+
+
+def _records(source: "_Lines", columns: Columns) -> Iterator[tuple[bytes, Headers]]:
+    for row in _parsed(source):
+        if isinstance(row, Rejection):
+            yield source.start_over(), mark(row.reason, row.detail)
+        elif len(row) != columns.width:
+            yield (
+                source.start_over(),
+                mark(Reason.BAD_ROW, f"expected {columns.width} fields, found {len(row)}"),
+            )
+        else:
+            yield _encode(columns.record(row)), ()
+
+
+def _parsed(source: "_Lines") -> Iterator[list[str] | Rejection]:
+    """Rows, or why there is none. While the caller looks at one, `source` still holds its lines."""
+    reader = csv.reader(source, strict=True)
+    while True:
+        source.taken.clear()
+        source.fault = None
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield source.fault or reject(Reason.BAD_ROW, str(error))
+            continue
+        if source.fault is not None:
+            source.taken[:] = [
+                b"".join(source.taken)
+            ]  # one whole row, if a bad one: nothing of it is read again
+            yield source.fault
+        elif row:
+            yield row
+
+
+class _Lines:
+    """Feeds the parser and remembers what it took for the row at hand, so that a bad row's bytes can be shown and its other lines read again."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self.taken: list[bytes] = []
+        self.fault: Rejection | None = None  # what no row may have, seen in one of the lines taken
+        self._lines = iter(lines)
+        self._again = deque(first.removeprefix(BOM) for first in islice(self._lines, 1))
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.taken) >= MAX_ROW_LINES:
+            raise StopIteration  # in the middle of a row, which the parser reports
+        line = self._again.popleft() if self._again else next(self._lines)
+        self.taken.append(line)
+        if len(line) > MAX_RECORD_BYTES:
+            self.fault = reject(Reason.TOO_LARGE, f"a line of more than {MAX_RECORD_BYTES} bytes")
+            return ""
+        if b"\0" in line:
+            self.fault = reject(Reason.BAD_ROW, "a NUL byte")
+        try:
+            return line.decode()
+        except UnicodeDecodeError as error:
+            self.fault = reject(Reason.BAD_ROW, f"not UTF-8: {error}")
+            return line.decode("utf-8", "replace")
+
+    def start_over(self) -> bytes:
+        """At most MAX_KEPT_BYTES of the first line taken. The lines after it will be read again, as rows of their own."""
+        first, *others = self.taken
+        self._again.extendleft(reversed(others))
+        return first[:MAX_KEPT_BYTES]

@@ -1,0 +1,22 @@
+"""The rules of a start: the shipped ones, or those of a file, which is read here and nowhere else."""
+
+from pathlib import Path
+
+from streams.core.moments.rules import Rules, default, load
+from streams.errors import ConfigError
+
+
+def read(path: Path | None) -> Rules:
+    """None: the shipped rules. Raises ConfigError, which names the file."""
+    if path is None:
+        return default()
+    try:
+        return load(path.read_text("utf-8"), base=default())
+    except OSError as error:
+        raise ConfigError(f"rules file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"rules file {path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
+        ) from error
+    except ConfigError as error:
+        raise ConfigError(f"rules file {path}: {error}") from error

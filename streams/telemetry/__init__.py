@@ -1,0 +1,1 @@
+"""What a worker reports about itself: metrics and log lines."""

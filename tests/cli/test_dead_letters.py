@@ -1,0 +1,169 @@
+"""What was not applied: said after a replay, and shown by the commands for it."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.cli import progress
+from streams.core.moments.rules import default
+from streams.runtime.embedded import Embedded, File, Progress
+from streams.settings.loading import Settings
+from tests.cli.running import event, lines, streams, write
+from tests.cli.test_processes import many
+
+BUSY = 300  # signals of one person, more than are held of anybody
+LATER = [
+    event("zoe", "Product Viewed", "10:00:00") | {"timestamp": f"2024-06-0{day}T10:00:00Z"}
+    for day in (1, 2, 3)
+]
+
+
+def busy() -> list[dict[str, Any]]:
+    """Somebody who did more than is held, then something that was before all of it."""
+    return [event("max", "Product Viewed", f"10:{n // 60:02d}:{n % 60:02d}") for n in range(1, BUSY)] + [
+        event("max", "Product Viewed", "10:00:00")
+    ]
+
+
+def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) -> str:
+    """What is said after a replay of these into `here`."""
+    result = streams(
+        "replay",
+        write(here / f"{len(records)}.jsonl", records),
+        "--data-dir",
+        here / "data",
+        "--partitions",
+        partitions,
+    )
+    assert result.exit_code == 0, result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize(
+    ("records", "says", "says_not"),
+    [
+        (
+            [LATER[0], event("ann", "Product Viewed", "10:00:00")],
+            ["1 (1 horizon) came too late", "`streams late --data-dir", "in order of time"],
+            ["over_cap"],
+        ),
+        (busy(), ["1 (1 over_cap) came too late", "very busy person"], ["horizon", "in order of time"]),
+        (
+            ["{", "}", '{"type": "dance"}'],
+            ["3 (2 undecodable, 1 unknown_type) could not be read", "`streams rejected --data-dir"],
+            ["late"],
+        ),
+        ([LATER[0]], ["1 event replayed"], ["late", "rejected"]),
+    ],
+    ids=["horizon", "over cap", "rejected", "all well"],
+)
+def test_what_a_replay_says(
+    tmp_path: Path, records: list[dict[str, Any] | str], says: list[str], says_not: list[str]
+) -> None:
+    """What was not applied is counted by its own reason, and the command that shows it is named."""
+    said = replayed(tmp_path, *records).replace(str(tmp_path), "")
+    assert [] == [words for words in says if words not in said]
+    assert [] == [words for words in says_not if words in said]
+
+
+def test_a_replay_speaks_of_its_own_records(tmp_path: Path) -> None:
+    """What an earlier one could not read is not said again."""
+    replayed(tmp_path, "{", LATER[0])
+    said = replayed(tmp_path, "{", "}", event("ann", "Product Viewed", "10:00:00"))
+    assert "2 (2 undecodable) could not be read" in said
+    assert "1 (1 horizon) came too late" in said
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_ledgers_for_machines(tmp_path: Path, partitions: int) -> None:
+    """One object per record, with typed fields and the record as it came."""
+    bad, old = '{"type": "dance", "userId": "é"}', event("zoe", "Product Viewed", "10:00:00")
+    replayed(tmp_path, "{", bad, LATER[0], old, partitions=partitions)
+    undecodable, unknown = sorted(
+        lines("rejected", "--data-dir", tmp_path / "data", "--jsonl"), key=lambda entry: str(entry["reason"])
+    )
+    assert ["reason", "detail", "topic", "partition", "offset", "cut", "value"] == list(unknown)
+    assert ("unknown_type", False, bad) == (unknown["reason"], unknown["cut"], unknown["value"])
+    assert ("undecodable", 0, 0, "{") == (
+        undecodable["reason"],
+        undecodable["partition"],
+        undecodable["offset"],
+        undecodable["value"],
+    )
+    (late,) = lines("late", "--data-dir", tmp_path / "data", "--jsonl")
+    assert [
+        "reason",
+        "late_s",
+        "profile",
+        "event",
+        "at",
+        "topic",
+        "partition",
+        "offset",
+        "cut",
+        "value",
+    ] == list(late)
+    assert ("horizon", 12 * 86_400.0, "u:zoe", old["messageId"], "2024-05-20T10:00:00.000Z", False) == tuple(
+        late[name] for name in ("reason", "late_s", "profile", "event", "at", "cut")
+    )
+
+
+def test_a_long_record_is_cut(tmp_path: Path) -> None:
+    """And says so."""
+    replayed(tmp_path, "x" * 100_000)
+    (entry,) = lines("rejected", "--data-dir", tmp_path / "data", "--jsonl")
+    assert (True, 64 * 1024) == (entry["cut"], len(entry["value"]))
+
+
+def test_ledgers_for_people(tmp_path: Path) -> None:
+    """Reasons with their counts, then the newest records, in at most 100 columns; with an empty ledger one line."""
+    here = ("--data-dir", tmp_path / "data")
+    replayed(tmp_path, *LATER)
+    assert "0 rejected records\n" == streams("rejected", *here).stdout
+    assert "0 late records\n" == streams("late", *here).stdout
+    assert [] == lines("late", *here, "--jsonl")
+    replayed(tmp_path, *['{"type": "dance"}'] * 30, "{", event("ann", "Product Viewed", "10:00:00"))
+    shown = streams("rejected", *here).stdout
+    rows = shown.splitlines()
+    assert (["30", "unknown_type"], ["1", "undecodable"]) == (rows[0].split(), rows[1].split())
+    assert "the latest 20 of 31 rejected records" in shown
+    assert 19 == shown.count('{"type": "dance"}')
+    assert max(map(len, rows)) <= 100
+    shown = streams("late", *here).stdout
+    assert [] == [
+        words
+        for words in ("horizon", "u:ann at 2024-05-20 10:00:00", "14 d behind", "1 late record")
+        if words not in shown
+    ]
+    assert 1 == streams("rejected", *here, "--limit", 1).stdout.count("{")
+    assert ["{"] == [entry["value"] for entry in lines("rejected", *here, "--limit", 1, "--jsonl")]
+
+
+def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay that goes on counts from the file's beginning, as its percentage does."""
+    file, data, total = many(tmp_path / "many.jsonl", 9_000), tmp_path / "data", 9_000
+
+    async def half() -> None:
+        embedded = await Embedded.open(Settings(data_dir=data, batch=500), default())
+
+        def stop(progress: Progress) -> None:
+            if progress.records >= total / 2:
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            await embedded.replay(File(file, "segment", {}), stop)
+        await embedded.close()
+
+    asyncio.run(half())
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0)
+    monkeypatch.setenv("STREAMS_BATCH", "500")
+    result = streams("replay", file, "--data-dir", data)
+    said = [line.split() for line in result.stderr.splitlines() if line.startswith("replay many.jsonl: ")]
+    assert 9 == len(said)
+    for _, _, percent, count, *_ in said:
+        assert (
+            0 <= int(percent.strip("%,")) / 100 - int(count.replace(",", "")) / total < 0.25
+        )  # a file is read some way ahead
+    assert "4,500 had been replayed before" in result.stderr

@@ -1,0 +1,169 @@
+"""Counters are a sum over transitions: adding and taking back, buckets, and the cells of each kind of step."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.core.funnels.cells import (
+    COHORT,
+    DWELL,
+    HOURS,
+    MEASURE,
+    OUTCOMES,
+    START,
+    TRANSITIONS,
+    A,
+    B,
+    C,
+    bounds_ms,
+    bucket,
+    count,
+)
+from streams.core.journeys.machine import (
+    ABANDONED,
+    ADVANCED,
+    CONVERTED,
+    KINDS,
+    OPENED,
+    REFUNDED,
+    RESUMED,
+    RETURNED,
+    STALLED,
+    UNMATCHED,
+    Transition,
+)
+
+HOUR = 3_600_000
+KNOW, GO, DO, BUY, TRUTH = range(5)
+NONE = -1
+
+
+def step(kind: int, **said: Any) -> Transition:
+    """A transition with the fields that a case is about."""
+    fields: dict[str, Any] = (
+        dict.fromkeys(Transition.__struct_fields__, 0) | {"cause": b"", "journey": b"", "dwell_ms": -1} | said
+    )
+    return Transition(**fields | {"kind": kind})
+
+
+def cells(*steps: Transition) -> dict[int, int]:
+    delta: dict[int, int] = {}
+    for t in steps:
+        count(t, 1, delta)
+    return {cell: n for cell, n in delta.items() if n}
+
+
+def cohort(*steps: Transition) -> dict[tuple[int, str], int]:
+    """(furthest, outcome) -> count."""
+    return {
+        ((cell >> A & 15) - 1, OUTCOMES[cell >> C & 511]): n
+        for cell, n in cells(*steps).items()
+        if cell >> MEASURE & 3 == COHORT
+    }
+
+
+LIFE = [
+    step(OPENED, frm=NONE, to=KNOW, was=NONE, furthest=KNOW),
+    step(STALLED, frm=KNOW, to=KNOW, was=KNOW, furthest=KNOW),
+    step(RESUMED, frm=KNOW, to=KNOW, was=KNOW, furthest=KNOW),
+    step(ADVANCED, frm=KNOW, to=BUY, was=KNOW, furthest=BUY, dwell_ms=HOUR),
+    step(RETURNED, frm=BUY, to=GO, was=BUY, furthest=BUY, dwell_ms=5),
+    step(CONVERTED, frm=GO, to=TRUTH, was=BUY, furthest=TRUTH, dwell_ms=7),
+    step(REFUNDED, frm=TRUTH, to=NONE, was=TRUTH, furthest=TRUTH),
+]
+
+
+@pytest.mark.parametrize(
+    ("steps", "stands"),
+    [
+        (1, {(KNOW, "open"): 1}),
+        (2, {(KNOW, "open"): 1, (KNOW, "stalled"): 1}),
+        (3, {(KNOW, "open"): 1}),
+        (4, {(BUY, "open"): 1}),
+        (5, {(BUY, "open"): 1}),
+        (6, {(TRUTH, "converted"): 1}),
+        (7, {(TRUTH, "converted"): 1, (TRUTH, "refunded"): 1}),
+    ],
+)
+def test_a_journeys_steps_telescope(steps: int, stands: dict[tuple[int, str], int]) -> None:
+    """After each step the cohort holds the journey once, where it now stands; stalled and refunded come beside open and converted."""
+    assert stands == cohort(*LIFE[:steps])
+
+
+def test_abandoned_takes_it_from_open_and_from_stalled() -> None:
+    """It had stalled before: a stall patience is always shorter."""
+    gone = step(ABANDONED, frm=KNOW, to=NONE, was=KNOW, furthest=KNOW, dwell_ms=0)
+    assert {(KNOW, "abandoned"): 1} == cohort(LIFE[0], LIFE[1], gone)
+
+
+def test_an_unmatched_refund_is_in_no_cohort() -> None:
+    """It is counted among the transitions, and nowhere else."""
+    (cell,) = cells(step(UNMATCHED, frm=NONE, to=NONE, was=NONE, furthest=NONE))
+    assert (TRANSITIONS, UNMATCHED, 0, 0) == (
+        cell >> MEASURE & 3,
+        cell >> A & 15,
+        cell >> B & 7,
+        cell >> C & 511,
+    )
+
+
+@pytest.mark.parametrize("t", LIFE, ids=lambda t: KINDS[t.kind])
+def test_a_retraction_subtracts_what_its_assertion_added(t: Transition) -> None:
+    """Whatever the step, both together are nothing."""
+    delta: dict[int, int] = {}
+    count(t, 1, delta)
+    assert any(delta.values())
+    count(t, -1, delta)
+    assert not any(delta.values())
+
+
+def test_windows_of_the_measures() -> None:
+    """Moves by minute, stays and cohorts by hour (of closing, of opening), hours of the week by day; each under its own dimensions."""
+    at = 26 * HOUR + 61_000
+    t = step(
+        CONVERTED,
+        frm=BUY,
+        to=TRUTH,
+        was=BUY,
+        furthest=TRUTH,
+        dwell_ms=9,
+        at_ms=at,
+        opened_ms=HOUR + 1,
+        dims=3,
+        home=2,
+    )
+    found = {(cell >> MEASURE & 3, cell >> START, cell & 0xFFFF) for cell in cells(t)}
+    assert {(TRANSITIONS, 26 * 60 + 1, 3), (DWELL, 26 * 60, 3), (COHORT, 60, 2), (HOURS, 1440, 3)} == found
+
+
+@pytest.mark.parametrize(
+    ("at", "offset", "hour"),
+    [
+        (0, 0, 3 * 24),  # 1 January 1970 was a Thursday
+        (4 * 24 * HOUR, 0, 0),  # the Monday after
+        (4 * 24 * HOUR, -4, 167),  # still Sunday, 23:00, an hour west
+        (4 * 24 * HOUR - 1, 4, 0),  # Monday already, an hour east
+        (0, -56, 2 * 24 + 10),
+    ],
+)
+def test_the_hour_of_the_persons_own_week(at: int, offset: int, hour: int) -> None:
+    """Counted from Monday 00:00, local time."""
+    found = cells(step(OPENED, frm=NONE, to=KNOW, was=NONE, furthest=KNOW, at_ms=at, offset=offset))
+    assert [hour] == [cell >> C & 511 for cell in found if cell >> MEASURE & 3 == HOURS]
+
+
+@given(st.integers(0, 2**44))
+def test_a_length_lies_in_its_bucket(ms: int) -> None:
+    """Between its bounds, which are at most an eighth apart; the number fits its nine bits."""
+    lower, upper = bounds_ms(bucket(ms))
+    assert lower <= ms < upper
+    assert upper - lower <= max(1, lower / 8)
+    assert bucket(ms) < 512
+
+
+def test_buckets_leave_no_gaps() -> None:
+    """Each begins where the one before ends."""
+    used = range(350)
+    assert [bounds_ms(b)[1] for b in used[:-1]] == [bounds_ms(b)[0] for b in used[1:]]

@@ -1,0 +1,150 @@
+"""Windows add up, expire and count what they can no longer hold."""
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.core.funnels.cells import COHORT, DWELL, HOURS, START, TRANSITIONS, code
+from streams.core.funnels.windows import ALL, DAY, HOUR, KEPT_MIN, LENGTH_MIN, MINUTE, Cell, Group, Windows
+
+DAY_MIN, MINUTE_MS = 1440, 60_000
+MOVE, STAY = code(TRANSITIONS, 2, 0, 1), code(DWELL, 1, 0, 9)
+
+
+def add(windows: Windows, minute: int, what: int = MOVE, n: int = 1) -> None:
+    key = (minute << START) + what
+    windows.delta[key] = windows.delta.get(key, 0) + n
+
+
+def totals(windows: Windows, window: int) -> Counter[int]:
+    out: Counter[int] = Counter()
+    for (of, _, what), n in windows.cells():
+        if of == window:
+            out[what] += n
+    return out
+
+
+def rolled(windows: Windows, mark_ms: int) -> list[tuple[Cell, int | None]]:
+    """The cells that changed."""
+    return windows.roll_up(mark_ms)[0]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3 * DAY_MIN - 1), st.sampled_from((MOVE, MOVE + 7, STAY)), st.integers(1, 5)
+        ),
+        max_size=30,
+    )
+)
+def test_each_window_holds_the_same_sum(counts: list[tuple[int, int, int]]) -> None:
+    """Minutes add up to hours, hours to days, days to all time; a stay is counted from the hour on."""
+    windows = Windows()
+    for minute, what, n in counts:
+        add(windows, minute - minute % 60 if what == STAY else minute, what, n)
+    windows.roll_up(3 * DAY_MIN * MINUTE_MS)
+    assert totals(windows, HOUR) == totals(windows, DAY) == totals(windows, ALL)
+    assert totals(windows, MINUTE) == Counter(
+        {what: n for what, n in totals(windows, ALL).items() if what != STAY}
+    )
+    assert all(
+        start % LENGTH_MIN[window] == 0 for window in (MINUTE, HOUR, DAY) for start in windows.tables[window]
+    )
+
+
+def test_only_changed_cells_are_given_back() -> None:
+    """With their new absolute counts; a change that takes itself back is none."""
+    windows = Windows()
+    add(windows, 61)
+    assert {(MINUTE, 61, MOVE): 1, (HOUR, 60, MOVE): 1, (DAY, 0, MOVE): 1, (ALL, 0, MOVE): 1} == dict(
+        rolled(windows, 0)
+    )
+    add(windows, 62)
+    add(windows, 61, n=1)
+    add(windows, 61, n=-1)
+    assert {(MINUTE, 62, MOVE): 1, (HOUR, 60, MOVE): 2, (DAY, 0, MOVE): 2, (ALL, 0, MOVE): 2} == dict(
+        rolled(windows, 0)
+    )
+    assert ([], []) == windows.roll_up(0)
+
+
+def test_a_cell_back_at_zero_is_taken_away() -> None:
+    """No counter says 0: it gets a tombstone."""
+    windows = Windows()
+    add(windows, 61)
+    windows.roll_up(0)
+    add(windows, 61, n=-1)
+    assert {None} == {n for _, n in rolled(windows, 0)}
+    assert not any(totals(windows, window) for window in (MINUTE, HOUR, DAY, ALL))
+
+
+def test_windows_expire_all_time_does_not() -> None:
+    """One minute past its keeping a window goes; up to then it stays."""
+    windows = Windows()
+    add(windows, 0)
+    windows.roll_up(0)
+    last = LENGTH_MIN[MINUTE] + KEPT_MIN[MINUTE]
+    assert ([], []) == windows.roll_up(last * MINUTE_MS)
+    assert [((MINUTE, 0, MOVE), None)] == rolled(windows, (last + 1) * MINUTE_MS)
+    far = (LENGTH_MIN[DAY] + KEPT_MIN[DAY] + 1) * MINUTE_MS
+    assert {(HOUR, 0, MOVE), (DAY, 0, MOVE)} == {cell for cell, _ in rolled(windows, far)}
+    assert {MOVE: 1} == totals(windows, ALL)
+
+
+def test_a_correction_of_an_expired_window_is_counted() -> None:
+    """It changes what is still kept, and does not bring the window back."""
+    windows = Windows()
+    add(windows, 0)
+    windows.roll_up(0)
+    now = (LENGTH_MIN[HOUR] + KEPT_MIN[HOUR] + 1) * MINUTE_MS
+    windows.roll_up(now)
+    add(windows, 0, n=-1)
+    assert {(DAY, 0, MOVE), (ALL, 0, MOVE)} == {cell for cell, _ in rolled(windows, now)}
+    assert 2 == windows.expired_corrections  # the minute and the hour
+    assert not windows.tables[MINUTE]
+    assert not windows.tables[HOUR]
+
+
+def test_the_finest_window_of_each_measure() -> None:
+    """Moves by the minute, cohorts and stays by the hour, hours of the week by the day."""
+    finest = {TRANSITIONS: MINUTE, COHORT: HOUR, DWELL: HOUR, HOURS: DAY}
+    for measure, window in finest.items():
+        windows = Windows()
+        add(windows, DAY_MIN, code(measure, 1, 0, 0))
+        assert window == min(cell[0] for cell, _ in rolled(windows, 0))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 5 * DAY_MIN),
+            st.integers(0, 6 * DAY_MIN),
+            st.sampled_from((MOVE, MOVE + 7, MOVE + 40)),
+            st.sampled_from((1, 1, -1)),
+        )
+    )
+)
+def test_what_was_given_back_is_what_is_held(steps: list[tuple[int, int, int, int]]) -> None:
+    """Whoever keeps the latest value of each cell and drops tombstones has the tables; groups put back are the same tables."""
+    windows, held, groups = Windows(), dict[Cell, int](), dict[Group, dict[int, int]]()
+    now = 0
+    for minute, later, what, n_changed in steps:
+        now = max(now, later)
+        add(windows, minute, what, n_changed)
+        changed, changed_groups = windows.roll_up(now * MINUTE_MS)
+        for cell, n in changed:
+            if n is None:
+                held.pop(cell, None)
+            else:
+                held[cell] = n
+        for group, counts in changed_groups:
+            if counts is None:
+                groups.pop(group, None)
+            else:
+                groups[group] = dict(counts)
+    again = Windows()
+    for group, counts in groups.items():
+        again.put(group, counts)
+    assert held == dict(windows.cells()) == dict(again.cells())

@@ -1,0 +1,47 @@
+"""Records to start from: a valid event and what the tests change in it."""
+
+import json
+from typing import Any
+
+from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.formats import segment
+
+NEVER_MS = 1 << 60  # a limit that no accepted time reaches
+ABSENT = object()
+
+EVENT: dict[str, Any] = {
+    "type": "track",
+    "messageId": "m-1",
+    "timestamp": "2024-05-20T10:13:20.123Z",
+    "anonymousId": "device-1",
+    "userId": "user-1",
+    "event": "Product Viewed",
+    "properties": {"product_id": "p-9", "price": 18.99},
+    "context": {"page": {"path": "/p/9"}},
+    "channel": "web",
+}
+
+
+def record(**changes: Any) -> bytes:
+    """EVENT as JSON with some fields changed, or taken away by ABSENT."""
+    fields = {name: value for name, value in (EVENT | changes).items() if value is not ABSENT}
+    return json.dumps(fields).encode()
+
+
+def read(value: bytes | None, limit_ms: int = NEVER_MS) -> Event | Rejection:
+    """What comes of a record without headers."""
+    return segment.read(value, (), limit_ms)
+
+
+def event(**changes: Any) -> Event:
+    """The event of a record that must be accepted."""
+    found = read(record(**changes))
+    assert isinstance(found, Event), found
+    return found
+
+
+def rejection(value: bytes | None, limit_ms: int = NEVER_MS) -> Rejection:
+    """The rejection of a record that must be refused."""
+    found = read(value, limit_ms)
+    assert isinstance(found, Rejection), found
+    return found

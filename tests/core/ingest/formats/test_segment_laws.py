@@ -1,0 +1,100 @@
+"""Reading is total: whatever comes, an event or a rejection is what it gives; and routing agrees with reading."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.formats import segment
+from streams.core.ingest.partition import key_of, person
+from streams.core.ingest.times import EARLIEST_MS, LATEST_MS
+from tests.core.ingest.examples import EVENT, NEVER_MS
+
+FIELDS = [*EVENT, "originalTimestamp", "sentAt", "receivedAt", "traits"]
+
+texts = st.text(st.characters(), max_size=12)  # with controls, NUL and lone surrogates
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**18, 10**40)
+    | st.floats()
+    | texts
+    | st.sampled_from(["", "track", "2024-02-30T00:00:00Z"])
+)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+changes = st.dictionaries(st.sampled_from(FIELDS), values, max_size=4)
+contexts = st.fixed_dictionaries({}, optional={"timezone": values, "page": values})
+
+
+def holds(value: bytes | None) -> None:
+    """The law: a total reading, a clean event, a printable rejection, and a key that agrees."""
+    found = segment.read(value, (), NEVER_MS)
+    if isinstance(found, Rejection):
+        assert len(found.detail) <= 200
+        found.detail.encode()
+        return
+    assert isinstance(found, Event)
+    assert EARLIEST_MS <= found.at_ms < LATEST_MS
+    assert -96 <= found.offset < 96
+    assert found.user_id is not None or found.anonymous_id is not None
+    assert isinstance(found.properties, dict)
+    assert isinstance(found.context, dict)
+    assert key_of(value or b"") == person(found) == found.profile[2:].encode()
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(value: bytes) -> None:
+    """Random bytes never raise, and never get a key that raises."""
+    holds(value)
+    key_of(value)
+
+
+@given(values)
+def test_any_json(value: Any) -> None:
+    """Random JSON never raises."""
+    holds(json.dumps(value).encode())
+
+
+@settings(max_examples=400)
+@given(changes, st.booleans())
+def test_any_field_of_any_type(changed: dict[str, Any], ascii_only: bool) -> None:
+    """A valid event with fields of any value never raises; escaped or as raw UTF-8 (surrogates included)."""
+    holds(json.dumps(EVENT | changed, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
+
+
+@given(st.integers(0, 400), st.integers(0, 400), st.binary(max_size=4))
+def test_any_damage(start: int, end: int, put: bytes) -> None:
+    """A valid event with some bytes cut out or put in never raises."""
+    value = json.dumps(EVENT).encode()
+    holds(value[:start] + put + value[end:])
+
+
+@given(changes, changes)
+def test_any_repeated_field(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Fields given twice never raise, and reading and routing see the same one."""
+    pairs = [*first.items(), *EVENT.items(), *second.items()]
+    holds(("{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs) + "}").encode())
+
+
+@given(contexts)
+def test_any_context(context: dict[str, Any]) -> None:
+    """A context of any content never raises."""
+    holds(json.dumps(EVENT | {"context": context}).encode())
+
+
+@given(
+    st.integers(1, 120_000),
+    st.sampled_from([b"[", b"{", b'{"a":', b'[{"a":', b"\xff", b"\x00", b'"', b'\\"', b"9", b"-", b"["]),
+)
+@settings(max_examples=60)
+def test_any_amount_of_the_same(count: int, piece: bytes) -> None:
+    """The same bytes again and again, closed or not, as a record or in a field, never raise and never take long."""
+    holds(piece * count)
+    holds(json.dumps(EVENT | {"properties": {"a": 0}}).encode().replace(b'"a": 0', b'"a": ' + piece * count))

@@ -1,0 +1,45 @@
+"""docs/input.md says what the code does."""
+
+import json
+import re
+from pathlib import Path
+
+from streams.core.ingest import ids
+from streams.core.ingest.event import Event, Reason
+from streams.core.ingest.formats import segment
+from streams.sources import csv
+from streams.sources.mapping import FIELDS
+from tests.core.ingest.examples import NEVER_MS
+
+PAGE = (Path(__file__).parents[3] / "docs" / "input.md").read_text("utf-8")
+
+
+def test_the_example_is_an_event() -> None:
+    """The record that the page shows is accepted."""
+    block = re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert block is not None
+    found = segment.read(block[1].encode(), (), NEVER_MS)
+    assert isinstance(found, Event)
+    assert ("u:97980cfea0067", "Product Added", 8) == (found.profile, found.name, found.offset)
+
+
+def test_the_csv_example() -> None:
+    """The table that the page shows gives the record that it shows."""
+    table, record = re.findall(r"```(?:csv|jsonc)\n(.*?)```", PAGE, re.DOTALL)
+    mapping = dict(re.findall(r"--map ([a-z]\S*?)=(\S+)", PAGE))
+    (value, headers), *_ = csv.rows(table.encode().splitlines(keepends=True), mapping)
+    assert () == headers
+    assert json.loads(record) == json.loads(value)
+    assert isinstance(segment.read(value, headers, NEVER_MS), Event)
+
+
+def test_the_bounds() -> None:
+    """Bounds and targets are those of the code."""
+    assert f"at most {ids.MAX_ID_CHARS} characters" in PAGE
+    assert f"cut at {segment.MAX_NAME_CHARS} characters" in PAGE
+    assert (
+        f"at most {segment.MAX_RECORD_BYTES >> 20} MiB and is nested at most {segment.MAX_DEPTH} deep" in PAGE
+    )
+    assert f"longer than {ids.MAX_ID_CHARS} characters" in Reason.BAD_ID.about
+    assert f"more than {segment.MAX_DEPTH} deep" in Reason.UNDECODABLE.about
+    assert all(f"`{field}`" in PAGE for field in FIELDS)

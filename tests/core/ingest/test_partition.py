@@ -1,0 +1,69 @@
+"""Records are routed as Java clients of Kafka route them."""
+
+import pytest
+
+from streams.core.ingest.event import Event
+from streams.core.ingest.partition import key_of, murmur2, partition_of, person
+from tests.core.ingest.examples import read, record
+
+
+@pytest.mark.parametrize(
+    ("key", "signed"),
+    [
+        (b"21", -973932308),
+        (b"foobar", -790332482),
+        (b"a-little-bit-long-string", -985981536),
+        (b"a-little-bit-longer-string", -1486304829),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        (b"abc", 479470107),
+    ],
+)
+def test_known_hashes(key: bytes, signed: int) -> None:
+    """Hashes as the Java client gives them (signed there)."""
+    assert signed & 0xFFFFFFFF == murmur2(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "partition"), [(b"a", 524), (b"ab", 434), (b"abc", 107), (b"123456789", 566), (b"\x00 ", 742)]
+)
+def test_known_partitions(key: bytes, partition: int) -> None:
+    """Partitions of a topic with a thousand of them, as the Java client chooses them."""
+    assert partition == partition_of(key, 1000) == partition_of(key, 1000)
+
+
+def test_the_empty_key() -> None:
+    """Its hash is Java's, but records that nobody can route all go to partition 0."""
+    assert 681 == (murmur2(b"") & 0x7FFFFFFF) % 1000
+    assert 0 == partition_of(b"", 1000)
+
+
+def test_one_partition_and_long_keys() -> None:
+    """One partition takes all; a long key is routed like any other."""
+    assert 0 == partition_of(b"abc", 1)
+    assert (murmur2(b"x" * 100_001) & 0x7FFFFFFF) % 7 == partition_of(b"x" * 100_001, 7)
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (record(), b"user-1"),
+        (record(userId=None), b"device-1"),
+        (record(userId=""), b"device-1"),
+        (record(userId=42), b"42"),
+        (record(userId="é"), "é".encode()),
+        (record(userId=None, anonymousId=None), b""),
+        (record(userId=1.5), b""),
+        (record(userId="a\x00"), b""),
+        (record(userId="\ud800"), b""),
+        (b"", b""),
+        (b"[" * 100_000, b""),
+        (b"\xff", b""),
+        (record(event="x" * (1 << 20)), b""),
+    ],
+)
+def test_keys(value: bytes, key: bytes) -> None:
+    """The key is the person of the event, as collectors key their topics, and empty where there is none to be read."""
+    assert key == key_of(value)
+    found = read(value)
+    if isinstance(found, Event):
+        assert key == person(found) == found.profile[2:].encode()

@@ -1,0 +1,25 @@
+"""What the tests of moments start from: the shipped rules, and an event with just what a test is about."""
+
+from typing import Any
+
+from streams.core.ingest.event import Event
+from streams.core.moments.classify import Classifier
+from streams.core.moments.rules import default, load
+
+DEFAULT = default()
+SHIPPED = Classifier(DEFAULT)
+
+
+def event(
+    name: str = "",
+    kind: str = "track",
+    properties: dict[str, Any] | None = None,
+    context: dict[str, Any] | None = None,
+) -> Event:
+    """An event of one person."""
+    return Event("e-1", 0, 0, "device-1", None, kind, name, properties or {}, context or {})
+
+
+def classifier(text: str) -> Classifier:
+    """One that reads by these rules."""
+    return Classifier(load(text))

@@ -1,0 +1,147 @@
+"""Events by their names: the shipped rules know the names of the usual tools, however they are spelled."""
+
+from typing import Any
+
+import pytest
+
+from streams.core.moments.verdict import MARKS
+from tests.core.moments.examples import SHIPPED, classifier, event
+
+NAMES = {
+    "know": """Products Searched; Product List Viewed; Product List Filtered; Promotion Clicked; Product Clicked; Product Viewed; Product Shared;
+        search; view_search_results; view_item_list; select_item; view_item; select_promotion; share;
+        Viewed Product Category; Clicked Product; Clicked Promotion; Viewed Product; list_view; list_click; product_view; promo_click; site_search""",
+    "know, unsure": "Promotion Viewed; Viewed Promotion; view_promotion; promo_view; page_view; scroll; $pageview; $screen",
+    "go": "Store Located; Directions Requested; Store Selected",
+    "do": """Video Playback Started; Video Playback Completed; tutorial_begin; tutorial_complete; video_start; video_progress; video_complete;
+        file_download; form_start; form_submit; generate_lead""",
+    "buy": """Product Added; Product Removed; Cart Viewed; Cart Shared; Product Added to Wishlist; Wishlist Product Added to Cart; Checkout Started;
+        Checkout Step Viewed; Checkout Step Completed; Payment Info Entered; Coupon Entered; Coupon Applied; Coupon Denied; Coupon Removed;
+        add_to_wishlist; add_to_cart; remove_from_cart; view_cart; begin_checkout; add_shipping_info; add_payment_info; checkout_step; trns_error""",
+    "truth": "Order Completed; Completed Order; purchase; in_app_purchase; close_convert_lead; transaction",
+    "refund": "Order Refunded; Order Cancelled; refund",
+    "none": "Product Reviewed; Order Updated; session_start; login",
+    "nothing": "Something Of Ours; ; 123; Produce",
+}
+TABLE = [(name.strip(), moment) for moment, names in NAMES.items() for name in names.split(";")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "moment"),
+    [("track", *row) for row in TABLE]
+    + [
+        (kind, *row)
+        for kind in ("page", "screen")
+        for row in TABLE
+        if row[1] not in ("truth", "refund", "none")
+    ],
+)
+def test_known_names(kind: str, name: str, moment: str) -> None:
+    """Each name of the usual specifications has its moment, sure where it shows an intent; of other names none."""
+    verdict = SHIPPED(event(name, kind))
+    if moment in ("none", "nothing"):
+        assert verdict is None
+        assert ("none", moment == "none") == (
+            SHIPPED.explain(event(name, kind)).moment,
+            SHIPPED.explain(event(name, kind)).rule is not None,
+        )
+    else:
+        expected, _, unsure = moment.partition(", ")
+        assert verdict is not None
+        assert (MARKS.index(expected), not unsure) == (verdict.mark, verdict.sure)
+
+
+@pytest.mark.parametrize("name", ["purchase", "Order Updated", "refund", "Order Refunded", "transaction"])
+@pytest.mark.parametrize("kind", ["page", "screen"])
+def test_pages_are_no_purchases(name: str, kind: str) -> None:
+    """A page or screen of that name only tells about purchases and refunds."""
+    assert SHIPPED(event(name)) is not None or name == "Order Updated"
+    assert SHIPPED(event(name, kind)) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Product Viewed",
+        "product viewed",
+        "PRODUCT_VIEWED",
+        "product-viewed",
+        "productViewed",
+        " Product  Viewed ",
+    ],
+)
+def test_spelling(name: str) -> None:
+    """Case, spaces, underscores and dashes make no difference."""
+    assert "product" == SHIPPED.explain(event(name)).rule
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "moment", "rule"),
+    [
+        ("select_content", {"content_type": "store"}, "go", "store-content"),
+        ("select_content", {"content_type": "STORE"}, "go", "store-content"),
+        ("select_content", {"content_type": ["article", "store"]}, "go", "store-content"),
+        ("select_content", {"content_type": "article"}, "know", "content"),
+        ("select_content", {"content_type": {"store": 1}}, "know", "content"),
+        ("select_content", {}, "know", "content"),
+        ("click", {"link_url": "tel:+390212345"}, "go", "store-link"),
+        ("click", {"link_url": "https://www.google.com/maps/place/x"}, "go", "store-link"),
+        ("Link Clicked", {"href": "https://maps.apple.com/?q=x"}, "go", "store-link-href"),
+        ("click", {"link_url": "https://partner.example/"}, "know", "click"),
+        ("Order Updated", {"order_id": "o-1"}, "truth", "order-updated"),
+        ("Order Updated", {"order_id": ""}, "none", "order-updated-without-id"),
+        ("Order Updated", {"order_id": None}, "none", "order-updated-without-id"),
+    ],
+)
+def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: str) -> None:
+    """A rule with a condition applies where it holds; else the next rule of that name does."""
+    explained = SHIPPED.explain(event(name, properties=properties))
+    assert (moment, rule) == (explained.moment, explained.rule)
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "moment", "rule"),
+    [
+        ("Products Searched", {"query": "how to descale a coffee machine"}, "do", "query.how-to"),
+        ("search", {"search_term": "stores open now near me"}, "go", "query.near"),
+        ("view_search_results", {"search_term": "qwertz asdf"}, "know", "search"),
+        ("Products Searched", {"query": ""}, "know", "search"),
+        ("Products Searched", {"query": " \n"}, "know", "search"),
+        ("Products Searched", {"query": "?!"}, "know", "search"),
+        ("Products Searched", {"query": 7}, "know", "search"),
+        ("Products Searched", {"query": "hello"}, "none", "query.small-talk"),
+        ("Product Viewed", {"query": "how to descale a coffee machine"}, "know", "product"),
+    ],
+)
+def test_a_search_event_yields_to_its_query(name: str, query: dict[str, Any], moment: str, rule: str) -> None:
+    """What was searched for decides; if it says nothing, that somebody searched does. Other events don't care for a query."""
+    explained = SHIPPED.explain(event(name, properties=query, context={"locale": "en-GB"}))
+    assert (moment, rule) == (explained.moment, explained.rule)
+
+
+def test_identify_is_no_signal() -> None:
+    """An identify call says nothing about intent, whatever name it has; a rule of that type makes it."""
+    assert SHIPPED(event("Order Completed", "identify")) is None
+    assert SHIPPED(event("", "identify")) is None
+    rules = classifier('[[event]]\nname = "who"\nmoment = "do"\nconfidence = 0.5\ntypes = ["identify"]')
+    assert "who" == rules.explain(event("", "identify")).rule
+    assert rules(event("", "track")) is None
+
+
+def test_type_rules_come_after_names() -> None:
+    """A rule for all events of a type applies to those that no rule knows by name."""
+    by_type = '{name = "any", moment = "know", confidence = 0.2, types = ["screen"]}'
+    rules = classifier(
+        f'event = [{by_type}, {{name = "pay", moment = "buy", confidence = 0.9, names = ["Pay"]}}]'
+    )
+    assert ["pay", "any", None] == [
+        rules.explain(event(*each)).rule for each in [("pay", "screen"), ("x", "screen"), ("x", "track")]
+    ]
+
+
+def test_verdict_names_its_rule() -> None:
+    """Verdict.rule is the place in Rules.rules, and one verdict is shared by all events of its rule."""
+    first, second = SHIPPED(event("Cart Viewed")), SHIPPED(event("view cart"))
+    assert first is not None
+    assert first is second
+    assert SHIPPED.explain(event("Cart Viewed")).rule == "cart"

@@ -1,0 +1,189 @@
+"""Search queries: read in their own language, in a fixed order of rules, and never a purchase."""
+
+import pytest
+
+from streams.core.moments.classify import MAX_QUERY_CHARS
+from streams.core.moments.verdict import TRUTH
+from tests.core.moments.examples import SHIPPED, classifier, event
+
+WORDS = """
+    read = {query = ["properties.q"], polite = ["polite"]}
+    [[query]]
+    name = "vendor"
+    moment = "buy"
+    confidence = 0.8
+    any = ["vendor near !no", "=vendor", "^sell"]
+    [[query]]
+    name = "rest"
+    moment = "know"
+    confidence = 0.3
+    otherwise = true
+    [lexicon.en]
+    polite = ["please", "could you", "could you tell"]
+    vendor = ["car dealer*", "*seller", "shop|store"]
+    near = ["near|by * station", "nearby"]
+    no = ["not"]
+    sell = ["sell"]
+    [lexicon.it]
+    sell = ["come vend*"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "moment"),
+    [
+        ("meglio dolce o salato", "know"),
+        ("auto più economica", "know"),
+        ("ristorante italiano a Milano centro", "go"),
+        ("Offerte auto di seconda mano", "go"),
+        ("come arrivare al ristorante", "do"),
+        ("come scegliere l'auto giusta", "do"),
+        ("pagare con carta di credito al ristorante", "buy"),
+        ("Concessionaria Honda vicino", "buy"),
+    ],
+)
+@pytest.mark.parametrize("locale", ["it-IT", "it", "", None, "fr-FR"])
+def test_the_eight_examples(query: str, moment: str, locale: str | None) -> None:
+    """The examples that the moments are defined by come out right, with their locale and without."""
+    explained = SHIPPED.query(query, locale)
+    assert moment == explained.moment
+    assert explained.confidence > 0.4
+
+
+@pytest.mark.parametrize(
+    ("locale", "query", "moment"),
+    [
+        ("en", "could you please tell me how to fix a bike", "do"),
+        ("en", "buy running shoes", "buy"),
+        ("en", "I'd like to book a table for four", "buy"),
+        ("en", "coupon for headphones", "buy"),
+        ("en", "honda dealer near me", "buy"),
+        ("en", "pharmacy open now", "go"),
+        ("en", "best laptop", "know"),
+        ("en", "what is a heat pump", "know"),
+        ("en", "where is my order", "truth"),
+        ("en", "return policy", "truth"),
+        ("en", "log in", "none"),
+        ("en", "www.shop.example.com", "none"),
+        ("en", "play music", "none"),
+        ("en", "set an alarm for 7 am", "none"),
+        ("en", "hello", "none"),
+        ("en", "red shoes", "know"),
+        ("it", "vorrei comprare una bici", "buy"),
+        ("it", "prenotami un tavolo per due", "buy"),
+        ("it", "farmacia di turno", "go"),
+        ("it", "come si monta una mensola", "do"),
+        ("it", "come si chiama", "know"),
+        ("it", "rimborso ordine", "truth"),
+        ("it", "accedi", "none"),
+        ("it", "imposta una sveglia", "none"),
+        ("it", "ciao", "none"),
+        ("es", "muéstrame restaurantes cerca de mí", "go"),
+        ("es", "comprar zapatos", "buy"),
+        ("es", "cómo llegar", "do"),
+        ("es", "qué es el gluten", "know"),
+        ("es", "dónde está mi pedido", "truth"),
+        ("es", "iniciar sesión", "none"),
+        ("es", "pon música", "none"),
+    ],
+)
+def test_queries(locale: str, query: str, moment: str) -> None:
+    """Ordinary queries, polite words in front or not; what is no search is no signal."""
+    explained = SHIPPED.query(query, locale)
+    assert moment == explained.moment
+    assert (moment == "none") == (explained.verdict is None)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "desk lamp",
+        "alarm clock",
+        "car radio",
+        "tv 55 inch",
+        "play mat",
+        "phone case",
+        "dog food",
+        "coffee cups",
+        "walking shoes",
+        "ring",
+    ],
+)
+def test_things_are_not_commands(query: str) -> None:
+    """The name of a thing is no command to a device, no recipe and no place: only the last resort reads it."""
+    assert "query.otherwise" == SHIPPED.query(query, "en").rule
+
+
+def test_lexicons_belong_to_their_language() -> None:
+    """A word of another language does not count; without a language all are tried in the order of the file."""
+    rules = classifier(WORDS)
+    assert ["vendor", "rest", "vendor", "rest"] == [
+        rules.query(text, locale).rule
+        for text, locale in [
+            ("sell bikes", "en"),
+            ("sell bikes", "it_IT"),
+            ("sell bikes", "xx"),
+            ("come vendere", "EN-us"),
+        ]
+    ]
+    assert "it: sell: come vendere" == rules.query("Come vendere", None).matched
+
+
+@pytest.mark.parametrize(
+    ("query", "rule", "matched"),
+    [
+        ("car dealers near the station", "vendor", "en: vendor: car dealers; near: near the station"),
+        ("nearby bookseller", "vendor", "en: vendor: bookseller; near: nearby"),
+        ("nearby bookseller, not open", "rest", None),
+        ("Could you tell, please: shop", "vendor", "en: vendor: shop"),
+        ("STÖRE", "vendor", "en: vendor: store"),
+        ("shop floor", "rest", None),
+        ("please sell", "vendor", "en: sell: sell"),
+        ("we sell", "rest", None),
+        ("please", "rest", None),
+        ("car", "rest", None),
+        ("near station dealer car", "rest", None),
+    ],
+)
+def test_clauses(query: str, rule: str, matched: str | None) -> None:
+    """Anywhere, at the beginning, whole, absent; phrases, prefixes, suffixes, any word and alternatives; polite words are taken off."""
+    explained = classifier(WORDS).query(query, "en")
+    assert rule == explained.rule
+    assert matched is None or matched == explained.matched
+
+
+def test_no_query_is_no_signal() -> None:
+    """A text without a word is not read, not even by the last resort."""
+    assert [None] * 3 == [classifier(WORDS).query(text, "en").rule for text in ("", " ", "?!…")]
+
+
+def test_a_truth_in_a_query_is_never_sure() -> None:
+    """A query does not buy, however sure the rule is of what it reads."""
+    verdict = SHIPPED(
+        event("Products Searched", properties={"query": "where is my order"}, context={"locale": "en"})
+    )
+    assert verdict is not None
+    assert (TRUTH, False) == (verdict.mark, verdict.sure)
+
+
+def test_only_the_beginning_is_read() -> None:
+    """Of a pasted text what stands behind the bound does not count."""
+    assert "query.otherwise" == SHIPPED.query("x" * MAX_QUERY_CHARS + " buy shoes", "en").rule
+
+
+@pytest.mark.parametrize(
+    ("properties", "context", "rule"),
+    [
+        ({"query": "buy shoes"}, {}, "query.buy"),
+        ({"search_term": "buy shoes"}, {}, "query.buy"),
+        ({}, {"page": {"search": "?utm_source=x&q=buy+sho%65s"}}, "query.buy"),
+        ({"url": "https://x.example/s?query=buy%20shoes#top"}, {}, "query.buy"),
+        ({"url": "https://x.example/?qq=buy"}, {}, None),
+        ({"query": ["buy shoes"]}, {}, None),
+    ],
+)
+def test_where_the_text_sits(
+    properties: dict[str, object], context: dict[str, object], rule: str | None
+) -> None:
+    """Properties first, then parameters of addresses; anything but text is not there."""
+    assert rule == SHIPPED.explain(event("", "page", properties, context)).rule

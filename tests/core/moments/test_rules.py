@@ -1,0 +1,256 @@
+"""Rules files: what is refused and how, what a version stands for, and how a file builds on the shipped rules."""
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from streams.core.moments import rules, tables
+from streams.core.moments.classify import Classifier
+from streams.core.moments.rules import MAX_RULES, load
+from streams.errors import ConfigError
+from tests.core.moments.examples import DEFAULT, classifier, event
+
+ROOT = Path(__file__).parents[3]
+SHOP = (ROOT / "examples/simple_shop/rules.toml").read_text("utf-8")
+CART = '[[event]]\nname = "cart"\nmoment = "buy"\nconfidence = 0.9\nnames = ["cart"]\n'
+QUERY = 'read = {query = ["properties.q"]}\n[[query]]\nname = "q"\nmoment = "buy"\nconfidence = 0.9\nany = ["w"]\n[lexicon.en]\nw = ["buy"]\n'
+PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfidence = 0.9\npaths = ["/cart"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "rules: there are none"),
+        ("name = ", "rules: not valid TOML"),
+        ("x = " + "[" * 5000, "rules: not valid TOML"),
+        ("nmae = 'x'\n" + CART, "nmae = 'x': unknown key; did you mean name?"),
+        ("name = 'Mine!'\n" + CART, "name = 'Mine!': must be 1 to 64"),
+        ("extends = 'base'\n" + CART, "extends = 'base': can only be \"default\""),
+        ("off = ['cart']\n" + CART, "off = ['cart']: switches inherited rules off, so it needs extends"),
+        ("extends = 'default'\noff = ['crat']", 'off = "crat": no such rule to switch off'),
+        ("event = 3", "event = 3: must be written as [[event]]"),
+        ("event = [3]", "[[event]] number 1 = 3: must be a table"),
+        (CART.replace('name = "cart"', ""), "[[event]] number 1: name = (missing): every rule needs a name"),
+        (CART + CART, 'rule "cart": name = "cart": another rule has it'),
+        ("extends = 'default'\n" + CART, 'rule "cart": name = "cart": another rule has it'),
+        (
+            CART.replace('"buy"', '"byu"'),
+            "rule \"cart\": moment = 'byu': must be one of know, go, do, buy, truth, refund, none",
+        ),
+        (CART.replace("0.9", "1.5"), 'rule "cart": confidence = 1.5: must be a number above 0 and at most 1'),
+        (CART.replace("0.9", "0"), 'rule "cart": confidence = 0: must be a number above 0'),
+        (CART.replace("0.9", "nan"), 'rule "cart": confidence = nan: must be a number above 0'),
+        (CART.replace("0.9", "true"), 'rule "cart": confidence = True: must be a number above 0'),
+        (CART.replace("0.9", "'high'"), "rule \"cart\": confidence = 'high': must be a number above 0"),
+        (
+            CART.replace("confidence = 0.9", ""),
+            'rule "cart": confidence = (missing): must be a number above 0',
+        ),
+        (CART.replace('names = ["cart"]', ""), 'rule "cart": names = (missing): which events is it for?'),
+        (CART.replace('["cart"]', "[]"), 'rule "cart": names = []: is empty'),
+        (CART.replace('["cart"]', '"cart"'), "rule \"cart\": names = 'cart': must be a list of strings"),
+        (CART.replace('["cart"]', '["--"]'), 'rule "cart": names = [\'--\']: "--" has no letters or digits'),
+        (CART + "color = 'red'", "rule \"cart\": color = 'red': unknown key"),
+        (
+            CART + "types = ['click']",
+            'rule "cart": types = [\'click\']: "click" is none of track, page, screen, identify',
+        ),
+        (CART + "yields_to = ['name']", 'rule "cart": yields_to = [\'name\']: "name" is none of query, page'),
+        (CART + "view = true", 'rule "cart": view = True: only makes a difference with'),
+        (CART + "where = 'x'", "rule \"cart\": where = 'x': must be a table"),
+        (
+            CART + "where = {path = 'colour', is = ['x']}",
+            "rule \"cart\": where: path = 'colour': must be a path into the event",
+        ),
+        (
+            CART + "where = {path = 'properties.a'}",
+            "rule \"cart\": where = {'path': 'properties.a'}: needs exactly one of is",
+        ),
+        (CART + "where = {path = 'properties.a', is = ['x'], exists = true}", "needs exactly one of is"),
+        (
+            QUERY.replace('["w"]', '["v"]', 1),
+            'rule "q": any: "v" is no lexicon in any language (there are: w)',
+        ),
+        (QUERY.replace('["w"]', '["!w"]', 1), 'rule "q": any = [\'!w\']: "!w" is no clause'),
+        (QUERY.replace('["w"]', '["w&w"]', 1), 'rule "q": any = [\'w&w\']: "w&w" is no clause'),
+        (QUERY.replace('any = ["w"]', ""), 'rule "q": any = (missing): needs clauses'),
+        (
+            QUERY.replace('any = ["w"]', 'any = ["w"]\notherwise = true'),
+            "rule \"q\": any = ['w']: needs clauses",
+        ),
+        (
+            QUERY.replace('moment = "buy"', 'moment = "refund"'),
+            "rule \"q\": moment = 'refund': a search is no refund",
+        ),
+        (QUERY.replace('"buy"]', '"* buy"]'), '[lexicon.en]: w = "* buy": begins with *'),
+        (QUERY.replace('"buy"]', '"bu*y"]'), '[lexicon.en]: w = "bu*y": "bu*y" is no word'),
+        (QUERY.replace('"buy"]', '"*buy*"]'), '[lexicon.en]: w = "*buy*": "*buy*" has two wildcards'),
+        (QUERY.replace('"buy"]', '"?"]'), '[lexicon.en]: w = "?": "?" is no word'),
+        (
+            QUERY.replace('"buy"]', '"a b c d e f g h i"]'),
+            '[lexicon.en]: w = "a b c d e f g h i": must have 1 to 8 words',
+        ),
+        (
+            QUERY.replace('"buy"]', '"a|b a|b a|b a|b a|b a|b a|b a|b c|d"]'),
+            "stands for 512 phrases; at most 256",
+        ),
+        (QUERY + "v = ['x']", "[lexicon.en]: v: no query rule uses it"),
+        (QUERY.replace("lexicon.en", "lexicon.english"), "[lexicon]: english = "),
+        (
+            QUERY.replace('query = ["properties.q"]', ""),
+            "[read]: query = (missing): query rules need to know where",
+        ),
+        (QUERY.replace("properties.q", "q"), "[read]: query = ['q']: \"q\" is no path into an event"),
+        (
+            QUERY.replace('query = ["properties.q"]', 'url = ["context.page.search"]'),
+            "[read]: url, url_params: one makes no sense without the other",
+        ),
+        (
+            QUERY.replace('query = ["properties.q"]', 'query = ["properties.q"], polite = ["kind"]'),
+            '[read]: polite = "kind": no lexicon',
+        ),
+        (PAGE.replace("/cart", "cart"), 'rule "p": paths = [\'cart\']: "cart" must begin with / or *'),
+        (PAGE.replace("/cart", "/a**/b"), "** stands alone between slashes"),
+        (PAGE.replace('paths = ["/cart"]', ""), 'rule "p": paths = (missing): which pages is it for?'),
+        (PAGE.replace('page = ["name"]', ""), "[read]: page = (missing): page rules need to know where"),
+        (PAGE + "views_only = 1", 'rule "p": views_only = 1: must be true or false'),
+        (
+            "\n".join(CART.replace('name = "cart"', f'name = "c{n}"') for n in range(MAX_RULES + 1)),
+            f"rules: {MAX_RULES + 1} of them: at most",
+        ),
+    ],
+)
+def test_mistakes(text: str, says: str) -> None:
+    """A mistake is named by rule and key, with the value and what would be right."""
+    with pytest.raises(ConfigError) as error:
+        load(text)
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CART,
+        QUERY,
+        PAGE,
+        SHOP,
+        "extends = 'default'\noff = ['cart', 'query.vendor']\n",
+        r'name = "x"' + "\n" + CART.replace('["cart"]', r'["\u007f\"\\é\ta"]'),
+    ],
+)
+def test_the_text_makes_the_rules_again(text: str) -> None:
+    """What is stored stands alone: loading it gives the same rules, numbers and version."""
+    first = load(text)
+    assert first == load(first.text)
+    assert "extends" not in first.text
+
+
+def test_the_default_text_makes_the_default_again() -> None:
+    """So it is for the shipped rules."""
+    assert DEFAULT == load(DEFAULT.text) == rules.default()
+    assert DEFAULT.version.startswith("default-")
+    assert 8 == len(DEFAULT.version.removeprefix("default-"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("0.9", "0.91"),
+        ('"buy"', '"do"'),
+        ('["cart"]', '["carts"]'),
+        ('name = "cart"', 'name = "kart"'),
+        ("[[event]]", 'name = "x"\n[[event]]'),
+    ],
+)
+def test_any_change_changes_the_version(old: str, new: str) -> None:
+    """Nobody has to raise a version number."""
+    assert load(CART).version != load(CART.replace(old, new)).version
+
+
+def test_a_word_changes_the_version_a_comment_does_not() -> None:
+    """The version is of the content, not of the file."""
+    text = resources.files("streams.core.moments").joinpath("default.toml").read_text("utf-8")
+    assert DEFAULT.version != load(text.replace('"preorder", ', "")).version
+    assert DEFAULT.version == load("# a comment\n" + text.replace(" = [", "   = [")).version
+
+
+def test_a_file_that_extends_comes_first() -> None:
+    """Its rules win, its phrases are added, and what it switches off is gone with the words that only this used."""
+    own = load(
+        """
+        extends = "default"
+        name = "mine"
+        off = ["video", "query.vendor"]
+        read = {locale = ["properties.lang"]}
+        event = [{name = "added", moment = "do", confidence = 0.5, names = ["product_added"]}]
+        lexicon = {en = {offer = ["two for one"]}, de = {offer = ["angebot"]}}
+        """
+    )
+    mine = Classifier(own)
+    assert ["added", "cart", None] == [
+        mine.explain(event(name)).rule for name in ("Product Added", "Cart Viewed", "video_start")
+    ]
+    assert ["query.offer"] * 2 == [
+        mine.query(*each).rule for each in [("two for one", "en"), ("angebot", "de")]
+    ]
+    assert "vendor" not in {lexicon.name for lexicon in own.content.lexicons}
+    assert (
+        "query.price"
+        == mine.explain(event("Products Searched", properties={"query": "prezzo", "lang": "it"})).rule
+    )
+    assert own.rules[0].name == "added"
+    assert own.version.startswith("mine-")
+
+
+def test_extending_something_else() -> None:
+    """A base can be handed in; a file that stands alone takes nothing from it."""
+    base = load(CART)
+    assert ["x", "cart"] == [
+        rule.name
+        for rule in load(
+            "extends = 'default'\n" + CART.replace('name = "cart"', 'name = "x"'), base=base
+        ).rules
+    ]
+    assert ["p"] == [rule.name for rule in load(PAGE, base=base).rules]
+
+
+def test_the_example_shop() -> None:
+    """The model of a shop's own rules reads the shop's events."""
+    shop = classifier(SHOP)
+    expected = {
+        "know": "catalog product1 product2",
+        "buy": "cart delivery_choice delivery_courier delivery_pickup payment_choice payment_card payment_cash",
+        "truth": "payment_done",
+        "none": "main",
+    }
+    for moment, names in expected.items():
+        assert {moment} == {shop.explain(event(name)).moment for name in names.split()}
+        assert {moment != "none"} == {
+            (verdict := shop(event(name))) is not None and verdict.sure for name in names.split()
+        }
+
+
+def test_the_page_shows_the_shipped_rules() -> None:
+    """The tables of docs/rules.md are made from the rules; streams.core.moments.tables.fill makes them anew."""
+    page = (ROOT / "docs/rules.md").read_text("utf-8")
+    assert page == tables.fill(page, DEFAULT)
+
+
+def test_the_page_is_right() -> None:
+    """Every example of docs/rules.md loads and does what the page says."""
+    blocks = [
+        block.partition("```")[0]
+        for block in (ROOT / "docs/rules.md").read_text("utf-8").split("```toml\n")[1:]
+    ]
+    head = "extends = 'default'\n"
+    shown = [Classifier(load(text if text.startswith("extends") else head + text)) for text in blocks]
+    assert 5 == len(shown)
+    assert "quote" == shown[0].explain(event("quote_requested")).rule
+    assert "store-call" == shown[1].explain(event("click", properties={"link_url": "tel:1"})).rule
+    assert "page.appointment" == shown[2].explain(event("", "page", {"path": "/book-a-test-drive"})).rule
+    assert ["query.test-drive"] * 2 == [
+        shown[3].query(*each).rule
+        for each in [("test drive a used car", "en"), ("auto: prova su strada", "it")]
+    ]
+    assert "buy" == shown[4].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment

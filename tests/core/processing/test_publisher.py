@@ -1,0 +1,206 @@
+"""What is joined from pieces is what encoding the type would write: the same fields, in the same order, for any content."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import Current, Tally, Transition
+from streams.core.funnels.cells import OUTCOMES, bounds_ms, code
+from streams.core.funnels.dimensions import Dimensions
+from streams.core.funnels.windows import ALL, WINDOWS
+from streams.core.journeys import machine
+from streams.core.journeys.machine import KINDS, State
+from streams.core.journeys.profile import Profile
+from streams.core.journeys.signal import event_ref, event_text
+from streams.core.processing.publisher import (
+    MEASURES,
+    NAMES,
+    TENANT_END,
+    Publisher,
+    current_key,
+    profile_key,
+    rfc3339,
+    split_key,
+)
+from streams.core.processing.rulebook import Rulebook
+from tests.core.processing.feeding import rules
+
+LAW = settings(max_examples=150, deadline=None, database=None)
+ENCODE = msgspec.json.Encoder().encode
+DIMENSIONS = Dimensions()
+
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
+odd = st.one_of(
+    names,
+    st.sampled_from(
+        ['"', "\\", "</script>", "\u2028", "è", "日本", "a" * 300, "null", "d41d8cd98f00b204e9800998ecf8427e"]
+    ),
+)
+moments = st.integers(0, 4)
+times = st.integers(0, 4_102_444_800_000)  # to the year 2100
+codes = st.integers(0, DIMENSIONS.codes - 1)
+
+
+def publisher(partition: int = 3) -> Publisher:
+    book = Rulebook()
+    for of in (rules("first"), rules("second", "go")):
+        book.adopt(of, {})
+    return Publisher(partition, DIMENSIONS, book)
+
+
+steps = st.builds(
+    machine.Transition,
+    kind=st.sampled_from([n for n, kind in enumerate(KINDS) if kind and kind != "refund_unmatched"]),
+    need=st.integers(0, 1),
+    at_ms=times,
+    cause=odd.map(event_ref),
+    journey=odd.map(event_ref),
+    opened_ms=times,
+    frm=st.integers(-1, 4),
+    to=st.integers(-1, 4),
+    dwell_ms=st.one_of(st.just(-1), st.integers(0, 10**12)),
+    was=st.integers(-1, 4),
+    furthest=moments,
+    dims=codes,
+    home=codes,
+    offset=st.integers(-48, 56),
+    rule=st.integers(-1, 5),
+).filter(lambda t: t.to >= 0 or t.kind not in (machine.ADVANCED, machine.CONVERTED))
+
+
+@LAW
+@given(
+    steps,
+    st.one_of(st.just(""), odd),
+    odd,
+    odd,
+    st.sampled_from(["assert", "retract"]),
+    st.integers(0, 2**60),
+)
+def test_a_transition_is_written_as_its_type_would_be(
+    t: machine.Transition, tenant: str, user: str, need: str, op: Any, rev: int
+) -> None:
+    """Byte for byte, whatever the ids, needs and tenants are made of."""
+    writer = publisher()
+    raw = writer.transition(Profile(profile_key(tenant, f"u:{user}"), [], ("", need)), op, rev, t)
+    read = msgspec.json.decode(raw, type=Transition)
+    assert ENCODE(read) == raw
+    infos = [(rule, version.version) for version in writer.rulebook.versions for rule in version.rules]
+    skips = KINDS[t.kind] in ("advanced", "converted") and t.frm >= 0
+    expected = Transition(
+        id=read.id,
+        rev=rev,
+        op=op,
+        tenant=tenant or None,
+        profile=f"u:{user}",
+        need=need if t.need else None,
+        journey=event_text(t.journey),
+        kind=KINDS[t.kind],  # type: ignore[arg-type]  # the two lists of kinds are held together by this test
+        from_=NAMES[t.frm],
+        to=NAMES[t.to],
+        skipped=NAMES[t.frm + 1 : max(t.to, 0)] if skips else (),
+        at=rfc3339(t.at_ms),
+        utc_offset_min=t.offset * 15,
+        dwell_s=None if t.dwell_ms < 0 else t.dwell_ms / 1000,
+        opened_at=rfc3339(t.opened_ms),
+        event=None if t.rule < 0 else event_text(t.cause),
+        rule=None if t.rule < 0 else infos[t.rule][0].name,
+        confidence=None if t.rule < 0 else infos[t.rule][0].confidence,
+        rules=None if t.rule < 0 else infos[t.rule][1],
+        dimensions=DIMENSIONS.names(t.dims),
+        opened_dimensions=DIMENSIONS.names(t.home),
+        furthest_before=NAMES[t.was],
+        furthest=NAMES[t.furthest],
+    )
+    assert expected == read
+
+
+@LAW
+@given(steps, steps, odd, odd)
+def test_an_id_names_what_and_why(a: machine.Transition, b: machine.Transition, one: str, other: str) -> None:
+    """Two transitions have one id exactly when tenant, profile, need, kind and causing event are the same; content does not matter."""
+    writer = publisher()
+
+    def said(t: machine.Transition, user: str) -> tuple[str, tuple[object, ...]]:
+        raw = writer.transition(Profile(f"u:{user}", [], ("", "car")), "assert", 1, t)
+        return msgspec.json.decode(raw, type=Transition).id, (user, t.need, t.kind, t.cause)
+
+    changed = msgspec.structs.replace(a, at_ms=a.at_ms + 1, furthest=4)
+    cases = [said(a, one), said(b, one), said(a, other), said(changed, one)]
+    assert len({about for about, _ in cases}) == len({named for _, named in cases})
+    assert cases[0][0] == cases[3][0]
+
+
+what = st.one_of(
+    st.builds(
+        lambda k, f, t: (code(0, k, f, t), {"kind": KINDS[k], "from_": NAMES[f - 1], "to": NAMES[t - 1]}),
+        st.integers(2, 5),
+        moments,
+        moments,
+    ),
+    st.builds(
+        lambda f, o: (code(1, f + 1, 0, o), {"furthest": NAMES[f], "outcome": OUTCOMES[o]}), moments, moments
+    ),
+    st.builds(
+        lambda m, b: (
+            code(2, m + 1, 0, b),
+            {"from_": NAMES[m], "bucket_s": (bounds_ms(b)[0] / 1000, bounds_ms(b)[1] / 1000)},
+        ),
+        moments,
+        st.integers(0, 340),
+    ),
+    st.builds(lambda m, h: (code(3, m + 1, 0, h), {"to": NAMES[m], "hour": h}), moments, st.integers(0, 167)),
+)
+
+
+@LAW
+@given(what, codes, st.integers(0, 3), st.integers(0, 60_000_000), st.integers(1, 2**40))
+def test_a_tally_says_what_its_cell_counts(
+    cell: tuple[int, dict[str, Any]], dims: int, window: int, start: int, n: int
+) -> None:
+    """Each measure with its own fields and no other."""
+    key, raw = publisher().tally((window, 0 if window == ALL else start, cell[0] + dims), n)
+    assert raw is not None
+    expected = Tally(
+        partition=3,
+        window=WINDOWS[window],  # type: ignore[arg-type]  # the two lists of windows are held together by this test
+        start=None if window == ALL else rfc3339(start * 60_000),
+        measure=MEASURES[cell[0] >> 32],
+        dimensions=DIMENSIONS.names(dims),
+        count=n,
+        **cell[1],
+    )
+    assert expected == msgspec.json.decode(raw, type=Tally)
+    assert (key, None) == publisher().tally((window, 0 if window == ALL else start, cell[0] + dims), None)
+
+
+@LAW
+@given(st.one_of(st.just(""), names), names, st.one_of(st.just(""), names))
+def test_keys_can_be_taken_apart(tenant: str, profile: str, need: str) -> None:
+    """A profile's key names its tenant and itself; a need makes another key of `current`."""
+    key = profile_key(tenant, profile)
+    assert (tenant or None, profile) == split_key(key)
+    assert current_key(key, need).decode() == TENANT_END.join(
+        [part for part in (tenant, profile, need) if part]
+    )
+
+
+def test_where_a_person_is() -> None:
+    """An open journey has a moment, a closed one an outcome, one that never was a tombstone."""
+    writer, p = publisher(), Profile("u:1", [])
+    opened = State(moment=3, furthest=3, stalled=True, opened_ms=0, entered_ms=1000, journey=event_ref("e1"))
+    closed = msgspec.structs.replace(opened, moment=-1, stalled=False, outcome=machine.ABANDONED)
+    shown = [msgspec.json.decode(writer.current(p, s, 7)[1] or b"", type=Current) for s in (opened, closed)]
+    assert [("buy", True, None), (None, False, "abandoned")] == [
+        (c.moment, c.stalled, c.outcome) for c in shown
+    ]
+    assert (b"u:1", None) == writer.current(p, State(), 7)
+
+
+def test_instants() -> None:
+    """RFC 3339, UTC, milliseconds."""
+    assert ["1970-01-01T00:00:00.000Z", "2024-02-29T23:59:59.999Z"] == [
+        rfc3339(ms) for ms in (0, 1_709_251_199_999)
+    ]

@@ -1,0 +1,178 @@
+"""Chosen transitions go to a webhook, once as far as the receiver can tell; one that fails now and then loses nothing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import structlog
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from schemas import Transition
+from streams.host import announce
+from streams.host.announce import Webhook, chosen, too_old
+from streams.settings.host import Announce
+
+EXAMPLES = json.loads((Path(__file__).parents[2] / "schemas" / "examples" / "transitions.json").read_text())
+NOW = datetime(2026, 3, 2, 20, tzinfo=UTC)
+PERSON, SECRET = "u:4711", "s3cr3t"
+
+
+def step(**fields: Any) -> Transition:
+    """Stalled in buy a moment ago, unless told otherwise."""
+    stalled = next(example for example in EXAMPLES if example["kind"] == "stalled")
+    at = (datetime.now(UTC) - timedelta(seconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return msgspec.convert({**stalled, "at": at, **fields}, Transition)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fields", "expected"),
+    [
+        ({}, {}, True),
+        ({}, {"kind": "converted"}, False),
+        ({"kinds": ("converted", "stalled")}, {"kind": "converted"}, True),
+        ({"moments": ("buy",)}, {}, True),
+        ({"moments": ("buy",)}, {"from": "know"}, False),
+        ({"moments": ("buy", "know")}, {"from": "know"}, True),
+        ({"kinds": ("opened",)}, {"kind": "opened", "from": None}, True),
+        ({"kinds": ("opened",), "moments": ("buy",)}, {"kind": "opened", "from": None}, False),
+        ({}, {"op": "retract"}, False),
+        ({"corrections": True}, {"op": "retract"}, True),
+        ({"corrections": True, "moments": ("do",)}, {"op": "retract"}, False),
+    ],
+)
+def test_what_is_chosen(settings: dict[str, Any], fields: dict[str, Any], expected: bool) -> None:
+    """By kind, by the moment that is left, and assertions only unless corrections are wanted."""
+    assert chosen(step(**fields), Announce(**settings)) is expected
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-03-02T19:50:00.000Z", False),
+        ("2026-03-01T19:59:59.999Z", True),
+        ("2026-03-03T00:00:00.000Z", False),
+    ],
+)
+def test_what_is_too_old(at: str, expected: bool) -> None:
+    """A replay of last year's events wakes nobody; an event ahead of the clock is not old."""
+    assert too_old(step(at=at), Announce(max_age="1d"), NOW.timestamp()) is expected
+
+
+Answer = int | None  # None: it hangs
+
+
+class Receiver:
+    """A webhook that answers as it is told to, then 200 for ever."""
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        self.answers = list(answers)
+        self.got: list[tuple[str, dict[str, Any]]] = []
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.got.append((request.headers["Idempotency-Key"], await request.json()))
+        answer = self.answers.pop(0) if self.answers else 200
+        if answer is None:
+            await asyncio.sleep(5)
+            raise AssertionError("nobody waited that long")
+        return web.Response(status=answer, headers={"Location": "/elsewhere"} if answer == 302 else None)
+
+
+@asynccontextmanager
+async def receiving(*answers: Answer, **settings: Any) -> AsyncIterator[tuple[Receiver, Webhook]]:
+    receiver = Receiver(answers)
+    site = web.Application()
+    site.router.add_post(f"/{SECRET}", receiver.take)
+    runner = web.AppRunner(site, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/{SECRET}"
+        async with Webhook(Announce(url=url, **settings), structlog.get_logger()) as webhook:
+            yield receiver, webhook
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announce, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(announce, "LONGEST_PAUSE_S", 0.02)
+
+
+async def test_a_step_is_posted_as_it_is_on_the_wire() -> None:
+    """The whole transition, under a key of id and rev; what is not chosen is not posted."""
+    posted = step()
+    async with receiving() as (receiver, webhook):
+        await webhook.take(step(kind="converted"))
+        await webhook.take(posted)
+    assert receiver.got == [(f"{posted.id}:{posted.rev}", json.loads(msgspec.json.encode(posted)))]
+    assert webhook.count == {"posted": 1}
+
+
+async def test_a_receiver_that_fails_now_and_then_misses_nothing() -> None:
+    """Errors of it, no answer, and too many requests are tried again, each time with the same key; and order is kept."""
+    steps = [step(id=f"{number:032x}", rev=number + 1) for number in range(4)]
+    async with receiving(500, 200, 503, None, 502, 200, 429, 408, timeout="200ms") as (receiver, webhook):
+        for one in steps:
+            await webhook.take(one)
+    expected = [steps[0]] * 2 + [steps[1]] * 4 + [steps[2]] * 3 + [steps[3]]
+    assert [key for key, _ in receiver.got] == [f"{one.id}:{one.rev}" for one in expected]
+    assert webhook.count == {"posted": 4}
+
+
+async def test_what_comes_again_is_not_posted_again() -> None:
+    """But a newer record of the same id is."""
+    async with receiving(corrections=True) as (receiver, webhook):
+        for one in (step(rev=1), step(rev=1), step(rev=5, op="retract"), step(rev=1), step(rev=6)):
+            await webhook.take(one)
+    assert [(key.partition(":")[2], body["op"]) for key, body in receiver.got] == [
+        ("1", "assert"),
+        ("5", "retract"),
+        ("6", "assert"),
+    ]
+
+
+@pytest.mark.parametrize("answer", [400, 404, 410, 302])
+async def test_a_refusal_is_given_up_at_once(answer: Answer) -> None:
+    """With a line that counts, and names neither the person nor the address."""
+    with capture_logs() as lines:
+        async with receiving(answer, answer) as (receiver, webhook):
+            await webhook.take(step(rev=1))
+            await webhook.take(step(rev=2))
+    assert len(receiver.got) == 2
+    assert [(line["event"], line["outcome"], line["so_many"], line["tries"]) for line in lines] == [
+        ("announce", "refused", 1, 1), ("announce", "refused", 2, 1)
+    ]  # fmt: skip
+    assert PERSON not in str(lines)
+    assert SECRET not in str(lines)
+
+
+async def test_a_receiver_that_is_down_is_given_up_in_time() -> None:
+    """The rest is posted when it is back."""
+    with capture_logs() as lines:
+        async with receiving(*[500] * 200, retry_for="200ms") as (receiver, webhook):
+            await webhook.take(step(rev=1))
+            receiver.answers.clear()
+            await webhook.take(step(rev=2))
+    assert webhook.count == {"given_up": 1, "posted": 1}
+    assert lines[0]["tries"] > 3
+    assert (lines[0]["outcome"], lines[0]["reason"]) == ("given_up", "answer 500")
+
+
+async def test_nobody_listens() -> None:
+    """No connection is like no answer, and the log does not say where to."""
+    async with receiving() as (_, webhook):
+        url = webhook._url
+    with capture_logs() as lines:
+        async with Webhook(Announce(url=url, retry_for="50ms"), structlog.get_logger()) as webhook:
+            await webhook.take(step())
+    assert webhook.count == {"given_up": 1}
+    assert SECRET not in str(lines)
+    assert "127.0.0.1" not in str(lines)

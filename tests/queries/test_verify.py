@@ -1,0 +1,160 @@
+"""Whatever came, in whatever order, with crashes and new rules in between: the batch recomputation of the stored input says the same."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.core.moments.rules import Rules, default, load
+from streams.core.processing import checkpoint
+from streams.errors import Fenced, InputError
+from streams.log.memory import MemoryLog
+from streams.queries.verify import Verified, verify
+from streams.runtime.partition_agent import Agent
+from streams.settings.loading import load as load_settings
+
+LAW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+START = datetime(2026, 3, 1, tzinfo=UTC)
+NAMES = [
+    "Product Viewed",
+    "Store Located",
+    "Video Playback Started",
+    "Product Added",
+    "Order Completed",
+    "Order Refunded",
+    "Page Closed",
+    "Products Searched",
+]
+OTHER_RULES = load(
+    'name = "other"\n[[event]]\nname = "all"\nmoment = "do"\nconfidence = 0.9\nnames = ["Product Viewed", "Page Closed"]\n'
+)
+
+
+def event(rnd: random.Random, day: float, ids: int) -> bytes:
+    """One Segment record near a day of the run; its id from a small pool, so that copies with other times and contents come about."""
+    at = START + timedelta(
+        days=max(0.0, day + rnd.choice((0, 0, 0, -0.01, -1, -3, 0.02))), seconds=rnd.randrange(3)
+    )
+    properties: dict[str, Any] = {}
+    if rnd.random() < 0.5:
+        properties["order_id"] = rnd.choice(("o1", "o2"))
+    if rnd.random() < 0.3:
+        properties["products"] = [
+            {"category": rnd.choice(("car", "coffee"))} for _ in range(rnd.randrange(3))
+        ]
+    if rnd.random() < 0.3:
+        properties["query"] = rnd.choice(("pizza vicino", "how to cook rice", "zzz"))
+    record = {
+        "type": rnd.choice(("track", "track", "track", "page")),
+        "messageId": f"m{rnd.randrange(ids)}",
+        "event": rnd.choice(NAMES),
+        "timestamp": at.isoformat(),
+        rnd.choice(("userId", "anonymousId")): rnd.choice("ab"),
+        "properties": properties,
+        "context": {"timezone": "Europe/Rome", "userAgent": rnd.choice(("iPhone Mobile", "Windows NT"))},
+    }
+    return msgspec.json.encode(record)[: None if rnd.random() > 0.02 else 40]
+
+
+def events(seed: int, count: int, days: float, ids: int) -> Iterator[bytes]:
+    rnd = random.Random(seed)
+    for n in range(count):
+        yield event(rnd, days * n / count, ids)
+
+
+async def live(values: list[bytes], seed: int, overrides: dict[str, Any]) -> tuple[MemoryLog, Verified]:
+    """Feeds the records to agents that crash, are replaced, meet new rules and take batches of any size; then verifies."""
+    rnd = random.Random(seed)
+    log, given = MemoryLog(1), load_settings(**overrides)
+    now = int((START + timedelta(days=400)).timestamp() * 1000)
+    await log.append([(0, None, value, now, ()) for value in values])
+    rules: Rules = default()
+    agent = await Agent.open(log, 0, given, rules)
+    while True:
+        agent.batch = rnd.choice((1, 2, 7, 50))
+        chance = rnd.random()
+        if chance < 0.1:
+            rules = rnd.choice((default(), OTHER_RULES))
+            agent = await Agent.open(log, 0, given, rules)
+        elif chance < 0.2:
+            agent.pipeline.take(
+                await agent.session.read(agent.pipeline.progress.offsets, 5)
+            )  # and dies with it
+            agent = await Agent.open(log, 0, given, rules)
+        if not await agent.step() and not agent.busy:
+            break
+    await agent.step(mark_ms=agent.pipeline.population.mark + rnd.randrange(60) * 86_400_000)
+    return log, await verify(log, lambda done, total: None)
+
+
+@LAW
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from((20, 120, 400)),
+    st.sampled_from((0.5, 6.0, 200.0)),
+    st.sampled_from((5, 60, 10_000)),
+    st.booleans(),
+)
+def test_stream_equals_batch(seed: int, count: int, days: float, ids: int, needs: bool) -> None:
+    """Standing transitions, every counter and how each record ended are what one batch makes of the stored input, robots over their cap included."""
+    overrides: dict[str, Any] = {"need": ["properties.products.category"]} if needs else {}
+    log, verified = asyncio.run(live(list(events(seed, count, days, ids)), seed, overrides))
+    assert verified.difference is None
+    assert verified.records == count
+    (stored,) = asyncio.run(log.checkpoints())
+    assert stored is not None
+    c = checkpoint.decode(stored).counts
+    assert c.received == count == c.applied + c.no_signal + c.duplicate + c.late + c.rejected
+
+
+@pytest.mark.parametrize("topic", ["transitions", "tallies"])
+async def test_a_difference_is_found(topic: str) -> None:
+    """A transition or a counter that is lost, changed or doubled is named."""
+    for how in ("lost", "changed"):
+        log, verified = await live(list(events(1, 60, 3.0, 10_000)), 1, {})
+        assert verified.difference is None
+        records = (
+            log._stored[0].appended["transitions"]
+            if topic == "transitions"
+            else log._stored[0].latest["tallies"]
+        )
+        place: Any = len(records) // 2 if isinstance(records, list) else sorted(records)[len(records) // 2]
+        if how == "lost":
+            del records[place]
+        else:
+            old = records[place]
+            changed = (
+                (old.value or b"").replace(b'"count":', b'"count":1')
+                if topic == "tallies"
+                else (old.value or b"").replace(b'"dwell_s":', b'"dwell_s":1')
+            )
+            if changed.count(b"1null"):
+                changed = (old.value or b"").replace(b'"profile":"', b'"profile":"x')
+            records[place] = msgspec.structs.replace(old, value=changed)
+        found = await verify(log, lambda done, total: None)
+        assert found.difference is not None
+        assert "recomputed" in found.difference
+
+
+async def test_an_unread_log_cannot_be_verified() -> None:
+    """Nothing processed is not the same as everything equal."""
+    with pytest.raises(InputError, match="nothing has been processed"):
+        await verify(MemoryLog(1), lambda done, total: None)
+
+
+async def test_a_replaced_agent_writes_nothing() -> None:
+    """An agent that was replaced while it held a batch fails at its commit, and its batch is done by the other."""
+    log = MemoryLog(1)
+    await log.append([(0, None, value, 10**13, ()) for value in events(3, 50, 1.0, 1000)])
+    first = await Agent.open(log, 0, load_settings(), default())
+    second = await Agent.open(log, 0, load_settings(), default())
+    with pytest.raises(Fenced):
+        await first.step()
+    await second.catch_up()
+    assert (await verify(log, lambda done, total: None)).difference is None

@@ -1,0 +1,180 @@
+"""Who gets which partitions: laws of the plan, and what goes over the wire."""
+
+from itertools import product
+
+import pytest
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.errors import Incompatible
+from streams.runtime.assignor import Assignor, Claim, Plan, balance, claimed
+
+PARTITIONS = st.integers(0, 24)
+CLAIMS = st.dictionaries(
+    st.text("abcdef", min_size=1, max_size=3),
+    st.builds(Claim, st.integers(0, 4), st.lists(st.integers(-1, 30), max_size=24).map(tuple)),
+    min_size=1,
+    max_size=7,
+)
+
+
+def held(claims: dict[str, Claim], partitions: int) -> dict[int, str]:
+    """Who has what, by the newest claim to each."""
+    found: dict[int, str] = {}
+    for name in sorted(claims, key=lambda name: (-claims[name].generation, name)):
+        for number in claims[name].partitions:
+            if 0 <= number < partitions:
+                found.setdefault(number, name)
+    return found
+
+
+def kept(plan: Plan, before: dict[int, str]) -> int:
+    return sum(before.get(number) == name for name, numbers in plan.partitions.items() for number in numbers)
+
+
+@given(PARTITIONS, CLAIMS)
+def test_every_partition_has_exactly_one_owner(partitions: int, claims: dict[str, Claim]) -> None:
+    """And every member is told what it has, be it nothing."""
+    plan = balance(partitions, claims)
+    assert claims.keys() == plan.partitions.keys()
+    assert list(range(partitions)) == sorted(
+        number for numbers in plan.partitions.values() for number in numbers
+    )
+
+
+@given(PARTITIONS, CLAIMS)
+def test_shares_are_equal(partitions: int, claims: dict[str, Claim]) -> None:
+    """They differ by one at most."""
+    sizes = [len(numbers) for numbers in balance(partitions, claims).partitions.values()]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(PARTITIONS, CLAIMS)
+def test_nobody_gives_away_more_than_is_too_much(partitions: int, claims: dict[str, Claim]) -> None:
+    """Who gets something new gave nothing away."""
+    before = held(claims, partitions)
+    for name, numbers in balance(partitions, claims).partitions.items():
+        had = {number for number, owner in before.items() if owner == name}
+        assert had <= set(numbers) or set(numbers) <= had
+
+
+FEW = st.builds(Claim, st.integers(0, 2), st.lists(st.integers(0, 5)).map(tuple))
+
+
+@given(st.integers(0, 5), st.dictionaries(st.sampled_from("abc"), FEW, min_size=1))
+def test_no_plan_with_equal_shares_moves_less(partitions: int, claims: dict[str, Claim]) -> None:
+    """Tried against all there are."""
+    before, names = held(claims, partitions), sorted(claims)
+    best = 0
+    for owners in product(names, repeat=partitions):
+        sizes = [owners.count(name) for name in names]
+        if max(sizes) - min(sizes) <= 1:
+            best = max(best, sum(before.get(number) == owner for number, owner in enumerate(owners)))
+    assert best == kept(balance(partitions, claims), before)
+
+
+@given(PARTITIONS, CLAIMS)
+def test_who_claims_what_it_was_given_is_given_it_again(partitions: int, claims: dict[str, Claim]) -> None:
+    """A rebalance that nobody joined or left moves nothing, and counts on."""
+    first = balance(partitions, claims)
+    again = balance(
+        partitions,
+        {name: Claim(first.generation, tuple(numbers)) for name, numbers in first.partitions.items()},
+    )
+    assert first.partitions == again.partitions
+    assert first.generation + 1 == again.generation
+
+
+@given(PARTITIONS, CLAIMS)
+def test_the_order_of_members_has_no_say(partitions: int, claims: dict[str, Claim]) -> None:
+    """Whoever of them makes the plan makes the same."""
+    assert balance(partitions, claims) == balance(partitions, dict(reversed(claims.items())))
+
+
+@given(st.integers(1, 12), st.integers(1, 5))
+def test_a_newcomer_takes_only_its_share(partitions: int, members: int) -> None:
+    """Nothing moves between those who were there."""
+    first = balance(partitions, {f"m{n}": Claim() for n in range(members)})
+    claims = {name: Claim(first.generation, tuple(numbers)) for name, numbers in first.partitions.items()}
+    second = balance(partitions, claims | {"a newcomer": Claim()})
+    assert all(set(second.partitions[name]) <= set(numbers) for name, numbers in first.partitions.items())
+
+
+def test_who_was_away_does_not_take_back_what_was_given_to_others() -> None:
+    """Of two claims to a partition the newer one holds."""
+    plan = balance(
+        4, {"zombie": Claim(3, (0, 1, 2, 3)), "owner": Claim(4, (2, 3)), "other": Claim(4, (0, 1))}
+    )
+    assert {2, 3} >= set(plan.partitions["owner"]) >= {2}
+    assert {0, 1} >= set(plan.partitions["other"]) >= {0}
+
+
+@pytest.mark.parametrize("data", [None, b"", b"\xff\xff", b"[1, [2]]", b"\x93\x01\x02\x03"])
+def test_a_claim_that_cannot_be_read_claims_nothing(data: bytes | None) -> None:
+    """A member of another version must not bring the group down."""
+    assert Claim() == claimed(data)
+
+
+class Topics:
+    """What a broker says of its topics."""
+
+    def __init__(self, **counts: int) -> None:
+        self.counts = counts
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return set(range(self.counts[topic])) if topic in self.counts else None
+
+
+def joining(assignor: Assignor, *topics: str) -> ConsumerProtocolMemberMetadata:
+    """A request to join, as it comes to the member who decides."""
+    return ConsumerProtocolMemberMetadata.decode(assignor.metadata(topics).encode())
+
+
+def test_a_partition_is_the_same_of_every_topic() -> None:
+    """Each member is given the same numbers of all its topics, also when another reads one topic more."""
+    old, new = Assignor(4), Assignor(4)
+    members = {
+        "old": joining(old, "clicks", "app.handover"),
+        "new": joining(new, "clicks", "orders", "app.handover"),
+    }
+    plan = old.assign(Topics(**{"clicks": 4, "orders": 4, "app.handover": 4}), members)
+    assert ["app.handover", "clicks"] == [topic for topic, _ in plan["old"].assignment]
+    assert ["app.handover", "clicks", "orders"] == [topic for topic, _ in plan["new"].assignment]
+    given = {name: [set(numbers) for _, numbers in one.assignment] for name, one in plan.items()}
+    assert all(sets.count(sets[0]) == len(sets) for sets in given.values())
+    assert {0, 1, 2, 3} == given["old"][0] | given["new"][0]
+
+
+def test_what_a_member_was_given_it_claims_next_time() -> None:
+    """It travels through the bytes of the protocol, with how many there are in the group."""
+    one, two = Assignor(3), Assignor(3)
+    topics = Topics(clicks=3)
+    first = one.assign(topics, {"one": joining(one, "clicks")})
+    one.on_assignment(type(first["one"]).decode(first["one"].encode()))
+    assert (Claim(1, (0, 1, 2)), 1) == (one.claim, one.members)
+    second = two.assign(topics, {"one": joining(one, "clicks"), "two": joining(two, "clicks")})
+    for name, member in (("one", one), ("two", two)):
+        member.on_assignment(type(second[name]).decode(second[name].encode()))
+    assert (Claim(2, (0, 1)), 2) == (one.claim, one.members)
+    assert (Claim(2, (2,)), 2) == (two.claim, two.members)
+
+
+def test_other_numbers_of_partitions_are_refused() -> None:
+    """The message names the topics and what to do, and stays to be seen: aiokafka hides what is raised."""
+    assignor = Assignor(4)
+    with pytest.raises(Incompatible):
+        assignor.assign(
+            Topics(clicks=6, **{"app.handover": 4}), {"one": joining(assignor, "clicks", "app.handover")}
+        )
+    said = str(assignor.failure)
+    assert "started with 4 partitions, but now clicks has 6" in said
+    assert "new app id" in said
+
+
+def test_a_topic_that_is_not_known_just_now_is_no_refusal() -> None:
+    """A broker that restarts may not know it yet: it is asked again."""
+    assignor = Assignor(4)
+    with pytest.raises(LookupError, match="clicks"):
+        assignor.assign(Topics(), {"one": joining(assignor, "clicks")})
+    assert assignor.failure is None

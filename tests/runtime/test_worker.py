@@ -1,0 +1,470 @@
+"""A worker's life, in virtual time: real agents over the memory log; the group is in this process."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from aiokafka.client import AIOKafkaClient
+
+from streams.errors import Incompatible, Refused, StreamsError, Unavailable
+from streams.runtime.pace import CHECKPOINT_EVERY_S, LONGEST_DELAY_S, POLL_S
+from streams.runtime.partition_agent import Agent
+from streams.runtime.supervisor import RESTORES, Restoring
+from streams.settings.loading import Settings
+from tests.core.processing.feeding import rules
+from tests.runtime.crew import SETTINGS, Crew
+from tests.runtime.group import HEARTBEAT_S, SESSION_S
+from tests.runtime.virtual import now_s, run
+
+GRACE_S = SETTINGS.kafka.grace / 1000
+SLACK_S = 1.0  # of a few steps of a few tasks
+
+
+def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Runs a test in virtual time."""
+
+    @wraps(test)
+    def ran(*args: Any, **kwargs: Any) -> None:
+        run(test(*args, **kwargs))
+
+    return ran
+
+
+@virtual
+async def test_two_workers_share_the_partitions() -> None:
+    """And what the first had and keeps is not opened anew when the second comes."""
+    crew = Crew()
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    await crew.send(500)
+    crew.hire("b")
+    await crew.open_everywhere("a", "b")
+    await crew.send(500)
+    await crew.caught_up()
+    assert [2, 2] == [len(crew.workers[name].status().opened) for name in "ab"]
+    assert 4 + 2 == len(crew.said("opened"))
+    for name in "ab":
+        await crew.dismiss(name)
+    await crew.exact()
+
+
+@virtual
+async def test_the_others_take_over_before_a_worker_has_stopped() -> None:
+    """It works on until they do, so that no partition is without an agent, and is done within a few heartbeats."""
+    crew = Crew()
+    crew.hire("a")
+    crew.hire("b")
+    await crew.open_everywhere("a", "b")
+    await crew.send(300)
+    began_s = now_s()
+    crew.tell_to_stop("a")
+    await crew.ended("a")
+    assert now_s() - began_s < SLACK_S
+    assert {"taken over"} == {line.about["reason"] for line in crew.said("closed", "a")}
+    assert not crew.figures["a"].open
+    assert not crew.figures["a"].deaths
+    await crew.caught_up()
+    await crew.dismiss("b")
+    await crew.exact()
+
+
+@virtual
+async def test_the_last_worker_waits_for_nobody() -> None:
+    """It finishes the batch that it is in."""
+    crew = Crew()
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    await crew.send(900)
+    await asyncio.sleep(0.1)
+    assert 0 < await crew.behind()
+    began_s = now_s()
+    await crew.dismiss("a")
+    assert now_s() - began_s < SLACK_S
+    assert ["stopping", *["closed"] * 4, "left", "stopped"] == [line.event for line in crew.lines[-7:]]
+    await crew.exact(so_far=True)
+
+
+@virtual
+async def test_a_worker_that_is_expected_back_hands_nothing_over() -> None:
+    """With a name of its own it keeps its partitions for a session: working on for others would be for nothing."""
+    crew = Crew()
+    crew.hire("a", stays=True)
+    crew.hire("b", stays=True)
+    await crew.open_everywhere("a", "b")
+    began_s = now_s()
+    await crew.dismiss("a")
+    assert now_s() - began_s < SLACK_S
+    assert {"given back"} == {line.about["reason"] for line in crew.said("closed", "a")}
+
+
+@virtual
+async def test_who_was_cut_off_does_not_fight_for_its_partitions() -> None:
+    """The others take over after a session; its agents are fenced, each once, and stay down until the group has given it something again."""
+    crew = Crew()
+    crew.hire("zombie")
+    crew.hire("b")
+    await crew.open_everywhere("zombie", "b")
+    had = crew.workers["zombie"].status().assigned
+    await crew.send(200)
+    crew.members["zombie"].cut_off()
+    await crew.open_everywhere("b")  # b has all, also by its own account
+    taken_s = now_s()
+    await crew.send(200)
+    await asyncio.sleep(60)
+    assert Counter(fenced=len(had)) == crew.figures["zombie"].deaths
+    assert not crew.workers["zombie"].status().joined
+    assert not [line for line in crew.said("opening", "zombie") if line.at_s > taken_s]
+    assert not crew.figures["b"].deaths
+    await crew.members["zombie"].back()
+    await crew.open_everywhere("zombie", "b")
+    await crew.send(200)
+    await crew.caught_up()
+    assert not crew.figures["b"].deaths
+    for name in ("b", "zombie"):
+        await crew.dismiss(name)
+    await crew.exact()
+
+
+@virtual
+async def test_a_partition_that_comes_back_soon_was_never_away() -> None:
+    """An agent whose partition was given to somebody who never opened it goes on as it was."""
+    crew = Crew(2)
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    crew.group.members["ghost"] = ghost = type(crew.members["a"])(crew.group, "ghost")
+    await crew.group.give_out()
+    await asyncio.sleep(1)
+    assert len(crew.workers["a"].status().assigned) == 1
+    await ghost.leave()
+    await crew.send(100)
+    await crew.open_everywhere("a")
+    await crew.caught_up()
+    assert 2 == len(crew.said("opened"))
+    assert not crew.said("closed")
+    await crew.dismiss("a")
+
+
+@virtual
+async def test_an_agent_without_a_new_owner_does_not_work_for_ever() -> None:
+    """After a session it gives its partition back all the same."""
+    crew = Crew(2)
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    crew.group.members["ghost"] = type(crew.members["a"])(crew.group, "ghost")
+    await crew.group.give_out()
+    await asyncio.sleep(SESSION_S + SLACK_S)
+    assert ["given back"] == [line.about["reason"] for line in crew.said("closed")]
+    await crew.dismiss("a")
+
+
+class Faults:
+    """Raises at some of the points that it is called at."""
+
+    def __init__(self, error: Exception, point: str, share: float = 1.0) -> None:
+        self.error, self.point, self.share = error, point, share
+        self.on = False
+        self.random = random.Random(1)
+
+    def __call__(self, point: str) -> None:
+        if self.on and point == self.point and self.random.random() < self.share:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    "point", ["open.before", "open.after", "restore.before", "read.before", "commit.before", "commit.after"]
+)
+@virtual
+async def test_an_agent_that_died_is_opened_anew(point: str) -> None:
+    """Whatever it was doing: less and less often while it lasts, and exact when it is over."""
+    faults = Faults(Unavailable("the broker is away"), point)
+    crew = Crew(2, faults=faults)
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    await crew.send(100)
+    await crew.caught_up()
+    faults.on = True
+    if not point.startswith(("read", "commit")):
+        for number in range(2):
+            await crew.log.open(number) if point == "restore.before" else crew.log._stored[
+                number
+            ].__setattr__("epoch", 99)
+    await crew.send(100)
+    await asyncio.sleep(120)
+    deaths = crew.figures["a"].deaths.total()
+    assert 2 * 120 / LONGEST_DELAY_S / 2 < deaths < 2 * (120 / LONGEST_DELAY_S * 2 + 10)
+    faults.on = False
+    await crew.open_everywhere("a")
+    await crew.caught_up()
+    await crew.dismiss("a")
+    await crew.exact()
+
+
+@virtual
+async def test_some_errors_now_and_then() -> None:
+    """A tenth of all commits fails, half of them after they were written: nothing is lost and nothing counted twice."""
+    before, after = (
+        Faults(Unavailable("away"), "commit.before", 0.05),
+        Faults(Unavailable("away"), "commit.after", 0.05),
+    )
+
+    def both(point: str) -> None:
+        before(point)
+        after(point)
+
+    crew = Crew(4, faults=both)
+    before.on = after.on = True
+    crew.hire("a")
+    crew.hire("b")
+    for turn in range(30):
+        await crew.send(60, astray=turn % 2 == 0)
+        await asyncio.sleep(1)
+    await crew.caught_up()
+    assert crew.figures["a"].deaths["unavailable"] > 3
+    before.on = after.on = False
+    for name in "ab":
+        await crew.dismiss(name)
+    await crew.exact()
+
+
+@pytest.mark.parametrize(
+    "error", [Incompatible("another format"), Refused("no right to write"), ZeroDivisionError("a bug")]
+)
+@virtual
+async def test_what_trying_again_cannot_help_ends_the_worker(error: Exception) -> None:
+    """It is raised after everything is closed, and the others take over."""
+    faults = Faults(error, "commit.before")
+    crew = Crew(4, faults=faults)
+    crew.hire("a")
+    crew.hire("b")
+    await crew.open_everywhere("a", "b")
+    await crew.send(100)
+    faults.on = True
+    began_s = now_s()
+    with pytest.raises(type(error), match=str(error)):
+        await crew.ended("a")
+    faults.on = False
+    assert now_s() - began_s < CHECKPOINT_EVERY_S + SLACK_S
+    assert not crew.figures["a"].open
+    assert isinstance(error, StreamsError) or crew.figures["a"].deaths["defect"] > 0
+    assert "stopped" == crew.said("stopped", "a")[0].event
+    with pytest.raises(type(error)):
+        await crew.ended("b")
+
+
+@virtual
+async def test_what_the_client_asserts_is_no_defect_of_ours() -> None:
+    """With a broker that is just coming back it finds none at all, and calls that impossible: it passes as other errors of a cluster do."""
+    crew = Crew(1)
+    client = AIOKafkaClient()
+    client.get_random_node = lambda: None
+    worker = crew.hire("a")
+    proper = worker.common.open
+
+    async def asking(partition: int, on_restore: Restoring) -> Any:
+        if crew.figures["a"].deaths.total() < 3:
+            await client.coordinator_lookup(0, "group")
+        return await proper(partition, on_restore)
+
+    worker.common.open = asking
+    await crew.open_everywhere("a")
+    assert Counter(unavailable=3) == crew.figures["a"].deaths
+    await crew.dismiss("a")
+
+
+@virtual
+async def test_other_fold_settings_are_refused() -> None:
+    """The agent's own refusal reaches the process."""
+    crew = Crew(2)
+    crew.hire("a")
+    await crew.send(10)
+    await crew.caught_up()
+    await crew.dismiss("a")
+    crew.hire("b", settings=Settings.model_validate({"horizon": "1h"}))
+    with pytest.raises(Incompatible, match="horizon"):
+        await crew.ended("b")
+
+
+@virtual
+async def test_the_end_of_the_membership_ends_the_worker() -> None:
+    """Its reason is what `run` raises; nobody leaves without closing."""
+    crew = Crew(2)
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    crew.members["a"].failure = Refused("no right to join")
+    crew.members["a"].changed.set()
+    with pytest.raises(Refused, match="no right to join"):
+        await crew.ended("a")
+    assert not crew.figures["a"].open
+
+
+@virtual
+async def test_an_agent_that_hangs_does_not_hold_up_the_end() -> None:
+    """What is not done within the grace time is dropped."""
+    crew = Crew(2)
+    worker = crew.hire("a")
+    await crew.open_everywhere("a")
+
+    async def hanging(self: Agent, *args: Any, **kwargs: Any) -> int:
+        await asyncio.sleep(1_000)
+        return 0
+
+    stuck = next(iter(worker._keepers.values())).agent
+    assert stuck is not None
+    stuck.step = hanging.__get__(stuck)  # type: ignore[method-assign]  # as if no broker answered
+    await asyncio.sleep(1)
+    began_s = now_s()
+    await crew.dismiss("a")
+    assert now_s() - began_s <= GRACE_S
+    assert not crew.figures["a"].open
+
+
+@virtual
+async def test_commits_of_a_partition_keep_their_distance() -> None:
+    """Under load, the shortest time between two commits lies between them; the first after quiet waits for nobody."""
+    crew = Crew(1)
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    for _ in range(200):
+        await crew.send(3)
+        await asyncio.sleep(0.003)
+    steps = [at_s for at_s, _, records, committed in crew.figures["a"].steps if records and committed]
+    interval_s = SETTINGS.kafka.commit_interval / 1000
+    assert all(later_s - sooner_s >= interval_s - 1e-9 for sooner_s, later_s in pairwise(steps))
+    assert 0.6 / interval_s / 2 < len(steps)
+    await asyncio.sleep(3)
+    sent_s = now_s()
+    await crew.send(1)
+    await crew.caught_up()
+    first_s = next(at_s for at_s, _, records, _ in crew.figures["a"].steps if at_s >= sent_s and records)
+    assert (
+        first_s - sent_s <= POLL_S
+    )  # this log answers at once that there is nothing; a broker waits for the record
+    await crew.dismiss("a")
+
+
+@virtual
+async def test_an_agent_with_nothing_to_do_shows_itself_now_and_then() -> None:
+    """By a commit every few seconds, no more; and looks for records without end, but not without pause."""
+    crew = Crew(1)
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    await asyncio.sleep(600)
+    steps = crew.figures["a"].steps
+    commits = sum(committed for *_, committed in steps)
+    assert 600 / CHECKPOINT_EVERY_S * 0.9 < commits < 600 / CHECKPOINT_EVERY_S * 1.1 + 2
+    assert len(steps) < 600 * 25
+    await crew.dismiss("a")
+
+
+@virtual
+async def test_on_a_quiet_partition_the_wall_clock_moves_timers() -> None:
+    """A journey stalls although nothing comes any more. Until it has been quiet for a while, only events move time."""
+    crew = Crew(1, Settings.model_validate({"patience": {"know": "30s"}, "idle_after": "60s"}))
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    await crew.send(50)
+    await asyncio.sleep(50)
+    assert 0 == await transitions(crew, b'"stalled"')
+    await asyncio.sleep(10 + CHECKPOINT_EVERY_S + SLACK_S)
+    assert 0 < await transitions(crew, b'"stalled"')
+    await crew.dismiss("a")
+    await crew.exact()
+
+
+async def transitions(crew: Crew, text: bytes) -> int:
+    return len([1 async for _, record in crew.log.scan("transitions") if text in (record.value or b"")])
+
+
+@virtual
+async def test_only_a_few_are_restored_at_once() -> None:
+    """In order: none waits for ever."""
+    crew = Crew(8)
+    worker = crew.hire("a")
+    under_way: list[int] = []
+    most = 0
+
+    async def slow(partition: int, on_restore: Restoring) -> Agent:
+        nonlocal most
+        under_way.append(partition)
+        most = max(most, len(under_way))
+        await asyncio.sleep(3)
+        under_way.remove(partition)
+        return await Agent.open(crew.log, partition, SETTINGS, rules(), on_restore)
+
+    worker.common.open = slow
+    await crew.open_everywhere("a")
+    assert RESTORES == most
+    assert list(range(8)) == [line.about["partition"] for line in crew.said("opening")]
+    await crew.dismiss("a")
+
+
+@virtual
+async def test_a_restore_for_nothing_is_ended() -> None:
+    """When the partition is given to another in the meantime, or the worker stops."""
+    crew = Crew(2)
+    worker = crew.hire("a")
+
+    async def slow(partition: int, on_restore: Restoring) -> Agent:
+        await asyncio.sleep(600)
+        raise AssertionError("was to be ended")
+
+    worker.common.open = slow
+    await asyncio.sleep(1)
+    crew.group.members["ghost"] = type(crew.members["a"])(crew.group, "ghost")
+    await crew.group.give_out()
+    await asyncio.sleep(1)
+    assert [1] == [line.about["partition"] for line in crew.said("closed")]
+    began_s = now_s()
+    await crew.dismiss("a")
+    assert now_s() - began_s < SLACK_S
+    assert [1, 0] == [line.about["partition"] for line in crew.said("closed")]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@virtual
+async def test_a_wild_day(seed: int) -> None:
+    """Workers come, go, are cut off and return, commits fail; whatever the day was like, it ends exact."""
+    draw = random.Random(seed)
+    faults = Faults(
+        Unavailable("away"), draw.choice(["commit.before", "commit.after", "read.before", "open.after"]), 0.02
+    )
+    crew = Crew(draw.choice([1, 3, 6]), faults=faults)
+    faults.on = True
+    crew.hire("w0")
+    there, away, hired = ["w0"], list[str](), 1
+    await crew.open_everywhere("w0")
+    for _ in range(25):
+        await crew.send(draw.randrange(120), astray=draw.random() < 0.3)
+        match draw.choice(["hire", "dismiss", "cut off", "back", "nothing"]):
+            case "hire" if len(there) < 4:
+                crew.hire(f"w{hired}")
+                there.append(f"w{hired}")
+                hired += 1
+            case "dismiss" if len(there) > 1:
+                name = there.pop(draw.randrange(len(there)))
+                await crew.dismiss(name)
+            case "cut off" if len(there) > 1:
+                name = draw.choice(there)
+                if crew.members[name].view.joined:
+                    there.remove(name)
+                    crew.members[name].cut_off()
+                    away.append(name)
+            case "back" if away:
+                name = away.pop(draw.randrange(len(away)))
+                await crew.members[name].back()
+                there.append(name)
+        await asyncio.sleep(draw.uniform(0, 2 * SESSION_S))
+    for name in away:
+        await crew.members[name].back()
+    faults.on = False
+    await asyncio.sleep(2 * SESSION_S + HEARTBEAT_S)
+    await crew.open_everywhere(*there, *away)
+    await crew.caught_up()
+    for name in (*there, *away):
+        await crew.dismiss(name)
+    await crew.exact()

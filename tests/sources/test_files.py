@@ -1,0 +1,142 @@
+"""Files give their lines in bounded memory, and say when their end is missing."""
+
+import gzip
+import os
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from streams.core.ingest.event import Reason
+from streams.core.ingest.unreadable import marked
+from streams.errors import InputError
+from streams.sources import csv, files, jsonl
+
+TEXT = b"".join(b'{"n": %d}\n' % n for n in range(50_000))
+
+
+def put(folder: Path, content: bytes) -> Path:
+    """A file with this content."""
+    path = folder / "events"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"a",
+        b"a\n",
+        b"a\nb",
+        b"\n\na\r\nb\n",
+        TEXT,
+        b"x" * files.CHUNK_BYTES + b"\n" + b"y" * files.CHUNK_BYTES + b"\nz",
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_lines_with_their_ends(tmp_path: Path, text: bytes, pack: object) -> None:
+    """Plain or gzip, whatever the name: all lines, and together every byte."""
+    assert callable(pack)
+    with files.lines(put(tmp_path, pack(text))) as found:
+        assert text.splitlines(keepends=True) == list(found)
+        assert found.fault is None
+
+
+def test_several_gzip_members(tmp_path: Path) -> None:
+    """Compressed files put one after the other are one file."""
+    assert [b"a\n", b"bc\n"] == list(
+        files.lines(put(tmp_path, gzip.compress(b"a\nb") + gzip.compress(b"c\n")))
+    )
+
+
+def test_a_line_without_end(tmp_path: Path) -> None:
+    """Of a line longer than any record only the bound is held; what follows is read."""
+    text = b"x" * (5 * files.MAX_LINE_BYTES) + b"\nb\n"
+    assert [b"x" * files.MAX_LINE_BYTES, b"b\n"] == list(files.lines(put(tmp_path, gzip.compress(text))))
+    found = list(files.records(files.lines(put(tmp_path, text)), jsonl.rows))
+    assert [Reason.TOO_LARGE, None] == [
+        why.reason if (why := marked(headers)) else None for _, headers in found
+    ]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-9],
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:12],
+        lambda data: data[:3],
+    ],
+)
+def test_a_truncated_gzip(tmp_path: Path, damage: object) -> None:
+    """All whole lines are read; one last record says that the end is missing and holds what was left."""
+    assert callable(damage)
+    records = list(files.records(files.lines(put(tmp_path, damage(gzip.compress(TEXT)))), jsonl.rows))
+    rest, headers = records.pop()
+    rejection = marked(headers)
+    assert rejection is not None
+    assert Reason.TRUNCATED == rejection.reason
+    assert TEXT.startswith(b"".join(value + b"\n" for value, _ in records) + rest)
+
+
+def test_what_was_left_of_the_last_line(tmp_path: Path) -> None:
+    """The half line at a lost end is the value of the last record, not a record of its own."""
+    (whole, none), (rest, headers) = files.records(
+        files.lines(put(tmp_path, gzip.compress(b"{}\n{'half")[:-8])), jsonl.rows
+    )
+    assert (b"{}", ()) == (whole, none)
+    assert b"{'half" == rest
+    assert marked(headers) is not None
+
+
+@pytest.mark.parametrize("at", [0.5, 0.999])
+def test_a_damaged_gzip(tmp_path: Path, at: float) -> None:
+    """Damage, even in the check sum alone, ends in a record that says so."""
+    data = bytearray(gzip.compress(TEXT))
+    data[int(len(data) * at)] ^= 0xFF
+    *_, (_, headers) = files.records(files.lines(put(tmp_path, bytes(data))), jsonl.rows)
+    rejection = marked(headers)
+    assert rejection is not None
+    assert Reason.TRUNCATED == rejection.reason
+
+
+def test_a_truncated_csv(tmp_path: Path) -> None:
+    """The half row at a lost end is not taken for a row."""
+    data = gzip.compress(b"id,event\n" + b"".join(b"%d,cart\n" % n for n in range(50_000)))
+    *rows, (_, headers) = files.records(
+        files.lines(put(tmp_path, data[: len(data) // 2])), partial(csv.rows, mapping={"userId": "id"})
+    )
+    assert marked(headers) is not None
+    assert all(not marks for _, marks in rows)
+    assert len(rows) > 1000
+
+
+def test_progress(tmp_path: Path) -> None:
+    """What is read grows up to the size of the file as it lies on the disk."""
+    path = put(tmp_path, gzip.compress(TEXT))
+    with files.lines(path) as found:
+        next(found)
+        assert 0 < found.read_bytes <= found.total_bytes == path.stat().st_size
+        list(found)
+        assert found.read_bytes == found.total_bytes
+
+
+@pytest.mark.parametrize("name", ["missing", ".", "nul\x00", "a" * 5000])
+def test_what_cannot_be_read(tmp_path: Path, name: str) -> None:
+    """A missing file, a folder or an impossible name is an error for a person, which names it."""
+    with pytest.raises(InputError, match="cannot be read"):
+        files.lines(f"{tmp_path}/{name}")
+
+
+def test_a_pipe(tmp_path: Path) -> None:
+    """A named pipe is read like a file, only without a size."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(gzip.compress(b"a\nb\n"),))
+    writer.start()
+    with files.lines(path) as found:
+        assert [b"a\n", b"b\n"] == list(found)
+        assert (0, 0) == (found.total_bytes, found.read_bytes)
+    writer.join()

@@ -1,0 +1,246 @@
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.core.processing.checkpoint import FORMAT, Checkpoint, Counts
+from streams.telemetry.metrics import METRICS, Meters
+
+NOW_S = 1_700_000_000.0
+
+
+class Step(NamedTuple):
+    records: int = 0
+    committed: bool = False
+    commit_s: float = 0.0
+    oldest_ms: int = -1
+    rejected: Mapping[str, int] = {}
+    late: Mapping[str, int] = {}
+    retracted: int = 0
+
+
+class Progress(NamedTuple):
+    let_go: frozenset[int] = frozenset()
+
+
+class Pipeline(NamedTuple):
+    checkpoint: Checkpoint
+    progress: Progress = Progress()
+
+
+class Session(NamedTuple):
+    behind: dict[str, int]
+
+    def lags(self) -> dict[str, int]:
+        return self.behind
+
+
+class Worker(NamedTuple):
+    """What is looked at of an agent."""
+
+    stepped: Step
+    pipeline: Pipeline
+    session: Session
+
+
+def agent(
+    step: Step,
+    counts: Counts | None = None,
+    mark: int = -1,
+    rev: int = 0,
+    lags: Mapping[str, int] | None = None,
+) -> Worker:
+    checkpoint = Checkpoint(FORMAT, b"", mark=mark, rev=rev, counts=counts or Counts())
+    return Worker(step, Pipeline(checkpoint), Session(dict(lags or {})))
+
+
+def meters() -> Meters:
+    return Meters(lambda: NOW_S)
+
+
+def shown(of: Meters) -> dict[str, float]:
+    """Every sample, by its name and labels as Prometheus reads them."""
+    return {
+        sample.name
+        + "".join(f" {name}={value}" for name, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(of.render().decode())
+        for sample in family.samples
+    }
+
+
+def test_what_is_described_is_what_is_shown() -> None:
+    """The registry's metrics, Prometheus's own of the process aside, are those of the list, with their kinds."""
+    of = meters()
+    of.restoring(0, 1, 2)
+    of.stepped(1, agent(Step(), mark=0, lags={"clicks:1": 3}))
+    families = {
+        family.name: family
+        for family in text_string_to_metric_families(of.render().decode())
+        if not family.name.startswith("process_")
+    }
+    assert {metric.name.removesuffix("_total"): metric.kind for metric in METRICS} == {
+        name: family.type for name, family in families.items()
+    }
+    for metric in METRICS:
+        labels = {
+            label
+            for sample in families[metric.name.removesuffix("_total")].samples
+            for label in sample.labels
+        } - {"le"}
+        assert set(metric.labels) == labels, metric.name
+
+
+def test_names_have_our_prefix_and_a_unit_or_count_something() -> None:
+    """streams_ and lower case; counters end in _total, and nothing else does."""
+    assert [m.name for m in METRICS if not re.fullmatch(r"streams_[a-z_]+", m.name)] == []
+    assert [m.name for m in METRICS if m.name.endswith("_total") != (m.kind == "counter")] == []
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+
+
+def test_a_partition_shows_its_last_commit() -> None:
+    """Outcomes add up to what was received; the watermark is measured from now."""
+    of = meters()
+    counts = Counts(received=10, applied=4, no_signal=3, duplicate=1, late=1, rejected=1)
+    of.stepped(
+        3,
+        agent(
+            Step(10, True, 0.008, int(NOW_S * 1000) - 40),
+            counts,
+            int(NOW_S * 1000) - 2_500,
+            7,
+            {"clicks:3": 12, "shop.handover:3": 0},
+        ),
+    )
+    found = shown(of)
+    assert {"applied": 4, "no_signal": 3, "duplicate": 1, "late": 1, "rejected": 1} == {
+        name.partition("outcome=")[2].split()[0]: value
+        for name, value in found.items()
+        if name.startswith("streams_events_total ") and value
+    }
+    assert 10 == found["streams_events_received_total partition=3"]
+    assert pytest.approx(2.5) == found["streams_watermark_lag_seconds partition=3"]
+    assert (12, 0) == (found["streams_consumer_lag_records partition=3 source=clicks:3"],
+                       found["streams_consumer_lag_records partition=3 source=shop.handover:3"])  # fmt: skip
+    assert 7 == found["streams_transitions_written_total partition=3"]
+    assert (1, 10) == (found["streams_batch_size_events_count"], found["streams_batch_size_events_sum"])
+    assert 1 == found["streams_commit_latency_seconds_count"]
+    assert pytest.approx(0.008) == found["streams_commit_latency_seconds_sum"]
+    assert pytest.approx(0.04, abs=1e-3) == found["streams_end_to_end_latency_seconds_sum"]
+
+
+def test_a_batch_under_way_does_not_show() -> None:
+    """The agent counts in memory before it commits. A counter that fell back after a failed commit would look like a restart from zero."""
+    of, worker = meters(), agent(Step(5, True, 0.01), Counts(received=5, applied=5))
+    of.stepped(0, worker)
+    worker.pipeline.checkpoint.counts.received = 9
+    assert 5 == shown(of)["streams_events_received_total partition=0"]
+
+
+def test_a_step_that_found_nothing_is_no_batch() -> None:
+    """It refreshes the lag, and shows where a partition stands that has committed nothing here yet."""
+    of = meters()
+    of.stepped(0, agent(Step(), Counts(received=5, applied=5), lags={"clicks:0": 0}))
+    found = shown(of)
+    assert (0, 0) == (found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"])
+    assert (5, 0) == (
+        found["streams_events_received_total partition=0"],
+        found["streams_consumer_lag_records partition=0 source=clicks:0"],
+    )
+
+
+def test_a_commit_of_time_alone_is_no_batch_of_events() -> None:
+    """An idle partition commits now and then: that has a latency, and no size."""
+    of = meters()
+    of.stepped(0, agent(Step(0, True, 0.01)))
+    found = shown(of)
+    assert (0, 1, 0) == (
+        found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"], found["streams_end_to_end_latency_seconds_count"],
+    )  # fmt: skip
+
+
+def test_a_partition_without_events_has_no_watermark() -> None:
+    """Half a century of lag would be an alarm about nothing."""
+    of = meters()
+    of.stepped(0, agent(Step(0, True)))
+    assert not any(name.startswith("streams_watermark_lag") for name in shown(of))
+
+
+def test_a_restore_shows_how_far_it_is_until_the_partition_is_open() -> None:
+    """Nothing to restore is a whole restore."""
+    of = meters()
+    of.assigned([1, 2, 5])
+    of.restoring(1, 25, 100)
+    of.restoring(2, 0, 0)
+    found = shown(of)
+    assert (0.25, 1) == (
+        found["streams_restore_progress_ratio partition=1"],
+        found["streams_restore_progress_ratio partition=2"],
+    )
+    of.opened(1, 2.0, 100)
+    found = shown(of)
+    assert "streams_restore_progress_ratio partition=1" not in found
+    assert (1, 3) == (found["streams_open_agents"], found["streams_assigned_partitions"])
+    assert (2.0, 100) == (found["streams_restore_seconds_sum"], found["streams_restored_records_total"])
+
+
+@pytest.mark.parametrize("reason", ["fenced", "unavailable", "defect"])
+def test_a_death_is_counted_and_takes_the_partition_away(reason: str) -> None:
+    """Its series end, as when it is closed: another worker shows them."""
+    of = meters()
+    of.opened(4, 1.0, 0)
+    of.stepped(4, agent(Step(1, True), Counts(received=1, applied=1), 5, lags={"clicks:4": 1}))
+    of.died(4, reason)  # type: ignore[arg-type]  # a table of words
+    found = shown(of)
+    assert (1, 0) == (found[f"streams_agent_deaths_total reason={reason}"], found["streams_open_agents"])
+    assert not any("partition=4" in name for name in found)
+
+
+def test_reasons_are_there_before_their_first_case() -> None:
+    """Every reason begins at zero, so that the first one is a rise; a reason is counted where it belongs."""
+    of = meters()
+    before = {name: value for name, value in shown(of).items() if " reason=" in name}
+    assert {"streams_rejected_total reason=undecodable", "streams_late_total reason=over_cap"} <= set(before)
+    assert {0} == set(before.values())
+    of.stepped(0, agent(Step(4, True, rejected={"bad_time": 1}, late={"horizon": 3})))
+    of.stepped(0, agent(Step(0, False)))
+    after = shown(of)
+    assert {"streams_late_total reason=horizon": 3, "streams_rejected_total reason=bad_time": 1} == {
+        name: value for name, value in after.items() if " reason=" in name and value
+    }
+
+
+def test_two_workers_of_one_process_do_not_share_figures() -> None:
+    """Each has a registry of its own."""
+    one, other = meters(), meters()
+    one.died(0, "fenced")
+    assert 0 == shown(other)["streams_agent_deaths_total reason=fenced"]
+
+
+def test_checkpoints_of_tomorrow_show_their_outcomes_too() -> None:
+    """Whatever else records can end as is an outcome, so that the outcomes add up."""
+    of = meters()
+    of.stepped(0, agent(Step(1, True), Counts(*range(1, len(msgspec.structs.fields(Counts)) + 1))))
+    outcomes = [name for name in shown(of) if name.startswith("streams_events_total ")]
+    assert len(msgspec.structs.fields(Counts)) - 2 == len(
+        outcomes
+    )  # but what was received, and what others process
+
+
+def test_what_is_handed_over_is_no_outcome() -> None:
+    """It ends in the partition where its person lives; there it is received."""
+    of = meters()
+    of.stepped(0, agent(Step(5, True), Counts(received=2, applied=2, handed_over=3)))
+    found = shown(of)
+    assert 3 == found["streams_events_handed_over_total partition=0"]
+    assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
+
+
+def test_corrections_add_up() -> None:
+    """What a batch took back, once it is committed."""
+    of = meters()
+    for retracted, committed in ((2, True), (5, False), (1, True)):
+        of.stepped(0, agent(Step(9, committed, retracted=retracted)))
+    assert 3 == shown(of)["streams_transitions_retracted_total"]
