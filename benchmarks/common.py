@@ -17,10 +17,10 @@ from zlib import crc32
 
 import msgspec
 
-from benchmarks.stages import SOURCE, Written, add, pipeline, quiet_collector
+from benchmarks.stages import SOURCE, Written, add, processor, quiet_collector
 from streams.core.moments.rules import Rules, default
-from streams.core.processing.step import Pipeline
-from streams.records import Reading, Record
+from streams.core.processing.step import Processor
+from streams.records import Fetched, Record
 from streams.runtime.embedded import GC_THRESHOLD
 
 START_MS = 1_735_689_600_000  # 2025-01-01: in the past on every machine whose clock is set
@@ -76,14 +76,14 @@ def run(
     parts: list[list[Record]], rules: Rules, batch: int, written: Written | None = None
 ) -> tuple[float, float, float]:
     """Processor time of take, advance and batch, us per event, of all partitions in turn."""
-    pipelines: list[Pipeline] = [pipeline(rules) for _ in parts]
+    pipelines: list[Processor] = [processor(rules) for _ in parts]
     taking = advancing = batching = 0.0
     for at in range(0, max(map(len, parts)), batch):
         for p, records in zip(pipelines, parts, strict=True):
             if not (part := records[at : at + batch]):
                 continue
             t0 = process_time()
-            p.take(Reading.of(SOURCE, part))
+            p.take(Fetched.of(SOURCE, part))
             t1 = process_time()
             p.advance()
             t2 = process_time()

@@ -33,7 +33,7 @@ async def by_stage(
     cpu: defaultdict[str, float] = defaultdict(float)
     wall: defaultdict[str, float] = defaultdict(float)
     embedded = await Embedded.open(Settings(data_dir=data_dir, partitions=1), rules)
-    session, p = embedded.agents[0].session, embedded.agents[0].pipeline
+    session, p = embedded.agents[0].session, embedded.agents[0].processor
 
     for at in range(0, len(records), batch):
         chunk: list[tuple[bytes, Headers]] = [

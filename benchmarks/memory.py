@@ -12,7 +12,7 @@ from time import process_time
 import msgspec
 
 from benchmarks.generate import events
-from benchmarks.stages import SOURCE, pipeline, quiet_collector
+from benchmarks.stages import SOURCE, processor, quiet_collector
 from streams.core.ingest.event import Event
 from streams.core.ingest.formats.segment import read
 from streams.core.ingest.times import LATEST_MS
@@ -21,8 +21,8 @@ from streams.core.journeys.signal import SIZE
 from streams.core.journeys.store import HEAD
 from streams.core.moments.classify import Classifier
 from streams.core.moments.rules import Rules
-from streams.core.processing.step import PROFILE, SEGMENT_KEY, Pipeline
-from streams.records import Reading, Record
+from streams.core.processing.step import PROFILE, SEGMENT_KEY, Processor
+from streams.records import Fetched, Record
 
 SIGNALS = 20
 HOURS = 40.0  # within the horizon: nothing is folded away
@@ -43,20 +43,20 @@ class Footprint(msgspec.Struct):
 def footprint(people: int, rules: Rules) -> Footprint:
     """Measures some of `people` profiles: those who have had their 20 signals."""
     records = exactly(people, rules)
-    first, state = pipeline(rules), dict[bytes, bytes]()
+    first, state = processor(rules), dict[bytes, bytes]()
     fill(
         first, records, state
     )  # once without counting: what the program remembers of texts and times is there then
 
     def live() -> Population:
-        p = pipeline(rules)
+        p = processor(rules)
         fill(p, records, {})
         return p.population
 
-    empty = pipeline(rules)  # the rules are compiled: that is not a profile's time
+    empty = processor(rules)  # the rules are compiled: that is not a profile's time
 
     def restored() -> Population:
-        p = Population(empty.plan.patience, empty.plan.horizon_ms)
+        p = Population(empty.plan.patience, empty.plan.allowed_lateness_ms)
         p.restore(parts_of(state), first.checkpoint.mark, first.checkpoint.timer)
         return p
 
@@ -95,10 +95,10 @@ def exactly(people: int, rules: Rules) -> list[Record]:
     return sorted(chosen, key=lambda record: record.offset)
 
 
-def fill(p: Pipeline, records: list[Record], state: dict[bytes, bytes]) -> None:
+def fill(p: Processor, records: list[Record], state: dict[bytes, bytes]) -> None:
     """Runs the records through, in batches; keeps the state records of the profiles."""
     for at in range(0, len(records), BATCH):
-        p.take(Reading.of(SOURCE, records[at : at + BATCH]))
+        p.take(Fetched.of(SOURCE, records[at : at + BATCH]))
         p.advance()
         state |= {key: value for key, value in p.batch().state if value is not None and key[:1] == PROFILE}
 

@@ -22,8 +22,8 @@ from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.machine import UNMATCHED
 from streams.core.moments.classify import Classifier
 from streams.core.moments.rules import Rules
-from streams.core.processing.step import Pipeline
-from streams.records import Batch, Reading, Record
+from streams.core.processing.step import Processor
+from streams.records import Batch, Fetched, Record
 from streams.runtime.partition_agent import plan
 from streams.settings.loading import Settings
 
@@ -63,7 +63,7 @@ def quiet_collector(threshold: int | None) -> Iterator[None]:
         gc.collect()
 
 
-def pipeline(rules: Rules, kind: type[Pipeline] = Pipeline) -> Pipeline:
+def processor(rules: Rules, kind: type[Processor] = Processor) -> Processor:
     """A new, empty one, with the settings nobody has changed."""
     settings = Settings()
     made = kind(0, plan(settings.fold), settings.fold.record(), rules, settings.skew)
@@ -72,20 +72,20 @@ def pipeline(rules: Rules, kind: type[Pipeline] = Pipeline) -> Pipeline:
     return made
 
 
-class Held(Pipeline):
+class Held(Processor):
     """Keeps to itself what has changed until it is looked at stage by stage."""
 
     def tell(self) -> None:
         """Not yet."""
 
 
-def fused(records: list[Record], rules: Rules, batch: int) -> tuple[float, Pipeline]:
+def fused(records: list[Record], rules: Rules, batch: int) -> tuple[float, Processor]:
     """us per event of the whole step; and the pipeline as it ends."""
-    p, spent = pipeline(rules), 0.0
+    p, spent = processor(rules), 0.0
     for at in range(0, len(records), batch):
         part = records[at : at + batch]
         began = process_time()
-        p.take(Reading.of(SOURCE, part))
+        p.take(Fetched.of(SOURCE, part))
         p.advance()
         p.batch()
         spent += process_time() - began
@@ -94,7 +94,7 @@ def fused(records: list[Record], rules: Rules, batch: int) -> tuple[float, Pipel
 
 def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, float], Written]:
     """us per event by stage; and what was written."""
-    p = pipeline(rules, Held)
+    p = processor(rules, Held)
     spent: defaultdict[str, float] = defaultdict(float)
     written = Written.none()
     classify, codes, say = Classifier(rules).classify, p.plan.dimensions.code, p.publisher.transition
@@ -107,7 +107,7 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
         times.append(process_time())
         known = [codes(event) for event, verdict in zip(events, verdicts, strict=True) if verdict is not None]
         times.append(process_time())
-        p.take(Reading.of(SOURCE, part))
+        p.take(Fetched.of(SOURCE, part))
         times.append(process_time())
         p.advance()
         times.append(process_time())
@@ -123,7 +123,7 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
                 if t.kind != UNMATCHED:
                     say(profile, "assert", 1, t)
         times.append(process_time())
-        Pipeline.tell(p)
+        Processor.tell(p)
         made = p.batch()
         times.append(process_time())
         decoding, classifying, reading, taking, timers, tally, transitions, rest = (

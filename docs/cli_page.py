@@ -67,7 +67,7 @@ no journey is one line with `journeys` empty. The name is looked for as it is gi
 
 ```json
 {{"reason": "unknown_type", "detail": "...", "partition": 0, "offset": 17, "cut": false, "value": "{{\"type\": \"dance\"}}"}}
-{{"reason": "horizon", "late_s": 1036800.0, "profile": "u:4711", "event": "ev-1", "at": "2024-05-20T10:13:20.123Z",
+{{"reason": "lateness", "late_s": 1036800.0, "profile": "u:4711", "event": "ev-1", "at": "2024-05-20T10:13:20.123Z",
   "partition": 0, "offset": 18, "cut": false, "value": "{{}}"}}
 ```
 """

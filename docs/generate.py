@@ -17,7 +17,7 @@ from streams.core.journeys import diagram
 from streams.core.moments import tables
 from streams.core.moments.rules import default
 from streams.settings.loading import Row, describe
-from streams.topology import EVENTS, HANDOVER, OUTPUTS, STATE, TOPICS, Cleanup
+from streams.topology import EVENTS, INBOX, OUTPUTS, STATE, TOPICS, Cleanup
 
 HERE = Path(__file__).parent
 
@@ -161,7 +161,7 @@ def topology_picture() -> str:
     lines = ["flowchart LR", *(f"    {shape[t.cleanup].format(t.name)}" for t in TOPICS)]
     sources = EVENTS.writer.replace(";", ",")  # which would end a statement
     lines += [f'    sources["{sources}"] --> {EVENTS.name} --> agent[["agent, one per partition"]]']
-    lines += [f"    agent <--> {topic.name}" for topic in (STATE, HANDOVER)]
+    lines += [f"    agent <--> {topic.name}" for topic in (STATE, INBOX)]
     lines += [f"    agent --> {t.name}" for t in OUTPUTS]
     return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 

@@ -5,9 +5,9 @@ its meaning or goes away without a major one, so decode leniently: ignore what y
 """
 
 from schemas.current import Current
+from schemas.dead_letters import LateHeaders, RejectedHeaders
 from schemas.journey import JourneyRecord, RefundRecord
 from schemas.kinds import Kind, Moment, Outcome
-from schemas.ledger import LateHeaders, RejectedHeaders
 from schemas.tally import Tally
 from schemas.transition import Transition
 

@@ -17,7 +17,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     headers: Headers = ()
 
 
-class Reading(msgspec.Struct, frozen=True, gc=False):
+class Fetched(msgspec.Struct, frozen=True, gc=False):
     """What a look at the sources of a partition found."""
 
     chunks: Sequence[
@@ -30,7 +30,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     read_ms: int = -1  # the wall clock, where records bear times that their senders say: none came later than now; -1: not asked
 
     @classmethod
-    def of(cls, source: str, records: list[Record]) -> "Reading":
+    def of(cls, source: str, records: list[Record]) -> "Fetched":
         """Of one source, to its end."""
         return cls([(source, records)] if records else [], frozenset([source]))
 

@@ -92,8 +92,8 @@ REJECTED = Topic(
     "agent",
     "records that could not be read",
 )
-HANDOVER = Topic(
-    "handover",
+INBOX = Topic(
+    "inbox",
     "person",
     "the record as it came, or a mark",
     (),
@@ -112,4 +112,4 @@ STATE = Topic(
 )
 
 OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, JOURNEYS, LATE, REJECTED)
-TOPICS = (EVENTS, *OUTPUTS, HANDOVER, STATE)
+TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)

@@ -17,7 +17,7 @@ from streams.core.journeys import diagram
 from streams.core.journeys.machine import TABLE
 from streams.core.moments.classify import Classifier
 from streams.core.moments.rules import default
-from streams.core.moments.verdict import MARKS
+from streams.core.moments.verdict import INTENTS
 from streams.settings.loading import load
 from streams.topology import OUTPUTS
 
@@ -145,9 +145,9 @@ def test_a_part_of_a_page_is_made_anew() -> None:
 def test_the_diagram_has_every_move_of_the_table() -> None:
     """An arrow for each change of moment that the table knows, and a cell for each of its entries."""
     drawn = diagram.mermaid()
-    for row, moment in enumerate(MARKS[:4]):
+    for row, moment in enumerate(INTENTS[:4]):
         for mark in range(4):
-            assert (f"{moment} --> {MARKS[mark]}: " in drawn) == (row != mark)
+            assert (f"{moment} --> {INTENTS[mark]}: " in drawn) == (row != mark)
     assert drawn.count(": returned") == drawn.count(": advanced") == 6
     assert all(f": {kind}" in drawn for kind in ("opened", "converted", "resumed", "refunded"))
     assert len(TABLE) + 2 == len(diagram.table().splitlines())
@@ -170,7 +170,7 @@ def test_searches_are_read_as_the_table_says() -> None:
         classify(Event("e", 0, 0, None, "1", "track", "Products Searched", {"query": search}, {}))
         for search, _ in rows
     ]
-    assert [moment for _, moment in rows] == [verdict and MARKS[verdict.mark] for verdict in read]
+    assert [moment for _, moment in rows] == [verdict and INTENTS[verdict.mark] for verdict in read]
     assert len(rows) >= 8
 
 

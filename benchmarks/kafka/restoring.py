@@ -13,7 +13,7 @@ from benchmarks.kafka.throughput import ours
 from streams.core.moments.rules import default
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 
 RECORDS_PER_S = 150_000  # the goal
@@ -53,9 +53,9 @@ async def main(bootstrap: str, app: str, topic: str) -> None:
         def on_restore(done: int, total: int, number: int = number) -> None:
             seen[number] = done
 
-        agents.append(await Agent.open(log, number, settings, rules, on_restore))
+        agents.append(await PartitionAgent.open(log, number, settings, rules, on_restore))
     seconds = time.perf_counter() - began
-    profiles = sum(len(agent.pipeline.population.profiles) for agent in agents)
+    profiles = sum(len(agent.processor.population.profiles) for agent in agents)
     await log.close()
     print(json.dumps({"records": sum(seen), "seconds": seconds, "profiles": profiles}))
 

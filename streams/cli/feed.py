@@ -30,7 +30,7 @@ Format = Annotated[
 
 
 LATE_REASONS = {
-    "horizon": (
+    "lateness": (
         "older than the horizon allows. Is the file in order of time? If not, sort it, or set a longer horizon; replay it into a new data directory"
     ),
     "over_cap": "older than what is still held of a very busy person, or about one need too many",

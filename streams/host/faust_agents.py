@@ -83,9 +83,9 @@ class Stream(faust.Stream[Any]):
     def __aiter__(self) -> AsyncIterator[Any]:
         if not isinstance(self.channel, faust.Topic):
             return super().__aiter__()
-        handed = self._handed()
-        self._active_agens.add(handed)
-        return handed
+        decode_inbox = self._handed()
+        self._active_agens.add(decode_inbox)
+        return decode_inbox
 
     async def _handed(self) -> AsyncGenerator[Any, None]:
         """Yields values, one at a time."""

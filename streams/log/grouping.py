@@ -6,11 +6,11 @@ A wrong topic or a missing key is a defect of the writer, hence an assertion.
 from collections.abc import Sequence
 
 from streams.records import Output
-from streams.topology import HANDOVER, OUTPUTS, TOPICS, Cleanup
+from streams.topology import INBOX, OUTPUTS, TOPICS, Cleanup
 
 COMPACTED = frozenset(topic.name for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)
 NAMES = frozenset(topic.name for topic in TOPICS)
-_WRITABLE = frozenset(topic.name for topic in (*OUTPUTS, HANDOVER))
+_WRITABLE = frozenset(topic.name for topic in (*OUTPUTS, INBOX))
 
 
 def by_topic(outputs: Sequence[Output]) -> dict[str, list[Output]]:
@@ -27,7 +27,7 @@ def by_topic(outputs: Sequence[Output]) -> dict[str, list[Output]]:
             assert all(output.key is not None for output in group), (
                 f"{topic} is compacted: every record needs a key"
             )
-        if topic != HANDOVER.name:
+        if topic != INBOX.name:
             assert all(output.partition is None for output in group), (
                 f"{topic}: a partition says nothing but in its own number"
             )
@@ -36,7 +36,7 @@ def by_topic(outputs: Sequence[Output]) -> dict[str, list[Output]]:
 
 def by_partition(outputs: Sequence[Output]) -> dict[int | None, list[Output]]:
     """The outputs for one topic per partition they name (None: the writer's own), each in the order given."""
-    if outputs and outputs[0].topic != HANDOVER.name:
+    if outputs and outputs[0].topic != INBOX.name:
         return {None: list(outputs)}
     groups: dict[int | None, list[Output]] = {}
     for output in outputs:

@@ -12,7 +12,7 @@ from streams.errors import Fenced
 from streams.log.grouping import COMPACTED, NAMES, by_topic
 from streams.log.port import Restoring
 from streams.log.source_names import embedded_sources, split
-from streams.records import Batch, Headers, Reading, Record, Source
+from streams.records import Batch, Fetched, Headers, Record, Source
 from streams.topology import EVENTS, STATE
 
 Faults = Callable[[str], None]
@@ -43,9 +43,11 @@ class _Partition:
 class MemorySession:
     """One agent's hold on a partition of a MemoryLog."""
 
-    def __init__(self, partition: int, every: Sequence[_Partition], faults: Faults, dealt: bool) -> None:
+    def __init__(
+        self, partition: int, every: Sequence[_Partition], faults: Faults, round_robin: bool
+    ) -> None:
         self.partition = partition
-        self.dealt = dealt
+        self.round_robin = round_robin
         self.sources = embedded_sources(partition)
         self._every, self._stored = every, every[partition]
         self._epoch = self._stored.epoch
@@ -63,7 +65,7 @@ class MemorySession:
         ]
         return self._stored.checkpoint, _each(pairs)
 
-    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
+    async def read(self, positions: Mapping[str, int], limit: int) -> Fetched:
         assert limit > 0, limit
         self._faults("read.before")
         self._check()
@@ -77,7 +79,7 @@ class MemorySession:
                 position, limit = position + len(records), limit - len(records)
             if position >= len(stored):
                 ended.add(source)
-        return Reading(chunks, frozenset(ended))
+        return Fetched(chunks, frozenset(ended))
 
     async def commit(self, batch: Batch) -> None:
         groups = by_topic(batch.outputs)
@@ -111,10 +113,10 @@ class MemorySession:
 class MemoryLog:
     """A `streams.log.port.Log` that lives as long as the object."""
 
-    def __init__(self, partitions: int = 1, faults: Faults | None = None, dealt: bool = False) -> None:
+    def __init__(self, partitions: int = 1, faults: Faults | None = None, round_robin: bool = False) -> None:
         """`dealt`: its input is appended without regard to who lives where."""
         assert partitions > 0, partitions
-        self.dealt = dealt
+        self.round_robin = round_robin
         self.partitions = partitions
         self._stored = [_Partition() for _ in range(partitions)]
         self._positions: dict[str, int] = {}
@@ -125,7 +127,7 @@ class MemoryLog:
         self._faults("open.before")
         self._stored[partition].epoch += 1
         self._faults("open.after")
-        return MemorySession(partition, self._stored, self._faults, self.dealt)
+        return MemorySession(partition, self._stored, self._faults, self.round_robin)
 
     async def append(
         self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None

@@ -18,7 +18,7 @@ Methods are coroutines because Kafka's are; the embedded adapters just never wai
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
-from streams.records import Batch, Headers, Reading, Record, Source
+from streams.records import Batch, Fetched, Headers, Record, Source
 
 Restoring = Callable[[int, int], None]  # (state records read, about how many there are)
 
@@ -34,7 +34,7 @@ class Session(Protocol):
         ...
 
     @property
-    def dealt(self) -> bool:
+    def round_robin(self) -> bool:
         """Whether it is known that some of the sources have been dealt out without regard to who lives where."""
         ...
 
@@ -44,7 +44,7 @@ class Session(Protocol):
         """The last committed checkpoint (None: a first start) and the live state records."""
         ...
 
-    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
+    async def read(self, positions: Mapping[str, int], limit: int) -> Fetched:
         """At most `limit` records, of each source from its position on (0 if it has none); no chunks when there is nothing yet."""
         ...
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.ledger import LateHeaders, RejectedHeaders
+from schemas.dead_letters import LateHeaders, RejectedHeaders
 from streams.log.port import Reader
 from streams.records import Headers
 from streams.topology import LATE, REJECTED, Topic

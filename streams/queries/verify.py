@@ -25,12 +25,12 @@ from streams.core.moments.classify import compiled
 from streams.core.moments.verdict import REFUND, TRUTH
 from streams.core.processing import checkpoint as checkpoints
 from streams.core.processing.checkpoint import Checkpoint, Counts
-from streams.core.processing.parameters import Plan
+from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher, profile_key
 from streams.core.processing.rulebook import Rulebook
-from streams.core.processing.step import RULES, RULES_KEY, decode_version, handed
+from streams.core.processing.step import RULES, RULES_KEY, decode_inbox, decode_version
 from streams.core.processing.subject import first_text, needs_of
-from streams.core.processing.watermark import HANDOVER, Mark
+from streams.core.processing.watermark import INBOX, WatermarkReport
 from streams.errors import InputError
 from streams.log.port import Reader
 from streams.log.source_names import source_of
@@ -103,7 +103,7 @@ class _Partition:
     ) -> None:
         self.reader, self.partition, self.checkpoint, self.book = reader, partition, checkpoint, book
         self.late, self.rejected = late, rejected
-        self.plan: Plan = plan(Fold.model_validate_json(checkpoint.fold))
+        self.plan: Parameters = plan(Fold.model_validate_json(checkpoint.fold))
         self.publisher = Publisher(partition, self.plan.dimensions, book)
         self.people: People = {}
         self.mark = -1
@@ -137,8 +137,8 @@ class _Partition:
                     break
                 while era + 1 < len(begins) and begins[era + 1] <= record.offset:
                     era += 1
-                found = handed(record) if source.startswith(HANDOVER) else None
-                if isinstance(found, Mark):
+                found = decode_inbox(record) if source.startswith(INBOX) else None
+                if isinstance(found, WatermarkReport):
                     continue
                 self.counts.received += 1
                 if self.counts.received % PROGRESS_EVERY == 0:
@@ -160,9 +160,9 @@ class _Partition:
                 verdict = classifiers[number].classify(event)
                 if verdict is None:
                     self.counts.no_signal += 1
-                elif found is None and self.abroad(event):
+                elif found is None and self.foreign(event):
                     self.counts.received -= 1
-                    self.counts.handed_over += 1
+                    self.counts.forwarded += 1
                 elif origin in self.late:
                     self.counts.late += 1
                 else:
@@ -180,7 +180,7 @@ class _Partition:
                         self.book.versions[number].base + verdict.rule, order_ref(order) if order else b"", needs,
                     ))  # fmt: skip
 
-    def abroad(self, event: Event) -> bool:
+    def foreign(self, event: Event) -> bool:
         """Whether its person lives in another partition."""
         return (
             self.plan.at_home
@@ -195,7 +195,7 @@ class _Partition:
         """
         ref, ids_from = (
             event_ref(event.id),
-            min(self.mark, event.at_ms + self.plan.horizon_ms) - 2 * self.plan.horizon_ms,
+            min(self.mark, event.at_ms + self.plan.allowed_lateness_ms) - 2 * self.plan.allowed_lateness_ms,
         )
         sets = self.people.setdefault(key, [{}])
         for events in sets:

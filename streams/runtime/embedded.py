@@ -21,7 +21,7 @@ from streams.core.moments.rules import Rules
 from streams.errors import InputError
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, Source
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 from streams.sources import csv, files, jsonl
 from streams.sources.follow import GrowingFile, Stdin, files_of
@@ -69,7 +69,7 @@ class File:
 class Embedded:
     """All partitions of a data directory, in this process."""
 
-    def __init__(self, log: SqliteLog, agents: list[Agent], settings: Settings) -> None:
+    def __init__(self, log: SqliteLog, agents: list[PartitionAgent], settings: Settings) -> None:
         self.log, self.agents, self.settings = log, agents, settings
 
     @classmethod
@@ -78,7 +78,7 @@ class Embedded:
         log = SqliteLog(settings.data_dir, settings.partitions)
         try:
             agents = [
-                await Agent.restored(session, log.partitions, settings, rules)
+                await PartitionAgent.restored(session, log.partitions, settings, rules)
                 for session in await log.open_all()
             ]
         except BaseException:
@@ -125,7 +125,7 @@ class Embedded:
         """The input has ended: every partition comes as far in time as the whole of it, so that the result does not depend on how many there are."""
         for agent in self.agents:
             await agent.catch_up()
-        mark = max(agent.pipeline.population.mark for agent in self.agents)
+        mark = max(agent.processor.population.mark for agent in self.agents)
         for agent in self.agents:
             await agent.catch_up(mark)
 

@@ -106,11 +106,11 @@ class Stopping(NamedTuple):
     ended: float
 
 
-def stopping(grace_s: float, session_s: float, handed_over: bool) -> Stopping:
+def stopping(grace_s: float, session_s: float, forwarded: bool) -> Stopping:
     """`handed_over`: others are there, to whom the partitions go.
 
     They learn of it within a heartbeat, and open as soon as the last of them has said that it is there: a session at most.
     """
     return Stopping(
-        min(session_s, WORKING_SHARE * grace_s) if handed_over else 0.0, CLOSING_SHARE * grace_s, grace_s
+        min(session_s, WORKING_SHARE * grace_s) if forwarded else 0.0, CLOSING_SHARE * grace_s, grace_s
     )

@@ -17,10 +17,10 @@ import msgspec
 from streams.core.funnels.dimensions import Dimension, Dimensions
 from streams.core.journeys.machine import Patience
 from streams.core.moments.rules import Rules
-from streams.core.processing.parameters import Plan
-from streams.core.processing.step import Pipeline
+from streams.core.processing.parameters import Parameters
+from streams.core.processing.step import Processor
 from streams.core.processing.upgrade import upgrade
-from streams.core.processing.watermark import Peer
+from streams.core.processing.watermark import PeerProgress
 from streams.errors import Incompatible
 from streams.log.port import Log, Restoring, Session
 from streams.records import Batch
@@ -29,17 +29,17 @@ from streams.settings.loading import Settings
 from streams.topology import LATE, REJECTED
 
 
-def plan(fold: Fold) -> Plan:
+def plan(fold: Fold) -> Parameters:
     """What these settings come to for the core."""
     patience = fold.patience
-    return Plan(
+    return Parameters(
         patience=Patience(
             (patience.know, patience.go, patience.do, patience.buy),
             abandon=fold.abandon_after,
             refund=fold.refund_window,
             join=fold.join_window,
         ),
-        horizon_ms=fold.horizon,
+        allowed_lateness_ms=fold.allowed_lateness,
         dimensions=Dimensions(
             [Dimension(name, tuple(d.values), d.path, d.aliases) for name, d in fold.dimensions.items()]
         ),
@@ -67,15 +67,15 @@ class Stepped(msgspec.Struct, frozen=True):
     late: Counter[str] = msgspec.field(default_factory=Counter)
 
 
-class Agent:
+class PartitionAgent:
     """One partition's worker over any log."""
 
-    def __init__(self, session: Session, pipeline: Pipeline, batch: int, silence_s: float) -> None:
+    def __init__(self, session: Session, processor: Processor, batch: int, silence_s: float) -> None:
         """`silence_s`: a partition that hands over events, and says nothing for so long, is not waited for."""
-        self.session, self.pipeline, self.batch, self.silence_s = session, pipeline, batch, silence_s
+        self.session, self.processor, self.batch, self.silence_s = session, processor, batch, silence_s
         self._told_s = 0.0  # when the other partitions were told last how far this one is
         self._heard: dict[
-            int, tuple[Peer | None, float]
+            int, tuple[PeerProgress | None, float]
         ] = {}  # of whom it waits for: what was heard last, and since when
         self.busy = False  # time has passed further than one batch could follow
         self.stepped = Stepped()
@@ -83,7 +83,7 @@ class Agent:
     @classmethod
     async def open(
         cls, log: Log, partition: int, settings: Settings, rules: Rules, on_restore: Restoring | None = None
-    ) -> "Agent":
+    ) -> "PartitionAgent":
         """Takes the partition over and restores it. Raises Incompatible when it was folded under other settings or in another format."""
         return await cls.restored(await log.open(partition), log.partitions, settings, rules, on_restore)
 
@@ -95,7 +95,7 @@ class Agent:
         settings: Settings,
         rules: Rules,
         on_restore: Restoring | None = None,
-    ) -> "Agent":
+    ) -> "PartitionAgent":
         """The same for a partition that has been taken over already; `partitions`: in all."""
         try:
             return await cls._restored(session, partitions, settings, rules, on_restore)
@@ -106,10 +106,10 @@ class Agent:
     @classmethod
     async def _restored(
         cls, session: Session, partitions: int, settings: Settings, rules: Rules, on_restore: Restoring | None
-    ) -> "Agent":
+    ) -> "PartitionAgent":
         stored, records = await session.restore(on_restore)
         fold = settings.fold
-        pipeline = Pipeline(session.partition, plan(fold), fold.record(), rules, settings.skew, partitions)
+        processor = Processor(session.partition, plan(fold), fold.record(), rules, settings.skew, partitions)
         gc.disable()  # a restore makes millions of objects and no garbage
         try:
             last = None if stored is None else upgrade(stored, [record async for record in records])
@@ -119,11 +119,11 @@ class Agent:
                     " back, or start a new data directory and replay"
                 )
             if last is None:
-                pipeline.restore(None, [])
+                processor.restore(None, [])
             elif len(last.state) > RESTORED_ASIDE:
-                await asyncio.to_thread(pipeline.restore, last.checkpoint, last.state)
+                await asyncio.to_thread(processor.restore, last.checkpoint, last.state)
             else:
-                pipeline.restore(last.checkpoint, last.state)
+                processor.restore(last.checkpoint, last.state)
         except (msgspec.MsgspecError, struct.error, KeyError, ValueError) as error:
             raise Incompatible(
                 f"the state of partition {session.partition} cannot be read ({error!r}): it is damaged, or no released version wrote it:"
@@ -131,37 +131,39 @@ class Agent:
             ) from error
         finally:
             gc.enable()
-        pipeline.progress.reads(session.sources)
-        if session.dealt and pipeline.plan.at_home and partitions > 1:
-            pipeline.progress.meshed = True
+        processor.progress.reads(session.sources)
+        if session.round_robin and processor.plan.at_home and partitions > 1:
+            processor.progress.forwarding = True
         if last is not None and last.rewritten is not None:
-            batch = pipeline.batch()
+            batch = processor.batch()
             await session.commit(Batch(batch.outputs, [*last.rewritten, *batch.state], batch.checkpoint))
-        return cls(session, pipeline, settings.batch, settings.source_silence / 1000)
+        return cls(session, processor, settings.batch, settings.exclude_after / 1000)
 
     async def step(
-        self, clock_ms: int | None = None, mark_ms: int | None = None, checkpoint: bool = False
+        self, clock_ms: int | None = None, watermark_ms: int | None = None, checkpoint: bool = False
     ) -> int:
         """Reads one batch, folds it and commits. Returns how many records it read; nothing is committed when nothing happened.
 
         `clock_ms`, `mark_ms`: see `Pipeline.advance`; they count only when there was nothing left to read, here and in the partitions that hand
         over to this one. `checkpoint`: commits also when nothing happened: so an idle agent notices that it was replaced.
         """
-        pipeline = self.pipeline
-        reading = await self.session.read(pipeline.progress.offsets, self.batch)
-        before = pipeline.marks
+        processor = self.processor
+        reading = await self.session.read(processor.progress.offsets, self.batch)
+        before = processor.marks
         self._listen()
-        pipeline.take(reading)
+        processor.take(reading)
         count = reading.count
-        caught_up = not count and not pipeline.progress.waiting_for
-        self.busy = not pipeline.advance(clock_ms if caught_up else None, mark_ms if caught_up else None)
-        committed = bool(count) or checkpoint or pipeline.marks != before
-        took_s, outputs, retracted = 0.0, 0, pipeline.retracted
+        caught_up = not count and not processor.progress.waiting_for
+        self.busy = not processor.advance(
+            clock_ms if caught_up else None, watermark_ms if caught_up else None
+        )
+        committed = bool(count) or checkpoint or processor.marks != before
+        took_s, outputs, retracted = 0.0, 0, processor.retracted
         reasons = {REJECTED.name: Counter[str](), LATE.name: Counter[str]()}
-        for output in pipeline.set_aside:
+        for output in processor.set_aside:
             reasons[output.topic][output.headers[0][1].decode()] += 1
         if committed:
-            batch = pipeline.batch()
+            batch = processor.batch()
             outputs = len(batch.outputs)
             began = time.perf_counter()
             await self.session.commit(batch)
@@ -181,24 +183,24 @@ class Agent:
 
     def _listen(self) -> None:
         """Sees to it that the others hear of this one, and lets go of partitions that have been silent for too long."""
-        progress, now_s = self.pipeline.progress, time.monotonic()
-        if not progress.meshed:
+        progress, now_s = self.processor.progress, time.monotonic()
+        if not progress.forwarding:
             return
         if now_s - self._told_s >= TELL_EVERY_S:
             self._told_s = now_s
             progress.nudge()
-        heard: dict[int, tuple[Peer | None, float]] = {}
+        heard: dict[int, tuple[PeerProgress | None, float]] = {}
         for number in progress.waiting_for:
             last = progress.peers.get(number)
             known = self._heard.get(number)
             heard[number] = known if known is not None and known[0] is last else (last, now_s)
             if now_s - heard[number][1] > self.silence_s:
-                progress.let_go.add(number)
+                progress.excluded.add(number)
         self._heard = heard
 
-    async def catch_up(self, mark_ms: int | None = None) -> None:
+    async def catch_up(self, watermark_ms: int | None = None) -> None:
         """Steps until there is nothing left to read and no timer left to fire."""
-        while await self.step(mark_ms=mark_ms) or self.busy:
+        while await self.step(watermark_ms=watermark_ms) or self.busy:
             await asyncio.sleep(0)
 
     async def close(self) -> None:

@@ -38,7 +38,7 @@ GC_THRESHOLD = 50_000  # the state is long-lived and has no cycles: looking thro
 Restoring = Callable[[int, int], None]
 
 
-class Agent(Protocol):
+class PartitionAgent(Protocol):
     """What is needed of `streams.runtime.partition_agent.Agent`."""
 
     batch: int
@@ -48,7 +48,7 @@ class Agent(Protocol):
     @property
     def stepped(self) -> Stepped: ...
     async def step(
-        self, clock_ms: int | None = None, mark_ms: int | None = None, checkpoint: bool = False
+        self, clock_ms: int | None = None, watermark_ms: int | None = None, checkpoint: bool = False
     ) -> int: ...
     async def close(self) -> None: ...
 
@@ -72,7 +72,7 @@ class Log(Protocol):
     def error(self, event: str, **about: Any) -> Any: ...
 
 
-Open = Callable[[int, Restoring], Awaitable[Agent]]
+Open = Callable[[int, Restoring], Awaitable[PartitionAgent]]
 
 
 class Common:
@@ -111,12 +111,12 @@ class Common:
         return interval_s(self.interval_s, sum([now_s - at_s < ACTIVE_S for at_s in self.at_work.values()]))
 
 
-class Keeper:
+class Supervisor:
     """One partition of a worker. `run` is its task, which ends when the partition is not wanted any more, and raises what ends the worker."""
 
     def __init__(self, partition: int, common: Common) -> None:
         self.partition, self.common = partition, common
-        self.agent: Agent | None = None
+        self.agent: PartitionAgent | None = None
         self.restoring: tuple[int, int] | None = None
         self._begun = False  # it was said that an agent is being opened, and not that it is closed
         self._until_s: float | None = None  # an agent that is wanted elsewhere works until then
@@ -196,7 +196,7 @@ class Keeper:
                 await agent.close()
         self._closed("given back")
 
-    async def _open(self) -> Agent:
+    async def _open(self) -> PartitionAgent:
         common, began_s, records = self.common, self.common.clock(), 0
 
         def on_restore(done: int, total: int) -> None:
@@ -220,7 +220,7 @@ class Keeper:
         common.log.info("opened", partition=self.partition, seconds=round(took_s, 3), records=records)
         return agent
 
-    async def _work(self, agent: Agent) -> None:
+    async def _work(self, agent: PartitionAgent) -> None:
         common = self.common
         record_s = committed_s = common.clock()  # when the last record came, when the last commit began
         while self._until_s is None or common.clock() < self._until_s:

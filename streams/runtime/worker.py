@@ -20,10 +20,10 @@ from streams.runtime import supervisor as keeper
 from streams.runtime.growth import watch
 from streams.runtime.membership import Membership, View
 from streams.runtime.pace import stopping
-from streams.runtime.partition_agent import Agent
-from streams.runtime.supervisor import Common, Keeper, Log, Meters, Restoring
+from streams.runtime.partition_agent import PartitionAgent
+from streams.runtime.supervisor import Common, Log, Meters, Restoring, Supervisor
 from streams.settings.loading import Settings
-from streams.topology import HANDOVER
+from streams.topology import INBOX
 
 TICK_S = 1.0  # between looks, when nothing is heard: also the sign of life for the group
 SOON_S = 0.05  # between looks while stopping
@@ -86,11 +86,11 @@ class Worker:
         self._kafka, self._meters, self._logger, self._clock = settings.kafka, meters, logger, clock
         self._view = View()
         self._trouble: str | None = None
-        self._keepers: dict[int, Keeper] = {}
+        self._keepers: dict[int, Supervisor] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
-        async def open(partition: int, on_restore: Restoring) -> keeper.Agent:
-            return await Agent.open(log, partition, settings, rules, on_restore)
+        async def open(partition: int, on_restore: Restoring) -> keeper.PartitionAgent:
+            return await PartitionAgent.open(log, partition, settings, rules, on_restore)
 
         self.common = Common(
             open,
@@ -142,7 +142,7 @@ class Worker:
                 if isinstance(error, asyncio.CancelledError)
                 else f"{type(error).__name__}: {error}",
             )
-            await self._close(handed_over=False)
+            await self._close(forwarded=False)
             raise
         finally:
             stopped.cancel()
@@ -172,7 +172,7 @@ class Worker:
                 self._logger.warning("waiting", reason=trouble)
         for number in sorted(self._view.partitions):
             if number not in self._tasks:
-                self._keepers[number] = Keeper(number, self.common)
+                self._keepers[number] = Supervisor(number, self.common)
                 self._tasks[number] = asyncio.create_task(
                     self._keepers[number].run(), name=f"partition {number}"
                 )
@@ -210,10 +210,10 @@ class Worker:
         if failure is not None:
             raise failure
 
-    async def _close(self, handed_over: bool) -> None:
+    async def _close(self, forwarded: bool) -> None:
         """Leaves the group first, so that the others take over at once; agents work on until then. Takes no longer than the grace time."""
         began_s = self._clock()
-        times = stopping(self._kafka.grace / 1000, self._kafka.session_timeout / 1000, handed_over)
+        times = stopping(self._kafka.grace / 1000, self._kafka.session_timeout / 1000, forwarded)
         for number in self._keepers:
             self._release(number, began_s + times.working)
         leaving = asyncio.create_task(self.place.leave())
@@ -245,5 +245,5 @@ def _place(log: Port, settings: Settings) -> Membership:
             f"home = input: a person lives where the input puts them, so that every input needs the app's {log.partitions} partitions, and {counts}."
             " A person would be in two places, with several journeys. Take a new app id, with topics of that number or home = murmur2, and replay"
         )
-    topics = (*log.co_read, log.topic(HANDOVER.name))
+    topics = (*log.co_read, log.topic(INBOX.name))
     return Membership(log.cluster, log.app, topics, log.partitions, settings.kafka)

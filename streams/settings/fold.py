@@ -103,7 +103,7 @@ class Fold(_Model):
     abandon_after: Duration = Field(
         30 * DAY, description="silence after which a journey is abandoned; longer than every patience"
     )
-    horizon: Duration = Field(
+    allowed_lateness: Duration = Field(
         48 * HOUR,
         description="how much older than the newest event of its partition an event may be and still count",
     )

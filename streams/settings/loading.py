@@ -75,7 +75,7 @@ class Settings(Fold):
         1 * MINUTE,
         description="how long a partition without new events waits before the wall clock moves its timers",
     )
-    source_silence: Duration = Field(
+    exclude_after: Duration = Field(
         10 * MINUTE,
         description="how long a partition that hands events over may say nothing before the others go on without it",
     )

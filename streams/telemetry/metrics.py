@@ -79,7 +79,7 @@ BATCH_BUCKETS = (
     10_000,
     50_000,
 )  # settings.MAX_BATCH is the last
-LATE_REASONS = ("horizon", "over_cap")  # of the late topic
+LATE_REASONS = ("lateness", "over_cap")  # of the late topic
 DEATHS = ("fenced", "unavailable", "defect")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which says when this process began
@@ -122,13 +122,13 @@ _EVENTS = Described(
     "the same by how they ended: each record has one outcome",
 )
 _HANDED = Described(
-    "streams_events_handed_over_total",
+    "streams_events_forwarded_total",
     "counter",
     ("partition",),
     "events given to the partitions where their people live",
 )
 _SILENT = Described(
-    "streams_silent_partitions",
+    "streams_excluded_partitions",
     "gauge",
     ("partition",),
     "partitions that this one waits for no more: silent for too long",
@@ -169,7 +169,7 @@ _LATE = Described(
     "streams_late_total",
     "counter",
     ("reason",),
-    "events too late to count, by this process: `horizon`, `over_cap`",
+    "events too late to count, by this process: `lateness`, `over_cap`",
 )
 _DIED = Described(
     "streams_agent_deaths_total",
@@ -204,7 +204,7 @@ METRICS = (
     _LAG, _WATERMARK, _SILENT, _RECEIVED, _EVENTS, _HANDED, _TRANSITIONS, _RETRACTED, _EXPIRED, _RESTORE, _OPEN, _ASSIGNED, _INFO,
     _BATCH, _COMMIT, _END_TO_END, _REJECTED, _LATE, _DIED, _RESTORED, _RESTORED_RECORDS,
 )  # fmt: skip
-OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in ("received", "handed_over"))
+OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in ("received", "forwarded"))
 
 
 class Stepped(Protocol):
@@ -228,7 +228,7 @@ class Stepped(Protocol):
 
 class _Progress(Protocol):
     @property
-    def let_go(self) -> Collection[int]: ...
+    def excluded(self) -> Collection[int]: ...
 
 
 class _Pipeline(Protocol):
@@ -248,7 +248,7 @@ class Stepping(Protocol):
     @property
     def stepped(self) -> Stepped: ...
     @property
-    def pipeline(self) -> _Pipeline: ...
+    def processor(self) -> _Pipeline: ...
     @property
     def session(self) -> _Session: ...
 
@@ -258,7 +258,7 @@ class _Standing(NamedTuple):
 
     counts: tuple[tuple[str, int], ...]
     received: int
-    handed_over: int
+    forwarded: int
     silent: int
     mark: int
     rev: int
@@ -314,9 +314,9 @@ class Meters(Collector):
         self._lags[partition] = agent.session.lags()
         if not step.committed:
             if partition not in self._standing:
-                self._standing[partition] = _stands(agent.pipeline)
+                self._standing[partition] = _stands(agent.processor)
             return
-        self._standing[partition] = _stands(agent.pipeline)
+        self._standing[partition] = _stands(agent.processor)
         self._commit.observe(step.commit_s)
         self._retracted.inc(step.retracted)
         for topic, reasons in ((REJECTED.name, step.rejected), (LATE.name, step.late)):
@@ -345,7 +345,7 @@ class Meters(Collector):
     def collect(self) -> Iterator[Metric]:
         """The figures that are looked up when they are asked for."""
         lag, watermark, silent, restore = _gauge(_LAG), _gauge(_WATERMARK), _gauge(_SILENT), _gauge(_RESTORE)
-        received, events, handed, transitions, expired = (
+        received, events, decode_inbox, transitions, expired = (
             _sum(_RECEIVED),
             _sum(_EVENTS),
             _sum(_HANDED),
@@ -362,14 +362,14 @@ class Meters(Collector):
                 watermark.add_metric([number], now - at.mark / 1000)
             silent.add_metric([number], at.silent)
             received.add_metric([number], at.received)
-            handed.add_metric([number], at.handed_over)
+            decode_inbox.add_metric([number], at.forwarded)
             for outcome, n in at.counts:
                 events.add_metric([number, outcome], n)
             transitions.add_metric([number], at.rev)
             expired.add_metric([number], at.expired)
         for partition, ratio in sorted(self._restoring.items()):
             restore.add_metric([str(partition)], ratio)
-        yield from (lag, watermark, silent, received, events, handed, transitions, expired, restore)
+        yield from (lag, watermark, silent, received, events, decode_inbox, transitions, expired, restore)
         for metric, value in ((_OPEN, len(self._open)), (_ASSIGNED, self._assigned)):
             gauge = _gauge(metric)
             gauge.add_metric([], value)
@@ -379,14 +379,14 @@ class Meters(Collector):
         yield info
 
 
-def _stands(pipeline: _Pipeline) -> _Standing:
-    at, counts = pipeline.checkpoint, pipeline.checkpoint.counts
+def _stands(processor: _Pipeline) -> _Standing:
+    at, counts = processor.checkpoint, processor.checkpoint.counts
     by_outcome = tuple([(name, getattr(counts, name)) for name in OUTCOMES])
     return _Standing(
         by_outcome,
         counts.received,
-        counts.handed_over,
-        len(pipeline.progress.let_go),
+        counts.forwarded,
+        len(processor.progress.excluded),
         at.mark,
         at.rev,
         at.expired_corrections,

@@ -46,10 +46,10 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
     [
         (
             [LATER[0], event("ann", "Product Viewed", "10:00:00")],
-            ["1 (1 horizon) came too late", "`streams late --data-dir", "in order of time"],
+            ["1 (1 lateness) came too late", "`streams late --data-dir", "in order of time"],
             ["over_cap"],
         ),
-        (busy(), ["1 (1 over_cap) came too late", "very busy person"], ["horizon", "in order of time"]),
+        (busy(), ["1 (1 over_cap) came too late", "very busy person"], ["lateness", "in order of time"]),
         (
             ["{", "}", '{"type": "dance"}'],
             ["3 (2 undecodable, 1 unknown_type) could not be read", "`streams rejected --data-dir"],
@@ -57,7 +57,7 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
         ),
         ([LATER[0]], ["1 event replayed"], ["late", "rejected"]),
     ],
-    ids=["horizon", "over cap", "rejected", "all well"],
+    ids=["lateness", "over cap", "rejected", "all well"],
 )
 def test_what_a_replay_says(
     tmp_path: Path, records: list[dict[str, Any] | str], says: list[str], says_not: list[str]
@@ -73,7 +73,7 @@ def test_a_replay_speaks_of_its_own_records(tmp_path: Path) -> None:
     replayed(tmp_path, "{", LATER[0])
     said = replayed(tmp_path, "{", "}", event("ann", "Product Viewed", "10:00:00"))
     assert "2 (2 undecodable) could not be read" in said
-    assert "1 (1 horizon) came too late" in said
+    assert "1 (1 lateness) came too late" in said
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
@@ -105,7 +105,7 @@ def test_ledgers_for_machines(tmp_path: Path, partitions: int) -> None:
         "cut",
         "value",
     ] == list(late)
-    assert ("horizon", 12 * 86_400.0, "u:zoe", old["messageId"], "2024-05-20T10:00:00.000Z", False) == tuple(
+    assert ("lateness", 12 * 86_400.0, "u:zoe", old["messageId"], "2024-05-20T10:00:00.000Z", False) == tuple(
         late[name] for name in ("reason", "late_s", "profile", "event", "at", "cut")
     )
 
@@ -134,7 +134,7 @@ def test_ledgers_for_people(tmp_path: Path) -> None:
     shown = streams("late", *here).stdout
     assert [] == [
         words
-        for words in ("horizon", "u:ann at 2024-05-20 10:00:00", "14 d behind", "1 late record")
+        for words in ("lateness", "u:ann at 2024-05-20 10:00:00", "14 d behind", "1 late record")
         if words not in shown
     ]
     assert 1 == streams("rejected", *here, "--limit", 1).stdout.count("{")

@@ -19,7 +19,7 @@ from streams.cli.demo import COLUMNS, EVENTS, MARKER, RULES
 from tests import oracle
 from tests.cli.running import ROOT, TIMEOUT_S, event, lines, process, streams
 
-MARKS = {
+INTENTS = {
     "catalog": 0, "product1": 0, "product2": 0, "cart": 3, "delivery_choice": 3, "delivery_courier": 3, "delivery_pickup": 3,
     "payment_choice": 3, "payment_card": 3, "payment_cash": 3, "payment_done": 4,
 }  # fmt: skip
@@ -70,10 +70,10 @@ def test_the_funnel_agrees_with_the_raw_file(shop: Path) -> None:
         472 == len({who for who, event, _ in rows if event == "payment_done"}) == found["profiles_converted"]
     )
     assert 2_649 == len({who for who, _, _ in rows})
-    assert len({who for who, event, _ in rows if event in MARKS}) == found["profiles"]
+    assert len({who for who, event, _ in rows if event in INTENTS}) == found["profiles"]
     events = found["events"]
     assert len(rows) == events["received"] == sum(n for name, n in events.items() if name != "received")
-    assert len([event for _, event, _ in rows if event not in MARKS]) == events["no_signal"]
+    assert len([event for _, event, _ in rows if event not in INTENTS]) == events["no_signal"]
     journeys = found["journeys"]
     assert journeys["opened"] == journeys["open"] + journeys["converted"] + journeys["abandoned"]
     for outcome in ("open", "stalled", "converted", "abandoned", "refunded"):
@@ -85,8 +85,8 @@ def test_profiles_are_as_the_oracle_says(shop: Path) -> None:
     signals: dict[str, list[oracle.Signal]] = defaultdict(list)
     rows = raw()
     for n, (who, name, at) in enumerate(rows):
-        if name in MARKS:
-            signals[who].append(oracle.Signal(at, str(n), MARKS[name], True, 0, 0, 0, ("",), None))
+        if name in INTENTS:
+            signals[who].append(oracle.Signal(at, str(n), INTENTS[name], True, 0, 0, 0, ("",), None))
     timer = max(at for _, _, at in rows) - 1
     published: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for step in lines("transitions", "--data-dir", shop, "--jsonl", "--standing"):

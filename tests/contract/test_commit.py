@@ -281,7 +281,7 @@ async def test_what_is_handed_over_is_read_there(new_store: NewStore) -> None:
     sessions = [await log.open(number) for number in range(3)]
     for number, session in enumerate(sessions):
         outputs = [
-            Output("handover", b"k", b"%d%d%d" % (number, to, turn), (("h", b"v"),), to)
+            Output("inbox", b"k", b"%d%d%d" % (number, to, turn), (("h", b"v"),), to)
             for to in range(3)
             for turn in range(2)
         ]
@@ -313,9 +313,9 @@ async def test_nothing_is_handed_over_by_who_was_replaced(new_store: NewStore) -
     first = await log.open(0)
     await other.open(0)
     with pytest.raises(Fenced):
-        await first.commit(batch(b"1", [Output("handover", b"k", b"v", (), 1)]))
+        await first.commit(batch(b"1", [Output("inbox", b"k", b"v", (), 1)]))
     assert (await (await log.open(1)).read({}, 9)).chunks in ((), [])
-    assert await scanned(log, "handover") == []
+    assert await scanned(log, "inbox") == []
     await other.close()
     await log.close()
 

@@ -13,8 +13,8 @@ from tests import oracle
 FOLDER = Path(__file__).parents[2] / "examples" / "simple_shop"
 FILE, RULES = FOLDER / "events.csv.gz", FOLDER / "rules.toml"
 MAP = ["--map", "anonymousId=client_id", "--map", "event=event", "--map", "timestamp=timestamp"]
-MARKS = {"catalog": 0, "product1": 0, "product2": 0, "cart": 3, "payment_done": 4, "main": None}
-MARKS |= dict.fromkeys(
+INTENTS = {"catalog": 0, "product1": 0, "product2": 0, "cart": 3, "payment_done": 4, "main": None}
+INTENTS |= dict.fromkeys(
     (
         "delivery_choice",
         "delivery_courier",
@@ -42,7 +42,7 @@ def signals() -> dict[str, list[oracle.Signal]]:
     """By profile, as the oracle takes them. All rules of the shop are sure."""
     by: dict[str, list[oracle.Signal]] = {}
     for client, event, timestamp in rows():
-        if (mark := MARKS[event]) is not None:
+        if (mark := INTENTS[event]) is not None:
             s = oracle.Signal(
                 at_ms(timestamp), fingerprint([client, event, timestamp]), mark, True, 0, 0, 0, ("",), None
             )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tests import oracle
 
 MOMENTS = {"know": 0, "go": 1, "do": 2, "buy": 3, "truth": 4}
-MARKS = {**MOMENTS, "refund": 5}
+INTENTS = {**MOMENTS, "refund": 5}
 UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 DAY_1_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)  # a Monday: days 6 and 7 are a weekend
 
@@ -92,7 +92,7 @@ def _signal(row: dict[str, str]) -> oracle.Signal:
     return oracle.Signal(
         at=_at(row["at"]),
         event=row["event"],
-        mark=MARKS[mark],
+        mark=INTENTS[mark],
         sure=not unsure,
         dims=_number(row, "dims"),
         offset=_number(row, "offset"),

@@ -16,7 +16,7 @@ from typing import Any
 from streams.core.moments.rules import Rules, load
 from streams.log.memory import MemoryLog, MemorySession
 from streams.records import Batch, Output
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 from streams.sources import jsonl
 from streams.topology import LATE, OUTPUTS, REJECTED, TALLIES, Topic
@@ -42,7 +42,7 @@ class Published(MemoryLog):
 
     async def open(self, partition: int) -> MemorySession:
         session = await super().open(partition)
-        return _Session(partition, session._every, session._faults, self.dealt, self.said)
+        return _Session(partition, session._every, session._faults, self.round_robin, self.said)
 
 
 class _Session(MemorySession):
@@ -70,10 +70,10 @@ async def run(values: Sequence[bytes], **overrides: Any) -> list[tuple[int, Outp
     """All that an agent publishes of this input, as (number of its batch, record)."""
     log, given = Published(), Settings.model_validate({**SETTINGS, **overrides})
     await log.append([(0, None, value, ARRIVED_MS, ()) for value in values[:SECOND_RULES_FROM]])
-    agent = await Agent.open(log, 0, given, rules(1))
+    agent = await PartitionAgent.open(log, 0, given, rules(1))
     await agent.catch_up()
     await log.append([(0, None, value, ARRIVED_MS, ()) for value in values[SECOND_RULES_FROM:]])
-    agent = await Agent.open(log, 0, given, rules(2))
+    agent = await PartitionAgent.open(log, 0, given, rules(2))
     await agent.catch_up()
     await agent.catch_up(END_MS)
     return log.said

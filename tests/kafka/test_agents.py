@@ -17,7 +17,7 @@ from streams.log.kafka.topics.plan import Wanted
 from streams.queries.funnel import funnel
 from streams.queries.verify import verify
 from streams.runtime.embedded import rows_of
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 from streams.sources import files
 from tests.contract.looking import input_ends
@@ -48,13 +48,13 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
         ]
     )
 
-    first = [await Agent.open(log, number, settings, read_by) for number in range(PARTITIONS)]
+    first = [await PartitionAgent.open(log, number, settings, read_by) for number in range(PARTITIONS)]
     for agent in first:
         for _ in range(4):
             assert await agent.step() == 1_000
     other = await KafkaLog.connect(cluster, app, [f"{app}.events"])
-    second = [await Agent.open(other, number, settings, read_by) for number in range(PARTITIONS)]
-    assert [agent.pipeline.checkpoint.offset for agent in second] == [4_000, 4_000]
+    second = [await PartitionAgent.open(other, number, settings, read_by) for number in range(PARTITIONS)]
+    assert [agent.processor.checkpoint.offset for agent in second] == [4_000, 4_000]
     for agent in second:
         await agent.step()
     for agent in first:
@@ -64,8 +64,8 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
 
     for agent in second:
         await agent.catch_up()
-    assert [agent.pipeline.checkpoint.offset for agent in second] == await input_ends(other)
-    mark = max(agent.pipeline.population.mark for agent in second)
+    assert [agent.processor.checkpoint.offset for agent in second] == await input_ends(other)
+    mark = max(agent.processor.population.mark for agent in second)
     for agent in second:
         await agent.catch_up(mark)
 
@@ -103,9 +103,9 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
             )
         log = await KafkaLog.connect(cluster, app, [events])
         assert log.partitions == PARTITIONS
-        agents = [await Agent.open(log, number, settings, read_by) for number in range(PARTITIONS)]
+        agents = [await PartitionAgent.open(log, number, settings, read_by) for number in range(PARTITIONS)]
         async with asyncio.timeout(30):
-            while sum(agent.pipeline.checkpoint.counts.received for agent in agents) < day * len(people):
+            while sum(agent.processor.checkpoint.counts.received for agent in agents) < day * len(people):
                 for agent in agents:
                     await agent.step()
         return log
@@ -149,18 +149,20 @@ async def test_the_largest_records_fit_their_topics() -> None:
     large = [event % (n, n, b"x" * 1_000_000) for n in range(4)]
     now = time.time_ns() // 1_000_000
     await log.append([(0, None, value, now, ()) for value in (*large, b"\xff" * 1_000_000)])
-    agents = [await Agent.open(log, number, Settings(), rules.default()) for number in range(PARTITIONS)]
+    agents = [
+        await PartitionAgent.open(log, number, Settings(), rules.default()) for number in range(PARTITIONS)
+    ]
     for _ in range(2):
         for agent in agents:
             await agent.catch_up()
-    counts = [agent.pipeline.checkpoint.counts for agent in agents]
+    counts = [agent.processor.checkpoint.counts for agent in agents]
     assert (4, 1, 5) == (
         sum(c.applied for c in counts),
         sum(c.rejected for c in counts),
         sum(c.received for c in counts),
     )
     assert (
-        sum(c.handed_over for c in counts)
+        sum(c.forwarded for c in counts)
         == sum(partition_of(b"%d" % n, PARTITIONS) != 0 for n in range(4))
         > 0
     )

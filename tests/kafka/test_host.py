@@ -23,7 +23,7 @@ from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
 from streams.runtime.embedded import rows_of
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 from streams.sources import files
 from tests.end_to_end import shop
@@ -274,7 +274,7 @@ async def test_other_fold_settings(tmp_path: Path) -> None:
     await fill(app)
     log = topics.log(app, PARTITIONS)
     for partition in range(PARTITIONS):
-        agent = await Agent.open(log, partition, Settings(), rules.default())
+        agent = await PartitionAgent.open(log, partition, Settings(), rules.default())
         await agent.step()
         await agent.close()
     await log.close()

@@ -18,7 +18,7 @@ from streams.log.kafka.topics.cluster import admin, applied, checked
 from streams.log.kafka.topics.plan import Wanted
 from streams.queries.verify import verify
 from streams.runtime.embedded import rows_of
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 from streams.sources import files
 from tests.contract.looking import Restored, full_batch, input_ends, restored, scanned
@@ -159,7 +159,7 @@ async def test_leaders_are_killed_one_after_the_other(
         ]
     )
 
-    agents: dict[int, Agent] = {}
+    agents: dict[int, PartitionAgent] = {}
     died = list[StreamsError]()
 
     async def step(number: int) -> int:
@@ -169,7 +169,7 @@ async def test_leaders_are_killed_one_after_the_other(
                 agent = agents.get(number)
                 try:
                     if agent is None:
-                        agent = agents[number] = await Agent.open(log, number, settings, read_by)
+                        agent = agents[number] = await PartitionAgent.open(log, number, settings, read_by)
                     return await agent.step()
                 except (Unavailable, Fenced) as error:
                     died.append(error)
@@ -192,7 +192,7 @@ async def test_leaders_are_killed_one_after_the_other(
     ends = dict(enumerate(await insistent(lambda: input_ends(log))))
     assert sum(ends.values()) == len(records)
     for number in range(PARTITIONS):
-        while number not in agents or agents[number].pipeline.checkpoint.offset < ends[number]:
+        while number not in agents or agents[number].processor.checkpoint.offset < ends[number]:
             await step(number)
 
     verified = await insistent(lambda: verify(log, lambda done, total: None))

@@ -85,7 +85,7 @@ def test_fold_is_the_oracle(history: list[oracle.Signal], timer: int) -> None:
 class Life:
     """A population that lives through operations, and what must be true of it after each."""
 
-    horizon: int = FOREVER
+    allowed_lateness: int = FOREVER
     population: Population = field(init=False)
     windows: Windows = field(default_factory=Windows)
     said: Said = field(default_factory=Said)
@@ -94,11 +94,11 @@ class Life:
     finals: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.population = Population(patience(OF), self.horizon)
+        self.population = Population(patience(OF), self.allowed_lateness)
 
     def put(self, key: str, s: oracle.Signal) -> str:
         self.population.mark = max(self.population.mark, s.at)
-        if s.at < self.population.mark - self.horizon:
+        if s.at < self.population.mark - self.allowed_lateness:
             return "late"
         outcome = put(self.population, key, s)
         if outcome != "over_cap":
@@ -123,7 +123,7 @@ class Life:
     def restart(self) -> None:
         self.commit()
         mark, timer = self.population.mark, self.population.timer
-        self.population = Population(patience(OF), self.horizon)
+        self.population = Population(patience(OF), self.allowed_lateness)
         self.population.restore(self.store, mark, timer)
 
     def check(self) -> None:
@@ -202,11 +202,11 @@ def test_after_every_step_what_stands_said_is_the_oracle(ops: list[Any]) -> None
     st.sampled_from((3, 6, 256)),
 )
 def test_trimming_caps_and_forgetting_change_nothing(
-    ops: list[Any], horizon: int, segment: int, cap: int
+    ops: list[Any], allowed_lateness: int, segment: int, cap: int
 ) -> None:
     """The same under short horizons, small segments and low caps, when every event has an id of its own."""
     with small(segment, cap):
-        life = Life(horizon)
+        life = Life(allowed_lateness)
         for n, op in enumerate(ops):
             match op:
                 case oracle.Signal():

@@ -60,8 +60,8 @@ BUGS = (
     _bug(
         "ids are dropped with the fold: a copy stamped anew counts again",
         "streams.core.journeys.population",
-        "trim(p, self.mark - self.horizon_ms, self.mark - 2 * self.horizon_ms,",
-        "trim(p, self.mark - self.horizon_ms, self.mark - self.horizon_ms,",
+        "trim(p, self.mark - self.allowed_lateness_ms, self.mark - 2 * self.allowed_lateness_ms,",
+        "trim(p, self.mark - self.allowed_lateness_ms, self.mark - self.allowed_lateness_ms,",
     ),
     _bug(
         "the larger copy of an event stays",
@@ -175,8 +175,8 @@ BUGS = (
     _bug(
         "the horizon is measured from the wall clock",
         "streams.core.processing.step",
-        "if at < mark - horizon:",
-        "if at < record.time_ms - horizon:",
+        "if at < mark - allowed_lateness:",
+        "if at < record.time_ms - allowed_lateness:",
     ),
     _bug(
         "the timer position is not kept",
@@ -211,7 +211,7 @@ BUGS = (
     _bug(
         "a journey is final before its horizon has passed",
         "streams.core.journeys.population",
-        "oldest = self.mark - self.horizon_ms",
+        "oldest = self.mark - self.allowed_lateness_ms",
         "oldest = self.mark",
     ),
     _bug(
@@ -223,13 +223,13 @@ BUGS = (
     _bug(
         "a purchase is forgotten before a refund can be that late",
         "streams.core.journeys.profile",
-        "patience.refund + horizon_ms)",
+        "patience.refund + allowed_lateness_ms)",
         "patience.refund)",
     ),
     _bug(
         "people are forgotten as soon as they are silent",
         "streams.core.journeys.profile",
-        "due = (p.newest >> TIME) + 2 * horizon_ms",
+        "due = (p.newest >> TIME) + 2 * allowed_lateness_ms",
         "due = p.newest >> TIME",
     ),
     _bug(

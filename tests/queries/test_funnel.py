@@ -34,7 +34,7 @@ async def test_every_event_ended_once() -> None:
     log = await written(SHOP)
     found = (await funnel(log)).events
     assert Events(received=14, applied=10, no_signal=1, duplicate=1, late=1, rejected=1) == found
-    assert {"horizon": 1} == await reasons(log, LATE)
+    assert {"lateness": 1} == await reasons(log, LATE)
     assert {"undecodable": 1} == await reasons(log, REJECTED)
 
 

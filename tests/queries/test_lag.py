@@ -1,8 +1,8 @@
 from streams.core.processing.checkpoint import FORMAT, Checkpoint
-from streams.core.processing.watermark import Position
+from streams.core.processing.watermark import SourcePosition
 from streams.log.memory import MemoryLog
 from streams.queries.lag import Behind, behind, lag
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 from tests.queries.written import DAY, RULES, said, written
 
@@ -11,7 +11,7 @@ NOW_MS = 2_000_000_000_000
 
 
 async def test_an_app_that_has_read_everything_is_not_behind() -> None:
-    """Position and end meet; the watermark is the greatest event time read."""
+    """SourcePosition and end meet; the watermark is the greatest event time read."""
     found = await lag(await written([said("u:ann", "look", 0), said("u:ann", "cart", DAY)]))
     events, handover = found.sources
     assert (0, "events:0", 2, 2, 0) == (
@@ -22,7 +22,7 @@ async def test_an_app_that_has_read_everything_is_not_behind() -> None:
         events.lag,
     )
     assert MAY_1_MS + 86_400_000 == events.watermark_ms == found.watermark_ms
-    assert ("handover:0", 0, None) == (handover.source, handover.lag, handover.watermark_ms)
+    assert ("inbox:0", 0, None) == (handover.source, handover.lag, handover.watermark_ms)
     assert 0 == found.total
 
 
@@ -31,7 +31,7 @@ async def test_what_came_since_is_behind() -> None:
     log = await written([said("u:ann", "look", 0)], partitions=2)
     await log.append([(1, None, said("u:bob", "look", n), NOW_MS, ()) for n in range(3)])
     found = await lag(log)
-    assert {"events:0": 0, "events:1": 3, "handover:0": 0, "handover:1": 0} == {
+    assert {"events:0": 0, "events:1": 3, "inbox:0": 0, "inbox:1": 0} == {
         row.source: row.lag for row in found.sources
     }
     assert 3 == found.total
@@ -51,12 +51,12 @@ async def test_a_batch_under_way_is_still_behind() -> None:
     """What was read and not committed is not processed."""
     log = await written([said("u:ann", "look", 0)])
     await log.append([(0, None, said("u:ann", "cart", 5), NOW_MS, ())])
-    agent = await Agent.open(log, 0, Settings(), RULES)
-    agent.pipeline.take(await agent.session.read(agent.pipeline.progress.offsets, 10))
+    agent = await PartitionAgent.open(log, 0, Settings(), RULES)
+    agent.processor.take(await agent.session.read(agent.processor.progress.offsets, 10))
     assert 1 == (await lag(log)).total
 
 
 def test_a_worker_ahead_of_the_end_is_not_behind() -> None:
     """What comes and is processed between the two looks counts for neither."""
-    last = Checkpoint(FORMAT, b"", sources={"clicks:0": Position(7, MAY_1_MS)})
+    last = Checkpoint(FORMAT, b"", sources={"clicks:0": SourcePosition(7, MAY_1_MS)})
     assert [Behind(0, "clicks:0", 7, 7, 0, MAY_1_MS)] == behind(0, ["clicks:0"], last, {"clicks:0": 5})

@@ -16,7 +16,7 @@ from streams.core.processing import checkpoint
 from streams.errors import Fenced, InputError
 from streams.log.memory import MemoryLog
 from streams.queries.verify import Verified, verify
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load as load_settings
 
 LAW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -75,21 +75,21 @@ async def live(values: list[bytes], seed: int, overrides: dict[str, Any]) -> tup
     now = int((START + timedelta(days=400)).timestamp() * 1000)
     await log.append([(0, None, value, now, ()) for value in values])
     rules: Rules = default()
-    agent = await Agent.open(log, 0, given, rules)
+    agent = await PartitionAgent.open(log, 0, given, rules)
     while True:
         agent.batch = rnd.choice((1, 2, 7, 50))
         chance = rnd.random()
         if chance < 0.1:
             rules = rnd.choice((default(), OTHER_RULES))
-            agent = await Agent.open(log, 0, given, rules)
+            agent = await PartitionAgent.open(log, 0, given, rules)
         elif chance < 0.2:
-            agent.pipeline.take(
-                await agent.session.read(agent.pipeline.progress.offsets, 5)
+            agent.processor.take(
+                await agent.session.read(agent.processor.progress.offsets, 5)
             )  # and dies with it
-            agent = await Agent.open(log, 0, given, rules)
+            agent = await PartitionAgent.open(log, 0, given, rules)
         if not await agent.step() and not agent.busy:
             break
-    await agent.step(mark_ms=agent.pipeline.population.mark + rnd.randrange(60) * 86_400_000)
+    await agent.step(watermark_ms=agent.processor.population.mark + rnd.randrange(60) * 86_400_000)
     return log, await verify(log, lambda done, total: None)
 
 
@@ -152,8 +152,8 @@ async def test_a_replaced_agent_writes_nothing() -> None:
     """An agent that was replaced while it held a batch fails at its commit, and its batch is done by the other."""
     log = MemoryLog(1)
     await log.append([(0, None, value, 10**13, ()) for value in events(3, 50, 1.0, 1000)])
-    first = await Agent.open(log, 0, load_settings(), default())
-    second = await Agent.open(log, 0, load_settings(), default())
+    first = await PartitionAgent.open(log, 0, load_settings(), default())
+    second = await PartitionAgent.open(log, 0, load_settings(), default())
     with pytest.raises(Fenced):
         await first.step()
     await second.catch_up()

@@ -7,7 +7,7 @@ from typing import Any
 from streams.core.ingest.partition import key_of, partition_of
 from streams.core.moments.rules import load
 from streams.log.memory import MemoryLog
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 
 MINUTE, HOUR, DAY = 1, 60, 1440  # minutes, which is what `said` takes
@@ -46,7 +46,7 @@ async def written(records: Sequence[bytes], partitions: int = 1, **settings: Any
     """A log whose agents have processed these records, in this order."""
     log = MemoryLog(partitions)
     given = Settings(**settings)
-    agents = [await Agent.open(log, partition, given, RULES) for partition in range(partitions)]
+    agents = [await PartitionAgent.open(log, partition, given, RULES) for partition in range(partitions)]
     await log.append(
         [
             (partition_of(key_of(record), partitions), None, record, 2_000_000_000_000, ())
@@ -55,7 +55,7 @@ async def written(records: Sequence[bytes], partitions: int = 1, **settings: Any
     )
     for agent in agents:
         await agent.catch_up()
-    mark = max(agent.pipeline.population.mark for agent in agents)
+    mark = max(agent.processor.population.mark for agent in agents)
     for agent in agents:
         await agent.catch_up(mark)
     return log

@@ -135,12 +135,12 @@ def test_a_partition_is_the_same_of_every_topic() -> None:
     """Each member is given the same numbers of all its topics, also when another reads one topic more."""
     old, new = Assignor(4), Assignor(4)
     members = {
-        "old": joining(old, "clicks", "app.handover"),
-        "new": joining(new, "clicks", "orders", "app.handover"),
+        "old": joining(old, "clicks", "app.inbox"),
+        "new": joining(new, "clicks", "orders", "app.inbox"),
     }
-    plan = old.assign(Topics(**{"clicks": 4, "orders": 4, "app.handover": 4}), members)
-    assert ["app.handover", "clicks"] == [topic for topic, _ in plan["old"].assignment]
-    assert ["app.handover", "clicks", "orders"] == [topic for topic, _ in plan["new"].assignment]
+    plan = old.assign(Topics(**{"clicks": 4, "orders": 4, "app.inbox": 4}), members)
+    assert ["app.inbox", "clicks"] == [topic for topic, _ in plan["old"].assignment]
+    assert ["app.inbox", "clicks", "orders"] == [topic for topic, _ in plan["new"].assignment]
     given = {name: [set(numbers) for _, numbers in one.assignment] for name, one in plan.items()}
     assert all(sets.count(sets[0]) == len(sets) for sets in given.values())
     assert {0, 1, 2, 3} == given["old"][0] | given["new"][0]
@@ -165,7 +165,7 @@ def test_other_numbers_of_partitions_are_refused() -> None:
     assignor = Assignor(4)
     with pytest.raises(Incompatible):
         assignor.assign(
-            Topics(clicks=6, **{"app.handover": 4}), {"one": joining(assignor, "clicks", "app.handover")}
+            Topics(clicks=6, **{"app.inbox": 4}), {"one": joining(assignor, "clicks", "app.inbox")}
         )
     said = str(assignor.failure)
     assert "started with 4 partitions, but now clicks has 6" in said

@@ -105,10 +105,10 @@ def test_batches_of_many_agents_are_smaller(batch: int, agents: int) -> None:
 
 @given(st.floats(0.1, 300), st.floats(0.1, 300), st.booleans())
 def test_stopping_takes_no_longer_than_the_grace_time(
-    grace_s: float, session_s: float, handed_over: bool
+    grace_s: float, session_s: float, forwarded: bool
 ) -> None:
     """Work, then close, then give up, in this order; no work when nobody takes over."""
-    times = stopping(grace_s, session_s, handed_over)
+    times = stopping(grace_s, session_s, forwarded)
     assert 0 <= times.working <= times.closing <= times.ended == grace_s
     assert times.working <= session_s
-    assert handed_over or times.working == 0
+    assert forwarded or times.working == 0

@@ -13,7 +13,7 @@ from aiokafka.client import AIOKafkaClient
 
 from streams.errors import Incompatible, Refused, StreamsError, Unavailable
 from streams.runtime.pace import CHECKPOINT_EVERY_S, LONGEST_DELAY_S, POLL_S
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.runtime.supervisor import RESTORES, Restoring
 from streams.settings.loading import Settings
 from tests.core.processing.feeding import rules
@@ -284,8 +284,8 @@ async def test_other_fold_settings_are_refused() -> None:
     await crew.send(10)
     await crew.caught_up()
     await crew.dismiss("a")
-    crew.hire("b", settings=Settings.model_validate({"horizon": "1h"}))
-    with pytest.raises(Incompatible, match="horizon"):
+    crew.hire("b", settings=Settings.model_validate({"allowed_lateness": "1h"}))
+    with pytest.raises(Incompatible, match="allowed_lateness"):
         await crew.ended("b")
 
 
@@ -309,7 +309,7 @@ async def test_an_agent_that_hangs_does_not_hold_up_the_end() -> None:
     worker = crew.hire("a")
     await crew.open_everywhere("a")
 
-    async def hanging(self: Agent, *args: Any, **kwargs: Any) -> int:
+    async def hanging(self: PartitionAgent, *args: Any, **kwargs: Any) -> int:
         await asyncio.sleep(1_000)
         return 0
 
@@ -388,13 +388,13 @@ async def test_only_a_few_are_restored_at_once() -> None:
     under_way: list[int] = []
     most = 0
 
-    async def slow(partition: int, on_restore: Restoring) -> Agent:
+    async def slow(partition: int, on_restore: Restoring) -> PartitionAgent:
         nonlocal most
         under_way.append(partition)
         most = max(most, len(under_way))
         await asyncio.sleep(3)
         under_way.remove(partition)
-        return await Agent.open(crew.log, partition, SETTINGS, rules(), on_restore)
+        return await PartitionAgent.open(crew.log, partition, SETTINGS, rules(), on_restore)
 
     worker.common.open = slow
     await crew.open_everywhere("a")
@@ -409,7 +409,7 @@ async def test_a_restore_for_nothing_is_ended() -> None:
     crew = Crew(2)
     worker = crew.hire("a")
 
-    async def slow(partition: int, on_restore: Restoring) -> Agent:
+    async def slow(partition: int, on_restore: Restoring) -> PartitionAgent:
         await asyncio.sleep(600)
         raise AssertionError("was to be ended")
 

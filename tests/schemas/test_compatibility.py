@@ -126,7 +126,7 @@ def test_the_examples_show_everything() -> None:
         shown = json.dumps(examples(NEWEST.name, topic))
         assert [word for word in _enums(stored(NEWEST.name, topic)) if json.dumps(word) not in shown] == []
     assert {None} < {example["tenant"] for example in examples(NEWEST.name, "transitions")}
-    assert {"horizon", "over_cap"} == {example["reason"] for example in examples(NEWEST.name, "late")}
+    assert {"lateness", "over_cap"} == {example["reason"] for example in examples(NEWEST.name, "late")}
 
 
 def _enums(node: Any) -> set[Any]:

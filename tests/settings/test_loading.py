@@ -111,7 +111,7 @@ def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch
         ('patience = "1h"', "patience = '1h': must be a table (streams.toml)"),
         ('[patience]\nknow = "30d"', "patience.know = 30d must be shorter than abandon_after = 30d"),
         ('join_window = "91d"', "join_window = 91d must not be longer than refund_window = 90d"),
-        ("horizon = 0", "horizon = 0: must be longer than nothing (streams.toml)"),
+        ("allowed_lateness = 0", "allowed_lateness = 0: must be longer than nothing (streams.toml)"),
         ("partitions = 1025", "partitions = 1025: Input should be less than or equal to 1024 (streams.toml)"),
         ("batch = 0", "batch = 0: Input should be greater than or equal to 1 (streams.toml)"),
         ('log_format = "xml"', "log_format = 'xml': Input should be 'console' or 'json' (streams.toml)"),
@@ -202,8 +202,8 @@ def fold(**given: object) -> Fold:
 def test_equal_fold_settings_have_equal_records() -> None:
     """How a setting was written, and in which order dimensions were named, leaves no trace in the record."""
     one, two = {"path": "context.one", "values": ["x"]}, {"path": "context.two", "values": ["y"]}
-    written = fold(patience={"buy": "60m"}, horizon=172_800, dimensions={"one": one, "two": two})
-    otherwise = fold(patience={"buy": 3600}, horizon="2d", dimensions={"two": two, "one": one})
+    written = fold(patience={"buy": "60m"}, allowed_lateness=172_800, dimensions={"one": one, "two": two})
+    otherwise = fold(patience={"buy": 3600}, allowed_lateness="2d", dimensions={"two": two, "one": one})
     assert written.record() == otherwise.record()
     assert list(written.dimensions) == list(otherwise.dimensions)
 
@@ -219,8 +219,8 @@ def test_the_record_is_of_the_fold_settings_alone() -> None:
         ({}, None),
         ({"patience": {"buy": "2h"}}, "patience.buy: stored 1h, given 2h"),
         (
-            {"horizon": "3d", "need": ["properties.category"]},
-            "horizon: stored 48h, given 3d\nneed: stored none, given properties.category",
+            {"allowed_lateness": "3d", "need": ["properties.category"]},
+            "allowed_lateness: stored 48h, given 3d\nneed: stored none, given properties.category",
         ),
         (
             {"dimensions": {"channel": {"values": ["web", "server"]}}},
@@ -237,7 +237,7 @@ def test_difference(given: Mapping[str, object], said: str | None) -> None:
 def test_fold_settings_are_frozen() -> None:
     """Nobody changes a setting in mid-run."""
     with pytest.raises(ValueError, match="frozen"):
-        Fold().horizon = 1  # type: ignore[misc]  # what must not be done
+        Fold().allowed_lateness = 1  # type: ignore[misc]  # what must not be done
 
 
 def test_every_setting_is_described() -> None:

@@ -48,7 +48,7 @@ def account(
 ) -> Account:
     """Judges records 0 .. n in order. `bases`: code of the first rule of each version; `over_cap`: the recorded offsets."""
     a = Account()
-    settings, horizon = world.settings, world.horizon
+    settings, allowed_lateness = world.settings, world.allowed_lateness
     dims_of = plan(settings.fold).dimensions.code
     for record, version in zip(records, read_with, strict=True):
         event = read(record.value, record.headers, record.time_ms + settings.skew)
@@ -63,11 +63,11 @@ def account(
             continue
         key = key_of(event, world)
         mine = a.signals.setdefault(key, [])
-        if event.at_ms < a.mark - horizon or record.offset in over_cap:
+        if event.at_ms < a.mark - allowed_lateness or record.offset in over_cap:
             a.counts["late"] += 1
             a.late.append(record.offset)
             if (
-                event.at_ms >= a.mark - horizon and sum(len(s.needs) for s in mine) < world.cap
+                event.at_ms >= a.mark - allowed_lateness and sum(len(s.needs) for s in mine) < world.cap
             ):  # a signal about two needs takes two places
                 a.unjust.append(record.offset)
             continue
@@ -77,7 +77,7 @@ def account(
             event.at_ms, event.id, verdict.mark, verdict.sure, dims_of(event), event.offset, bases[version] + verdict.rule, needs,
             order_ref(order).hex() if order else None,
         )  # fmt: skip
-        a.counts["applied" if take(a, key, mine, s, a.mark - 2 * horizon) else "duplicate"] += 1
+        a.counts["applied" if take(a, key, mine, s, a.mark - 2 * allowed_lateness) else "duplicate"] += 1
     return a
 
 

@@ -16,8 +16,8 @@ from streams.core.processing import checkpoint
 from streams.errors import Fenced, Incompatible
 from streams.log.memory import MemoryLog, MemorySession
 from streams.log.port import Restoring
-from streams.records import Batch, Reading
-from streams.runtime.partition_agent import Agent
+from streams.records import Batch, Fetched
+from streams.runtime.partition_agent import PartitionAgent
 from streams.topology import JOURNEYS, LATE, REJECTED, TRANSITIONS
 from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
 from tests.simulation.world import DAY, RULES, World
@@ -43,7 +43,7 @@ class Session:
     def __init__(self, cluster: "Cluster", inner: MemorySession, rules: str) -> None:
         self.cluster, self.inner, self.rules, self.partition = cluster, inner, rules, inner.partition
 
-    dealt = False
+    round_robin = False
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class Session:
         await pause()
         return found
 
-    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
+    async def read(self, positions: Mapping[str, int], limit: int) -> Fetched:
         await pause()
         try:
             reading = await self.inner.read(positions, limit)
@@ -67,7 +67,7 @@ class Session:
             source = self.sources[0]
             begin = positions.get(source, 0)
             records = [r async for r in self.cluster.log.scan_source(source)][begin : begin + limit]
-            reading = Reading.of(source, records)
+            reading = Fetched.of(source, records)
         await pause()
         return reading
 
@@ -103,7 +103,7 @@ class Log:
 class Hand:
     """A worker's hold on one partition: its agent, and what that is in the middle of."""
 
-    agent: Agent | None = None
+    agent: PartitionAgent | None = None
     doing: Coroutine[Any, Any, Any] | None = None
     result: int = -1  # of the last step
 
@@ -189,24 +189,24 @@ class Cluster:
         finally:
             self.crash = None
 
-    def go_on(self, worker: Worker, op: Turn, mark_ms: int | None = None) -> None:
+    def go_on(self, worker: Worker, op: Turn, watermark_ms: int | None = None) -> None:
         hand = worker.hands[op.partition]
         for _ in range(op.effects):
             if hand.doing is None:
                 if hand.agent is None:
-                    hand.doing = Agent.open(
+                    hand.doing = PartitionAgent.open(
                         Log(self, worker.rules), op.partition, self.world.settings, RULES[worker.rules]
                     )
                 else:
                     hand.agent.batch = op.batch
                     if op.clock is not None:
                         self.clocks[op.partition] = max(self.clocks[op.partition], op.clock)
-                    hand.doing = hand.agent.step(op.clock, mark_ms)
+                    hand.doing = hand.agent.step(op.clock, watermark_ms)
             try:
                 hand.doing.send(None)
             except StopIteration as done:
                 hand.doing = None
-                if isinstance(done.value, Agent):
+                if isinstance(done.value, PartitionAgent):
                     hand.agent = done.value
                 else:
                     hand.result = done.value
@@ -214,9 +214,11 @@ class Cluster:
     def impostor(self, partition: int) -> None:
         """Nobody may fold on under other settings."""
         stored = self.log._stored[partition].checkpoint
-        others = self.world.settings.model_copy(update={"horizon": self.world.horizon + DAY})
+        others = self.world.settings.model_copy(
+            update={"allowed_lateness": self.world.allowed_lateness + DAY}
+        )
         try:
-            settle(Agent.open(self.log, partition, others, RULES[0]))
+            settle(PartitionAgent.open(self.log, partition, others, RULES[0]))
         except Incompatible:
             self.met["impostor refused"] += 1
             return
@@ -255,7 +257,7 @@ class Cluster:
                 if partition in worker.hands:
                     drop(worker.hands.pop(partition))
 
-    def drain(self, partition: int, mark_ms: int | None = None, clock: int | None = None) -> str | None:
+    def drain(self, partition: int, watermark_ms: int | None = None, clock: int | None = None) -> str | None:
         """Nothing goes wrong any more: the owner processes all there is. Says what kept it from that."""
         number = self.owner[partition]
         worker = self.workers[number]
@@ -266,7 +268,7 @@ class Cluster:
                     self.go_on(worker, Turn(number, partition, 1, 50))
                 hand.result = -1  # a step that was begun earlier may have read before the last records came
                 while hand.result < 0:
-                    self.go_on(worker, Turn(number, partition, 1, 50, clock), mark_ms)
+                    self.go_on(worker, Turn(number, partition, 1, 50, clock), watermark_ms)
             except Fenced:
                 drop(worker.hands.pop(partition))
                 continue

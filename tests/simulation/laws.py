@@ -44,7 +44,7 @@ class Evidence:
         rules: list[tuple[RuleInfo, str]],
         names: Callable[[int], dict[str, str]],
         patience: oracle.Patience,
-        horizon: int,
+        allowed_lateness: int,
         mark: int,
         timers: tuple[int, int],
         eras: tuple[list[str], list[str]],
@@ -63,8 +63,8 @@ class Evidence:
             patience,
         )
         self.rules = rules
-        self.horizon, self.mark, self.timers, self.eras, self.everything = (
-            horizon,
+        self.allowed_lateness, self.mark, self.timers, self.eras, self.everything = (
+            allowed_lateness,
             mark,
             timers,
             eras,
@@ -218,9 +218,9 @@ def forgettable(e: Evidence, key: Key, j: oracle.Journey) -> bool:
     """Whether nothing that may still come could refer to a journey."""
     last_sign = max(s.at for s in e.told(key, j) if s.kind not in ("stalled", "abandoned"))
     due = (
-        j.closed_at + e.patience.refund + e.horizon
+        j.closed_at + e.patience.refund + e.allowed_lateness
         if j.outcome == "converted" and j.closed_at is not None
-        else last_sign + 2 * e.horizon
+        else last_sign + 2 * e.allowed_lateness
     )
     return j.outcome != "open" and due < e.mark
 
@@ -240,7 +240,7 @@ def finals(e: Evidence) -> Iterator[str]:
                 said[content(record)] -= found
                 if found > 1:
                     yield f"{found} times final: {record}"
-                if not found and e.everything and at is not None and at < e.mark - e.horizon:
+                if not found and e.everything and at is not None and at < e.mark - e.allowed_lateness:
                     yield f"not in the journeys topic: {record}"
     for record in +said:
         yield f"in the journeys topic, and not so by the oracle: {record}"

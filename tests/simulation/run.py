@@ -11,7 +11,7 @@ import msgspec
 from streams import topology
 from streams.core.processing import checkpoint as checkpoints
 from streams.core.processing.checkpoint import Checkpoint
-from streams.core.processing.step import RULES_KEY, Pipeline, decode_version
+from streams.core.processing.step import RULES_KEY, Processor, decode_version
 from streams.queries.verify import verify
 from streams.records import Record
 from streams.runtime.partition_agent import plan
@@ -84,7 +84,7 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
     latest = max(_read_mark(cluster, partition) for partition in partitions)
     found = []
     for partition in partitions:
-        if how := cluster.drain(partition, mark_ms=latest):
+        if how := cluster.drain(partition, watermark_ms=latest):
             yield Broken("liveness", how)
             return
         found += [
@@ -100,10 +100,10 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
 
     # Long after: everything is over, and nothing is left of anybody but what was said.
     s = world.settings
-    for wait in (s.abandon_after + s.refund_window + 6 * s.horizon, s.horizon):
+    for wait in (s.abandon_after + s.refund_window + 6 * s.allowed_lateness, s.allowed_lateness):
         latest += wait
         for partition in partitions:
-            if how := cluster.drain(partition, mark_ms=latest):
+            if how := cluster.drain(partition, watermark_ms=latest):
                 yield Broken("liveness", how)
                 return
     for partition in partitions:
@@ -184,7 +184,7 @@ def _ask(
         patience=oracle.Patience(
             (s.patience.know, s.patience.go, s.patience.do, s.patience.buy), s.abandon_after, s.refund_window, s.join_window
         ),
-        horizon=s.horizon,
+        allowed_lateness=s.allowed_lateness,
         mark=mark,
         timers=(least, most),
         eras=(_recorded(c, partition, [v.version for v in versions]), read_with),
@@ -219,8 +219,8 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
     stored = cluster.log._stored[partition]
     if stored.checkpoint is None or hand.agent.session.inner._epoch != stored.epoch:  # type: ignore[attr-defined]  # a memory session
         return
-    held, settings = hand.agent.pipeline, cluster.world.settings
-    fresh = Pipeline(partition, plan(settings.fold), settings.fold.record(), RULES[0], settings.skew)
+    held, settings = hand.agent.processor, cluster.world.settings
+    fresh = Processor(partition, plan(settings.fold), settings.fold.record(), RULES[0], settings.skew)
     fresh.restore(
         checkpoints.decode(stored.checkpoint),
         [(key, r.value) for key, r in stored.latest[topology.STATE.name].items() if r.value is not None],
@@ -251,8 +251,8 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
                 return
 
 
-def _knows(pipeline: Pipeline) -> tuple[object, ...]:
-    c, population = pipeline.checkpoint, pipeline.population
+def _knows(processor: Processor) -> tuple[object, ...]:
+    c, population = processor.checkpoint, processor.population
     people = {
         p.key: (
             p.journal,
@@ -263,7 +263,7 @@ def _knows(pipeline: Pipeline) -> tuple[object, ...]:
         )
         for p in population.profiles.values()
     }
-    tables = [{start: cells for start, cells in table.items() if cells} for table in pipeline.windows.tables]
+    tables = [{start: cells for start, cells in table.items() if cells} for table in processor.windows.tables]
     return (c.offset, population.mark, population.timer, c.rev), c.counts, tables, people
 
 

@@ -145,14 +145,14 @@ class _Author:
                 _, _, partition, value = heappop(self.future)
                 self.send(partition, now, value)
             if rnd.random() < rates.clock:
-                skew, horizon = world.settings.skew, world.horizon
+                skew, allowed_lateness = world.settings.skew, world.allowed_lateness
                 self.offset = rnd.choice(
                     (
                         0,
                         0,
                         0,
                         rnd.randrange(-2 * skew, 2 * skew),
-                        rnd.randrange(-horizon, horizon),
+                        rnd.randrange(-allowed_lateness, allowed_lateness),
                         rnd.randrange(-9, 9) * DAY,
                     )
                 )
@@ -225,12 +225,14 @@ class _Author:
     def when(self, person: _Person, p: _Partition, now: int) -> tuple[int, int]:
         """Event time and arrival. Now and then exactly at a deadline, or one millisecond beside it."""
         world, rnd, rates = self.world, self.rnd, self.world.rates
-        s, horizon = world.settings, world.horizon
+        s, allowed_lateness = world.settings, world.allowed_lateness
         chance = rnd.random()
         if chance < rates.wrong_clock:
-            return rnd.choice((915_148_800_000, 946_684_800_000, 2_147_483_647_000, now + horizon)), now
+            return rnd.choice(
+                (915_148_800_000, 946_684_800_000, 2_147_483_647_000, now + allowed_lateness)
+            ), now
         if chance < rates.wrong_clock + rates.late:
-            return p.top - horizon + rnd.choice((-1, 0, 1, -horizon // 2)), now
+            return p.top - allowed_lateness + rnd.choice((-1, 0, 1, -allowed_lateness // 2)), now
         near = rnd.choice((-1, 0, 0, 1))
         if chance > 0.85:
             wait = rnd.choice(
@@ -246,7 +248,9 @@ class _Author:
             return person.at + wait + near, max(now, person.at + wait)
         at = now - now % world.grain
         if chance > 1 - rates.disorder:
-            at -= rnd.randrange(1 + rnd.choice((horizon // 50, horizon // 3, horizon)))
+            at -= rnd.randrange(
+                1 + rnd.choice((allowed_lateness // 50, allowed_lateness // 3, allowed_lateness))
+            )
         return at, now
 
     def tell(self, person: _Person, event: str, at: int, now: int, arrival: int) -> None:
@@ -263,8 +267,8 @@ class _Author:
         while rnd.random() < rates.restamped:
             shift = rnd.choice(
                 (
-                    rnd.randrange(-world.horizon // 2, world.horizon // 2),
-                    int(world.horizon * rnd.uniform(0.5, 1.95)),
+                    rnd.randrange(-world.allowed_lateness // 2, world.allowed_lateness // 2),
+                    int(world.allowed_lateness * rnd.uniform(0.5, 1.95)),
                 )
             )
             self.packet(person, event, name, at + shift, order, now, max(now, arrival, at + shift))
@@ -296,7 +300,7 @@ class _Author:
                     returned,
                     order,
                     now,
-                    max(now, returned + rnd.choice((0, rnd.randrange(world.horizon)))),
+                    max(now, returned + rnd.choice((0, rnd.randrange(world.allowed_lateness)))),
                 )
 
     def what(self, moment: str) -> str:
@@ -352,12 +356,12 @@ class _Author:
         )
         self.deliver(person.partition, now, arrival, value)
         p = self.parts[person.partition]
-        if at < now + world.horizon:
+        if at < now + world.allowed_lateness:
             p.top = max(p.top, at)
         if rnd.random() < world.rates.again:
             self.deliver(
                 person.partition,
                 now,
-                arrival + rnd.choice((0, 0, rnd.randrange(int(1.2 * world.horizon)))),
+                arrival + rnd.choice((0, 0, rnd.randrange(int(1.2 * world.allowed_lateness)))),
                 value,
             )

@@ -42,7 +42,7 @@ HAPPENS = (
         "applied",
         "no_signal",
         "duplicate",
-        "late: horizon",
+        "late: lateness",
     ),
     *(
         "late: over_cap",

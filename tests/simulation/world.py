@@ -96,8 +96,8 @@ class World:
     blind: bool  # a log that lets a fenced session go on reading, as a broker may
 
     @property
-    def horizon(self) -> int:
-        return self.settings.horizon
+    def allowed_lateness(self) -> int:
+        return self.settings.allowed_lateness
 
 
 def draw(
@@ -105,12 +105,14 @@ def draw(
 ) -> World:
     """The world of a seed."""
     rnd = Random(f"world {seed}")
-    horizon = rnd.choice((10 * MINUTE, 2 * HOUR, 48 * HOUR))
-    know = rnd.choice((horizon // 8, horizon // 2, horizon * 3 // 2))
-    refund = rnd.choice((horizon // 2, horizon * 3 // 2, horizon * 5, horizon * 45))
+    allowed_lateness = rnd.choice((10 * MINUTE, 2 * HOUR, 48 * HOUR))
+    know = rnd.choice((allowed_lateness // 8, allowed_lateness // 2, allowed_lateness * 3 // 2))
+    refund = rnd.choice(
+        (allowed_lateness // 2, allowed_lateness * 3 // 2, allowed_lateness * 5, allowed_lateness * 45)
+    )
     ms = {
-        "know": know, "go": horizon // 12, "do": horizon // 2, "buy": horizon // 48, "abandon_after": rnd.choice((2, 4, 15)) * horizon,
-        "refund_window": refund, "join_window": rnd.choice((0, horizon // 96, horizon // 6)), "horizon": horizon, "skew": horizon // 20,
+        "know": know, "go": allowed_lateness // 12, "do": allowed_lateness // 2, "buy": allowed_lateness // 48, "abandon_after": rnd.choice((2, 4, 15)) * allowed_lateness,
+        "refund_window": refund, "join_window": rnd.choice((0, allowed_lateness // 96, allowed_lateness // 6)), "allowed_lateness": allowed_lateness, "skew": allowed_lateness // 20,
     }  # fmt: skip
     given: dict[str, Any] = {
         name: f"{n}ms" for name, n in ms.items() if name not in ("know", "go", "do", "buy")
@@ -135,8 +137,8 @@ def draw(
         workers=rnd.choice((1, 2, 3)),
         events=rnd.choice((40, 100, 160, 300)),
         settings=Settings.model_validate(given),
-        span=horizon * rnd.choice((1, 8, 24, 24, 48, 96, 240)) // 4,
-        grain=rnd.choice((1, SECOND, horizon // 100)),
+        span=allowed_lateness * rnd.choice((1, 8, 24, 24, 48, 96, 240)) // 4,
+        grain=rnd.choice((1, SECOND, allowed_lateness // 100)),
         people=rnd.choice((1, 3, 6)),
         robot=rnd.random() < 0.3,
         rates=rates,

@@ -8,7 +8,7 @@ from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.formats.segment import read
 from streams.core.moments.classify import Classifier
 from streams.core.moments.rules import default
-from streams.core.moments.verdict import MARKS
+from streams.core.moments.verdict import INTENTS
 from streams.sources.generator import MIN_VISITORS, POISON, RESENT, STEPS, TWICE, VERY_LATE, Sent, Shop
 
 NOW_MS = 1_750_000_000_000
@@ -58,8 +58,8 @@ def test_every_moment_and_a_refund_is_seen(stream: list[Sent]) -> None:
             type(event := read(value, (), NOW_MS + COUNT * 5)) is Event
             and (verdict := classify(event)) is not None
         ):
-            marks[MARKS[verdict.mark]] += 1
-    assert set(MARKS) == set(marks)
+            marks[INTENTS[verdict.mark]] += 1
+    assert set(INTENTS) == set(marks)
     assert marks["know"] > marks["buy"] > marks["truth"] > marks["refund"] > 0
 
 

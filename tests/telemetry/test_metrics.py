@@ -22,13 +22,13 @@ class Step(NamedTuple):
     retracted: int = 0
 
 
-class Progress(NamedTuple):
-    let_go: frozenset[int] = frozenset()
+class WatermarkTracker(NamedTuple):
+    excluded: frozenset[int] = frozenset()
 
 
-class Pipeline(NamedTuple):
+class Processor(NamedTuple):
     checkpoint: Checkpoint
-    progress: Progress = Progress()
+    progress: WatermarkTracker = WatermarkTracker()
 
 
 class Session(NamedTuple):
@@ -42,7 +42,7 @@ class Worker(NamedTuple):
     """What is looked at of an agent."""
 
     stepped: Step
-    pipeline: Pipeline
+    processor: Processor
     session: Session
 
 
@@ -54,7 +54,7 @@ def agent(
     lags: Mapping[str, int] | None = None,
 ) -> Worker:
     checkpoint = Checkpoint(FORMAT, b"", mark=mark, rev=rev, counts=counts or Counts())
-    return Worker(step, Pipeline(checkpoint), Session(dict(lags or {})))
+    return Worker(step, Processor(checkpoint), Session(dict(lags or {})))
 
 
 def meters() -> Meters:
@@ -111,7 +111,7 @@ def test_a_partition_shows_its_last_commit() -> None:
             counts,
             int(NOW_S * 1000) - 2_500,
             7,
-            {"clicks:3": 12, "shop.handover:3": 0},
+            {"clicks:3": 12, "shop.inbox:3": 0},
         ),
     )
     found = shown(of)
@@ -123,7 +123,7 @@ def test_a_partition_shows_its_last_commit() -> None:
     assert 10 == found["streams_events_received_total partition=3"]
     assert pytest.approx(2.5) == found["streams_watermark_lag_seconds partition=3"]
     assert (12, 0) == (found["streams_consumer_lag_records partition=3 source=clicks:3"],
-                       found["streams_consumer_lag_records partition=3 source=shop.handover:3"])  # fmt: skip
+                       found["streams_consumer_lag_records partition=3 source=shop.inbox:3"])  # fmt: skip
     assert 7 == found["streams_transitions_written_total partition=3"]
     assert (1, 10) == (found["streams_batch_size_events_count"], found["streams_batch_size_events_sum"])
     assert 1 == found["streams_commit_latency_seconds_count"]
@@ -135,7 +135,7 @@ def test_a_batch_under_way_does_not_show() -> None:
     """The agent counts in memory before it commits. A counter that fell back after a failed commit would look like a restart from zero."""
     of, worker = meters(), agent(Step(5, True, 0.01), Counts(received=5, applied=5))
     of.stepped(0, worker)
-    worker.pipeline.checkpoint.counts.received = 9
+    worker.processor.checkpoint.counts.received = 9
     assert 5 == shown(of)["streams_events_received_total partition=0"]
 
 
@@ -204,10 +204,10 @@ def test_reasons_are_there_before_their_first_case() -> None:
     before = {name: value for name, value in shown(of).items() if " reason=" in name}
     assert {"streams_rejected_total reason=undecodable", "streams_late_total reason=over_cap"} <= set(before)
     assert {0} == set(before.values())
-    of.stepped(0, agent(Step(4, True, rejected={"bad_time": 1}, late={"horizon": 3})))
+    of.stepped(0, agent(Step(4, True, rejected={"bad_time": 1}, late={"lateness": 3})))
     of.stepped(0, agent(Step(0, False)))
     after = shown(of)
-    assert {"streams_late_total reason=horizon": 3, "streams_rejected_total reason=bad_time": 1} == {
+    assert {"streams_late_total reason=lateness": 3, "streams_rejected_total reason=bad_time": 1} == {
         name: value for name, value in after.items() if " reason=" in name and value
     }
 
@@ -232,9 +232,9 @@ def test_checkpoints_of_tomorrow_show_their_outcomes_too() -> None:
 def test_what_is_handed_over_is_no_outcome() -> None:
     """It ends in the partition where its person lives; there it is received."""
     of = meters()
-    of.stepped(0, agent(Step(5, True), Counts(received=2, applied=2, handed_over=3)))
+    of.stepped(0, agent(Step(5, True), Counts(received=2, applied=2, forwarded=3)))
     found = shown(of)
-    assert 3 == found["streams_events_handed_over_total partition=0"]
+    assert 3 == found["streams_events_forwarded_total partition=0"]
     assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
 
 

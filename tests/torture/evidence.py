@@ -115,7 +115,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
             lost, more = Counter(a.handed) - arrived, arrived - Counter(a.handed)
             broken.append(
                 Broken(
-                    "handover",
+                    "inbox",
                     f"partition {number}: {lost.total()} lost, {more.total()} too many: {[*lost][:3]} {[*more][:3]}",
                 )
             )
@@ -125,7 +125,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                 for name in ("received", "applied", "no_signal", "duplicate", "late", "rejected")
             }
         )
-        figures["handed over"] += c.counts.handed_over
+        figures["handed over"] += c.counts.forwarded
         topics = {
             name: await _values(log, name, number)
             for name in ("transitions", "journeys", "current", "tallies")
@@ -140,7 +140,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                 (settings.patience.know, settings.patience.go, settings.patience.do, settings.patience.buy),
                 settings.abandon_after, settings.refund_window, settings.join_window,
             ),
-            horizon=settings.horizon, mark=c.mark, timers=(-1, c.timer), eras=([], []), everything=True,
+            allowed_lateness=settings.allowed_lateness, mark=c.mark, timers=(-1, c.timer), eras=([], []), everything=True,
         )  # fmt: skip
         for law in LAWS:
             broken += [Broken(law.__name__, f"partition {number}: {how}") for how in law(evidence)]
@@ -150,8 +150,8 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
         figures["standing, equal to the oracle's"] += sum(map(len, evidence.steps.values()))
         figures["counters compared"] += len(evidence.topics["tallies"])
         figures["final journeys"] += len(topics["journeys"])
-    handed_over = sum(len(a.handed) for a in accounts)
-    for said, true in (("received", figures["input records"]), ("handed over", handed_over)):
+    forwarded = sum(len(a.handed) for a in accounts)
+    for said, true in (("received", figures["input records"]), ("handed over", forwarded)):
         if figures[said] != true:
             broken.append(Broken("offsets", f"{figures[said]} records {said}, {true} by the stored input"))
     if figures["late"] > LATE_PART * figures["input records"]:
@@ -224,7 +224,7 @@ def _accounted(
     for source in log.sources(number):
         position = c.sources.get(source)
         if (offset := position.offset if position else 0) > ends[source] or (
-            offset < ends[source] and not source.startswith("handover")
+            offset < ends[source] and not source.startswith("inbox")
         ):
             yield f"{source} was read up to {offset}, and ends at {ends[source]}"
     n = c.counts

@@ -9,7 +9,7 @@ SESSION_S = (
 )
 FIRST_S = 2.0  # when the first hit comes, after the workers have begun to work
 SETTINGS = {
-    "horizon": "6d",
+    "allowed_lateness": "6d",
     "abandon_after": "8d",
     "refund_window": "10d",
 }  # so that a month of event time sees the end of everything

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from schemas.ledger import LateHeaders
+from schemas.dead_letters import LateHeaders
 from streams.cli.render.steps import more
 from streams.cli.screen import at, printable, some, span
 from streams.queries.dead_letters import Entry

@@ -9,7 +9,7 @@ from schemas import Transition
 from streams.cli.screen import COLOURS, OUTCOME_COLOURS, at, moment, some, span
 from streams.queries.story import Journey, Story
 
-MARKS = {
+INTENTS = {
     "opened": "●", "advanced": "▼", "returned": "▲", "stalled": "◌", "resumed": "○", "converted": "★", "abandoned": "✗", "refunded": "↩",
 }  # fmt: skip
 SILENT = ("stalled", "abandoned")
@@ -42,7 +42,7 @@ def _journey(journey: Journey) -> RenderableType:
     for step in journey.steps:
         table.add_row(
             at(step.at),
-            Text(MARKS[step.kind], style=_colour(step)),
+            Text(INTENTS[step.kind], style=_colour(step)),
             Text(step.kind, style=_colour(step)),
             _said(step),
         )

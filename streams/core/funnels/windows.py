@@ -33,9 +33,9 @@ class Windows:
         self.expired_min = [0, 0, 0]  # windows that start before this minute were let go of, per length
         self.expired_corrections = 0  # counted changes of windows that are no longer kept
 
-    def roll_up(self, mark_ms: int) -> tuple[list[Changed], list[tuple[Group, Counts | None]]]:
+    def roll_up(self, watermark_ms: int) -> tuple[list[Changed], list[tuple[Group, Counts | None]]]:
         """Applies the batch; returns the cells it changed, and the groups they are in, whole; None: nothing is left of the group."""
-        now = mark_ms // 60_000
+        now = watermark_ms // 60_000
         levels: tuple[dict[int, dict[int, int]], ...] = (
             {},
             {},

@@ -17,10 +17,10 @@ from streams.core.journeys.machine import (
     TABLE,
     TIMERS,
 )
-from streams.core.moments.verdict import MARKS, TRUTH
+from streams.core.moments.verdict import INTENTS, TRUTH
 
-MOMENTS = MARKS[:TRUTH]
-SIGNALS = (*MARKS[: TRUTH + 1], "unsure")
+MOMENTS = INTENTS[:TRUTH]
+SIGNALS = (*INTENTS[: TRUTH + 1], "unsure")
 WORDS = {IGNORED: "", CONFIRMED: "confirmed", BOUGHT: f"{KINDS[OPENED]}, {KINDS[CONVERTED]}"}
 
 

@@ -13,7 +13,7 @@ from streams.core.journeys.machine import ABANDONED, CONVERTED, OPENED, REFUNDED
 PATH_STAYS = 64  # of a journey's path that are kept, the first ones: what comes later is in the sums
 
 
-class Tale(msgspec.Struct, array_like=True, gc=False):
+class JourneySummary(msgspec.Struct, array_like=True, gc=False):
     """A journey as far as it is told. Grows by one transition at a time."""
 
     need: int
@@ -37,7 +37,7 @@ class FinalRefund(msgspec.Struct, frozen=True):
     step: Transition
 
 
-def tell(tale: Tale, t: Transition) -> None:
+def tell(tale: JourneySummary, t: Transition) -> None:
     """One more transition of the journey, in order."""
     tale.furthest = t.furthest
     if t.rule >= 0:
@@ -61,14 +61,14 @@ def tell(tale: Tale, t: Transition) -> None:
 
 
 def tell_all(
-    begun: Iterable[Tale], said: Iterable[Transition]
-) -> tuple[list[Tale | FinalRefund], list[Tale]]:
+    begun: Iterable[JourneySummary], said: Iterable[Transition]
+) -> tuple[list[JourneySummary | FinalRefund], list[JourneySummary]]:
     """The journeys closed and refunds made in a stretch of journal, in the order they happened, and the tales of those still open at its end.
 
     `begun`: the tales of those that were open at its beginning; they are left as they are.
     """
     telling = {(tale.need, tale.journey): copy_of(tale) for tale in begun}
-    done: list[Tale | FinalRefund] = []
+    done: list[JourneySummary | FinalRefund] = []
     for t in said:
         if t.kind == REFUNDED:
             done.append(FinalRefund(t))
@@ -77,20 +77,20 @@ def tell_all(
             continue
         name = (t.need, t.journey)
         if t.kind == OPENED:
-            telling[name] = Tale(t.need, t.journey, t.opened_ms, t.home, dwell_ms=[-1] * 5)
+            telling[name] = JourneySummary(t.need, t.journey, t.opened_ms, t.home, dwell_ms=[-1] * 5)
         tell(telling[name], t)
         if telling[name].outcome:
             done.append(telling.pop(name))
     return done, list(telling.values())
 
 
-def copy_of(tale: Tale) -> Tale:
+def copy_of(tale: JourneySummary) -> JourneySummary:
     """A tale that can be told on without changing this one."""
     return msgspec.structs.replace(
         tale, path=[*tale.path], dwell_ms=[*tale.dwell_ms], dims=[*tale.dims], rules=[*tale.rules]
     )
 
 
-def happened_ms(final: Tale | FinalRefund) -> int:
+def happened_ms(final: JourneySummary | FinalRefund) -> int:
     """When it was closed, or made."""
-    return final.closed_ms if isinstance(final, Tale) else final.step.at_ms
+    return final.closed_ms if isinstance(final, JourneySummary) else final.step.at_ms

@@ -7,7 +7,7 @@ set again. A second heap does the housekeeping that goes by the horizon mark: fi
 
 from heapq import heapify, heappop, heappush
 
-from streams.core.journeys.finals import FinalRefund, Tale, happened_ms, tell_all
+from streams.core.journeys.finals import FinalRefund, JourneySummary, happened_ms, tell_all
 from streams.core.journeys.machine import ABANDONED, CONVERTED, REFUNDED, Patience, State, Transition
 from streams.core.journeys.profile import (
     APPLIED,
@@ -33,15 +33,15 @@ Change = tuple[Profile, list[Transition], list[Transition]]  # retracted, assert
 class Population:
     """What a partition agent keeps in memory of people."""
 
-    def __init__(self, patience: Patience, horizon_ms: int) -> None:
-        self.patience, self.horizon_ms = patience, horizon_ms
+    def __init__(self, patience: Patience, allowed_lateness_ms: int) -> None:
+        self.patience, self.allowed_lateness_ms = patience, allowed_lateness_ms
         self.mark, self.timer = -1, -1
         self.profiles: dict[str, Profile] = {}
         self.timers: list[tuple[int, str]] = []
         self.chores: list[tuple[int, str]] = []
         self.touched: dict[str, Profile] = {}
         self.changes: list[Change] = []  # of the open batch, in order
-        self.finals: list[tuple[Profile, Tale | FinalRefund]] = []
+        self.finals: list[tuple[Profile, JourneySummary | FinalRefund]] = []
         self.dropped: list[tuple[str, int]] = []  # state records to take away
         self.forgotten: list[Profile] = []
         self.done = 0  # profiles whose timers have fired or that were tidied, since the start
@@ -63,7 +63,7 @@ class Population:
         p = self.profiles.get(key)
         if p is None:
             p = self.profiles[key] = Profile(key, [State()])
-            p.tidy_ms = (head >> TIME) + 2 * self.horizon_ms
+            p.tidy_ms = (head >> TIME) + 2 * self.allowed_lateness_ms
             heappush(self.chores, (p.tidy_ms, key))
         if everywhere:
             numbers: tuple[int, ...] = (ALL,)
@@ -80,7 +80,7 @@ class Population:
             ):  # timers have passed that already
                 fire(p, self.timer, self.patience, asserts)
         else:
-            ids_from = self.mark - 2 * self.horizon_ms
+            ids_from = self.mark - 2 * self.allowed_lateness_ms
             outcome = insert(
                 p,
                 head,
@@ -104,7 +104,7 @@ class Population:
             self.arm(p)
             for t in asserts:
                 if t.kind in CLOSING:
-                    self.tidy_by(p, t.at_ms + self.horizon_ms)
+                    self.tidy_by(p, t.at_ms + self.allowed_lateness_ms)
             self._asserts, self._retracts = [], []
         length = len(p.journal) - p.folded * SIZE
         if length > CHUNK and length % CHUNK < SIZE * len(numbers):
@@ -150,7 +150,7 @@ class Population:
                 self.changes.append((p, [], asserts))
                 for t in asserts:
                     if t.kind == ABANDONED:
-                        self.tidy_by(p, t.at_ms + self.horizon_ms)
+                        self.tidy_by(p, t.at_ms + self.allowed_lateness_ms)
             self.arm(p)
         self.timer = max(self.timer, timer)
         return True
@@ -172,7 +172,7 @@ class Population:
 
     def tidy(self, p: Profile) -> None:
         """Everything that the horizon mark now allows for this profile; and when to look again."""
-        oldest = self.mark - self.horizon_ms
+        oldest = self.mark - self.allowed_lateness_ms
         said: list[Transition] = []
         replay(start_states(p), p.journal[p.folded * SIZE :], p.orders, self.patience, said, self.timer)
         done, _ = tell_all(p.begun or (), said)
@@ -182,9 +182,11 @@ class Population:
             p.final_ms = oldest
             self.touched[p.key] = p
         self.trim(p)
-        ahead = [happened_ms(f) + self.horizon_ms for f in done if happened_ms(f) >= oldest]
-        ahead += [s.last_ms + self.patience.abandon + self.horizon_ms for s in p.states if s.moment >= 0]
-        due = min(ahead) if ahead else forget_after(p, self.horizon_ms, self.patience)
+        ahead = [happened_ms(f) + self.allowed_lateness_ms for f in done if happened_ms(f) >= oldest]
+        ahead += [
+            s.last_ms + self.patience.abandon + self.allowed_lateness_ms for s in p.states if s.moment >= 0
+        ]
+        due = min(ahead) if ahead else forget_after(p, self.allowed_lateness_ms, self.patience)
         if not ahead and due < self.mark:
             self.forget(p)
         else:
@@ -192,7 +194,11 @@ class Population:
 
     def trim(self, p: Profile) -> None:
         done, dropped = trim(
-            p, self.mark - self.horizon_ms, self.mark - 2 * self.horizon_ms, self.timer, self.patience
+            p,
+            self.mark - self.allowed_lateness_ms,
+            self.mark - 2 * self.allowed_lateness_ms,
+            self.timer,
+            self.patience,
         )
         final = [f for f in done if happened_ms(f) >= p.final_ms]
         self.finals += [(p, f) for f in final]

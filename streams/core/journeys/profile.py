@@ -12,7 +12,7 @@ from copy import copy
 
 import msgspec
 
-from streams.core.journeys.finals import FinalRefund, Tale, tell_all
+from streams.core.journeys.finals import FinalRefund, JourneySummary, tell_all
 from streams.core.journeys.machine import (
     Patience,
     State,
@@ -69,7 +69,7 @@ class Profile(msgspec.Struct, gc=False):
     )  # latest deadline that timers have fired on it: a signal before it undoes what they said
     folded: int = 0  # records at the front of the journal that are in the base already
     base: list[State] | None = None  # after those
-    begun: list[Tale] | None = None  # of the journeys that are open where the base ends
+    begun: list[JourneySummary] | None = None  # of the journeys that are open where the base ends
     orders: Orders | None = None  # order_key of a truth or refund -> its order
     first: int = 0  # number of the journal's first segment
     saved: int = 0  # records at the front of the journal that the state topic has just so
@@ -322,7 +322,7 @@ def fire(p: Profile, timer: int, patience: Patience, out: list[Transition]) -> N
 
 def trim(
     p: Profile, oldest_ms: int, ids_from_ms: int, timer: int, patience: Patience
-) -> tuple[list[Tale | FinalRefund], list[int]]:
+) -> tuple[list[JourneySummary | FinalRefund], list[int]]:
     """Folds whole segments that no accepted event can fall into any more into the base, and drops those whose ids are old enough too.
 
     Nothing observable changes. Returns the journeys closed in what was folded, which nothing can change any more, and the numbers of the segments
@@ -345,7 +345,7 @@ def trim(
             break
         p.base, p.folded = states, end
         out += said
-    done: list[Tale | FinalRefund] = []
+    done: list[JourneySummary | FinalRefund] = []
     if out:
         done, begun = tell_all(p.begun or (), out)
         p.begun = begun or None
@@ -381,12 +381,12 @@ def next_times(needs: set[int], journal: bytes, start: int) -> dict[int, int]:
     return times
 
 
-def forget_after(p: Profile, horizon_ms: int, patience: Patience) -> int:
+def forget_after(p: Profile, allowed_lateness_ms: int, patience: Patience) -> int:
     """The horizon mark beyond which nothing of this profile can matter any more, if no journey is open then."""
-    due = (p.newest >> TIME) + 2 * horizon_ms
+    due = (p.newest >> TIME) + 2 * allowed_lateness_ms
     for s in p.states:
         if s.conversions:
             due = max(
-                due, s.conversions[-1].at_ms + patience.refund + horizon_ms
+                due, s.conversions[-1].at_ms + patience.refund + allowed_lateness_ms
             )  # a refund may be that late
     return due

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.core.journeys.finals import Tale
+from streams.core.journeys.finals import JourneySummary
 from streams.core.journeys.machine import Patience, State
 from streams.core.journeys.profile import CHUNK, SEGMENT, Orders, Profile, next_deadline, replay, start_states
 from streams.core.journeys.signal import NAMELESS, SIZE
@@ -15,7 +15,7 @@ class Head(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
     needs: tuple[str, ...]
     base: list[State] | None
-    begun: list[Tale] | None
+    begun: list[JourneySummary] | None
     orders: Orders | None
     first: int
     folded: int

@@ -18,7 +18,7 @@ from streams.core.moments import spec
 from streams.core.moments.pages import MAX_PATH_CHARS, Pages
 from streams.core.moments.query import Queries
 from streams.core.moments.rules import Rules
-from streams.core.moments.verdict import MARKS, SURE_ABOVE, Verdict
+from streams.core.moments.verdict import INTENTS, SURE_ABOVE, Verdict
 from streams.core.moments.words import fold, fold_name
 
 MAX_QUERY_CHARS = 256  # longer ones are pasted texts; what is wanted shows in the beginning
@@ -64,7 +64,7 @@ class _Rule:
         self.verdict = (
             None
             if rule.moment == "none"
-            else Verdict(MARKS.index(rule.moment), rule.confidence > SURE_ABOVE and buys, number)
+            else Verdict(INTENTS.index(rule.moment), rule.confidence > SURE_ABOVE and buys, number)
         )
         self.yields: spec.Words = rule.yields_to if isinstance(rule, spec.EventRule) else ()
         self.view = isinstance(rule, spec.EventRule) and rule.view

@@ -5,9 +5,9 @@
 
 import msgspec
 
-from streams.core.moments.verdict import MARKS
+from streams.core.moments.verdict import INTENTS
 
-MOMENTS = (*MARKS, "none")  # "none": recognised, and no signal
+MOMENTS = (*INTENTS, "none")  # "none": recognised, and no signal
 EVIDENCE = ("query", "page")  # what an event rule may yield to
 TYPES = ("track", "page", "screen", "identify")
 NAMED_TYPES = (

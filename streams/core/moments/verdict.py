@@ -2,7 +2,7 @@
 
 import msgspec
 
-MARKS = ("know", "go", "do", "buy", "truth", "refund")
+INTENTS = ("know", "go", "do", "buy", "truth", "refund")
 KNOW, GO, DO, BUY, TRUTH, REFUND = range(6)
 SURE_ABOVE = 0.4  # a rule with this confidence or less shows a sign of life, not an intent
 

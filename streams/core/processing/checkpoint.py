@@ -3,7 +3,7 @@
 import msgspec
 
 from streams.core.processing.rulebook import Era
-from streams.core.processing.watermark import HANDOVER, Peer, Position
+from streams.core.processing.watermark import INBOX, PeerProgress, SourcePosition
 from streams.errors import Incompatible
 
 FORMAT = 1  # of the checkpoint and of every state record; `streams.core.processing.upgrade` leads here from the formats before
@@ -18,7 +18,7 @@ class Counts(msgspec.Struct, array_like=True):
     duplicate: int = 0
     late: int = 0
     rejected: int = 0
-    handed_over: int = 0  # to the partitions where their people live
+    forwarded: int = 0  # to the partitions where their people live
 
 
 class Checkpoint(msgspec.Struct, array_like=True):
@@ -26,22 +26,20 @@ class Checkpoint(msgspec.Struct, array_like=True):
 
     format: int
     fold: bytes  # the fold settings, canonical: a start with others is refused
-    sources: dict[str, Position] = {}  # by `topic:partition`: where to read on
+    sources: dict[str, SourcePosition] = {}  # by `topic:partition`: where to read on
     mark: int = -1  # horizon mark, ms
     timer: int = -1  # timer position, ms
     rev: int = 0  # transition records written so far
     counts: Counts = msgspec.field(default_factory=Counts)
     expired_corrections: int = 0  # counter changes of windows no longer kept
     eras: list[Era] = []
-    meshed: bool = False  # hands events over, or is handed some
-    peers: dict[int, Peer] = {}  # what was heard of the other partitions
+    forwarding: bool = False  # hands events over, or is handed some
+    peers: dict[int, PeerProgress] = {}  # what was heard of the other partitions
 
     @property
     def offset(self) -> int:
         """How far it has come in its inputs, as one figure: their offsets added up."""
-        return sum(
-            position.offset for name, position in self.sources.items() if not name.startswith(HANDOVER)
-        )
+        return sum(position.offset for name, position in self.sources.items() if not name.startswith(INBOX))
 
 
 class _Numbered(msgspec.Struct, array_like=True):

@@ -6,11 +6,11 @@ from streams.core.funnels.dimensions import Dimensions
 from streams.core.journeys.machine import Patience
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Parameters(msgspec.Struct, frozen=True):
     """Everything that decides what is counted. Durations in milliseconds of event time."""
 
     patience: Patience
-    horizon_ms: int
+    allowed_lateness_ms: int
     dimensions: Dimensions
     needs: tuple[str, ...] = ()  # paths, first that holds something wins; none: all is one need
     tenant: str | None = None  # path

@@ -26,15 +26,15 @@ from streams.core.funnels.cells import (
 )
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.funnels.windows import ALL, WINDOWS, Cell
-from streams.core.journeys.finals import FinalRefund, Tale
+from streams.core.journeys.finals import FinalRefund, JourneySummary
 from streams.core.journeys.machine import ADVANCED, CONVERTED, KINDS, State, Transition
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import TEXT, event_text
-from streams.core.moments.verdict import MARKS
+from streams.core.moments.verdict import INTENTS
 from streams.core.processing.rulebook import Rulebook
 
 ENCODE = msgspec.json.Encoder().encode
-NAMES: tuple[Any, ...] = (*MARKS[:5], None)  # index -1: none
+NAMES: tuple[Any, ...] = (*INTENTS[:5], None)  # index -1: none
 TENANT_END = "\x1f"  # between tenant, profile and need in keys: ids and names have no control characters
 MAX_WINDOWS = 10_000  # whose beginnings are kept: a week of minutes
 MAX_SECONDS = 50_000  # formatted seconds kept: an hour of a busy partition is 3,600
@@ -72,7 +72,7 @@ _MILLIS = [f"{n:03d}Z" for n in range(1000)]
 
 
 def _move(kind: int, frm: int, to: int) -> str:
-    skipped = MARKS[frm + 1 : to] if kind in (ADVANCED, CONVERTED) and frm >= 0 else ()
+    skipped = INTENTS[frm + 1 : to] if kind in (ADVANCED, CONVERTED) and frm >= 0 else ()
     return ENCODE({"kind": KINDS[kind], "from": NAMES[frm], "to": NAMES[to], "skipped": skipped})[
         1:-1
     ].decode()
@@ -91,7 +91,7 @@ FURTHEST = [
 
 NOWHERE = '"moment":null,"stalled":false'
 STANDING = [
-    [f'"moment":"{moment}","stalled":{stalled}' for stalled in ("false", "true")] for moment in MARKS[:5]
+    [f'"moment":"{moment}","stalled":{stalled}' for stalled in ("false", "true")] for moment in INTENTS[:5]
 ]
 OUTCOME = [quoted(kind or None) for kind in KINDS]
 SILENCE = '"event":null,"rule":null,"confidence":null,"rules":null'
@@ -185,7 +185,7 @@ class Publisher:
             f'"outcome":{OUTCOME[s.outcome] if s.moment < 0 else "null"},"rev":{rev}}}'
         ).encode()
 
-    def final(self, p: Profile, final: Tale | FinalRefund) -> bytes:
+    def final(self, p: Profile, final: JourneySummary | FinalRefund) -> bytes:
         """One record of `<app>.journeys`."""
         tenant, profile = split_key(p.key)
         if isinstance(final, FinalRefund):

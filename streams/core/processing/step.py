@@ -28,21 +28,21 @@ from streams.core.moments.classify import compiled
 from streams.core.moments.rules import Rules
 from streams.core.moments.verdict import REFUND, TRUTH
 from streams.core.processing.checkpoint import FORMAT, Checkpoint
-from streams.core.processing.parameters import Plan
+from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher, current_key, profile_key, rfc3339
 from streams.core.processing.rulebook import Rulebook, Version
 from streams.core.processing.subject import first_text, needs_of
 from streams.core.processing.watermark import (
     FROM,
-    HANDOVER,
+    INBOX,
     MARK,
-    Mark,
-    Position,
-    Progress,
+    SourcePosition,
+    WatermarkReport,
+    WatermarkTracker,
     decode_mark,
     encode_mark,
 )
-from streams.records import Batch, Headers, Output, Reading, Record
+from streams.records import Batch, Fetched, Headers, Output, Record
 
 TIMERS_PER_BATCH = (
     10_000  # profiles whose timers fire in one batch: a flood of deadlines must not make one huge transaction
@@ -65,17 +65,17 @@ _decode_counts = msgspec.msgpack.Decoder(dict[int, int]).decode
 decode_version = msgspec.msgpack.Decoder(Version).decode
 
 
-class Pipeline:
+class Processor:
     """The state of one partition and the step that changes it."""
 
     def __init__(
-        self, partition: int, plan: Plan, fold: bytes, rules: Rules, skew_ms: int, partitions: int = 1
+        self, partition: int, plan: Parameters, fold: bytes, rules: Rules, skew_ms: int, partitions: int = 1
     ) -> None:
         """`fold`: the fold settings as they are recorded; `skew_ms`: how far ahead of its own arrival an event may be dated; `partitions`: in all."""
-        self.progress = Progress(partition, partitions)
+        self.progress = WatermarkTracker(partition, partitions)
         self.partition, self.plan, self.rules, self.skew_ms = partition, plan, rules, skew_ms
         self.checkpoint = Checkpoint(FORMAT, fold)
-        self.population = Population(plan.patience, plan.horizon_ms)
+        self.population = Population(plan.patience, plan.allowed_lateness_ms)
         self.windows = Windows()
         self.rulebook = Rulebook()
         self.publisher = Publisher(partition, plan.dimensions, self.rulebook)
@@ -114,7 +114,7 @@ class Pipeline:
             self.population.restore(parts, checkpoint.mark, checkpoint.timer)
             self.rulebook.versions = [versions[n] for n in sorted(versions)]
             self.rulebook.eras = checkpoint.eras
-            self.progress.restore(checkpoint.sources, checkpoint.peers, checkpoint.meshed)
+            self.progress.restore(checkpoint.sources, checkpoint.peers, checkpoint.forwarding)
         self.adopt(self.rules)
 
     @property
@@ -135,22 +135,22 @@ class Pipeline:
             self._new_rules.append(len(self.rulebook.versions) - 1)
         self.publisher.learn()
 
-    def take(self, reading: Reading) -> None:
+    def take(self, reading: Fetched) -> None:
         """Reads and folds what a look at the sources gave: of each, the records from its position on, in offset order."""
         progress, population = self.progress, self.population
         if (
-            not progress.meshed
+            not progress.forwarding
             and self.plan.at_home
             and progress.partitions > 1
             and not self.checkpoint.counts.received
         ):
             people = (key_of(record.value or b"") for _, records in reading.chunks for record in records)
-            progress.meshed = any(self.abroad(who) for who in people if who)
+            progress.forwarding = any(self.foreign(who) for who in people if who)
         progress.looked(reading)
         self._latest_ms = reading.read_ms if reading.read_ms >= 0 else LATEST_MS
         for source, records in reading.chunks:
             position = progress.sources[source]
-            if source.startswith(HANDOVER):
+            if source.startswith(INBOX):
                 self.take_handed(source, records)
             else:
                 for start in range(0, len(records), RUN):
@@ -163,11 +163,11 @@ class Pipeline:
 
     def take_handed(self, source: str, records: Sequence[Record]) -> None:
         """What other partitions handed over: events by where they were read, and marks. What a mark is about was handed over before it."""
-        self.progress.meshed = True
+        self.progress.forwarding = True
         runs: dict[str, list[Record]] = {}
         marks = []
         for record in records:
-            match handed(record):
+            match decode_inbox(record):
                 case None:
                     self.checkpoint.counts.received += 1
                     self.reject(
@@ -175,7 +175,7 @@ class Pipeline:
                         record,
                         reject(Reason.UNDECODABLE, "a record in the handover topic that no partition wrote"),
                     )
-                case Mark() as mark:
+                case WatermarkReport() as mark:
                     marks.append(mark)
                 case (where, origin):
                     runs.setdefault(where, []).append(origin)
@@ -184,7 +184,7 @@ class Pipeline:
         for mark in marks:
             self.progress.hear(mark)
 
-    def fold(self, source: str, records: Sequence[Record], position: Position | None) -> None:
+    def fold(self, source: str, records: Sequence[Record], position: SourcePosition | None) -> None:
         """Reads and folds records of one source. Its `position`: how far that has come in event time; None: they were handed over."""
         population, plan = self.population, self.plan
         counts, classify, take, skew = (
@@ -200,9 +200,9 @@ class Pipeline:
             plan.needs,
             self._tenant,
         )
-        horizon, mark, profiles = plan.horizon_ms, population.mark, population.profiles
+        allowed_lateness, mark, profiles = plan.allowed_lateness_ms, population.mark, population.profiles
         reached = LATEST_MS if position is None else position.mark
-        others, abroad = self.progress.others(source), 0
+        others, foreign = self.progress.others(source), 0
         looks_home = position is not None and plan.at_home and self.progress.partitions > 1
         latest, limit = self._latest_ms, min(self._latest_ms + skew, LATEST_MS)
         events = [
@@ -229,11 +229,11 @@ class Pipeline:
             if tenant_of is not None:
                 key = profile_key(tenant_of(event), key)
             if looks_home and key not in profiles and self.hand_over(source, record, event):
-                abroad += 1
+                foreign += 1
                 others = min(others, self.progress.others(source))
                 continue
-            if at < mark - horizon:
-                self.late(source, record, event, key, "horizon")
+            if at < mark - allowed_lateness:
+                self.late(source, record, event, key, "lateness")
                 continue
             order, everywhere = None, False
             if verdict.mark >= TRUTH and (named := orders(event)):
@@ -248,12 +248,12 @@ class Pipeline:
                 counts.duplicate += 1
             else:
                 self.late(source, record, event, key, "over_cap")
-        counts.handed_over += abroad
-        counts.received += len(records) - abroad
+        counts.forwarded += foreign
+        counts.received += len(records) - foreign
         if position is not None:
             position.mark = reached
 
-    def abroad(self, who: bytes) -> bool:
+    def foreign(self, who: bytes) -> bool:
         return partition_of(who, self.progress.partitions) != self.partition
 
     def hand_over(self, source: str, record: Record, event: Event) -> bool:
@@ -265,9 +265,9 @@ class Pipeline:
         home = partition_of(who, self.progress.partitions)
         if home == self.partition:
             return False
-        self.progress.meshed = True
+        self.progress.forwarding = True
         origin = f"{source}:{record.offset}:{record.time_ms}".encode()
-        self._handed.append(Output(topology.HANDOVER.name, who, record.value, ((FROM, origin),), home))
+        self._handed.append(Output(topology.INBOX.name, who, record.value, ((FROM, origin),), home))
         return True
 
     def reject(self, source: str, record: Record, rejection: Rejection) -> None:
@@ -279,7 +279,7 @@ class Pipeline:
         self.set_aside.append(self.ledger(topology.REJECTED.name, None, source, record, said))
 
     def late(
-        self, source: str, record: Record, event: Event, key: str, reason: Literal["horizon", "over_cap"]
+        self, source: str, record: Record, event: Event, key: str, reason: Literal["lateness", "over_cap"]
     ) -> None:
         self.checkpoint.counts.late += 1
         late_s = (self.population.mark - event.at_ms) / 1000
@@ -301,14 +301,14 @@ class Pipeline:
         cut: Headers = (("cut", b"true"),) if len(value) > LEDGER_BYTES else ()
         return Output(topic, key, value[:LEDGER_BYTES], (*said, *where, *cut))
 
-    def advance(self, clock_ms: int | None = None, mark_ms: int | None = None) -> bool:
+    def advance(self, clock_ms: int | None = None, watermark_ms: int | None = None) -> bool:
         """Lets time pass after a batch was taken: timers fire, closed journeys become final. False: there is more to do, in further batches.
 
         `clock_ms`: the wall clock, on an idle partition that is caught up. `mark_ms`: the whole input's greatest time, at the end of a finite replay.
         """
         population = self.population
-        if mark_ms is not None and mark_ms > population.mark:
-            population.mark = mark_ms
+        if watermark_ms is not None and watermark_ms > population.mark:
+            population.mark = watermark_ms
         timer = population.mark - 1
         if clock_ms is not None and clock_ms > timer:
             timer = clock_ms
@@ -356,7 +356,7 @@ class Pipeline:
         if (mark := progress.tell()) is not None:
             said = (MARK, encode_mark(mark))
             outputs += [
-                Output(topology.HANDOVER.name, None, b"", (said,), n)
+                Output(topology.INBOX.name, None, b"", (said,), n)
                 for n in range(progress.partitions)
                 if n != self.partition
             ]
@@ -376,13 +376,13 @@ class Pipeline:
         state += [(RULES + RULES_KEY.pack(n), _encode(self.rulebook.versions[n])) for n in self._new_rules]
         c.mark, c.timer, c.eras = population.mark, population.timer, self.rulebook.eras
         c.expired_corrections = self.windows.expired_corrections
-        c.sources, c.peers, c.meshed = progress.sources, progress.peers, progress.meshed
+        c.sources, c.peers, c.forwarding = progress.sources, progress.peers, progress.forwarding
         self.set_aside, self._handed, self._new_rules, self._said, self._moved = [], [], [], [], {}
         self.retracted = 0
         return Batch(outputs, state, _encode(c))
 
 
-def handed(record: Record) -> Mark | tuple[str, Record] | None:
+def decode_inbox(record: Record) -> WatermarkReport | tuple[str, Record] | None:
     """What a record of the handover topic is: a mark; an event, with the source where it was read first and as it was there; or nothing of ours."""
     name, value = record.headers[-1] if record.headers else ("", b"")
     try:

@@ -41,8 +41,8 @@ from streams.log.kafka.topics.cluster import checked
 from streams.log.kafka.writer import FENCED, Group, Written, write
 from streams.log.port import Restoring
 from streams.log.source_names import source_of, split
-from streams.records import Batch, Headers, Reading, Record, Source
-from streams.topology import EVENTS, HANDOVER, STATE
+from streams.records import Batch, Fetched, Headers, Record, Source
+from streams.topology import EVENTS, INBOX, STATE
 
 FRESH_WAIT_MS = 10  # a fetch of what is there takes one or two
 GROUP_OFFSETS_EVERY_S = 5.0  # as consumers do by default: they are for tools that show lag, nobody starts from them; each time costs two requests
@@ -55,7 +55,7 @@ class KafkaSession:
     def __init__(self, log: "KafkaLog", partition: int) -> None:
         self.partition = partition
         self.sources = log.sources(partition)
-        self.dealt = bool(log.routed)
+        self.round_robin = bool(log.routed)
         self._log = log
         self._places = {source: log.place(source) for source in self.sources}
         self._names = {place: source for source, place in self._places.items()}
@@ -90,7 +90,7 @@ class KafkaSession:
         checkpoint = state.pop(CHECKPOINT, None)
         return None if checkpoint is None else checkpoint.value, _pairs(state)
 
-    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
+    async def read(self, positions: Mapping[str, int], limit: int) -> Fetched:
         """Waits for a tenth of a second when there is nothing. Position 0 is the first record that there still is: a first start begins there.
 
         Raises Unavailable when records were deleted before they were read, Incompatible when a position lies beyond the end of its topic.
@@ -140,7 +140,7 @@ class KafkaSession:
                         self._next.update(
                             (self._places[source], offset) for source, offset in reached.items()
                         )
-                        return Reading(chunks, self._ended(reached), reached, time.time_ns() // 1_000_000)
+                        return Fetched(chunks, self._ended(reached), reached, time.time_ns() // 1_000_000)
         except StreamsError as error:
             raise self._died(str(error), type(error)) from error
         raise self._died(
@@ -290,29 +290,29 @@ class KafkaLog:
     @classmethod
     async def connect(cls, cluster: Cluster, app: str, inputs: Sequence[str]) -> "KafkaLog":
         """Raises ConfigError for a topic that is missing, Incompatible for a wrong number of partitions or clean-up, Refused, Unavailable."""
-        if HANDOVER.name in inputs:
+        if INBOX.name in inputs:
             raise ConfigError(
-                f"an input cannot be called {HANDOVER.name}: that name stands for what partitions hand over to each other"
+                f"an input cannot be called {INBOX.name}: that name stands for what partitions hand over to each other"
             )
         partitions, counts, warnings = await checked(cluster, app, inputs)
         return cls(cluster, app, {name: counts[name] for name in inputs}, partitions, warnings)
 
     def sources(self, partition: int) -> tuple[str, ...]:
-        dealt = (
+        round_robin = (
             source_of(name, n)
             for name in self.routed
             for n in range(partition, self.inputs[name], self.partitions)
         )
         return (
             *(source_of(name, partition) for name in self.co_read),
-            *dealt,
-            source_of(HANDOVER.name, partition),
+            *round_robin,
+            source_of(INBOX.name, partition),
         )
 
     def place(self, source: str) -> TopicPartition:
         """Where a source is on the cluster."""
         topic, partition = split(source)
-        return TopicPartition(self.topic(topic) if topic == HANDOVER.name else topic, partition)
+        return TopicPartition(self.topic(topic) if topic == INBOX.name else topic, partition)
 
     async def scan_source(self, source: str) -> AsyncIterator[Record]:
         ends = await self._looker.settled([self.place(source)])

@@ -20,8 +20,8 @@ from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
 from streams.log.port import Restoring
 from streams.log.source_names import embedded_sources, source_of, split
 from streams.log.sqlite import chunks, database
-from streams.records import Batch, Headers, Output, Reading, Record, Source
-from streams.topology import EVENTS, HANDOVER, STATE
+from streams.records import Batch, Fetched, Headers, Output, Record, Source
+from streams.topology import EVENTS, INBOX, STATE
 
 
 class SqliteReader:
@@ -79,7 +79,7 @@ class SqliteReader:
         with database.plain_errors(self._file):
             rows = self._reader.execute(
                 "SELECT topic, partition, next FROM places WHERE topic IN (?, ?) ORDER BY topic, partition",
-                (EVENTS.name, HANDOVER.name),
+                (EVENTS.name, INBOX.name),
             )
             return {source_of(topic, partition): end for topic, partition, end in rows}
 
@@ -189,7 +189,7 @@ class SqliteLog(SqliteReader):
 class SqliteSession:
     """One agent's hold on a partition of a SqliteLog."""
 
-    dealt = False  # whoever appends puts events where their people live
+    round_robin = False  # whoever appends puts events where their people live
 
     def __init__(self, log: SqliteLog, partition: int, epoch: int) -> None:
         self.partition = partition
@@ -217,7 +217,7 @@ class SqliteSession:
                 con.execute("COMMIT")
         return checkpoint, _drained(live)
 
-    async def read(self, positions: Mapping[str, int], limit: int) -> Reading:
+    async def read(self, positions: Mapping[str, int], limit: int) -> Fetched:
         assert limit > 0, limit
         found: list[tuple[str, list[Record]]] = []
         ended = set()
@@ -234,7 +234,7 @@ class SqliteSession:
                 ).fetchone()
                 if position >= end:
                     ended.add(source)
-        return Reading(found, frozenset(ended))
+        return Fetched(found, frozenset(ended))
 
     def _read(self, source: str, offset: int, limit: int) -> list[Record]:
         ahead = self._ahead.get(source)

@@ -25,9 +25,9 @@ def totals(windows: Windows, window: int) -> Counter[int]:
     return out
 
 
-def rolled(windows: Windows, mark_ms: int) -> list[tuple[Cell, int | None]]:
+def rolled(windows: Windows, watermark_ms: int) -> list[tuple[Cell, int | None]]:
     """The cells that changed."""
-    return windows.roll_up(mark_ms)[0]
+    return windows.roll_up(watermark_ms)[0]
 
 
 @given(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.finals import FinalRefund, Tale
+from streams.core.journeys.finals import FinalRefund, JourneySummary
 from streams.core.journeys.machine import KINDS, Patience, Transition
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import APPLIED, DUPLICATE, Profile
@@ -19,11 +19,11 @@ ALL_OF_IT = 10**9
 class People:
     """A population with its own log of what became of it. Times are milliseconds."""
 
-    def __init__(self, horizon: int = HORIZON) -> None:
+    def __init__(self, allowed_lateness: int = HORIZON) -> None:
         self.patience = Patience()
-        self.population = Population(self.patience, horizon)
+        self.population = Population(self.patience, allowed_lateness)
         self.said = Said()
-        self.finals: list[tuple[str, Tale | FinalRefund]] = []
+        self.finals: list[tuple[str, JourneySummary | FinalRefund]] = []
         self.forgotten: list[str] = []
         self.store: dict[str, dict[int, bytes]] = {}
 
@@ -70,7 +70,7 @@ class People:
     def restart(self) -> None:
         """Another population takes over, from what was stored."""
         mark, timer = self.population.mark, self.population.timer
-        self.population = Population(self.patience, self.population.horizon_ms)
+        self.population = Population(self.patience, self.population.allowed_lateness_ms)
         self.population.restore(self.store, mark, timer)
 
     def kinds(self, key: str = "u:1") -> list[tuple[int, str]]:
@@ -89,7 +89,7 @@ class People:
         return [
             (key, event_text(f.journey), KINDS[f.outcome], f.closed_ms)
             for key, f in self.finals
-            if isinstance(f, Tale)
+            if isinstance(f, JourneySummary)
         ]
 
     def refunds(self) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.journey import JourneyRecord, RefundRecord
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.journeys.finals import PATH_STAYS, Tale
+from streams.core.journeys.finals import PATH_STAYS, JourneySummary
 from streams.core.journeys.machine import CONVERTED
 from streams.core.journeys.profile import CAP
 from streams.core.moments.rules import default
@@ -116,7 +116,7 @@ def test_stays_add_up() -> None:
             people.put(at + HOUR, "order", TRUTH, key=key)
     for day in range(12, 50):
         people.tick(day * DAY)
-    keep = {key: final for key, final in people.finals if isinstance(final, Tale)}
+    keep = {key: final for key, final in people.finals if isinstance(final, JourneySummary)}
     assert len(people.finals) == len(keep) == 40
     for key, final in keep.items():
         ended = final.closed_ms if final.outcome == CONVERTED else final.closed_ms - people.patience.abandon

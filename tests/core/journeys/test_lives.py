@@ -8,7 +8,7 @@ import random
 import pytest
 
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.finals import PATH_STAYS, Tale
+from streams.core.journeys.finals import PATH_STAYS, JourneySummary
 from streams.core.journeys.machine import KINDS
 from streams.core.journeys.profile import APPLIED, DUPLICATE
 from streams.core.journeys.signal import event_text, order_ref
@@ -26,13 +26,13 @@ HORIZONS = [6 * HOUR, 2 * DAY, 10 * DAY]
 def live(rnd: random.Random, people: People, cap: int) -> dict[str, list[oracle.Signal]]:
     """Months of signals, in some disorder, with batches, floods of timers and restarts; returns what was accepted, by profile."""
     accepted: dict[str, list[oracle.Signal]] = {}
-    horizon, at = people.population.horizon_ms, 0
+    allowed_lateness, at = people.population.allowed_lateness_ms, 0
     for n in range(SIGNALS):
         at += rnd.choice(
             (MINUTE, HOUR, HOUR, 10 * HOUR, 3 * DAY if n % 10 == 0 else HOUR, 12 * DAY if n % 30 == 0 else 0)
         )
-        when = max(0, at - rnd.choice((0, 0, 0, 0, HOUR, horizon * 9 // 10)))
-        if when < people.population.mark - horizon:
+        when = max(0, at - rnd.choice((0, 0, 0, 0, HOUR, allowed_lateness * 9 // 10)))
+        if when < people.population.mark - allowed_lateness:
             continue
         mark, sure, key = (
             rnd.choice((0, 0, 1, 2, 3, 4, 4, REFUND)),
@@ -68,7 +68,7 @@ Told = tuple[str, str, list[tuple[int, int]], int, int, int]
 """Of a final record: journey, outcome, path as (moment, when), how many stays it had, time spent in moments, how often it fell silent."""
 
 
-def told_of(f: Tale) -> Told:
+def told_of(f: JourneySummary) -> Told:
     path = [(moment, at) for moment, at, _ in f.path]
     return (
         event_text(f.journey),
@@ -95,14 +95,14 @@ def tale_of(j: oracle.Journey, steps: list[oracle.Step]) -> Told:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("horizon", HORIZONS, ids=lambda ms: f"{ms // HOUR} h")
+@pytest.mark.parametrize("allowed_lateness", HORIZONS, ids=lambda ms: f"{ms // HOUR} h")
 @pytest.mark.parametrize("seed", range(3))
-def test_a_long_life_is_the_oracles(size: tuple[int, int], horizon: int, seed: int) -> None:
+def test_a_long_life_is_the_oracles(size: tuple[int, int], allowed_lateness: int, seed: int) -> None:
     """Steps and unmatched refunds as they stand; then, long after, one final record per closed journey and refund,
     with all of its steps, and nothing stored any more."""
     with small(*size):
-        people = People(horizon)
-        accepted = live(random.Random(f"{size} {horizon} {seed}"), people, size[1])
+        people = People(allowed_lateness)
+        accepted = live(random.Random(f"{size} {allowed_lateness} {seed}"), people, size[1])
         timer = people.population.timer
         assert expected(accepted, timer, oracle.DEFAULTS) == people.said.steps()
         assert expected_unmatched(accepted, timer, oracle.DEFAULTS) == people.said.unmatched()
@@ -113,7 +113,7 @@ def test_a_long_life_is_the_oracles(size: tuple[int, int], horizon: int, seed: i
             people.closed()
         )
         steps = [step for signals in accepted.values() for step in oracle.transitions(signals, timer)]
-        told = sorted((key, told_of(f)) for key, f in people.finals if isinstance(f, Tale))
+        told = sorted((key, told_of(f)) for key, f in people.finals if isinstance(f, JourneySummary))
         assert (
             sorted(
                 (

@@ -40,7 +40,7 @@ def test_restored_is_what_was_saved(
     """After every commit, whatever changed, was folded, dropped or shrank: the records give the profile back."""
     people = People()
     for at, event, mark, sure, needs, order, commit in sorted(history, key=lambda step: step[0] // (2 * DAY)):
-        if at < people.population.mark - people.population.horizon_ms:
+        if at < people.population.mark - people.population.allowed_lateness_ms:
             continue
         people.put(
             at,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streams.core.moments.verdict import MARKS
+from streams.core.moments.verdict import INTENTS
 from tests.core.moments.examples import SHIPPED, classifier, event
 
 NAMES = {
@@ -48,7 +48,7 @@ def test_known_names(kind: str, name: str, moment: str) -> None:
     else:
         expected, _, unsure = moment.partition(", ")
         assert verdict is not None
-        assert (MARKS.index(expected), not unsure) == (verdict.mark, verdict.sure)
+        assert (INTENTS.index(expected), not unsure) == (verdict.mark, verdict.sure)
 
 
 @pytest.mark.parametrize("name", ["purchase", "Order Updated", "refund", "Order Refunded", "transaction"])

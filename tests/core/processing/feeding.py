@@ -10,15 +10,15 @@ from streams.core.funnels.dimensions import Dimensions
 from streams.core.journeys.machine import Patience
 from streams.core.moments.rules import Rules, load
 from streams.core.processing import checkpoint
-from streams.core.processing.parameters import Plan
-from streams.core.processing.step import Pipeline
-from streams.records import Batch, Output, Reading, Record
+from streams.core.processing.parameters import Parameters
+from streams.core.processing.step import Processor
+from streams.records import Batch, Fetched, Output, Record
 
 SOURCE = "events:0"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 HORIZON = 2 * DAY
 START = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
-PLAN = Plan(
+PLAN = Parameters(
     Patience(),
     HORIZON,
     Dimensions(),
@@ -70,36 +70,36 @@ def event(at: int, id: str, name: str = "Looked", *, user: str = "1", **properti
 class Feed:
     """A pipeline and the log it would have: outputs in order, state by key, the last checkpoint."""
 
-    def __init__(self, of: Rules | None = None, plan: Plan = PLAN) -> None:
+    def __init__(self, of: Rules | None = None, plan: Parameters = PLAN) -> None:
         self.plan, self.rules = plan, of or rules()
         self.outputs: list[Output] = []
         self.state: dict[bytes, bytes] = {}
         self.stored: bytes | None = None
         self.offset = 0
-        self.pipeline = self.open()
+        self.processor = self.open()
 
-    def open(self) -> Pipeline:
-        pipeline = Pipeline(0, self.plan, b"fold", self.rules, 10 * MINUTE)
-        pipeline.restore(
+    def open(self) -> Processor:
+        processor = Processor(0, self.plan, b"fold", self.rules, 10 * MINUTE)
+        processor.restore(
             None if self.stored is None else checkpoint.decode(self.stored), list(self.state.items())
         )
-        pipeline.progress.reads([SOURCE])
-        return pipeline
+        processor.progress.reads([SOURCE])
+        return processor
 
     def reopen(self, of: Rules | None = None) -> None:
         """Another worker takes over, perhaps with other rules."""
         self.rules = of or self.rules
-        self.pipeline = self.open()
+        self.processor = self.open()
 
     def take(self, *values: bytes) -> Batch:
         """One batch of records, with all that time does after it."""
         records = [Record(self.offset + n, -1, b"k", value) for n, value in enumerate(values)]
         self.offset += len(values)
-        self.pipeline.take(Reading.of(SOURCE, records))
-        done = self.pipeline.advance()
+        self.processor.take(Fetched.of(SOURCE, records))
+        done = self.processor.advance()
         first = self.commit()
         while not done:
-            done = self.pipeline.advance()
+            done = self.processor.advance()
             self.commit()
         return first
 
@@ -107,11 +107,11 @@ class Feed:
         """Time comes to `at` after START, as at the end of a finite input."""
         done = False
         while not done:
-            done = self.pipeline.advance(mark_ms=START + at)
+            done = self.processor.advance(watermark_ms=START + at)
             self.commit()
 
     def commit(self) -> Batch:
-        batch = self.pipeline.batch()
+        batch = self.processor.batch()
         self.outputs += batch.outputs
         for key, value in batch.state:
             if value is None:

@@ -6,7 +6,7 @@ import pytest
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing import checkpoint
 from streams.core.processing.rulebook import MAX_CODES, Era, Rulebook, Version
-from streams.core.processing.watermark import Peer, Position
+from streams.core.processing.watermark import PeerProgress, SourcePosition
 from streams.errors import Incompatible
 from tests.core.processing.feeding import rules
 
@@ -57,8 +57,8 @@ def test_a_checkpoint_comes_back() -> None:
     """With its eras and counts; one of another format is refused with a way to go on, as is anything else."""
     counts, sources, peers = (
         checkpoint.Counts(5, 1, 1, 1, 1, 1, 7),
-        {"e:0": Position(7, 8), "handover:0": Position(3)},
-        {2: Peer(5, True)},
+        {"e:0": SourcePosition(7, 8), "inbox:0": SourcePosition(3)},
+        {2: PeerProgress(5, True)},
     )
     c = checkpoint.Checkpoint(
         checkpoint.FORMAT,

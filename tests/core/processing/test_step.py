@@ -9,9 +9,9 @@ import pytest
 from schemas import Current, JourneyRecord, LateHeaders, RefundRecord, RejectedHeaders, Tally
 from streams.core.journeys.profile import CAP, SEGMENT
 from streams.core.processing import checkpoint, step
-from streams.core.processing.step import Pipeline, handed
+from streams.core.processing.step import Processor, decode_inbox
 from streams.core.processing.watermark import FROM
-from streams.records import Output, Reading, Record
+from streams.records import Fetched, Output, Record
 from tests.core.processing.feeding import DAY, HORIZON, HOUR, MINUTE, PLAN, SOURCE, START, Feed, event, rules
 
 
@@ -45,7 +45,7 @@ def test_the_horizon_mark_moves_with_every_record_that_can_be_read() -> None:
         event(DAY, "in time"),
         event(9 * DAY, ""),
     )
-    assert (START + 3 * DAY, 1) == (feed.pipeline.population.mark, len(feed.of("late")))
+    assert (START + 3 * DAY, 1) == (feed.processor.population.mark, len(feed.of("late")))
 
 
 def test_the_late_ledger() -> None:
@@ -56,7 +56,7 @@ def test_the_late_ledger() -> None:
     (output,) = feed.of("late")
     assert (b"roma\x1fu:1", late) == (output.key, output.value)
     assert LateHeaders(
-        "horizon", 3 * 86_400.0, "u:1", "old", "2024-01-01T00:00:00.000Z", "events", 0, 1
+        "lateness", 3 * 86_400.0, "u:1", "old", "2024-01-01T00:00:00.000Z", "events", 0, 1
     ) == headers(output, LateHeaders)
 
 
@@ -93,10 +93,10 @@ def test_from_the_future() -> None:
         Record(0, START, None, event(10 * MINUTE, "in the skew")),
         Record(1, START, None, event(10 * MINUTE + 1000, "beyond")),
     ]
-    feed.pipeline.take(Reading.of(SOURCE, records))
+    feed.processor.take(Fetched.of(SOURCE, records))
     feed.commit()
     assert [b"from_the_future"] == [dict(output.headers)["reason"] for output in feed.of("rejected")]
-    assert START + 10 * MINUTE == feed.pipeline.population.mark
+    assert START + 10 * MINUTE == feed.processor.population.mark
 
 
 @pytest.mark.parametrize("said", [START + 9_999 * DAY, -1])
@@ -107,27 +107,27 @@ def test_a_record_is_no_newer_than_when_it_is_read(said: int) -> None:
         Record(n, said, None, event(at, str(at)))
         for n, at in enumerate((10 * MINUTE, 10 * MINUTE + 1000, 9_999 * DAY))
     ]
-    feed.pipeline.take(Reading([(SOURCE, records)], frozenset([SOURCE]), {}, START))
+    feed.processor.take(Fetched([(SOURCE, records)], frozenset([SOURCE]), {}, START))
     feed.commit()
     assert [b"1", b"2"] == [dict(output.headers)["offset"] for output in feed.of("rejected")]
-    assert START + 10 * MINUTE == feed.pipeline.population.mark
+    assert START + 10 * MINUTE == feed.processor.population.mark
 
 
 def test_what_is_handed_over_is_bounded() -> None:
     """Headers have no say in an event, and may be larger than any topic takes: they stay behind."""
-    pipeline = Pipeline(0, msgspec.structs.replace(PLAN, at_home=True), b"fold", rules(), MINUTE, 2)
-    pipeline.restore(None, [])
-    pipeline.progress.reads([SOURCE, "handover:0"])
+    processor = Processor(0, msgspec.structs.replace(PLAN, at_home=True), b"fold", rules(), MINUTE, 2)
+    processor.restore(None, [])
+    processor.progress.reads([SOURCE, "inbox:0"])
     users = ("1", "2", "3", "4", "5")
     records = [
         Record(n, START, b"k", event(0, user, user=user), (("h", b"x" * 9_000_000), (FROM, b"me")))
         for n, user in enumerate(users)
     ]
-    pipeline.take(Reading.of(SOURCE, records))
-    sent = [output for output in pipeline.batch().outputs if output.topic == "handover" and output.value]
-    assert pipeline.checkpoint.counts.handed_over == len(sent) > 0
+    processor.take(Fetched.of(SOURCE, records))
+    sent = [output for output in processor.batch().outputs if output.topic == "inbox" and output.value]
+    assert processor.checkpoint.counts.forwarded == len(sent) > 0
     for output in sent:
-        found = handed(Record(0, 9, output.key, output.value, output.headers))
+        found = decode_inbox(Record(0, 9, output.key, output.value, output.headers))
         assert isinstance(found, tuple)
         source, origin = found
         assert (source, origin.time_ms, origin.headers, origin.value) == (
@@ -141,21 +141,21 @@ def test_what_is_handed_over_is_bounded() -> None:
 def test_a_position_is_where_the_next_look_begins() -> None:
     """Behind the last record there may be marks of transactions; when all before them has been deleted, only this position is left."""
     feed = Feed()
-    feed.pipeline.take(
-        Reading([(SOURCE, [Record(3, -1, b"k", event(0, "a"))])], frozenset([SOURCE]), {SOURCE: 5})
+    feed.processor.take(
+        Fetched([(SOURCE, [Record(3, -1, b"k", event(0, "a"))])], frozenset([SOURCE]), {SOURCE: 5})
     )
     assert checkpoint.decode(feed.commit().checkpoint).sources[SOURCE].offset == 5
-    feed.pipeline.take(Reading([], frozenset([SOURCE]), {SOURCE: 7}))
+    feed.processor.take(Fetched([], frozenset([SOURCE]), {SOURCE: 7}))
     assert checkpoint.decode(feed.commit().checkpoint).sources[SOURCE].offset == 7
 
 
 def test_what_nobody_can_read_tells_nothing_of_where_people_live() -> None:
     """A broken record at the very beginning does not make partitions wait for each other."""
-    pipeline = Pipeline(1, msgspec.structs.replace(PLAN, at_home=True), b"fold", rules(), MINUTE, 2)
-    pipeline.restore(None, [])
-    pipeline.progress.reads([SOURCE, "handover:1"])
-    pipeline.take(Reading.of(SOURCE, [Record(0, -1, None, b"broken"), Record(1, -1, None, None)]))
-    assert not pipeline.progress.meshed
+    processor = Processor(1, msgspec.structs.replace(PLAN, at_home=True), b"fold", rules(), MINUTE, 2)
+    processor.restore(None, [])
+    processor.progress.reads([SOURCE, "inbox:1"])
+    processor.take(Fetched.of(SOURCE, [Record(0, -1, None, b"broken"), Record(1, -1, None, None)]))
+    assert not processor.progress.forwarding
 
 
 def test_needs_tenant_and_order_come_from_their_paths() -> None:
@@ -231,7 +231,7 @@ def test_new_rules_hold_from_a_batch_boundary() -> None:
     assert [("opened", first), ("advanced", second), ("converted", first)] == [
         (t.kind, t.rules) for t in feed.transitions()
     ]
-    book = feed.pipeline.rulebook
+    book = feed.processor.rulebook
     assert [first, first, second, first, first] == [
         book.in_force(SOURCE, offset).version for offset in range(5)
     ]
@@ -349,5 +349,5 @@ def test_nothing_is_said_twice_of_an_empty_batch() -> None:
     """A batch after a batch holds a checkpoint and nothing else."""
     feed = Feed()
     feed.take(event(0, "a"), event(HORIZON + 1, "b"))
-    again = feed.pipeline.batch()
+    again = feed.processor.batch()
     assert ([], [], feed.stored) == (list(again.outputs), list(again.state), again.checkpoint)

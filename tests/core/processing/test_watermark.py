@@ -9,7 +9,7 @@ import pytest
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import Rules, load
 from streams.log.memory import MemoryLog
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 from tests.core.processing.feeding import RULES
 
@@ -27,11 +27,11 @@ def looked(after: timedelta) -> bytes:
     )
 
 
-async def opened(log: MemoryLog, number: int) -> Agent:
-    return await Agent.open(log, number, Settings(), LOOKED)
+async def opened(log: MemoryLog, number: int) -> PartitionAgent:
+    return await PartitionAgent.open(log, number, Settings(), LOOKED)
 
 
-async def at_rest(log: MemoryLog) -> list[Agent]:
+async def at_rest(log: MemoryLog) -> list[PartitionAgent]:
     """Two partitions that have read everything: events of somebody who lives in the first, found in both."""
     await log.append(
         [
@@ -42,14 +42,14 @@ async def at_rest(log: MemoryLog) -> list[Agent]:
     )
     agents = [await opened(log, number) for number in (0, 1)]
     await work(*agents)
-    assert [[peer.quiet for peer in agent.pipeline.progress.peers.values()] for agent in agents] == [
+    assert [[peer.quiet for peer in agent.processor.progress.peers.values()] for agent in agents] == [
         [True],
         [True],
     ]
     return agents
 
 
-async def work(*agents: Agent) -> None:
+async def work(*agents: PartitionAgent) -> None:
     for _ in range(STEPS):
         for agent in agents:
             await agent.step()
@@ -69,8 +69,11 @@ async def test_nothing_is_late_because_nobody_was_there(first: int) -> None:
     other = await opened(log, 1 - first)
     await work(one, other)
     home = one if one.session.partition == 0 else other
-    assert (home.pipeline.checkpoint.counts.applied, home.pipeline.checkpoint.counts.late) == (10 + 2 * 96, 0)
-    assert home.pipeline.population.mark == int((BEGAN + timedelta(hours=96)).timestamp() * 1000)
+    assert (home.processor.checkpoint.counts.applied, home.processor.checkpoint.counts.late) == (
+        10 + 2 * 96,
+        0,
+    )
+    assert home.processor.population.mark == int((BEGAN + timedelta(hours=96)).timestamp() * 1000)
 
 
 async def test_who_is_back_hears_that_the_others_are_quiet() -> None:
@@ -78,9 +81,9 @@ async def test_who_is_back_hears_that_the_others_are_quiet() -> None:
     log = MemoryLog(2)
     _, other = await at_rest(log)
     back = await opened(log, 0)
-    assert back.pipeline.progress.waiting_for == [1]
+    assert back.processor.progress.waiting_for == [1]
     await work(back, other)
-    assert (back.pipeline.progress.waiting_for, other.pipeline.progress.waiting_for) == ([], [])
+    assert (back.processor.progress.waiting_for, other.processor.progress.waiting_for) == ([], [])
     ends = await log.ends()
     await work(back, other)
     assert await log.ends() == ends

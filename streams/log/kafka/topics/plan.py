@@ -17,7 +17,7 @@ from streams.settings.durations import DAY, HOUR, duration_text
 from streams.topology import (
     CURRENT,
     EVENTS,
-    HANDOVER,
+    INBOX,
     JOURNEYS,
     LATE,
     REJECTED,
@@ -56,7 +56,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
     },  # the history that people want to keep; a few hundred bytes per journey
     LATE.name: {"retention.ms": str(30 * DAY)},  # time to look at what was not counted
     REJECTED.name: {"retention.ms": str(30 * DAY)},
-    HANDOVER.name: {
+    INBOX.name: {
         "retention.ms": str(14 * DAY)
     },  # an event on its way: no partition may stand still for as long; twice what inputs usually have
     STATE.name: COMPACTED | {"max.message.bytes": str(STATE_BYTES)},
@@ -236,7 +236,7 @@ def _input(name: str, found: Found, partitions: int) -> Line:
     config, says = found.config or {}, []
     if found.partitions != partitions and partitions:
         says.append(
-            f"has {found.partitions} partitions, the app {partitions}: its events take a way round through {HANDOVER.name}, which costs about as much"
+            f"has {found.partitions} partitions, the app {partitions}: its events take a way round through {INBOX.name}, which costs about as much"
             " as reading them twice"
         )
     if "compact" in config.get("cleanup.policy", ""):

@@ -169,7 +169,7 @@ def test_partitions_of_the_app_stay() -> None:
     assert (4, None, []) == (found.partitions, found.wrong, found.to_create)
     assert [Verdict.UNWISE] * 2 == [line(found, name).verdict for name in ("clicks", "orders")]
     assert found.warnings[0].startswith(
-        "clicks: has 8 partitions, the app 4: its events take a way round through handover"
+        "clicks: has 8 partitions, the app 4: its events take a way round through inbox"
     )
     wrong = plan(grown, WANTED._replace(partitions=8)).wrong
     assert isinstance(wrong, Incompatible)
@@ -185,8 +185,8 @@ def test_partitions_of_the_app_stay() -> None:
             "shop.state: takes records of 1,048,588 bytes; one that is larger stops its partition: set",
         ),
         (
-            {"handover": {"retention.ms": str(HOUR)}},
-            "shop.handover: is kept for 1h and not for 14d: set retention.ms=1209600000 if",
+            {"inbox": {"retention.ms": str(HOUR)}},
+            "shop.inbox: is kept for 1h and not for 14d: set retention.ms=1209600000 if",
         ),
         (
             {"journeys": {"retention.ms": str(7 * DAY)}},

@@ -27,7 +27,7 @@ class LateHeaders(msgspec.Struct, frozen=True, gc=False):
     reason: Annotated[
         str,
         says(
-            "horizon: older than the horizon allows; over_cap: before what its very busy profile still holds"
+            "lateness: older than the allowed lateness admits; over_cap: before what its very busy profile still holds"
         ),
     ]
     late_s: Annotated[float, says("seconds behind the partition's horizon mark")]

@@ -22,7 +22,7 @@ from streams.log.memory import MemoryLog
 from streams.queries.funnel import funnel
 from streams.queries.verify import verify
 from streams.records import Batch, Headers, Output
-from streams.runtime.partition_agent import Agent
+from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings, load
 
 DAY, START = 86_400_000, 1_772_323_200_000
@@ -67,9 +67,9 @@ async def alone(values: list[bytes], settings: Settings) -> MemoryLog:
     """One partition, in order."""
     log = MemoryLog(1)
     await log.append([(0, None, value, NOW, ()) for value in values])
-    agent = await Agent.open(log, 0, settings, default())
+    agent = await PartitionAgent.open(log, 0, settings, default())
     await agent.catch_up()
-    await agent.catch_up(agent.pipeline.population.mark)
+    await agent.catch_up(agent.processor.population.mark)
     return log
 
 
@@ -77,11 +77,11 @@ async def together(
     values: list[bytes], settings: Settings, rnd: random.Random, partitions: int, keyed: float
 ) -> MemoryLog:
     """Spread over the partitions, a part of them where they belong; agents take turns as they like, and die."""
-    log = MemoryLog(partitions, dealt=keyed < 1.0)
+    log = MemoryLog(partitions, round_robin=keyed < 1.0)
     home = [partition_of(key_of(value), partitions) for value in values]
     spread = [number if rnd.random() < keyed else rnd.randrange(partitions) for number in home]
     await log.append([(number, None, value, NOW, ()) for number, value in zip(spread, values, strict=True)])
-    agents = [await Agent.open(log, number, settings, default()) for number in range(partitions)]
+    agents = [await PartitionAgent.open(log, number, settings, default()) for number in range(partitions)]
     pace = [rnd.choice((1, 1, 5, 30)) for _ in agents]  # some are rarely given a turn
     for turn in range(40 * partitions + len(values)):
         number = rnd.randrange(partitions)
@@ -90,10 +90,10 @@ async def together(
         agent = agents[number]
         agent.batch = rnd.choice((1, 3, 20, 200))
         if rnd.random() < 0.05:
-            agent.pipeline.take(
-                await agent.session.read(agent.pipeline.progress.offsets, 10)
+            agent.processor.take(
+                await agent.session.read(agent.processor.progress.offsets, 10)
             )  # and dies with it
-            agents[number] = await Agent.open(log, number, settings, default())
+            agents[number] = await PartitionAgent.open(log, number, settings, default())
             continue
         await agent.step()
     for _ in range(3):  # what one hands over last the other has yet to read
@@ -103,7 +103,7 @@ async def together(
     for _ in range(4):
         for agent in agents:
             await agent.step()
-    mark = max(agent.pipeline.population.mark for agent in agents)
+    mark = max(agent.processor.population.mark for agent in agents)
     for agent in agents:
         await agent.catch_up(mark)
     return log
@@ -141,9 +141,9 @@ def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
             assert getattr(found, name) == getattr(expected, name)
         assert found.events.late == expected.events.late
         assert found.events.received == len(values)
-        handed = sum(c.counts.handed_over for c in await checkpoints(many))
-        passed = [record async for _, record in many.scan("handover")]
-        assert handed == sum(record.headers[-1][0] != MARK for record in passed)
+        decode_inbox = sum(c.counts.forwarded for c in await checkpoints(many))
+        passed = [record async for _, record in many.scan("inbox")]
+        assert decode_inbox == sum(record.headers[-1][0] != MARK for record in passed)
         verified = await verify(many, lambda done, total: None)
         assert verified.difference is None
         assert verified.records == len(values)
@@ -155,49 +155,49 @@ async def test_a_keyed_input_costs_nothing() -> None:
     """When everybody's events are where they belong, nothing is handed over and nobody tells anybody anything."""
     values = events(random.Random(1), 200, 9, 8)
     log = await together(values, load(batch=500), random.Random(2), 3, 1.0)
-    assert [record async for _, record in log.scan("handover")] == []
-    assert not any(c.meshed or c.peers for c in await checkpoints(log))
+    assert [record async for _, record in log.scan("inbox")] == []
+    assert not any(c.forwarding or c.peers for c in await checkpoints(log))
 
 
 async def test_a_partition_that_is_ahead_waits() -> None:
     """One that has read three months does not judge late what another has yet to hand over, however long that takes."""
     values = events(random.Random(3), 300, 90, 4)
     settings = load(batch=500)
-    log = MemoryLog(2, dealt=True)
+    log = MemoryLog(2, round_robin=True)
     await log.append([(n % 2, None, value, NOW, ()) for n, value in enumerate(values)])
-    ahead, behind = [await Agent.open(log, number, settings, default()) for number in range(2)]
+    ahead, behind = [await PartitionAgent.open(log, number, settings, default()) for number in range(2)]
     while await ahead.step():
         pass
-    assert ahead.pipeline.progress.waiting_for == [1]
-    assert ahead.pipeline.population.mark < START + 5 * DAY  # of three months that it has read
+    assert ahead.processor.progress.waiting_for == [1]
+    assert ahead.processor.population.mark < START + 5 * DAY  # of three months that it has read
     for agent in (behind, ahead, behind, ahead):
         for _ in range(5):
             await agent.step()
-    counts = [agent.pipeline.checkpoint.counts for agent in (ahead, behind)]
+    counts = [agent.processor.checkpoint.counts for agent in (ahead, behind)]
     assert [c.late for c in counts] == [0, 0]
     assert sum(c.received for c in counts) == len(values)
-    assert ahead.pipeline.population.mark == behind.pipeline.population.mark > START + 85 * DAY
+    assert ahead.processor.population.mark == behind.processor.population.mark > START + 85 * DAY
 
 
 async def test_who_is_silent_for_ever_can_be_let_go() -> None:
     """Then the others go on without it, and wait again as soon as it is back."""
     values = events(random.Random(4), 100, 30, 4)
-    log = MemoryLog(2, dealt=True)
+    log = MemoryLog(2, round_robin=True)
     await log.append([(0, None, value, NOW, ()) for value in values])
-    agent = await Agent.open(log, 0, load(batch=500), default())
+    agent = await PartitionAgent.open(log, 0, load(batch=500), default())
     while await agent.step():
         pass
-    stuck = agent.pipeline.population.mark
+    stuck = agent.processor.population.mark
     agent.silence_s = 0.0
     await agent.step()
     await agent.step()
-    assert agent.pipeline.progress.let_go == {1}
-    assert agent.pipeline.population.mark > stuck
-    other = await Agent.open(log, 1, load(batch=500), default())
+    assert agent.processor.progress.excluded == {1}
+    assert agent.processor.population.mark > stuck
+    other = await PartitionAgent.open(log, 1, load(batch=500), default())
     await other.step()
     await agent.step()
-    assert agent.pipeline.progress.let_go == set()
-    assert agent.pipeline.progress.waiting_for == [1]
+    assert agent.processor.progress.excluded == set()
+    assert agent.processor.progress.waiting_for == [1]
 
 
 async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
@@ -217,13 +217,13 @@ async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
     raw = (await log.checkpoints())[1]
     assert raw is not None
     await foreign.commit(
-        Batch([Output("handover", None, values[0], headers, 0) for headers in strangers], [], raw)
+        Batch([Output("inbox", None, values[0], headers, 0) for headers in strangers], [], raw)
     )
-    agent = await Agent.open(log, 0, load(batch=500), default())
+    agent = await PartitionAgent.open(log, 0, load(batch=500), default())
     await agent.catch_up()
     after = (await funnel(log)).events
     assert len(strangers) == after.rejected - before.rejected == after.received - before.received
-    assert {b"handover"} == {
+    assert {b"inbox"} == {
         dict(r.headers)["topic"] for _, r in [e async for e in log.scan("rejected", 0)][-len(strangers) :]
     }
     assert (await verify(log, lambda done, total: None)).difference is None
