@@ -170,7 +170,7 @@ def test_searches_are_read_as_the_table_says() -> None:
         classify(Event("e", 0, 0, None, "1", "track", "Products Searched", {"query": search}, {}))
         for search, _ in rows
     ]
-    assert [moment for _, moment in rows] == [verdict and INTENTS[verdict.mark] for verdict in read]
+    assert [moment for _, moment in rows] == [verdict and INTENTS[verdict.intent] for verdict in read]
     assert len(rows) >= 8
 
 

@@ -166,17 +166,17 @@ class _Partition:
                 elif origin in self.late:
                     self.counts.late += 1
                 else:
-                    order = order_of(event) if verdict.mark >= TRUTH else ""
+                    order = order_of(event) if verdict.intent >= TRUTH else ""
                     needs = (
                         ("*",)
-                        if order and verdict.mark == REFUND
+                        if order and verdict.intent == REFUND
                         else needs_of(event, self.plan.needs)
                         if self.plan.needs
                         else NAMELESS
                     )
                     key = profile_key(tenant(event), event.profile) if tenant else event.profile
                     self.add(key, event, Copy(
-                        head(event.at_ms, verdict.mark, verdict.sure, self.plan.dimensions.code(event)), event.offset,
+                        head(event.at_ms, verdict.intent, verdict.sure, self.plan.dimensions.code(event)), event.offset,
                         self.book.versions[number].base + verdict.rule, order_ref(order) if order else b"", needs,
                     ))  # fmt: skip
 

@@ -58,7 +58,7 @@ def test_every_moment_and_a_refund_is_seen(stream: list[Sent]) -> None:
             type(event := read(value, (), NOW_MS + COUNT * 5)) is Event
             and (verdict := classify(event)) is not None
         ):
-            marks[INTENTS[verdict.mark]] += 1
+            marks[INTENTS[verdict.intent]] += 1
     assert set(INTENTS) == set(marks)
     assert marks["know"] > marks["buy"] > marks["truth"] > marks["refund"] > 0
 

@@ -191,10 +191,10 @@ def account(
                 a.counts["late"] += 1
                 continue
             a.counts["counted"] += 1
-            order = event.properties.get("order_id") if verdict.mark >= oracle.TRUTH else None
+            order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
             s = oracle.Signal(
-                event.at_ms, event_text(event_ref(event.id)), verdict.mark, verdict.sure, dims_of(event), event.offset, verdict.rule,
-                ("*",) if order and verdict.mark == oracle.REFUND else ("",), order_ref(order).hex() if order else None,
+                event.at_ms, event_text(event_ref(event.id)), verdict.intent, verdict.sure, dims_of(event), event.offset, verdict.rule,
+                ("*",) if order and verdict.intent == oracle.REFUND else ("",), order_ref(order).hex() if order else None,
             )  # fmt: skip
             key: Key = (None, f"u:{event.user_id}" if event.user_id else f"d:{event.anonymous_id}")
             copies[home].setdefault((key, s.event), []).append(s)

@@ -38,7 +38,7 @@ class Explanation(msgspec.Struct, frozen=True):
     """Why an event, or a query, is read as it is."""
 
     verdict: Verdict | None  # None: no signal
-    moment: str  # of MARKS, or "none"
+    moment: str  # of INTENTS, or "none"
     rule: str | None = None  # None: no rule reads it
     confidence: float = 0.0
     evidence: Evidence | None = None
@@ -120,7 +120,7 @@ class Classifier:
         self._find_page = lru_cache(CACHED)(self._pages.find)
 
     def classify(self, event: Event) -> Verdict | None:
-        """The event's mark; None: it says nothing about intent."""
+        """What the event says about intent; None: nothing."""
         verdict = self._at_once.get(event.name)
         if verdict is not None and event.type == "track":
             return verdict

@@ -2,15 +2,15 @@
 
 import msgspec
 
-INTENTS = ("know", "go", "do", "buy", "truth", "refund")
+INTENTS = ("know", "go", "do", "buy", "truth", "refund")  # the five moments, and the refund of a purchase
 KNOW, GO, DO, BUY, TRUTH, REFUND = range(6)
 SURE_ABOVE = 0.4  # a rule with this confidence or less shows a sign of life, not an intent
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """An event's mark. Verdicts are made when the rules are loaded, one per rule, and shared by all events the rule reads."""
+    """The intent that an event shows. Rules make one verdict each when they are loaded; all events that a rule reads share it."""
 
-    mark: int  # know=0 .. truth=4, refund=5
+    intent: int  # an index into INTENTS: know=0 .. truth=4, refund=5
     sure: bool  # confidence > SURE_ABOVE; never for a truth read from a search query: a query does not buy
     rule: int  # index into Rules.rules: its name and confidence
 

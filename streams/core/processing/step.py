@@ -236,10 +236,10 @@ class Processor:
                 self.late(source, record, event, key, "lateness")
                 continue
             order, everywhere = None, False
-            if verdict.mark >= TRUTH and (named := orders(event)):
-                order, everywhere = order_ref(named), verdict.mark == REFUND
+            if verdict.intent >= TRUTH and (named := orders(event)):
+                order, everywhere = order_ref(named), verdict.intent == REFUND
             outcome = take(
-                key, head(at, verdict.mark, verdict.sure, dimensions(event)), event_ref(event.id), base + verdict.rule,
+                key, head(at, verdict.intent, verdict.sure, dimensions(event)), event_ref(event.id), base + verdict.rule,
                 needs_of(event, needs) if needs else NAMELESS, event.offset, order, everywhere,
             )  # fmt: skip
             if outcome == APPLIED:

@@ -48,7 +48,7 @@ def test_known_names(kind: str, name: str, moment: str) -> None:
     else:
         expected, _, unsure = moment.partition(", ")
         assert verdict is not None
-        assert (INTENTS.index(expected), not unsure) == (verdict.mark, verdict.sure)
+        assert (INTENTS.index(expected), not unsure) == (verdict.intent, verdict.sure)
 
 
 @pytest.mark.parametrize("name", ["purchase", "Order Updated", "refund", "Order Refunded", "transaction"])

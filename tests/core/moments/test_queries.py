@@ -163,7 +163,7 @@ def test_a_truth_in_a_query_is_never_sure() -> None:
         event("Products Searched", properties={"query": "where is my order"}, context={"locale": "en"})
     )
     assert verdict is not None
-    assert (TRUTH, False) == (verdict.mark, verdict.sure)
+    assert (TRUTH, False) == (verdict.intent, verdict.sure)
 
 
 def test_only_the_beginning_is_read() -> None:
