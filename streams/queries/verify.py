@@ -176,7 +176,7 @@ class _Partition:
                     )
                     key = profile_key(tenant(event), event.profile) if tenant else event.profile
                     self.add(key, event, Copy(
-                        head(event.at_ms, verdict.intent, verdict.sure, self.plan.dimensions.code(event)), event.offset,
+                        head(event.at_ms, verdict.intent, verdict.sure, self.plan.dimensions.code(event)), event.utc_offset_quarters,
                         self.book.versions[number].base + verdict.rule, order_ref(order) if order else b"", needs,
                     ))  # fmt: skip
 

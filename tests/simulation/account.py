@@ -74,7 +74,7 @@ def account(
         order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
         needs = ("*",) if order and verdict.intent == oracle.REFUND else needs_of(event, world)
         s = oracle.Signal(
-            event.at_ms, event.id, verdict.intent, verdict.sure, dims_of(event), event.offset, bases[version] + verdict.rule, needs,
+            event.at_ms, event.id, verdict.intent, verdict.sure, dims_of(event), event.utc_offset_quarters, bases[version] + verdict.rule, needs,
             order_ref(order).hex() if order else None,
         )  # fmt: skip
         a.counts["applied" if take(a, key, mine, s, a.mark - 2 * allowed_lateness) else "duplicate"] += 1

@@ -193,7 +193,7 @@ def account(
             a.counts["counted"] += 1
             order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
             s = oracle.Signal(
-                event.at_ms, event_text(event_ref(event.id)), verdict.intent, verdict.sure, dims_of(event), event.offset, verdict.rule,
+                event.at_ms, event_text(event_ref(event.id)), verdict.intent, verdict.sure, dims_of(event), event.utc_offset_quarters, verdict.rule,
                 ("*",) if order and verdict.intent == oracle.REFUND else ("",), order_ref(order).hex() if order else None,
             )  # fmt: skip
             key: Key = (None, f"u:{event.user_id}" if event.user_id else f"d:{event.anonymous_id}")

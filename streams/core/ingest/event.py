@@ -72,7 +72,7 @@ class Event(msgspec.Struct, gc=False):
 
     id: str  # unique within its profile
     at_ms: int  # event time, milliseconds since 1970 UTC (floored)
-    offset: int  # the person's distance from UTC in quarter hours (floored), 0 when unknown
+    utc_offset_quarters: int  # local time minus UTC in quarter hours (floored); 0 when unknown
     anonymous_id: str | None
     user_id: str | None
     type: str  # track, page, screen, identify

@@ -240,7 +240,7 @@ class Processor:
                 order, everywhere = order_ref(named), verdict.intent == REFUND
             outcome = take(
                 key, head(at, verdict.intent, verdict.sure, dimensions(event)), event_ref(event.id), base + verdict.rule,
-                needs_of(event, needs) if needs else NAMELESS, event.offset, order, everywhere,
+                needs_of(event, needs) if needs else NAMELESS, event.utc_offset_quarters, order, everywhere,
             )  # fmt: skip
             if outcome == APPLIED:
                 counts.applied += 1

@@ -20,7 +20,7 @@ def test_the_example_is_an_event() -> None:
     assert block is not None
     found = segment.read(block[1].encode(), (), NEVER_MS)
     assert isinstance(found, Event)
-    assert ("u:97980cfea0067", "Product Added", 8) == (found.profile, found.name, found.offset)
+    assert ("u:97980cfea0067", "Product Added", 8) == (found.profile, found.name, found.utc_offset_quarters)
 
 
 def test_the_csv_example() -> None:

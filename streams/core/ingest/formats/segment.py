@@ -125,7 +125,7 @@ def read(
         if isinstance(corrected, Rejection):
             return corrected
         time = corrected
-    at_ms, offset = time
+    at_ms, utc_offset_quarters = time
     if not EARLIEST_MS <= at_ms < LATEST_MS:
         return reject(Reason.BAD_TIME, f"{text or 'originalTimestamp'} is outside of the years 2000 to 2199")
     if at_ms > limit_ms:
@@ -135,20 +135,20 @@ def read(
             f"{text or 'originalTimestamp'} is {early_s} s later than the record's own time allows",
         )
 
-    if not offset and type(zone := context.get("timezone")) is str:
-        offset = quarters(zone, at_ms)
+    if not utc_offset_quarters and type(zone := context.get("timezone")) is str:
+        utc_offset_quarters = quarters(zone, at_ms)
     name = (raw.event if raw.type == "track" else raw.name) or ""
     return Event(
-        event_id,
-        at_ms,
-        offset,
-        anonymous_id or None,
-        user_id or None,
-        raw.type,
-        name[:MAX_NAME_CHARS],
-        raw.properties or {},
-        context,
-        raw.channel,
+        id=event_id,
+        at_ms=at_ms,
+        utc_offset_quarters=utc_offset_quarters,
+        anonymous_id=anonymous_id or None,
+        user_id=user_id or None,
+        type=raw.type,
+        name=name[:MAX_NAME_CHARS],
+        properties=raw.properties or {},
+        context=context,
+        channel=raw.channel,
     )
 
 

@@ -226,7 +226,7 @@ def test_device_clocks_that_say_nothing(clocks: dict[str, str]) -> None:
 )
 def test_local_time(changes: dict[str, Any], offset: int) -> None:
     """The timestamp's own offset counts; where it has none, the zone that the context names, at that instant."""
-    assert offset == event(**changes).offset
+    assert offset == event(**changes).utc_offset_quarters
 
 
 @pytest.mark.parametrize(

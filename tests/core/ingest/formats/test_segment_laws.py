@@ -42,7 +42,7 @@ def holds(value: bytes | None) -> None:
         return
     assert isinstance(found, Event)
     assert EARLIEST_MS <= found.at_ms < LATEST_MS
-    assert -96 <= found.offset < 96
+    assert -96 <= found.utc_offset_quarters < 96
     assert found.user_id is not None or found.anonymous_id is not None
     assert isinstance(found.properties, dict)
     assert isinstance(found.context, dict)
