@@ -49,21 +49,6 @@ def may_open(group: Group, partition: int, died_s: float | None) -> bool:
     )
 
 
-class Backoff:
-    """How long to wait after a death: twice as long each time, until one has committed something."""
-
-    def __init__(self) -> None:
-        self._next_s = FIRST_DELAY_S
-
-    def died(self, draw: float) -> float:
-        """Seconds to wait. `draw`: 0 to 1, at random, so that workers who failed together don't come back together."""
-        delay_s, self._next_s = self._next_s, min(2 * self._next_s, LONGEST_DELAY_S)
-        return delay_s * (0.5 + draw / 2)
-
-    def committed(self) -> None:
-        self._next_s = FIRST_DELAY_S
-
-
 class Turn(NamedTuple):
     """What a step came to."""
 

@@ -11,11 +11,13 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Protocol
 
+from streams.backoff import Backoff
 from streams.errors import ConfigError, Fenced, Incompatible, Refused, StreamsError
 from streams.runtime.pace import (
     ACTIVE_S,
     CHECKPOINT_EVERY_S,
-    Backoff,
+    FIRST_DELAY_S,
+    LONGEST_DELAY_S,
     Group,
     Turn,
     interval_s,
@@ -104,7 +106,7 @@ class Common:
         self.at_work: dict[int, float] = {}  # when a partition committed records last
         self.clock = clock
         self.wall_ms: Callable[[], int] = _wall_ms
-        self.random = random.Random()
+        self.draw: Callable[[], float] = random.random
 
     def pause_s(self, now_s: float) -> float:
         """Between two commits of a partition, for now."""
@@ -120,7 +122,7 @@ class Supervisor:
         self.restoring: tuple[int, int] | None = None
         self._begun = False  # it was said that an agent is being opened, and not that it is closed
         self._until_s: float | None = None  # an agent that is wanted elsewhere works until then
-        self._backoff = Backoff()
+        self._backoff = Backoff(first_s=FIRST_DELAY_S, longest_s=LONGEST_DELAY_S, draw=common.draw)
         self._said_s = 0.0
 
     @property
@@ -159,7 +161,7 @@ class Supervisor:
                     )
                     return
                 died_s = self.common.clock()
-                delay_s = self._backoff.died(self.common.random.random())
+                delay_s = self._backoff.next_s()
                 self._died(
                     "fenced" if isinstance(error, Fenced) else "unavailable", error, retry_s=round(delay_s, 3)
                 )
@@ -234,7 +236,7 @@ class Supervisor:
                 record_s = common.at_work[self.partition] = common.clock()
             if agent.stepped.committed:
                 committed_s = began_s
-                self._backoff.committed()
+                self._backoff.reset()
             turn = Turn(common.clock() - began_s, records, agent.stepped.committed, agent.busy)
             await asyncio.sleep(rest_s(turn, common.pause_s(began_s)))
 

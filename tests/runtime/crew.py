@@ -102,7 +102,7 @@ class Crew:
             loop.time,
         )
         worker.common.wall_ms = lambda: START + int(loop.time() * 1000)
-        worker.common.random = random.Random(name)
+        worker.common.draw = random.Random(name).random
         self.workers[name] = worker
         self._runs[name] = asyncio.create_task(worker.run(self._stops[name]))
         return worker

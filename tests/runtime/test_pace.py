@@ -8,12 +8,9 @@ from hypothesis import strategies as st
 
 from streams.runtime.pace import (
     EVENT_S,
-    FIRST_DELAY_S,
     HELD_S,
     LEAST_BATCH,
-    LONGEST_DELAY_S,
     POLL_S,
-    Backoff,
     Turn,
     interval_s,
     largest_batch,
@@ -57,17 +54,6 @@ def test_an_agent_is_opened_on_word_that_is_newer_than_the_death(
 ) -> None:
     """A worker that was away too long is fenced before it hears why, and must not fence the new owner in turn."""
     assert may is may_open(group, 3, died_s)
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
-def test_waiting_grows_and_is_bounded(draws: list[float]) -> None:
-    """Never more than twice what it was, never less than half of what it should be, never more than the bound."""
-    backoff, should_s = Backoff(), FIRST_DELAY_S
-    for draw in draws:
-        assert should_s / 2 <= backoff.died(draw) <= should_s <= LONGEST_DELAY_S
-        should_s = min(2 * should_s, LONGEST_DELAY_S)
-    backoff.committed()
-    assert backoff.died(1.0) == FIRST_DELAY_S
 
 
 @pytest.mark.parametrize(
