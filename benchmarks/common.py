@@ -18,7 +18,7 @@ from zlib import crc32
 import msgspec
 
 from benchmarks.stages import SOURCE, Written, add, processor, quiet_collector
-from streams.core.moments.rules import Rules, default
+from streams.core.moments.rules import Rules, default_rules
 from streams.core.processing.step import Processor
 from streams.records import Fetched, Record
 from streams.runtime.embedded import GC_THRESHOLD
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     records = common(given.events, given.people, given.seed)
     size = sum(len(record.value or b"") for record in records) / len(records)
-    parts, rules = by_partition(records, given.partitions), default()
+    parts, rules = by_partition(records, given.partitions), default_rules()
     written = Written.none()
     run(parts, rules, given.batch, written)
     with quiet_collector(GC_THRESHOLD):

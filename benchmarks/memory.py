@@ -19,7 +19,7 @@ from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import SIZE
 from streams.core.journeys.store import HEAD
-from streams.core.moments.classify import Classifier
+from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
 from streams.core.processing.step import PROFILE, SEGMENT_KEY, Processor
 from streams.records import Fetched, Record

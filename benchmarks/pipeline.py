@@ -16,7 +16,7 @@ from benchmarks.durable import Durable, durable
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS, Footprint, footprint
 from benchmarks.stages import Written, fused, quiet_collector, staged
-from streams.core.moments.rules import default
+from streams.core.moments.rules import default_rules
 from streams.runtime.embedded import GC_THRESHOLD
 
 STEP_US, STATE_BYTES, PROFILE_BYTES, DURABLE_PER_S = 10.0, 150.0, 1_100.0, 40_000.0  # the goals
@@ -26,7 +26,7 @@ APART = ("classify",)  # the goal leaves it out: its cost depends on the rules
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     given = parse(arguments)
-    rules = default()
+    rules = default_rules()
     memory = footprint(given.profiles, rules)  # first, while the program remembers little else
     records = events(given.events, given.people, given.hours, given.seed)
     sizes = sorted(len(record.value or b"") for record in records)

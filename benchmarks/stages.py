@@ -15,12 +15,12 @@ from time import process_time
 
 import msgspec
 
-from streams.core.funnels.cells import count
+from streams.core.funnels.cells import count_transition
 from streams.core.ingest.event import Event
 from streams.core.ingest.formats.segment import read
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.machine import UNMATCHED
-from streams.core.moments.classify import Classifier
+from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
 from streams.core.processing.step import Processor
 from streams.records import Batch, Fetched, Record
@@ -114,9 +114,9 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
         delta: dict[int, int] = {}
         for _, retracts, asserts in p.population.changes:
             for t in retracts:
-                count(t, -1, delta)
+                count_transition(t, -1, delta)
             for t in asserts:
-                count(t, 1, delta)
+                count_transition(t, 1, delta)
         times.append(process_time())
         for profile, retracts, asserts in p.population.changes:
             for t in retracts + asserts:

@@ -15,7 +15,7 @@ from docs.operations_page import life, topics
 from streams.core.ingest.event import Reason
 from streams.core.journeys import diagram
 from streams.core.moments import tables
-from streams.core.moments.rules import default
+from streams.core.moments.rules import default_rules
 from streams.settings.loading import Row, describe
 from streams.topology import EVENTS, INBOX, OUTPUTS, STATE, TOPICS, Cleanup
 
@@ -125,7 +125,7 @@ def between(page: str, **parts: str) -> str:
 
 def rules_page() -> str:
     """docs/rules.md: its tables are the shipped rules."""
-    return tables.fill(_as_it_is("rules.md"), default())
+    return tables.fill_tables(_as_it_is("rules.md"), default_rules())
 
 
 def journeys_page() -> str:

@@ -10,7 +10,7 @@ from benchmarks.common import common
 from benchmarks.kafka.ground import WAIT_S, Ground
 from benchmarks.kafka.measure import line
 from benchmarks.kafka.throughput import ours
-from streams.core.moments.rules import default
+from streams.core.moments.rules import default_rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.runtime.partition_agent import PartitionAgent
@@ -45,7 +45,7 @@ async def restoring(bootstrap: str, logs: Path, events: int, people: int) -> Non
 async def main(bootstrap: str, app: str, topic: str) -> None:
     """In a process of its own: opens all partitions, one after the other."""
     log = await KafkaLog.connect(Cluster(bootstrap), app, [topic])
-    settings, rules = Settings(), default()
+    settings, rules = Settings(), default_rules()
     seen = [0] * PARTITIONS
     began, agents = time.perf_counter(), []
     for number in range(PARTITIONS):

@@ -9,7 +9,7 @@ from streams.cli.screen import COLOURS, console, emit
 
 if TYPE_CHECKING:
     from streams.core.ingest.event import Event, Rejection
-    from streams.core.moments.classify import Classifier, Explanation
+    from streams.core.moments.classifier import Classifier, Explanation
 
 STAND_INS = {
     "type": "track",
@@ -56,7 +56,7 @@ def explain(
 ) -> None:
     """How the rules read a search, an event's name or a whole event: which moment, by which rule, and what that means for a journey."""
     from streams.core.ingest.event import Rejection
-    from streams.core.moments.classify import Classifier
+    from streams.core.moments.classifier import Classifier
 
     read_by = options.rules(options.settings(ctx, rules=rules))
     kind, found = _read(Classifier(read_by), text, locale, search)

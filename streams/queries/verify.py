@@ -10,18 +10,18 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 from streams import topology
-from streams.core.funnels.cells import count
-from streams.core.funnels.windows import ALL, KEPT_MIN, LENGTH_MIN, WINDOWS, Windows
+from streams.core.funnels.cells import count_transition
+from streams.core.funnels.windows import ALL_TIME, KEPT_MIN, LENGTH_MIN, WINDOWS, Windows
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.formats.segment import read
-from streams.core.ingest.partition import partition_of, person
+from streams.core.ingest.partition import partition_of, person_key
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.machine import UNMATCHED
 from streams.core.journeys.profile import Profile, fold
 from streams.core.journeys.signal import ALL as EVERY_NEED
 from streams.core.journeys.signal import NAMELESS, PACK, TIME, event_ref, head, order_key, order_ref
 from streams.core.moments import rules
-from streams.core.moments.classify import compiled
+from streams.core.moments.classifier import classifier_for
 from streams.core.moments.verdict import REFUND, TRUTH
 from streams.core.processing import checkpoint as checkpoints
 from streams.core.processing.checkpoint import Checkpoint, Counts
@@ -126,7 +126,7 @@ class _Partition:
 
     async def read_input(self) -> AsyncIterator[int]:
         """Takes every stored record up to the checkpoint into its person's set. Yields how many were read, now and then."""
-        classifiers = [compiled(rules.load(version.text)) for version in self.book.versions]
+        classifiers = [classifier_for(rules.load_rules(version.text)) for version in self.book.versions]
         order_of = first_text(self.plan.orders)
         tenant = first_text((self.plan.tenant,)) if self.plan.tenant else None
         for source, position in self.checkpoint.sources.items():
@@ -185,7 +185,7 @@ class _Partition:
         return (
             self.plan.at_home
             and self.reader.partitions > 1
-            and partition_of(person(event), self.reader.partitions) != self.partition
+            and partition_of(person_key(event), self.reader.partitions) != self.partition
         )
 
     def add(self, key: str, event: Event, copy: Copy) -> None:
@@ -240,7 +240,7 @@ class _Partition:
         for key in sorted(self.people):
             p, out = self.fold(key)
             for t in out:
-                count(t, 1, windows.delta)
+                count_transition(t, 1, windows.delta)
                 if t.kind == UNMATCHED:
                     continue
                 self.transitions += 1
@@ -296,7 +296,7 @@ class _Partition:
     def expired(self, key: bytes) -> bool:
         """Whether a counter's window may have taken corrections that were not written any more, or is about to go."""
         _, window, start, _ = (int(part) for part in key.split(b":"))
-        return window != ALL and windows_end_min(window, start) < self.checkpoint.mark // 60_000
+        return window != ALL_TIME and windows_end_min(window, start) < self.checkpoint.mark // 60_000
 
 
 def windows_end_min(window: int, start: int) -> int:

@@ -92,7 +92,7 @@ class Dimension(_Model):
 
 BUILT_IN: Mapping[str, Mapping[str, Any]] = {
     spec.name: {"values": list(spec.values), "path": spec.path, "aliases": dict(spec.aliases)}
-    for spec in funnels.DEFAULTS
+    for spec in funnels.DEFAULT_DIMENSIONS
 }
 
 

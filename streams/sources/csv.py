@@ -13,8 +13,9 @@ import msgspec
 
 from streams.core.ingest.event import Reason, Rejection, reject
 from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
-from streams.core.ingest.unreadable import MAX_KEPT_BYTES, Headers, mark
+from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
 from streams.errors import InputError
+from streams.records import Headers
 from streams.sources.jsonl import BOM
 from streams.sources.mapping import Columns, check_targets
 
@@ -42,11 +43,11 @@ def rows(lines: Iterable[bytes], mapping: Mapping[str, str]) -> Iterator[tuple[b
 def _records(source: "_Lines", columns: Columns) -> Iterator[tuple[bytes, Headers]]:
     for row in _parsed(source):
         if isinstance(row, Rejection):
-            yield source.start_over(), mark(row.reason, row.detail)
+            yield source.start_over(), unreadable_headers(row.reason, row.detail)
         elif len(row) != columns.width:
             yield (
                 source.start_over(),
-                mark(Reason.BAD_ROW, f"expected {columns.width} fields, found {len(row)}"),
+                unreadable_headers(Reason.BAD_ROW, f"expected {columns.width} fields, found {len(row)}"),
             )
         else:
             yield _encode(columns.record(row)), ()

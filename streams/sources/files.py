@@ -14,8 +14,9 @@ from types import TracebackType
 
 from streams.core.ingest.event import Reason
 from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
-from streams.core.ingest.unreadable import MAX_KEPT_BYTES, Headers, mark
+from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
 from streams.errors import InputError
+from streams.records import Headers
 
 CHUNK_BYTES = 256 * 1024  # read at once: large enough that the calls don't count
 MAX_LINE_BYTES = (
@@ -120,4 +121,4 @@ def records(
     with source:
         yield from rows(source)
     if source.fault is not None:
-        yield source.rest[:MAX_KEPT_BYTES], mark(Reason.TRUNCATED, source.fault)
+        yield source.rest[:MAX_KEPT_BYTES], unreadable_headers(Reason.TRUNCATED, source.fault)

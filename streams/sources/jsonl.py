@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from streams.core.ingest.event import Reason
 from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
-from streams.core.ingest.unreadable import MAX_KEPT_BYTES, Headers, mark
+from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
+from streams.records import Headers
 
 BOM = b"\xef\xbb\xbf"
 
@@ -22,7 +23,7 @@ def rows(lines: Iterable[bytes]) -> Iterator[tuple[bytes, Headers]]:
         ):  # before blanks are taken off: the reader may have cut the line
             yield (
                 value[:MAX_KEPT_BYTES],
-                mark(Reason.TOO_LARGE, f"a line of more than {MAX_RECORD_BYTES} bytes"),
+                unreadable_headers(Reason.TOO_LARGE, f"a line of more than {MAX_RECORD_BYTES} bytes"),
             )
         else:
             yield value, ()

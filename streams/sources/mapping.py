@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from streams.core.ingest.times import epoch
+from streams.core.ingest.times import time_of_epoch
 from streams.errors import ConfigError, InputError
 
 FIELDS = ("messageId", "anonymousId", "userId", "type", "event", "name", "timestamp", "channel")
@@ -84,7 +84,7 @@ class Columns:
         if "messageId" not in record:
             record["messageId"] = fingerprint(row)
         if time := record.get("timestamp"):
-            record["timestamp"] = epoch(time) or time
+            record["timestamp"] = time_of_epoch(time) or time
         return record
 
 

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from streams.core.moments.rules import Rules, default, load
+from streams.core.moments.rules import Rules, default_rules, load_rules
 from streams.errors import ConfigError
 
 
 def read(path: Path | None) -> Rules:
     """None: the shipped rules. Raises ConfigError, which names the file."""
     if path is None:
-        return default()
+        return default_rules()
     try:
-        return load(path.read_text("utf-8"), base=default())
+        return load_rules(path.read_text("utf-8"), base=default_rules())
     except OSError as error:
         raise ConfigError(f"rules file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

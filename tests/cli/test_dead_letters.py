@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams.cli import progress
-from streams.core.moments.rules import default
+from streams.core.moments.rules import default_rules
 from streams.runtime.embedded import Embedded, File, Progress
 from streams.settings.loading import Settings
 from tests.cli.running import event, lines, streams, write
@@ -146,7 +146,7 @@ def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     file, data, total = many(tmp_path / "many.jsonl", 9_000), tmp_path / "data", 9_000
 
     async def half() -> None:
-        embedded = await Embedded.open(Settings(data_dir=data, batch=500), default())
+        embedded = await Embedded.open(Settings(data_dir=data, batch=500), default_rules())
 
         def stop(progress: Progress) -> None:
             if progress.records >= total / 2:

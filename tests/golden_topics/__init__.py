@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from streams.core.moments.rules import Rules, load
+from streams.core.moments.rules import Rules, load_rules
 from streams.log.memory import MemoryLog, MemorySession
 from streams.records import Batch, Output
 from streams.runtime.partition_agent import PartitionAgent
@@ -58,7 +58,7 @@ class _Session(MemorySession):
 
 def rules(number: int) -> Rules:
     """The first or second rules of the run."""
-    return load((HERE / f"rules-{number}.toml").read_text(encoding="utf-8"))
+    return load_rules((HERE / f"rules-{number}.toml").read_text(encoding="utf-8"))
 
 
 def records() -> list[bytes]:

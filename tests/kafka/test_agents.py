@@ -34,7 +34,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     app, settings, read_by = (
         topics.new_app(PARTITIONS),
         Settings(batch=1_000),
-        rules.load(shop.RULES.read_text("utf-8"), base=rules.default()),
+        rules.load_rules(shop.RULES.read_text("utf-8"), base=rules.default_rules()),
     )
     cluster = Cluster(bootstrap())
     log = await KafkaLog.connect(cluster, app, [f"{app}.events"])
@@ -88,7 +88,7 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
     app, settings, read_by, people = (
         topics.new_app(PARTITIONS),
         Settings(),
-        rules.default(),
+        rules.default_rules(),
         [f"u{number}" for number in range(20)],
     )
     cluster, events = Cluster(bootstrap()), f"{app}.events"
@@ -150,7 +150,8 @@ async def test_the_largest_records_fit_their_topics() -> None:
     now = time.time_ns() // 1_000_000
     await log.append([(0, None, value, now, ()) for value in (*large, b"\xff" * 1_000_000)])
     agents = [
-        await PartitionAgent.open(log, number, Settings(), rules.default()) for number in range(PARTITIONS)
+        await PartitionAgent.open(log, number, Settings(), rules.default_rules())
+        for number in range(PARTITIONS)
     ]
     for _ in range(2):
         for agent in agents:

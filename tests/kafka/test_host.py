@@ -274,7 +274,7 @@ async def test_other_fold_settings(tmp_path: Path) -> None:
     await fill(app)
     log = topics.log(app, PARTITIONS)
     for partition in range(PARTITIONS):
-        agent = await PartitionAgent.open(log, partition, Settings(), rules.default())
+        agent = await PartitionAgent.open(log, partition, Settings(), rules.default_rules())
         await agent.step()
         await agent.close()
     await log.close()

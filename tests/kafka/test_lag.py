@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from streams.core.ingest.partition import partition_of
-from streams.core.moments.rules import default
+from streams.core.moments.rules import default_rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.runtime.partition_agent import PartitionAgent
@@ -26,7 +26,9 @@ async def test_it_says_what_is_not_processed_yet() -> None:
     records = [(partition_of(who.encode(), PARTITIONS), who.encode(), viewed(who), -1, ()) for who in people]
     await log.append(records)
     assert ([None, None], 4) == await asked(app)
-    agents = [await PartitionAgent.open(log, number, Settings(), default()) for number in range(PARTITIONS)]
+    agents = [
+        await PartitionAgent.open(log, number, Settings(), default_rules()) for number in range(PARTITIONS)
+    ]
     for agent in agents:
         await agent.catch_up()
     await log.append(records[:1])

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from streams.core.funnels import cells
-from streams.core.funnels.windows import ALL, Windows
+from streams.core.funnels.windows import ALL_TIME, Windows
 from streams.core.journeys.machine import ADVANCED, CONVERTED, KINDS, UNMATCHED, Patience, Transition
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
@@ -59,10 +59,10 @@ class Said:
         """Takes the changes of the open batch in, counts them, and begins the next."""
         for p, retracts, asserts in population.changes:
             for t in retracts:
-                cells.count(t, -1, windows.delta)
+                cells.count_transition(t, -1, windows.delta)
                 self.say(p, t, -1)
             for t in asserts:
-                cells.count(t, 1, windows.delta)
+                cells.count_transition(t, 1, windows.delta)
                 self.say(p, t, 1)
         population.changes = []
 
@@ -103,22 +103,25 @@ def expected_unmatched(
 
 def over_all_time(windows: Windows) -> dict[int, int]:
     """The `all` cells."""
-    return {what: n for (window, _, what), n in windows.cells() if window == ALL}
+    return {what: n for (window, _, what), n in windows.cells() if window == ALL_TIME}
 
 
 def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience) -> dict[int, int]:
     """What the `all` cells must be, by the oracle alone."""
     out: Counter[int] = Counter()
     for (_, kind, frm, to, dims), n in oracle.moves(by, timer, of, FOREVER * 10).items():
-        out[cells.code(cells.TRANSITIONS, KINDS.index(kind), one(frm), one(to)) + dims] += n
+        out[cells.counter_code(cells.MEASURE_TRANSITIONS, KINDS.index(kind), one(frm), one(to)) + dims] += n
     for (_, dims), n in oracle.unmatched_refunds(by, of, FOREVER * 10).items():
-        out[cells.code(cells.TRANSITIONS, UNMATCHED, 0, 0) + dims] += n
+        out[cells.counter_code(cells.MEASURE_TRANSITIONS, UNMATCHED, 0, 0) + dims] += n
     for (_, furthest, outcome, dims), n in oracle.funnel(by, timer, of, FOREVER * 10).items():
-        out[cells.code(cells.COHORT, furthest + 1, 0, cells.OUTCOMES.index(outcome)) + dims] += n
+        out[
+            cells.counter_code(cells.MEASURE_COHORT, furthest + 1, 0, cells.COHORT_OUTCOMES.index(outcome))
+            + dims
+        ] += n
     for (_, moment, dwell_ms, dims), n in oracle.dwells(by, timer, of, FOREVER * 10).items():
-        out[cells.code(cells.DWELL, one(moment), 0, cells.bucket(dwell_ms)) + dims] += n
+        out[cells.counter_code(cells.MEASURE_DWELL, one(moment), 0, cells.dwell_bucket(dwell_ms)) + dims] += n
     for (hour, to, dims), n in oracle.hours(by, timer, of).items():
-        out[cells.code(cells.HOURS, one(to), 0, hour) + dims] += n
+        out[cells.counter_code(cells.MEASURE_HOURS, one(to), 0, hour) + dims] += n
     return dict(out)
 
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from streams.core.ingest.partition import key_of, partition_of
-from streams.core.moments.rules import default
+from streams.core.moments.rules import default_rules
 from streams.core.processing import checkpoint
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.watermark import FROM, MARK
@@ -67,7 +67,7 @@ async def alone(values: list[bytes], settings: Settings) -> MemoryLog:
     """One partition, in order."""
     log = MemoryLog(1)
     await log.append([(0, None, value, NOW, ()) for value in values])
-    agent = await PartitionAgent.open(log, 0, settings, default())
+    agent = await PartitionAgent.open(log, 0, settings, default_rules())
     await agent.catch_up()
     await agent.catch_up(agent.processor.population.mark)
     return log
@@ -81,7 +81,9 @@ async def together(
     home = [partition_of(key_of(value), partitions) for value in values]
     spread = [number if rnd.random() < keyed else rnd.randrange(partitions) for number in home]
     await log.append([(number, None, value, NOW, ()) for number, value in zip(spread, values, strict=True)])
-    agents = [await PartitionAgent.open(log, number, settings, default()) for number in range(partitions)]
+    agents = [
+        await PartitionAgent.open(log, number, settings, default_rules()) for number in range(partitions)
+    ]
     pace = [rnd.choice((1, 1, 5, 30)) for _ in agents]  # some are rarely given a turn
     for turn in range(40 * partitions + len(values)):
         number = rnd.randrange(partitions)
@@ -93,7 +95,7 @@ async def together(
             agent.processor.take(
                 await agent.session.read(agent.processor.progress.offsets, 10)
             )  # and dies with it
-            agents[number] = await PartitionAgent.open(log, number, settings, default())
+            agents[number] = await PartitionAgent.open(log, number, settings, default_rules())
             continue
         await agent.step()
     for _ in range(3):  # what one hands over last the other has yet to read
@@ -165,7 +167,7 @@ async def test_a_partition_that_is_ahead_waits() -> None:
     settings = load(batch=500)
     log = MemoryLog(2, round_robin=True)
     await log.append([(n % 2, None, value, NOW, ()) for n, value in enumerate(values)])
-    ahead, behind = [await PartitionAgent.open(log, number, settings, default()) for number in range(2)]
+    ahead, behind = [await PartitionAgent.open(log, number, settings, default_rules()) for number in range(2)]
     while await ahead.step():
         pass
     assert ahead.processor.progress.waiting_for == [1]
@@ -184,7 +186,7 @@ async def test_who_is_silent_for_ever_can_be_let_go() -> None:
     values = events(random.Random(4), 100, 30, 4)
     log = MemoryLog(2, round_robin=True)
     await log.append([(0, None, value, NOW, ()) for value in values])
-    agent = await PartitionAgent.open(log, 0, load(batch=500), default())
+    agent = await PartitionAgent.open(log, 0, load(batch=500), default_rules())
     while await agent.step():
         pass
     stuck = agent.processor.population.mark
@@ -193,7 +195,7 @@ async def test_who_is_silent_for_ever_can_be_let_go() -> None:
     await agent.step()
     assert agent.processor.progress.excluded == {1}
     assert agent.processor.population.mark > stuck
-    other = await PartitionAgent.open(log, 1, load(batch=500), default())
+    other = await PartitionAgent.open(log, 1, load(batch=500), default_rules())
     await other.step()
     await agent.step()
     assert agent.processor.progress.excluded == set()
@@ -219,7 +221,7 @@ async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
     await foreign.commit(
         Batch([Output("inbox", None, values[0], headers, 0) for headers in strangers], [], raw)
     )
-    agent = await PartitionAgent.open(log, 0, load(batch=500), default())
+    agent = await PartitionAgent.open(log, 0, load(batch=500), default_rules())
     await agent.catch_up()
     after = (await funnel(log)).events
     assert len(strangers) == after.rejected - before.rejected == after.received - before.received

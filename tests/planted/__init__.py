@@ -91,38 +91,43 @@ BUGS = (
         "what is so now is said before what is not so any more is taken back",
         "streams.core.processing.step",
         """            for t in retracts:
-                count(t, -1, delta)
+                count_transition(t, -1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != UNMATCHED:
                     rev += 1
                     outputs.append(Output(TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in asserts:
-                count(t, 1, delta)
+                count_transition(t, 1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
                     outputs.append(Output(TRANSITIONS, key, transition(p, "assert", rev, t)))
 """,
         """            for t in asserts:
-                count(t, 1, delta)
+                count_transition(t, 1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
                     outputs.append(Output(TRANSITIONS, key, transition(p, "assert", rev, t)))
             for t in retracts:
-                count(t, -1, delta)
+                count_transition(t, -1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != UNMATCHED:
                     rev += 1
                     outputs.append(Output(TRANSITIONS, key, transition(p, "retract", rev, t)))
 """,
     ),
-    _bug("a counter is not taken back", "streams.core.processing.step", "count(t, -1, delta)", "pass"),
+    _bug(
+        "a counter is not taken back",
+        "streams.core.processing.step",
+        "count_transition(t, -1, delta)",
+        "pass",
+    ),
     _bug(
         "where somebody stands is not told after a retraction",
         "streams.core.processing.step",
-        "count(t, -1, delta)\n                moved[p.key, t.need] = p",
-        "count(t, -1, delta)",
+        "count_transition(t, -1, delta)\n                moved[p.key, t.need] = p",
+        "count_transition(t, -1, delta)",
     ),
     _bug(
         "rev begins anew at a restart",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.core.moments.rules import Rules, default, load
+from streams.core.moments.rules import Rules, default_rules, load_rules
 from streams.core.processing import checkpoint
 from streams.errors import Fenced, InputError
 from streams.log.memory import MemoryLog
@@ -31,7 +31,7 @@ NAMES = [
     "Page Closed",
     "Products Searched",
 ]
-OTHER_RULES = load(
+OTHER_RULES = load_rules(
     'name = "other"\n[[event]]\nname = "all"\nmoment = "do"\nconfidence = 0.9\nnames = ["Product Viewed", "Page Closed"]\n'
 )
 
@@ -74,13 +74,13 @@ async def live(values: list[bytes], seed: int, overrides: dict[str, Any]) -> tup
     log, given = MemoryLog(1), load_settings(**overrides)
     now = int((START + timedelta(days=400)).timestamp() * 1000)
     await log.append([(0, None, value, now, ()) for value in values])
-    rules: Rules = default()
+    rules: Rules = default_rules()
     agent = await PartitionAgent.open(log, 0, given, rules)
     while True:
         agent.batch = rnd.choice((1, 2, 7, 50))
         chance = rnd.random()
         if chance < 0.1:
-            rules = rnd.choice((default(), OTHER_RULES))
+            rules = rnd.choice((default_rules(), OTHER_RULES))
             agent = await PartitionAgent.open(log, 0, given, rules)
         elif chance < 0.2:
             agent.processor.take(
@@ -152,8 +152,8 @@ async def test_a_replaced_agent_writes_nothing() -> None:
     """An agent that was replaced while it held a batch fails at its commit, and its batch is done by the other."""
     log = MemoryLog(1)
     await log.append([(0, None, value, 10**13, ()) for value in events(3, 50, 1.0, 1000)])
-    first = await PartitionAgent.open(log, 0, load_settings(), default())
-    second = await PartitionAgent.open(log, 0, load_settings(), default())
+    first = await PartitionAgent.open(log, 0, load_settings(), default_rules())
+    second = await PartitionAgent.open(log, 0, load_settings(), default_rules())
     with pytest.raises(Fenced):
         await first.step()
     await second.catch_up()

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from streams.core.ingest.partition import key_of, partition_of
-from streams.core.moments.rules import load
+from streams.core.moments.rules import load_rules
 from streams.log.memory import MemoryLog
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
 
 MINUTE, HOUR, DAY = 1, 60, 1440  # minutes, which is what `said` takes
 
-RULES = load(
+RULES = load_rules(
     'name = "small"\n'
     + "\n".join(
         f'[[event]]\nname = "{name}"\nmoment = "{moment}"\nconfidence = {confidence}\nnames = ["{name}"]'

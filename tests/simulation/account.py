@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.formats.segment import read
 from streams.core.journeys.signal import order_ref
-from streams.core.moments.classify import Classifier
+from streams.core.moments.classifier import Classifier
 from streams.records import Record
 from streams.runtime.partition_agent import plan
 from tests import oracle

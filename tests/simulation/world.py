@@ -11,7 +11,7 @@ from typing import Any
 
 from streams.core.journeys import machine, population, profile, store
 from streams.core.journeys.signal import SIZE
-from streams.core.moments.rules import Rules, load
+from streams.core.moments.rules import Rules, load_rules
 from streams.core.processing import step
 from streams.settings.loading import Settings
 from tests import oracle
@@ -49,7 +49,7 @@ def _rules(name: str, *rules: tuple[str, str, float]) -> Rules:
     text = f'name = "{name}"\n'
     for said, moment, sure in rules:
         text += f'[[event]]\nname = "{said.replace(" ", "-")}-is-{moment}"\nmoment = "{moment}"\nconfidence = {sure}\nnames = ["{said}"]\n'
-    return load(text)
+    return load_rules(text)
 
 
 RULES = (_rules("first", *_V1, *_WEAK), _rules("second", *_V2, *_WEAK), _rules("third", *_V3))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streams.core.ingest.event import Event, Reason, Rejection
 from streams.core.ingest.formats import segment
-from streams.core.ingest.unreadable import MAX_KEPT_BYTES, marked
+from streams.core.ingest.unreadable import MAX_KEPT_BYTES, rejection_in
 from streams.errors import ConfigError, InputError
 from streams.sources import csv
 from streams.sources.mapping import fingerprint
@@ -28,7 +28,7 @@ def lines(text: bytes) -> list[bytes]:
 
 def rows(text: bytes, mapping: Mapping[str, str] = MAPPING) -> list[dict[str, Any] | Rejection]:
     """Each row's JSON, or the rejection it is marked with."""
-    return [marked(headers) or json.loads(value) for value, headers in csv.rows(lines(text), mapping)]
+    return [rejection_in(headers) or json.loads(value) for value, headers in csv.rows(lines(text), mapping)]
 
 
 def reasons(text: bytes) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streams.core.ingest.event import Reason
-from streams.core.ingest.unreadable import marked
+from streams.core.ingest.unreadable import rejection_in
 from streams.errors import InputError
 from streams.sources import csv, files, jsonl
 
@@ -57,7 +57,7 @@ def test_a_line_without_end(tmp_path: Path) -> None:
     assert [b"x" * files.MAX_LINE_BYTES, b"b\n"] == list(files.lines(put(tmp_path, gzip.compress(text))))
     found = list(files.records(files.lines(put(tmp_path, text)), jsonl.rows))
     assert [Reason.TOO_LARGE, None] == [
-        why.reason if (why := marked(headers)) else None for _, headers in found
+        why.reason if (why := rejection_in(headers)) else None for _, headers in found
     ]
 
 
@@ -75,7 +75,7 @@ def test_a_truncated_gzip(tmp_path: Path, damage: object) -> None:
     assert callable(damage)
     records = list(files.records(files.lines(put(tmp_path, damage(gzip.compress(TEXT)))), jsonl.rows))
     rest, headers = records.pop()
-    rejection = marked(headers)
+    rejection = rejection_in(headers)
     assert rejection is not None
     assert Reason.TRUNCATED == rejection.reason
     assert TEXT.startswith(b"".join(value + b"\n" for value, _ in records) + rest)
@@ -88,7 +88,7 @@ def test_what_was_left_of_the_last_line(tmp_path: Path) -> None:
     )
     assert (b"{}", ()) == (whole, none)
     assert b"{'half" == rest
-    assert marked(headers) is not None
+    assert rejection_in(headers) is not None
 
 
 @pytest.mark.parametrize("at", [0.5, 0.999])
@@ -97,7 +97,7 @@ def test_a_damaged_gzip(tmp_path: Path, at: float) -> None:
     data = bytearray(gzip.compress(TEXT))
     data[int(len(data) * at)] ^= 0xFF
     *_, (_, headers) = files.records(files.lines(put(tmp_path, bytes(data))), jsonl.rows)
-    rejection = marked(headers)
+    rejection = rejection_in(headers)
     assert rejection is not None
     assert Reason.TRUNCATED == rejection.reason
 
@@ -108,7 +108,7 @@ def test_a_truncated_csv(tmp_path: Path) -> None:
     *rows, (_, headers) = files.records(
         files.lines(put(tmp_path, data[: len(data) // 2])), partial(csv.rows, mapping={"userId": "id"})
     )
-    assert marked(headers) is not None
+    assert rejection_in(headers) is not None
     assert all(not marks for _, marks in rows)
     assert len(rows) > 1000
 

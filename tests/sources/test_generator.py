@@ -6,8 +6,8 @@ import pytest
 
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.formats.segment import read
-from streams.core.moments.classify import Classifier
-from streams.core.moments.rules import default
+from streams.core.moments.classifier import Classifier
+from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import INTENTS
 from streams.sources.generator import MIN_VISITORS, POISON, RESENT, STEPS, TWICE, VERY_LATE, Sent, Shop
 
@@ -51,7 +51,7 @@ def test_everything_but_poison_can_be_read(stream: list[Sent]) -> None:
 
 def test_every_moment_and_a_refund_is_seen(stream: list[Sent]) -> None:
     """As the shipped rules read it: most of it knowing, little of it buying, less of it bought."""
-    classify = Classifier(default()).classify
+    classify = Classifier(default_rules()).classify
     marks: Counter[str] = Counter()
     for _, value in stream:
         if (

@@ -2,7 +2,7 @@
 
 from streams.core.ingest.event import Reason
 from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
-from streams.core.ingest.unreadable import MAX_KEPT_BYTES, marked
+from streams.core.ingest.unreadable import MAX_KEPT_BYTES, rejection_in
 from streams.sources import jsonl
 
 
@@ -21,7 +21,7 @@ def test_a_line_too_long() -> None:
     )
     assert (full, ()) == (value, headers)
     for kept, marks in ((cut, why), (blank, also)):
-        rejection = marked(marks)
+        rejection = rejection_in(marks)
         assert rejection is not None
         assert Reason.TOO_LARGE == rejection.reason
         assert MAX_KEPT_BYTES == len(kept)

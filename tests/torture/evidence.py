@@ -17,7 +17,7 @@ from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.formats.segment import read
 from streams.core.journeys.signal import event_ref, event_text, order_ref
 from streams.core.moments import rules
-from streams.core.moments.classify import Classifier
+from streams.core.moments.classifier import Classifier
 from streams.core.processing import checkpoint as checkpoints
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.watermark import MARK
@@ -159,7 +159,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
     return Found(broken, dict(figures))
 
 
-RULES = rules.default()
+RULES = rules.default_rules()
 
 
 def account(

@@ -45,7 +45,7 @@ _TYPE_CHANNELS = {"screen": "app", "page": "web"}  # what nobody would send from
 _agents: dict[str, str] = {}
 
 
-def device(event: Event, index: Index) -> int:
+def device_of(event: Event, index: Index) -> int:
     """From context.device.type, context.userAgentData.mobile, context.userAgent, properties.device."""
     context = event.context
     hardware = context.get("device")
@@ -64,7 +64,7 @@ def device(event: Event, index: Index) -> int:
     return index("desktop") if type(hints) is dict and hints.get("mobile") is False and not agent else 0
 
 
-def channel(event: Event, index: Index) -> int:
+def channel_of(event: Event, index: Index) -> int:
     """From the event's own channel, context.channel, properties.channel; else by the type of call."""
     own, inner = event.channel, event.context.get("channel")
     if own and (known := index(own)):
@@ -77,7 +77,7 @@ def channel(event: Event, index: Index) -> int:
     return 0 if own or inner else index(_TYPE_CHANNELS.get(event.type))
 
 
-READINGS: dict[str, Callable[[Event, Index], int]] = {"device": device, "channel": channel}
+BUILT_IN_DIMENSIONS: dict[str, Callable[[Event, Index], int]] = {"device": device_of, "channel": channel_of}
 
 
 def _of_agent(agent: str) -> str:

@@ -10,13 +10,13 @@ from typing import Any
 
 import msgspec
 
-from streams.core.funnels.context import READINGS
-from streams.core.ingest.event import FIELDS, Event, lookup
+from streams.core.funnels.context import BUILT_IN_DIMENSIONS
+from streams.core.ingest.event import EVENT_FIELDS, Event, lookup
 from streams.errors import ConfigError
 
 OTHER = "other"
-MAX_CODES = 65_536  # a code is two bytes of each stored signal, and each code may get its own cells
-MAX_VALUE_CHARS = 64  # longer values are free text, which no vocabulary holds
+MAX_DIMENSION_CODES = 65_536  # a code is two bytes of each stored signal, and each code may get its own cells
+MAX_DIMENSION_VALUE_CHARS = 64  # longer values are free text, which no vocabulary holds
 MAX_INT = 10**18  # of a number taken as a value: beyond that, printing it would cost more than it tells
 
 
@@ -43,7 +43,7 @@ CHANNEL = Dimension(
     ("web", "app", "store", "email", "server"),
     aliases={"browser": "web", "mobile": "app", "ios": "app", "android": "app"},
 )
-DEFAULTS = (DEVICE, CHANNEL)
+DEFAULT_DIMENSIONS = (DEVICE, CHANNEL)
 
 
 class _Vocabulary:
@@ -52,7 +52,7 @@ class _Vocabulary:
     def __init__(self, spec: Dimension) -> None:
         self.name = spec.name
         self.words = (OTHER, *spec.values)
-        self.read = READINGS[spec.name] if spec.path is None else None
+        self.read = BUILT_IN_DIMENSIONS[spec.name] if spec.path is None else None
         self.path = spec.path or ""
         self._index = {word.lower(): n for n, word in enumerate(self.words)}
         self._index |= {alias.lower(): self._index[value.lower()] for alias, value in spec.aliases.items()}
@@ -64,7 +64,7 @@ class _Vocabulary:
                 return 0
             said = str(said)
         known = self._index.get(said)
-        if known is None and len(said) <= MAX_VALUE_CHARS:
+        if known is None and len(said) <= MAX_DIMENSION_VALUE_CHARS:
             known = self._index.get(said.lower())
         return known or 0
 
@@ -75,15 +75,15 @@ class Dimensions:
     The code is a mixed radix number: the first dimension counts the most. Codes depend on nothing but the specs.
     """
 
-    def __init__(self, specs: Sequence[Dimension] = DEFAULTS) -> None:
+    def __init__(self, specs: Sequence[Dimension] = DEFAULT_DIMENSIONS) -> None:
         """Raises ConfigError for a spec that makes no sense, and when there would be more than MAX_CODES codes."""
         for n, spec in enumerate(specs):
             _check(spec, [earlier.name for earlier in specs[:n]])
         sizes = [len(spec.values) + 1 for spec in specs]
-        if prod(sizes) > MAX_CODES:
+        if prod(sizes) > MAX_DIMENSION_CODES:
             shown = ", ".join(f"{spec.name} {size}" for spec, size in zip(specs, sizes, strict=True))
             raise ConfigError(
-                f"dimensions: {prod(sizes)} combinations, more than {MAX_CODES}; sizes with {OTHER!r}: {shown}; list fewer values"
+                f"dimensions: {prod(sizes)} combinations, more than {MAX_DIMENSION_CODES}; sizes with {OTHER!r}: {shown}; list fewer values"
             )
         self.specs = tuple(specs)
         self.codes = prod(sizes)  # how many there are: codes are 0 .. codes - 1
@@ -116,24 +116,28 @@ def _check(spec: Dimension, earlier: list[str]) -> None:
     at = f"dimensions.{spec.name}"
     if not spec.name or spec.name in earlier:
         raise ConfigError(f"{at}: each dimension needs a name of its own")
-    if spec.path is None and spec.name not in READINGS:
-        raise ConfigError(f"{at}.path is missing; only {' and '.join(READINGS)} are read without one")
-    if spec.path is not None and (spec.path.split(".")[0] not in FIELDS or not all(spec.path.split("."))):
+    if spec.path is None and spec.name not in BUILT_IN_DIMENSIONS:
         raise ConfigError(
-            f"{at}.path = {spec.path!r}: a path begins with one of {', '.join(sorted(FIELDS))}, such as context.location.country"
+            f"{at}.path is missing; only {' and '.join(BUILT_IN_DIMENSIONS)} are read without one"
+        )
+    if spec.path is not None and (
+        spec.path.split(".")[0] not in EVENT_FIELDS or not all(spec.path.split("."))
+    ):
+        raise ConfigError(
+            f"{at}.path = {spec.path!r}: a path begins with one of {', '.join(sorted(EVENT_FIELDS))}, such as context.location.country"
         )
     words = [value.lower() for value in spec.values]
     wrong = next(
         (
             value
             for value in spec.values
-            if words.count(value.lower()) > 1 or not 0 < len(value) <= MAX_VALUE_CHARS
+            if words.count(value.lower()) > 1 or not 0 < len(value) <= MAX_DIMENSION_VALUE_CHARS
         ),
         None,
     )
     if wrong is not None:
         raise ConfigError(
-            f"{at}.values has {wrong!r}: each value once, regardless of case, with 1 to {MAX_VALUE_CHARS} characters"
+            f"{at}.values has {wrong!r}: each value once, regardless of case, with 1 to {MAX_DIMENSION_VALUE_CHARS} characters"
         )
     if OTHER in words:
         raise ConfigError(f"{at}.values has {OTHER!r}: it is always there and need not be listed")

@@ -9,9 +9,8 @@ from typing import Any
 
 import msgspec
 
-from streams.core.ingest.event import Reason, Rejection, reject
+from streams.core.ingest.event import EVENT_TYPES, Reason, Rejection, reject
 
-TYPES = ("track", "page", "screen", "identify")
 _TEXT = (str,)
 _ID = (str, int)
 _FIELDS: tuple[tuple[str, tuple[type, ...]], ...] = (
@@ -50,10 +49,10 @@ def diagnose(value: bytes, error: Exception) -> Rejection:
     kind = record.get("type")
     if kind is not None and not isinstance(kind, str):
         return reject(Reason.WRONG_TYPE, f"type is {_word(kind)}, not a string")
-    if kind not in TYPES:
+    if kind not in EVENT_TYPES:
         return reject(
             Reason.UNKNOWN_TYPE,
-            f"type is {kind}, not one of {', '.join(TYPES)}" if kind else "type is missing",
+            f"type is {kind}, not one of {', '.join(EVENT_TYPES)}" if kind else "type is missing",
         )
     for name, types in _FIELDS:
         found = record.get(name)

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 
 MAX_DETAIL_CHARS = 200  # of a rejection's detail: it travels in a header, and a person reads it
-MAX_PATHS = 1024  # split paths kept: they come from rules and settings, which name far fewer
+EVENT_TYPES = ("track", "page", "screen", "identify")
+MAX_EVENT_NAME_CHARS = 256  # a longer name is cut: names are for rules to match and people to read
+MAX_SPLIT_PATHS = 1024  # split paths kept: they come from rules and settings, which name far fewer
 
 
 class Reason(StrEnum):
@@ -87,7 +89,7 @@ class Event(msgspec.Struct, gc=False):
         return f"u:{self.user_id}" if self.user_id is not None else f"d:{self.anonymous_id}"
 
 
-FIELDS = frozenset(Event.__struct_fields__)
+EVENT_FIELDS = frozenset(Event.__struct_fields__)
 
 
 def lookup(event: Event, path: str) -> Any:
@@ -96,11 +98,11 @@ def lookup(event: Event, path: str) -> Any:
     A list on the way yields the list of what its members hold (`properties.products.category`).
     """
     head, keys = _split(path)
-    value = getattr(event, head) if head in FIELDS else None
+    value = getattr(event, head) if head in EVENT_FIELDS else None
     return _down(value, keys) if keys else value
 
 
-@lru_cache(MAX_PATHS)
+@lru_cache(MAX_SPLIT_PATHS)
 def _split(path: str) -> tuple[str, tuple[str, ...]]:
     head, *keys = path.split(".")
     return head, tuple(keys)

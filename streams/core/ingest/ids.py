@@ -10,7 +10,7 @@ MAX_ID_CHARS = 256  # uuids have 36, e-mail addresses up to 254; longer ones are
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def fault(identifier: str) -> str | None:
+def id_fault(identifier: str) -> str | None:
     """What is wrong with a non-empty id, in words; None when nothing is."""
     if len(identifier) > MAX_ID_CHARS:
         return f"has {len(identifier)} characters, more than {MAX_ID_CHARS}"

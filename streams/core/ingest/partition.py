@@ -10,7 +10,7 @@ import msgspec
 
 from streams.core.ingest.event import Event
 from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
-from streams.core.ingest.ids import fault
+from streams.core.ingest.ids import id_fault
 
 SEED = 0x9747B28C
 MULTIPLIER = 0x5BD1E995
@@ -67,9 +67,9 @@ def key_of(value: bytes) -> bytes:
         return b""
     identifier = found.anonymous_id if found.user_id is None or found.user_id == "" else found.user_id
     text = "" if identifier is None else str(identifier)
-    return text.encode() if text and fault(text) is None else b""
+    return text.encode() if text and id_fault(text) is None else b""
 
 
-def person(event: Event) -> bytes:
+def person_key(event: Event) -> bytes:
     """Whose event it is, as `key_of` has it."""
     return ((event.anonymous_id or "") if event.user_id is None else event.user_id).encode()

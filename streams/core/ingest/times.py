@@ -26,7 +26,7 @@ _FRACTIONS = {"": 0, "Z": 0} | {f".{ms:03d}Z": ms for ms in range(1000)}
 _minutes: dict[str, int] = {}  # "2024-05-01T10:00" -> milliseconds since 1970
 
 
-def instant(text: str) -> tuple[int, int] | None:
+def parse_time(text: str) -> tuple[int, int] | None:
     """(milliseconds since 1970 UTC, floored; distance from UTC in quarter hours, floored), or None when it is no such time.
 
     A leap second (`:60`) is the first instant of the next minute. What is outside EARLIEST_MS .. LATEST_MS is left to the caller.
@@ -60,7 +60,7 @@ def _instant(text: str) -> tuple[int, int] | None:
     return at_ms - east_minutes * MINUTE_MS, east_minutes // QUARTER_MINUTES
 
 
-def epoch(digits: str) -> str | None:
+def time_of_epoch(digits: str) -> str | None:
     """RFC 3339 of a plain epoch number: 10 digits are seconds, 13 milliseconds, 16 microseconds; None for anything else."""
     if len(digits) not in (10, 13, 16) or not (digits.isascii() and digits.isdigit()):
         return None

@@ -15,7 +15,7 @@ _zones: dict[str, ZoneInfo | None] = {}  # by name; filled from the list of zone
 _quarters: dict[tuple[str, int], int] = {}
 
 
-def quarters(zone: str, at_ms: int) -> int:
+def zone_offset_quarters(zone: str, at_ms: int) -> int:
     """The distance from UTC in quarter hours (floored) that held in an IANA zone at an instant; 0 for an unknown zone.
 
     `at_ms` must be within times.EARLIEST_MS .. LATEST_MS. Judged at the start of its quarter hour, so that what is remembered

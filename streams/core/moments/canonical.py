@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from streams.core.moments import spec
 
 
-def write(rules: spec.RuleSet) -> str:
+def to_toml(rules: spec.RuleSet) -> str:
     """The whole content, such that parsing it gives equal rules with the same numbers."""
     lines = [f"name = {_text(rules.name)}", "", "[read]"]
     lines += [
         f"{key} = {_list(words)}"
-        for key in spec.Reading.__struct_fields__
+        for key in spec.ReadTable.__struct_fields__
         if (words := getattr(rules.read, key))
     ]
     for event in rules.events:

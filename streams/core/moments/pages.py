@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from streams.core.moments.spec import PageRule
-from streams.core.moments.wildcard import matches
+from streams.core.moments.wildcard import glob_matches
 from streams.core.moments.words import fold_segment
 
 MAX_PATH_CHARS = 512  # longer addresses carry parameters or garbage; what a page is shows in its beginning
@@ -17,7 +17,7 @@ MAX_SEGMENTS = 24  # for the same reason, and so that matching has a bound
 _SUFFIXES = (".html", ".htm", ".php", ".aspx", ".asp", ".jsp")
 
 
-def segments(address: str) -> list[str]:
+def path_segments(address: str) -> list[str]:
     """The folded segments of a path, of a whole address, or of the path in its fragment (`/#/cart`)."""
     text = address[:MAX_PATH_CHARS]
     scheme = text.find("://")
@@ -48,7 +48,7 @@ def _same_character(pattern: str, character: str) -> bool:
 
 
 def same_segment(pattern: str, segment: str) -> bool:
-    return pattern == segment or ("*" in pattern and matches(pattern, segment, "*", _same_character))
+    return pattern == segment or ("*" in pattern and glob_matches(pattern, segment, "*", _same_character))
 
 
 class _Glob(NamedTuple):
@@ -60,7 +60,7 @@ class _Glob(NamedTuple):
     pattern: list[str]
 
 
-class Pages:
+class PageMatcher:
     """All page rules, compiled. `find` gives the first that matches: (place in the list, the glob).
 
     A new path costs some microseconds, not one comparison per glob of the rules: of each glob one word is known that a path must have (or the
@@ -90,7 +90,7 @@ class Pages:
 
     def find(self, address: str, seen: bool) -> tuple[int, str] | None:
         """The rule of a page that was `seen`, or on which something else happened."""
-        path = segments(address)
+        path = path_segments(address)
         candidates = list(self._always)
         for segment in path:
             candidates += self._by_word.get(segment, ())
@@ -98,6 +98,6 @@ class Pages:
                 candidates += self._by_start.get(segment[:length], ())
         for n in sorted(candidates):
             place, views_only, glob, pattern = self._globs[n]
-            if (seen or not views_only) and matches(pattern, path, "**", same_segment):
+            if (seen or not views_only) and glob_matches(pattern, path, "**", same_segment):
                 return place, glob
         return None

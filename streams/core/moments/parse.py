@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from streams.core.ingest.event import EVENT_TYPES
 from streams.core.moments import spec
 from streams.core.moments.pages import MAX_SEGMENTS, glob_segments
 from streams.core.moments.phrases import BadPhrase, expand
@@ -35,7 +36,7 @@ class RuleFile(msgspec.Struct, frozen=True):
     read: frozenset[str]  # keys of [read] that the file sets
 
 
-class Table:
+class TableReader:
     """A TOML table that is being read. `where` is how messages call it."""
 
     def __init__(self, where: str, data: Any) -> None:
@@ -114,7 +115,7 @@ def parse(text: str) -> RuleFile:
     if len(text) > MAX_TEXT_CHARS:
         raise ConfigError(f"rules: {len(text)} characters: at most {MAX_TEXT_CHARS}")
     try:
-        top = Table("", tomllib.loads(text))
+        top = TableReader("", tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"rules: not valid TOML: {error}") from None
     name = top.text("name", "custom")
@@ -139,15 +140,15 @@ def parse(text: str) -> RuleFile:
     return RuleFile(rules, extends, off, given)
 
 
-def _rule(kind: str, number: int, data: Any, read: Callable[[Table, str, str, float], R]) -> R:
-    table = Table(f"[[{kind}]] number {number}", data)
+def _rule(kind: str, number: int, data: Any, read: Callable[[TableReader, str, str, float], R]) -> R:
+    table = TableReader(f"[[{kind}]] number {number}", data)
     name = table.text("name", "")
     if not _NAME.fullmatch(name):
         raise table.wrong(
             "name", "every rule needs a name: 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
         )
     table.where = f'rule "{name}"'
-    moment = table.choice("moment", spec.MOMENTS)
+    moment = table.choice("moment", spec.RULE_MOMENTS)
     confidence = table.take("confidence")
     if confidence is None and moment == "none":
         confidence = 1.0
@@ -160,9 +161,9 @@ def _rule(kind: str, number: int, data: Any, read: Callable[[Table, str, str, fl
     return rule
 
 
-def _event(table: Table, name: str, moment: str, confidence: float) -> spec.EventRule:
+def _event(table: TableReader, name: str, moment: str, confidence: float) -> spec.EventRule:
     names = table.words("names")
-    types = table.words("types", spec.NAMED_TYPES, spec.TYPES)
+    types = table.words("types", spec.NAMED_TYPES, EVENT_TYPES)
     if not names and "types" not in table.data:
         raise table.wrong(
             "names",
@@ -180,7 +181,7 @@ def _event(table: Table, name: str, moment: str, confidence: float) -> spec.Even
 
 
 def _condition(rule: str, data: Any) -> spec.Condition:
-    table = Table(f'rule "{rule}": where', data)
+    table = TableReader(f'rule "{rule}": where', data)
     path = table.text("path", "")
     if not _is_path(path):
         raise table.wrong("path", "must be a path into the event, such as properties.content_type")
@@ -203,7 +204,7 @@ def _condition(rule: str, data: Any) -> spec.Condition:
     return condition
 
 
-def _query(table: Table, name: str, moment: str, confidence: float) -> spec.QueryRule:
+def _query(table: TableReader, name: str, moment: str, confidence: float) -> spec.QueryRule:
     if moment == "refund":
         raise table.wrong("moment", "a search is no refund; use truth for questions about an order")
     clauses, otherwise = table.words("any"), bool(table.flag("otherwise"))
@@ -226,7 +227,7 @@ def _query(table: Table, name: str, moment: str, confidence: float) -> spec.Quer
     )
 
 
-def _page(table: Table, name: str, moment: str, confidence: float) -> spec.PageRule:
+def _page(table: TableReader, name: str, moment: str, confidence: float) -> spec.PageRule:
     paths = table.words("paths")
     if not paths:
         raise table.wrong("paths", 'which pages is it for? paths = ["**/cart/**"]')
@@ -242,9 +243,9 @@ def _page(table: Table, name: str, moment: str, confidence: float) -> spec.PageR
     return spec.PageRule(name, moment, confidence, paths, bool(table.flag("views_only")))
 
 
-def _reading(data: Any) -> tuple[spec.Reading, frozenset[str]]:
-    table = Table("[read]", {} if data is None else data)
-    read = spec.Reading(**{key: table.words(key) for key in spec.Reading.__struct_fields__})
+def _reading(data: Any) -> tuple[spec.ReadTable, frozenset[str]]:
+    table = TableReader("[read]", {} if data is None else data)
+    read = spec.ReadTable(**{key: table.words(key) for key in spec.ReadTable.__struct_fields__})
     table.done()
     for key in ("query", "url", "page", "locale"):
         for path in getattr(read, key):
@@ -254,11 +255,11 @@ def _reading(data: Any) -> tuple[spec.Reading, frozenset[str]]:
 
 
 def _lexicons(data: Any) -> Iterable[spec.Lexicon]:
-    languages = Table("[lexicon]", {} if data is None else data)
+    languages = TableReader("[lexicon]", {} if data is None else data)
     for language in languages.data:
         if not re.fullmatch(r"[a-z]{2,3}", language):
             raise languages.wrong(language, "must be a language of two or three letters: [lexicon.it]")
-        table = Table(f"[lexicon.{language}]", languages.take(language))
+        table = TableReader(f"[lexicon.{language}]", languages.take(language))
         for name in table.data:
             if not _NAME.fullmatch(name):
                 raise table.wrong(name, "names of lexicons are of a-z 0-9 . _ -")

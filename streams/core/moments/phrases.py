@@ -7,7 +7,7 @@ because wildcards make the first look at a word slower than the next.
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-from streams.core.moments.words import fold, tokens
+from streams.core.moments.words import fold_text, tokens
 
 MAX_KNOWN_WORDS = 50_000  # remembered words per language: more than people use; beyond it we start afresh
 MAX_PHRASE_WORDS = 8  # longer phrases match nobody's words
@@ -93,7 +93,7 @@ def expand(phrase: str) -> list[list[str]]:
             if "*" in choice and bare:
                 if choice.startswith("*") and choice.endswith("*"):
                     raise BadPhrase(f'"{choice}" has two wildcards; use prefix* or *suffix')
-                folded = [fold(bare) + "*" if choice.endswith("*") else "*" + fold(bare)]
+                folded = [fold_text(bare) + "*" if choice.endswith("*") else "*" + fold_text(bare)]
             choices.append(folded or ["*"])
         alternatives.append(choices)
     count = 1

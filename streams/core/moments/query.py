@@ -128,7 +128,7 @@ class Language:
         return at
 
 
-class Queries:
+class QueryMatcher:
     """The query rules in all languages. `find` gives (place of the rule, its language), the place of the last resort with None, or None."""
 
     def __init__(

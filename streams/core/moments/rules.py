@@ -27,21 +27,21 @@ class Rules(msgspec.Struct, frozen=True):
     content: spec.RuleSet
 
 
-def load(text: str, *, base: Rules | None = None) -> Rules:
+def load_rules(text: str, *, base: Rules | None = None) -> Rules:
     """Rules from a file's text. One that `extends` builds on `base`, by default on the shipped rules. Raises ConfigError."""
     return _finish(_merge(parse(text), base))
 
 
-def default() -> Rules:
+def default_rules() -> Rules:
     """The shipped rules."""
-    return load(resources.files("streams.core.moments").joinpath("default.toml").read_text("utf-8"))
+    return load_rules(resources.files("streams.core.moments").joinpath("default.toml").read_text("utf-8"))
 
 
 def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:
     own = file.rules
     if file.extends is None:
         return own
-    inherited = (base or default()).content
+    inherited = (base or default_rules()).content
     names = {rule.name for rule in inherited.all}
     for name in file.off:
         if name not in names:
@@ -51,7 +51,7 @@ def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:
     off = set(file.off)
     read = {
         key: getattr(own.read if key in file.read else inherited.read, key)
-        for key in spec.Reading.__struct_fields__
+        for key in spec.ReadTable.__struct_fields__
     }
     events = own.events + tuple(rule for rule in inherited.events if rule.name not in off)
     queries = tuple(rule for rule in inherited.queries if rule.name not in off)
@@ -65,7 +65,7 @@ def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:
         lexicon for lexicon in inherited.lexicons if lexicon.name in used
     )  # what a switched-off rule alone used goes with it
     return spec.RuleSet(
-        own.name, spec.Reading(**read), events, own.queries + queries, pages, _lexicons(kept, own.lexicons)
+        own.name, spec.ReadTable(**read), events, own.queries + queries, pages, _lexicons(kept, own.lexicons)
     )
 
 
@@ -85,7 +85,7 @@ def _lexicons(inherited: tuple[spec.Lexicon, ...], own: tuple[spec.Lexicon, ...]
 
 def _finish(rules: spec.RuleSet) -> Rules:
     _check(rules)
-    text = canonical.write(rules)
+    text = canonical.to_toml(rules)
     version = f"{rules.name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
     return Rules(version, tuple(RuleInfo(rule.name, rule.confidence) for rule in rules.all), text, rules)
 

@@ -1,15 +1,14 @@
 """What a rules file says, once it has been read and checked: plain data, in the order in which rules are tried.
 
-`parse` makes a RuleSet from TOML, `canonical` writes it back, `classify` compiles it. None of the three needs to know the others.
+`parse` makes a RuleSet from TOML, `canonical` writes it back, `classifier` compiles it. None of the three needs to know the others.
 """
 
 import msgspec
 
 from streams.core.moments.verdict import INTENTS
 
-MOMENTS = (*INTENTS, "none")  # "none": recognised, and no signal
+RULE_MOMENTS = (*INTENTS, "none")  # "none": recognised, and no signal
 EVIDENCE = ("query", "page")  # what an event rule may yield to
-TYPES = ("track", "page", "screen", "identify")
 NAMED_TYPES = (
     "track",
     "page",
@@ -62,7 +61,7 @@ class PageRule(msgspec.Struct, frozen=True):
     views_only: bool = False  # only for page and screen calls and events that are views, not for what else happens on the page
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ReadTable(msgspec.Struct, frozen=True):
     """Where in an event the evidence sits: dotted paths, tried in this order."""
 
     query: Words = ()  # the text of a search
@@ -85,7 +84,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     """A whole rules file. Rules are numbered in this order: events, queries, pages."""
 
     name: str
-    read: Reading
+    read: ReadTable
     events: tuple[EventRule, ...] = ()
     queries: tuple[QueryRule, ...] = ()
     pages: tuple[PageRule, ...] = ()

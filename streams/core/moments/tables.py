@@ -51,7 +51,7 @@ def _condition(where: spec.Condition) -> str:
     return f"`{where.path}` is {'there' if where.exists else 'missing'}"
 
 
-def fill(page: str, rules: Rules) -> str:
+def fill_tables(page: str, rules: Rules) -> str:
     """The page with its tables made anew, between `<!-- events -->` and `<!-- /events -->`, and so on for pages and queries."""
     for name, table in (("events", event_table), ("pages", page_table), ("queries", query_table)):
         before, begin, rest = page.partition(f"<!-- {name} -->\n")

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-P = TypeVar("P")
-T = TypeVar("T")
+_P = TypeVar("_P")
+_T = TypeVar("_T")
 
 
-def matches(pattern: Sequence[P], items: Sequence[T], star: P, same: Callable[[P, T], bool]) -> bool:
+def glob_matches(
+    pattern: Sequence[_P], items: Sequence[_T], star: _P, same: Callable[[_P, _T], bool]
+) -> bool:
     """Whether `items` match `pattern`, in which `star` stands for any number of items. At most len(pattern) * len(items) comparisons."""
     p = i = resume = 0
     after_star = -1  # where to go on in the pattern when the last star has to take one more item

@@ -10,7 +10,7 @@ _TOKEN = re.compile(
 _GAP = re.compile(r"[\s_\-]+")
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """Lower case, without accents, compatibility forms resolved."""
     if text.isascii():
         return text.lower()
@@ -20,14 +20,14 @@ def fold(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """The folded words of a text, at most MAX_TOKENS."""
-    return _TOKEN.findall(fold(text))[:MAX_TOKENS]
+    return _TOKEN.findall(fold_text(text))[:MAX_TOKENS]
 
 
 def fold_name(name: str) -> str:
     """The form in which names of events are compared: `Product Viewed`, `product_viewed` and `productViewed` are one."""
-    return _GAP.sub("", fold(name))
+    return _GAP.sub("", fold_text(name))
 
 
 def fold_segment(segment: str) -> str:
     """The form in which path segments and page names are compared: `Order Confirmation`, `order_confirmation` and `order-confirmation` are one."""
-    return _GAP.sub("-", fold(segment.strip()))
+    return _GAP.sub("-", fold_text(segment.strip()))

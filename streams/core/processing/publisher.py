@@ -13,19 +13,19 @@ import msgspec
 from schemas import JourneyRecord, RefundRecord, Tally
 from schemas.journey import Step
 from streams.core.funnels.cells import (
-    COHORT,
-    DWELL,
-    HOURS,
-    MEASURE,
-    OUTCOMES,
-    TRANSITIONS,
-    A,
-    B,
-    C,
-    bounds_ms,
+    A_SHIFT,
+    B_SHIFT,
+    C_SHIFT,
+    COHORT_OUTCOMES,
+    MEASURE_COHORT,
+    MEASURE_DWELL,
+    MEASURE_HOURS,
+    MEASURE_SHIFT,
+    MEASURE_TRANSITIONS,
+    dwell_bounds_ms,
 )
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.funnels.windows import ALL, WINDOWS, Cell
+from streams.core.funnels.windows import ALL_TIME, WINDOWS, Cell
 from streams.core.journeys.finals import FinalRefund, JourneySummary
 from streams.core.journeys.machine import ADVANCED, CONVERTED, KINDS, State, Transition
 from streams.core.journeys.profile import Profile
@@ -242,7 +242,7 @@ class Publisher:
         """How the key and the value of every counter of a window begin. The latest are kept."""
         if len(self._windows) >= MAX_WINDOWS:
             self._windows.clear()
-        at = "null" if window == ALL else f'"{rfc3339(start * 60_000)}"'
+        at = "null" if window == ALL_TIME else f'"{rfc3339(start * 60_000)}"'
         return b"%d:%d:%d:" % (
             self.partition,
             window,
@@ -251,16 +251,21 @@ class Publisher:
 
     def what(self, what: int) -> str:
         """What a cell counts, as the fields of a Tally."""
-        measure, a, b, c = what >> MEASURE, what >> A & 15, what >> B & 7, what >> C & 511
+        measure, a, b, c = (
+            what >> MEASURE_SHIFT,
+            what >> A_SHIFT & 15,
+            what >> B_SHIFT & 7,
+            what >> C_SHIFT & 511,
+        )
         fields: dict[str, Any] = {}
-        if measure == TRANSITIONS:
+        if measure == MEASURE_TRANSITIONS:
             fields = {"kind": KINDS[a], "from_": NAMES[b - 1], "to": NAMES[c - 1]}
-        elif measure == COHORT:
-            fields = {"furthest": NAMES[a - 1], "outcome": OUTCOMES[c]}
-        elif measure == DWELL:
-            lower, upper = bounds_ms(c)
+        elif measure == MEASURE_COHORT:
+            fields = {"furthest": NAMES[a - 1], "outcome": COHORT_OUTCOMES[c]}
+        elif measure == MEASURE_DWELL:
+            lower, upper = dwell_bounds_ms(c)
             fields = {"from_": NAMES[a - 1], "bucket_s": (lower / 1000, upper / 1000)}
-        elif measure == HOURS:
+        elif measure == MEASURE_HOURS:
             fields = {"to": NAMES[a - 1], "hour": c}
         tally = Tally(
             self.partition, "all", None, MEASURES[measure], self.dimensions.names(what & 0xFFFF), 0, **fields

@@ -13,18 +13,18 @@ from typing import Literal
 import msgspec
 
 from streams import topology
-from streams.core.funnels.cells import count
+from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
 from streams.core.ingest.event import Event, Reason, Rejection, reject
 from streams.core.ingest.formats.segment import read
-from streams.core.ingest.partition import key_of, partition_of, person
+from streams.core.ingest.partition import key_of, partition_of, person_key
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.machine import UNMATCHED
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import APPLIED, DUPLICATE, Profile
 from streams.core.journeys.signal import NAMELESS, event_ref, head, order_ref
 from streams.core.journeys.store import HEAD
-from streams.core.moments.classify import compiled
+from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import Rules
 from streams.core.moments.verdict import REFUND, TRUTH
 from streams.core.processing.checkpoint import FORMAT, Checkpoint
@@ -79,7 +79,7 @@ class Processor:
         self.windows = Windows()
         self.rulebook = Rulebook()
         self.publisher = Publisher(partition, plan.dimensions, self.rulebook)
-        self.classifier = compiled(rules)
+        self.classifier = classifier_for(rules)
         self.base = 0  # code of the first rule in force
         self._new_rules: list[int] = []  # versions of the rulebook that are not stored yet
         self.set_aside: list[Output] = []  # of the open batch: records that were rejected or late
@@ -129,7 +129,7 @@ class Processor:
 
     def adopt(self, rules: Rules) -> None:
         """Puts rules in force from the next record on. Only between batches."""
-        self.rules, self.classifier = rules, compiled(rules)
+        self.rules, self.classifier = rules, classifier_for(rules)
         self.base, new = self.rulebook.adopt(rules, self.progress.offsets)
         if new:
             self._new_rules.append(len(self.rulebook.versions) - 1)
@@ -261,7 +261,7 @@ class Processor:
 
         Without the headers that it came with: they have no say in an event, and there is no end to how large they may be.
         """
-        who = person(event)
+        who = person_key(event)
         home = partition_of(who, self.progress.partitions)
         if home == self.partition:
             return False
@@ -324,13 +324,13 @@ class Processor:
             key = p.key.encode()
             self.retracted += len(retracts)
             for t in retracts:
-                count(t, -1, delta)
+                count_transition(t, -1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != UNMATCHED:
                     rev += 1
                     outputs.append(Output(TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in asserts:
-                count(t, 1, delta)
+                count_transition(t, 1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1

@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.funnels.cells import (
-    COHORT,
-    DWELL,
-    HOURS,
-    MEASURE,
-    OUTCOMES,
-    START,
-    TRANSITIONS,
-    A,
-    B,
-    C,
-    bounds_ms,
-    bucket,
-    count,
+    A_SHIFT,
+    B_SHIFT,
+    C_SHIFT,
+    COHORT_OUTCOMES,
+    MEASURE_COHORT,
+    MEASURE_DWELL,
+    MEASURE_HOURS,
+    MEASURE_SHIFT,
+    MEASURE_TRANSITIONS,
+    START_SHIFT,
+    count_transition,
+    dwell_bounds_ms,
+    dwell_bucket,
 )
 from streams.core.journeys.machine import (
     ABANDONED,
@@ -51,16 +51,16 @@ def step(kind: int, **said: Any) -> Transition:
 def cells(*steps: Transition) -> dict[int, int]:
     delta: dict[int, int] = {}
     for t in steps:
-        count(t, 1, delta)
+        count_transition(t, 1, delta)
     return {cell: n for cell, n in delta.items() if n}
 
 
 def cohort(*steps: Transition) -> dict[tuple[int, str], int]:
     """(furthest, outcome) -> count."""
     return {
-        ((cell >> A & 15) - 1, OUTCOMES[cell >> C & 511]): n
+        ((cell >> A_SHIFT & 15) - 1, COHORT_OUTCOMES[cell >> C_SHIFT & 511]): n
         for cell, n in cells(*steps).items()
-        if cell >> MEASURE & 3 == COHORT
+        if cell >> MEASURE_SHIFT & 3 == MEASURE_COHORT
     }
 
 
@@ -101,11 +101,11 @@ def test_abandoned_takes_it_from_open_and_from_stalled() -> None:
 def test_an_unmatched_refund_is_in_no_cohort() -> None:
     """It is counted among the transitions, and nowhere else."""
     (cell,) = cells(step(UNMATCHED, frm=NONE, to=NONE, was=NONE, furthest=NONE))
-    assert (TRANSITIONS, UNMATCHED, 0, 0) == (
-        cell >> MEASURE & 3,
-        cell >> A & 15,
-        cell >> B & 7,
-        cell >> C & 511,
+    assert (MEASURE_TRANSITIONS, UNMATCHED, 0, 0) == (
+        cell >> MEASURE_SHIFT & 3,
+        cell >> A_SHIFT & 15,
+        cell >> B_SHIFT & 7,
+        cell >> C_SHIFT & 511,
     )
 
 
@@ -113,9 +113,9 @@ def test_an_unmatched_refund_is_in_no_cohort() -> None:
 def test_a_retraction_subtracts_what_its_assertion_added(t: Transition) -> None:
     """Whatever the step, both together are nothing."""
     delta: dict[int, int] = {}
-    count(t, 1, delta)
+    count_transition(t, 1, delta)
     assert any(delta.values())
-    count(t, -1, delta)
+    count_transition(t, -1, delta)
     assert not any(delta.values())
 
 
@@ -134,8 +134,13 @@ def test_windows_of_the_measures() -> None:
         dims=3,
         home=2,
     )
-    found = {(cell >> MEASURE & 3, cell >> START, cell & 0xFFFF) for cell in cells(t)}
-    assert {(TRANSITIONS, 26 * 60 + 1, 3), (DWELL, 26 * 60, 3), (COHORT, 60, 2), (HOURS, 1440, 3)} == found
+    found = {(cell >> MEASURE_SHIFT & 3, cell >> START_SHIFT, cell & 0xFFFF) for cell in cells(t)}
+    assert {
+        (MEASURE_TRANSITIONS, 26 * 60 + 1, 3),
+        (MEASURE_DWELL, 26 * 60, 3),
+        (MEASURE_COHORT, 60, 2),
+        (MEASURE_HOURS, 1440, 3),
+    } == found
 
 
 @pytest.mark.parametrize(
@@ -151,19 +156,19 @@ def test_windows_of_the_measures() -> None:
 def test_the_hour_of_the_persons_own_week(at: int, offset: int, hour: int) -> None:
     """Counted from Monday 00:00, local time."""
     found = cells(step(OPENED, frm=NONE, to=KNOW, was=NONE, furthest=KNOW, at_ms=at, offset=offset))
-    assert [hour] == [cell >> C & 511 for cell in found if cell >> MEASURE & 3 == HOURS]
+    assert [hour] == [cell >> C_SHIFT & 511 for cell in found if cell >> MEASURE_SHIFT & 3 == MEASURE_HOURS]
 
 
 @given(st.integers(0, 2**44))
 def test_a_length_lies_in_its_bucket(ms: int) -> None:
     """Between its bounds, which are at most an eighth apart; the number fits its nine bits."""
-    lower, upper = bounds_ms(bucket(ms))
+    lower, upper = dwell_bounds_ms(dwell_bucket(ms))
     assert lower <= ms < upper
     assert upper - lower <= max(1, lower / 8)
-    assert bucket(ms) < 512
+    assert dwell_bucket(ms) < 512
 
 
 def test_buckets_leave_no_gaps() -> None:
     """Each begins where the one before ends."""
     used = range(350)
-    assert [bounds_ms(b)[1] for b in used[:-1]] == [bounds_ms(b)[0] for b in used[1:]]
+    assert [dwell_bounds_ms(b)[1] for b in used[:-1]] == [dwell_bounds_ms(b)[0] for b in used[1:]]

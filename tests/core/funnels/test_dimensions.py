@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.funnels import context as readings
-from streams.core.funnels.dimensions import DEFAULTS, DEVICE, MAX_CODES, Dimension, Dimensions
+from streams.core.funnels.dimensions import (
+    DEFAULT_DIMENSIONS,
+    DEVICE,
+    MAX_DIMENSION_CODES,
+    Dimension,
+    Dimensions,
+)
 from streams.core.ingest.event import Event
 from streams.errors import ConfigError
 
@@ -147,7 +153,7 @@ def test_numbers_are_values() -> None:
 
 def test_codes_are_fixed() -> None:
     """Codes follow from the specs alone: the first dimension counts the most, `other` is 0."""
-    dimensions = Dimensions((*DEFAULTS, COUNTRY))
+    dimensions = Dimensions((*DEFAULT_DIMENSIONS, COUNTRY))
     assert 5 * 6 * 4 == dimensions.codes
     found = event(channel="web", context={"device": {"type": "tablet"}, "location": {"country": "fr"}})
     assert (2 * 6 + 1) * 4 + 3 == dimensions.code(found)
@@ -158,7 +164,7 @@ def test_codes_are_fixed() -> None:
 
 def test_names_and_indexes_agree() -> None:
     """Every code has names of its own, and they are at the places that `index` gives."""
-    dimensions = Dimensions((*DEFAULTS, COUNTRY))
+    dimensions = Dimensions((*DEFAULT_DIMENSIONS, COUNTRY))
     seen = set()
     for code in range(dimensions.codes):
         names = dimensions.names(code)
@@ -214,7 +220,10 @@ def test_specs_that_make_no_sense(specs: list[Dimension], words: list[str]) -> N
 def test_as_many_codes_as_two_bytes_hold() -> None:
     """The bound itself is accepted."""
     words = tuple(map(str, range(255)))
-    assert MAX_CODES == Dimensions((Dimension("c", words, "name"), Dimension("d", words, "type"))).codes
+    assert (
+        MAX_DIMENSION_CODES
+        == Dimensions((Dimension("c", words, "name"), Dimension("d", words, "type"))).codes
+    )
 
 
 def test_the_memory_of_user_agents_is_bounded() -> None:
@@ -250,7 +259,7 @@ def test_any_event_has_a_code(
     kind: str, channel: str | None, context: dict[str, Any], first: Any, second: Any
 ) -> None:
     """Whatever an event holds, it has one code, the same each time."""
-    dimensions = Dimensions((*DEFAULTS, COUNTRY))
+    dimensions = Dimensions((*DEFAULT_DIMENSIONS, COUNTRY))
     found = Event("m", 0, 0, "d", None, kind, "", {"channel": first, "device": second}, context, channel)
     code = dimensions.code(found)
     assert 0 <= code < dimensions.codes

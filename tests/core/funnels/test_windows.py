@@ -5,15 +5,32 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.funnels.cells import COHORT, DWELL, HOURS, START, TRANSITIONS, code
-from streams.core.funnels.windows import ALL, DAY, HOUR, KEPT_MIN, LENGTH_MIN, MINUTE, Cell, Group, Windows
+from streams.core.funnels.cells import (
+    MEASURE_COHORT,
+    MEASURE_DWELL,
+    MEASURE_HOURS,
+    MEASURE_TRANSITIONS,
+    START_SHIFT,
+    counter_code,
+)
+from streams.core.funnels.windows import (
+    ALL_TIME,
+    BY_DAY,
+    BY_HOUR,
+    BY_MINUTE,
+    KEPT_MIN,
+    LENGTH_MIN,
+    Cell,
+    CellGroup,
+    Windows,
+)
 
 DAY_MIN, MINUTE_MS = 1440, 60_000
-MOVE, STAY = code(TRANSITIONS, 2, 0, 1), code(DWELL, 1, 0, 9)
+MOVE, STAY = counter_code(MEASURE_TRANSITIONS, 2, 0, 1), counter_code(MEASURE_DWELL, 1, 0, 9)
 
 
 def add(windows: Windows, minute: int, what: int = MOVE, n: int = 1) -> None:
-    key = (minute << START) + what
+    key = (minute << START_SHIFT) + what
     windows.delta[key] = windows.delta.get(key, 0) + n
 
 
@@ -44,12 +61,14 @@ def test_each_window_holds_the_same_sum(counts: list[tuple[int, int, int]]) -> N
     for minute, what, n in counts:
         add(windows, minute - minute % 60 if what == STAY else minute, what, n)
     windows.roll_up(3 * DAY_MIN * MINUTE_MS)
-    assert totals(windows, HOUR) == totals(windows, DAY) == totals(windows, ALL)
-    assert totals(windows, MINUTE) == Counter(
-        {what: n for what, n in totals(windows, ALL).items() if what != STAY}
+    assert totals(windows, BY_HOUR) == totals(windows, BY_DAY) == totals(windows, ALL_TIME)
+    assert totals(windows, BY_MINUTE) == Counter(
+        {what: n for what, n in totals(windows, ALL_TIME).items() if what != STAY}
     )
     assert all(
-        start % LENGTH_MIN[window] == 0 for window in (MINUTE, HOUR, DAY) for start in windows.tables[window]
+        start % LENGTH_MIN[window] == 0
+        for window in (BY_MINUTE, BY_HOUR, BY_DAY)
+        for start in windows.tables[window]
     )
 
 
@@ -57,15 +76,21 @@ def test_only_changed_cells_are_given_back() -> None:
     """With their new absolute counts; a change that takes itself back is none."""
     windows = Windows()
     add(windows, 61)
-    assert {(MINUTE, 61, MOVE): 1, (HOUR, 60, MOVE): 1, (DAY, 0, MOVE): 1, (ALL, 0, MOVE): 1} == dict(
-        rolled(windows, 0)
-    )
+    assert {
+        (BY_MINUTE, 61, MOVE): 1,
+        (BY_HOUR, 60, MOVE): 1,
+        (BY_DAY, 0, MOVE): 1,
+        (ALL_TIME, 0, MOVE): 1,
+    } == dict(rolled(windows, 0))
     add(windows, 62)
     add(windows, 61, n=1)
     add(windows, 61, n=-1)
-    assert {(MINUTE, 62, MOVE): 1, (HOUR, 60, MOVE): 2, (DAY, 0, MOVE): 2, (ALL, 0, MOVE): 2} == dict(
-        rolled(windows, 0)
-    )
+    assert {
+        (BY_MINUTE, 62, MOVE): 1,
+        (BY_HOUR, 60, MOVE): 2,
+        (BY_DAY, 0, MOVE): 2,
+        (ALL_TIME, 0, MOVE): 2,
+    } == dict(rolled(windows, 0))
     assert ([], []) == windows.roll_up(0)
 
 
@@ -76,7 +101,7 @@ def test_a_cell_back_at_zero_is_taken_away() -> None:
     windows.roll_up(0)
     add(windows, 61, n=-1)
     assert {None} == {n for _, n in rolled(windows, 0)}
-    assert not any(totals(windows, window) for window in (MINUTE, HOUR, DAY, ALL))
+    assert not any(totals(windows, window) for window in (BY_MINUTE, BY_HOUR, BY_DAY, ALL_TIME))
 
 
 def test_windows_expire_all_time_does_not() -> None:
@@ -84,12 +109,12 @@ def test_windows_expire_all_time_does_not() -> None:
     windows = Windows()
     add(windows, 0)
     windows.roll_up(0)
-    last = LENGTH_MIN[MINUTE] + KEPT_MIN[MINUTE]
+    last = LENGTH_MIN[BY_MINUTE] + KEPT_MIN[BY_MINUTE]
     assert ([], []) == windows.roll_up(last * MINUTE_MS)
-    assert [((MINUTE, 0, MOVE), None)] == rolled(windows, (last + 1) * MINUTE_MS)
-    far = (LENGTH_MIN[DAY] + KEPT_MIN[DAY] + 1) * MINUTE_MS
-    assert {(HOUR, 0, MOVE), (DAY, 0, MOVE)} == {cell for cell, _ in rolled(windows, far)}
-    assert {MOVE: 1} == totals(windows, ALL)
+    assert [((BY_MINUTE, 0, MOVE), None)] == rolled(windows, (last + 1) * MINUTE_MS)
+    far = (LENGTH_MIN[BY_DAY] + KEPT_MIN[BY_DAY] + 1) * MINUTE_MS
+    assert {(BY_HOUR, 0, MOVE), (BY_DAY, 0, MOVE)} == {cell for cell, _ in rolled(windows, far)}
+    assert {MOVE: 1} == totals(windows, ALL_TIME)
 
 
 def test_a_correction_of_an_expired_window_is_counted() -> None:
@@ -97,21 +122,26 @@ def test_a_correction_of_an_expired_window_is_counted() -> None:
     windows = Windows()
     add(windows, 0)
     windows.roll_up(0)
-    now = (LENGTH_MIN[HOUR] + KEPT_MIN[HOUR] + 1) * MINUTE_MS
+    now = (LENGTH_MIN[BY_HOUR] + KEPT_MIN[BY_HOUR] + 1) * MINUTE_MS
     windows.roll_up(now)
     add(windows, 0, n=-1)
-    assert {(DAY, 0, MOVE), (ALL, 0, MOVE)} == {cell for cell, _ in rolled(windows, now)}
+    assert {(BY_DAY, 0, MOVE), (ALL_TIME, 0, MOVE)} == {cell for cell, _ in rolled(windows, now)}
     assert 2 == windows.expired_corrections  # the minute and the hour
-    assert not windows.tables[MINUTE]
-    assert not windows.tables[HOUR]
+    assert not windows.tables[BY_MINUTE]
+    assert not windows.tables[BY_HOUR]
 
 
 def test_the_finest_window_of_each_measure() -> None:
     """Moves by the minute, cohorts and stays by the hour, hours of the week by the day."""
-    finest = {TRANSITIONS: MINUTE, COHORT: HOUR, DWELL: HOUR, HOURS: DAY}
+    finest = {
+        MEASURE_TRANSITIONS: BY_MINUTE,
+        MEASURE_COHORT: BY_HOUR,
+        MEASURE_DWELL: BY_HOUR,
+        MEASURE_HOURS: BY_DAY,
+    }
     for measure, window in finest.items():
         windows = Windows()
-        add(windows, DAY_MIN, code(measure, 1, 0, 0))
+        add(windows, DAY_MIN, counter_code(measure, 1, 0, 0))
         assert window == min(cell[0] for cell, _ in rolled(windows, 0))
 
 
@@ -128,7 +158,7 @@ def test_the_finest_window_of_each_measure() -> None:
 )
 def test_what_was_given_back_is_what_is_held(steps: list[tuple[int, int, int, int]]) -> None:
     """Whoever keeps the latest value of each cell and drops tombstones has the tables; groups put back are the same tables."""
-    windows, held, groups = Windows(), dict[Cell, int](), dict[Group, dict[int, int]]()
+    windows, held, groups = Windows(), dict[Cell, int](), dict[CellGroup, dict[int, int]]()
     now = 0
     for minute, later, what, n_changed in steps:
         now = max(now, later)

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from streams.core.ingest import ids
-from streams.core.ingest.event import Event, Reason
+from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event, Reason
 from streams.core.ingest.formats import segment
 from streams.sources import csv
 from streams.sources.mapping import FIELDS
@@ -36,7 +36,7 @@ def test_the_csv_example() -> None:
 def test_the_bounds() -> None:
     """Bounds and targets are those of the code."""
     assert f"at most {ids.MAX_ID_CHARS} characters" in PAGE
-    assert f"cut at {segment.MAX_NAME_CHARS} characters" in PAGE
+    assert f"cut at {MAX_EVENT_NAME_CHARS} characters" in PAGE
     assert (
         f"at most {segment.MAX_RECORD_BYTES >> 20} MiB and is nested at most {segment.MAX_DEPTH} deep" in PAGE
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.core.ingest.event import Event
-from streams.core.ingest.partition import key_of, murmur2, partition_of, person
+from streams.core.ingest.partition import key_of, murmur2, partition_of, person_key
 from tests.core.ingest.examples import read, record
 
 
@@ -66,4 +66,4 @@ def test_keys(value: bytes, key: bytes) -> None:
     assert key == key_of(value)
     found = read(value)
     if isinstance(found, Event):
-        assert key == person(found) == found.profile[2:].encode()
+        assert key == person_key(found) == found.profile[2:].encode()

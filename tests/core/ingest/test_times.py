@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.ingest import times
-from streams.core.ingest.times import epoch, instant
+from streams.core.ingest.times import parse_time, time_of_epoch
 
 NOON_MS = 1_716_206_400_000  # 2024-05-20T12:00:00Z
 
@@ -56,10 +56,10 @@ NOON_MS = 1_716_206_400_000  # 2024-05-20T12:00:00Z
 )
 def test_instants(text: str, expected: tuple[int, int] | None) -> None:
     """What a timestamp says, the first time and once its minute is known."""
-    assert expected == instant(text)
-    instant("2024-05-20T12:00:00Z")
-    instant("2024-05-20T11:59:00Z")
-    assert expected == instant(text)
+    assert expected == parse_time(text)
+    parse_time("2024-05-20T12:00:00Z")
+    parse_time("2024-05-20T11:59:00Z")
+    assert expected == parse_time(text)
 
 
 @given(
@@ -74,15 +74,15 @@ def test_agrees_with_the_calendar(local: datetime, offset: int, precision: str) 
     expected = (cut - east - datetime(1970, 1, 1)) // timedelta(milliseconds=1)
     sign, minutes = "+-"[offset < 0], abs(15 * offset)
     text = f"{local.isoformat(timespec=precision)}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-    assert (expected, offset) == instant(text)
-    assert (expected + 15 * 60_000 * offset, 0) == instant(f"{local.isoformat(timespec=precision)}Z")
+    assert (expected, offset) == parse_time(text)
+    assert (expected + 15 * 60_000 * offset, 0) == parse_time(f"{local.isoformat(timespec=precision)}Z")
 
 
 def test_the_memory_of_minutes_is_bounded() -> None:
     """A stream of ever new minutes does not grow the process."""
     start = datetime(2001, 1, 1, tzinfo=UTC)
     for n in range(times.MAX_MINUTES + 10):
-        instant(f"{start + timedelta(minutes=n):%Y-%m-%dT%H:%M}:00Z")
+        parse_time(f"{start + timedelta(minutes=n):%Y-%m-%dT%H:%M}:00Z")
     assert len(times._minutes) <= times.MAX_MINUTES
 
 
@@ -102,4 +102,4 @@ def test_the_memory_of_minutes_is_bounded() -> None:
 )
 def test_epoch_numbers(digits: str, expected: str | None) -> None:
     """Plain numbers of seconds, milliseconds and microseconds are told apart by their length."""
-    assert expected == epoch(digits)
+    assert expected == time_of_epoch(digits)

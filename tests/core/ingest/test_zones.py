@@ -3,7 +3,7 @@
 import pytest
 
 from streams.core.ingest import zones
-from streams.core.ingest.zones import quarters
+from streams.core.ingest.zones import zone_offset_quarters
 
 
 @pytest.mark.parametrize(
@@ -25,24 +25,24 @@ from streams.core.ingest.zones import quarters
 )
 def test_offsets(zone: str, at_s: int, offset: int) -> None:
     """The offset that the zone's clocks had, to the second; 0 for what is no zone."""
-    assert offset == quarters(zone, at_s * 1000)
+    assert offset == zone_offset_quarters(zone, at_s * 1000)
 
 
 def test_it_does_not_matter_what_was_asked_before() -> None:
     """Where clocks changed within a quarter hour (at 00:01 in Newfoundland, once), the whole quarter has one offset, whoever asks first."""
     change_ms = 1_268_537_460_000  # 2010-03-14T03:31:00Z
     zones._quarters.clear()
-    late_first = [quarters("America/St_Johns", at_ms) for at_ms in (change_ms, change_ms - 1)]
+    late_first = [zone_offset_quarters("America/St_Johns", at_ms) for at_ms in (change_ms, change_ms - 1)]
     zones._quarters.clear()
-    early_first = [quarters("America/St_Johns", at_ms) for at_ms in (change_ms - 1, change_ms)]
+    early_first = [zone_offset_quarters("America/St_Johns", at_ms) for at_ms in (change_ms - 1, change_ms)]
     assert late_first == early_first == [-14, -14]
-    assert -10 == quarters("America/St_Johns", change_ms + zones.QUARTER_MS)
+    assert -10 == zone_offset_quarters("America/St_Johns", change_ms + zones.QUARTER_MS)
 
 
 def test_the_memory_is_bounded() -> None:
     """Ever new instants and names do not grow the process."""
     for n in range(zones.MAX_QUARTERS + 10):
-        quarters("Nowhere", n * zones.QUARTER_MS + 1_704_067_200_000)
-        quarters("x" * 100 + str(n % 10), n * zones.QUARTER_MS)
+        zone_offset_quarters("Nowhere", n * zones.QUARTER_MS + 1_704_067_200_000)
+        zone_offset_quarters("x" * 100 + str(n % 10), n * zones.QUARTER_MS)
     assert len(zones._quarters) <= zones.MAX_QUARTERS
     assert all(len(name) <= zones.MAX_ZONE_CHARS for name, _ in zones._quarters)

@@ -10,7 +10,7 @@ from streams.core.funnels.dimensions import Dimensions
 from streams.core.journeys.finals import PATH_STAYS, JourneySummary
 from streams.core.journeys.machine import CONVERTED
 from streams.core.journeys.profile import CAP
-from streams.core.moments.rules import default
+from streams.core.moments.rules import default_rules
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.rulebook import Rulebook
 from tests import oracle
@@ -19,7 +19,7 @@ from tests.core.journeys.people import BUY, DAY, DO, GO, HORIZON, HOUR, KNOW, MI
 
 def publisher() -> Publisher:
     book = Rulebook()
-    book.adopt(default(), {})
+    book.adopt(default_rules(), {})
     return Publisher(0, Dimensions(), book)
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from streams.core.ingest.event import Event
-from streams.core.moments.classify import Classifier
-from streams.core.moments.rules import default, load
+from streams.core.moments.classifier import Classifier
+from streams.core.moments.rules import default_rules, load_rules
 
-DEFAULT = default()
+DEFAULT = default_rules()
 SHIPPED = Classifier(DEFAULT)
 
 
@@ -22,4 +22,4 @@ def event(
 
 def classifier(text: str) -> Classifier:
     """One that reads by these rules."""
-    return Classifier(load(text))
+    return Classifier(load_rules(text))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.moments.pages import Pages, glob_segments, same_segment, segments
+from streams.core.moments.pages import PageMatcher, glob_segments, path_segments, same_segment
 from streams.core.moments.spec import PageRule
-from streams.core.moments.wildcard import matches
+from streams.core.moments.wildcard import glob_matches
 from tests.core.moments.examples import SHIPPED, event
 
 MOMENTS = {
@@ -50,7 +50,7 @@ def test_paths(path: str, moment: str) -> None:
 )
 def test_addresses_are_folded(address: str, expected: list[str]) -> None:
     """Host, query, case, accents, suffix and slashes make no difference."""
-    assert expected == segments(address)
+    assert expected == path_segments(address)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_addresses_are_folded(address: str, expected: list[str]) -> None:
 )
 def test_globs(glob: str, yes: list[str], no: list[str]) -> None:
     """`*` stays within a segment, `**` is any number of segments."""
-    pages = Pages([PageRule("r", "buy", 0.7, (glob,))])
+    pages = PageMatcher([PageRule("r", "buy", 0.7, (glob,))])
     assert yes == [path for path in yes + no if pages.find(path, True)]
 
 
@@ -118,14 +118,15 @@ GLOBS = st.lists(
 def test_the_index_only_saves_time(globs: list[str], path: list[str], seen: bool) -> None:
     """The rule found is the first whose glob matches, as if each had been tried in turn."""
     rules = [PageRule(f"r{n}", "know", 0.7, (glob,), views_only=n % 2 == 0) for n, glob in enumerate(globs)]
-    alone = [Pages([rule]).find("/".join(path), seen) for rule in rules]
+    alone = [PageMatcher([rule]).find("/".join(path), seen) for rule in rules]
     expected = next(((n, found[1]) for n, found in enumerate(alone) if found), None)
     tried = next(
         (
             (n, g)
             for n, g in enumerate(globs)
-            if (seen or n % 2) and matches(glob_segments(g), segments("/".join(path)), "**", same_segment)
+            if (seen or n % 2)
+            and glob_matches(glob_segments(g), path_segments("/".join(path)), "**", same_segment)
         ),
         None,
     )
-    assert Pages(rules).find("/".join(path), seen) == expected == tried
+    assert PageMatcher(rules).find("/".join(path), seen) == expected == tried

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.core.moments.classify import MAX_QUERY_CHARS
+from streams.core.moments.classifier import MAX_QUERY_CHARS
 from streams.core.moments.verdict import TRUTH
 from tests.core.moments.examples import SHIPPED, classifier, event
 

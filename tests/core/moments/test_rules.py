@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from streams.core.moments import rules, tables
-from streams.core.moments.classify import Classifier
-from streams.core.moments.rules import MAX_RULES, load
+from streams.core.moments.classifier import Classifier
+from streams.core.moments.rules import MAX_RULES, load_rules
 from streams.errors import ConfigError
 from tests.core.moments.examples import DEFAULT, classifier, event
 
@@ -124,7 +124,7 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
 def test_mistakes(text: str, says: str) -> None:
     """A mistake is named by rule and key, with the value and what would be right."""
     with pytest.raises(ConfigError) as error:
-        load(text)
+        load_rules(text)
     assert says in str(error.value)
 
 
@@ -141,14 +141,14 @@ def test_mistakes(text: str, says: str) -> None:
 )
 def test_the_text_makes_the_rules_again(text: str) -> None:
     """What is stored stands alone: loading it gives the same rules, numbers and version."""
-    first = load(text)
-    assert first == load(first.text)
+    first = load_rules(text)
+    assert first == load_rules(first.text)
     assert "extends" not in first.text
 
 
 def test_the_default_text_makes_the_default_again() -> None:
     """So it is for the shipped rules."""
-    assert DEFAULT == load(DEFAULT.text) == rules.default()
+    assert DEFAULT == load_rules(DEFAULT.text) == rules.default_rules()
     assert DEFAULT.version.startswith("default-")
     assert 8 == len(DEFAULT.version.removeprefix("default-"))
 
@@ -165,19 +165,19 @@ def test_the_default_text_makes_the_default_again() -> None:
 )
 def test_any_change_changes_the_version(old: str, new: str) -> None:
     """Nobody has to raise a version number."""
-    assert load(CART).version != load(CART.replace(old, new)).version
+    assert load_rules(CART).version != load_rules(CART.replace(old, new)).version
 
 
 def test_a_word_changes_the_version_a_comment_does_not() -> None:
     """The version is of the content, not of the file."""
     text = resources.files("streams.core.moments").joinpath("default.toml").read_text("utf-8")
-    assert DEFAULT.version != load(text.replace('"preorder", ', "")).version
-    assert DEFAULT.version == load("# a comment\n" + text.replace(" = [", "   = [")).version
+    assert DEFAULT.version != load_rules(text.replace('"preorder", ', "")).version
+    assert DEFAULT.version == load_rules("# a comment\n" + text.replace(" = [", "   = [")).version
 
 
 def test_a_file_that_extends_comes_first() -> None:
     """Its rules win, its phrases are added, and what it switches off is gone with the words that only this used."""
-    own = load(
+    own = load_rules(
         """
         extends = "default"
         name = "mine"
@@ -205,14 +205,14 @@ def test_a_file_that_extends_comes_first() -> None:
 
 def test_extending_something_else() -> None:
     """A base can be handed in; a file that stands alone takes nothing from it."""
-    base = load(CART)
+    base = load_rules(CART)
     assert ["x", "cart"] == [
         rule.name
-        for rule in load(
+        for rule in load_rules(
             "extends = 'default'\n" + CART.replace('name = "cart"', 'name = "x"'), base=base
         ).rules
     ]
-    assert ["p"] == [rule.name for rule in load(PAGE, base=base).rules]
+    assert ["p"] == [rule.name for rule in load_rules(PAGE, base=base).rules]
 
 
 def test_the_example_shop() -> None:
@@ -234,7 +234,7 @@ def test_the_example_shop() -> None:
 def test_the_page_shows_the_shipped_rules() -> None:
     """The tables of docs/rules.md are made from the rules; streams.core.moments.tables.fill makes them anew."""
     page = (ROOT / "docs/rules.md").read_text("utf-8")
-    assert page == tables.fill(page, DEFAULT)
+    assert page == tables.fill_tables(page, DEFAULT)
 
 
 def test_the_page_is_right() -> None:
@@ -244,7 +244,7 @@ def test_the_page_is_right() -> None:
         for block in (ROOT / "docs/rules.md").read_text("utf-8").split("```toml\n")[1:]
     ]
     head = "extends = 'default'\n"
-    shown = [Classifier(load(text if text.startswith("extends") else head + text)) for text in blocks]
+    shown = [Classifier(load_rules(text if text.startswith("extends") else head + text)) for text in blocks]
     assert 5 == len(shown)
     assert "quote" == shown[0].explain(event("quote_requested")).rule
     assert "store-call" == shown[1].explain(event("click", properties={"link_url": "tel:1"})).rule

@@ -8,7 +8,7 @@ import msgspec
 from schemas import Transition
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.journeys.machine import Patience
-from streams.core.moments.rules import Rules, load
+from streams.core.moments.rules import Rules, load_rules
 from streams.core.processing import checkpoint
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.step import Processor
@@ -49,7 +49,7 @@ names = ["Sent Back"]
 
 def rules(name: str = "first", looked: str = "know") -> Rules:
     """A small set of rules in which `Looked` is what one likes."""
-    return load(RULES.format(name=name, looked=looked))
+    return load_rules(RULES.format(name=name, looked=looked))
 
 
 def event(at: int, id: str, name: str = "Looked", *, user: str = "1", **properties: Any) -> bytes:

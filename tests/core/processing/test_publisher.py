@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import Current, Tally, Transition
-from streams.core.funnels.cells import OUTCOMES, bounds_ms, code
+from streams.core.funnels.cells import COHORT_OUTCOMES, counter_code, dwell_bounds_ms
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.funnels.windows import ALL, WINDOWS
+from streams.core.funnels.windows import ALL_TIME, WINDOWS
 from streams.core.journeys import machine
 from streams.core.journeys.machine import KINDS, State
 from streams.core.journeys.profile import Profile
@@ -135,23 +135,30 @@ def test_an_id_names_what_and_why(a: machine.Transition, b: machine.Transition, 
 
 what = st.one_of(
     st.builds(
-        lambda k, f, t: (code(0, k, f, t), {"kind": KINDS[k], "from_": NAMES[f - 1], "to": NAMES[t - 1]}),
+        lambda k, f, t: (
+            counter_code(0, k, f, t),
+            {"kind": KINDS[k], "from_": NAMES[f - 1], "to": NAMES[t - 1]},
+        ),
         st.integers(2, 5),
         moments,
         moments,
     ),
     st.builds(
-        lambda f, o: (code(1, f + 1, 0, o), {"furthest": NAMES[f], "outcome": OUTCOMES[o]}), moments, moments
+        lambda f, o: (counter_code(1, f + 1, 0, o), {"furthest": NAMES[f], "outcome": COHORT_OUTCOMES[o]}),
+        moments,
+        moments,
     ),
     st.builds(
         lambda m, b: (
-            code(2, m + 1, 0, b),
-            {"from_": NAMES[m], "bucket_s": (bounds_ms(b)[0] / 1000, bounds_ms(b)[1] / 1000)},
+            counter_code(2, m + 1, 0, b),
+            {"from_": NAMES[m], "bucket_s": (dwell_bounds_ms(b)[0] / 1000, dwell_bounds_ms(b)[1] / 1000)},
         ),
         moments,
         st.integers(0, 340),
     ),
-    st.builds(lambda m, h: (code(3, m + 1, 0, h), {"to": NAMES[m], "hour": h}), moments, st.integers(0, 167)),
+    st.builds(
+        lambda m, h: (counter_code(3, m + 1, 0, h), {"to": NAMES[m], "hour": h}), moments, st.integers(0, 167)
+    ),
 )
 
 
@@ -161,19 +168,21 @@ def test_a_tally_says_what_its_cell_counts(
     cell: tuple[int, dict[str, Any]], dims: int, window: int, start: int, n: int
 ) -> None:
     """Each measure with its own fields and no other."""
-    key, raw = publisher().tally((window, 0 if window == ALL else start, cell[0] + dims), n)
+    key, raw = publisher().tally((window, 0 if window == ALL_TIME else start, cell[0] + dims), n)
     assert raw is not None
     expected = Tally(
         partition=3,
         window=WINDOWS[window],  # type: ignore[arg-type]  # the two lists of windows are held together by this test
-        start=None if window == ALL else rfc3339(start * 60_000),
+        start=None if window == ALL_TIME else rfc3339(start * 60_000),
         measure=MEASURES[cell[0] >> 32],
         dimensions=DIMENSIONS.names(dims),
         count=n,
         **cell[1],
     )
     assert expected == msgspec.json.decode(raw, type=Tally)
-    assert (key, None) == publisher().tally((window, 0 if window == ALL else start, cell[0] + dims), None)
+    assert (key, None) == publisher().tally(
+        (window, 0 if window == ALL_TIME else start, cell[0] + dims), None
+    )
 
 
 @LAW

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from streams.core.ingest.partition import partition_of
-from streams.core.moments.rules import Rules, load
+from streams.core.moments.rules import Rules, load_rules
 from streams.log.memory import MemoryLog
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import Settings
@@ -16,7 +16,7 @@ from tests.core.processing.feeding import RULES
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 STEPS = 12  # to read what there is, to be quiet and to hear that the other is
 WHO = next(f"u{n}" for n in count() if partition_of(f"u{n}".encode(), 2) == 0)
-LOOKED: Rules = load(RULES.format(name="r", looked="know"))
+LOOKED: Rules = load_rules(RULES.format(name="r", looked="know"))
 numbers = count()
 
 

@@ -11,17 +11,16 @@ from typing import Any, Literal
 import msgspec
 
 from streams.core.ingest.diagnosis import diagnose
-from streams.core.ingest.event import Event, Reason, Rejection, reject
-from streams.core.ingest.ids import MAX_ID_CHARS, fault
-from streams.core.ingest.times import EARLIEST_MS, LATEST_MS, instant
-from streams.core.ingest.unreadable import marked
-from streams.core.ingest.zones import quarters
+from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event, Reason, Rejection, reject
+from streams.core.ingest.ids import MAX_ID_CHARS, id_fault
+from streams.core.ingest.times import EARLIEST_MS, LATEST_MS, parse_time
+from streams.core.ingest.unreadable import rejection_in
+from streams.core.ingest.zones import zone_offset_quarters
 
 MAX_RECORD_BYTES = 1024 * 1024  # what brokers take by default; a click is never as large
 MAX_DEPTH = (
     64  # of nested JSON: deeper is no clickstream, and the decoder's own limit would depend on who calls it
 )
-MAX_NAME_CHARS = 256  # of an event's name; the rest is cut: names are for rules to match and people to read
 
 MAX_CONTEXTS = 4096  # contexts remembered: those of the people who are there now; about 8 MB
 MAX_KEPT_CONTEXT_BYTES = 2048  # longer ones hold more than a page and a device: they do not come again
@@ -76,7 +75,7 @@ def read(
     value: bytes | None, headers: Sequence[tuple[str, bytes | None]], limit_ms: int
 ) -> Event | Rejection:
     """One record. `limit_ms` is the newest event time accepted (record time + skew), milliseconds since 1970 UTC. Never raises."""
-    if headers and (rejection := marked(headers)) is not None:
+    if headers and (rejection := rejection_in(headers)) is not None:
         return rejection
     if value is None:
         return reject(Reason.UNDECODABLE, "the record has no value")
@@ -112,12 +111,12 @@ def read(
             ("userId", user_id),
             ("anonymousId", anonymous_id),
         ):
-            if identifier and (wrong := fault(identifier)):
+            if identifier and (wrong := id_fault(identifier)):
                 return reject(Reason.BAD_ID, f"{field} {wrong}")
 
     text = raw.timestamp
     if text:
-        time = instant(text)
+        time = parse_time(text)
         if time is None:
             return reject(Reason.BAD_TIME, f"timestamp is not an RFC 3339 time: {text}")
     else:
@@ -136,7 +135,7 @@ def read(
         )
 
     if not utc_offset_quarters and type(zone := context.get("timezone")) is str:
-        utc_offset_quarters = quarters(zone, at_ms)
+        utc_offset_quarters = zone_offset_quarters(zone, at_ms)
     name = (raw.event if raw.type == "track" else raw.name) or ""
     return Event(
         id=event_id,
@@ -145,7 +144,7 @@ def read(
         anonymous_id=anonymous_id or None,
         user_id=user_id or None,
         type=raw.type,
-        name=name[:MAX_NAME_CHARS],
+        name=name[:MAX_EVENT_NAME_CHARS],
         properties=raw.properties or {},
         context=context,
         channel=raw.channel,
@@ -183,14 +182,14 @@ def _corrected(value: bytes) -> tuple[int, int] | Rejection:
         return diagnose(value, error)
     if not clocks.original_timestamp:
         return reject(Reason.MISSING_TIME, "timestamp and originalTimestamp are both missing")
-    original = instant(clocks.original_timestamp)
+    original = parse_time(clocks.original_timestamp)
     if original is None:
         return reject(
             Reason.BAD_TIME, f"originalTimestamp is not an RFC 3339 time: {clocks.original_timestamp}"
         )
     if not clocks.sent_at or not clocks.received_at:
         return original
-    sent, received = instant(clocks.sent_at), instant(clocks.received_at)
+    sent, received = parse_time(clocks.sent_at), parse_time(clocks.received_at)
     if sent is None or received is None:
         return reject(
             Reason.BAD_TIME,

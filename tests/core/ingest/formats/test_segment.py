@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streams.core.ingest.event import Event, Reason, lookup
+from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event, Reason, lookup
 from streams.core.ingest.formats import segment
 from streams.core.ingest.ids import MAX_ID_CHARS
 from streams.core.ingest.times import EARLIEST_MS, LATEST_MS
@@ -50,7 +50,7 @@ def test_null_bags_are_empty() -> None:
         ({"type": "page", "event": "x", "name": "Home"}, "Home"),
         ({"type": "screen", "name": "Cart"}, "Cart"),
         ({"type": "identify", "event": None}, ""),
-        ({"type": "track", "event": "e" * 1000}, "e" * segment.MAX_NAME_CHARS),
+        ({"type": "track", "event": "e" * 1000}, "e" * MAX_EVENT_NAME_CHARS),
     ],
 )
 def test_names(changes: dict[str, Any], name: str) -> None:

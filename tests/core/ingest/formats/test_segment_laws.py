@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.formats import segment
-from streams.core.ingest.partition import key_of, person
+from streams.core.ingest.partition import key_of, person_key
 from streams.core.ingest.times import EARLIEST_MS, LATEST_MS
 from tests.core.ingest.examples import EVENT, NEVER_MS
 
@@ -46,7 +46,7 @@ def holds(value: bytes | None) -> None:
     assert found.user_id is not None or found.anonymous_id is not None
     assert isinstance(found.properties, dict)
     assert isinstance(found.context, dict)
-    assert key_of(value or b"") == person(found) == found.profile[2:].encode()
+    assert key_of(value or b"") == person_key(found) == found.profile[2:].encode()
 
 
 @given(st.binary(max_size=200))

@@ -13,17 +13,16 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from streams.core.ingest.event import Event
+from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event
 from streams.core.moments import spec
-from streams.core.moments.pages import MAX_PATH_CHARS, Pages
-from streams.core.moments.query import Queries
+from streams.core.moments.pages import MAX_PATH_CHARS, PageMatcher
+from streams.core.moments.query import QueryMatcher
 from streams.core.moments.rules import Rules
 from streams.core.moments.verdict import INTENTS, SURE_ABOVE, Verdict
-from streams.core.moments.words import fold, fold_name
+from streams.core.moments.words import fold_name, fold_text
 
 MAX_QUERY_CHARS = 256  # longer ones are pasted texts; what is wanted shows in the beginning
-MAX_NAME_CHARS = 256  # no tool's event names are longer
-MAX_VALUE_CHARS = 2048  # of a value that a condition looks at: the longest address browsers agree on
+MAX_CONDITION_CHARS = 2048  # of a value that a condition looks at: the longest address browsers agree on
 MAX_LOCALE_CHARS = 35  # the longest tag that BCP 47 asks programs to take
 MAX_MEMBERS = 64  # of a list that a condition looks at
 CACHED = 8192  # queries and paths remembered, some MB: what is frequent is a far smaller set
@@ -105,8 +104,8 @@ class Classifier:
         ] = {}  # names as sent, whose rule for tracks needs to look no further
         for name in spelled:
             self._learn(name)
-        self._queries = Queries(content.queries, _by_language(content.lexicons), content.read.polite)
-        self._pages = Pages(content.pages)
+        self._queries = QueryMatcher(content.queries, _by_language(content.lexicons), content.read.polite)
+        self._pages = PageMatcher(content.pages)
         self._read_query, self._read_url, self._read_page, self._read_locale = (
             tuple(map(_path, paths))
             for paths in (content.read.query, content.read.url, content.read.page, content.read.locale)
@@ -154,7 +153,7 @@ class Classifier:
     def _find(self, event: Event) -> _Found | None:
         rule = self._named(event)
         if rule is not None and not rule.yields:
-            return rule, event.name[:MAX_NAME_CHARS] or event.type
+            return rule, event.name[:MAX_EVENT_NAME_CHARS] or event.type
         last: _Found | None = None
         if rule is None or "query" in rule.yields:
             text, language = self._search(event)
@@ -168,7 +167,7 @@ class Classifier:
             page = self._page(event, rule is not None and rule.view)
             if page is not None:
                 return page
-        return last if rule is None else (rule, event.name[:MAX_NAME_CHARS] or event.type)
+        return last if rule is None else (rule, event.name[:MAX_EVENT_NAME_CHARS] or event.type)
 
     def _named(self, event: Event) -> _Rule | None:
         named = self._known.get(event.name)
@@ -180,8 +179,11 @@ class Classifier:
         return None
 
     def _learn(self, name: str) -> _Named:
-        named = (*(self._by_name.get(fold_name(name[:MAX_NAME_CHARS]), ()) if name else ()), *self._any_name)
-        if len(self._known) < MAX_KNOWN_NAMES and len(name) <= MAX_NAME_CHARS:
+        named = (
+            *(self._by_name.get(fold_name(name[:MAX_EVENT_NAME_CHARS]), ()) if name else ()),
+            *self._any_name,
+        )
+        if len(self._known) < MAX_KNOWN_NAMES and len(name) <= MAX_EVENT_NAME_CHARS:
             self._known[name] = named
             if named:
                 types, rule = named[0]
@@ -203,7 +205,7 @@ class Classifier:
                 if (
                     isinstance(text, str)
                     and "=" in text
-                    and (hit := self._param.search(text[:MAX_VALUE_CHARS])) is not None
+                    and (hit := self._param.search(text[:MAX_CONDITION_CHARS])) is not None
                     and hit[1]
                 ):
                     return unquote_plus(hit[1])[:MAX_QUERY_CHARS], self._language(event)
@@ -270,8 +272,8 @@ def _test(where: spec.Condition) -> Callable[[Event], bool]:
     read = _path(where.path) if where.path != "name" else lambda event: event.name
     if where.exists is not None:
         return lambda event: (read(event) not in (None, "")) is where.exists
-    equal = frozenset(map(fold, where.is_))
-    starts, parts = tuple(map(fold, where.starts_with)), tuple(map(fold, where.contains))
+    equal = frozenset(map(fold_text, where.is_))
+    starts, parts = tuple(map(fold_text, where.starts_with)), tuple(map(fold_text, where.contains))
 
     def one(value: Any) -> bool:
         if (
@@ -280,7 +282,7 @@ def _test(where: spec.Condition) -> Callable[[Event], bool]:
             value = str(value).lower()
         if not isinstance(value, str):
             return False
-        text = fold(value[:MAX_VALUE_CHARS])
+        text = fold_text(value[:MAX_CONDITION_CHARS])
         return (
             text in equal
             if equal
@@ -300,7 +302,7 @@ MAX_COMPILED = 8  # sets of rules kept ready: what is in force, and those before
 _compiled: dict[str, Classifier] = {}
 
 
-def compiled(rules: Rules) -> Classifier:
+def classifier_for(rules: Rules) -> Classifier:
     """The classifier of these rules: one for all partitions of a process, since making one takes as long as reading thousands of events."""
     ready = _compiled.get(rules.version)
     if ready is None:
