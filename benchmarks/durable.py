@@ -13,7 +13,7 @@ import msgspec
 from streams.core.moments.rules import Rules
 from streams.records import Headers, Record
 from streams.runtime.embedded import Embedded, File
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 
 
 class Durable(msgspec.Struct):

@@ -25,7 +25,7 @@ from streams.core.moments.rules import Rules
 from streams.core.processing.step import Processor
 from streams.records import Batch, Fetched, Record
 from streams.runtime.partition_agent import plan
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 
 SOURCE = "events:0"
 

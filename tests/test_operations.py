@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from docs.generate import HERE
-from streams.settings.kafka import named
-from streams.settings.loading import describe, load
+from streams.settings.describing import describe
+from streams.settings.kafka import deployment
+from streams.settings.loading import load
 from streams.telemetry.metrics import METRICS
 from tests.compose.parsing import parse
 from tests.kafka import secure
@@ -70,7 +71,7 @@ def test_settings_can_be_set(text: str, tmp_path: Path, monkeypatch: pytest.Monk
     if "username" in text:
         monkeypatch.setenv("STREAMS_KAFKA__PASSWORD", "a secret")
     kafka = load(file).kafka
-    assert ("shop", ("clicks",)) == named(kafka)[1:]
+    assert ("shop", ("clicks",)) == deployment(kafka)[1:]
     assert kafka.security_protocol.endswith("SSL")
 
 

@@ -14,7 +14,7 @@ from streams.core.moments.rules import default_rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 
 RECORDS_PER_S = 150_000  # the goal
 PARTITIONS = 4

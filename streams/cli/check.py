@@ -51,7 +51,7 @@ def check_config(
     json: options.Json = False,
 ) -> None:
     """Every setting with its value, and the rules in force. Says what is wrong with them (exit code 2)."""
-    from streams.settings.fold import shown
+    from streams.settings.fields import shown
 
     settings = options.settings(ctx, data_dir=data_dir, rules=rules, partitions=partitions)
     loaded = options.rules(settings)

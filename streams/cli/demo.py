@@ -66,7 +66,7 @@ async def _demo(data_dir: Path) -> None:
     from streams.cli.render.shop import findings, opening
     from streams.log.sqlite.log import SqliteLog
     from streams.runtime.embedded import Embedded, File, Progress
-    from streams.settings.loading import Settings
+    from streams.settings.tables import Settings
 
     screen = console()
     screen.print(opening())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streams.core.moments.rules import Rules
-    from streams.settings.loading import Settings
+    from streams.settings.tables import Settings
 
 Format = Annotated[
     Literal["segment", "csv"],

@@ -17,7 +17,7 @@ from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.log.kafka.client import Cluster
-    from streams.settings.loading import Settings
+    from streams.settings.tables import Settings
 
 TICK_S = 0.1  # between two writes: a collector's batch
 MAX_RATE = 20_000  # one process makes some 70,000 a second and still has to write them

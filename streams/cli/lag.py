@@ -16,7 +16,7 @@ from streams.errors import ConfigError
 if TYPE_CHECKING:
     from streams.log.kafka.log import KafkaLog
     from streams.queries.lag import Lag
-    from streams.settings.loading import Settings
+    from streams.settings.tables import Settings
 
 REACH_MS = 10_000  # whoever asks this wants an answer; a worker has more patience
 TAIL = 1_000  # offsets: a lag as small as this is looked at, for some of it may be marks of transactions, which are no records
@@ -60,9 +60,9 @@ async def _of_a_cluster(settings: "Settings") -> "Lag":
     from streams.log.kafka.log import KafkaLog
     from streams.log.kafka.start import reach
     from streams.queries.lag import lag
-    from streams.settings.kafka import named
+    from streams.settings.kafka import deployment
 
-    needed, where = named(settings.kafka), cluster(settings.kafka)
+    needed, where = deployment(settings.kafka), cluster(settings.kafka)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers, our own messages say
     await reach(where, min(REACH_MS, settings.kafka.start_timeout), lambda line: typer.echo(line, err=True))
     log = await KafkaLog.connect(where, needed.app, needed.inputs)

@@ -12,7 +12,7 @@ from streams.errors import ConfigError
 if TYPE_CHECKING:
     from streams.core.moments.rules import Rules
     from streams.log.port import Reader
-    from streams.settings.loading import Settings
+    from streams.settings.tables import Settings
 
 NEEDED = {
     "when an event happened": ("timestamp",),

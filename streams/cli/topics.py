@@ -126,10 +126,10 @@ def _given(
 ) -> "tuple[Cluster, Wanted, int]":
     from streams.log.kafka.connection import cluster
     from streams.log.kafka.topics.plan import Wanted
-    from streams.settings.kafka import named
+    from streams.settings.kafka import deployment
 
     settings = options.settings(ctx, kafka={"bootstrap": kafka, "app": name, "inputs": input or None})
-    needed = named(settings.kafka)
+    needed = deployment(settings.kafka)
     return (
         cluster(settings.kafka),
         Wanted(needed.app, needed.inputs, partitions, replicas, inputs),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from schemas import Current, JourneyRecord, RefundRecord, Transition
     from streams.host.application import App
-    from streams.settings.loading import Settings
+    from streams.settings.tables import Settings
 
     app: App
     transitions: ChannelT[Transition]

@@ -21,7 +21,7 @@ from structlog.typing import FilteringBoundLogger
 
 from schemas import Transition
 from streams.host.recent import Recent
-from streams.settings.host import Announce
+from streams.settings.host import AnnounceSettings
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = (
     0.5,
@@ -33,7 +33,7 @@ AGENT = "customer-journey-streams"
 Outcome = Literal["posted", "refused", "given_up"]
 
 
-def chosen(step: Transition, settings: Announce) -> bool:
+def chosen(step: Transition, settings: AnnounceSettings) -> bool:
     """Whether a transition is one to post."""
     return (
         step.kind in settings.kinds
@@ -42,7 +42,7 @@ def chosen(step: Transition, settings: Announce) -> bool:
     )  # fmt: skip
 
 
-def too_old(step: Transition, settings: Announce, now_s: float) -> bool:
+def too_old(step: Transition, settings: AnnounceSettings, now_s: float) -> bool:
     """Whether it happened so long ago that nobody wants to hear of it now. `now_s`: seconds since 1970."""
     return now_s - datetime.fromisoformat(step.at).timestamp() > settings.max_age / 1000
 
@@ -50,7 +50,7 @@ def too_old(step: Transition, settings: Announce, now_s: float) -> bool:
 class Webhook:
     """Where transitions go. An async context: the connections are kept while it is entered."""
 
-    def __init__(self, settings: Announce, lines: FilteringBoundLogger) -> None:
+    def __init__(self, settings: AnnounceSettings, lines: FilteringBoundLogger) -> None:
         assert settings.url is not None
         self.settings, self.lines = settings, lines
         self.count: Counter[Outcome] = Counter()
@@ -120,7 +120,7 @@ class Webhook:
             return None, type(error).__name__  # its text has the address in it
 
 
-def agent(app: Any, transitions: Any, settings: Announce) -> None:
+def agent(app: Any, transitions: Any, settings: AnnounceSettings) -> None:
     """Adds it to a Faust app."""
 
     async def announce(steps: AsyncIterator[Transition]) -> None:

@@ -15,7 +15,7 @@ from faust.types import TopicT
 from faust.types.settings import Settings as FaustSettings
 from mode import ServiceT
 
-import streams.settings.loading
+import streams.settings.tables
 from streams.errors import ConfigError
 from streams.host import announce
 from streams.host.consumer import Transport
@@ -23,7 +23,7 @@ from streams.host.faust_agents import Agent, Stream, values_of
 from streams.host.pages import Pages
 from streams.host.service import Journeys
 from streams.log.kafka.connection import cluster
-from streams.settings.kafka import named
+from streams.settings.kafka import deployment
 from streams.sources import rules_file
 from streams.telemetry import logs
 from streams.telemetry.metrics import Meters
@@ -62,10 +62,10 @@ class App(faust.App):
     BootStrategy = Boot
     Settings = Conf
 
-    def __init__(self, settings: "streams.settings.loading.Settings") -> None:
+    def __init__(self, settings: "streams.settings.tables.Settings") -> None:
         """Nothing is connected yet. Raises ConfigError."""
         self.settings = settings
-        self.named = named(settings.kafka)
+        self.named = deployment(settings.kafka)
         self.cluster = cluster(settings.kafka)
         self.rules = rules_file.read(settings.rules)
         self.meters = Meters()

@@ -35,7 +35,7 @@ from streams.errors import InputError
 from streams.log.port import Reader
 from streams.log.source_names import source_of
 from streams.runtime.partition_agent import plan
-from streams.settings.fold import Fold
+from streams.settings.fold import FoldSettings
 
 PROGRESS_EVERY = 5_000  # records between two words of progress
 
@@ -103,7 +103,7 @@ class _Partition:
     ) -> None:
         self.reader, self.partition, self.checkpoint, self.book = reader, partition, checkpoint, book
         self.late, self.rejected = late, rejected
-        self.plan: Parameters = plan(Fold.model_validate_json(checkpoint.fold))
+        self.plan: Parameters = plan(FoldSettings.model_validate_json(checkpoint.fold))
         self.publisher = Publisher(partition, self.plan.dimensions, book)
         self.people: People = {}
         self.mark = -1

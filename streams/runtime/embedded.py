@@ -22,7 +22,7 @@ from streams.errors import InputError
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, Source
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from streams.sources import csv, files, jsonl
 from streams.sources.follow import GrowingFile, Stdin, files_of
 

@@ -27,7 +27,7 @@ from streams.log.kafka.client import Cluster, stop
 from streams.log.kafka.errors import explained, failure
 from streams.runtime.assignor import Assignor
 from streams.settings.durations import duration_text
-from streams.settings.kafka import Kafka
+from streams.settings.kafka import KafkaSettings
 
 HEARTBEATS = 12  # in a session: half a second of six, so that a few lost ones do no harm
 POLL_MS = 500  # a poll finds nothing, it shows errors and that somebody is there
@@ -55,7 +55,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     """In the group from `join` to `leave`. For one loop, the worker's: there it sets `changed` when there is something new to see."""
 
     def __init__(
-        self, cluster: Cluster, app: str, topics: Sequence[str], partitions: int, kafka: Kafka
+        self, cluster: Cluster, app: str, topics: Sequence[str], partitions: int, kafka: KafkaSettings
     ) -> None:
         """`topics`: those of which partition n belongs together; each has `partitions` of them."""
         self.view = View()

@@ -24,12 +24,12 @@ from streams.core.processing.watermark import PeerProgress
 from streams.errors import Incompatible
 from streams.log.port import Log, Restoring, Session
 from streams.records import Batch
-from streams.settings.fold import Fold
-from streams.settings.loading import Settings
+from streams.settings.fold import FoldSettings
+from streams.settings.tables import Settings
 from streams.topology import LATE, REJECTED
 
 
-def plan(fold: Fold) -> Parameters:
+def plan(fold: FoldSettings) -> Parameters:
     """What these settings come to for the core."""
     patience = fold.patience
     return Parameters(

@@ -22,7 +22,7 @@ from streams.runtime.membership import Membership, View
 from streams.runtime.pace import stopping
 from streams.runtime.partition_agent import PartitionAgent
 from streams.runtime.supervisor import Common, Log, Meters, Restoring, Supervisor
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from streams.topology import INBOX
 
 TICK_S = 1.0  # between looks, when nothing is heard: also the sign of life for the group

@@ -1,1 +1,1 @@
-"""Everything that a user can set. Settings are values: nothing of another layer is built here."""
+"""Everything that a user can set. Settings are values: this package builds nothing of another layer."""

@@ -1,7 +1,8 @@
 """The settings of a Kafka cluster.
 
-What cannot work together is refused when the settings are read, with the key, the value and what would be right: a client that is told half of
-what it needs says "connection closed" an hour later. A password is never shown: not in a message, a repr, `check-config` or a page.
+Settings that cannot work together are refused when they are read, with the key, the value and what would be
+right: a client that gets half of what it needs reports "connection closed" an hour later. A password is never
+shown: not in a message, a repr, `check-config` or a page.
 """
 
 import re
@@ -9,53 +10,43 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    SecretStr,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
 from streams.errors import ConfigError
-from streams.settings.durations import SECOND, duration_text
-from streams.settings.fold import Duration, Wait, _Model, _texts
+from streams.settings.durations import SECONDS, duration_text
+from streams.settings.fields import Duration, DurationOrZero, Secret, SettingsTable, TextList
+from streams.topology import EVENTS, TOPICS
 
-HIDDEN = "***"
-MAX_INPUTS = 64  # each is asked for, and has a mark of its own in every checkpoint
-APP = re.compile(
-    r"[A-Za-z0-9._-]{1,200}"
-)  # topics are called `<app>.<name>`, and a topic's name has at most 249 characters
-TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
-ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
+MAX_INPUTS = 64  # each is asked for, and has a watermark of its own in every checkpoint
 MAX_PORT = 65_535
-PASSWORDS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")  # mechanisms that take a name and a password
+APP_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")  # leaves room for `.<topic>`: Kafka allows 249 characters
+TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
+ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
+PASSWORD_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")  # they take a user's name and a password
 
 
 def _addresses(value: str) -> str:
-    for address in value.split(","):
-        match = ADDRESS.fullmatch(address.strip())
+    addresses = [address.strip() for address in value.split(",")]
+    for address in addresses:
+        match = ADDRESS.fullmatch(address)
         if match is None or not 0 < int(match[2]) <= MAX_PORT:
-            raise ValueError(
-                f"{address.strip()!r} is no address: write host:port, several with commas between them"
-            )
-    return ",".join(address.strip() for address in value.split(","))
+            raise ValueError(f"{address!r} is no address: write host:port, several with commas between them")
+    return ",".join(addresses)
 
 
-def _app(value: str) -> str:
-    if not APP.fullmatch(value):
+def _app_name(value: str) -> str:
+    if not APP_NAME.fullmatch(value):
         raise ValueError(
-            "is no name for an app: its topics are called <app>.<topic>: write letters, digits, '.', '_' and '-', at most 200"
+            "is no name for an app, whose topics are called <app>.<topic>:"
+            " write letters, digits, '.', '_' and '-', at most 200"
         )
     return value
 
 
-def _topic(value: str) -> str:
-    if not TOPIC.fullmatch(value) or value in (".", ".."):
-        raise ValueError("is no name of a topic: these are of letters, digits, '.', '_' and '-', at most 249")
+def _topic_name(value: str) -> str:
+    if not TOPIC_NAME.fullmatch(value) or value in (".", ".."):
+        raise ValueError("is no name of a topic: write letters, digits, '.', '_' and '-', at most 249")
     return value
 
 
@@ -65,160 +56,195 @@ def _once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def _hook(value: str) -> str:
-    module, colon, name = value.partition(":")
-    if not (
-        colon
-        and module
-        and name
-        and all(part.isidentifier() for part in module.split("."))
-        and name.isidentifier()
-    ):
+def _function_name(value: str) -> str:
+    module, _, function = value.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), function)):
         raise ValueError("is no function: write module:function, such as my_tokens:token")
     return value
 
 
-Secret = Annotated[SecretStr, PlainSerializer(lambda _: HIDDEN)]
-Topics = Annotated[
-    tuple[Annotated[str, AfterValidator(_topic)], ...],
+InputTopics = Annotated[
+    tuple[Annotated[str, AfterValidator(_topic_name)], ...],
     NoDecode,
-    BeforeValidator(_texts),
+    TextList,
     AfterValidator(_once),
     Field(max_length=MAX_INPUTS),
 ]
 
 
-class Kafka(_Model):
-    """Where the brokers are, how to talk to them, and which topics are read. Durations are milliseconds."""
+class KafkaSettings(SettingsTable):
+    """Where the brokers are, how to connect, and which topics are read. Durations are milliseconds."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # a password may be among it
+    model_config = ConfigDict(hide_input_in_errors=True)  # the input may hold a password
 
     bootstrap: Annotated[str, AfterValidator(_addresses)] | None = Field(
-        None, description="some of the brokers: host:port, several with commas between them"
-    )
-    app: Annotated[str, AfterValidator(_app)] | None = Field(
         None,
-        description="the name of this deployment: its topics are `<app>.transitions` and so on, its group and its transactions begin with it",
+        description="The addresses of some brokers, which name the others: host:port, with commas between.",
     )
-    inputs: Topics = Field((), description="the topics to read")
+    app: Annotated[str, AfterValidator(_app_name)] | None = Field(
+        None,
+        description=(
+            "The name of this deployment. Its topics are called `<app>.transitions` and so on; the names of"
+            " its group and of its transactions begin with it."
+        ),
+    )
+    inputs: InputTopics = Field((), description="The topics to read.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`"
+        "PLAINTEXT", description="How to connect: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`."
     )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = Field(
-        None, description="with SASL: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`"
-    )
-    username: str | None = Field(None, description="with `PLAIN` and `SCRAM`")
-    password: Secret | None = Field(
-        None, description="with `PLAIN` and `SCRAM`; shown nowhere. Better in the environment than in a file"
-    )
-    oauth: Annotated[str, AfterValidator(_hook)] | None = Field(
         None,
-        description="with `OAUTHBEARER`: `module:function`, gives the token; called whenever a connection is made, may be async",
+        description="How to log in, with SASL: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`.",
+    )
+    username: str | None = Field(None, description="The user's name, for `PLAIN` and `SCRAM`.")
+    password: Secret | None = Field(
+        None,
+        description=(
+            "The password, for `PLAIN` and `SCRAM`. It is never shown. It is safer in the environment than"
+            " in a file."
+        ),
+    )
+    oauth: Annotated[str, AfterValidator(_function_name)] | None = Field(
+        None,
+        description=(
+            "The function that gives the token, for `OAUTHBEARER`: `module:function`. It is called for each"
+            " new connection and may be async."
+        ),
     )
     ca_file: Path | None = Field(
         None,
-        description="with SSL: certificates (PEM) of whom to believe; none: those that the system believes",
+        description=(
+            "The certificates (PEM) of the authorities to trust, with SSL. Without it, those that the system"
+            " trusts."
+        ),
     )
     cert_file: Path | None = Field(
-        None, description="with SSL, for brokers that ask clients who they are: our certificate (PEM)"
+        None, description="Our certificate (PEM), with SSL, for brokers that ask clients for one."
     )
-    key_file: Path | None = Field(None, description="its private key (PEM); none: it is in `cert_file`")
+    key_file: Path | None = Field(
+        None, description="The private key (PEM) of our certificate. Without it, the key is in `cert_file`."
+    )
     key_password: Secret | None = Field(
-        None, description="of the private key, if it is encrypted; shown nowhere"
+        None, description="The password of the private key, if the key is encrypted. It is never shown."
     )
     compression: Literal["gzip", "snappy", "lz4", "zstd", "none"] = Field(
         "none",
-        description="of what is written: `gzip`, `snappy`, `lz4`, `zstd` or `none`; whatever is read is understood",
+        description=(
+            "How written records are compressed: `gzip`, `snappy`, `lz4`, `zstd` or `none`. Input may be"
+            " compressed in any of these ways."
+        ),
     )
-    instance: Annotated[str, AfterValidator(_topic)] | None = Field(
+    instance: Annotated[str, AfterValidator(_topic_name)] | None = Field(
         None,
-        description="the name of this process, no other's: a restart within the session timeout then moves no partition; none: it always does",
+        description=(
+            "The name of this process, which no other process has. With it, a restart within the session"
+            " timeout moves no partition; without it, every restart does."
+        ),
     )
     session_timeout: Duration = Field(
-        6 * SECOND,
-        description="silence after which a worker is taken for dead and others take over; brokers admit 6s to 30m unless told otherwise",
+        6 * SECONDS,
+        description=(
+            "A worker that is silent for this long counts as dead, and others take over. Brokers allow 6s to"
+            " 30m unless they are configured otherwise."
+        ),
     )
-    commit_interval: Wait = Field(25, description="shortest time between two commits of one partition")
+    commit_interval: DurationOrZero = Field(
+        25, description="The shortest time between two commits of one partition."
+    )
     start_timeout: Duration = Field(
-        60 * SECOND, description="how long a cluster that does not answer is tried at the start"
+        60 * SECONDS, description="How long a start keeps trying a cluster that does not answer."
     )
     grace: Duration = Field(
-        20 * SECOND, description="how long SIGTERM may take; longer than `session_timeout`"
+        20 * SECONDS,
+        description="How long a worker may take to end after SIGTERM; longer than `session_timeout`.",
     )
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
-        """Raises ValueError, which names the keys. Values of secrets are in none of these messages."""
-        protocol, mechanism = self.security_protocol, self.sasl_mechanism
-        if protocol.startswith("SASL_") and mechanism is None:
-            raise ValueError(
-                f"kafka.sasl_mechanism is missing: kafka.security_protocol = {protocol} asks for {', '.join(PASSWORDS)} or OAUTHBEARER"
-            )
-        if mechanism is not None and not protocol.startswith("SASL_"):
-            raise ValueError(
-                f"kafka.sasl_mechanism = {mechanism} is of no use with kafka.security_protocol = {protocol}: that would be SASL_SSL or SASL_PLAINTEXT"
-            )
-        for key, wanted in (
-            ("username", mechanism in PASSWORDS),
-            ("password", mechanism in PASSWORDS),
-            ("oauth", mechanism == "OAUTHBEARER"),
-        ):
-            given = getattr(self, key)
-            if wanted and not (given.get_secret_value() if isinstance(given, SecretStr) else given):
-                raise ValueError(f"kafka.{key} is missing: kafka.sasl_mechanism = {mechanism} needs it")
-            if given is not None and not wanted:
-                right = "OAUTHBEARER" if key == "oauth" else "one of " + ", ".join(PASSWORDS)
-                raise ValueError(
-                    f"kafka.{key} is of no use with kafka.sasl_mechanism = {mechanism or 'none'}: that would be {right}"
-                )
-        for key in ("ca_file", "cert_file", "key_file", "key_password"):
-            if getattr(self, key) is not None and not protocol.endswith("SSL"):
-                raise ValueError(
-                    f"kafka.{key} is of no use with kafka.security_protocol = {protocol}: that would be SSL or SASL_SSL"
-                )
-            if key.startswith("key_") and getattr(self, key) is not None and self.cert_file is None:
-                raise ValueError(
-                    f"kafka.{key} is of no use without kafka.cert_file: a key belongs to a certificate"
-                )
+    def _consistent(self) -> Self:
+        """Raises ValueError, which names the keys. No message shows the value of a secret."""
+        self._check_login()
+        self._check_certificates()
         if self.grace <= self.session_timeout:
-            grace, session = duration_text(self.grace), duration_text(self.session_timeout)
             raise ValueError(
-                f"kafka.grace = {grace} must be longer than kafka.session_timeout = {session}: others may need that long to take over"
+                f"kafka.grace = {duration_text(self.grace)} must be longer than"
+                f" kafka.session_timeout = {duration_text(self.session_timeout)}:"
+                " others may need that long to take over"
             )
         return self
 
+    def _check_login(self) -> None:
+        protocol, mechanism = self.security_protocol, self.sasl_mechanism
+        if protocol.startswith("SASL_") and mechanism is None:
+            raise ValueError(
+                f"kafka.sasl_mechanism is missing: kafka.security_protocol = {protocol} needs"
+                f" {', '.join(PASSWORD_MECHANISMS)} or OAUTHBEARER"
+            )
+        if mechanism is not None and not protocol.startswith("SASL_"):
+            raise ValueError(
+                f"kafka.sasl_mechanism = {mechanism} has no effect with kafka.security_protocol = {protocol}:"
+                " it needs SASL_SSL or SASL_PLAINTEXT"
+            )
+        by_password, passwords = mechanism in PASSWORD_MECHANISMS, "one of " + ", ".join(PASSWORD_MECHANISMS)
+        self._check_credential("username", by_password, passwords)
+        self._check_credential("password", by_password, passwords)
+        self._check_credential("oauth", mechanism == "OAUTHBEARER", "OAUTHBEARER")
 
-class Named(NamedTuple):
-    """What a command on a cluster cannot do without."""
+    def _check_credential(self, key: str, is_needed: bool, needed_by: str) -> None:
+        given = getattr(self, key)
+        is_empty = not (given.get_secret_value() if isinstance(given, SecretStr) else given)
+        if is_needed and is_empty:
+            raise ValueError(f"kafka.{key} is missing: kafka.sasl_mechanism = {self.sasl_mechanism} needs it")
+        if given is not None and not is_needed:
+            raise ValueError(
+                f"kafka.{key} has no effect with kafka.sasl_mechanism = {self.sasl_mechanism or 'none'}:"
+                f" it needs {needed_by}"
+            )
+
+    def _check_certificates(self) -> None:
+        for key in ("ca_file", "cert_file", "key_file", "key_password"):
+            if getattr(self, key) is None:
+                continue
+            if not self.security_protocol.endswith("SSL"):
+                raise ValueError(
+                    f"kafka.{key} has no effect with kafka.security_protocol = {self.security_protocol}:"
+                    " it needs SSL or SASL_SSL"
+                )
+            if key.startswith("key_") and self.cert_file is None:
+                raise ValueError(
+                    f"kafka.{key} has no effect without kafka.cert_file: a key belongs to a certificate"
+                )
+
+
+class Deployment(NamedTuple):
+    """What every command on a cluster needs."""
 
     bootstrap: str
     app: str
     inputs: tuple[str, ...]
 
 
-NEEDED: Mapping[str, tuple[str, str]] = {  # how else each may be given
-    "bootstrap": ("where the brokers are", "--kafka HOST:PORT"),
+REQUIRED: Mapping[str, tuple[str, str]] = {  # what each is, and its flag
+    "bootstrap": ("the address of a broker", "--kafka HOST:PORT"),
     "app": ("the name of this deployment", "--app NAME"),
     "inputs": ("the topics to read", "--input TOPIC"),
 }
 
 
-def named(kafka: Kafka) -> Named:
-    """The three that have no default. Raises ConfigError, one line per key that is missing."""
-    from streams.topology import EVENTS, TOPICS
-
-    if absent := [missing(key) for key in NEEDED if not getattr(kafka, key)]:
+def deployment(kafka: KafkaSettings) -> Deployment:
+    """The three settings that have no default. Raises ConfigError, one line per key that is missing."""
+    if absent := [missing_setting(key) for key in REQUIRED if not getattr(kafka, key)]:
         raise ConfigError("\n".join(absent))
     assert kafka.bootstrap
     assert kafka.app
-    ours = {f"{kafka.app}.{topic.name}" for topic in TOPICS if topic is not EVENTS}
-    if own := [name for name in kafka.inputs if name in ours]:
+    written = {f"{kafka.app}.{topic.name}" for topic in TOPICS if topic is not EVENTS}
+    if own := [name for name in kafka.inputs if name in written]:
         raise ConfigError(
-            f"kafka.inputs = {own[0]}: is written by this app itself; an input is somebody else's topic"
+            f"kafka.inputs = {own[0]}: this app writes that topic itself, so it cannot read it as input"
         )
-    return Named(kafka.bootstrap, kafka.app, kafka.inputs)
+    return Deployment(kafka.bootstrap, kafka.app, kafka.inputs)
 
 
-def missing(key: str) -> str:
-    what, flag = NEEDED[key]
-    return f"kafka.{key} is missing, {what}: say {flag}, or set STREAMS_KAFKA__{key.upper()}"
+def missing_setting(key: str) -> str:
+    """The error text about a required key that was not given."""
+    meaning, flag = REQUIRED[key]
+    return f"kafka.{key} is missing ({meaning}): give {flag} or set STREAMS_KAFKA__{key.upper()}"

@@ -9,7 +9,7 @@ import pytest
 from streams.cli import progress
 from streams.core.moments.rules import default_rules
 from streams.runtime.embedded import Embedded, File, Progress
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from tests.cli.running import event, lines, streams, write
 from tests.cli.test_processes import many
 

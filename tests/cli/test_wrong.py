@@ -61,7 +61,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["run", "--kafka", "b:9092", "--map", "event=what"], "--map is for files"),
         (["run", "--kafka", "b:9092", "--data-dir", "d"], "--data-dir is for files"),
         (["run", "--kafka", "b:9092", "--partitions", "3"], "--partitions is for files"),
-        (["run", "--kafka", "b:9092", "--app", "shop"], "kafka.inputs is missing, the topics to read: say --input TOPIC"),
+        (["run", "--kafka", "b:9092", "--app", "shop"], "kafka.inputs is missing (the topics to read): give --input TOPIC"),
         (["run", "--kafka", "b", "--app", "shop"], "is no address: write host:port"),
         (["funnel", "--data-dir", "nowhere"], "is not a data directory"),
         (["verify", "--data-dir", "nowhere"], "is not a data directory"),

@@ -5,7 +5,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from streams.settings.loading import Settings, describe
+from streams.settings.describing import describe
+from streams.settings.tables import Settings
 from tests.compose.files import OURS, ROOT, SCHEMA, compose, kubernetes, ours, seconds, services, words
 from tests.compose.parsing import parse
 

@@ -17,7 +17,7 @@ from streams.core.moments.rules import Rules, load_rules
 from streams.log.memory import MemoryLog, MemorySession
 from streams.records import Batch, Output
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from streams.sources import jsonl
 from streams.topology import LATE, OUTPUTS, REJECTED, TALLIES, Topic
 

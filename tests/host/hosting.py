@@ -9,9 +9,11 @@ from streams.host.application import App
 from streams.host.pages import Pages
 from streams.host.serve import _live
 from streams.host.service import Hosted, Journeys
-from streams.settings.loading import Announce, Kafka, Settings, Web
+from streams.settings.host import AnnounceSettings, WebSettings
+from streams.settings.kafka import KafkaSettings
+from streams.settings.tables import Settings
 
-KAFKA = Kafka(bootstrap="127.0.0.1:9", app="shop", inputs=("clicks",), grace="8s")
+KAFKA = KafkaSettings(bootstrap="127.0.0.1:9", app="shop", inputs=("clicks",), grace="8s")
 
 
 class Says(NamedTuple):
@@ -57,7 +59,7 @@ class Without(Journeys):
 
 
 def settings(**given: Any) -> Settings:
-    return Settings(**{"kafka": KAFKA, "web": Web(port=0), "announce": Announce(), **given})
+    return Settings(**{"kafka": KAFKA, "web": WebSettings(port=0), "announce": AnnounceSettings(), **given})
 
 
 def app(**given: Any) -> App:

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from schemas import Transition
 from streams.host import announce
 from streams.host.announce import Webhook, chosen, too_old
-from streams.settings.host import Announce
+from streams.settings.host import AnnounceSettings
 
 EXAMPLES = json.loads((Path(__file__).parents[2] / "schemas" / "examples" / "transitions.json").read_text())
 NOW = datetime(2026, 3, 2, 20, tzinfo=UTC)
@@ -49,7 +49,7 @@ def step(**fields: Any) -> Transition:
 )
 def test_what_is_chosen(settings: dict[str, Any], fields: dict[str, Any], expected: bool) -> None:
     """By kind, by the moment that is left, and assertions only unless corrections are wanted."""
-    assert chosen(step(**fields), Announce(**settings)) is expected
+    assert chosen(step(**fields), AnnounceSettings(**settings)) is expected
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_chosen(settings: dict[str, Any], fields: dict[str, Any], expect
 )
 def test_what_is_too_old(at: str, expected: bool) -> None:
     """A replay of last year's events wakes nobody; an event ahead of the clock is not old."""
-    assert too_old(step(at=at), Announce(max_age="1d"), NOW.timestamp()) is expected
+    assert too_old(step(at=at), AnnounceSettings(max_age="1d"), NOW.timestamp()) is expected
 
 
 Answer = int | None  # None: it hangs
@@ -94,7 +94,7 @@ async def receiving(*answers: Answer, **settings: Any) -> AsyncIterator[tuple[Re
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/{SECRET}"
-        async with Webhook(Announce(url=url, **settings), structlog.get_logger()) as webhook:
+        async with Webhook(AnnounceSettings(url=url, **settings), structlog.get_logger()) as webhook:
             yield receiver, webhook
     finally:
         await runner.cleanup()
@@ -171,7 +171,7 @@ async def test_nobody_listens() -> None:
     async with receiving() as (_, webhook):
         url = webhook._url
     with capture_logs() as lines:
-        async with Webhook(Announce(url=url, retry_for="50ms"), structlog.get_logger()) as webhook:
+        async with Webhook(AnnounceSettings(url=url, retry_for="50ms"), structlog.get_logger()) as webhook:
             await webhook.take(step())
     assert webhook.count == {"given_up": 1}
     assert SECRET not in str(lines)

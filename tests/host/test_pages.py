@@ -10,7 +10,7 @@ from streams.errors import ConfigError
 from streams.host import pages
 from streams.host.pages import readiness
 from streams.host.serve import _live
-from streams.settings.loading import Web
+from streams.settings.host import WebSettings
 from tests.host.hosting import Says, app, running
 
 ALL = frozenset({0, 1, 2})
@@ -101,7 +101,7 @@ async def test_an_address_that_cannot_be_had(web: dict[str, Any], said: str) -> 
     """Ends the worker, with the setting that is to be changed."""
     async with running(app()) as (_, url):
         taken = int(url.rpartition(":")[2])
-        made = app(web=Web(**{**web, "port": taken if web["port"] is None else web["port"]}))
+        made = app(web=WebSettings(**{**web, "port": taken if web["port"] is None else web["port"]}))
         assert await _live(made)
     assert isinstance(made.failure, ConfigError)
     assert said in str(made.failure)

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
 from streams.host import service
 from streams.host.serve import _live
-from streams.settings.loading import Kafka
+from streams.settings.kafka import KafkaSettings
 from tests.host.hosting import KAFKA, app, running, settings
 
 
@@ -53,7 +53,7 @@ async def test_a_worker_that_ends_by_itself_is_a_defect() -> None:
 
 async def test_what_does_not_close_is_left_after_the_grace() -> None:
     """It is said that it was."""
-    made = app(kafka=Kafka(**{**KAFKA.model_dump(), "session_timeout": "100ms", "grace": "300ms"}))
+    made = app(kafka=KafkaSettings(**{**KAFKA.model_dump(), "session_timeout": "100ms", "grace": "300ms"}))
     life = asyncio.create_task(_live(made))
     while made.journeys._worker is None:
         await asyncio.sleep(0.01)
@@ -89,7 +89,7 @@ async def test_a_cluster_that_does_not_answer_is_tried_for_a_time(monkeypatch: p
     from streams.host.application import App
 
     monkeypatch.setattr(service, "RETRY_S", 0.05)
-    made = App(settings(kafka=Kafka(**{**KAFKA.model_dump(), "start_timeout": "1s"})))
+    made = App(settings(kafka=KafkaSettings(**{**KAFKA.model_dump(), "start_timeout": "1s"})))
     with capture_logs() as lines:
         assert await asyncio.wait_for(_live(made), 10)
     assert isinstance(made.failure, Unavailable)

@@ -18,7 +18,7 @@ from streams.queries.funnel import funnel
 from streams.queries.verify import verify
 from streams.runtime.embedded import rows_of
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from streams.sources import files
 from tests.contract.looking import input_ends
 from tests.end_to_end import shop

@@ -24,7 +24,7 @@ from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
 from streams.runtime.embedded import rows_of
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from streams.sources import files
 from tests.end_to_end import shop
 from tests.end_to_end.running import COMMAND

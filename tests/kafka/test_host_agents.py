@@ -22,7 +22,8 @@ from streams.host import faust_agents as handing
 from streams.host.application import App
 from streams.host.faust_agents import AgentFailed
 from streams.log.kafka.client import Cluster
-from streams.settings.loading import Announce, Kafka
+from streams.settings.host import AnnounceSettings
+from streams.settings.kafka import KafkaSettings
 from tests.host import hosting
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
@@ -89,8 +90,8 @@ def place() -> Place:
     return event.message.partition, event.message.offset
 
 
-def kafka(app: str) -> Kafka:
-    return Kafka(bootstrap=bootstrap(), app=app, inputs=(f"{app}.events",))
+def kafka(app: str) -> KafkaSettings:
+    return KafkaSettings(bootstrap=bootstrap(), app=app, inputs=(f"{app}.events",))
 
 
 def made(app: str, fun: Fun, got: list[Place], topic: str = "transitions", **options: Any) -> App:
@@ -373,7 +374,9 @@ async def test_announce(written: Written) -> None:
     runner = web.AppRunner(site, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    announce = Announce(url=f"http://127.0.0.1:{runner.addresses[0][1]}/", kinds=("opened",), max_age="3650d")
+    announce = AnnounceSettings(
+        url=f"http://127.0.0.1:{runner.addresses[0][1]}/", kinds=("opened",), max_age="3650d"
+    )
     for _ in range(2):
         await written.write([4])
         await written.write([1], commits=False)

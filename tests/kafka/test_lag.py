@@ -10,7 +10,7 @@ from streams.core.moments.rules import default_rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from tests.cli.running import event, streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap

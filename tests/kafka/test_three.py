@@ -19,7 +19,7 @@ from streams.log.kafka.topics.plan import Wanted
 from streams.queries.verify import verify
 from streams.runtime.embedded import rows_of
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from streams.sources import files
 from tests.contract.looking import Restored, full_batch, input_ends, restored, scanned
 from tests.end_to_end import shop

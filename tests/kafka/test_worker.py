@@ -20,7 +20,7 @@ from streams.queries.verify import verify
 from streams.runtime import growth
 from streams.runtime.membership import Membership
 from streams.runtime.worker import Worker
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from streams.telemetry.metrics import Death, Meters
 from tests.core.processing.feeding import START, event, rules
 from tests.kafka import topics

@@ -23,7 +23,8 @@ from streams.queries.funnel import funnel
 from streams.queries.verify import verify
 from streams.records import Batch, Headers, Output
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings, load
+from streams.settings.loading import load
+from streams.settings.tables import Settings
 
 DAY, START = 86_400_000, 1_772_323_200_000
 NAMES = (

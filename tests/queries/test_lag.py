@@ -3,7 +3,7 @@ from streams.core.processing.watermark import SourcePosition
 from streams.log.memory import MemoryLog
 from streams.queries.lag import Behind, behind, lag
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from tests.queries.written import DAY, RULES, said, written
 
 MAY_1_MS = 1_714_521_600_000

@@ -8,7 +8,7 @@ from streams.core.ingest.partition import key_of, partition_of
 from streams.core.moments.rules import load_rules
 from streams.log.memory import MemoryLog
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 
 MINUTE, HOUR, DAY = 1, 60, 1440  # minutes, which is what `said` takes
 

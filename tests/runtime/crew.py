@@ -11,7 +11,7 @@ from streams.core.processing import checkpoint
 from streams.log.memory import MemoryLog
 from streams.queries.verify import verify
 from streams.runtime.worker import Worker
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from streams.telemetry.metrics import Death, Meters
 from tests.core.processing.feeding import START, event, rules
 from tests.runtime.group import Group, Member

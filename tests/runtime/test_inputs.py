@@ -8,7 +8,7 @@ from streams.errors import ConfigError
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.runtime.worker import Worker
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from streams.telemetry import logs
 from streams.telemetry.metrics import Meters
 from tests.core.processing.feeding import rules

@@ -15,7 +15,7 @@ from streams.errors import Incompatible, Refused, StreamsError, Unavailable
 from streams.runtime.pace import CHECKPOINT_EVERY_S, LONGEST_DELAY_S, POLL_S
 from streams.runtime.partition_agent import PartitionAgent
 from streams.runtime.supervisor import RESTORES, Restoring
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from tests.core.processing.feeding import rules
 from tests.runtime.crew import SETTINGS, Crew
 from tests.runtime.group import HEARTBEAT_S, SESSION_S

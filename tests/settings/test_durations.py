@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.settings.durations import MAX_DURATION, duration_text, parse_duration
+from streams.settings.durations import MAX_DURATION_MS, duration_text, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from streams.settings.durations import MAX_DURATION, duration_text, parse_durati
         (90, 90_000),
         (0.25, 250),
         (0, 0),
-        ("3650d", MAX_DURATION),
+        ("3650d", MAX_DURATION_MS),
     ],
 )
 def test_reads(written: object, ms: int) -> None:
@@ -52,7 +52,7 @@ def test_refuses(written: object) -> None:
         parse_duration(written)
 
 
-@given(st.integers(min_value=0, max_value=MAX_DURATION))
+@given(st.integers(min_value=0, max_value=MAX_DURATION_MS))
 def test_text_is_exact(ms: int) -> None:
     """The text of any duration reads back as the same duration."""
     assert ms == parse_duration(duration_text(ms))

@@ -13,8 +13,9 @@ from aiokafka.errors import KafkaConnectionError
 from streams.errors import ConfigError
 from streams.log.kafka.connection import cluster
 from streams.log.kafka.oauth import Tokens
-from streams.settings.kafka import Kafka, named
-from streams.settings.loading import describe, load
+from streams.settings.describing import describe
+from streams.settings.kafka import KafkaSettings, deployment
+from streams.settings.loading import load
 from tests.cli.running import lines, streams
 
 SECRET = "hunter2-of-the-shop"
@@ -56,7 +57,7 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
         kafka.inputs,
         kafka.grace,
     )
-    assert ("flag:1,other:2", "environment", ("b", "c")) == named(kafka)
+    assert ("flag:1,other:2", "environment", ("b", "c")) == deployment(kafka)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +74,11 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
         ({"security_protocol": "TLS"}, "kafka.security_protocol = 'TLS': Input should be 'PLAINTEXT', 'SSL'"),
         (
             {"security_protocol": "SASL_SSL"},
-            "kafka.sasl_mechanism is missing: kafka.security_protocol = SASL_SSL asks for PLAIN",
+            "kafka.sasl_mechanism is missing: kafka.security_protocol = SASL_SSL needs PLAIN",
         ),
         (
             {"sasl_mechanism": "PLAIN"},
-            "kafka.sasl_mechanism = PLAIN is of no use with kafka.security_protocol = PLAINTEXT: that would be SASL_SSL",
+            "kafka.sasl_mechanism = PLAIN has no effect with kafka.security_protocol = PLAINTEXT: it needs SASL_SSL",
         ),
         (
             SCRAM | {"username": ""},
@@ -89,23 +90,23 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
         ),
         (
             SCRAM | {"oauth": "a:b"},
-            "kafka.oauth is of no use with kafka.sasl_mechanism = SCRAM-SHA-256: that would be OAUTHBEARER",
+            "kafka.oauth has no effect with kafka.sasl_mechanism = SCRAM-SHA-256: it needs OAUTHBEARER",
         ),
         (
             SCRAM | {"sasl_mechanism": "OAUTHBEARER", "oauth": "a:b"},
-            "kafka.username is of no use with kafka.sasl_mechanism = OAUTHBEARER",
+            "kafka.username has no effect with kafka.sasl_mechanism = OAUTHBEARER",
         ),
         (
             {"password": SECRET},
-            "kafka.password is of no use with kafka.sasl_mechanism = none: that would be one of PLAIN",
+            "kafka.password has no effect with kafka.sasl_mechanism = none: it needs one of PLAIN",
         ),
         (
             {"ca_file": "ca.pem"},
-            "kafka.ca_file is of no use with kafka.security_protocol = PLAINTEXT: that would be SSL or SASL_SSL",
+            "kafka.ca_file has no effect with kafka.security_protocol = PLAINTEXT: it needs SSL or SASL_SSL",
         ),
         (
             {"security_protocol": "SSL", "key_file": "key.pem"},
-            "kafka.key_file is of no use without kafka.cert_file",
+            "kafka.key_file has no effect without kafka.cert_file",
         ),
         (
             {"security_protocol": "SSL", "ca_file": "ca.pem"},
@@ -131,15 +132,15 @@ def test_complaints(given: dict[str, Any], said: str) -> None:
 def test_what_has_no_default() -> None:
     """Each key that is missing is named, and how to give it; an app does not read what it writes."""
     with pytest.raises(ConfigError) as caught:
-        named(Kafka())
+        deployment(KafkaSettings())
     assert ["kafka.bootstrap", "kafka.app", "kafka.inputs"] == [
         line.split()[0] for line in str(caught.value).splitlines()
     ]
-    assert "say --input TOPIC, or set STREAMS_KAFKA__INPUTS" in str(caught.value)
-    with pytest.raises(ConfigError, match=r"shop\.late: is written by this app itself"):
-        named(load(kafka=AT | {"app": "shop", "inputs": ["clicks", "shop.late"]}).kafka)
+    assert "give --input TOPIC or set STREAMS_KAFKA__INPUTS" in str(caught.value)
+    with pytest.raises(ConfigError, match=r"shop\.late: this app writes that topic itself"):
+        deployment(load(kafka=AT | {"app": "shop", "inputs": ["clicks", "shop.late"]}).kafka)
     with pytest.raises(ConfigError, match=r"kafka\.bootstrap is missing"):
-        cluster(Kafka())
+        cluster(KafkaSettings())
 
 
 def test_a_secret_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from streams.errors import ConfigError
-from streams.settings.loading import Fold, Settings, describe, load
+from streams.settings.describing import describe
+from streams.settings.fold import FoldSettings
+from streams.settings.loading import load
+from streams.settings.tables import Settings
 
 HOUR = 3_600_000
 
@@ -194,9 +197,9 @@ def test_too_many_combinations() -> None:
     assert "combinations, more than 65536" in complaint()
 
 
-def fold(**given: object) -> Fold:
+def fold(**given: object) -> FoldSettings:
     """Fold settings as a file would give them."""
-    return Fold.model_validate(given)
+    return FoldSettings.model_validate(given)
 
 
 def test_equal_fold_settings_have_equal_records() -> None:
@@ -210,7 +213,7 @@ def test_equal_fold_settings_have_equal_records() -> None:
 
 def test_the_record_is_of_the_fold_settings_alone() -> None:
     """Settings that do not change what is counted may differ."""
-    assert load(batch=7, skew="1s").fold.record() == Settings().record() == Fold().record()
+    assert load(batch=7, skew="1s").fold.record() == Settings().record() == FoldSettings().record()
 
 
 @pytest.mark.parametrize(
@@ -230,14 +233,14 @@ def test_the_record_is_of_the_fold_settings_alone() -> None:
 )
 def test_difference(given: Mapping[str, object], said: str | None) -> None:
     """Each key that differs is named with what is stored and what is given; nothing else is."""
-    found = fold(**given).difference(Fold().record())
+    found = fold(**given).difference(FoldSettings().record())
     assert found == said if said is None else found is not None and found.startswith(said)
 
 
 def test_fold_settings_are_frozen() -> None:
     """Nobody changes a setting in mid-run."""
     with pytest.raises(ValueError, match="frozen"):
-        Fold().allowed_lateness = 1  # type: ignore[misc]  # what must not be done
+        FoldSettings().allowed_lateness = 1  # type: ignore[misc]  # what must not be done
 
 
 def test_every_setting_is_described() -> None:
@@ -245,5 +248,5 @@ def test_every_setting_is_described() -> None:
     rows = describe()
     assert all(row.meaning for row in rows)
     assert {row.key.partition(".")[0] for row in rows} == set(Settings.model_fields)
-    assert {row.key.partition(".")[0] for row in rows if row.fold} == set(Fold.model_fields)
+    assert {row.key.partition(".")[0] for row in rows if row.fold} == set(FoldSettings.model_fields)
     assert all(row.variable == "STREAMS_" + row.key.upper().replace(".", "__") for row in rows)

@@ -13,7 +13,7 @@ from streams.core.journeys import machine, population, profile, store
 from streams.core.journeys.signal import SIZE
 from streams.core.moments.rules import Rules, load_rules
 from streams.core.processing import step
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from tests import oracle
 
 START = 1_772_323_200_000  # 2026-03-01T00:00:00Z

@@ -25,7 +25,7 @@ from streams.log.kafka.log import KafkaLog
 from streams.log.source_names import split
 from streams.records import Record
 from streams.runtime.partition_agent import plan
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from tests import oracle
 from tests.simulation import laws
 from tests.simulation.account import Key

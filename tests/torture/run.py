@@ -10,7 +10,7 @@ from streams.core.processing import checkpoint as checkpoints
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from tests.torture import evidence
 from tests.torture.evidence import Broken
 from tests.torture.fleet import Fleet, command

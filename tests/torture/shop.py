@@ -12,13 +12,13 @@ from random import Random
 from time import gmtime, strftime
 from typing import Any, NamedTuple
 
-from streams.settings.durations import DAY, HOUR, MINUTE, SECOND
+from streams.settings.durations import DAYS, HOURS, MINUTES, SECONDS
 
 START_MS = 1_735_689_600_000  # 2025-01-01: in the past on every machine whose clock is set
-SPAN_MS = 30 * DAY
+SPAN_MS = 30 * DAYS
 KEYED, UNKEYED = 0, 1
 VISIT = 9  # events, on average
-GAP_MS = 40 * SECOND  # between the events of a visit, on average
+GAP_MS = 40 * SECONDS  # between the events of a visit, on average
 ABROAD = 0.15  # of the visits: on a device that is somebody's, before they have signed in
 TWICE, RESTAMPED, RESENT = (
     0.02,
@@ -96,7 +96,7 @@ class Shop:
         self.arrivals.sort()
         again = [n for n in range(count) if rnd.random() < RESENT]
         for n in again:
-            last = self.arrivals[n][0] + rnd.randrange(2 * HOUR)
+            last = self.arrivals[n][0] + rnd.randrange(2 * HOURS)
             for at in range(max(0, n - 20), n):
                 self.arrivals.append((last, len(self.arrivals), self.arrivals[at][2]))
         self.arrivals.sort()
@@ -122,7 +122,7 @@ class Shop:
             if zone := rnd.choice(ZONES):
                 context["timezone"] = zone
             devices.append(
-                Device(f"a{n}-{number}-{rnd.getrandbits(32):08x}", context, app, rnd.choice((1, 1, SECOND)))
+                Device(f"a{n}-{number}-{rnd.getrandbits(32):08x}", context, app, rnd.choice((1, 1, SECONDS)))
             )
         return Person(f"user-{n}" if rnd.random() < 0.6 else None, devices, rnd.random() < 0.1)
 
@@ -218,7 +218,7 @@ class Shop:
                 person,
                 device,
                 user,
-                at + rnd.choice((0, rnd.randrange(30 * SECOND), rnd.randrange(50 * MINUTE))),
+                at + rnd.choice((0, rnd.randrange(30 * SECONDS), rnd.randrange(50 * MINUTES))),
                 "/checkout/thank-you",
             )
         if spoken >= 0.5:
@@ -227,12 +227,12 @@ class Shop:
                 person,
                 server,
                 user,
-                at + rnd.randrange(2 * MINUTE),
+                at + rnd.randrange(2 * MINUTES),
                 "Order Completed",
                 {"order_id": order, "total": 89.5},
             )
         if rnd.random() < 0.15:
-            back = at + rnd.randrange(MINUTE, 14 * DAY)
+            back = at + rnd.randrange(MINUTES, 14 * DAYS)
             named = {"order_id": order} if rnd.random() < 0.7 else {}
             if back < START_MS + SPAN_MS:
                 self.tell(person, device, user, back, "Order Refunded", named)
@@ -281,23 +281,23 @@ class Shop:
             event["userId"] = user
         event["context"] = device.context | {"page": page} if page else device.context
         event["channel"] = "server" if "channel" in device.context else "mobile" if device.app else "web"
-        arrival, chance = at + rnd.randrange(2 * SECOND), rnd.random()
+        arrival, chance = at + rnd.randrange(2 * SECONDS), rnd.random()
         if chance < DAYS_LATE:
-            arrival += rnd.randrange(2 * DAY, 9 * DAY)
+            arrival += rnd.randrange(2 * DAYS, 9 * DAYS)
         elif chance < DAYS_LATE + HOURS_LATE:
-            arrival += rnd.randrange(20 * HOUR)
+            arrival += rnd.randrange(20 * HOURS)
         elif chance < DAYS_LATE + HOURS_LATE + MINUTES_LATE:
-            arrival += rnd.randrange(10 * MINUTE)
+            arrival += rnd.randrange(10 * MINUTES)
         self.arrive(arrival, device, user, event, at)
         if rnd.random() < TWICE:
-            self.arrive(arrival + rnd.randrange(HOUR), device, user, event, at)
+            self.arrive(arrival + rnd.randrange(HOURS), device, user, event, at)
         if rnd.random() < RESTAMPED:
             self.arrive(
-                arrival + rnd.randrange(HOUR),
+                arrival + rnd.randrange(HOURS),
                 device,
                 user,
                 event,
-                at + rnd.randrange(-20 * MINUTE, 20 * MINUTE),
+                at + rnd.randrange(-20 * MINUTES, 20 * MINUTES),
             )
         if rnd.random() < POISONED:
             bad = rnd.choice(POISON)

@@ -1,4 +1,4 @@
-"""What the fold settings come to, as the pure core uses them. Made from `streams.settings.loading` by the shell."""
+"""What the fold settings come to, as the pure core uses them. Made from `streams.settings` by the shell."""
 
 import msgspec
 

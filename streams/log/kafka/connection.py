@@ -10,13 +10,13 @@ from typing import Any
 from streams.errors import ConfigError
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.oauth import Tokens
-from streams.settings.kafka import Kafka, missing
+from streams.settings.kafka import KafkaSettings, missing_setting
 
 
-def cluster(kafka: Kafka) -> Cluster:
+def cluster(kafka: KafkaSettings) -> Cluster:
     """A connection as these settings have it; nothing is connected yet. Raises ConfigError, which names the key and the value."""
     if kafka.bootstrap is None:
-        raise ConfigError(missing("bootstrap"))
+        raise ConfigError(missing_setting("bootstrap"))
     security: dict[str, Any] = {"security_protocol": kafka.security_protocol}
     if kafka.security_protocol.endswith("SSL"):
         security["ssl_context"] = _tls(kafka)
@@ -33,7 +33,7 @@ def cluster(kafka: Kafka) -> Cluster:
     return Cluster(kafka.bootstrap, security, None if kafka.compression == "none" else kafka.compression)
 
 
-def _tls(kafka: Kafka) -> ssl.SSLContext:
+def _tls(kafka: KafkaSettings) -> ssl.SSLContext:
     for key in ("ca_file", "cert_file", "key_file"):
         _readable(key, getattr(kafka, key))
     try:

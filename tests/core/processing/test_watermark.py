@@ -10,7 +10,7 @@ from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import Rules, load_rules
 from streams.log.memory import MemoryLog
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import Settings
+from streams.settings.tables import Settings
 from tests.core.processing.feeding import RULES
 
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)

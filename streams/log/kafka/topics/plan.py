@@ -13,7 +13,7 @@ import msgspec
 
 from streams.errors import ConfigError, Incompatible, StreamsError
 from streams.log.kafka.client import BATCH_BYTES, TRANSACTION_TIMEOUT_MS
-from streams.settings.durations import DAY, HOUR, duration_text
+from streams.settings.durations import DAYS, HOURS, duration_text
 from streams.topology import (
     CURRENT,
     EVENTS,
@@ -30,7 +30,7 @@ from streams.topology import (
 
 REPLICAS, MIN_IN_SYNC = 3, 2  # one broker may fail with nothing lost and nothing stopped
 MAX_PARTITIONS = 1_024  # as many as an app may have
-SHORT_MS = 3 * DAY  # an input that is kept no longer is gone after a weekend
+SHORT_MS = 3 * DAYS  # an input that is kept no longer is gone after a weekend
 FOREVER = -1
 
 # A record that is handed over is as large as the input's may be, with its headers; a batch of smaller ones is as large as we make them.
@@ -40,24 +40,24 @@ STATE_BYTES = 8 << 20
 
 COMPACTED = {
     "segment.ms": str(
-        6 * HOUR
+        6 * HOURS
     ),  # what is being written is not compacted: without this a week of changes would have to be read by a restore
     "segment.bytes": str(128 << 20),
     "min.cleanable.dirty.ratio": "0.3",  # half of it, as by default, makes a restore half as long again
-    "max.compaction.lag.ms": str(7 * DAY),  # by then whoever was forgotten is gone from the disks too
-    "delete.retention.ms": str(2 * DAY),  # a reader who is away no longer than that is told of what has gone
+    "max.compaction.lag.ms": str(7 * DAYS),  # by then whoever was forgotten is gone from the disks too
+    "delete.retention.ms": str(2 * DAYS),  # a reader who is away no longer than that is told of what has gone
 }
 OWN: Mapping[str, Mapping[str, str]] = {
-    TRANSITIONS.name: {"retention.ms": str(30 * DAY)},  # who follows corrections may be away for a month
+    TRANSITIONS.name: {"retention.ms": str(30 * DAYS)},  # who follows corrections may be away for a month
     TALLIES.name: COMPACTED,
     CURRENT.name: COMPACTED,
     JOURNEYS.name: {
         "retention.ms": str(FOREVER)
     },  # the history that people want to keep; a few hundred bytes per journey
-    LATE.name: {"retention.ms": str(30 * DAY)},  # time to look at what was not counted
-    REJECTED.name: {"retention.ms": str(30 * DAY)},
+    LATE.name: {"retention.ms": str(30 * DAYS)},  # time to look at what was not counted
+    REJECTED.name: {"retention.ms": str(30 * DAYS)},
     INBOX.name: {
-        "retention.ms": str(14 * DAY)
+        "retention.ms": str(14 * DAYS)
     },  # an event on its way: no partition may stand still for as long; twice what inputs usually have
     STATE.name: COMPACTED | {"max.message.bytes": str(STATE_BYTES)},
 }

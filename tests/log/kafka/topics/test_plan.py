@@ -10,10 +10,10 @@ from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
 from streams.errors import ConfigError, Incompatible
 from streams.log.kafka.client import BATCH_BYTES, REQUEST_BYTES, TRANSACTION_TIMEOUT_MS
 from streams.log.kafka.topics.plan import OWN, Found, Line, Plan, Seen, Verdict, Wanted, own, plan
-from streams.settings.durations import DAY, HOUR
+from streams.settings.durations import DAYS, HOURS
 from streams.topology import EVENTS, TOPICS, Cleanup
 
-INPUT = Found(4, 3, {"cleanup.policy": "delete", "retention.ms": str(7 * DAY)})
+INPUT = Found(4, 3, {"cleanup.policy": "delete", "retention.ms": str(7 * DAYS)})
 
 
 def seen(
@@ -185,11 +185,11 @@ def test_partitions_of_the_app_stay() -> None:
             "shop.state: takes records of 1,048,588 bytes; one that is larger stops its partition: set",
         ),
         (
-            {"inbox": {"retention.ms": str(HOUR)}},
+            {"inbox": {"retention.ms": str(HOURS)}},
             "shop.inbox: is kept for 1h and not for 14d: set retention.ms=1209600000 if",
         ),
         (
-            {"journeys": {"retention.ms": str(7 * DAY)}},
+            {"journeys": {"retention.ms": str(7 * DAYS)}},
             "shop.journeys: is kept for 7d and not for ever: set retention.ms=-1 if",
         ),
         ({"late": {"retention.ms": "-1"}}, None),
@@ -211,7 +211,7 @@ def test_settings_that_are_unwise(changed: dict[str, dict[str, str]], said: str 
     ("clicks", "said"),
     [
         (
-            {"retention.ms": str(48 * HOUR)},
+            {"retention.ms": str(48 * HOURS)},
             "clicks: is kept for 48h: events are lost when nothing runs for longer than that: retention.ms, at least 3d",
         ),
         (

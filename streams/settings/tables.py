@@ -1,0 +1,92 @@
+"""All settings in one class, which `load` fills from a file, the environment and flags."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import NoDecode
+
+from streams.settings.durations import MINUTES
+from streams.settings.fields import Duration, DurationOrZero, TextList
+from streams.settings.fold import DimensionSettings, FoldSettings, PatienceSettings
+from streams.settings.host import AnnounceSettings, WebSettings
+from streams.settings.kafka import KafkaSettings
+
+MAX_PARTITIONS = 1_024  # each has an agent of its own: one process should not run more
+MAX_BATCH_EVENTS = 50_000  # a batch is in memory with all its effects, about 1 kB per event
+
+
+class Settings(FoldSettings):
+    """All settings. `fold` is the part that a data directory keeps."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # the input may hold a password
+
+    data_dir: Path = Field(Path("data"), description="The directory of the embedded log and its state.")
+    rules: Path | None = Field(
+        None, description="A rules file of your own (TOML). Its rules are tried before the shipped ones."
+    )
+    partitions: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_PARTITIONS,
+        description=(
+            "The number of partitions of a new data directory, 1 to 1024. Without it a new directory gets 1,"
+            " and an older one keeps its number."
+        ),
+    )
+    batch: int = Field(
+        5_000,
+        ge=1,
+        le=MAX_BATCH_EVENTS,
+        description="The most events that are committed at once, 1 to 50000.",
+    )
+    skew: DurationOrZero = Field(
+        10 * MINUTES,
+        description=(
+            "An event may be dated this far ahead of its own arrival. One that is further ahead is rejected"
+            " (`from_the_future`)."
+        ),
+    )
+    idle_after: Duration = Field(
+        1 * MINUTES,
+        description="A partition without new events for this long lets the wall clock move its timers.",
+    )
+    exclude_after: Duration = Field(
+        10 * MINUTES,
+        description=(
+            "A partition that forwards events and has reported nothing for this long is excluded: the others"
+            " go on without it."
+        ),
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="How the program writes its own log: `console` or `json`."
+    )
+    agents: Annotated[tuple[str, ...], NoDecode, TextList] = Field(
+        (),
+        description=(
+            "Your own Faust agents, which run in the workers: Python files (`my_agents.py`) or modules"
+            " (`shop.agents`)."
+        ),
+    )
+    kafka: KafkaSettings = Field(KafkaSettings(), description="The Kafka cluster.")
+    web: WebSettings = Field(WebSettings(), description="Health and metrics.")
+    announce: AnnounceSettings = Field(AnnounceSettings(), description="Posts about transitions.")
+
+    @property
+    def fold(self) -> FoldSettings:
+        """The fold settings alone."""
+        return FoldSettings.model_construct(
+            **{name: getattr(self, name) for name in FoldSettings.model_fields}
+        )
+
+
+TABLES: Mapping[str | None, type[BaseModel]] = {
+    None: Settings,
+    "patience": PatienceSettings,
+    "dimensions": DimensionSettings,
+    "kafka": KafkaSettings,
+    "web": WebSettings,
+    "announce": AnnounceSettings,
+}
+"""The class of each table, by its first key. None: the keys that are in no table."""
