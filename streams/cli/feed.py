@@ -185,7 +185,7 @@ def _work(settings: "Settings") -> None:
     from streams import host
     from streams.host.serve import serve
 
-    serve(host.make(settings, settings.agents))
+    serve(host.make_app(settings, settings.agents))
 
 
 async def _run(

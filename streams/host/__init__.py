@@ -1,4 +1,4 @@
-"""The Kafka deployment as a Faust app: `faust -A streams.host worker`, and what agents of your own are made with.
+"""What you write agents with: functions of your own that follow people's journeys as they are computed.
 
     from streams.host import app, transitions
 
@@ -7,11 +7,26 @@
         async for step in steps:          # a schemas.Transition
             ...
 
-`streams run --kafka ... --agents my_agents.py` and `faust -A my_agents worker` run them beside the partition agents, in the same process. The app is
-made when it is first asked for, of the settings of this start: by the command, or from streams.toml and the environment.
+`streams run --kafka ... --agents my_agents.py` runs this agent in each worker, beside the partition agents
+that compute the journeys. `faust -A my_agents worker` does the same. docs/agents.md says what an agent can
+rely on.
+
+- `app`: the Faust app of this process. Its decorators `@app.agent` and `@app.timer` register your functions.
+- `transitions`: a topic; an agent on it gets a `schemas.Transition` for every step of every journey,
+  corrections included.
+- `current`: a topic; an agent on it gets a `schemas.Current` when a person's moment changes, and None when
+  the person is forgotten. `async for key, value in stream.items()` gives the key, too, which names the
+  person.
+- `journeys`: a topic; an agent on it gets a `schemas.JourneyRecord` or `schemas.RefundRecord` once it is
+  final.
+- `Recent`: remembers what your agent has processed. After a restart or when partitions move, some records
+  come again.
+
+The app is made when one of these names is first imported. It takes the settings of the command (`streams
+run`), or else those of streams.toml and the environment.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streams.host.recent import Recent
 
@@ -26,43 +41,45 @@ if TYPE_CHECKING:
 
     app: App
     transitions: ChannelT[Transition]
-    current: ChannelT[Current | None]  # None: forgotten; `async for key, value in stream.items()` says who
+    current: ChannelT[Current | None]
     journeys: ChannelT[JourneyRecord | RefundRecord]
 
-__all__ = ["Recent", "app", "current", "journeys", "make", "transitions"]
+__all__ = ["Recent", "app", "current", "journeys", "make_app", "transitions"]
 
-_made: "App | None" = None
+_app: "App | None" = None  # of this process; Faust and users' files import it from here
 
 
-def make(settings: "Settings", agents: "Sequence[str]" = ()) -> "App":
-    """The app of this process, with the agents of these files or modules. Raises ConfigError; may be called once."""
-    global _made
+def make_app(settings: "Settings", agents: "Sequence[str]" = ()) -> "App":
+    """Makes the app of this process, with the agents of these files or modules, once. Raises ConfigError."""
+    global _app
+    from streams.host.agent_loader import load_agents
     from streams.host.application import App
-    from streams.host.extension import load
+    from streams.host.process import Process
 
-    assert _made is None, "one process, one app"
-    _made = App(settings)
+    assert _app is None, "one process, one app"
+    _app = App(Process(settings))
     try:
         for name in agents:
-            load(name, _made)
+            load_agents(name, _app)
     except BaseException:
-        _made = None
+        _app = None
         raise
-    return _made
+    return _app
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    """`app` and its topics, made on first use."""
     if name not in ("app", "transitions", "current", "journeys"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    app = _made or _from_outside()
+    app = _app or _app_from_environment()
     return app if name == "app" else app.outputs[name]
 
 
-def _from_outside() -> "App":
-    """Somebody imports the app who was not started by `streams run`: Faust's command, most likely."""
-    from streams.host.command import spoken
+def _app_from_environment() -> "App":
+    """The app when `streams run` did not make it: most likely Faust's command imports it."""
+    from streams.host.command import as_click_errors
     from streams.settings.loading import load
 
-    with spoken():
+    with as_click_errors():
         settings = load()
-        return make(settings, settings.agents)
+        return make_app(settings, settings.agents)

@@ -1,40 +1,40 @@
-"""Posts chosen transitions to a webhook: somebody has stalled on the way to the till, say, and another program wants to do something about it.
+"""Posts chosen transitions to a webhook, so that another program can act on a person who stalled, say.
 
-An agent like those of anybody's own (`streams.host`), so each transition is posted at least once. The header `Idempotency-Key: <id>:<rev>` is the
-same each time; a receiver that remembers it acts once. Posts are made one after the other, so a receiver gets as many as it can take. One that
-fails (5xx, no answer, too many requests) is tried again with growing pauses, and given up after `announce.retry_for`; one that is refused (any
-other answer) is given up at once. What was given up is counted and said in the log by its id, never by person; nor is the address, which may be a
-secret.
+This is an agent like a user's own (`streams.host`), so each transition is posted at least once. The header
+`Idempotency-Key: <id>:<rev>` is the same each time; a receiver that remembers it acts once. Posts are made
+one after the other, so a receiver sets the pace. A post that fails (5xx, no answer, too many requests) is
+retried with growing pauses and given up after `announce.retry_for`; one that is refused (any other answer) is
+given up at once. The log names a given-up transition by its id, never by its person, and never shows the
+address, which may be a secret.
 """
 
 import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import aiohttp
 import msgspec
+from faust.types import StreamT, TopicT
 from structlog.typing import FilteringBoundLogger
 
 from schemas import Transition
+from streams.host.process import ProcessApp
 from streams.host.recent import Recent
 from streams.settings.host import AnnounceSettings
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = (
-    0.5,
-    30.0,
-)  # then twice as long each time: a receiver that restarts misses little, one that is down is left alone
-TRY_AGAIN = (408, 425, 429)  # of the answers that say it is our fault, those that say so for now
-AGENT = "customer-journey-streams"
+FIRST_PAUSE_S = 0.5  # then twice as long each time: a receiver that restarts misses little
+LONGEST_PAUSE_S = 30.0  # a receiver that is down is left alone
+RETRIED_STATUSES = (408, 425, 429)  # client errors that may pass; others are final
+USER_AGENT = "customer-journey-streams"
 
 Outcome = Literal["posted", "refused", "given_up"]
 
 
-def chosen(step: Transition, settings: AnnounceSettings) -> bool:
-    """Whether a transition is one to post."""
+def is_chosen(step: Transition, settings: AnnounceSettings) -> bool:
+    """Whether the settings choose this transition."""
     return (
         step.kind in settings.kinds
         and (not settings.moments or step.from_ in settings.moments)
@@ -42,26 +42,34 @@ def chosen(step: Transition, settings: AnnounceSettings) -> bool:
     )  # fmt: skip
 
 
-def too_old(step: Transition, settings: AnnounceSettings, now_s: float) -> bool:
-    """Whether it happened so long ago that nobody wants to hear of it now. `now_s`: seconds since 1970."""
+def is_too_old(step: Transition, settings: AnnounceSettings, now_s: float) -> bool:
+    """Whether the transition happened longer than `announce.max_age` ago. `now_s`: seconds since 1970."""
     return now_s - datetime.fromisoformat(step.at).timestamp() > settings.max_age / 1000
 
 
-class Webhook:
-    """Where transitions go. An async context: the connections are kept while it is entered."""
+class Posted(NamedTuple):
+    """What became of a post."""
 
-    def __init__(self, settings: AnnounceSettings, lines: FilteringBoundLogger) -> None:
+    outcome: Outcome
+    reason: str  # the last answer, without the address
+    tries: int
+
+
+class Webhook:
+    """Where transitions are posted. As an async context it holds the connections."""
+
+    def __init__(self, settings: AnnounceSettings, logger: FilteringBoundLogger) -> None:
         assert settings.url is not None
-        self.settings, self.lines = settings, lines
-        self.count: Counter[Outcome] = Counter()
+        self.settings, self.logger = settings, logger
+        self.totals: Counter[Outcome] = Counter()
         self._url = settings.url.get_secret_value()
         self._recent = Recent()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=self.settings.timeout / 1000)
         self._session = aiohttp.ClientSession(
-            timeout=timeout, headers={"Content-Type": "application/json", "User-Agent": AGENT}
+            timeout=aiohttp.ClientTimeout(total=self.settings.timeout / 1000),
+            headers={"Content-Type": "application/json", "User-Agent": USER_AGENT},
         )
         return self
 
@@ -70,61 +78,62 @@ class Webhook:
         await self._session.close()
 
     async def take(self, step: Transition) -> None:
-        """Posts it if it is chosen, recent, and not posted a moment ago. Returns when there is no more to be done about it."""
+        """Posts a transition if it is chosen, recent and new here. Returns when it is posted or given up."""
         if (
-            not chosen(step, self.settings)
+            not is_chosen(step, self.settings)
             or self._recent.knows(step.id, step.rev)
-            or too_old(step, self.settings, time.time())
+            or is_too_old(step, self.settings, time.time())
         ):
             return
-        outcome, why, tries = await self._post(step)
-        self.count[outcome] += 1
+        outcome, reason, tries = await self._post(step)
+        self.totals[outcome] += 1
         if outcome != "posted":
-            self.lines.error(
+            self.logger.error(
                 "announce",
                 outcome=outcome,
                 id=step.id,
                 rev=step.rev,
-                reason=why,
+                reason=reason,
                 tries=tries,
-                so_many=self.count[outcome],
+                total=self.totals[outcome],
             )
         self._recent.add(step.id, step.rev)
 
-    async def _post(self, step: Transition) -> tuple[Outcome, str, int]:
-        """The outcome, what the last answer was, and how often it was tried."""
-        body, key = msgspec.json.encode(step), {"Idempotency-Key": f"{step.id}:{step.rev}"}
+    async def _post(self, step: Transition) -> Posted:
+        """Posts until the receiver accepts or refuses, or the time is up."""
+        body, headers = msgspec.json.encode(step), {"Idempotency-Key": f"{step.id}:{step.rev}"}
         give_up_s, pause_s, tries = time.monotonic() + self.settings.retry_for / 1000, FIRST_PAUSE_S, 0
         while True:
             tries += 1
-            status, why = await self._try(body, key)
+            status, reason = await self._try(body, headers)
             if status is not None and 200 <= status < 300:
-                return "posted", why, tries
-            if status is not None and status < 500 and status not in TRY_AGAIN:
-                return "refused", why, tries
+                return Posted("posted", reason, tries)
+            if status is not None and status < 500 and status not in RETRIED_STATUSES:
+                return Posted("refused", reason, tries)
             if time.monotonic() + pause_s > give_up_s:
-                return "given_up", why, tries
-            await asyncio.sleep(
-                pause_s * random.uniform(0.5, 1)
-            )  # workers that failed together do not come back together
+                return Posted("given_up", reason, tries)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # workers that failed together return apart
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _try(self, body: bytes, key: dict[str, str]) -> tuple[int | None, str]:
-        """The status of the answer, None if there was none; and the same in words."""
+    async def _try(self, body: bytes, headers: dict[str, str]) -> tuple[int | None, str]:
+        """The status of the answer, None if there was none, and the answer in words."""
         assert self._session is not None
         try:
-            # A redirect is an answer like others: who asked for posts to one address did not ask for posts to another.
-            async with self._session.post(self._url, data=body, headers=key, allow_redirects=False) as answer:
+            # A redirect counts as an answer: the user asked for posts to this address and no other.
+            async with self._session.post(
+                self._url, data=body, headers=headers, allow_redirects=False
+            ) as answer:
                 return answer.status, f"answer {answer.status}"
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return None, type(error).__name__  # its text has the address in it
+            return None, type(error).__name__  # its text contains the address
 
 
-def agent(app: Any, transitions: Any, settings: AnnounceSettings) -> None:
-    """Adds it to a Faust app."""
+def add_announce_agent(app: ProcessApp, transitions: TopicT) -> None:
+    """Adds the agent to an app."""
+    process = app.process
 
-    async def announce(steps: AsyncIterator[Transition]) -> None:
-        async with Webhook(settings, app.lines) as webhook:
+    async def announce(steps: StreamT[Transition]) -> None:
+        async with Webhook(process.settings.announce, process.logger) as webhook:
             async for step in steps:
                 await webhook.take(step)
 

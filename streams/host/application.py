@@ -1,145 +1,124 @@
-"""The Faust app, stripped of what this program does not use: nothing of Faust's is on the way of an event.
+"""The Faust app of a worker process, reduced to what this program uses: no event passes through Faust.
 
-The partition agents are a service beside it (`service.py`). Without agents of somebody's own, Faust connects to no broker at all. With some, it reads
-the outputs in a group of its own, `<app>-agents`, committed records only (`reading.py`), and hands them over at least once (`handing.py`).
-Off: tables and their changelogs, topics made by Faust, replies, its data directory, its pages, its environment variables.
+The partition agents run as a service beside Faust (`service.py`). Without agents of a user, Faust connects to
+no broker. With some, Faust reads the outputs in a group of its own, `<app>-agents`: committed records only
+(`consumer.py`), each delivered at least once (`faust_agents.py`). Everything else of Faust is off: tables and
+their changelogs, creation of topics, replies, the data directory, its own pages, its environment variables.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
-import faust
 from faust.app.base import BootStrategy
 from faust.types import TopicT
 from faust.types.settings import Settings as FaustSettings
 from mode import ServiceT
 
-import streams.settings.tables
 from streams.errors import ConfigError
-from streams.host import announce
-from streams.host.consumer import Transport
-from streams.host.faust_agents import Agent, Stream, values_of
+from streams.host.announce import add_announce_agent
+from streams.host.consumer import AgentTransport
+from streams.host.faust_agents import AgentStream, RetryingAgent, output_schema
 from streams.host.pages import Pages
-from streams.host.service import Journeys
-from streams.log.kafka.connection import cluster
-from streams.settings.kafka import deployment
-from streams.sources import rules_file
-from streams.telemetry import logs
-from streams.telemetry.metrics import Meters
+from streams.host.process import Process, ProcessApp
+from streams.host.service import WorkerService
 from streams.topology import CURRENT, JOURNEYS, TRANSITIONS
 
-COMMIT_EVERY_S = 1.0  # of agents' positions: so much is handed over again after a crash
-BUFFERED = 1_000  # records of a partition read ahead for an agent
+AGENT_COMMIT_INTERVAL_S = 1.0  # after a crash, agents get the records of this time again
+READ_AHEAD = 1_000  # records of a partition that are read ahead for an agent
 
 
-class Conf(FaustSettings):
-    """Faust's settings, without its environment variables: WEB_BIND of some other program must not open our pages to the world."""
+class HostConf(FaustSettings):
+    """Faust's settings without their environment variables.
 
-    def getenv(self, env_name: str) -> Any:
+    WEB_BIND, meant for another program, must not open our pages to the world.
+    """
+
+    def getenv(self, env_name: str) -> None:
         return None
 
 
-class Boot(BootStrategy):
-    """What runs, in order; it is stopped in the opposite one."""
+class BootOrder(BootStrategy):
+    """The services in the order in which they start; they stop in reverse."""
 
     def server(self) -> Iterable[ServiceT]:
         app = self.app
         assert isinstance(app, App)
         yield app.web
-        yield app.journeys  # returns when the cluster has answered
+        yield app.worker_service  # its start returns when the cluster has answered
         if app.agents:
             yield app.producer
             yield app.consumer
             yield app.agents
             yield app.topics
-            yield app.tables  # there are none; it is what lets the records flow after a change in the group
+            yield app.tables  # there are none, but this service resumes the flow of records after a rebalance
 
 
-class App(faust.App):
-    """One worker process."""
+class App(ProcessApp):
+    """The Faust app of one worker process."""
 
-    BootStrategy = Boot
-    Settings = Conf
+    BootStrategy = BootOrder
+    Settings = HostConf
 
-    def __init__(self, settings: "streams.settings.tables.Settings") -> None:
-        """Nothing is connected yet. Raises ConfigError."""
-        self.settings = settings
-        self.named = deployment(settings.kafka)
-        self.cluster = cluster(settings.kafka)
-        self.rules = rules_file.read(settings.rules)
-        self.meters = Meters()
-        self.lines = logs.get()
-        self.over = asyncio.Event()  # the process is to end
-        self.failure: BaseException | None = None  # and why, if not because somebody said so
+    def __init__(self, process: Process) -> None:
+        """Connects to nothing. Raises ConfigError."""
+        self.process = process
         super().__init__(
-            f"{self.named.app}-agents",
-            broker=[f"kafka://{address}" for address in self.named.bootstrap.split(",")],
-            broker_commit_interval=COMMIT_EVERY_S,
-            broker_session_timeout=settings.kafka.session_timeout / 1000,
-            stream_buffer_maxsize=BUFFERED,
-            stream_wait_empty=False,  # an event under way is handed over again, instead of holding up a rebalance
+            f"{process.deployment.app}-agents",
+            broker=[f"kafka://{address}" for address in process.deployment.bootstrap.split(",")],
+            broker_commit_interval=AGENT_COMMIT_INTERVAL_S,
+            broker_session_timeout=process.settings.kafka.session_timeout / 1000,
+            stream_buffer_maxsize=READ_AHEAD,
+            stream_wait_empty=False,  # a rebalance waits for no agent: its record is delivered again
             topic_allow_declare=False,
-            topic_disable_leader=True,  # ours is whoever has partition 0
+            topic_disable_leader=True,  # here the owner of partition 0 leads
             worker_redirect_stdouts=False,
             autodiscover=False,
-            Agent=Agent,
-            Stream=Stream,
+            Agent=RetryingAgent,
+            Stream=AgentStream,
         )
-        self.journeys = Journeys(self)
+        self.worker_service = WorkerService(process)
         self.outputs = {
             topic.name: self._output(topic.name, topic.types) for topic in (TRANSITIONS, CURRENT, JOURNEYS)
         }
-        if settings.announce.url is not None:
-            announce.agent(self, self.outputs[TRANSITIONS.name], settings.announce)
-
-    def end(self, failure: BaseException | None = None) -> None:
-        """The process ends: everything is closed and the failure decides its exit code. The first one counts."""
-        if not self.over.is_set():
-            self.failure = failure
-            self.over.set()
+        if process.settings.announce.url is not None:
+            add_announce_agent(self, self.outputs[TRANSITIONS.name])
 
     async def on_start(self) -> None:
-        """Without agents there is no consumer, not even one that is not started."""
+        """Makes a consumer only if there are agents: Faust's own start makes one in any case."""
         if self.agents:
             await super().on_start()
         else:
             self.finalize()
 
     def is_leader(self) -> bool:
-        """For `@app.timer(on_leader=True)`: one worker of the app is, the one that works on partition 0."""
-        return 0 in self.journeys.status().opened
+        """Whether this worker runs `@app.timer(on_leader=True)`: the one that works on partition 0 does."""
+        return 0 in self.worker_service.status().opened
 
     def _output(self, name: str, types: tuple[type, ...]) -> TopicT:
-        return self.topic(f"{self.named.app}.{name}", schema=values_of(types))
+        return self.topic(f"{self.process.deployment.app}.{name}", schema=output_schema(types))
 
-    def Table(self, name: str, **options: Any) -> Any:
+    def Table(self, name: str, **options: Any) -> NoReturn:
+        """Raises ConfigError: tables are off."""
         raise ConfigError(
-            f"app.Table({name!r}): tables are off here: they lose records when partitions move. Keep what you need in a store of yours"
+            f"app.Table({name!r}): tables are off, because they lose records when partitions move."
+            " Keep your data in a store of your own"
         )
 
     GlobalTable = SetTable = SetGlobalTable = Table
 
     def _create_directories(self) -> None:
-        """None: nothing is kept on disk."""
+        """Creates none: nothing is kept on disk."""
 
     def _new_web(self) -> Pages:
-        return Pages(self)
+        return Pages(self, self.worker_service)
 
-    def _new_transport(self) -> Transport:
-        return Transport(self)
+    def _new_transport(self) -> AgentTransport:
+        return AgentTransport(self)
 
     _new_producer_transport = _new_transport
 
     async def _stop_children(self) -> None:
-        """Those that were started: a start may have failed half way."""
-        for child in reversed(self._begun()):
+        """Stops the services that were started: a start may have failed half way."""
+        for child in reversed([child for child in self._children if child is not None and child.started]):
             await asyncio.shield(child.stop())
-
-    def _begun(self) -> list[ServiceT]:
-        def started() -> Iterator[ServiceT]:
-            for child in self._children:
-                if child is not None and child.started:
-                    yield child
-
-        return list(started())

@@ -1,4 +1,7 @@
-"""`faust -A streams.host worker`: Faust's command, started as `streams run --kafka` is, without its banner, with our messages and exit codes."""
+"""The command `faust -A streams.host worker`, which does the same as `streams run --kafka`.
+
+It prints this program's messages instead of Faust's banner, and exits with this program's codes.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -15,31 +18,31 @@ from streams.host.serve import serve
 
 
 @contextmanager
-def spoken() -> Iterator[None]:
-    """Within Faust's command an error of ours becomes its message and exit code; elsewhere it stays what it is."""
+def as_click_errors() -> Iterator[None]:
+    """Turns a StreamsError into click's error with its exit code, but only within Faust's command."""
     try:
         yield
     except StreamsError as error:
-        if click.get_current_context(silent=True) is None and not _starting():
+        if click.get_current_context(silent=True) is None and not _started_as_faust():
             raise
-        said = click.ClickException(str(error))
-        said.exit_code = error.exit_code
-        raise said from None
+        shown = click.ClickException(str(error))
+        shown.exit_code = error.exit_code
+        raise shown from None
 
 
-def _starting() -> bool:
-    """Faust imports the app before there is a context: as `faust`, or as `python -m faust`."""
+def _started_as_faust() -> bool:
+    """Whether Faust's command started this process: it imports the app before click has a context."""
     command = Path(sys.argv[0])
     return "faust" in (command.stem, command.parent.name)
 
 
 class worker(faust_worker):  # Faust calls a command what its class is called
-    """Start a worker: the partition agents, and agents of your own beside them."""
+    """Start a worker: the partition agents, and your own agents beside them."""
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
         app = self.app
         assert isinstance(app, App), (
-            "faust -A streams.host, or a module of yours that takes its app from there"
+            "run faust -A with streams.host, or with a module that takes its app from there"
         )
         try:
             serve(app)

@@ -1,20 +1,24 @@
-"""How Faust reads the outputs for agents: what is committed, and every record at least once.
+"""How Faust reads the outputs for agents: committed records only, each at least once.
 
-Four things of stock Faust 0.15.3 are done otherwise:
-- *It reads transactions that were aborted*, outside its own "exactly once" mode. Ours reads committed records only.
-- *It expects offsets without gaps*, and mends what it meets instead: marks of transactions, what an aborted one left and what compaction took away
-  are gaps. Behind one right at the beginning of a partition it never commits again; the far end of each counts as done with it. Here a partition's
-  position is the first record that was handed over and not come back, whatever the offsets between are.
-- *It ends the process when a commit fails*, as it does while a broker is away. Ours offers the positions again.
-- *It counts records as done that no agent has seen*: those that wait in a queue while partitions are moved or the worker stops. See `handing.py`.
+Stock Faust 0.15.3 differs in four things, which are changed here:
+- *It reads aborted transactions* unless it runs in its own "exactly once" mode. This consumer reads committed
+  records only.
+- *It expects offsets without gaps*, and fills the gaps that it finds. Here gaps are normal: commit markers,
+  aborted records and compaction leave them. Behind a gap at the very beginning of a partition stock Faust
+  never commits again; behind another one it takes the far end for done. Here a partition's position is its
+  first delivered record that is not done.
+- *It ends the process when a commit fails*, as commits do while a broker is away. This one commits again at
+  the next turn.
+- *It counts records as done that no agent has seen*: those in a queue while partitions move or the worker
+  stops. See `faust_agents.py`.
 
-The clients are made as all of ours are (`kafka_client.py`), so encryption and passwords need not be said twice.
+The clients are made by `streams.log.kafka.client`, so encryption and passwords are configured once.
 """
 
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -22,113 +26,113 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
+from faust.types.transports import ConsumerCallback, TransportT
 from mode.utils.futures import notify
 from yarl import URL
 
-if TYPE_CHECKING:
-    from streams.host.application import App
+from streams.host.process import ProcessApp, process_of
 
 HEARTBEATS = 6  # in a session
 ANSWER_MS = 10_000  # a join is answered when all members have come, or the session is over: a request waits for that and some
 
 
-class Consumer(driver.Consumer):
-    """Keeps account of what was handed over, in order, and of what came back."""
+class AgentConsumer(driver.Consumer):
+    """Keeps account of the records that were delivered to agents, in order, and of those that are done."""
 
-    def __init__(self, transport: "Transport", callback: Any, *args: Any, **options: Any) -> None:
-        super().__init__(transport, self._hand_over, *args, **options)
-        self._pass_on = callback
-        self._under_way: dict[TP, deque[int]] = defaultdict(deque)
+    def __init__(self, transport: TransportT, callback: ConsumerCallback, *args: Any, **options: Any) -> None:
+        super().__init__(transport, self._deliver, *args, **options)
+        self._to_agents = callback
+        # Offsets that were delivered, until the position passes them.
+        self._in_flight: dict[TP, deque[int]] = defaultdict(deque)
         self._position: dict[TP, int] = {}
 
-    def _new_consumer_thread(self) -> "ConsumerThread":
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> "AgentConsumerThread":
+        return AgentConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def _hand_over(self, message: Message) -> None:
+    async def _deliver(self, message: Message) -> None:
         if not self.flow_active or message.generation_id != self.app.consumer_generation_id:
-            return  # partitions are being moved: it is read again by whoever has it then
-        self._under_way[message.tp].append(message.offset)
-        await self._pass_on(message)
+            return  # partitions are moving: their next owner reads this record again
+        self._in_flight[message.tp].append(message.offset)
+        await self._to_agents(message)
 
     def ack(self, message: Message) -> bool:
-        """Every agent is done with it."""
+        """Notes that every agent is done with a record. False if it was noted before."""
         if message.acked:
             return False
         message.acked = True
         self._unacked_messages.discard(message)
         self._acked_index[message.tp].add(message.offset)
-        self._acked[message.tp] = []  # that there is a key makes Faust ask for a new offset
+        self._acked[message.tp] = []  # the mere key makes Faust ask for a new offset
         self._n_acked += 1
         notify(self._waiting_for_ack)
         return True
 
     def _new_offset(self, tp: TP) -> int | None:
-        """Where to go on after a crash: behind everything that has come back. None: nothing has."""
-        under_way, done = self._under_way[tp], self._acked_index[tp]
-        while under_way and under_way[0] in done:
-            offset = under_way.popleft()
+        """The position to continue from: everything before it is done. None: nothing is done yet."""
+        in_flight, done = self._in_flight[tp], self._acked_index[tp]
+        while in_flight and in_flight[0] in done:
+            offset = in_flight.popleft()
             done.discard(offset)
             self._position[tp] = offset + 1
         return self._position.get(tp)
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
-        """What a broker does not take now is offered again at the next turn."""
+        """Commits positions. Those that a broker does not accept now are committed at the next turn."""
         assigned = self.assignment()
-        ours = {tp: offset for tp, offset in offsets.items() if tp in assigned}
-        if not ours:
+        kept = {tp: offset for tp, offset in offsets.items() if tp in assigned}
+        if not kept:
             return False
-        await self.app.producer.flush()  # what agents have said to these records is out
-        if not await self._commit(ours):
+        await self.app.producer.flush()  # what agents sent in answer to these records
+        if not await self._commit(kept):
             return False
-        self._committed_offset.update(ours)
-        self.app.monitor.on_tp_commit(ours)
+        self._committed_offset.update(kept)
+        self.app.monitor.on_tp_commit(kept)
         return True
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Gaps have no meaning here."""
+        """Ignores gaps: they mean nothing here."""
 
     async def perform_seek(self) -> None:
-        """Everything is handed over again from the committed positions on."""
+        """Starts again from the committed positions: all records after them are delivered again."""
         self.forget()
         await super().perform_seek()
 
     def forget(self) -> None:
-        """The accounts of what was handed over until now."""
-        for account in (self._under_way, self._position, self._acked, self._acked_index):
+        """Drops the accounts of what was delivered so far."""
+        for account in (self._in_flight, self._position, self._acked, self._acked_index):
             account.clear()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         for tp in revoked:
-            self._under_way.pop(tp, None)
+            self._in_flight.pop(tp, None)
             self._position.pop(tp, None)
         await super().on_partitions_revoked(revoked)
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Its client."""
+class AgentConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread in which Faust runs the client of a consumer."""
 
-    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
-        app = cast("App", self.app)
-        session_ms = app.settings.kafka.session_timeout
-        instance = app.settings.kafka.instance
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        process, conf = process_of(self.app), self.app.conf
+        session_ms = process.settings.kafka.session_timeout
         self._assignor = RoundRobinPartitionAssignor
         return AIOKafkaConsumer(
-            **{**app.cluster.common(), "request_timeout_ms": session_ms + ANSWER_MS},
-            group_id=app.conf.id,
-            group_instance_id=instance,
+            **{**process.cluster.common(), "request_timeout_ms": session_ms + ANSWER_MS},
+            group_id=conf.id,
+            group_instance_id=process.settings.kafka.instance,
             isolation_level="read_committed",
             partition_assignment_strategy=[RoundRobinPartitionAssignor],
             enable_auto_commit=False,
-            auto_offset_reset="earliest",  # an agent that is new is told everything that there still is
-            max_poll_records=app.conf.broker_max_poll_records,
-            max_partition_fetch_bytes=app.conf.consumer_max_fetch_size,
+            auto_offset_reset="earliest",  # a new agent gets everything that the topics still hold
+            max_poll_records=conf.broker_max_poll_records,
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=max(1, session_ms // HEARTBEATS),
             rebalance_timeout_ms=session_ms,
         )
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Faust ends the process when a broker is away just then; there is nothing to lose by waiting for it."""
+        """Commits positions; False when the broker is away. Stock Faust would end the process then."""
         assigned = self.assignment()
         positions = {
             driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, "")
@@ -138,23 +142,25 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         try:
             await self._ensure_consumer().commit(positions)
         except (KafkaError, OSError, TimeoutError) as error:
-            self.log.warning("positions of agents are not committed, which is tried again: %r", error)
+            self.log.warning("the positions of agents were not committed and will be retried: %r", error)
             return False
         self.tp_last_committed_at.update(dict.fromkeys(offsets, monotonic()))
         return True
 
 
-class Producer(driver.Producer):
-    """For agents that send."""
+class AgentProducer(driver.Producer):
+    """Sends the records of agents that send."""
 
     def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
         assert transactional_id is None, "Faust's transactions are not used"
-        return cast("App", self.app).cluster.producer()
+        return process_of(self.app).cluster.producer()
 
 
-class Transport(driver.Transport):
-    Consumer = Consumer
-    Producer = Producer
+class AgentTransport(driver.Transport):
+    """Makes Faust use the consumer and the producer above."""
 
-    def __init__(self, app: "App") -> None:
+    Consumer = AgentConsumer
+    Producer = AgentProducer
+
+    def __init__(self, app: ProcessApp) -> None:
         super().__init__([URL(url) for url in app.conf.broker_consumer], app)

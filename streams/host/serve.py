@@ -1,4 +1,7 @@
-"""From start to end of a worker process: signals, the order of closing, the exit code. Both forms of starting it come here."""
+"""A worker process from start to end: signals, the order of closing, the exit code.
+
+`streams run --kafka` and `faust -A streams.host worker` both come here.
+"""
 
 import asyncio
 import os
@@ -6,89 +9,89 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from streams.errors import StreamsError, Unavailable
+from streams.host.application import App
+from streams.host.process import Process
 from streams.settings.durations import duration_text
 from streams.telemetry import logs
 
-if TYPE_CHECKING:
-    from streams.host.application import App
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-DEFECT = 1  # the exit code of an error that nobody foresaw
+DEFECT_EXIT_CODE = 1  # for an error that nobody foresaw
 
 
-def serve(app: "App") -> None:
-    """Runs the app until a signal ends it, and returns then. Raises StreamsError, or SystemExit when the log says already what ended it.
+def serve(app: App) -> None:
+    """Runs the app until a signal ends it. Raises StreamsError, or SystemExit when the log has the reason.
 
-    A second signal ends the process at once: the batch at hand is done again later.
+    A second signal ends the process at once; the open batch is then processed again by the next owner.
     """
-    logs.configure(app.settings.log_format)
+    process = app.process
+    logs.configure(process.settings.log_format)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        in_time = runner.run(_live(app))
+        in_time = runner.run(run_app(app))
         if not in_time:
-            # A client that hangs may hang in a thread, too, for which the interpreter would wait.
-            grace = duration_text(app.settings.kafka.grace)
-            app.lines.error(
+            # A client that hangs may also hang in a thread, and the interpreter would wait for that.
+            grace = duration_text(process.settings.kafka.grace)
+            process.logger.error(
                 "stopped",
-                reason=f"not everything was closed within kafka.grace = {grace}; what was not committed is done again",
+                reason=f"closing took longer than kafka.grace = {grace}; uncommitted work is done again",
             )
             sys.stderr.flush()
             os._exit(Unavailable.exit_code)
-    failure = app.failure
+    failure = process.failure
     if failure is None:
         return
     if not isinstance(failure, StreamsError):
-        app.lines.critical("defect", reason=f"{type(failure).__name__}: {failure}", exc_info=failure)
-        raise SystemExit(DEFECT)
-    if app.settings.log_format == "json":  # whoever reads the log reads nothing else
-        app.lines.error("ended", reason=str(failure), exit_code=failure.exit_code)
+        process.logger.critical("defect", reason=f"{type(failure).__name__}: {failure}", exc_info=failure)
+        raise SystemExit(DEFECT_EXIT_CODE)
+    if process.settings.log_format == "json":  # a program reads the log, and nothing else
+        process.logger.error("ended", reason=str(failure), exit_code=failure.exit_code)
         raise SystemExit(failure.exit_code)
     raise failure
 
 
-async def _live(app: "App") -> bool:
-    """Whether everything was closed in time. `app.failure` says why it ended."""
+async def run_app(app: App) -> bool:
+    """Runs the app. True if everything was closed in time; `app.process.failure` holds why it ended."""
+    process = app.process
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
-        loop.add_signal_handler(number, _on_signal, app, number)
+        loop.add_signal_handler(number, _on_signal, process, number)
     starting = asyncio.create_task(_start(app), name="start")
-    await app.over.wait()
-    app.journeys.asked.set()  # at once: the rest is closed meanwhile
+    await process.ending.wait()
+    app.worker_service.stop_requested.set()  # the worker begins to close before Faust's services are stopped
     starting.cancel()
     with suppress(asyncio.CancelledError):
         await starting
     closing = asyncio.create_task(app.stop(), name="stop")
-    done, _ = await asyncio.wait({closing}, timeout=app.settings.kafka.grace / 1000)
+    done, _ = await asyncio.wait({closing}, timeout=process.settings.kafka.grace / 1000)
     for task in done:
         if (error := task.exception()) is not None:
-            app.failure = app.failure or error
+            process.failure = process.failure or error
     return bool(done)
 
 
-async def _start(app: "App") -> None:
-    """Returns when something of Faust's has crashed, never otherwise."""
+async def _start(app: App) -> None:
+    """Starts the app, and ends the process when a service of Faust's crashes."""
     try:
         await app.start()
         await app._crashed.wait()
     except Exception as error:
-        app.end(error)
+        app.process.end(error)
     else:
-        app.end(app.crash_reason or AssertionError("crashed without a reason"))
+        app.process.end(app.crash_reason or AssertionError("crashed without a reason"))
 
 
-def _on_signal(app: "App", number: int) -> None:
-    if app.over.is_set():
+def _on_signal(process: Process, number: int) -> None:
+    if process.ending.is_set():
         loop = asyncio.get_running_loop()
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-    app.end()
+    process.end()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where there is one: a third less time per request of a broker."""
+    """uvloop if it is installed: a request to a broker then takes a third less time."""
     try:
         import uvloop
     except ImportError:

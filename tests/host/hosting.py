@@ -1,45 +1,39 @@
-"""Apps for the tests of the host: settings that name a cluster which nobody asks, and a worker that is told what to say."""
+"""Apps for the tests of the host: their settings name a cluster that nobody asks, and a test steers their worker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from streams.host.application import App
 from streams.host.pages import Pages
-from streams.host.serve import _live
-from streams.host.service import Hosted, Journeys
+from streams.host.process import Process
+from streams.host.serve import run_app
+from streams.host.service import WorkerService
+from streams.runtime.worker import Status, Worker
 from streams.settings.host import AnnounceSettings, WebSettings
 from streams.settings.kafka import KafkaSettings
 from streams.settings.tables import Settings
 
 KAFKA = KafkaSettings(bootstrap="127.0.0.1:9", app="shop", inputs=("clicks",), grace="8s")
+TWO = frozenset({0, 1})
 
 
-class Says(NamedTuple):
-    """A status."""
-
-    joined: bool = True
-    assigned: frozenset[int] = frozenset({0, 1})
-    opened: frozenset[int] = frozenset({0, 1})
-    restoring: Mapping[int, tuple[int, int]] = {}
-
-
-class Told:
-    """A worker that runs until it is stopped, or fails with what it is given."""
+class SteeredWorker(Worker):
+    """A worker without a log. It runs until it is stopped, or fails with what it is given."""
 
     def __init__(self) -> None:
-        self.says = Says()
+        self.current = Status(joined=True, assigned=TWO, opened=TWO, restoring={})
         self.failure: BaseException | None = None
-        self.fails = asyncio.Event()
+        self.failing = asyncio.Event()
         self.closing_s = 0.0
         self.closed = False
 
-    def status(self) -> Says:
-        return self.says
+    def status(self) -> Status:
+        return self.current
 
     async def run(self, stop: asyncio.Event) -> None:
-        waits = [asyncio.create_task(event.wait()) for event in (stop, self.fails)]
+        waits = [asyncio.create_task(event.wait()) for event in (stop, self.failing)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
@@ -49,37 +43,40 @@ class Told:
         self.closed = True
 
 
-class Without(Journeys):
+class SteeredService(WorkerService):
     """A service whose worker needs no cluster."""
 
-    async def on_start(self) -> None:
-        self._beating = asyncio.create_task(self._beat())
-        self._worker = self.told = Told()
-        self._running = asyncio.create_task(self._run(self._worker))
+    async def open_worker(self) -> SteeredWorker:
+        return SteeredWorker()
 
 
 def settings(**given: Any) -> Settings:
     return Settings(**{"kafka": KAFKA, "web": WebSettings(port=0), "announce": AnnounceSettings(), **given})
 
 
+def real_app(**given: Any) -> App:
+    """An app whose worker connects to the cluster."""
+    return App(Process(settings(**given)))
+
+
 def app(**given: Any) -> App:
-    """One whose worker is told what to do."""
-    made = App(settings(**given))
-    made.journeys = Without(made)
+    """An app with a steered worker."""
+    made = real_app(**given)
+    made.worker_service = SteeredService(made.process)
     return made
 
 
 @asynccontextmanager
-async def running(made: App) -> AsyncIterator[tuple[Told, str]]:
-    """While it runs: its worker, and where its pages are. It is stopped in the end, unless it was before."""
-    life = asyncio.create_task(_live(made))
+async def running(made: App) -> AsyncIterator[tuple[SteeredWorker, str]]:
+    """The app while it runs: its worker, and the URL of its pages. It is stopped in the end, unless it was before."""
+    life = asyncio.create_task(run_app(made))
     try:
-        while made.journeys._worker is None and not life.done():
+        while made.worker_service.worker is None and not life.done():
             await asyncio.sleep(0.01)
-        worker: Hosted | None = made.journeys._worker
-        assert isinstance(worker, Told), made.failure
+        worker = made.worker_service.worker
+        assert isinstance(worker, SteeredWorker), made.process.failure
         assert isinstance(made.web, Pages)
         yield worker, made.web.address
     finally:
-        made.end()
+        made.process.end()
         assert await life

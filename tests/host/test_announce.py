@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from schemas import Transition
 from streams.host import announce
-from streams.host.announce import Webhook, chosen, too_old
+from streams.host.announce import Webhook, is_chosen, is_too_old
 from streams.settings.host import AnnounceSettings
 
 EXAMPLES = json.loads((Path(__file__).parents[2] / "schemas" / "examples" / "transitions.json").read_text())
@@ -49,7 +49,7 @@ def step(**fields: Any) -> Transition:
 )
 def test_what_is_chosen(settings: dict[str, Any], fields: dict[str, Any], expected: bool) -> None:
     """By kind, by the moment that is left, and assertions only unless corrections are wanted."""
-    assert chosen(step(**fields), AnnounceSettings(**settings)) is expected
+    assert is_chosen(step(**fields), AnnounceSettings(**settings)) is expected
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_chosen(settings: dict[str, Any], fields: dict[str, Any], expect
 )
 def test_what_is_too_old(at: str, expected: bool) -> None:
     """A replay of last year's events wakes nobody; an event ahead of the clock is not old."""
-    assert too_old(step(at=at), AnnounceSettings(max_age="1d"), NOW.timestamp()) is expected
+    assert is_too_old(step(at=at), AnnounceSettings(max_age="1d"), NOW.timestamp()) is expected
 
 
 Answer = int | None  # None: it hangs
@@ -113,7 +113,7 @@ async def test_a_step_is_posted_as_it_is_on_the_wire() -> None:
         await webhook.take(step(kind="converted"))
         await webhook.take(posted)
     assert receiver.got == [(f"{posted.id}:{posted.rev}", json.loads(msgspec.json.encode(posted)))]
-    assert webhook.count == {"posted": 1}
+    assert webhook.totals == {"posted": 1}
 
 
 async def test_a_receiver_that_fails_now_and_then_misses_nothing() -> None:
@@ -124,7 +124,7 @@ async def test_a_receiver_that_fails_now_and_then_misses_nothing() -> None:
             await webhook.take(one)
     expected = [steps[0]] * 2 + [steps[1]] * 4 + [steps[2]] * 3 + [steps[3]]
     assert [key for key, _ in receiver.got] == [f"{one.id}:{one.rev}" for one in expected]
-    assert webhook.count == {"posted": 4}
+    assert webhook.totals == {"posted": 4}
 
 
 async def test_what_comes_again_is_not_posted_again() -> None:
@@ -147,7 +147,7 @@ async def test_a_refusal_is_given_up_at_once(answer: Answer) -> None:
             await webhook.take(step(rev=1))
             await webhook.take(step(rev=2))
     assert len(receiver.got) == 2
-    assert [(line["event"], line["outcome"], line["so_many"], line["tries"]) for line in lines] == [
+    assert [(line["event"], line["outcome"], line["total"], line["tries"]) for line in lines] == [
         ("announce", "refused", 1, 1), ("announce", "refused", 2, 1)
     ]  # fmt: skip
     assert PERSON not in str(lines)
@@ -161,7 +161,7 @@ async def test_a_receiver_that_is_down_is_given_up_in_time() -> None:
             await webhook.take(step(rev=1))
             receiver.answers.clear()
             await webhook.take(step(rev=2))
-    assert webhook.count == {"given_up": 1, "posted": 1}
+    assert webhook.totals == {"given_up": 1, "posted": 1}
     assert lines[0]["tries"] > 3
     assert (lines[0]["outcome"], lines[0]["reason"]) == ("given_up", "answer 500")
 
@@ -173,6 +173,6 @@ async def test_nobody_listens() -> None:
     with capture_logs() as lines:
         async with Webhook(AnnounceSettings(url=url, retry_for="50ms"), structlog.get_logger()) as webhook:
             await webhook.take(step())
-    assert webhook.count == {"given_up": 1}
+    assert webhook.totals == {"given_up": 1}
     assert SECRET not in str(lines)
     assert "127.0.0.1" not in str(lines)

@@ -7,13 +7,13 @@ from random import Random
 from typing import Any, cast
 
 import pytest
+from faust.types import Message
 from faust.types.tuples import TP, ConsumerMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.host.application import App
-from streams.host.consumer import Consumer
-from tests.host.hosting import settings
+from streams.host.consumer import AgentConsumer
+from tests.host.hosting import real_app
 
 PLACE = TP("shop.transitions", 0)
 ONE, ALL, COMMIT, AGAIN = "one is done", "all are done", "committed", "read again"
@@ -23,12 +23,12 @@ steps = st.lists(st.one_of(st.integers(1, 5), st.sampled_from([ONE, COMMIT, AGAI
 
 
 @contextmanager
-def consuming() -> Iterator[Consumer]:
+def consuming() -> Iterator[AgentConsumer]:
     """A consumer of transitions, of which records come and go as if a broker had sent them."""
-    app = App(settings())
+    app = real_app()
     app.consumer_generation_id = 1
     consumer = app.consumer
-    assert isinstance(consumer, Consumer)
+    assert isinstance(consumer, AgentConsumer)
     app.topics.acking_topics.add(PLACE.topic)
     try:
         yield consumer
@@ -49,7 +49,7 @@ async def nobody(message: object) -> None:
 def test_the_position() -> None:
     """Is at most the first record that is not done, is beyond all that is done before it, and never goes back."""
     with consuming() as consumer:
-        consumer._pass_on = nobody
+        consumer._to_agents = nobody
 
         @given(first=st.integers(0, 3), steps=steps, random=st.randoms(use_true_random=False))
         def check(first: int, steps: list[int | str], random: Random) -> None:
@@ -60,7 +60,7 @@ def test_the_position() -> None:
         check()
 
 
-async def live(consumer: Consumer, offset: int, steps: list[int | str], random: Random) -> None:
+async def live(consumer: AgentConsumer, offset: int, steps: list[int | str], random: Random) -> None:
     """Records come after `offset`."""
     position, last = 0, offset
     given_out: list[ConsumerMessage] = []  # and not committed
@@ -68,7 +68,7 @@ async def live(consumer: Consumer, offset: int, steps: list[int | str], random: 
         if isinstance(step, int):
             last += step
             given_out.append(message(last))
-            await consumer._hand_over(given_out[-1])
+            await consumer._deliver(given_out[-1])
         elif step == ONE and (under_way := [one for one in given_out if not one.acked]):
             consumer.ack(random.choice(under_way))
         elif step == ALL:
@@ -81,12 +81,12 @@ async def live(consumer: Consumer, offset: int, steps: list[int | str], random: 
             consumer.forget()
             given_out = [message(one.offset) for one in given_out]
             for one in given_out[: len(given_out) // 2]:
-                await consumer._hand_over(one)
+                await consumer._deliver(one)
             for one in late:
                 consumer.ack(one)
                 given_out[[again.offset for again in given_out].index(one.offset)].acked = True
             for one in given_out[len(given_out) // 2 :]:
-                await consumer._hand_over(one)
+                await consumer._deliver(one)
         elif step == COMMIT and (found := consumer._filter_committable_offsets([PLACE])):
             assert found[PLACE] > position
             position = consumer._committed_offset[PLACE] = found[PLACE]
@@ -101,14 +101,14 @@ async def test_what_is_read_while_partitions_move_is_not_handed_over() -> None:
     with consuming() as consumer:
         got: list[int] = []
 
-        async def take(message: ConsumerMessage) -> None:
+        async def take(message: Message) -> None:
             got.append(message.offset)
 
-        consumer._pass_on = take
-        await consumer._hand_over(message(0, generation=0))
-        await consumer._hand_over(message(1))
+        consumer._to_agents = take
+        await consumer._deliver(message(0, generation=0))
+        await consumer._deliver(message(1))
         consumer.stop_flow()
-        await consumer._hand_over(message(2))
+        await consumer._deliver(message(2))
         assert got == [1]
 
 
@@ -125,9 +125,9 @@ async def test_a_position_that_the_broker_does_not_take_is_offered_again(
 
         monkeypatch.setattr(consumer, "_commit", commit)
         monkeypatch.setattr(consumer, "assignment", lambda: {PLACE})
-        consumer._pass_on = nobody
+        consumer._to_agents = nobody
         record = message(4)
-        await consumer._hand_over(record)
+        await consumer._deliver(record)
         consumer.ack(record)
         assert [await consumer.commit() for _ in range(4)] == [False, False, True, False]
         assert offered == [{PLACE: 5}] * 3

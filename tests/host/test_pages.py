@@ -1,6 +1,7 @@
 """Health and metrics: what they say, and that there is nothing else."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -9,38 +10,44 @@ import pytest
 from streams.errors import ConfigError
 from streams.host import pages
 from streams.host.pages import readiness
-from streams.host.serve import _live
+from streams.host.serve import run_app
+from streams.host.service import NOT_STARTED
+from streams.runtime.worker import Status
 from streams.settings.host import WebSettings
-from tests.host.hosting import Says, app, running
+from tests.host.hosting import app, running
 
 ALL = frozenset({0, 1, 2})
+
+
+def status(
+    opened: frozenset[int], joined: bool = True, restoring: Mapping[int, tuple[int, int]] = {}
+) -> Status:
+    """A worker that has all three partitions assigned."""
+    return Status(joined=joined, assigned=ALL, opened=opened, restoring=dict(restoring))
 
 
 @pytest.mark.parametrize(
     ("status", "ready", "missing"),
     [
-        (Says(joined=False, assigned=frozenset(), opened=frozenset()), False, {}),
-        (Says(True, ALL, ALL), True, {}),
+        (NOT_STARTED, False, {}),
+        (status(ALL), True, {}),
+        # With more workers than partitions, this one is ready to take over.
+        (NOT_STARTED._replace(joined=True), True, {}),
+        (status(frozenset({0, 2})), False, {"1": "opening"}),
         (
-            Says(True, frozenset(), frozenset()),
-            True,
-            {},
-        ),  # more workers than partitions: it is ready to take over
-        (Says(True, ALL, frozenset({0, 2})), False, {"1": "opening"}),
-        (
-            Says(True, ALL, frozenset({0}), {2: (10, 400)}),
+            status(frozenset({0}), restoring={2: (10, 400)}),
             False,
             {"1": "opening", "2": "restoring, 10 of 400 records"},
         ),
-        (Says(False, ALL, ALL), False, {}),  # the group gives the partitions out anew
-        (Says(True, frozenset({0}), ALL), True, {}),  # what is still open is being given back
+        (status(ALL, joined=False), False, {}),  # during a rebalance
+        (status(ALL)._replace(assigned=frozenset({0})), True, {}),  # the others are being given back
     ],
 )
-def test_readiness(status: Says, ready: bool, missing: dict[str, str]) -> None:
-    """Ready: a member of the group that works on all that it was given."""
-    said = readiness(status)
-    assert (said["ready"], said["missing"]) == (ready, missing)
-    assert said["open"] <= said["assigned"] == len(status.assigned)
+def test_readiness(status: Status, ready: bool, missing: dict[str, str]) -> None:
+    """A worker is ready when it is a member of the group and works on all partitions assigned to it."""
+    found = readiness(status)
+    assert (found.ready, found.missing) == (ready, missing)
+    assert found.open <= found.assigned == len(status.assigned)
 
 
 async def get(url: str) -> tuple[int, str, str]:
@@ -58,7 +65,7 @@ async def test_the_pages() -> None:
             "application/json",
             '{"ready":true,"joined":true,"assigned":2,"open":2,"missing":{}}',
         )
-        worker.says = Says(opened=frozenset({1}))
+        worker.current = worker.current._replace(opened=frozenset({1}))
         assert (await get(f"{url}/readyz"))[0] == 503
         status, type_, text = await get(f"{url}/metrics")
         assert (status, type_) == (200, "text/plain")
@@ -87,21 +94,21 @@ async def test_the_loop_shows_that_it_turns() -> None:
     """Its sign of life is never older than the time between two of them and some."""
     made = app()
     async with running(made):
-        assert time.monotonic() - made.journeys.beat_s < 5
+        assert time.monotonic() - made.worker_service.last_beat_s < 5
 
 
 @pytest.mark.parametrize(
-    ("web", "said"),
+    ("web", "expected"),
     [
         ({"port": None}, "is taken on 127.0.0.1"),
         ({"host": "192.0.2.1", "port": 0}, "web.host = 192.0.2.1, web.port = 0: cannot be"),
     ],
 )
-async def test_an_address_that_cannot_be_had(web: dict[str, Any], said: str) -> None:
+async def test_an_address_that_cannot_be_had(web: dict[str, Any], expected: str) -> None:
     """Ends the worker, with the setting that is to be changed."""
     async with running(app()) as (_, url):
         taken = int(url.rpartition(":")[2])
         made = app(web=WebSettings(**{**web, "port": taken if web["port"] is None else web["port"]}))
-        assert await _live(made)
-    assert isinstance(made.failure, ConfigError)
-    assert said in str(made.failure)
+        assert await run_app(made)
+    assert isinstance(made.process.failure, ConfigError)
+    assert expected in str(made.process.failure)

@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 
 from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
 from streams.host import service
-from streams.host.serve import _live
+from streams.host.serve import run_app
 from streams.settings.kafka import KafkaSettings
-from tests.host.hosting import KAFKA, app, running, settings
+from tests.host.hosting import KAFKA, app, real_app, running
 
 
 async def test_asked_to_stop_it_closes_and_has_no_failure() -> None:
@@ -19,7 +19,7 @@ async def test_asked_to_stop_it_closes_and_has_no_failure() -> None:
     async with running(made) as (worker, _):
         worker.closing_s = 0.2
     assert worker.closed
-    assert made.failure is None
+    assert made.process.failure is None
 
 
 @pytest.mark.parametrize(
@@ -36,30 +36,30 @@ async def test_an_error_of_the_worker_ends_the_process_with_it(failure: Exceptio
     made = app()
     async with running(made) as (worker, _):
         worker.failure = failure
-        worker.fails.set()
-        await asyncio.wait_for(made.over.wait(), 5)
-    assert made.failure is failure
+        worker.failing.set()
+        await asyncio.wait_for(made.process.ending.wait(), 5)
+    assert made.process.failure is failure
 
 
 async def test_a_worker_that_ends_by_itself_is_a_defect() -> None:
     """A process that lives on without its worker would look healthy."""
     made = app()
     async with running(made) as (worker, _):
-        worker.fails.set()
-        await asyncio.wait_for(made.over.wait(), 5)
-    assert made.failure is not None
-    assert not isinstance(made.failure, StreamsError)
+        worker.failing.set()
+        await asyncio.wait_for(made.process.ending.wait(), 5)
+    assert made.process.failure is not None
+    assert not isinstance(made.process.failure, StreamsError)
 
 
 async def test_what_does_not_close_is_left_after_the_grace() -> None:
     """It is said that it was."""
     made = app(kafka=KafkaSettings(**{**KAFKA.model_dump(), "session_timeout": "100ms", "grace": "300ms"}))
-    life = asyncio.create_task(_live(made))
-    while made.journeys._worker is None:
+    life = asyncio.create_task(run_app(made))
+    while made.worker_service.worker is None:
         await asyncio.sleep(0.01)
-    made.journeys._worker.closing_s = 3  # type: ignore[attr-defined]  # it is the one of the tests
+    made.worker_service.worker.closing_s = 3  # type: ignore[attr-defined]  # it is the one of the tests
     began = time.monotonic()
-    made.end()
+    made.process.end()
     assert not await life
     assert time.monotonic() - began < 2
     left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -71,30 +71,26 @@ async def test_what_does_not_close_is_left_after_the_grace() -> None:
 
 async def test_stopped_while_it_still_waits_for_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, without a failure."""
-    from streams.host.application import App
-
     monkeypatch.setattr(service, "RETRY_S", 0.05)
-    made = App(settings())
+    made = real_app()
     with capture_logs() as lines:
-        life = asyncio.create_task(_live(made))
+        life = asyncio.create_task(run_app(made))
         while not any(line["event"] == "waiting" for line in lines):
             await asyncio.sleep(0.05)
-        made.end()
+        made.process.end()
         assert await asyncio.wait_for(life, 5)
-    assert made.failure is None
+    assert made.process.failure is None
 
 
 async def test_a_cluster_that_does_not_answer_is_tried_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one line about it; then it is Unavailable, which names the setting."""
-    from streams.host.application import App
-
     monkeypatch.setattr(service, "RETRY_S", 0.05)
-    made = App(settings(kafka=KafkaSettings(**{**KAFKA.model_dump(), "start_timeout": "1s"})))
+    made = real_app(kafka=KafkaSettings(**{**KAFKA.model_dump(), "start_timeout": "1s"}))
     with capture_logs() as lines:
-        assert await asyncio.wait_for(_live(made), 10)
-    assert isinstance(made.failure, Unavailable)
-    assert "127.0.0.1:9" in str(made.failure)
-    assert str(made.failure).endswith("tried for 1s (kafka.start_timeout)")
+        assert await asyncio.wait_for(run_app(made), 10)
+    assert isinstance(made.process.failure, Unavailable)
+    assert "127.0.0.1:9" in str(made.process.failure)
+    assert str(made.process.failure).endswith("tried for 1s (kafka.start_timeout)")
     assert len([line for line in lines if line["event"] == "waiting"]) == 1
 
 
@@ -104,8 +100,8 @@ async def test_a_crash_of_fausts_ends_the_process(caplog: pytest.LogCaptureFixtu
     reason = RuntimeError("something of Faust's")
     async with running(made):
         await made.web.crash(reason)
-        await asyncio.wait_for(made.over.wait(), 5)
-    assert made.failure is reason
+        await asyncio.wait_for(made.process.ending.wait(), 5)
+    assert made.process.failure is reason
 
 
 async def test_the_leader_is_who_works_on_partition_0() -> None:
@@ -113,5 +109,5 @@ async def test_the_leader_is_who_works_on_partition_0() -> None:
     made = app()
     async with running(made) as (worker, _):
         assert made.is_leader()
-        worker.says = worker.says._replace(opened=frozenset({1}))
+        worker.current = worker.current._replace(opened=frozenset({1}))
         assert not made.is_leader()

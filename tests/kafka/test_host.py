@@ -233,9 +233,9 @@ WRONG: dict[str, tuple[int, dict[str, str], list[str], str]] = {
 }
 FAILS = """
 from streams.host import app, transitions
-from streams.host import faust_agents as handing
+from streams.host import faust_agents
 
-handing.FIRST_PAUSE_S = 0.01
+faust_agents.FIRST_PAUSE_S = 0.01
 
 @app.agent(transitions)
 async def always(steps):

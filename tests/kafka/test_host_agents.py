@@ -18,7 +18,7 @@ from faust.types import StreamT
 from structlog.testing import capture_logs
 
 from schemas import Transition
-from streams.host import faust_agents as handing
+from streams.host import faust_agents
 from streams.host.application import App
 from streams.host.faust_agents import AgentFailed
 from streams.log.kafka.client import Cluster
@@ -121,7 +121,7 @@ async def run(app: str, done: Callable[[], bool], got: list[Place], fun: Fun = n
     """Until something is so, or the process would end by itself."""
     host = made(app, fun, got, **options)
     async with running(host):
-        await until(lambda: done() or host.over.is_set())
+        await until(lambda: done() or host.process.ending.is_set())
     return host
 
 
@@ -179,7 +179,7 @@ async def test_an_agent_that_fails_gets_the_same_record_again(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And then the next one: none is lost, none is out of order."""
-    monkeypatch.setattr(handing, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(faust_agents, "FIRST_PAUSE_S", 0.05)
     await written.write([10])
     tried: list[Place] = []
     got: list[Place] = []
@@ -193,7 +193,7 @@ async def test_an_agent_that_fails_gets_the_same_record_again(
 
     with capture_logs():
         host = await run(written.app, lambda: len(got) >= 20, got, stumbles)
-    assert host.failure is None
+    assert host.process.failure is None
     assert len(tried) == 20 + 2 * 6
     for partition in range(PARTITIONS):
         assert [offset for number, offset in got if number == partition] == list(range(10))
@@ -207,7 +207,7 @@ async def test_an_agent_that_cannot_go_on_ends_the_process(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After its tries; the record is named, and a new process gets it again."""
-    monkeypatch.setattr(handing, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(faust_agents, "FIRST_PAUSE_S", 0.01)
     await written.write([3])
     got: list[Place] = []
 
@@ -219,10 +219,10 @@ async def test_an_agent_that_cannot_go_on_ends_the_process(
 
     with capture_logs() as lines:
         host = await run(written.app, lambda: False, got, never)
-    assert isinstance(host.failure, AgentFailed)
-    assert host.failure.exit_code == 1
-    assert "agent noting failed on" in str(host.failure)
-    assert "at offset 1, tried 4 times: ValueError: not ever" in str(host.failure)
+    assert isinstance(host.process.failure, AgentFailed)
+    assert host.process.failure.exit_code == 1
+    assert "agent noting failed on" in str(host.process.failure)
+    assert "at offset 1, tried 4 times: ValueError: not ever" in str(host.process.failure)
     assert [line["log_level"] for line in lines if line["event"] == "agent failed"] == ["warning"] * 3 + [
         "error"
     ]
@@ -242,7 +242,7 @@ async def test_an_agent_that_takes_many_at_once_and_fails(written: Written) -> N
 
     with capture_logs():
         host = await run(written.app, lambda: False, got, many)
-    assert isinstance(host.failure, AgentFailed)
+    assert isinstance(host.process.failure, AgentFailed)
     assert set((await position(written.app)).values()) <= {None, 0}
     await run(written.app, lambda: set(got) == set(written.committed), got)
 
@@ -258,8 +258,8 @@ async def test_an_agent_that_stops_by_itself_ends_the_process(written: Written) 
             return
 
     host = await run(written.app, lambda: False, got, once)
-    assert isinstance(host.failure, AgentFailed)
-    assert "agent noting has stopped by itself" in str(host.failure)
+    assert isinstance(host.process.failure, AgentFailed)
+    assert "agent noting has stopped by itself" in str(host.process.failure)
 
 
 async def test_records_that_are_not_ours_are_left_out(written: Written) -> None:
@@ -274,7 +274,7 @@ async def test_records_that_are_not_ours_are_left_out(written: Written) -> None:
     with capture_logs() as lines:
         await run(written.app, lambda: len(got) >= 2, got)
     assert sorted(got) == [(0, 3), (1, 0)]
-    assert [(line["partition"], line["offset"]) for line in lines if line["event"] == "foreign"] == [
+    assert [(line["partition"], line["offset"]) for line in lines if line["event"] == "unreadable"] == [
         (0, 0),
         (0, 1),
         (0, 2),

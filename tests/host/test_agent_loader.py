@@ -24,7 +24,7 @@ async def {name}(stream):
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Each test is a process of its own, as far as the app goes."""
     before = set(sys.modules)
-    monkeypatch.setattr(host, "_made", None)
+    monkeypatch.setattr(host, "_app", None)
     monkeypatch.chdir(tmp_path)
     yield
     for name in set(sys.modules) - before:
@@ -38,7 +38,7 @@ def test_a_file_and_a_module(tmp_path: Path) -> None:
     (tmp_path / "shopping" / "agents.py").write_text(
         AGENT.format(topics="current, journeys", topic="journeys", name="second")
     )
-    made = host.make(settings(), ["mine.py", "shopping.agents"])
+    made = host.make_app(settings(), ["mine.py", "shopping.agents"])
     assert [(agent.fun.__name__, agent.channel.get_topic_name()) for agent in made.agents.values()] == [
         ("first", "shop.transitions"), ("second", "shop.journeys")
     ]  # fmt: skip
@@ -75,7 +75,7 @@ def test_a_wrong_one(name: str, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError) as caught:
-        host.make(settings(), [name])
+        host.make_app(settings(), [name])
     for part in said.split(" .* "):
         assert part in str(caught.value)
 
@@ -83,7 +83,7 @@ def test_a_wrong_one(name: str, tmp_path: Path) -> None:
 def test_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
     """Is one that can be loaded."""
     monkeypatch.chdir(Path(__file__).parents[2])
-    assert len(host.make(settings(), ["examples/my_agents.py"]).agents) == 2
+    assert len(host.make_app(settings(), ["examples/my_agents.py"]).agents) == 2
 
 
 def test_outside_of_a_command_the_settings_of_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_outside_of_a_command_the_settings_of_the_environment_count(monkeypatch:
         host.app  # noqa: B018  (making it is what is tested)
     for key, value in (("BOOTSTRAP", "127.0.0.1:9"), ("APP", "shop"), ("INPUTS", "clicks")):
         monkeypatch.setenv(f"STREAMS_KAFKA__{key}", value)
-    assert host.app.named.app == "shop"
+    assert host.app.process.deployment.app == "shop"
     assert host.transitions.get_topic_name() == "shop.transitions"
 
 
@@ -110,6 +110,6 @@ def test_fausts_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BROKER_URL", "kafka://elsewhere"),
     ):
         monkeypatch.setenv(name, value)
-    made = host.make(settings())
+    made = host.make_app(settings())
     assert [str(url) for url in made.conf.broker] == ["kafka://127.0.0.1:9"]
     assert not made.in_transaction

@@ -1,4 +1,7 @@
-"""Agents of somebody's own: a Python file, or a module, that takes `app` and topics from `streams.host` and has `@app.agent` functions."""
+"""Loads the agents of a user: a Python file or a module that imports `app` and topics from `streams.host`.
+
+Whatever is wrong with it becomes a ConfigError that names the file, the line and the mistake.
+"""
 
 import importlib
 import importlib.util
@@ -6,27 +9,24 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+
+import faust
 
 from streams.errors import ConfigError
-
-if TYPE_CHECKING:
-    from streams.host.application import App
 
 EXAMPLE = "write @app.agent(transitions) above an async function, with app and transitions from streams.host"
 
 
-def load(name: str, app: "App") -> None:
-    """`name`: a file, `my_agents.py`, or a module, `shop.agents`. Raises ConfigError, which names it."""
+def load_agents(name: str, app: faust.App) -> None:
+    """Imports a file, `my_agents.py`, or a module, `shop.agents`. Raises ConfigError."""
     before = set(app.agents)
     try:
         _imported(name)
     except ConfigError:
         raise
     except SyntaxError as error:
-        raise ConfigError(
-            f"--agents {name}: is not Python: {error.msg} ({_where(name, error.lineno, error.filename)})"
-        ) from error
+        where = _where(name, error.lineno, error.filename)
+        raise ConfigError(f"--agents {name}: is not Python: {error.msg} ({where})") from error
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = _where(name, last.lineno, last.filename)
@@ -36,7 +36,7 @@ def load(name: str, app: "App") -> None:
 
 
 def _where(name: str, line: int | None, file: str | None) -> str:
-    """The file is only named if it is another one."""
+    """The line, and the file if it is another one than `name`."""
     return f"line {line}" if file is None or Path(file) == Path(name).absolute() else f"line {line} of {file}"
 
 
@@ -45,7 +45,7 @@ def _imported(name: str) -> ModuleType:
     if path.suffix != ".py":
         if all(part.isidentifier() for part in name.split(".")):
             if "" not in sys.path:
-                sys.path.insert(0, "")  # as `python -m` does: a module beside which the command was started
+                sys.path.insert(0, "")  # the working directory, as `python -m` does
             return importlib.import_module(name)
         raise ConfigError(
             f"--agents {name}: is neither a Python file nor a module: write my_agents.py, or shop.agents"
