@@ -63,7 +63,7 @@ no journey is one line with `journeys` empty. The name is looked for as it is gi
 
 **`streams rejected --jsonl`**, **`streams late --jsonl`**: an object per record. `value` is the record as it came, as text, at most 64 KiB of it
 (`cut`: it was longer); bytes that are not UTF-8 are replaced. `partition` and `offset` say where it is in the input. The reasons:
-[consume.md](consume.md#what-a-rejection-says).
+[consume.md](consume.md#why-a-record-is-a-dead-letter).
 
 ```json
 {{"reason": "unknown_type", "detail": "...", "partition": 0, "offset": 17, "cut": false, "value": "{{\"type\": \"dance\"}}"}}

@@ -113,8 +113,8 @@ def column(page: str, heading: str) -> list[str]:
 
 def test_the_page_knows_every_reason_and_topic() -> None:
     """The tables list each reason of a rejection and each output topic, in the code's order, and no other."""
-    assert column(CONSUME, "What a rejection says") == [reason.value for reason in Reason]
-    assert column(CONSUME, "The same from Kafka") == [topic.name for topic in OUTPUTS]
+    assert column(CONSUME, "Why a record is a dead letter") == [reason.value for reason in Reason]
+    assert column(CONSUME, "From Kafka") == [topic.name for topic in OUTPUTS]
 
 
 def test_kinds_named_are_kinds() -> None:
