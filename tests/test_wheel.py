@@ -1,0 +1,152 @@
+"""The wheel holds all that the program needs, and runs in an environment that has nothing but its locked requirements.
+
+Every other test imports the checkout, where a file that the wheel forgot is still there. Without a package index, or a cache that has
+the requirements, the tests that install the wheel are skipped; with CI=true or REQUIRE_WHEEL=1, which `.ci/run` sets, they fail.
+"""
+
+import email
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("streams", "schemas")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TIMEOUT_S = 600.0  # a machine that is ten times slower downloads and unpacks 60 MB in this time
+LINES = [
+    {"type": "track", "messageId": "1", "userId": "4711", "event": "Product Viewed"},
+    {"type": "track", "messageId": "2", "userId": "4711", "event": "Order Completed"},
+]
+IMPORT_ALL = f"""
+import importlib, pkgutil
+for name in {PACKAGES}:
+    package = importlib.import_module(name)
+    print(package.__file__)
+    for module in pkgutil.walk_packages(package.__path__, name + "."):
+        if not module.name.endswith("__main__"):
+            print(importlib.import_module(module.name).__file__)
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=TIMEOUT_S,
+    )
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with the locked requirements and the wheel, made as .venv is made; or the end of the test."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    options = {
+        "PYTHON": sys.executable,
+        "VENV": str(folder),
+        "LOCK": "requirements/runtime.txt",
+        "WHEEL": str(wheel),
+    }
+    made = subprocess.run(
+        ["sh", "requirements/venv"],
+        cwd=ROOT,
+        env=os.environ | options,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    if made.returncode:
+        why = f"the locked requirements cannot be installed: {made.stderr.strip()}"
+        if os.environ.get("CI") == "true" or os.environ.get("REQUIRE_WHEEL") == "1":
+            pytest.fail(why, pytrace=False)
+        pytest.skip(why)
+    return folder
+
+
+@pytest.fixture
+def run(environment: Path, tmp_path: Path) -> Run:
+    """Runs a program of the environment in an empty directory, with nothing that leads back to the checkout."""
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))
+    }
+
+    def run(program: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [environment / "bin" / program, *arguments],
+            cwd=tmp_path,
+            env=clean,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+        )
+
+    return run
+
+
+def test_the_wheel_has_every_file_of_its_packages(wheel: Path) -> None:
+    """The rules, the schemas, their examples and the markers of types are in the wheel, and nothing but the two packages is."""
+    tracked = {
+        file.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*")
+        if file.is_file() and file.suffix != ".pyc"
+    }
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {"streams/core/moments/default.toml", "schemas/json/transitions.schema.json"} <= names
+    assert {f"{package}/py.typed" for package in PACKAGES} <= names
+    assert tracked == {name for name in names if ".dist-info/" not in name}
+
+
+def test_the_wheel_describes_itself(wheel: Path) -> None:
+    """Name, version, requirements, license and command are those of pyproject.toml."""
+    with zipfile.ZipFile(wheel) as archive:
+        (folder,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        metadata = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
+        assert b"streams = streams.cli:main" in archive.read(f"{folder}/entry_points.txt")
+        assert f"{folder}/licenses/LICENSE" in archive.namelist()
+    assert (PROJECT["name"], PROJECT["version"]) == (metadata["Name"], metadata["Version"])
+    assert len(PROJECT["dependencies"]) == len(metadata.get_all("Requires-Dist", []))
+
+
+def test_every_module_imports_from_the_wheel(run: Run, environment: Path) -> None:
+    """Each module comes from the environment, and needs nothing beside the locked requirements of the program."""
+    imported = run("python", "-c", IMPORT_ALL)
+    assert 0 == imported.returncode, imported.stderr
+    files = imported.stdout.split()
+    assert len(files) > 100
+    assert [] == [file for file in files if not Path(file).is_relative_to(environment)]
+
+
+def test_the_installed_program_helps(run: Run) -> None:
+    """`streams --help` lists the commands."""
+    shown = run("streams", "--help")
+    assert 0 == shown.returncode, shown.stderr
+    assert "replay" in shown.stdout
+
+
+def test_the_installed_program_replays(run: Run, tmp_path: Path) -> None:
+    """Events of a file become a converted journey, which verifies."""
+    records = [line | {"timestamp": f"2024-05-20T18:2{n}:00Z"} for n, line in enumerate(LINES)]
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    replayed = run("streams", "replay", "events.jsonl", "--data-dir", "data")
+    assert 0 == replayed.returncode, replayed.stderr
+    funnel = run("streams", "funnel", "--data-dir", "data", "--json")
+    found = json.loads(funnel.stdout)
+    assert (1, 1, 2) == (found["profiles"], found["profiles_converted"], found["events"]["applied"])
+    verified = run("streams", "verify", "--data-dir", "data")
+    assert 0 == verified.returncode, verified.stderr
