@@ -1,4 +1,4 @@
-# `make` prints the menu. Everything runs from .venv, which make builds itself from the hashed locks and rebuilds when they change.
+# `make` prints the menu. Everything runs from .venv, which make builds from the hashed locks and builds again when they change.
 #   PYTHON=python3.12   the interpreter for a new .venv (>= 3.11)
 #   ARGS="-k journal"   more arguments for pytest
 .DEFAULT_GOAL := help
@@ -6,17 +6,22 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 VENV := .venv/.stamp
+# the core, its laws and its oracle, and the rules of the source: what a change is most likely to break
+QUICK := tests/core tests/laws tests/golden tests/test_oracle.py tests/test_tidy.py
 
-.PHONY: help demo test soak torture check lint types contracts docs golden bench bench-kafka lock clean
+.PHONY: help demo test quick soak torture check check-more versions lint types contracts docs golden bench bench-kafka lock clean
 
 help:  ## this menu
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)  ## real shoppers, from their first look to the purchase, and the funnel they make
+demo: $(VENV)  ## real shoppers, from their first look to the purchase, and their funnel
 	@$(BIN)/streams demo
 
 test: $(VENV)  ## the tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+quick: $(VENV)  ## the core's tests, in under a minute
+	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest --quiet $(QUICK) $(ARGS)
 
 soak: $(VENV)  ## worst days in virtual time, one seed after the other, until you stop it
 	@$(BIN)/python -m tests.simulation --soak
@@ -24,10 +29,18 @@ soak: $(VENV)  ## worst days in virtual time, one seed after the other, until yo
 torture: $(VENV)  ## real workers on real brokers, killed, frozen and replaced: SEED=n, ARGS="--short"
 	@$(BIN)/python -m tests.torture $(or $(SEED),1) $(ARGS)
 
-check: lint types contracts test  ## everything that CI runs: lint, types, import contracts, tests
+check: lint types contracts test  ## all that CI runs: lint, types, import contracts, tests
 
-lint: $(VENV)  ## ruff
+check-more: $(VENV) versions  ## what takes longer or needs more than CI has; names what is missing: SEED=n
+	@.ci/more $(or $(SEED),1)
+
+versions:  ## the core's tests and the wheel, on each Python version that is claimed and found
+	@.ci/versions $(QUICK) tests/test_wheel.py
+
+lint: $(VENV)  ## ruff, format and spelling
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell
 
 types: $(VENV)  ## mypy, strict
 	@$(BIN)/mypy
@@ -35,11 +48,11 @@ types: $(VENV)  ## mypy, strict
 contracts: $(VENV)  ## who may import whom
 	@$(BIN)/lint-imports
 
-docs: $(VENV)  ## writes the generated pages and the JSON Schemas anew
+docs: $(VENV)  ## writes the generated pages and the JSON Schemas
 	@$(BIN)/python -m schemas.generate
 	@$(BIN)/python -m docs.generate
 
-golden: $(VENV)  ## writes down anew what consumers see of one fixed input
+golden: $(VENV)  ## writes what consumers see of one fixed input
 	@$(BIN)/python -m tests.golden_topics.write
 
 bench: $(VENV)  ## microseconds per event, stage by stage
@@ -50,12 +63,12 @@ bench-kafka: $(VENV)  ## a worker on a broker, beside others: speed, delay, rest
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	-c requirements/constraints.txt
-lock:  ## resolves the requirements anew (needs uv; UPGRADE=--upgrade takes the newest)
+lock:  ## resolves the requirements (needs uv; UPGRADE=--upgrade takes the newest)
 	@$(LOCK) $(UPGRADE) pyproject.toml -o requirements/runtime.txt >/dev/null
 	@$(LOCK) $(UPGRADE) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt >/dev/null
 	@echo uv | $(LOCK) $(UPGRADE) - -o requirements/uv.txt >/dev/null
 
-clean:  ## takes away .venv and every cache; your data stays
+clean:  ## removes .venv and every cache; your data stays
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
