@@ -110,9 +110,9 @@ def settings(ctx: typer.Context, **flags: Any) -> "Settings":
 
 def rules(settings: "Settings") -> "Rules":
     """The rules of these settings. Raises ConfigError, which names the file."""
-    from streams.sources.rules_file import read
+    from streams.runtime.rules_file import read_rules
 
-    return read(settings.rules)
+    return read_rules(settings.rules)
 
 
 def mapping(given: Iterable[str] | None, format: str) -> dict[str, str]:

@@ -10,9 +10,9 @@ import faust
 from faust.types import AppT
 
 from streams.log.kafka.connection import cluster
+from streams.runtime.rules_file import read_rules
 from streams.settings.kafka import deployment
 from streams.settings.tables import Settings
-from streams.sources import rules_file
 from streams.telemetry import logs
 from streams.telemetry.metrics import Meters
 
@@ -25,7 +25,7 @@ class Process:
         self.settings = settings
         self.deployment = deployment(settings.kafka)
         self.cluster = cluster(settings.kafka)
-        self.rules = rules_file.read(settings.rules)
+        self.rules = read_rules(settings.rules)
         self.meters = Meters()
         self.logger = logs.get()
         self.ending = asyncio.Event()  # set when the process is to end

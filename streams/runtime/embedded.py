@@ -23,8 +23,10 @@ from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, Source
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
-from streams.sources import csv, files, jsonl
+from streams.sources.csv import csv_rows
+from streams.sources.files import Lines, file_records
 from streams.sources.follow import GrowingFile, Stdin, files_of
+from streams.sources.jsonl import jsonl_rows
 
 Format = Literal["segment", "csv"]
 Rows = Callable[[Iterable[bytes]], Iterator[tuple[bytes, Headers]]]
@@ -57,13 +59,13 @@ class File:
     def __init__(self, path: Path, format: Format, mapping: Mapping[str, str]) -> None:
         """Raises InputError when the file cannot be read or lacks a mapped column, ConfigError for a mapping that names no field."""
         self.name = content_name(path, format, mapping)
-        self.lines = files.lines(path)
+        self.lines = Lines(path)
         try:
             rows = rows_of(format, mapping)(self.lines)
         except BaseException:
             self.lines.close()
             raise
-        self.records = files.records(self.lines, lambda lines: rows)
+        self.records = file_records(self.lines, lambda lines: rows)
 
 
 class Embedded:
@@ -218,7 +220,7 @@ class Embedded:
         """A compressed file does not grow: it is taken once, whole."""
         if positions[file.name]:
             return 0
-        records = list(files.records(files.lines(file.path), rows_of(format, mapping)))
+        records = list(file_records(Lines(file.path), rows_of(format, mapping)))
         await self.append(records, Source(file.name, 0, 1))
         positions[file.name] = 1
         return len(records)
@@ -233,7 +235,7 @@ class Embedded:
 
 def rows_of(format: Format, mapping: Mapping[str, str]) -> Rows:
     """Reads records out of lines."""
-    return partial(csv.rows, mapping=mapping) if format == "csv" else jsonl.rows
+    return partial(csv_rows, mapping=mapping) if format == "csv" else jsonl_rows
 
 
 def content_name(path: Path, format: Format, mapping: Mapping[str, str]) -> str:

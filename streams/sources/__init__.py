@@ -1,1 +1,1 @@
-"""Where records come from without a broker: files, tables, standard input, made-up shoppers."""
+"""Sources of records when there is no broker: files, tables, standard input, made-up shoppers."""

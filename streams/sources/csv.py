@@ -1,7 +1,9 @@
-"""Rows of a CSV export to Segment-shaped JSON at the door, so that one format is stored and one reader judges it.
+"""Turns the rows of a CSV export into Segment-shaped JSON, so that the log stores one format and one reader
+judges it.
 
-A row that is none is handed on as it came, marked unreadable, and the next line is read as the start of a row again:
-one stray quote must not swallow the rest of a file.
+A row that cannot be read becomes a record too: its bytes as they came, with a header that marks it
+unreadable. The next line is then read as the start of a row again, since one stray quote must not swallow the
+rest of a file.
 """
 
 import csv
@@ -19,19 +21,21 @@ from streams.records import Headers
 from streams.sources.jsonl import BOM
 from streams.sources.mapping import Columns, check_targets
 
-MAX_ROW_LINES = 128  # a quoted field may hold line breaks; a row with more of them has a stray quote
+MAX_ROW_LINES = 128  # a quoted field may hold line breaks, but a row of more lines has a stray quote
 
 _encode = msgspec.json.Encoder().encode
 
 
-def rows(lines: Iterable[bytes], mapping: Mapping[str, str]) -> Iterator[tuple[bytes, Headers]]:
-    """(value, headers) per row of `lines`, which keep their line ends. `mapping`: field of the contract -> column.
+def csv_rows(lines: Iterable[bytes], mapping: Mapping[str, str]) -> Iterator[tuple[bytes, Headers]]:
+    """The (value, headers) of each row. `lines` keep their line ends; `mapping` leads from a field to its
+    column.
 
-    Reads the header at once. Raises ConfigError for a target that is no field, InputError for an empty file, a header that cannot be
-    read or a mapped column that is not in it. Rows that cannot be read are marked `bad_row` or `too_large`; blank lines are skipped.
+    The header is read at once. Raises ConfigError for a target that is no field, and InputError for an empty
+    file, a header that cannot be read or a mapped column that it lacks. Rows that cannot be read are marked
+    `bad_row` or `too_large`; blank lines are skipped.
     """
     check_targets(mapping)
-    source = _Lines(lines)
+    source = _RowLines(lines)
     header = next(_parsed(source), None)
     if header is None:
         raise InputError("the file is empty: a CSV file begins with a header")
@@ -40,7 +44,7 @@ def rows(lines: Iterable[bytes], mapping: Mapping[str, str]) -> Iterator[tuple[b
     return _records(source, Columns(header, mapping))
 
 
-def _records(source: "_Lines", columns: Columns) -> Iterator[tuple[bytes, Headers]]:
+def _records(source: "_RowLines", columns: Columns) -> Iterator[tuple[bytes, Headers]]:
     for row in _parsed(source):
         if isinstance(row, Rejection):
             yield source.start_over(), unreadable_headers(row.reason, row.detail)
@@ -53,8 +57,10 @@ def _records(source: "_Lines", columns: Columns) -> Iterator[tuple[bytes, Header
             yield _encode(columns.record(row)), ()
 
 
-def _parsed(source: "_Lines") -> Iterator[list[str] | Rejection]:
-    """Rows, or why there is none. While the caller looks at one, `source` still holds its lines."""
+def _parsed(source: "_RowLines") -> Iterator[list[str] | Rejection]:
+    """The rows, or the reason why one cannot be read. While the caller looks at a row, `source` still holds
+    its lines.
+    """
     reader = csv.reader(source, strict=True)
     while True:
         source.taken.clear()
@@ -67,20 +73,22 @@ def _parsed(source: "_Lines") -> Iterator[list[str] | Rejection]:
             yield source.fault or reject(Reason.BAD_ROW, str(error))
             continue
         if source.fault is not None:
-            source.taken[:] = [
-                b"".join(source.taken)
-            ]  # one whole row, if a bad one: nothing of it is read again
+            # It is one whole row, though a bad one: none of its lines is read again.
+            source.taken[:] = [b"".join(source.taken)]
             yield source.fault
         elif row:
             yield row
 
 
-class _Lines:
-    """Feeds the parser and remembers what it took for the row at hand, so that a bad row's bytes can be shown and its other lines read again."""
+class _RowLines:
+    """Feeds lines to the parser and remembers those of the current row.
+
+    So the bytes of a bad row can be kept, and its other lines read again.
+    """
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self.taken: list[bytes] = []
-        self.fault: Rejection | None = None  # what no row may have, seen in one of the lines taken
+        self.fault: Rejection | None = None  # found in one of the lines taken: no row may have it
         self._lines = iter(lines)
         self._again = deque(first.removeprefix(BOM) for first in islice(self._lines, 1))
 
@@ -89,7 +97,7 @@ class _Lines:
 
     def __next__(self) -> str:
         if len(self.taken) >= MAX_ROW_LINES:
-            raise StopIteration  # in the middle of a row, which the parser reports
+            raise StopIteration  # the parser reports that a row ended in its middle
         line = self._again.popleft() if self._again else next(self._lines)
         self.taken.append(line)
         if len(line) > MAX_RECORD_BYTES:
@@ -104,7 +112,9 @@ class _Lines:
             return line.decode("utf-8", "replace")
 
     def start_over(self) -> bytes:
-        """At most MAX_KEPT_BYTES of the first line taken. The lines after it will be read again, as rows of their own."""
+        """Returns at most MAX_KEPT_BYTES of the first line taken. The lines after it are read again, as new
+        rows.
+        """
         first, *others = self.taken
         self._again.extendleft(reversed(others))
         return first[:MAX_KEPT_BYTES]

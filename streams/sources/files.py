@@ -1,7 +1,8 @@
-"""The lines of a file, plain or gzip, in bounded memory: whatever the line length, and whatever became of the file's end.
+"""Reads the lines of a file, plain or gzip, in bounded memory, however long a line is and however the file
+ends.
 
-Nothing is dropped unseen: where a compressed file ends too early or is damaged, its lines stop and `fault` says why; `records`
-ends with a record that says so.
+Nothing is dropped unseen: if a compressed file ends too early or is damaged, its lines stop, `Lines.fault`
+has the reason, and the last of its records carries it.
 """
 
 import gzip
@@ -18,23 +19,26 @@ from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
 from streams.errors import InputError
 from streams.records import Headers
 
-CHUNK_BYTES = 256 * 1024  # read at once: large enough that the calls don't count
+READ_BYTES = 256 * 1024  # read at once: large enough that the time of the calls is negligible
 MAX_LINE_BYTES = (
     MAX_RECORD_BYTES + 3
-)  # kept of a line: a record and its \r\n, and one byte more that shows it is too long
+)  # a record, its \r\n, and one byte more, which shows that it is too long
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Lines:
-    """An iterator over the lines of a file, with their ends. Of a line longer than MAX_LINE_BYTES the rest is skipped."""
+    """An iterator over the lines of a file, with their line ends. A longer line is cut at MAX_LINE_BYTES.
+
+    The first bytes of the file tell whether it is compressed, not its name.
+    """
 
     def __init__(self, path: str | Path) -> None:
         """Raises InputError when the file is missing or cannot be read."""
         self.path = str(path)
-        self.fault: str | None = None  # why the file ended before its time; None while it has not
-        self.rest = b""  # what there was of the line it ended in; at most MAX_LINE_BYTES
+        self.fault: str | None = None  # why the file ended too early; None as long as it has not
+        self.rest = b""  # the beginning of the line in which it ended, at most MAX_LINE_BYTES
         try:
-            self._file = io.BufferedReader(io.FileIO(path), CHUNK_BYTES)
+            self._file = io.BufferedReader(io.FileIO(path), READ_BYTES)
             try:
                 self.total_bytes = os.fstat(self._file.fileno()).st_size  # 0 for a pipe
                 head = self._file.peek(len(GZIP_MAGIC))[: len(GZIP_MAGIC)]
@@ -46,19 +50,19 @@ class Lines:
                 f"{self.path!r} cannot be read: {getattr(error, 'strerror', None) or error}"
             ) from error
         self._gzip = gzip.GzipFile(fileobj=self._file) if head == GZIP_MAGIC else None
-        self._position = 0  # once it is closed
+        self._closed_at = 0  # the position at which it was closed
         self._lines = self._split()
 
     @property
     def read_bytes(self) -> int:
-        """How far the file is read: compressed bytes where it is compressed, as `total_bytes` is. 0 for a pipe."""
-        return self._position if self._file.closed else self._tell()
+        """The bytes read so far, counted as they are stored, like `total_bytes`. 0 for a pipe."""
+        return self._closed_at if self._file.closed else self._position()
 
     def close(self) -> None:
-        """Closes the file. Not needed once the last line was read."""
+        """Closes the file. It closes itself after the last line."""
         self._lines.close()
         if not self._file.closed:
-            self._position = self._tell()
+            self._closed_at = self._position()
             self._file.close()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -76,7 +80,7 @@ class Lines:
         self.close()
 
     def _split(self) -> Generator[bytes, None, None]:
-        begun = bytearray()  # of a line whose end has not come yet; cut at the bound
+        begun = bytearray()  # a line whose end was not read yet, cut at the bound
         while chunk := self._chunk():
             start = 0
             while end := chunk.find(b"\n", start) + 1:
@@ -85,23 +89,23 @@ class Lines:
                     yield bytes(begun)
                     begun.clear()
                 else:
-                    yield chunk[start:end]  # CHUNK_BYTES at most, so within the bound
+                    yield chunk[start:end]  # READ_BYTES at most, so within the bound
                 start = end
             begun += chunk[start : start + MAX_LINE_BYTES - len(begun)]
         if self.fault is not None:
             self.rest = bytes(begun)
         elif begun:
             yield bytes(begun)
-        self._position = self._tell()
+        self._closed_at = self._position()
         self._file.close()
 
-    def _tell(self) -> int:
+    def _position(self) -> int:
         return self._file.raw.tell() if self._file.seekable() else 0
 
     def _chunk(self) -> bytes:
-        """The next bytes; b"" at the end, or where `fault` says that the rest is lost."""
+        """The next bytes. b"" at the end, and where the rest is lost: then `fault` has the reason."""
         try:
-            return self._gzip.read1(CHUNK_BYTES) if self._gzip is not None else self._file.read1(CHUNK_BYTES)
+            return self._gzip.read1(READ_BYTES) if self._gzip is not None else self._file.read1(READ_BYTES)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             self.fault = f"the compressed file is cut off or damaged after byte {self.read_bytes}: {error}"
             return b""
@@ -109,16 +113,14 @@ class Lines:
             raise InputError(f"{self.path!r} cannot be read on: {error.strerror or error}") from error
 
 
-def lines(path: str | Path) -> Lines:
-    """The lines of a plain or gzip file (told apart by its first bytes). Raises InputError when it is missing or cannot be read."""
-    return Lines(path)
-
-
-def records(
-    source: Lines, rows: Callable[[Iterable[bytes]], Iterator[tuple[bytes, Headers]]]
+def file_records(
+    lines: Lines, rows: Callable[[Iterable[bytes]], Iterator[tuple[bytes, Headers]]]
 ) -> Iterator[tuple[bytes, Headers]]:
-    """(value, headers) of all records of a file, read by `ingest.jsonl.rows`, say; at a lost end, one more marked `truncated`. Closes the file."""
-    with source:
-        yield from rows(source)
-    if source.fault is not None:
-        yield source.rest[:MAX_KEPT_BYTES], unreadable_headers(Reason.TRUNCATED, source.fault)
+    """The (value, headers) of all records of a file, which `rows` (such as `jsonl_rows`) makes of its lines.
+
+    If the end of the file is lost, one more record is marked `truncated`. Closes the file.
+    """
+    with lines:
+        yield from rows(lines)
+    if lines.fault is not None:
+        yield lines.rest[:MAX_KEPT_BYTES], unreadable_headers(Reason.TRUNCATED, lines.fault)

@@ -1,7 +1,7 @@
-"""Input that does not end: files that grow, directories that get new ones, standard input.
+"""Reads input that does not end: growing files, directories that get new files, standard input.
 
-A line counts once its end has come; until then it is left where it is. How far a file was taken is a byte position, which the
-log keeps together with the records, so a run that is stopped or killed goes on where it was.
+A line is taken once its end was written. The log keeps the byte position up to which a file was taken, in the
+same commit as the records, so a run that was stopped or killed goes on where it was.
 """
 
 import os
@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from streams.errors import InputError
-from streams.sources.files import GZIP_MAGIC, MAX_LINE_BYTES
+from streams.sources.files import GZIP_MAGIC, MAX_LINE_BYTES, READ_BYTES
 
-POLL_BYTES = 4 << 20  # taken of one source at a time: the others get their turn
-STDIN_BLOCKS = 16  # of CHUNK_BYTES held between the reading thread and the program: what is written faster waits in the pipe
-CHUNK_BYTES = 256 * 1024
+POLL_BYTES = 4 << 20  # taken from one source at a time, so that the others get their turn
+STDIN_BLOCKS = 16  # blocks that the reading thread may be ahead; a faster writer waits in its pipe
 
 
 class Taken(NamedTuple):
-    """Whole lines of a source, and the bytes they are."""
+    """Whole lines of a source, and the byte positions where they start and end."""
 
     lines: list[bytes]
     start: int
@@ -27,7 +26,7 @@ class Taken(NamedTuple):
 
 
 class GrowingFile:
-    """A file that is appended to. One that is replaced by another (rotated) is another source."""
+    """A file that others append to. If it is replaced by another one (rotated), that one is a new source."""
 
     def __init__(self, path: Path) -> None:
         """Raises InputError when it cannot be read."""
@@ -42,22 +41,22 @@ class GrowingFile:
         self.is_gzip = self._file.read(2) == GZIP_MAGIC
 
     def take(self, start: int) -> Taken:
-        """The whole lines there are from this byte on, as many as POLL_BYTES hold; none when there is none yet."""
+        """The whole lines from this byte on, as many as POLL_BYTES hold. Empty while no line is whole."""
         self._file.seek(start)
         block = self._file.read(POLL_BYTES)
         end = block.rfind(b"\n") + 1
         if not end and len(block) > MAX_LINE_BYTES:
-            end = len(block)  # one endless line: its pieces are rejected one by one, nothing waits for ever
+            end = len(block)  # an endless line: each piece is rejected, so that nothing waits for its end
         return Taken(block[:end].splitlines(keepends=True), start, start + end)
 
     def header(self) -> bytes:
-        """The first line; b"" while it has not ended."""
+        """The first line; b"" as long as it has no end."""
         self._file.seek(0)
         line = self._file.readline(MAX_LINE_BYTES)
         return line if line.endswith(b"\n") else b""
 
     def replaced(self) -> bool:
-        """Whether its path now leads to another file, or to none."""
+        """Whether the path now leads to another file, or to none."""
         try:
             status = self.path.stat()
         except OSError:
@@ -69,7 +68,7 @@ class GrowingFile:
 
 
 class Stdin:
-    """Standard input, read by a thread, since nothing else can wait for it without holding up the rest."""
+    """Standard input, read by a thread, since waiting for it in the event loop would stop everything else."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._blocks: queue.Queue[bytes] = queue.Queue(STDIN_BLOCKS)
@@ -78,12 +77,14 @@ class Stdin:
         threading.Thread(target=self._read, args=(stream.fileno(),), daemon=True, name="stdin").start()
 
     def _read(self, descriptor: int) -> None:
-        while block := os.read(descriptor, CHUNK_BYTES):
+        while block := os.read(descriptor, READ_BYTES):
             self._blocks.put(block)
         self._blocks.put(b"")
 
     def take(self) -> list[bytes]:
-        """The whole lines that have come since; at the end also a last one without its end."""
+        """The whole lines that have come since the last call; once the input ended, also a last line without
+        an end.
+        """
         blocks = [self._begun]
         while not self.ended and sum(map(len, blocks)) < POLL_BYTES:
             try:
@@ -99,7 +100,11 @@ class Stdin:
 
 
 def files_of(sources: list[Path]) -> list[Path]:
-    """The files among these paths and inside those that are directories, by name, hidden ones left out. Raises InputError if one is missing."""
+    """The files among these paths, and the files in the directories among them, sorted and without hidden
+    ones.
+
+    Raises InputError if a path is missing.
+    """
     found: list[Path] = []
     for path in sources:
         if path.is_dir():
@@ -107,5 +112,5 @@ def files_of(sources: list[Path]) -> list[Path]:
         elif path.exists():
             found.append(path)
         else:
-            raise InputError(f"{str(path)!r} is not there")
+            raise InputError(f"{str(path)!r} does not exist")
     return found

@@ -1,7 +1,9 @@
-"""Shoppers who do not exist, for trying things out: a stream of Segment records that never ends.
+"""Makes up shoppers for trying things out: a stream of Segment records that never ends.
 
-Pure: time is handed in, and the same seed says the same. Each visitor walks through a small shop, step by step (`STEPS`); people come back; half
-of them sign in on the way. Some of what collectors do goes wrong, at the rates below, so that every outcome is seen: copies, delays, poison.
+It is pure: the caller gives the time, and the same seed gives the same records. Each visitor walks through a
+small shop step by step (`NEXT_STEPS`); people come back, and half of them sign in on the way. Some records
+are faulty, as those of real collectors are, at the rates of `FAULTS`, so that every outcome occurs: copies,
+delays, broken records.
 """
 
 from bisect import bisect
@@ -13,17 +15,29 @@ from typing import NamedTuple
 
 import orjson
 
-THINK_S = 12.0  # between two events of a visitor, about
+THINK_S = 12.0  # the mean time between two events of a visitor
 MIN_VISITORS = 8  # in the shop at once, however slow the stream is
-TWICE, DELAYED, VERY_LATE, POISON, REFUNDED = 0.01, 0.03, 0.001, 0.0005, 0.0015  # of the records
-DELAY_S = 120.0  # at most; a phone in a tunnel
-VERY_LATE_S = 5 * 86_400.0  # beyond the horizon of 48 h: a collector that was switched on again
-RESENT = 200  # a copy is of one of the last so many
+MAX_DELAY_S = 120.0  # a phone in a tunnel
+VERY_LATE_S = 5 * 86_400.0  # a collector that was switched on again: beyond the allowed lateness of 48 h
+REMEMBERED = 200  # the last records that may be sent again, and the last orders that may be refunded
+
+
+class FaultShares(NamedTuple):
+    """The share of the records that each fault has, 0 to 1."""
+
+    duplicate: float
+    delayed: float
+    very_late: float
+    unreadable: float
+    refunded: float
+
+
+FAULTS = FaultShares(duplicate=0.01, delayed=0.03, very_late=0.001, unreadable=0.0005, refunded=0.0015)
 
 Steps = tuple[tuple[str, float], ...]
 
-# What a visitor does next, with its weight; "" leaves the shop.
-STEPS: dict[str, Steps] = {
+# What a visitor may do after each step, with its weight. "" is outside of the shop.
+NEXT_STEPS: dict[str, Steps] = {
     "": (("home", 4), ("search", 4), ("list", 3), ("guide", 1.5), ("store", 0.8)),
     "home": (("search", 3), ("list", 4), ("guide", 1), ("", 3)),
     "search": (("list", 5), ("product", 4), ("search", 2), ("", 2)),
@@ -40,8 +54,8 @@ STEPS: dict[str, Steps] = {
     "pay": (("order", 6), ("", 1.5)),
     "order": (("", 6), ("list", 1)),
 }
-# What each of these is as an event: type, name, page.
-SAYS = {
+# The event of each step: type, name, page.
+STEP_EVENTS = {
     "home": ("page", "Home", "/"),
     "search": ("track", "Products Searched", "/search"),
     "list": ("track", "Product List Viewed", "/shoes"),
@@ -58,13 +72,20 @@ SAYS = {
     "order": ("track", "Order Completed", "/thank-you"),
 }
 QUERIES = (
-    ("best running shoes", "en-GB"), ("shoe shop near me", "en-GB"), ("how to clean white sneakers", "en-US"), ("buy trail shoes online", "en-US"),
-    ("scarpe da corsa economiche", "it-IT"), ("negozio di scarpe vicino", "it-IT"), ("come scegliere le scarpe giuste", "it-IT"),
-    ("zapatillas baratas", "es-ES"), ("tienda de zapatillas cerca de mí", "es-ES"), ("cómo limpiar zapatillas", "es-ES"),
-)  # fmt: skip
+    ("best running shoes", "en-GB"),
+    ("shoe shop near me", "en-GB"),
+    ("how to clean white sneakers", "en-US"),
+    ("buy trail shoes online", "en-US"),
+    ("scarpe da corsa economiche", "it-IT"),
+    ("negozio di scarpe vicino", "it-IT"),
+    ("come scegliere le scarpe giuste", "it-IT"),
+    ("zapatillas baratas", "es-ES"),
+    ("tienda de zapatillas cerca de mí", "es-ES"),
+    ("cómo limpiar zapatillas", "es-ES"),
+)
 DEVICES = (("mobile", 6), ("desktop", 3), ("tablet", 1))
 CATEGORIES = ("running", "trail", "city", "hiking")
-POISONS = (
+UNREADABLE_VALUES = (
     b'{"type":"track","event":"Product Vie',
     b'{"type":"dance"}',
     b"\xff\xfe",
@@ -72,10 +93,10 @@ POISONS = (
 )
 
 
-class Sent(NamedTuple):
+class MadeRecord(NamedTuple):
     """One record for the input topic."""
 
-    key: bytes  # the person's id as it is in the record; b"" where there is none to be read
+    key: bytes  # the person's id, as it is in the record; b"" if nobody can read an id in it
     value: bytes
 
 
@@ -89,10 +110,13 @@ class _Visitor:
 
 
 class Shop:
-    """A shop with visitors. `next(now_ms)` is what its collector sends next."""
+    """A shop with visitors. `next` returns the records that its collector sends, one after the other."""
 
     def __init__(self, seed: int, rate: float, people: int) -> None:
-        """`rate`: events per second that will be asked for, so that visitors take their time from step to step; `people`: how many there are."""
+        """`rate` is how many records per second the caller will take: visitors take their time accordingly.
+
+        `people` is how many different visitors there are.
+        """
         assert rate > 0, rate
         assert people > 0, people
         self._random = Random(seed)
@@ -100,118 +124,112 @@ class Shop:
         self._visitors = [
             _Visitor(self._random.randrange(people)) for _ in range(max(MIN_VISITORS, round(rate * THINK_S)))
         ]
-        self._sent: deque[Sent] = deque(maxlen=RESENT)
-        self._orders: deque[tuple[_Visitor, str]] = deque(maxlen=RESENT)
+        self._sent: deque[MadeRecord] = deque(maxlen=REMEMBERED)
+        self._orders: deque[tuple[_Visitor, str]] = deque(maxlen=REMEMBERED)
 
-    def next(self, now_ms: int) -> Sent:
+    def next(self, now_ms: int) -> MadeRecord:
         """The next record, sent at this time (milliseconds since 1970)."""
         draw = self._random.random()
-        if draw < POISON:
-            return Sent(b"", self._random.choice(POISONS))
-        if draw < POISON + TWICE and self._sent:
+        if draw < FAULTS.unreadable:
+            return MadeRecord(b"", self._random.choice(UNREADABLE_VALUES))
+        if draw < FAULTS.unreadable + FAULTS.duplicate and self._sent:
             return self._random.choice(self._sent)
         at_ms = now_ms
-        if (chance := self._random.random()) < VERY_LATE:
+        if (chance := self._random.random()) < FAULTS.very_late:
             at_ms -= round(VERY_LATE_S * 1000)
-        elif chance < VERY_LATE + DELAYED:
-            at_ms -= round(self._random.random() * DELAY_S * 1000)
-        sent = self._refund(at_ms) if self._orders and self._random.random() < REFUNDED else self._step(at_ms)
-        self._sent.append(sent)
-        return sent
+        elif chance < FAULTS.very_late + FAULTS.delayed:
+            at_ms -= round(self._random.random() * MAX_DELAY_S * 1000)
+        is_refund = self._orders and self._random.random() < FAULTS.refunded
+        record = self._refund(at_ms) if is_refund else self._step(at_ms)
+        self._sent.append(record)
+        return record
 
-    def _step(self, at_ms: int) -> Sent:
+    def _step(self, at_ms: int) -> MadeRecord:
         place = self._random.randrange(len(self._visitors))
         visitor = self._visitors[place]
-        step = self._draw(STEPS[visitor.step])
+        step = self._draw(NEXT_STEPS[visitor.step])
         if not step:
             visitor = self._visitors[place] = _Visitor(self._random.randrange(self._people))
-            step = self._draw(STEPS[""])
+            step = self._draw(NEXT_STEPS[""])
         if step == "sign-in" and (visitor.signed_in or visitor.number % 2):
             step = "checkout"  # half of the people never sign in
         visitor.step = step
-        return self._said(visitor, step, at_ms)
+        kind, name, path = STEP_EVENTS[step]
+        properties, locale = self._act(visitor, step)
+        fields: dict[str, object] = {"type": kind}
+        if kind == "track":
+            fields |= {"event": name, "properties": properties}
+        elif kind == "page":
+            fields |= {"name": name, "properties": {"path": path} | properties}
+        else:
+            fields["traits"] = {"plan": "gold"}
+        return self._record(visitor, at_ms, fields, path, locale)
 
-    def _refund(self, at_ms: int) -> Sent:
+    def _refund(self, at_ms: int) -> MadeRecord:
         visitor, order = self._orders.popleft()
-        return self._record(
-            visitor,
-            at_ms,
-            "track",
-            "Order Refunded",
-            {"order_id": order, "currency": "EUR"},
-            "/account/orders",
-            "it-IT",
-        )
+        properties = {"order_id": order, "currency": "EUR"}
+        fields: dict[str, object] = {"type": "track", "event": "Order Refunded", "properties": properties}
+        return self._record(visitor, at_ms, fields, "/account/orders", "it-IT")
 
-    def _said(self, v: _Visitor, step: str, at_ms: int) -> Sent:
-        random, (kind, name, path) = self._random, SAYS[step]
-        said: dict[str, object] = {}
-        locale = "it-IT"
+    def _act(self, visitor: _Visitor, step: str) -> tuple[dict[str, object], str]:
+        """Changes what the step changes about the visitor. Returns the properties and the locale of its
+        event.
+        """
+        random, properties, locale = self._random, dict[str, object](), "it-IT"
         match step:
             case "search":
-                said["query"], locale = random.choice(QUERIES)
+                properties["query"], locale = random.choice(QUERIES)
             case "list":
-                said["category"] = CATEGORIES[v.number % len(CATEGORIES)]
+                properties["category"] = CATEGORIES[visitor.number % len(CATEGORIES)]
             case "product" | "add":
-                v.cart += step == "add"
-                said |= {
-                    "product_id": f"p{random.randrange(400)}",
-                    "price": 40 + random.randrange(160),
+                visitor.cart += step == "add"
+                properties["product_id"] = f"p{random.randrange(400)}"
+                properties |= {"price": 40 + random.randrange(160), "currency": "EUR"}
+            case "store" | "directions":
+                properties["store_id"] = f"s{random.randrange(12)}"
+            case "video":
+                properties["content_asset_id"] = f"v{random.randrange(20)}"
+            case "cart":
+                properties["products"] = visitor.cart
+            case "sign-in":
+                visitor.signed_in = True
+            case "checkout":
+                visitor.order = f"o{random.getrandbits(48):012x}"
+                properties["order_id"] = visitor.order
+            case "pay":
+                properties |= {"order_id": visitor.order, "payment_method": "card"}
+            case "order":
+                self._orders.append((visitor, visitor.order))
+                properties |= {
+                    "order_id": visitor.order,
+                    "total": 40 + random.randrange(300),
                     "currency": "EUR",
                 }
-            case "store" | "directions":
-                said["store_id"] = f"s{random.randrange(12)}"
-            case "video":
-                said["content_asset_id"] = f"v{random.randrange(20)}"
-            case "cart":
-                said["products"] = v.cart
-            case "sign-in":
-                v.signed_in = True
-            case "checkout":
-                v.order = f"o{random.getrandbits(48):012x}"
-                said["order_id"] = v.order
-            case "pay":
-                said |= {"order_id": v.order, "payment_method": "card"}
-            case "order":
-                self._orders.append((v, v.order))
-                said |= {"order_id": v.order, "total": 40 + random.randrange(300), "currency": "EUR"}
-        return self._record(v, at_ms, kind, name, said, path, locale)
+        return properties, locale
 
     def _record(
-        self,
-        v: _Visitor,
-        at_ms: int,
-        type: str,
-        name: str,
-        properties: dict[str, object],
-        path: str,
-        locale: str,
-    ) -> Sent:
+        self, visitor: _Visitor, at_ms: int, fields: dict[str, object], path: str, locale: str
+    ) -> MadeRecord:
+        """A record with these fields and those that every event has."""
         h = f"{self._random.getrandbits(128):032x}"
-        device = f"device-{v.number}"
-        said: dict[str, object] = {
-            "type": type,
+        device = f"device-{visitor.number}"
+        record: dict[str, object] = {
+            "type": fields["type"],
             "messageId": f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}",
             "anonymousId": device,
             "timestamp": f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(at_ms // 1000))}.{at_ms % 1000:03d}Z",
             "context": {
                 "channel": "web",
-                "device": {"type": DEVICES[bisect(_DEVICE_SUMS, v.number % _DEVICE_SUMS[-1])][0]},
+                "device": {"type": DEVICES[bisect(_DEVICE_SUMS, visitor.number % _DEVICE_SUMS[-1])][0]},
                 "locale": locale,
                 "timezone": "Europe/Rome",
                 "page": {"path": path, "url": f"https://shop.example{path}"},
             },
         }
         key = device
-        if v.signed_in:
-            said["userId"] = key = f"user-{v.number}"
-        if type == "track":
-            said |= {"event": name, "properties": properties}
-        elif type == "page":
-            said |= {"name": name, "properties": {"path": path} | properties}
-        else:
-            said["traits"] = {"plan": "gold"}
-        return Sent(key.encode(), orjson.dumps(said))
+        if visitor.signed_in:
+            record["userId"] = key = f"user-{visitor.number}"
+        return MadeRecord(key.encode(), orjson.dumps(record | fields))
 
     def _draw(self, steps: Steps) -> str:
         sums = list(accumulate(weight for _, weight in steps))

@@ -1,4 +1,4 @@
-"""Lines of Segment JSON to records: what a collector's file sink writes."""
+"""Turns lines of Segment JSON, as the file sink of a collector writes them, into records."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,17 +10,19 @@ from streams.records import Headers
 BOM = b"\xef\xbb\xbf"
 
 
-def rows(lines: Iterable[bytes]) -> Iterator[tuple[bytes, Headers]]:
-    """(value, headers) per line; blank lines are skipped. A line too long to be a record keeps its first MAX_KEPT_BYTES and is marked unreadable."""
+def jsonl_rows(lines: Iterable[bytes]) -> Iterator[tuple[bytes, Headers]]:
+    """The (value, headers) of each line; blank lines are skipped.
+
+    A line that is too long to be a record is cut to MAX_KEPT_BYTES and marked unreadable.
+    """
     first = True
     for line in lines:
         value = line.removeprefix(BOM).strip() if first else line.strip()
         first = False
         if not value:
             continue
-        if (
-            len(line.rstrip(b"\r\n")) > MAX_RECORD_BYTES
-        ):  # before blanks are taken off: the reader may have cut the line
+        # Measured with its blanks, since the reader may have cut the line before they were stripped.
+        if len(line.rstrip(b"\r\n")) > MAX_RECORD_BYTES:
             yield (
                 value[:MAX_KEPT_BYTES],
                 unreadable_headers(Reason.TOO_LARGE, f"a line of more than {MAX_RECORD_BYTES} bytes"),

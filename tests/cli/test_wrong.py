@@ -51,7 +51,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--config", "worse.toml", "check-config"], "is not TOML"),
         (["check-config", "--rules", "bad.toml"], "maybe"),
         (["explain", "x", "--rules", "bad.toml"], "maybe"),
-        (["run", "nowhere.jsonl"], "'nowhere.jsonl' is not there"),
+        (["run", "nowhere.jsonl"], "'nowhere.jsonl' does not exist"),
         (["run", "small.jsonl", "--app", "shop"], "--app is for a worker on Kafka: say --kafka HOST:PORT, too"),
         (["run", "--input", "clicks"], "--input is for a worker on Kafka"),
         (["run", "--agents", "mine.py"], "--agents is for a worker on Kafka"),

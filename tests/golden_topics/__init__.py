@@ -18,7 +18,7 @@ from streams.log.memory import MemoryLog, MemorySession
 from streams.records import Batch, Output
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
-from streams.sources import jsonl
+from streams.sources.jsonl import jsonl_rows
 from streams.topology import LATE, OUTPUTS, REJECTED, TALLIES, Topic
 
 HERE = Path(__file__).parent
@@ -63,7 +63,7 @@ def rules(number: int) -> Rules:
 
 def records() -> list[bytes]:
     """The input, as a collector's file has it."""
-    return [value for value, _ in jsonl.rows((HERE / "input.jsonl").read_bytes().splitlines())]
+    return [value for value, _ in jsonl_rows((HERE / "input.jsonl").read_bytes().splitlines())]
 
 
 async def run(values: Sequence[bytes], **overrides: Any) -> list[tuple[int, Output]]:

@@ -19,7 +19,7 @@ from streams.queries.verify import verify
 from streams.runtime.embedded import rows_of
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
-from streams.sources import files
+from streams.sources.files import Lines, file_records
 from tests.contract.looking import input_ends
 from tests.end_to_end import shop
 from tests.kafka import topics
@@ -40,7 +40,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     log = await KafkaLog.connect(cluster, app, [f"{app}.events"])
     assert log.partitions == PARTITIONS
     now = time.time_ns() // 1_000_000
-    records = list(files.records(files.lines(shop.FILE), rows_of("csv", MAPPING)))
+    records = list(file_records(Lines(shop.FILE), rows_of("csv", MAPPING)))
     await log.append(
         [
             (partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)

@@ -1,4 +1,4 @@
-"""CSV exports become Segment-shaped JSON; what cannot be a row is marked and the rest goes on."""
+"""CSV exports become Segment-shaped JSON; a row that cannot be read is marked, and the rows after it are read."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from streams.core.ingest.event import Event, Reason, Rejection
 from streams.core.ingest.formats import segment
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, rejection_in
 from streams.errors import ConfigError, InputError
-from streams.sources import csv
+from streams.sources.csv import MAX_ROW_LINES, csv_rows
 from streams.sources.mapping import fingerprint
 from tests.core.ingest.examples import NEVER_MS
 
@@ -22,22 +22,22 @@ HEADER = b"client_id,event,timestamp,amount\n"
 
 
 def lines(text: bytes) -> list[bytes]:
-    """As a file's lines come: up to and with each newline."""
+    """The lines of a text, each with its line end."""
     return re.findall(rb"[^\n]*\n|[^\n]+", text)
 
 
 def rows(text: bytes, mapping: Mapping[str, str] = MAPPING) -> list[dict[str, Any] | Rejection]:
-    """Each row's JSON, or the rejection it is marked with."""
-    return [rejection_in(headers) or json.loads(value) for value, headers in csv.rows(lines(text), mapping)]
+    """The JSON of each row, or the rejection that it is marked with."""
+    return [rejection_in(headers) or json.loads(value) for value, headers in csv_rows(lines(text), mapping)]
 
 
 def reasons(text: bytes) -> list[str]:
-    """Per row, the reason it was marked with, or "ok"."""
+    """The reason that each row is marked with, or "ok"."""
     return [row.reason.value if isinstance(row, Rejection) else "ok" for row in rows(text)]
 
 
 def test_a_row() -> None:
-    """Mapped columns become fields, the others properties; a row without an id gets its fingerprint, without a type it is a track."""
+    """Mapped columns become fields, the others properties. A row without an id gets its fingerprint, and one without a type is a track."""
     assert rows(HEADER + b"17,cart,2019-11-01 17:59:13.273932,9.50\n") == [
         {
             "type": "track",
@@ -51,8 +51,8 @@ def test_a_row() -> None:
 
 
 def test_it_reads_as_an_event() -> None:
-    """What comes out is what the one reader takes."""
-    ((value, headers),) = csv.rows([HEADER, b"17,cart,1572631153273,\n"], MAPPING)
+    """The reader of Segment records reads a converted row as an event."""
+    ((value, headers),) = csv_rows([HEADER, b"17,cart,1572631153273,\n"], MAPPING)
     found = segment.read(value, headers, NEVER_MS)
     assert isinstance(found, Event)
     assert ("d:17", "cart", 1572631153273, {}) == (found.profile, found.name, found.at_ms, found.properties)
@@ -80,7 +80,7 @@ def test_dotted_targets() -> None:
 
 
 def test_equal_rows_are_one_event() -> None:
-    """The same row twice has one id, fields shifted across a comma another."""
+    """Two equal rows have one id; a row whose fields are shifted across a comma has another."""
     same, again, shifted = rows(b"a,b,c\nxy,z,1\nxy,z,1\nx,yz,1\n", {"userId": "a"})
     assert isinstance(same, dict)
     assert isinstance(shifted, dict)
@@ -93,7 +93,7 @@ def test_equal_rows_are_one_event() -> None:
     st.lists(st.text(st.characters(exclude_categories=["Cs"]))),
 )
 def test_fingerprints_tell_rows_apart(one: list[str], other: list[str]) -> None:
-    """Different fields, different fingerprints; always 32 hex digits."""
+    """Rows with different fields have different fingerprints, always of 32 hex digits."""
     assert (one == other) == (fingerprint(one) == fingerprint(other))
     assert len(bytes.fromhex(fingerprint(one))) == 16
 
@@ -126,15 +126,15 @@ def test_bad_rows_do_not_spoil_the_rest(body: bytes, expected: list[str]) -> Non
 
 
 def test_a_bad_row_is_kept_as_it_came() -> None:
-    """The value is the row's own bytes, cut at a bound."""
+    """The value of a bad row is its own bytes, cut at a bound."""
     text = [HEADER, b"1,\xff\r\n", b"1,2," + b"x" * 100_000 + b"\n"]
-    (first, _), (second, _) = csv.rows(text, MAPPING)
+    (first, _), (second, _) = csv_rows(text, MAPPING)
     assert b"1,\xff\r\n" == first
     assert text[2][:MAX_KEPT_BYTES] == second
 
 
 def test_bom_and_odd_headers() -> None:
-    """A byte order mark, quotes, blanks and a nameless first column don't get in the way."""
+    """A header with a byte order mark, quotes, blanks and a nameless first column is read."""
     (row,) = rows(b'\xef\xbb\xbf"", client_id ,event,timestamp\n0,17,cart,1572631153\n')
     assert isinstance(row, dict)
     assert {"column_1": "0"} == row["properties"]
@@ -153,9 +153,9 @@ def test_bom_and_odd_headers() -> None:
     ],
 )
 def test_files_that_are_something_else(text: bytes, words: list[str]) -> None:
-    """The error comes at once, names what is missing and shows what is there."""
+    """A file that is no such table is an error at once, which names what is missing and shows what is there."""
     with pytest.raises(InputError) as error:
-        csv.rows(lines(text), MAPPING)
+        csv_rows(lines(text), MAPPING)
     assert all(word in str(error.value) for word in words), error.value
 
 
@@ -170,15 +170,15 @@ def test_files_that_are_something_else(text: bytes, words: list[str]) -> None:
     ],
 )
 def test_unknown_targets(mapping: dict[str, str], words: list[str]) -> None:
-    """A target that is no field is a mistake in the command, found before the file is read."""
+    """A target that is no field is an error before the file is read."""
     with pytest.raises(ConfigError) as error:
-        csv.rows(iter([]), mapping)
+        csv_rows(iter([]), mapping)
     assert all(word in str(error.value) for word in words), error.value
 
 
 @pytest.mark.parametrize("target", ["properties.query", "properties.query.text"])
 def test_two_columns_for_one_property(target: str) -> None:
-    """A column is never overwritten by another unseen."""
+    """Two columns that would become one property are an error."""
     with pytest.raises(InputError, match=r"properties\.query"):
         rows(b"q,query\n1,2\n", {target: "q"})
 
@@ -189,20 +189,20 @@ def test_two_columns_for_one_property(target: str) -> None:
     ).map(b"".join)
 )
 def test_any_bytes(body: bytes) -> None:
-    """No body of a file raises, and each of its lines is in at most one record."""
+    """No content of a file raises an error, and each of its lines is in at most one record."""
     found = rows(HEADER + body)
     assert len(found) <= len(lines(body))
 
 
 def test_it_streams() -> None:
-    """A row is handed on before the next line is asked for, so endless input works."""
+    """A row is given before the next line is read, so endless input works."""
 
     def endless() -> Any:
         yield HEADER
         while True:
             yield b"1,a,1572631153,3\n"
 
-    found = csv.rows(endless(), MAPPING)
+    found = csv_rows(endless(), MAPPING)
     assert next(found) == next(found)
 
 
@@ -216,13 +216,13 @@ def test_a_stray_quote_reads_ahead_only_so_far() -> None:
             asked += 1
             yield line
 
-    found = csv.rows(counted(), MAPPING)
+    found = csv_rows(counted(), MAPPING)
     assert b'1,"a,2,3\n' == next(found)[0]
-    assert 1 + csv.MAX_ROW_LINES == asked
+    assert 1 + MAX_ROW_LINES == asked
     assert [str(n) for n in range(1000)] == [json.loads(value)["anonymousId"] for value, _ in found]
 
 
-def test_marks_name_a_reason() -> None:
-    """The header of a bad row is read back as that reason, with what was expected and found."""
+def test_a_bad_row_has_a_reason() -> None:
+    """The header of a bad row gives the reason, with what was expected and what was found."""
     (row,) = rows(HEADER + b"1,a\n")
     assert Rejection(Reason.BAD_ROW, "expected 4 fields, found 2") == row

@@ -1,22 +1,22 @@
-"""Lines of JSON: blank ones skipped, overlong ones marked."""
+"""Lines of JSON become records; blank lines are skipped, and lines that are too long are marked."""
 
 from streams.core.ingest.event import Reason
 from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, rejection_in
-from streams.sources import jsonl
+from streams.sources.jsonl import jsonl_rows
 
 
 def test_lines_are_records() -> None:
-    """A byte order mark, line ends and blank lines are not part of a record; everything else is left as it is."""
+    """A byte order mark, line ends and blank lines are no part of a record; all other bytes are kept."""
     assert [(b"{}", ()), (b"\xff", ()), (b"1", ())] == list(
-        jsonl.rows([b"\xef\xbb\xbf{}\r\n", b"\n", b"  \r\n", b"\xff\n", b"1"])
+        jsonl_rows([b"\xef\xbb\xbf{}\r\n", b"\n", b"  \r\n", b"\xff\n", b"1"])
     )
 
 
 def test_a_line_too_long() -> None:
-    """A record of the full size is handed on, a longer line is cut and marked, whatever blanks it begins with."""
+    """A record of the greatest size is kept whole; a longer line is cut and marked, even if it begins with blanks."""
     full = b"x" * MAX_RECORD_BYTES
-    (value, headers), (cut, why), (blank, also) = jsonl.rows(
+    (value, headers), (cut, why), (blank, also) = jsonl_rows(
         [full + b"\r\n", full + b"x\n", b" " * 99 + full]
     )
     assert (full, ()) == (value, headers)

@@ -7,7 +7,7 @@ from pathlib import Path
 from streams.core.ingest import ids
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event, Reason
 from streams.core.ingest.formats import segment
-from streams.sources import csv
+from streams.sources.csv import csv_rows
 from streams.sources.mapping import FIELDS
 from tests.core.ingest.examples import NEVER_MS
 
@@ -27,7 +27,7 @@ def test_the_csv_example() -> None:
     """The table that the page shows gives the record that it shows."""
     table, record = re.findall(r"```(?:csv|jsonc)\n(.*?)```", PAGE, re.DOTALL)
     mapping = dict(re.findall(r"--map ([a-z]\S*?)=(\S+)", PAGE))
-    (value, headers), *_ = csv.rows(table.encode().splitlines(keepends=True), mapping)
+    (value, headers), *_ = csv_rows(table.encode().splitlines(keepends=True), mapping)
     assert () == headers
     assert json.loads(record) == json.loads(value)
     assert isinstance(segment.read(value, headers, NEVER_MS), Event)

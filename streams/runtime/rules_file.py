@@ -1,4 +1,7 @@
-"""The rules of a start: the shipped ones, or those of a file, which is read here and nowhere else."""
+"""Reads the rules that a runtime starts with: the shipped ones, or a file of the user's own before them.
+
+The core takes rules as text, since it does not see the machine.
+"""
 
 from pathlib import Path
 
@@ -6,8 +9,8 @@ from streams.core.moments.rules import Rules, default_rules, load_rules
 from streams.errors import ConfigError
 
 
-def read(path: Path | None) -> Rules:
-    """None: the shipped rules. Raises ConfigError, which names the file."""
+def read_rules(path: Path | None) -> Rules:
+    """The rules of a file; without one, the shipped rules. Raises ConfigError, which names the file."""
     if path is None:
         return default_rules()
     try:
