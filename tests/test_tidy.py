@@ -1,7 +1,8 @@
 """The source is tidy, and each rule that says so can fail.
 
-tests/tidy/unfinished.toml lists, rule by rule, what broke a rule when the rules came. That list can only shrink: an entry that is not
-needed any more fails too. When it is empty, it and the code here that reads it go.
+tests/tidy/unfinished.toml lists, rule by rule, what broke a rule when the rules came. That list can only
+shrink: an entry that is not needed any more fails too. When it is empty, it and the code here that reads it
+go.
 """
 
 import tomllib
@@ -116,7 +117,9 @@ def findings(rule: str, text: str, path: str = "streams/a.py") -> list[str]:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_product_is_tidy(rule: str) -> None:
-    """No file breaks the rule, but for those that the list of unfinished ones has; and each of these does break it."""
+    """No file breaks the rule, but for those that the list of unfinished ones has; and each of these does
+    break it.
+    """
     found = list(RULES[rule](PRODUCT))
     listed = set(UNFINISHED.get(rule, []))
     assert [str(finding) for finding in found if finding.key not in listed] == []

@@ -1,7 +1,9 @@
-"""The wheel holds all that the program needs, and runs in an environment that has nothing but its locked requirements.
+"""The wheel holds all that the program needs, and runs in an environment that has nothing but its locked
+requirements.
 
-Every other test imports the checkout, where a file that the wheel forgot is still there. Without a package index, or a cache that has
-the requirements, the tests that install the wheel are skipped; with CI=true or REQUIRE_WHEEL=1, which `.ci/run` sets, they fail.
+Every other test imports the checkout, where a file that the wheel forgot is still there. Without a package
+index, or a cache that has the requirements, the tests that install the wheel are skipped; with CI=true or
+REQUIRE_WHEEL=1, which `.ci/run` sets, they fail.
 """
 
 import email
@@ -54,7 +56,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with the locked requirements and the wheel, made as .venv is made; or the end of the test."""
+    """A virtual environment with the locked requirements and the wheel, made as .venv is made; or the end of
+    the test.
+    """
     folder = tmp_path_factory.mktemp("installed") / "venv"
     options = {
         "PYTHON": sys.executable,
@@ -80,7 +84,9 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(environment: Path, tmp_path: Path) -> Run:
-    """Runs a program of the environment in an empty directory, with nothing that leads back to the checkout."""
+    """Runs a program of the environment in an empty directory, with nothing that leads back to the
+    checkout.
+    """
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))
     }
@@ -99,7 +105,9 @@ def run(environment: Path, tmp_path: Path) -> Run:
 
 
 def test_the_wheel_has_every_file_of_its_packages(wheel: Path) -> None:
-    """The rules, the schemas, their examples and the markers of types are in the wheel, and nothing but the two packages is."""
+    """The rules, the schemas, their examples and the markers of types are in the wheel, and nothing but the
+    two packages is.
+    """
     tracked = {
         file.relative_to(ROOT).as_posix()
         for package in PACKAGES
@@ -124,7 +132,9 @@ def test_the_wheel_describes_itself(wheel: Path) -> None:
 
 
 def test_every_module_imports_from_the_wheel(run: Run, environment: Path) -> None:
-    """Each module comes from the environment, and needs nothing beside the locked requirements of the program."""
+    """Each module comes from the environment, and needs nothing beside the locked requirements of the
+    program.
+    """
     imported = run("python", "-c", IMPORT_ALL)
     assert 0 == imported.returncode, imported.stderr
     files = imported.stdout.split()

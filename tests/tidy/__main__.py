@@ -1,4 +1,6 @@
-"""Prints what the rules find: `python -m tests.tidy`, or for some folders or files, `python -m tests.tidy streams/host`."""
+"""Prints what the rules find: `python -m tests.tidy`, or for some folders or files, `python -m tests.tidy
+streams/host`.
+"""
 
 import sys
 

@@ -13,7 +13,8 @@ MAX_COLUMNS = 110  # two files side by side on a laptop's screen; ruff formats t
 MAX_LINES = 350  # one idea per file: 150 is usual
 MAX_POSITIONAL = 6  # more cannot be told apart at the call
 
-# A public name that several files of a folder define, since it is the one way into each of them: (name, folder) -> reason
+# A public name that several files of a folder define, since it is the one way into each of them: (name,
+# folder) -> reason
 FAMILIES = {
     ("read", "streams/core/ingest/formats/*.py"): "each format of a source has one reader",
     ("render", "streams/cli/render/*.py"): "each picture on the terminal has one function that draws it",
@@ -57,7 +58,9 @@ def _top_level(body: Sequence[ast.stmt]) -> Iterator[tuple[str, int]]:
 
 
 def many_positional(sources: Sequence[Source]) -> Iterator[Finding]:
-    """Neither a call nor a function has more than six positional arguments; keyword-only ones do not count."""
+    """Neither a call nor a function has more than six positional arguments; keyword-only ones do not
+    count.
+    """
     for source in sources:
         methods = {
             id(function): not any(_named(d) == "staticmethod" for d in function.decorator_list)
@@ -129,7 +132,8 @@ def long_file(sources: Sequence[Source]) -> Iterator[Finding]:
 def unplaced(sources: Sequence[Source], layers: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     """Each module of a package stands in one of its layers, and each layer is a module.
 
-    `layers` has the layers of a package, as pyproject.toml gives them to import-linter; `a : b` are two that stand side by side.
+    `layers` has the layers of a package, as pyproject.toml gives them to import-linter; `a : b` are two that
+    stand side by side.
     """
     for package, rows in layers.items():
         folder = package.replace(".", "/") + "/"

@@ -61,7 +61,9 @@ class Source:
                     yield Prose(line, text)
 
     def comments(self) -> Iterator[Prose]:
-        """Comments; those on lines of their own that follow each other are one, so that a phrase may be wrapped."""
+        """Comments; those on lines of their own that follow each other are one, so that a phrase may be
+        wrapped.
+        """
         line, end, block = 0, 0, ""
         for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
             if token.type != tokenize.COMMENT:
@@ -78,7 +80,9 @@ class Source:
             yield Prose(line, block)
 
     def names(self) -> Iterator[tuple[int, str]]:
-        """Names that the file gives, with their lines: not those that it only uses, which may be somebody else's."""
+        """Names that the file gives, with their lines: not those that it only uses, which may be somebody
+        else's.
+        """
         for node in self.nodes:
             match node:
                 case ast.ClassDef(name=name, lineno=line) | ast.FunctionDef(name=name, lineno=line):

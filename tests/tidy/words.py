@@ -1,7 +1,7 @@
 """Words that the project used to have of its own, each with the field's term that took its place.
 
-docs/design.md has the glossary. Words that are also plain English, such as "say", are banned as names only: a variable `said`
-does not tell what it holds.
+docs/design.md has the glossary. Words that are also plain English, such as "say", are banned as names only: a
+variable `said` does not tell what it holds.
 """
 
 import re
