@@ -5,12 +5,14 @@ shrink: an entry that is not needed any more fails too. When it is empty, it and
 go.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from tests.tidy import words
 from tests.tidy.rules import FAMILIES, MANY_POSITIONAL, RULES, unplaced
 from tests.tidy.source import ROOT, Source, product
 
@@ -24,6 +26,12 @@ LAYERS: dict[str, list[str]] = {
     contract["containers"][0]: contract["layers"] for contract in CONTRACTS if contract["type"] == "layers"
 }
 PRODUCT = product()
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+GLOSSARY = re.findall(
+    r"^\| (.+?) \| (.+?) \|$",
+    (ROOT / "docs" / "design.md").read_text("utf-8").split("## Words\n")[1].split("\n## ")[0],
+    re.MULTILINE,
+)[1:]
 
 GOOD: dict[str, list[str]] = {
     "defined_twice": [
@@ -145,7 +153,34 @@ def test_each_rule_has_snippets() -> None:
 
 def test_the_list_of_unfinished_files_names_rules() -> None:
     """A section of the list is a rule, so that nothing is listed in vain."""
-    assert set() == set(UNFINISHED) - set(RULES)
+    assert set() == set(UNFINISHED) - set(RULES) - {"pages", "glossary"}
+
+
+def test_pages_use_the_fields_terms() -> None:
+    """No page says an old word; and each page on the list does."""
+    listed = set(UNFINISHED.get("pages", []))
+    found = [
+        (page.relative_to(ROOT).as_posix(), match[0], words.instead(match))
+        for page in PAGES
+        for match in words.banned(page.read_text(encoding="utf-8"))
+    ]
+    assert [f"{page}: {word!r}: write {term}" for page, word, term in found if page not in listed] == []
+    assert sorted(listed - {page for page, _, _ in found}) == [], "tidy now: take it off the list"
+
+
+def test_the_glossary_has_each_word_once() -> None:
+    """One word, one thing: a word of the glossary has one row."""
+    defined = [word for word, _ in GLOSSARY]
+    assert len(defined) > 20
+    assert sorted(set(defined)) == sorted(defined)
+
+
+def test_the_glossary_names_what_is_there() -> None:
+    """A name in the glossary is a name, or a text such as a topic's, in the source."""
+    shown = {name for _, meaning in GLOSSARY for name in re.findall(r"`(\w+)`", meaning)}
+    names = {name for source in PRODUCT for _, name in source.names()}
+    texts = {prose.text for source in PRODUCT for prose in source.strings()}
+    assert sorted(shown - names - texts) == sorted(UNFINISHED.get("glossary", []))
 
 
 def test_a_family_repeats_its_entry_point_in_its_folder_alone() -> None:
