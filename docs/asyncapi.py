@@ -1,6 +1,7 @@
-"""schemas/asyncapi.json: all topics, their keys, records and headers as one AsyncAPI 3.0 document, for whoever generates code or a catalogue from it.
+"""Makes schemas/asyncapi.json: all topics, their keys, records and headers as one AsyncAPI 3.0 document.
 
-Made from `streams.topology` and the types of `schemas`, so it cannot say anything else than they do. A broker's name of a topic is `<app>.<name>`.
+Code generators and catalogues read it. It is made from `streams.topology` and the types of `schemas`, so it
+agrees with them. On a broker a topic is called `<app>.<name>`.
 """
 
 import json
@@ -17,9 +18,9 @@ Node = dict[str, Any]
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 BINDING = "0.5.0"  # of AsyncAPI's Kafka bindings
-LEDGERS = (LATE, REJECTED)
+DEAD_LETTERS = (LATE, REJECTED)
 AS_IT_CAME = {"description": "The record as it came, any bytes; at most its first 64 KiB."}
-KEYS: dict[str, Node] = {  # by what the topology says of a topic's key
+KEYS: dict[str, Node] = {  # by the words of `Topic.key`
     "profile": {
         "type": "string",
         "description": "Anything that keeps the events of one person in one partition and in order.",
@@ -32,7 +33,7 @@ KEYS: dict[str, Node] = {  # by what the topology says of a topic's key
     "tenant, profile, need": {
         "type": "string",
         "pattern": r"^([^\x1f]+\x1f)?[ud]:[^\x1f]+(\x1f[^\x1f]+)?$",
-        "description": "As `tenant, profile`; unless the need is the nameless one, U+001F and the need behind it.",
+        "description": "As `tenant, profile`; if the need has a name, U+001F and the need come after it.",
     },
     "partition, cell": {
         "type": "string",
@@ -44,7 +45,7 @@ KEYS: dict[str, Node] = {  # by what the topology says of a topic's key
 CORRELATION: dict[type, Node] = {  # which records are about the same thing
     schemas.Transition: {
         "location": "$message.payload#/id",
-        "description": "A step: of its records the one with the greatest rev holds.",
+        "description": "A step: the record with the greatest rev holds.",
     },
     schemas.JourneyRecord: {
         "location": "$message.payload#/journey",
@@ -67,7 +68,7 @@ def asyncapi_text() -> str:
 
 
 def document() -> Node:
-    """What a worker receives and sends: every topic but its own state."""
+    """The document: what a worker receives and sends, which is every topic but its inbox and its state."""
     topics = (EVENTS, *OUTPUTS)
     _, made = msgspec.json.schema_components(
         [kind for topic in OUTPUTS for kind in topic.types], ref_template="#/components/schemas/{name}"
@@ -78,8 +79,9 @@ def document() -> Node:
         "info": {
             "title": "Customer journey streams",
             "version": schemas.VERSION,
-            "description": "Knows for every person, at every instant, which micro-moment they are in. Operations are seen from the program: it"
-            " receives the clickstream and sends the rest. docs/contract.md says what is promised and what a version is.",
+            "description": "Knows for every person, at every instant, which micro-moment they are in."
+            " Operations are seen from the program: it receives the clickstream and sends the rest."
+            " docs/contract.md says what is promised and what a version is.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -121,7 +123,7 @@ def operation(topic: Topic) -> Node:
 
 
 def messages(topic: Topic) -> dict[str, Node]:
-    """A topic's sorts of records, by name; of a compacted one also what takes a key away."""
+    """A topic's kinds of records, by name. A compacted topic also has tombstones, which take a key away."""
     bindings = {"kafka": {"key": KEYS[topic.key], "bindingVersion": BINDING}}
     if topic is EVENTS:
         return {
@@ -136,7 +138,7 @@ def messages(topic: Topic) -> dict[str, Node]:
         name = kind.__name__.removesuffix("Headers")
         described = {"$ref": f"#/components/schemas/{kind.__name__}"}
         examples = [example for example in shown(topic) if _is(example, kind)][:1]
-        if topic in LEDGERS:
+        if topic in DEAD_LETTERS:
             body: Node = {
                 "contentType": "application/octet-stream",
                 "headers": described,
@@ -149,7 +151,10 @@ def messages(topic: Topic) -> dict[str, Node]:
             body["correlationId"] = CORRELATION[kind]
         found[name] = {"summary": (kind.__doc__ or "").partition("\n")[0], **body, "bindings": bindings}
     if topic.cleanup is Cleanup.COMPACT:
-        summary = "A tombstone: what was last said under this key no longer holds. The key is all that says which record it is about."
+        summary = (
+            "A tombstone: the last record under this key no longer holds. Only the key says which record"
+            " it is about."
+        )
         found[f"{topic.types[0].__name__}Tombstone"] = {
             "summary": summary,
             "payload": {"type": "null"},
@@ -165,12 +170,12 @@ def shown(topic: Topic) -> list[Node]:
 
 
 def _is(example: Node, kind: type) -> bool:
-    config = getattr(kind, "__struct_config__")  # noqa: B009  # a Struct's own, which `type` does not know
+    config = getattr(kind, "__struct_config__")  # noqa: B009  # every Struct has it; `type` does not know it
     return config.tag is None or example[config.tag_field] == config.tag
 
 
 def draft_07(node: Any) -> Any:
-    """As AsyncAPI's own schemas want it: places of a tuple are `items`, and what follows them `additionalItems`."""
+    """Rewrites tuples as draft 07 has them, which AsyncAPI uses: `items`, then `additionalItems`."""
     if isinstance(node, list):
         return [draft_07(member) for member in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""docs/cli.md, out of the commands themselves: what the page shows is what `--help` prints."""
+"""Makes docs/cli.md from the commands themselves: the page shows what `--help` prints."""
 
 import typer
 
@@ -15,8 +15,9 @@ PAGE = """\
 {help}
 ```
 
-Everything for people is made for a terminal of 100 columns. With `--json` or `--jsonl` there is only JSON on standard output; progress and messages
-go to standard error. Settings that have no flag come from a file or the environment: [settings.md](settings.md).
+Everything for people is made for a terminal of 100 columns. With `--json` or `--jsonl` there is only JSON on
+standard output; progress and messages go to standard error. Settings that have no flag come from a file or
+the environment: [settings.md](settings.md).
 
 ## Exit codes
 
@@ -24,16 +25,18 @@ go to standard error. Settings that have no flag come from a file or the environ
 |---|---|
 {codes}
 
-Ctrl-C (SIGINT) and SIGTERM stop `replay`, `run`, `verify` and `demo` between two batches; a second one stops at once. Nothing is lost in either case,
-not even by `kill -9`: what is committed is whole, and the same command goes on from there. (`run` on standard input cannot: what was read from a
-pipe is gone from it.) Commands that only read end at once.
+Ctrl-C (SIGINT) and SIGTERM stop `replay`, `run`, `verify` and `demo` between two batches; a second one stops
+at once. Nothing is lost in either case, not even by `kill -9`: what is committed is whole, and that command
+goes on from there. (`run` on standard input cannot: what was read from a pipe is gone from it.) Commands that
+only read end at once.
 
 {commands}
 ## What `--json` prints
 
-**`streams funnel --json`**: integers over all time. `profiles` are the people of whom a signal was applied, with a journey or without one; that
-somebody is forgotten does not change it. `stalled` is part of `open`, `refunded` of `converted`; `opened` = `open` + `converted` + `abandoned`;
-`received` is the sum of the other events. With `--by DIMENSION` there is `by` too: `furthest` once more for each value of the dimension.
+**`streams funnel --json`** prints integers over all time. `profiles` are the people of whom a signal was
+applied, with a journey or without one; it does not shrink when somebody is forgotten. `stalled` is part of
+`open`, `refunded` of `converted`; `opened` = `open` + `converted` + `abandoned`; `received` is the sum of the
+other events. With `--by DIMENSION` there is `by` too: `furthest` once more for each value of the dimension.
 
 ```json
 {{
@@ -50,31 +53,42 @@ somebody is forgotten does not change it. `stalled` is part of `open`, `refunded
 }}
 ```
 
-**`streams journey PROFILE --json`**: a line per need. `outcome` is `open`, `converted`, `abandoned` or `refunded`; `transitions` are the
-standing ones, as they were published, in the order they happened. Where there are tenants, `tenant` comes first. Somebody who gave signals and has
-no journey is one line with `journeys` empty. The name is looked for as it is given and behind `u:` and `d:`; everyone whom it fits is printed.
+**`streams journey PROFILE --json`** prints a line per need. `outcome` is `open`, `converted`, `abandoned` or
+`refunded`; `transitions` are the net ones, as they were published, in the order in which they happened. Where
+there are tenants, `tenant` comes first. A person who gave signals and has no journey is one line with
+`journeys` empty. The name is looked up as it is given and behind `u:` and `d:`; every person whom it fits is
+printed.
 
 ```json
-{{"profile": "u:4711", "need": null, "current": null, "journeys": [{{"journey": "ev-1", "opened_at": "2024-05-20T10:13:20.123Z",
-  "closed_at": "2024-05-20T10:45:00.000Z", "outcome": "converted", "stalled": false, "furthest": "truth", "transitions": []}}]}}
+{{
+  "profile": "u:4711", "need": null, "current": null,
+  "journeys": [{{
+    "journey": "ev-1", "opened_at": "2024-05-20T10:13:20.123Z", "closed_at": "2024-05-20T10:45:00.000Z",
+    "outcome": "converted", "stalled": false, "furthest": "truth", "transitions": []
+  }}]
+}}
 ```
 
-**`streams transitions --jsonl`**, **`streams journeys --jsonl`**: the records as they were published: [consume.md](consume.md).
+**`streams transitions --jsonl`** and **`streams journeys --jsonl`** print the records as they were published:
+[consume.md](consume.md).
 
-**`streams rejected --jsonl`**, **`streams late --jsonl`**: an object per record. `value` is the record as it came, as text, at most 64 KiB of it
-(`cut`: it was longer); bytes that are not UTF-8 are replaced. `partition` and `offset` say where it is in the input. The reasons:
+**`streams rejected --jsonl`** and **`streams late --jsonl`** print an object per record. `value` is the
+record as it came, as text, at most 64 KiB of it (`cut`: it was longer); bytes that are not UTF-8 are
+replaced. `partition` and `offset` say where it is in the input. The reasons are in
 [consume.md](consume.md#why-a-record-is-a-dead-letter).
 
 ```json
-{{"reason": "unknown_type", "detail": "...", "partition": 0, "offset": 17, "cut": false, "value": "{{\"type\": \"dance\"}}"}}
-{{"reason": "lateness", "late_s": 1036800.0, "profile": "u:4711", "event": "ev-1", "at": "2024-05-20T10:13:20.123Z",
+{{"reason": "unknown_type", "detail": "...",
+  "partition": 0, "offset": 17, "cut": false, "value": "{{\\"type\\": \\"dance\\"}}"}}
+{{"reason": "lateness", "late_s": 1036800.0,
+  "profile": "u:4711", "event": "ev-1", "at": "2024-05-20T10:13:20.123Z",
   "partition": 0, "offset": 18, "cut": false, "value": "{{}}"}}
 ```
 """
 
 
 def cli_page() -> str:
-    """The page."""
+    """docs/cli.md."""
     group = typer.main.get_group(app)
     with group.make_context("streams", [], resilient_parsing=True, terminal_width=COLUMNS) as ctx:
         commands = []

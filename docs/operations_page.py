@@ -1,4 +1,4 @@
-"""The parts of docs/operations.md that are in the code: topics with their settings, and what a worker says."""
+"""Makes the parts of docs/operations.md that the code knows: topics, their settings, and lines of the log."""
 
 from textwrap import fill
 
@@ -8,11 +8,11 @@ from streams.telemetry.logs import LIFE
 from streams.topology import EVENTS, TOPICS, Cleanup, Topic
 
 MEBIBYTE = 1 << 20
-COLUMNS = 149
+COLUMNS = 120
 
 
 def topics() -> str:
-    """A row per topic of an app."""
+    """A table with a row per topic of an app, and the settings that compacted ones share."""
     rows = "".join(
         f"| `<app>.{topic.name}` | {topic.about} | {_kept(topic)} | {_bytes(topic)} |\n"
         for topic in TOPICS
@@ -20,11 +20,12 @@ def topics() -> str:
     )
     compacted = next(OWN[topic.name] for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)
     details = ", ".join(f"`{key}={value}`" for key, value in compacted.items() if key != "max.message.bytes")
-    return f"| topic | what it is | kept | largest record |\n|---|---|---|---|\n{rows}\n{fill(f'The compacted ones also have {details}.', COLUMNS)}\n"
+    head = "| topic | what it is | kept | largest record |\n|---|---|---|---|\n"
+    return f"{head}{rows}\n{fill(f'The compacted ones also have {details}.', COLUMNS)}\n"
 
 
 def life() -> str:
-    """A row per event of the log."""
+    """A table with a row per event of the log."""
     return "| event | when: with |\n|---|---|\n" + "".join(
         f"| `{event}` | {about} |\n" for event, about in LIFE.items()
     )
