@@ -23,6 +23,7 @@ FAMILIES = {
 # Calls and functions with more positional arguments than MAX_POSITIONAL: (file, function) -> reason
 MANY_POSITIONAL: Mapping[tuple[str, str], str] = {}
 
+BARE_IGNORE = re.compile(r"#\s*(?:type:\s*ignore(?:\[[^\]]*\])?|noqa(?::\s*[A-Z0-9, ]+)?)\s*$")
 AWKWARD_OPENINGS = re.compile(r"\s*(Of|The same|Likewise)\b")
 
 
@@ -129,6 +130,16 @@ def long_file(sources: Sequence[Source]) -> Iterator[Finding]:
             yield Finding(source.path, lines, source.path, f"{lines} lines, {MAX_LINES} at most")
 
 
+def bare_ignore(sources: Sequence[Source]) -> Iterator[Finding]:
+    """What is kept from a checker has its reason beside it, or in a comment on the line above."""
+    for source in sources:
+        above = ""
+        for number, line in enumerate(source.text.splitlines(), 1):
+            if BARE_IGNORE.search(line) and not above.lstrip().startswith("#"):
+                yield Finding(source.path, number, source.path, "an ignore without its reason")
+            above = line
+
+
 def unplaced(sources: Sequence[Source], layers: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     """Each module of a package stands in one of its layers, and each layer is a module.
 
@@ -155,5 +166,5 @@ def unplaced(sources: Sequence[Source], layers: Mapping[str, Sequence[str]]) -> 
 
 RULES: Mapping[str, Callable[[Sequence[Source]], Iterator[Finding]]] = {
     rule.__name__: rule
-    for rule in (defined_twice, many_positional, awkward_opening, old_word, wide_line, long_file)
+    for rule in (defined_twice, many_positional, awkward_opening, old_word, wide_line, long_file, bare_ignore)
 }
