@@ -21,7 +21,7 @@ from benchmarks.stages import SOURCE, Written, add, processor, quiet_collector
 from streams.core.moments.rules import Rules, default_rules
 from streams.core.processing.step import Processor
 from streams.records import Fetched, Record
-from streams.runtime.embedded import GC_THRESHOLD
+from streams.runtime.collector import GC_THRESHOLD
 
 START_MS = 1_735_689_600_000  # 2025-01-01: in the past on every machine whose clock is set
 SPAN_MS = 3_600_000  # of event time, for FULL events

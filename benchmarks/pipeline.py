@@ -17,7 +17,7 @@ from benchmarks.generate import events
 from benchmarks.memory import SIGNALS, Footprint, footprint
 from benchmarks.stages import Written, fused, quiet_collector, staged
 from streams.core.moments.rules import default_rules
-from streams.runtime.embedded import GC_THRESHOLD
+from streams.runtime.collector import GC_THRESHOLD
 
 STEP_US, STATE_BYTES, PROFILE_BYTES, DURABLE_PER_S = 10.0, 150.0, 1_100.0, 40_000.0  # the goals
 APART = ("classify",)  # the goal leaves it out: its cost depends on the rules

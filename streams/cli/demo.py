@@ -65,8 +65,9 @@ async def _demo(data_dir: Path) -> None:
     from streams.cli.options import rules
     from streams.cli.render.shop import findings, opening
     from streams.log.sqlite.log import SqliteLog
-    from streams.runtime.embedded import Embedded, File, Progress
+    from streams.runtime.embedded import Embedded, Progress
     from streams.settings.tables import Settings
+    from streams.sources.input_file import InputFile, InputFormat
 
     screen = console()
     screen.print(opening())
@@ -81,7 +82,7 @@ async def _demo(data_dir: Path) -> None:
 
         embedded = await Embedded.open(settings, rules(settings))
         try:
-            replayed = await embedded.replay(File(EVENTS, "csv", COLUMNS), on_progress)
+            replayed = await embedded.replay(InputFile(EVENTS, InputFormat("csv", COLUMNS)), on_progress)
         finally:
             await embedded.close()
     reader = SqliteLog.read_only(data_dir)

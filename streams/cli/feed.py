@@ -65,10 +65,11 @@ async def _replay(
     mapping: dict[str, str],
 ) -> None:
     from streams.queries.dead_letters import reasons
-    from streams.runtime.embedded import Embedded, File, Progress
+    from streams.runtime.embedded import Embedded, Progress
+    from streams.sources.input_file import InputFile, InputFormat
     from streams.topology import LATE, REJECTED
 
-    source = File(file, format, mapping)
+    source = InputFile(file, InputFormat(format, mapping))
     with source.lines, Stopping() as stopping, Work(f"replay {file.name}") as work:
 
         def on_progress(progress: Progress) -> None:
@@ -197,6 +198,7 @@ async def _run(
 ) -> None:
     from streams.runtime.embedded import Embedded, Progress
     from streams.sources.follow import files_of
+    from streams.sources.input_file import InputFormat
 
     paths = [path for path in sources if path != Path("-")]
     files_of(paths)  # says that one is missing, before a data directory is made
@@ -217,7 +219,7 @@ async def _run(
                 file=sys.stderr,
                 flush=True,
             )
-            await embedded.run(paths, format, mapping, stopping.event, on_progress, stdin)
+            await embedded.run(paths, InputFormat(format, mapping), stopping.event, on_progress, stdin)
         finally:
             await embedded.close()
     goes_on = (

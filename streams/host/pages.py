@@ -19,7 +19,7 @@ from faust.web.drivers.aiohttp import Web
 from streams.errors import ConfigError
 from streams.host.process import ProcessApp
 from streams.host.service import WorkerService
-from streams.runtime.worker import Status
+from streams.runtime.status import WorkerStatus
 from streams.telemetry.metrics import CONTENT_TYPE
 
 STANDSTILL_S = 60.0  # without a turn of the event loop; nothing intended takes half of it
@@ -37,7 +37,7 @@ class Readiness(msgspec.Struct, frozen=True):
     missing: dict[str, str]  # partition -> what it waits for
 
 
-def readiness(status: Status) -> Readiness:
+def readiness(status: WorkerStatus) -> Readiness:
     """A worker is ready when it is a member of the group and all partitions assigned to it are open."""
     missing = {
         str(partition): "restoring, {} of {} records".format(*status.restoring[partition])

@@ -12,12 +12,13 @@ from mode import Service
 from streams.errors import StreamsError, Unavailable
 from streams.host.process import Process
 from streams.log.kafka.log import KafkaLog
-from streams.runtime.worker import Status, Worker
+from streams.runtime.status import WorkerStatus
+from streams.runtime.worker import Worker
 from streams.settings.durations import duration_text
 
 RETRY_S = 1.0  # between two attempts to reach a cluster that does not answer
 BEAT_S = 0.5  # between two signs of life of the event loop
-NOT_STARTED = Status(joined=False, assigned=frozenset(), opened=frozenset(), restoring={})
+NOT_STARTED = WorkerStatus()
 
 
 class WorkerService(Service):
@@ -33,7 +34,7 @@ class WorkerService(Service):
         self._running: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
 
-    def status(self) -> Status:
+    def status(self) -> WorkerStatus:
         """How far the worker is."""
         return NOT_STARTED if self.worker is None else self.worker.status()
 
@@ -46,7 +47,9 @@ class WorkerService(Service):
         """A worker on the cluster, once that has answered."""
         process = self.process
         self._log = await connect(process)
-        return Worker(self._log, process.settings, process.rules, process.meters, process.logger)
+        return Worker.on_kafka(
+            self._log, process.settings, process.rules, meters=process.meters, logger=process.logger
+        )
 
     async def _run(self, worker: Worker) -> None:
         try:

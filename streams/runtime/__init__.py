@@ -1,1 +1,1 @@
-"""A worker on Kafka: shares an app's partitions with other workers, and runs an agent for each that is its own."""
+"""Runs partitions: a worker shares an app on Kafka with others; embedded, one process runs them all."""

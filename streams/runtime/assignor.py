@@ -1,10 +1,12 @@
-"""Which worker runs which partitions: decided by one member of the group for all of them, on what each says it has.
+"""Decides which worker runs which partitions. One member of the group decides for all, by what each claims.
 
-An agent that moves takes its state with it, read anew from the broker; one that stays goes on as if nothing had happened. So who has a partition
-keeps it, and as few move as can be. Partition 3 is partition 3 of every topic that is read together, and of what is handed over.
+An agent that moves takes its state with it, which is read anew from the broker; an agent that stays goes on
+as if nothing had happened. So members keep the partitions that they have, and as few as possible move.
+Partition 3 is partition 3 of every topic that is read together, the inbox included.
 
-A member's claim travels with its request to join: what it was given last, and in which generation. Of two who claim the same, one was away and
-does not know better (a process that was stopped and woke up): the newer generation is right.
+A member's claim travels with its request to join: the partitions it was given last, and in which generation.
+If two members claim the same partition, one of them was away and does not know better (a process that was
+stopped and woke up): the newer generation is right.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,57 +20,60 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from streams.errors import Incompatible
 
 GROWN = (
-    "If that is an input, start the workers again: they hand its events over to where people live (with home = input they refuse). The app's own"
-    " number holds for its life, since it decides where people live: for another one, start a new app id, with topics of the new number, and replay"
+    "If that is an input, start the workers again: they forward its events to the partitions that own the"
+    " people (with home = input they refuse). The app's own number of partitions is fixed for its life, since"
+    " it decides which partition owns a person: for another number, start a new app id, with topics of that"
+    " number, and replay"
 )
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True):
-    """What a member was given last. Nothing: generation 0."""
+    """The partitions that a member was given last. Generation 0: none yet."""
 
     generation: int = 0
     partitions: tuple[int, ...] = ()
 
 
 class Given(msgspec.Struct, frozen=True, array_like=True):
-    """What a member is told beside its partitions."""
+    """What a member receives beside its partitions."""
 
     generation: int
-    members: int  # of the group, itself too
+    members: int  # of the group, this one included
 
 
-class Plan(NamedTuple):
-    """Who gets what."""
+class Shares(NamedTuple):
+    """Who gets which partitions."""
 
-    partitions: dict[str, list[int]]
+    partitions: dict[str, list[int]]  # by member
     generation: int
 
 
-def balance(partitions: int, claims: Mapping[str, Claim]) -> Plan:
-    """Every partition to exactly one member, numbers that differ by at most one, and as few moves as that allows.
+def balance(partitions: int, claims: Mapping[str, Claim]) -> Shares:
+    """Gives every partition to exactly one member, in equal shares (they differ by one at most), with the
+    fewest moves that allow it.
 
-    The same claims give the same plan, and members who claim what they were given are given it again.
+    Equal claims give equal shares, and members who claim what they were given are given it again.
     """
-    assert claims, "somebody has to be there"
+    assert claims, "a group has a member"
     free = set(range(partitions))
     held: dict[str, list[int]] = {}
     for member in sorted(claims, key=lambda name: (-claims[name].generation, name)):
         held[member] = sorted(free.intersection(claims[member].partitions))
         free.difference_update(held[member])
-    # What does not divide goes to those who hold most: they would have to give away more otherwise.
+    # The members that hold most get what does not divide: otherwise they would have to give away more.
     order = sorted(held, key=lambda name: (-len(held[name]), name))
     least, more = divmod(partitions, len(order))
-    plan = {member: held[member][: least + (rank < more)] for rank, member in enumerate(order)}
-    rest = sorted(set(range(partitions)).difference(*plan.values()))
+    shares = {member: held[member][: least + (rank < more)] for rank, member in enumerate(order)}
+    rest = sorted(set(range(partitions)).difference(*shares.values()))
     for rank, member in enumerate(order):
-        missing = least + (rank < more) - len(plan[member])
-        plan[member] = sorted(plan[member] + rest[:missing])
+        missing = least + (rank < more) - len(shares[member])
+        shares[member] = sorted(shares[member] + rest[:missing])
         rest = rest[missing:]
-    return Plan(plan, 1 + max(claim.generation for claim in claims.values()))
+    return Shares(shares, 1 + max(claim.generation for claim in claims.values()))
 
 
-def counted(counts: Mapping[str, int], partitions: int) -> None:
-    """Raises Incompatible, which says what to do, for a topic that has not as many partitions as the app."""
+def check_counts(counts: Mapping[str, int], partitions: int) -> None:
+    """Raises Incompatible, which says what to do, if a topic has more or fewer partitions than the app."""
     if wrong := [f"{topic} has {count}" for topic, count in sorted(counts.items()) if count != partitions]:
         raise Incompatible(
             f"the app was started with {partitions} partitions, but now {', '.join(wrong)}. {GROWN}"
@@ -76,7 +81,7 @@ def counted(counts: Mapping[str, int], partitions: int) -> None:
 
 
 class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka ships no types
-    """`balance`, as aiokafka calls it. An instance belongs to one member: it remembers what that one was given."""
+    """`balance`, as aiokafka calls it. One instance belongs to one member, and remembers its claim."""
 
     name = "streams-sticky"
 
@@ -85,7 +90,7 @@ class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka shi
         self.claim = Claim()
         self.members = 0
         self.failure: Incompatible | None = (
-            None  # aiokafka makes something else of whatever is raised in here
+            None  # kept, since aiokafka turns what is raised here into another error
         )
 
     def metadata(self, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
@@ -93,45 +98,42 @@ class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka shi
 
     def on_assignment(self, assignment: ConsumerProtocolMemberAssignment) -> None:
         given = msgspec.msgpack.decode(assignment.user_data, type=Given)
-        self.claim = Claim(
-            given.generation, tuple(sorted({place.partition for place in assignment.partitions()}))
-        )
+        numbers = {topic_partition.partition for topic_partition in assignment.partitions()}
+        self.claim = Claim(given.generation, tuple(sorted(numbers)))
         self.members = given.members
 
     def assign(
         self, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
-        """Members may read different inputs while workers are replaced by such with other settings: each gets its own topics only."""
-        found = {
-            topic: cluster.partitions_for_topic(topic)
-            for member in members.values()
-            for topic in member.subscription
-        }
+        """Each member gets partitions of the topics that it reads: members read different inputs while
+        workers are replaced by ones with other settings.
+        """
+        topics = {topic for member in members.values() for topic in member.subscription}
+        found = {topic: cluster.partitions_for_topic(topic) for topic in topics}
         if missing := sorted(topic for topic, numbers in found.items() if not numbers):
-            raise LookupError(
-                f"the broker does not know {', '.join(missing)} now"
-            )  # asked again at the next try
+            # aiokafka asks again at its next try.
+            raise LookupError(f"the broker does not know {', '.join(missing)} now")
         try:
-            counted({topic: len(numbers) for topic, numbers in found.items() if numbers}, self.partitions)
+            check_counts(
+                {topic: len(numbers) for topic, numbers in found.items() if numbers}, self.partitions
+            )
         except Incompatible as failure:
             self.failure = failure
             raise
-        plan = balance(self.partitions, {name: claimed(member.user_data) for name, member in members.items()})
-        given = msgspec.msgpack.encode(Given(plan.generation, len(members)))
+        shares = balance(self.partitions, {name: read_claim(one.user_data) for name, one in members.items()})
+        given = msgspec.msgpack.encode(Given(shares.generation, len(members)))
         return {
             name: ConsumerProtocolMemberAssignment(
                 0,
-                [(topic, plan.partitions[name]) for topic in sorted(member.subscription)]
-                if plan.partitions[name]
-                else [],
+                [(topic, numbers) for topic in sorted(members[name].subscription)] if numbers else [],
                 given,
             )
-            for name, member in members.items()
+            for name, numbers in shares.partitions.items()
         }
 
 
-def claimed(user_data: bytes | None) -> Claim:
-    """What cannot be read claims nothing: a member of another version may write it otherwise."""
+def read_claim(user_data: bytes | None) -> Claim:
+    """A claim that cannot be read claims nothing: a member of another version may write it in another way."""
     try:
         return msgspec.msgpack.decode(user_data or b"", type=Claim)
     except msgspec.DecodeError:

@@ -1,116 +1,102 @@
-"""A worker's place in the group: which partitions are its own, as of now. Membership and nothing else; nothing is read or committed here.
+"""A worker's membership of a consumer group on Kafka. Nothing is read or committed here.
 
-It lives in a thread of its own. Folding a large batch holds up the worker's loop for a second, restoring a large partition for longer; heartbeats
-must not wait for it, or the group takes the worker for dead when it works hardest. The price is that a worker whose loop hangs for good would keep
-its partitions for ever: so it has to show life, or is taken out of the group.
+It lives in a thread of its own. Folding a large batch holds up the worker's loop for a second, restoring a
+large partition holds it up for longer. Heartbeats must not wait for that, or the group takes a worker for
+dead when it works hardest. But a worker whose loop hangs for good must not keep its partitions for ever: so
+the worker has to show that it is alive, or it is taken out of the group.
 
 What was found by trying:
-- Partitions stay paused, but the consumer is polled all the same: else the member is silently put out of the group after a while.
-- Callbacks only note what was said. They run between heartbeats, and aiokafka swallows what they raise.
-- Heartbeats are no business of the public interface, so they are listened to where they are sent. (Asking by a commit resets the membership.)
-- A name that two have makes them put each other out for ever: who had it first gives way. The group says no more than that it does not know us.
-- Stopping can hang, and starting raises while no broker answers.
+- The partitions stay paused, but the consumer must be polled: otherwise the member is dropped after a while.
+- Callbacks only note what they receive: they run between heartbeats, and aiokafka swallows their errors.
+- The public interface has no heartbeats, so they are watched where they are sent. (Asking by a commit resets
+  the membership.)
+- Two members with one name put each other out for ever, so the one that had it first gives way. The group
+  says only that it does not know the member.
+- Stopping a consumer can hang, and starting one raises while no broker answers.
 """
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.clock import Clock
 from streams.errors import Fenced, StreamsError, Unavailable
 from streams.log.kafka.client import Cluster, stop
 from streams.log.kafka.errors import explained, failure
+from streams.log.kafka.quirks import Heartbeat, watch_heartbeats
 from streams.runtime.assignor import Assignor
+from streams.runtime.group import Assignment, GroupMembership
 from streams.settings.durations import duration_text
 from streams.settings.kafka import KafkaSettings
 
-HEARTBEATS = 12  # in a session: half a second of six, so that a few lost ones do no harm
-POLL_MS = 500  # a poll finds nothing, it shows errors and that somebody is there
-RETRY_S = 0.5  # after an error, before the next look
-TRIES = 3  # errors in a row, then everything is made anew: aiokafka does not recover from all
-ANSWER_MS = 10_000  # a join is answered when all members have come, or the session is over: a request waits for that and some
-METADATA_MS = 30_000  # so often it is asked how many partitions there are
 HUNG_S = 60.0  # without a sign of life from the worker's loop; restoring a million people holds it for ten
-START_S = 30.0  # and a session: a join that has not come off by then is tried anew: looking for the group's broker has no end of its own
-TICK_S = 0.25  # between looks at that
+_HEARTBEATS = 12  # per session: one every half second of six, so that a few lost ones do no harm
+_POLL_MS = 500  # a poll finds no records; it shows errors, and the group that the member is there
+_RETRY_S = 0.5  # after an error, before the next look
+_TRIES = 3  # errors in a row before everything is made anew: aiokafka does not recover from all of them
+# A join is answered when all members have come or the session is over; a request waits a little longer.
+_JOIN_ANSWER_MS = 10_000
+_METADATA_MS = 30_000  # between questions about how many partitions there are
+# And a session: then a join is tried anew. Without a bound, aiokafka looks for the group's broker for ever.
+_START_S = 30.0
+_LOOK_S = 0.25  # between looks at whether the worker leaves or hangs
 
 
-class View(NamedTuple):
-    """What the group said last."""
-
-    joined: bool = False  # these are given out, and not taken back since
-    partitions: frozenset[int] = (
-        frozenset()
-    )  # while it is not joined: those of before, which go on until it is known who has them now
-    assigned_s: float = -1.0  # when they were given out
-    members: int = 0  # of the group, as of then
-
-
-class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """In the group from `join` to `leave`. For one loop, the worker's: there it sets `changed` when there is something new to see."""
+class KafkaMembership(
+    GroupMembership,
+    ConsumerRebalanceListener,  # type: ignore[misc]  # aiokafka ships no types
+):
+    """A member of an app's group. It belongs to one loop, the worker's, where it sets `changed`."""
 
     def __init__(
-        self, cluster: Cluster, app: str, topics: Sequence[str], partitions: int, kafka: KafkaSettings
+        self,
+        cluster: Cluster,
+        app: str,
+        topics: Sequence[str],
+        partitions: int,
+        kafka: KafkaSettings,
+        clock: Clock,
     ) -> None:
-        """`topics`: those of which partition n belongs together; each has `partitions` of them."""
-        self.view = View()
-        self.heard_s = -1.0  # when the last heartbeat that was acknowledged was sent
-        self.failure: Exception | None = None  # it is over, and why
-        self.changed = asyncio.Event()
-        self.trouble: str | None = None  # why it is not joined, in words for the log
-        self._cluster, self._app, self._topics, self._kafka = cluster, app, sorted(topics), kafka
-        self._what = f"group {app} cannot be joined"
+        """`topics`: partition n of each belongs together; each has so many `partitions`."""
+        super().__init__(static=kafka.instance is not None)
+        self._cluster, self._app, self._topics = cluster, app, sorted(topics)
+        self._kafka, self._clock = kafka, clock
+        self._action = f"group {app} cannot be joined"
         self._assignor = Assignor(partitions)
-        self._usurped = False  # somebody else came by our name
+        self._heartbeat_s = -1.0
+        self._replaced = False  # another member has joined under this one's name
         self._thread: threading.Thread | None = None
-        self._tell: Callable[[], object] = _nothing
-        self._shown_s = time.monotonic()
-        self._leaving, self._left = (
-            threading.Event(),
-            asyncio.Event(),
-        )  # the same for the thread's loop, and to be looked at from anywhere
+        self._notify: Callable[[], object] = _nobody
+        self._alive_s = clock.monotonic_s()
+        self._leaving = threading.Event()  # can be looked at from both threads
+        self._left = asyncio.Event()  # set with it, for the thread's loop to wait for
         self._loop: asyncio.AbstractEventLoop | None = None  # the thread's
         self._group: AIOKafkaConsumer | None = None
 
     @property
-    def joined(self) -> bool:
-        return self.view.joined
+    def heartbeat_s(self) -> float:
+        return self._heartbeat_s
 
-    @property
-    def partitions(self) -> frozenset[int]:
-        return self.view.partitions
-
-    @property
-    def assigned_s(self) -> float:
-        return self.view.assigned_s
-
-    @property
-    def stays(self) -> bool:
-        """Whether the group keeps this worker's partitions for it when it leaves: one with a name is expected back."""
-        return self._kafka.instance is not None
-
-    def show(self) -> None:
-        """The worker's loop is alive."""
-        self._shown_s = time.monotonic()
+    def show_alive(self) -> None:
+        self._alive_s = self._clock.monotonic_s()
 
     async def join(self) -> None:
-        """Begins to join and returns; what comes of it is seen in `view` and `failure`."""
         loop = asyncio.get_running_loop()
-        self._tell = lambda: loop.call_soon_threadsafe(self.changed.set)
-        self.show()
+        self._notify = lambda: loop.call_soon_threadsafe(self.changed.set)
+        self.show_alive()
         self._thread = threading.Thread(target=self._run, name=f"{self._app} group", daemon=True)
         self._thread.start()
 
     async def leave(self) -> None:
-        """Leaves the group and ends the thread; takes a few seconds when no broker answers. May be called again."""
+        """Leaves the group and ends the thread; takes a few seconds when no broker answers."""
         self._leaving.set()
         if self._loop is not None:
-            with suppress(RuntimeError):  # it is closed already
+            with suppress(RuntimeError):  # the loop is closed already
                 self._loop.call_soon_threadsafe(self._left.set)
         thread = self._thread
         while thread is not None and thread.is_alive():
@@ -124,50 +110,50 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         except Exception as error:
             self.failure = error
         finally:
-            self._say(self.view._replace(joined=False))
+            self._revoked()
 
     async def _live(self) -> None:
-        """From one consumer to the next, until the worker leaves. Raises what cannot be helped by trying again."""
+        """Makes one consumer after another until the worker leaves. Raises what trying again cannot help."""
         self._loop = asyncio.get_running_loop()
-        deadline_s = time.monotonic() + self._kafka.start_timeout / 1000
+        deadline_s = self._clock.monotonic_s() + self._kafka.start_timeout / 1000
         while not self._leaving.is_set():
             if self._hung():
-                await asyncio.sleep(TICK_S)
+                await asyncio.sleep(_LOOK_S)
                 continue
             try:
                 await self._member()
-            except Exception as error:  # all of it is aiokafka's: with a broker that is just coming back it also asserts what is not so
+            except Exception as error:  # also aiokafka's assertions, which fail while a broker is coming back
                 if (fatal := self._fatal(error)) is not None:
                     raise fatal from error
-                self.trouble = f"{self._what}: {explained(error).says}"
-                if self.view.assigned_s < 0 and time.monotonic() > deadline_s:
-                    raise Unavailable(
-                        f"{self.trouble}: tried for {duration_text(self._kafka.start_timeout)} (kafka.start_timeout)"
-                    ) from error
-                self._say(self.view._replace(joined=False))
-                await asyncio.sleep(RETRY_S)
+                self.trouble = f"{self._action}: {explained(error).says}"
+                if self.assignment.assigned_s < 0 and self._clock.monotonic_s() > deadline_s:
+                    tried = f"tried for {duration_text(self._kafka.start_timeout)} (kafka.start_timeout)"
+                    raise Unavailable(f"{self.trouble}: {tried}") from error
+                self._revoked()
+                await asyncio.sleep(_RETRY_S)
 
     async def _member(self) -> None:
-        """One consumer's life. Returns when the worker leaves or hangs, raises the error after which a new one is needed."""
+        """Runs one consumer. Returns when the worker leaves or hangs; raises the error after which a new
+        consumer is needed.
+        """
         group = self._group = self._consumer()
         group.subscribe(self._topics, listener=self)
+        start_s = _START_S + self._kafka.session_timeout / 1000
         try:
-            if await self._unless_leaving(
-                asyncio.wait_for(group.start(), START_S + self._kafka.session_timeout / 1000)
-            ):
-                self._listen(group)
+            if await self._unless_leaving(asyncio.wait_for(group.start(), start_s)):
+                watch_heartbeats(group, self._clock, self._on_heartbeat)
                 await self._unless_leaving(self._poll(group))
         finally:
             self._group = None
-            self._say(self.view._replace(joined=False))
+            self._revoked()
             await stop(group)
 
     async def _unless_leaving(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Whether the work came to its end; when the worker leaves or hangs, it does not."""
+        """Whether the work was done. It is cancelled when the worker leaves or hangs."""
         task, left = asyncio.create_task(work), asyncio.create_task(self._left.wait())
         try:
             while not task.done() and not self._leaving.is_set() and not self._hung():
-                await asyncio.wait({task, left}, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({task, left}, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 await task
                 return True
@@ -182,95 +168,86 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     def _consumer(self) -> AIOKafkaConsumer:
         session_ms = self._kafka.session_timeout
         return AIOKafkaConsumer(
-            **{**self._cluster.common(), "request_timeout_ms": session_ms + ANSWER_MS},
+            **{**self._cluster.common(), "request_timeout_ms": session_ms + _JOIN_ANSWER_MS},
             group_id=self._app,
             group_instance_id=self._kafka.instance,
             enable_auto_commit=False,
             auto_offset_reset="latest",  # nothing is read, so it does not matter where
             session_timeout_ms=session_ms,
-            heartbeat_interval_ms=max(1, session_ms // HEARTBEATS),
+            heartbeat_interval_ms=max(1, session_ms // _HEARTBEATS),
             rebalance_timeout_ms=session_ms,
-            metadata_max_age_ms=METADATA_MS,
+            metadata_max_age_ms=_METADATA_MS,
             partition_assignment_strategy=[self._assignor],
         )
 
     async def _poll(self, group: AIOKafkaConsumer) -> None:
         failed = 0
-        while not self._usurped:  # then a poll would let aiokafka join again
+        while not self._replaced:  # a poll after that would let aiokafka join again
             try:
-                await group.getmany(timeout_ms=POLL_MS)
+                await group.getmany(timeout_ms=_POLL_MS)
                 failed, self.trouble = 0, None
             except KafkaError as error:
                 failed += 1
-                if failed >= TRIES or self._fatal(error) is not None:
+                if failed >= _TRIES or self._fatal(error) is not None:
                     raise
                 self.trouble = f"group {self._app}: {explained(error).says}"
-                await asyncio.sleep(RETRY_S)
-        raise LookupError("another came by our name")
+                await asyncio.sleep(_RETRY_S)
+        raise LookupError("another member has joined under this name")
 
-    def _listen(self, group: AIOKafkaConsumer) -> None:
-        """Notes when heartbeats are acknowledged by a group that has not begun to give out its partitions anew."""
-        coordinator = group._coordinator
-        send = coordinator._do_heartbeat
-
-        async def heartbeat() -> bool:
-            sent_s = time.monotonic()
-            acknowledged: bool = await send()
-            if acknowledged and not coordinator._rejoin_needed_fut.done():
-                self.heard_s = sent_s
-            # Put out although the group heard of us within a session: by another of our name. Now counts, not when this was sent: of a broker that
-            # was frozen for longer it is the session that has run out.
-            quiet_s = time.monotonic() - max(self.heard_s, self.view.assigned_s)
-            if (
-                not coordinator.member_id
-                and self._kafka.instance is not None
-                and quiet_s < self._kafka.session_timeout / 1000
-            ):
-                self._usurped = True
-                raise KafkaError(
-                    "another came by our name"
-                )  # keeps aiokafka from joining again, which would put out the other
-            return acknowledged
-
-        coordinator._do_heartbeat = heartbeat
+    def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Notes heartbeats that a group acknowledged which was not about to assign its partitions anew."""
+        if heartbeat.acknowledged and not heartbeat.rebalancing:
+            self._heartbeat_s = heartbeat.sent_s
+        if heartbeat.member or self._kafka.instance is None:
+            return
+        # The group does not know this member, although it confirmed the membership within a session: another
+        # member has joined under this name. The time is taken now, not when the heartbeat was sent: after a
+        # broker was frozen for longer than a session, the session has simply run out.
+        silent_s = self._clock.monotonic_s() - self.confirmed_s
+        if silent_s < self._kafka.session_timeout / 1000:
+            self._replaced = True
+            # Raised so that aiokafka does not join again, which would put the other one out.
+            raise KafkaError("another member has joined under this name")
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Of every change all partitions are taken back first; agents go on meanwhile, and fencing keeps that safe."""
-        self._say(self.view._replace(joined=False))
+        """Every rebalance revokes all partitions first. Agents work on meanwhile; fencing keeps that safe."""
+        self._revoked()
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         if self._group is not None and assigned:
             self._group.pause(*assigned)
         self.trouble = None
-        self._say(
-            View(
-                True,
-                frozenset(place.partition for place in assigned),
-                time.monotonic(),
-                self._assignor.members,
+        self._set(
+            Assignment(
+                joined=True,
+                partitions=frozenset(assigned_one.partition for assigned_one in assigned),
+                assigned_s=self._clock.monotonic_s(),
+                members=self._assignor.members,
             )
         )
 
-    def _say(self, view: View) -> None:
-        if view != self.view:
-            self.view = view
+    def _revoked(self) -> None:
+        self._set(self.assignment._replace(joined=False))
+
+    def _set(self, assignment: Assignment) -> None:
+        self.assignment = assignment
         with suppress(RuntimeError):  # the worker's loop is closed already
-            self._tell()
+            self._notify()
 
     def _hung(self) -> bool:
-        return time.monotonic() - self._shown_s > HUNG_S
+        return self._clock.monotonic_s() - self._alive_s > HUNG_S
 
     def _fatal(self, error: BaseException) -> StreamsError | None:
-        """What only a person can put right."""
+        """The error for what only a person can put right; None: trying again may help."""
         if self._assignor.failure is not None:
             return self._assignor.failure
-        if self._usurped:
+        if self._replaced:
             return Fenced(
-                f"another worker has joined group {self._app} as kafka.instance = {self._kafka.instance}, and this one gives way: each needs a name"
-                " of its own"
+                f"another worker has joined group {self._app} as kafka.instance = {self._kafka.instance},"
+                " and this one gives way: each worker needs a name of its own"
             )
-        return failure(self._what, error) if explained(error).permanent else None
+        return failure(self._action, error) if explained(error).permanent else None
 
 
-def _nothing() -> None:
-    """Nobody to tell yet."""
+def _nobody() -> None:
+    """Stands for the worker's loop until it joins."""

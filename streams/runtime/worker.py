@@ -1,227 +1,222 @@
-"""A worker: has an agent running for each partition that the group gives it, from joining the group to leaving it.
+"""Runs an agent for each partition that the group assigns to this process, until the process leaves the
+group.
 
-    group  --what is wanted-->  worker  --opens, closes-->  keepers, one per partition  -->  agents
+    group  --assignment-->  worker  --opens, closes-->  supervisors, one per partition  -->  agents
 
-The group is heard in a thread of its own (`membership`); agents are tasks of one loop. Nothing here decides who may write: that does the broker, by
-fencing. So a wrong belief about the group costs time and no more.
+The membership of the group lives in a thread of its own (`membership`); supervisors are tasks of one loop.
+Nothing here decides who may write: the broker does, by fencing. So a wrong belief about the group costs time
+and nothing else.
 """
 
 import asyncio
-import time
-from collections.abc import Callable
+import random
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from typing import NamedTuple, Protocol
 
+from structlog.typing import FilteringBoundLogger
+
+from streams.clock import Clock
 from streams.core.moments.rules import Rules
 from streams.errors import ConfigError
 from streams.log.kafka.log import KafkaLog
-from streams.log.port import Log as Port
-from streams.runtime import supervisor as keeper
+from streams.log.port import Log, Restoring
+from streams.runtime.group import Assignment, GroupMembership
 from streams.runtime.growth import watch
-from streams.runtime.membership import Membership, View
-from streams.runtime.pace import stopping
+from streams.runtime.membership import KafkaMembership
+from streams.runtime.pace import stop_times
 from streams.runtime.partition_agent import PartitionAgent
-from streams.runtime.supervisor import Common, Log, Meters, Restoring, Supervisor
+from streams.runtime.status import WorkerStatus
+from streams.runtime.supervisor import Supervisor, SupervisorContext
 from streams.settings.tables import Settings
+from streams.telemetry.metrics import Meters
 from streams.topology import INBOX
 
-TICK_S = 1.0  # between looks, when nothing is heard: also the sign of life for the group
-SOON_S = 0.05  # between looks while stopping
-
-
-class Place(Protocol):
-    """A place in a group. `streams.runtime.membership.Membership` is one on Kafka."""
-
-    changed: asyncio.Event  # set when there is something new to see
-
-    @property
-    def view(self) -> View: ...
-    @property
-    def joined(self) -> bool: ...
-    @property
-    def partitions(self) -> frozenset[int]: ...
-    @property
-    def assigned_s(self) -> float: ...
-    @property
-    def heard_s(self) -> float: ...
-    @property
-    def failure(self) -> Exception | None: ...
-    @property
-    def trouble(self) -> str | None: ...
-    @property
-    def stays(self) -> bool: ...
-    def show(self) -> None: ...
-    async def join(self) -> None: ...
-    async def leave(self) -> None: ...
-
-
-class Status(NamedTuple):
-    """How a worker is doing, for health pages."""
-
-    joined: bool
-    assigned: frozenset[int]
-    opened: frozenset[int]
-    restoring: dict[int, tuple[int, int]]  # partition -> (records read, about how many there are)
+_LOOK_S = 1.0  # between looks when the group reports nothing; each look also shows that the loop turns
 
 
 class Worker:
-    """Runs agents for the partitions that are given to it. Make one per process and `run` it once."""
+    """Runs agents for the partitions that are assigned to it. Make one per process and `run` it once."""
 
     def __init__(
         self,
-        log: Port,
+        log: Log,
         settings: Settings,
         rules: Rules,
+        *,
+        membership: GroupMembership,
         meters: Meters,
-        logger: Log,
-        place: Place | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        logger: FilteringBoundLogger,
+        clock: Clock,
+        draw: Callable[[], float] = random.random,
+        watch: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`log` stays its owner's, who closes it. `place`: in another group than Kafka's; `clock`: the one that `place` goes by.
-
-        Raises ConfigError when what is read does not go with the settings.
+        """`clock`: the one that `membership` has. `draw`: for the random part of delays. `watch`: runs beside
+        the worker, and ends it by raising. The log belongs to the caller, who closes it.
         """
-        self._log = log
-        self.place = place if place is not None else _place(log, settings)
+        self.membership = membership
         self._kafka, self._meters, self._logger, self._clock = settings.kafka, meters, logger, clock
-        self._view = View()
+        self._watch = watch
+        self._assignment = Assignment()
         self._trouble: str | None = None
-        self._keepers: dict[int, Supervisor] = {}
+        self._supervisors: dict[int, Supervisor] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
-        async def open(partition: int, on_restore: Restoring) -> keeper.PartitionAgent:
+        async def open(partition: int, on_restore: Restoring) -> PartitionAgent:
             return await PartitionAgent.open(log, partition, settings, rules, on_restore)
 
-        self.common = Common(
-            open,
-            self.place,
-            self._kafka.commit_interval / 1000,
-            settings.idle_after / 1000,
-            settings.batch,
-            meters,
-            logger,
-            clock,
+        self.context = SupervisorContext(
+            open=open,
+            group=membership,
+            settings=settings,
+            meters=meters,
+            logger=logger,
+            clock=clock,
+            draw=draw,
         )
 
-    def status(self) -> Status:
-        """`joined`: and heard of within a session; while the group's broker is away nobody knows."""
-        heard_s = max(self.place.assigned_s, self.place.heard_s)
-        return Status(
-            self.place.joined and self._clock() - heard_s < self._kafka.session_timeout / 1000,
-            self._view.partitions,
-            frozenset(number for number, keeper in self._keepers.items() if keeper.agent is not None),
-            {
-                number: keeper.restoring
-                for number, keeper in self._keepers.items()
-                if keeper.restoring is not None
-            },
+    @classmethod
+    def on_kafka(
+        cls, log: KafkaLog, settings: Settings, rules: Rules, *, meters: Meters, logger: FilteringBoundLogger
+    ) -> "Worker":
+        """A member of the app's consumer group. Raises ConfigError if its inputs do not fit the settings."""
+        if settings.home == "input" and log.partitions > 1 and log.routed:
+            counts = ", ".join(f"{name} has {log.inputs[name]}" for name in log.routed)
+            raise ConfigError(
+                f"home = input: a person lives where the input puts them, so that every input needs the app's {log.partitions} partitions, and {counts}."
+                " A person would be in two places, with several journeys. Take a new app id, with topics of that number or home = murmur2, and replay"
+            )
+        clock, topics = Clock(), (*log.co_read, log.topic(INBOX.name))
+        return cls(
+            log,
+            settings,
+            rules,
+            membership=KafkaMembership(log.cluster, log.app, topics, log.partitions, settings.kafka, clock),
+            meters=meters,
+            logger=logger,
+            clock=clock,
+            watch=lambda: watch(log),
+        )
+
+    def status(self) -> WorkerStatus:
+        """Not `joined` while the group's broker is away for longer than a session: then nobody knows."""
+        silent_s = self._clock.monotonic_s() - self.membership.confirmed_s
+        supervisors = self._supervisors.items()
+        return WorkerStatus(
+            joined=self.membership.assignment.joined and silent_s < self._kafka.session_timeout / 1000,
+            assigned=self._assignment.partitions,
+            opened=frozenset(number for number, one in supervisors if one.agent is not None),
+            restoring={number: one.restoring for number, one in supervisors if one.restoring is not None},
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; returns when everything is closed, within `kafka.grace`.
+        """Runs until `stop` is set; returns when everything is closed, within `kafka.grace`.
 
-        Raises what it cannot go on after: a StreamsError that a person must see to, or a defect, after everything is closed.
+        Raises what it cannot go on after, when everything is closed: a StreamsError that a person must see
+        to, or a defect.
         """
-        await self.place.join()
+        await self.membership.join()
         stopped = asyncio.create_task(stop.wait())
-        watching = asyncio.create_task(
-            watch(self._log) if isinstance(self._log, KafkaLog) else asyncio.sleep(0)
-        )
+        watching = None if self._watch is None else asyncio.ensure_future(self._watch())
         try:
             while not stop.is_set():
-                self.place.show()
-                self._follow()
-                await self._something(stopped)
-                if watching.done():
+                self.membership.show_alive()
+                self._follow_assignment()
+                await self._until_something_happens(stopped)
+                if watching is not None and watching.done():
                     watching.result()
-                self._raise()
+                self._remove_ended()
         except BaseException as error:
-            self._logger.error(
-                "stopping",
-                reason="cancelled"
-                if isinstance(error, asyncio.CancelledError)
-                else f"{type(error).__name__}: {error}",
-            )
-            await self._close(forwarded=False)
+            cancelled = isinstance(error, asyncio.CancelledError)
+            reason = "cancelled" if cancelled else f"{type(error).__name__}: {error}"
+            self._logger.error("stopping", reason=reason)
+            await self._close(others_take_over=False)
             raise
         finally:
             stopped.cancel()
-            watching.cancel()
+            if watching is not None:
+                watching.cancel()
         self._logger.info("stopping", reason="asked to")
-        await self._close(self._view.members > 1 and not self.place.stays)
-        self._raise()
+        await self._close(self._assignment.members > 1 and not self.membership.static)
+        self._remove_ended()
 
-    def _follow(self) -> None:
-        """Has a keeper for every partition that is given to us, and lets go of all others."""
-        view = self.place.view
-        if view.assigned_s != self._view.assigned_s and view.joined:
-            if self._view.assigned_s < 0:
-                self._logger.info("joined", members=view.members)
-            new, lost = (
-                sorted(view.partitions - self._view.partitions),
-                sorted(self._view.partitions - view.partitions),
-            )
-            self._logger.info(
-                "assigned", partitions=sorted(view.partitions), new=new, lost=lost, members=view.members
-            )
-            self._meters.assigned(view.partitions)
-            self._view = view
-        if (trouble := self.place.trouble) != self._trouble:
+    def _follow_assignment(self) -> None:
+        """Sees that each assigned partition has a supervisor, and that all other partitions are released."""
+        assignment = self.membership.assignment
+        if assignment.joined and assignment.assigned_s != self._assignment.assigned_s:
+            self._log_assignment(assignment)
+            self._meters.assigned(assignment.partitions)
+            self._assignment = assignment
+        if (trouble := self.membership.trouble) != self._trouble:
             self._trouble = trouble
             if trouble is not None:
                 self._logger.warning("waiting", reason=trouble)
-        for number in sorted(self._view.partitions):
+        for number in sorted(self._assignment.partitions):
             if number not in self._tasks:
-                self._keepers[number] = Supervisor(number, self.common)
-                self._tasks[number] = asyncio.create_task(
-                    self._keepers[number].run(), name=f"partition {number}"
-                )
-            self._keepers[number].want()
-        until_s = self._clock() + self._kafka.session_timeout / 1000
-        for number in self._keepers.keys() - self._view.partitions:
+                supervisor = self._supervisors[number] = Supervisor(number, self.context)
+                self._tasks[number] = asyncio.create_task(supervisor.run(), name=f"partition {number}")
+            self._supervisors[number].want()
+        until_s = self._clock.monotonic_s() + self._kafka.session_timeout / 1000
+        for number in self._supervisors.keys() - self._assignment.partitions:
             self._release(number, until_s)
 
-    def _release(self, number: int, until_s: float) -> None:
-        """An agent that is not open yet would be opened for nothing: whoever has the partition now fences it."""
-        one = self._keepers[number]
-        if one.wanted and one.agent is None:
-            self._tasks[number].cancel()
-        one.release(until_s)
+    def _log_assignment(self, assignment: Assignment) -> None:
+        if self._assignment.assigned_s < 0:
+            self._logger.info("joined", members=assignment.members)
+        now, before = assignment.partitions, self._assignment.partitions
+        self._logger.info(
+            "assigned",
+            partitions=sorted(now),
+            new=sorted(now - before),
+            lost=sorted(before - now),
+            members=assignment.members,
+        )
 
-    async def _something(self, stopped: "asyncio.Task[bool]") -> None:
-        """Waits until there may be something to do, and for the next sign of life at the latest."""
-        changed = asyncio.create_task(self.place.changed.wait())
+    def _release(self, number: int, until_s: float) -> None:
+        """An agent that is not open yet would be opened for nothing: the new owner fences it."""
+        supervisor = self._supervisors[number]
+        if supervisor.wanted and supervisor.agent is None:
+            self._tasks[number].cancel()
+        supervisor.release(until_s)
+
+    async def _until_something_happens(self, stopped: "asyncio.Task[bool]") -> None:
+        """Returns when there may be something to do, and when the worker has to show that it is alive."""
+        changed = asyncio.create_task(self.membership.changed.wait())
+        tasks = {stopped, changed, *self._tasks.values()}
         try:
-            await asyncio.wait(
-                {stopped, changed, *self._tasks.values()}, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait(tasks, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             changed.cancel()
-        self.place.changed.clear()
+        self.membership.changed.clear()
 
-    def _raise(self) -> None:
-        """What ended by an error ends the worker; what ended by itself is taken off the list."""
-        failure: BaseException | None = self.place.failure
+    def _remove_ended(self) -> None:
+        """Removes supervisors that have ended. Raises what one of them, or the membership, ended by."""
+        failure: BaseException | None = self.membership.failure
         for number, task in list(self._tasks.items()):
             if task.done():
-                del self._tasks[number], self._keepers[number]
+                del self._tasks[number], self._supervisors[number]
                 if not task.cancelled():
                     failure = task.exception() or failure
         if failure is not None:
             raise failure
 
-    async def _close(self, forwarded: bool) -> None:
-        """Leaves the group first, so that the others take over at once; agents work on until then. Takes no longer than the grace time."""
-        began_s = self._clock()
-        times = stopping(self._kafka.grace / 1000, self._kafka.session_timeout / 1000, forwarded)
-        for number in self._keepers:
-            self._release(number, began_s + times.working)
-        leaving = asyncio.create_task(self.place.leave())
-        everything = {leaving, *self._tasks.values()}
-        await self._ended(everything, began_s + times.closing)
-        for task in everything:
+    async def _close(self, others_take_over: bool) -> None:
+        """Leaves the group first, so that the others take over at once; agents work on until they do. Takes
+        no longer than the grace time.
+        """
+        began_s = self._clock.monotonic_s()
+        times = stop_times(
+            grace_s=self._kafka.grace / 1000,
+            session_s=self._kafka.session_timeout / 1000,
+            others_take_over=others_take_over,
+        )
+        for number in self._supervisors:
+            self._release(number, began_s + times.working_s)
+        leaving = asyncio.create_task(self.membership.leave())
+        tasks: Collection[asyncio.Task[None]] = {leaving, *self._tasks.values()}
+        await self._until_ended(tasks, began_s + times.closing_s)
+        for task in tasks:
             task.cancel()
-        await self._ended(everything, began_s + times.ended)
+        await self._until_ended(tasks, began_s + times.ended_s)
         unfinished = sorted(number for number, task in self._tasks.items() if not task.done())
         if unfinished:
             self._logger.warning("left", reason="closing took too long", partitions=unfinished)
@@ -230,20 +225,9 @@ class Worker:
         self._meters.assigned(frozenset())
         self._logger.info("stopped")
 
-    async def _ended(self, tasks: "set[asyncio.Task[None]]", deadline_s: float) -> None:
-        while (left_s := deadline_s - self._clock()) > 0 and not all(task.done() for task in tasks):
-            self.place.show()
+    async def _until_ended(self, tasks: Collection[asyncio.Task[None]], deadline_s: float) -> None:
+        """Waits until the tasks have ended, but not beyond the deadline."""
+        while (left_s := deadline_s - self._clock.monotonic_s()) > 0 and not all(t.done() for t in tasks):
+            self.membership.show_alive()
             with suppress(TimeoutError):
-                await asyncio.wait(tasks, timeout=min(left_s, TICK_S))
-
-
-def _place(log: Port, settings: Settings) -> Membership:
-    assert isinstance(log, KafkaLog), "another log needs a group of its own kind"
-    if settings.home == "input" and log.partitions > 1 and log.routed:
-        counts = ", ".join(f"{name} has {log.inputs[name]}" for name in log.routed)
-        raise ConfigError(
-            f"home = input: a person lives where the input puts them, so that every input needs the app's {log.partitions} partitions, and {counts}."
-            " A person would be in two places, with several journeys. Take a new app id, with topics of that number or home = murmur2, and replay"
-        )
-    topics = (*log.co_read, log.topic(INBOX.name))
-    return Membership(log.cluster, log.app, topics, log.partitions, settings.kafka)
+                await asyncio.wait(tasks, timeout=min(left_s, _LOOK_S))

@@ -11,6 +11,7 @@ Labels are partitions, sources and closed lists of words. Never a person, never 
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from enum import StrEnum
 from importlib.metadata import version
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -80,11 +81,16 @@ BATCH_BUCKETS = (
     50_000,
 )  # settings.MAX_BATCH is the last
 LATE_REASONS = ("lateness", "over_cap")  # of the late topic
-DEATHS = ("fenced", "unavailable", "defect")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which says when this process began
 
-Death = Literal["fenced", "unavailable", "defect"]
+
+class Death(StrEnum):
+    """Why an agent died."""
+
+    FENCED = "fenced"  # another agent was opened on its partition
+    UNAVAILABLE = "unavailable"  # the cluster did not do what it was asked
+    DEFECT = "defect"  # of this program
 
 
 class Described(NamedTuple):
@@ -238,10 +244,6 @@ class _Pipeline(Protocol):
     def progress(self) -> _Progress: ...
 
 
-class _Session(Protocol):
-    def lags(self) -> Mapping[str, int]: ...  # records to be read, per source
-
-
 class Stepping(Protocol):
     """What is looked at of an agent, by duck type: `streams.runtime.partition_agent.Agent` over a broker is one."""
 
@@ -250,7 +252,7 @@ class Stepping(Protocol):
     @property
     def processor(self) -> _Pipeline: ...
     @property
-    def session(self) -> _Session: ...
+    def session(self) -> Any: ...  # over a broker it has `lags()`
 
 
 class _Standing(NamedTuple):
@@ -289,7 +291,7 @@ class Meters(Collector):
             LATE.name: _words(_LATE, LATE_REASONS, self.registry),
         }
         self._retracted = _counter(_RETRACTED, self.registry)
-        self._died = _words(_DIED, DEATHS, self.registry)
+        self._died = _words(_DIED, tuple(Death), self.registry)
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
 

@@ -8,8 +8,9 @@ import pytest
 
 from streams.cli import progress
 from streams.core.moments.rules import default_rules
-from streams.runtime.embedded import Embedded, File, Progress
+from streams.runtime.embedded import Embedded, Progress
 from streams.settings.tables import Settings
+from streams.sources.input_file import InputFile, InputFormat
 from tests.cli.running import event, lines, streams, write
 from tests.cli.test_processes import many
 
@@ -153,7 +154,7 @@ def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
                 raise KeyError
 
         with pytest.raises(KeyError):
-            await embedded.replay(File(file, "segment", {}), stop)
+            await embedded.replay(InputFile(file, InputFormat()), stop)
         await embedded.close()
 
     asyncio.run(half())

@@ -10,7 +10,8 @@ from streams.host.pages import Pages
 from streams.host.process import Process
 from streams.host.serve import run_app
 from streams.host.service import WorkerService
-from streams.runtime.worker import Status, Worker
+from streams.runtime.status import WorkerStatus
+from streams.runtime.worker import Worker
 from streams.settings.host import AnnounceSettings, WebSettings
 from streams.settings.kafka import KafkaSettings
 from streams.settings.tables import Settings
@@ -23,13 +24,13 @@ class SteeredWorker(Worker):
     """A worker without a log. It runs until it is stopped, or fails with what it is given."""
 
     def __init__(self) -> None:
-        self.current = Status(joined=True, assigned=TWO, opened=TWO, restoring={})
+        self.current = WorkerStatus(joined=True, assigned=TWO, opened=TWO, restoring={})
         self.failure: BaseException | None = None
         self.failing = asyncio.Event()
         self.closing_s = 0.0
         self.closed = False
 
-    def status(self) -> Status:
+    def status(self) -> WorkerStatus:
         return self.current
 
     async def run(self, stop: asyncio.Event) -> None:

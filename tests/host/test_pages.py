@@ -12,7 +12,7 @@ from streams.host import pages
 from streams.host.pages import readiness
 from streams.host.serve import run_app
 from streams.host.service import NOT_STARTED
-from streams.runtime.worker import Status
+from streams.runtime.status import WorkerStatus
 from streams.settings.host import WebSettings
 from tests.host.hosting import app, running
 
@@ -21,9 +21,9 @@ ALL = frozenset({0, 1, 2})
 
 def status(
     opened: frozenset[int], joined: bool = True, restoring: Mapping[int, tuple[int, int]] = {}
-) -> Status:
+) -> WorkerStatus:
     """A worker that has all three partitions assigned."""
-    return Status(joined=joined, assigned=ALL, opened=opened, restoring=dict(restoring))
+    return WorkerStatus(joined=joined, assigned=ALL, opened=opened, restoring=dict(restoring))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def status(
         (status(ALL)._replace(assigned=frozenset({0})), True, {}),  # the others are being given back
     ],
 )
-def test_readiness(status: Status, ready: bool, missing: dict[str, str]) -> None:
+def test_readiness(status: WorkerStatus, ready: bool, missing: dict[str, str]) -> None:
     """A worker is ready when it is a member of the group and works on all partitions assigned to it."""
     found = readiness(status)
     assert (found.ready, found.missing) == (ready, missing)

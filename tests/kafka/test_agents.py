@@ -16,10 +16,10 @@ from streams.log.kafka.topics.cluster import applied
 from streams.log.kafka.topics.plan import Wanted
 from streams.queries.funnel import funnel
 from streams.queries.verify import verify
-from streams.runtime.embedded import rows_of
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.files import Lines, file_records
+from streams.sources.input_file import InputFormat
 from tests.contract.looking import input_ends
 from tests.end_to_end import shop
 from tests.kafka import topics
@@ -40,7 +40,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     log = await KafkaLog.connect(cluster, app, [f"{app}.events"])
     assert log.partitions == PARTITIONS
     now = time.time_ns() // 1_000_000
-    records = list(file_records(Lines(shop.FILE), rows_of("csv", MAPPING)))
+    records = list(file_records(Lines(shop.FILE), InputFormat("csv", MAPPING).rows))
     await log.append(
         [
             (partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)

@@ -22,10 +22,10 @@ from streams.core.moments import rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
-from streams.runtime.embedded import rows_of
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.files import Lines, file_records
+from streams.sources.input_file import InputFormat
 from tests.end_to_end import shop
 from tests.end_to_end.running import COMMAND
 from tests.kafka import topics
@@ -152,7 +152,7 @@ async def fill(app: str, count: int = EVENTS) -> None:
     """The first events of the real shop, keyed and placed as collectors do."""
     log = topics.log(app, PARTITIONS)
     now = time.time_ns() // 1_000_000
-    records = list(islice(file_records(Lines(shop.FILE), rows_of("csv", MAPPING)), count))
+    records = list(islice(file_records(Lines(shop.FILE), InputFormat("csv", MAPPING).rows), count))
     keyed = [(key_of(value) or b"", value, headers) for value, headers in records]
     await log.append(
         [(partition_of(key, PARTITIONS), key, value, now, headers) for key, value, headers in keyed]

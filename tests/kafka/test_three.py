@@ -17,10 +17,10 @@ from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.topics.cluster import admin, applied, checked
 from streams.log.kafka.topics.plan import Wanted
 from streams.queries.verify import verify
-from streams.runtime.embedded import rows_of
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.files import Lines, file_records
+from streams.sources.input_file import InputFormat
 from tests.contract.looking import Restored, full_batch, input_ends, restored, scanned
 from tests.end_to_end import shop
 from tests.kafka import topics
@@ -151,7 +151,7 @@ async def test_leaders_are_killed_one_after_the_other(
     )
     log = await insistent(lambda: KafkaLog.connect(Cluster(brokers.bootstrap), app, [f"{app}.events"]))
     now = time.time_ns() // 1_000_000
-    records = list(islice(file_records(Lines(shop.FILE), rows_of("csv", MAPPING)), EVENTS))
+    records = list(islice(file_records(Lines(shop.FILE), InputFormat("csv", MAPPING).rows), EVENTS))
     await log.append(
         [
             (partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)

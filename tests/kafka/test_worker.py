@@ -11,6 +11,7 @@ import pytest
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
+from streams.clock import Clock
 from streams.core.ingest.partition import partition_of
 from streams.core.processing import checkpoint
 from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
@@ -18,7 +19,7 @@ from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
 from streams.runtime import growth
-from streams.runtime.membership import Membership
+from streams.runtime.membership import KafkaMembership
 from streams.runtime.worker import Worker
 from streams.settings.tables import Settings
 from streams.telemetry.metrics import Death, Meters
@@ -76,9 +77,8 @@ class Running:
         assert kafka.bootstrap is not None
         assert kafka.app is not None
         self.log = await KafkaLog.connect(Cluster(kafka.bootstrap), kafka.app, kafka.inputs)
-        self.worker = Worker(
-            self.log, self.settings, rules(), self.figures, structlog.get_logger().bind(app=kafka.app)
-        )
+        logger = structlog.get_logger().bind(app=kafka.app)
+        self.worker = Worker.on_kafka(self.log, self.settings, rules(), meters=self.figures, logger=logger)
         self.task = asyncio.create_task(self.worker.run(self.stop))
         return self
 
@@ -94,10 +94,10 @@ class Running:
 
     def freeze_group(self, seconds: float) -> None:
         """Its place in the group does nothing for so long: no heartbeat, no hearing that it was put out."""
-        place = self.worker.place
-        assert isinstance(place, Membership)
-        assert place._loop is not None
-        place._loop.call_soon_threadsafe(time.sleep, seconds)
+        membership = self.worker.membership
+        assert isinstance(membership, KafkaMembership)
+        assert membership._loop is not None
+        membership._loop.call_soon_threadsafe(time.sleep, seconds)
 
 
 class Sender:
@@ -276,7 +276,9 @@ async def test_a_topic_that_grows_ends_the_worker(monkeypatch: pytest.MonkeyPatc
 async def test_who_decides_sees_a_topic_that_has_grown() -> None:
     """A worker that was started by the old number cannot be given anything."""
     app = topics.new_app(PARTITIONS)
-    membership = Membership(Cluster(bootstrap()), app, [f"{app}.events"], PARTITIONS - 1, Settings().kafka)
+    membership = KafkaMembership(
+        Cluster(bootstrap()), app, [f"{app}.events"], PARTITIONS - 1, Settings().kafka, Clock()
+    )
     await membership.join()
     await until(lambda: membership.failure is not None)
     assert isinstance(membership.failure, Incompatible)
@@ -297,8 +299,13 @@ async def test_a_group_that_cannot_be_joined(
     """Why is said, and the worker ends; a cluster that does not answer is asked for a time."""
     app = topics.new_app(1)
     address = bootstrap() if settings.pop("bootstrap", None) is None else f"127.0.0.1:{free_ports(1)[0]}"
-    membership = Membership(
-        Cluster(address), app, [f"{app}.events"], 1, Settings.model_validate({"kafka": settings}).kafka
+    membership = KafkaMembership(
+        Cluster(address),
+        app,
+        [f"{app}.events"],
+        1,
+        Settings.model_validate({"kafka": settings}).kafka,
+        Clock(),
     )
     await membership.join()
     await until(lambda: membership.failure is not None)
@@ -310,15 +317,19 @@ async def test_a_group_that_cannot_be_joined(
 async def test_a_loop_that_is_held_up_for_longer_than_a_session_keeps_its_place() -> None:
     """As by a large batch in many partitions, or a restore: nobody is told that the worker is dead."""
     app = topics.new_app(1)
-    membership = Membership(Cluster(bootstrap()), app, [f"{app}.events"], 1, Settings().kafka)
+    membership = KafkaMembership(Cluster(bootstrap()), app, [f"{app}.events"], 1, Settings().kafka, Clock())
     await membership.join()
-    await until(lambda: membership.joined)
-    given_s, heard_s, until_s = membership.assigned_s, membership.heard_s, time.monotonic() + SESSION_S + 1
+    await until(lambda: membership.assignment.joined)
+    given_s, heartbeat_s, until_s = (
+        membership.assignment.assigned_s,
+        membership.heartbeat_s,
+        time.monotonic() + SESSION_S + 1,
+    )
     while time.monotonic() < until_s:
         pass
-    assert membership.joined
-    assert membership.assigned_s == given_s
-    assert membership.heard_s > heard_s + SESSION_S
+    assert membership.assignment.joined
+    assert membership.assignment.assigned_s == given_s
+    assert membership.heartbeat_s > heartbeat_s + SESSION_S
     await membership.leave()
 
 
@@ -326,16 +337,16 @@ async def test_a_worker_whose_loop_hangs_is_taken_out(monkeypatch: pytest.Monkey
     """And comes back when it shows life."""
     monkeypatch.setattr("streams.runtime.membership.HUNG_S", 1.0)
     app = topics.new_app(1)
-    membership = Membership(Cluster(bootstrap()), app, [f"{app}.events"], 1, Settings().kafka)
+    membership = KafkaMembership(Cluster(bootstrap()), app, [f"{app}.events"], 1, Settings().kafka, Clock())
     await membership.join()
-    membership.show()
+    membership.show_alive()
     async with asyncio.timeout(20):
-        while not membership.joined:
-            membership.show()
+        while not membership.assignment.joined:
+            membership.show_alive()
             await asyncio.sleep(0.05)
-    await until(lambda: not membership.joined, 20)
+    await until(lambda: not membership.assignment.joined, 20)
     async with asyncio.timeout(20):
-        while not membership.joined:
-            membership.show()
+        while not membership.assignment.joined:
+            membership.show_alive()
             await asyncio.sleep(0.05)
     await membership.leave()

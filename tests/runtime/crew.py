@@ -1,10 +1,16 @@
-"""Workers of one app over the memory log, in virtual time: the product's own worker, agents and plan, in a group that lives in this process."""
+"""Workers of one app over the memory log, in virtual time: the product's own worker, agents and assignment, in a
+group that lives in this process."""
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import structlog
+from structlog import DropEvent
+from structlog.typing import EventDict, FilteringBoundLogger
 
 from streams.core.ingest.partition import partition_of
 from streams.core.processing import checkpoint
@@ -14,15 +20,15 @@ from streams.runtime.worker import Worker
 from streams.settings.tables import Settings
 from streams.telemetry.metrics import Death, Meters
 from tests.core.processing.feeding import START, event, rules
-from tests.runtime.group import Group, Member
-from tests.runtime.virtual import now_s
+from tests.runtime.group import LocalGroup, LocalMember
+from tests.runtime.virtual import VirtualClock, now_s
 
 PEOPLE = 97
 SETTINGS = Settings.model_validate({"batch": 50, "idle_after": "60s"})
 
 
 class Line(NamedTuple):
-    """What a worker said."""
+    """A line of a worker's log."""
 
     at_s: float
     worker: str
@@ -30,16 +36,16 @@ class Line(NamedTuple):
     about: dict[str, Any]
 
 
-class Lines:
-    """A log that is kept."""
+def logger_into(lines: list[Line], worker: str) -> FilteringBoundLogger:
+    """A logger whose lines are kept."""
 
-    def __init__(self, worker: str, lines: list[Line]) -> None:
-        self._worker, self._lines = worker, lines
+    def keep(_: Any, level: str, about: EventDict) -> EventDict:
+        lines.append(Line(now_s(), worker, about.pop("event"), dict(about)))
+        raise DropEvent
 
-    def info(self, event: str, **about: Any) -> None:
-        self._lines.append(Line(now_s(), self._worker, event, about))
-
-    warning = error = info
+    wrapper = structlog.make_filtering_bound_logger(logging.DEBUG)
+    logger: FilteringBoundLogger = structlog.wrap_logger(None, processors=[keep], wrapper_class=wrapper)
+    return logger
 
 
 class Figures(Meters):
@@ -75,34 +81,32 @@ class Crew:
     def __init__(
         self, partitions: int = 4, settings: Settings = SETTINGS, faults: Callable[[str], None] | None = None
     ) -> None:
-        self.log, self.group, self.settings = MemoryLog(partitions, faults), Group(partitions), settings
+        self.log, self.group, self.settings = MemoryLog(partitions, faults), LocalGroup(partitions), settings
         self.lines: list[Line] = []
         self.figures: dict[str, Figures] = {}
-        self.members: dict[str, Member] = {}
+        self.members: dict[str, LocalMember] = {}
         self.workers: dict[str, Worker] = {}
         self._stops: dict[str, asyncio.Event] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._sent = 0
 
-    def hire(self, name: str, stays: bool = False, settings: Settings | None = None) -> Worker:
+    def hire(self, name: str, static: bool = False, settings: Settings | None = None) -> Worker:
         """A worker that begins to run."""
         self.figures[name], self.members[name], self._stops[name] = (
             Figures(),
-            Member(self.group, name, stays),
+            LocalMember(self.group, name, static),
             asyncio.Event(),
         )
-        loop = asyncio.get_running_loop()
         worker = Worker(
             self.log,
             settings or self.settings,
             rules(),
-            self.figures[name],
-            Lines(name, self.lines),
-            self.members[name],
-            loop.time,
+            membership=self.members[name],
+            meters=self.figures[name],
+            logger=logger_into(self.lines, name),
+            clock=VirtualClock(START),
+            draw=random.Random(name).random,
         )
-        worker.common.wall_ms = lambda: START + int(loop.time() * 1000)
-        worker.common.draw = random.Random(name).random
         self.workers[name] = worker
         self._runs[name] = asyncio.create_task(worker.run(self._stops[name]))
         return worker
@@ -166,5 +170,5 @@ class Crew:
         assert found.difference is None
         assert so_far or found.records >= self._sent
 
-    def said(self, event: str, worker: str | None = None) -> list[Line]:
+    def logged(self, event: str, worker: str | None = None) -> list[Line]:
         return [line for line in self.lines if line.event == event and worker in (None, line.worker)]

@@ -1,34 +1,36 @@
-"""A group of workers in one process and in virtual time: gives partitions out by the product's own plan, as a broker and its members would do.
+"""A group of workers in one process and in virtual time: it assigns partitions by the product's own rule, as a
+broker and its members do.
 
-A member that is *cut off* is what a process is that was stopped (SIGSTOP) or lost its network: it hears nothing, the others are told after a
-session, and when it is back it learns that it was put out, a heartbeat later, and joins again.
+A member that is *cut off* is like a process that was stopped (SIGSTOP) or lost its network: it receives nothing,
+the others learn of it after a session, and when it is back it learns a heartbeat later that it was put out, and
+joins again.
 """
 
 import asyncio
 
 from streams.runtime.assignor import Claim, balance
-from streams.runtime.membership import View
+from streams.runtime.group import Assignment, GroupMembership
 from tests.runtime.virtual import now_s
 
 SESSION_S, HEARTBEAT_S = 6.0, 0.5
-JOIN_S = 0.1  # that giving out takes
+JOIN_S = 0.1  # that an assignment takes
 
 
-class Group:
+class LocalGroup:
     """All members, and who has what."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
-        self.members: dict[str, Member] = {}
+        self.members: dict[str, LocalMember] = {}
         self._changes = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def later(self, delay_s: float, what: str, member: "Member") -> None:
+    def later(self, delay_s: float, what: str, member: "LocalMember") -> None:
         task = asyncio.create_task(self._later(delay_s, what, member))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _later(self, delay_s: float, what: str, member: "Member") -> None:
+    async def _later(self, delay_s: float, what: str, member: "LocalMember") -> None:
         await asyncio.sleep(delay_s)
         if what == "in":
             self.members[member.name] = member
@@ -36,84 +38,70 @@ class Group:
             self.members.pop(member.name, None)
         else:
             return
-        await self.give_out()
+        await self.rebalance()
 
-    async def give_out(self) -> None:
-        """Members hear of it at a heartbeat, and when all are there again each gets its own."""
+    async def rebalance(self) -> None:
+        """Members learn of it at a heartbeat, and when all are there again each gets its partitions."""
         self._changes += 1
         change = self._changes
         for member in self.members.values():
-            member.taken_back()
+            member.revoke()
         await asyncio.sleep(JOIN_S)
         if change != self._changes or not self.members:
-            return  # the next change gives out
-        plan = balance(self.partitions, {name: member.claim for name, member in self.members.items()})
+            return  # the next change assigns them
+        shares = balance(self.partitions, {name: member.claim for name, member in self.members.items()})
         for name, member in self.members.items():
-            member.given(plan.generation, plan.partitions[name], len(self.members))
+            member.assign(shares.generation, shares.partitions[name], len(self.members))
 
 
-class Member:
-    """A worker's place in the group."""
+class LocalMember(GroupMembership):
+    """A member of the group in this process."""
 
-    def __init__(self, group: Group, name: str, stays: bool = False) -> None:
-        self.group, self.name, self.stays = group, name, stays
-        self.view, self.claim = View(), Claim()
-        self.changed = asyncio.Event()
-        self.failure: Exception | None = None
-        self.trouble: str | None = None
+    def __init__(self, group: LocalGroup, name: str, static: bool = False) -> None:
+        super().__init__(static=static)
+        self.group, self.name = group, name
+        self.claim = Claim()
         self.reachable, self.gone = True, False
-        self._heard_s = -1.0
+        self._heartbeat_s = -1.0
 
     @property
-    def joined(self) -> bool:
-        return self.view.joined
+    def heartbeat_s(self) -> float:
+        """The last whole heartbeat before now, while the group acknowledges it."""
+        if self.reachable and self.assignment.joined and self.name in self.group.members:
+            self._heartbeat_s = now_s() // HEARTBEAT_S * HEARTBEAT_S
+        return self._heartbeat_s
 
-    @property
-    def partitions(self) -> frozenset[int]:
-        return self.view.partitions
-
-    @property
-    def assigned_s(self) -> float:
-        return self.view.assigned_s
-
-    @property
-    def heard_s(self) -> float:
-        """The last whole heartbeat before now, while there is somebody who acknowledges it."""
-        if self.reachable and self.view.joined and self.name in self.group.members:
-            self._heard_s = now_s() // HEARTBEAT_S * HEARTBEAT_S
-        return self._heard_s
-
-    def show(self) -> None:
-        """Nobody asks for signs of life here."""
+    def show_alive(self) -> None:
+        """This group asks for no signs of life."""
 
     async def join(self) -> None:
         self.group.later(0, "in", self)
 
     async def leave(self) -> None:
         self.gone = True
-        if not self.stays:
+        if not self.static:
             self.group.later(0, "out", self)
 
     def cut_off(self) -> None:
-        assert self.heard_s >= 0, "was in the group"
+        assert self.heartbeat_s >= 0, "it is in the group"
         self.reachable = False
         self.group.later(SESSION_S, "out", self)
 
     async def back(self) -> None:
-        """The first heartbeat after that tells."""
+        """It learns at its first heartbeat that it was put out."""
         self.reachable = True
         if self.name not in self.group.members:
             await asyncio.sleep(HEARTBEAT_S)
-            self.taken_back()
+            self.revoke()
             self.group.later(0, "in", self)
 
-    def taken_back(self) -> None:
+    def revoke(self) -> None:
         if self.reachable:
-            self.view = self.view._replace(joined=False)
+            self.assignment = self.assignment._replace(joined=False)
             self.changed.set()
 
-    def given(self, generation: int, partitions: list[int], members: int) -> None:
+    def assign(self, generation: int, partitions: list[int], members: int) -> None:
         if self.reachable:
-            self.view = View(True, frozenset(partitions), now_s(), members)
+            self.assignment = Assignment(True, frozenset(partitions), now_s(), members)
             self.claim = Claim(generation, tuple(partitions))
             self.changed.set()

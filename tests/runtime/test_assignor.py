@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import Incompatible
-from streams.runtime.assignor import Assignor, Claim, Plan, balance, claimed
+from streams.runtime.assignor import Assignor, Claim, Shares, balance, read_claim
 
 PARTITIONS = st.integers(0, 24)
 CLAIMS = st.dictionaries(
@@ -29,8 +29,10 @@ def held(claims: dict[str, Claim], partitions: int) -> dict[int, str]:
     return found
 
 
-def kept(plan: Plan, before: dict[int, str]) -> int:
-    return sum(before.get(number) == name for name, numbers in plan.partitions.items() for number in numbers)
+def kept(shares: Shares, before: dict[int, str]) -> int:
+    return sum(
+        before.get(number) == name for name, numbers in shares.partitions.items() for number in numbers
+    )
 
 
 @given(PARTITIONS, CLAIMS)
@@ -113,7 +115,7 @@ def test_who_was_away_does_not_take_back_what_was_given_to_others() -> None:
 @pytest.mark.parametrize("data", [None, b"", b"\xff\xff", b"[1, [2]]", b"\x93\x01\x02\x03"])
 def test_a_claim_that_cannot_be_read_claims_nothing(data: bytes | None) -> None:
     """A member of another version must not bring the group down."""
-    assert Claim() == claimed(data)
+    assert Claim() == read_claim(data)
 
 
 class Topics:

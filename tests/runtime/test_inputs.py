@@ -33,12 +33,12 @@ def test_a_person_lives_in_one_place(
     """Inputs of another size, or of another than before, put a person elsewhere: nobody would bring together what is known of one."""
 
     async def employ() -> None:
-        Worker(
+        Worker.on_kafka(
             KafkaLog(Cluster("127.0.0.1:1"), "app", inputs, partitions),
             Settings(home=home),
             rules(),
-            Meters(),
-            logs.get(),
+            meters=Meters(),
+            logger=logs.get(),
         )
 
     if refused:

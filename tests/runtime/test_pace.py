@@ -1,59 +1,74 @@
 """A worker's decisions, asked at moments that nobody would like to wait for."""
 
-from typing import NamedTuple
+from collections.abc import Collection
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.runtime.group import Assignment, GroupMembership
 from streams.runtime.pace import (
     EVENT_S,
     HELD_S,
+    IDLE_POLL_S,
     LEAST_BATCH,
-    POLL_S,
     Turn,
     interval_s,
     largest_batch,
     may_open,
     rest_s,
-    stopping,
+    stop_times,
 )
 
 INTERVAL_S = 0.05
 
 
-class Heard(NamedTuple):
-    """What the group said, and when."""
+class Confirmed(GroupMembership):
+    """A membership at one moment."""
 
-    joined: bool = True
-    partitions: frozenset[int] = frozenset({3})
-    assigned_s: float = 10.0
-    heard_s: float = 10.0
+    def __init__(
+        self,
+        *,
+        joined: bool = True,
+        partitions: Collection[int] = (3,),
+        assigned_s: float = 10.0,
+        heartbeat_s: float = 10.0,
+    ) -> None:
+        super().__init__()
+        self.assignment = Assignment(joined, frozenset(partitions), assigned_s)
+        self._heartbeat_s = heartbeat_s
+
+    @property
+    def heartbeat_s(self) -> float:
+        return self._heartbeat_s
+
+    async def join(self) -> None: ...
+
+    async def leave(self) -> None: ...
+
+    def show_alive(self) -> None: ...
 
 
 @pytest.mark.parametrize(
     ("group", "died_s", "may"),
     [
-        (Heard(), None, True),
-        (Heard(joined=False), None, False),
-        (Heard(partitions=frozenset({4})), None, False),
-        (
-            Heard(assigned_s=20.1, partitions=frozenset({4})),
-            20.0,
-            False,
-        ),  # given anew, but to others: the worker has not come to see it yet
-        (Heard(), 20.0, False),  # nothing was heard since
-        (Heard(heard_s=20.5), 20.0, True),  # still a member
-        (Heard(heard_s=19.9), 20.0, False),  # was one when the heartbeat went out, which was before
-        (Heard(assigned_s=20.1), 20.0, True),  # given anew
-        (Heard(joined=False, heard_s=20.5), 20.0, False),  # being given out anew
+        (Confirmed(), None, True),
+        (Confirmed(joined=False), None, False),
+        (Confirmed(partitions=[4]), None, False),
+        # Assigned anew, but to others: the worker has not come to see it yet.
+        (Confirmed(assigned_s=20.1, partitions=[4]), 20.0, False),
+        (Confirmed(), 20.0, False),  # not confirmed since
+        (Confirmed(heartbeat_s=20.5), 20.0, True),  # still a member
+        (Confirmed(heartbeat_s=19.9), 20.0, False),  # was one when the heartbeat was sent, which was before
+        (Confirmed(assigned_s=20.1), 20.0, True),  # assigned anew
+        (Confirmed(joined=False, heartbeat_s=20.5), 20.0, False),  # revoked: being assigned anew
     ],
 )
-def test_an_agent_is_opened_on_word_that_is_newer_than_the_death(
-    group: Heard, died_s: float | None, may: bool
+def test_an_agent_is_opened_when_the_group_confirmed_the_membership_after_the_death(
+    group: GroupMembership, died_s: float | None, may: bool
 ) -> None:
-    """A worker that was away too long is fenced before it hears why, and must not fence the new owner in turn."""
-    assert may is may_open(group, 3, died_s)
+    """A worker that was away for too long is fenced before it learns why, and must not fence the new owner."""
+    assert may is may_open(group, 3, died_s=died_s)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +80,7 @@ def test_an_agent_is_opened_on_word_that_is_newer_than_the_death(
             Turn(0.1, 0, False, False),
             0.0,
         ),  # the broker has held its answer back: ask again at once, a first record waits for nobody
-        (Turn(0.0, 0, False, False), POLL_S),  # a log that answers at once must not be asked without end
+        (Turn(0.0, 0, False, False), IDLE_POLL_S),  # a log that answers at once must not be asked without end
         (Turn(0.0, 0, False, True), 0.0),  # nothing to read, but much to do
         (Turn(0.01, 0, True, True), 0.04),  # that is committed in pieces, which are commits like others
     ],
@@ -91,10 +106,10 @@ def test_batches_of_many_agents_are_smaller(batch: int, agents: int) -> None:
 
 @given(st.floats(0.1, 300), st.floats(0.1, 300), st.booleans())
 def test_stopping_takes_no_longer_than_the_grace_time(
-    grace_s: float, session_s: float, forwarded: bool
+    grace_s: float, session_s: float, others_take_over: bool
 ) -> None:
-    """Work, then close, then give up, in this order; no work when nobody takes over."""
-    times = stopping(grace_s, session_s, forwarded)
-    assert 0 <= times.working <= times.closing <= times.ended == grace_s
-    assert times.working <= session_s
-    assert forwarded or times.working == 0
+    """A worker works, then closes, then gives up, in this order; it works on only if others take over."""
+    times = stop_times(grace_s=grace_s, session_s=session_s, others_take_over=others_take_over)
+    assert 0 <= times.working_s <= times.closing_s <= times.ended_s == grace_s
+    assert times.working_s <= session_s
+    assert others_take_over or times.working_s == 0

@@ -12,9 +12,10 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 
 from streams.errors import Incompatible, Refused, StreamsError, Unavailable
-from streams.runtime.pace import CHECKPOINT_EVERY_S, LONGEST_DELAY_S, POLL_S
+from streams.log.port import Restoring
+from streams.runtime.pace import CHECKPOINT_EVERY_S, IDLE_POLL_S, LONGEST_DELAY_S
 from streams.runtime.partition_agent import PartitionAgent
-from streams.runtime.supervisor import RESTORES, Restoring
+from streams.runtime.supervisor import RESTORES
 from streams.settings.tables import Settings
 from tests.core.processing.feeding import rules
 from tests.runtime.crew import SETTINGS, Crew
@@ -47,7 +48,7 @@ async def test_two_workers_share_the_partitions() -> None:
     await crew.send(500)
     await crew.caught_up()
     assert [2, 2] == [len(crew.workers[name].status().opened) for name in "ab"]
-    assert 4 + 2 == len(crew.said("opened"))
+    assert 4 + 2 == len(crew.logged("opened"))
     for name in "ab":
         await crew.dismiss(name)
     await crew.exact()
@@ -65,7 +66,7 @@ async def test_the_others_take_over_before_a_worker_has_stopped() -> None:
     crew.tell_to_stop("a")
     await crew.ended("a")
     assert now_s() - began_s < SLACK_S
-    assert {"taken over"} == {line.about["reason"] for line in crew.said("closed", "a")}
+    assert {"taken over"} == {line.about["reason"] for line in crew.logged("closed", "a")}
     assert not crew.figures["a"].open
     assert not crew.figures["a"].deaths
     await crew.caught_up()
@@ -93,13 +94,13 @@ async def test_the_last_worker_waits_for_nobody() -> None:
 async def test_a_worker_that_is_expected_back_hands_nothing_over() -> None:
     """With a name of its own it keeps its partitions for a session: working on for others would be for nothing."""
     crew = Crew()
-    crew.hire("a", stays=True)
-    crew.hire("b", stays=True)
+    crew.hire("a", static=True)
+    crew.hire("b", static=True)
     await crew.open_everywhere("a", "b")
     began_s = now_s()
     await crew.dismiss("a")
     assert now_s() - began_s < SLACK_S
-    assert {"given back"} == {line.about["reason"] for line in crew.said("closed", "a")}
+    assert {"given back"} == {line.about["reason"] for line in crew.logged("closed", "a")}
 
 
 @virtual
@@ -118,7 +119,7 @@ async def test_who_was_cut_off_does_not_fight_for_its_partitions() -> None:
     await asyncio.sleep(60)
     assert Counter(fenced=len(had)) == crew.figures["zombie"].deaths
     assert not crew.workers["zombie"].status().joined
-    assert not [line for line in crew.said("opening", "zombie") if line.at_s > taken_s]
+    assert not [line for line in crew.logged("opening", "zombie") if line.at_s > taken_s]
     assert not crew.figures["b"].deaths
     await crew.members["zombie"].back()
     await crew.open_everywhere("zombie", "b")
@@ -136,16 +137,16 @@ async def test_a_partition_that_comes_back_soon_was_never_away() -> None:
     crew = Crew(2)
     crew.hire("a")
     await crew.open_everywhere("a")
-    crew.group.members["ghost"] = ghost = type(crew.members["a"])(crew.group, "ghost")
-    await crew.group.give_out()
+    crew.group.members["newcomer"] = newcomer = type(crew.members["a"])(crew.group, "newcomer")
+    await crew.group.rebalance()
     await asyncio.sleep(1)
     assert len(crew.workers["a"].status().assigned) == 1
-    await ghost.leave()
+    await newcomer.leave()
     await crew.send(100)
     await crew.open_everywhere("a")
     await crew.caught_up()
-    assert 2 == len(crew.said("opened"))
-    assert not crew.said("closed")
+    assert 2 == len(crew.logged("opened"))
+    assert not crew.logged("closed")
     await crew.dismiss("a")
 
 
@@ -155,10 +156,10 @@ async def test_an_agent_without_a_new_owner_does_not_work_for_ever() -> None:
     crew = Crew(2)
     crew.hire("a")
     await crew.open_everywhere("a")
-    crew.group.members["ghost"] = type(crew.members["a"])(crew.group, "ghost")
-    await crew.group.give_out()
+    crew.group.members["newcomer"] = type(crew.members["a"])(crew.group, "newcomer")
+    await crew.group.rebalance()
     await asyncio.sleep(SESSION_S + SLACK_S)
-    assert ["given back"] == [line.about["reason"] for line in crew.said("closed")]
+    assert ["given back"] == [line.about["reason"] for line in crew.logged("closed")]
     await crew.dismiss("a")
 
 
@@ -251,7 +252,7 @@ async def test_what_trying_again_cannot_help_ends_the_worker(error: Exception) -
     assert now_s() - began_s < CHECKPOINT_EVERY_S + SLACK_S
     assert not crew.figures["a"].open
     assert isinstance(error, StreamsError) or crew.figures["a"].deaths["defect"] > 0
-    assert "stopped" == crew.said("stopped", "a")[0].event
+    assert "stopped" == crew.logged("stopped", "a")[0].event
     with pytest.raises(type(error)):
         await crew.ended("b")
 
@@ -263,14 +264,14 @@ async def test_what_the_client_asserts_is_no_defect_of_ours() -> None:
     client = AIOKafkaClient()
     client.get_random_node = lambda: None
     worker = crew.hire("a")
-    proper = worker.common.open
+    proper = worker.context.open
 
     async def asking(partition: int, on_restore: Restoring) -> Any:
         if crew.figures["a"].deaths.total() < 3:
             await client.coordinator_lookup(0, "group")
         return await proper(partition, on_restore)
 
-    worker.common.open = asking
+    worker.context.open = asking
     await crew.open_everywhere("a")
     assert Counter(unavailable=3) == crew.figures["a"].deaths
     await crew.dismiss("a")
@@ -313,7 +314,7 @@ async def test_an_agent_that_hangs_does_not_hold_up_the_end() -> None:
         await asyncio.sleep(1_000)
         return 0
 
-    stuck = next(iter(worker._keepers.values())).agent
+    stuck = next(iter(worker._supervisors.values())).agent
     assert stuck is not None
     stuck.step = hanging.__get__(stuck)  # type: ignore[method-assign]  # as if no broker answered
     await asyncio.sleep(1)
@@ -342,7 +343,7 @@ async def test_commits_of_a_partition_keep_their_distance() -> None:
     await crew.caught_up()
     first_s = next(at_s for at_s, _, records, _ in crew.figures["a"].steps if at_s >= sent_s and records)
     assert (
-        first_s - sent_s <= POLL_S
+        first_s - sent_s <= IDLE_POLL_S
     )  # this log answers at once that there is nothing; a broker waits for the record
     await crew.dismiss("a")
 
@@ -396,10 +397,10 @@ async def test_only_a_few_are_restored_at_once() -> None:
         under_way.remove(partition)
         return await PartitionAgent.open(crew.log, partition, SETTINGS, rules(), on_restore)
 
-    worker.common.open = slow
+    worker.context.open = slow
     await crew.open_everywhere("a")
     assert RESTORES == most
-    assert list(range(8)) == [line.about["partition"] for line in crew.said("opening")]
+    assert list(range(8)) == [line.about["partition"] for line in crew.logged("opening")]
     await crew.dismiss("a")
 
 
@@ -413,16 +414,16 @@ async def test_a_restore_for_nothing_is_ended() -> None:
         await asyncio.sleep(600)
         raise AssertionError("was to be ended")
 
-    worker.common.open = slow
+    worker.context.open = slow
     await asyncio.sleep(1)
-    crew.group.members["ghost"] = type(crew.members["a"])(crew.group, "ghost")
-    await crew.group.give_out()
+    crew.group.members["newcomer"] = type(crew.members["a"])(crew.group, "newcomer")
+    await crew.group.rebalance()
     await asyncio.sleep(1)
-    assert [1] == [line.about["partition"] for line in crew.said("closed")]
+    assert [1] == [line.about["partition"] for line in crew.logged("closed")]
     began_s = now_s()
     await crew.dismiss("a")
     assert now_s() - began_s < SLACK_S
-    assert [1, 0] == [line.about["partition"] for line in crew.said("closed")]
+    assert [1, 0] == [line.about["partition"] for line in crew.logged("closed")]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -450,7 +451,7 @@ async def test_a_wild_day(seed: int) -> None:
                 await crew.dismiss(name)
             case "cut off" if len(there) > 1:
                 name = draw.choice(there)
-                if crew.members[name].view.joined:
+                if crew.members[name].assignment.joined:
                     there.remove(name)
                     crew.members[name].cut_off()
                     away.append(name)

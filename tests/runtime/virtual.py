@@ -1,26 +1,29 @@
-"""A loop whose time passes when there is nothing else to do: an hour of a worker's life takes as long as what happens in it."""
+"""A loop whose time passes when there is nothing else to do: an hour of a worker's life takes as long as what
+happens in it."""
 
 import asyncio
 import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from streams.clock import Clock
+
 T = TypeVar("T")
 
 
 class _Selector(selectors.DefaultSelector):
-    """Instead of waiting, lets the time pass that would be waited."""
+    """Lets the time pass instead of waiting for it."""
 
     now_s = 1_000.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        assert timeout is not None, "everybody waits for ever"
+        assert timeout is not None, "every task waits for ever"
         self.now_s += max(timeout, 0)
         return super().select(0)
 
 
-class Loop(asyncio.SelectorEventLoop):
-    """asyncio's own, but for its clock."""
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """asyncio's own loop with another clock."""
 
     def __init__(self) -> None:
         self._virtual = _Selector()
@@ -30,9 +33,22 @@ class Loop(asyncio.SelectorEventLoop):
         return self._virtual.now_s
 
 
+class VirtualClock(Clock):
+    """The clock of the virtual loop that runs. Its wall time begins at a given moment."""
+
+    def __init__(self, start_ms: int) -> None:
+        self._start_ms = start_ms
+
+    def monotonic_s(self) -> float:
+        return now_s()
+
+    def wall_ms(self) -> int:
+        return self._start_ms + int(now_s() * 1000)
+
+
 def run(work: Coroutine[Any, Any, T], limit_s: float = 3_600) -> T:
-    """Runs it to its end, which it must come to within that virtual time."""
-    with asyncio.Runner(loop_factory=Loop) as runner:
+    """Runs the work to its end, which must come within that virtual time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(asyncio.wait_for(work, limit_s))
 
 

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.core.processing.checkpoint import FORMAT, Checkpoint, Counts
-from streams.telemetry.metrics import METRICS, Meters
+from streams.telemetry.metrics import METRICS, Death, Meters
 
 NOW_S = 1_700_000_000.0
 
@@ -186,13 +186,13 @@ def test_a_restore_shows_how_far_it_is_until_the_partition_is_open() -> None:
     assert (2.0, 100) == (found["streams_restore_seconds_sum"], found["streams_restored_records_total"])
 
 
-@pytest.mark.parametrize("reason", ["fenced", "unavailable", "defect"])
-def test_a_death_is_counted_and_takes_the_partition_away(reason: str) -> None:
+@pytest.mark.parametrize("reason", Death)
+def test_a_death_is_counted_and_takes_the_partition_away(reason: Death) -> None:
     """Its series end, as when it is closed: another worker shows them."""
     of = meters()
     of.opened(4, 1.0, 0)
     of.stepped(4, agent(Step(1, True), Counts(received=1, applied=1), 5, lags={"clicks:4": 1}))
-    of.died(4, reason)  # type: ignore[arg-type]  # a table of words
+    of.died(4, reason)
     found = shown(of)
     assert (1, 0) == (found[f"streams_agent_deaths_total reason={reason}"], found["streams_open_agents"])
     assert not any("partition=4" in name for name in found)
@@ -215,7 +215,7 @@ def test_reasons_are_there_before_their_first_case() -> None:
 def test_two_workers_of_one_process_do_not_share_figures() -> None:
     """Each has a registry of its own."""
     one, other = meters(), meters()
-    one.died(0, "fenced")
+    one.died(0, Death.FENCED)
     assert 0 == shown(other)["streams_agent_deaths_total reason=fenced"]
 
 

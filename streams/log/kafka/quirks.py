@@ -4,13 +4,16 @@ The protocol says that a name is text, and no broker looks. aiokafka raises over
 whoever may write to an input, would stop a partition. So a batch that aiokafka cannot read is read again here, with more patience.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
+
+from streams.clock import Clock
 
 FIRST_WITH_HEADERS = 2  # the format of a batch
 
@@ -72,3 +75,33 @@ class Records(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka ships no type
 def install() -> None:
     """For all consumers of this process, those that are there already too."""
     fetcher.MemoryRecords = Records
+
+
+class Heartbeat(NamedTuple):
+    """One heartbeat of a member of a group, after its answer."""
+
+    sent_s: float
+    acknowledged: bool
+    rebalancing: bool  # the group is about to assign its partitions anew
+    member: bool  # False: the group does not know the sender
+
+
+def watch_heartbeats(
+    consumer: AIOKafkaConsumer, clock: Clock, on_heartbeat: Callable[[Heartbeat], None]
+) -> None:
+    """Calls `on_heartbeat` after each heartbeat of a consumer that was started. It may raise a KafkaError:
+    then aiokafka does not join the group again.
+
+    aiokafka has no interface for heartbeats (0.14): its coordinator is made to send them through here.
+    """
+    coordinator = consumer._coordinator
+    send = coordinator._do_heartbeat
+
+    async def heartbeat() -> bool:
+        sent_s = clock.monotonic_s()
+        acknowledged: bool = await send()
+        rebalancing = coordinator._rejoin_needed_fut.done()
+        on_heartbeat(Heartbeat(sent_s, acknowledged, rebalancing, bool(coordinator.member_id)))
+        return acknowledged
+
+    coordinator._do_heartbeat = heartbeat
