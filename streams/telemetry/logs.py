@@ -1,37 +1,43 @@
-"""The program's own log: one line per thing that happens in a worker's life, for people or for machines, and nobody else's noise between.
+"""Writes the program's own log: one line per thing that happens in a worker's life, for people or for
+machines.
 
-`LIFE` lists the events; what they are about stands beside them. What libraries say through `logging` comes out in the same form, from warnings on,
-and a line that repeats itself is held back: a broker that restarts makes every client say the same several times a second.
-Lines go to standard error. No line holds an event of the input, a person, or a password.
+`LIFE` lists these events with the fields of their lines. Lines of libraries, which they write through
+`logging`, come out in the same form, warnings and errors only. A line that repeats itself is held back: while
+a broker restarts, every client writes the same line several times a second.
+
+Lines go to standard error. No line contains an event of the input, a person, or a password.
 """
 
 import logging
 import sys
-import time
-from collections.abc import Callable
 from typing import Any, Literal, TextIO
 
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
+from streams.clock import Clock
+
+# A worker's events: when, and the fields of the line. docs/operations.md shows them.
 LIFE = {
-    "joined": "the group has taken the worker in: members",
-    "assigned": "which partitions the group gives it: partitions, new, lost, members",
-    "opening": "a partition is taken over: partition",
-    "restoring": "every few seconds while its state is read: partition, done, total (records)",
-    "opened": "it reads events: partition, seconds, records",
-    "closed": "it was given back, or taken over by another worker: partition, reason",
-    "died": "its agent ended by an error, and is opened again unless that cannot help: partition, reason, error",
-    "left": "the worker is out of the group: reason, if it is not on purpose",
-    "stopping": "the worker is to stop: reason",
+    "joined": "the worker is a member of the group: members",
+    "assigned": "the group has assigned partitions to the worker: partitions, new, lost, members",
+    "waiting": "the cluster or the group does not answer, and the worker tries again: reason",
+    "opening": "the worker takes a partition over: partition",
+    "restoring": "every few seconds while the state of a partition is read: partition, done, total (records)",
+    "opened": "the agent of a partition begins to read events: partition, seconds, records",
+    "closed": "a partition was given back, or another worker has taken it over: partition, reason",
+    "died": "an agent ended by an error; another is opened unless that cannot help: partition, reason, error",
+    "stopping": "the worker begins to stop: reason",
+    "left": "the worker has left the group: reason, if it could not close everything",
     "stopped": "everything is closed: reason, if it was not in time",
-}  # a worker's events and what they are about; docs/operations.md shows them
-REPEAT_S = 10.0  # a library's line that was said less than this ago is counted, not said
+}
+REPEAT_S = 10.0  # a library's line that was written less than this ago is counted instead
 MAX_REPEATS = 256  # different lines remembered: the libraries have some dozens
-# Each says something on a plain day, at the level of a warning or an error, that is handled and told by a line or a figure of our own.
-QUIET = {
-    "aiokafka.consumer.group_coordinator": logging.CRITICAL,  # every rebalance, every restart of a broker; a worker tells of both
+# Loggers whose warnings or errors are part of a normal day; a line or a figure of our own reports what
+# matters.
+MUTED = {
+    "aiokafka.consumer.group_coordinator": logging.CRITICAL,  # every rebalance and every restart of a broker
     "aiohttp.access": logging.ERROR,  # every scrape
     "faust.web": logging.ERROR,
 }
@@ -39,23 +45,23 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 class Repeats(logging.Filter):
-    """Says the same thing of the same logger once in a while; then with the number of times it was held back."""
+    """Lets a repeated line of a logger pass once in a while, with the number of times it was held back."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         super().__init__()
-        self._clock = clock
-        self._said: dict[tuple[str, str], list[float]] = {}  # when last, and how often since
+        self._clock = clock or Clock()
+        self._passed: dict[tuple[str, str], tuple[float, int]] = {}  # when last, and held back since then
 
     def filter(self, record: logging.LogRecord) -> bool:
-        key, now = (record.name, str(record.msg)), self._clock()
-        last = self._said.get(key)
-        if last is not None and now - last[0] < REPEAT_S:
-            last[1] += 1
+        key, now_s = (record.name, str(record.msg)), self._clock.monotonic_s()
+        passed_s, held_back = self._passed.get(key, (None, 0))
+        if passed_s is not None and now_s - passed_s < REPEAT_S:
+            self._passed[key] = (passed_s, held_back + 1)
             return False
-        if last is None and len(self._said) >= MAX_REPEATS:
-            self._said.clear()
-        record.repeated = int(last[1]) if last else 0
-        self._said[key] = [now, 0]
+        if passed_s is None and len(self._passed) >= MAX_REPEATS:
+            self._passed.clear()
+        record.repeated = held_back
+        self._passed[key] = (now_s, 0)
         return True
 
 
@@ -65,7 +71,10 @@ def configure(
     libraries: Literal["debug", "info", "warning", "error"] = "warning",
     stream: TextIO | None = None,
 ) -> None:
-    """Sets up the log of this process; may be called again. `level`: of our own lines, `libraries`: of all others. `stream`: not standard error."""
+    """Sets up the log of this process; may be called again.
+
+    `level` is for our own lines, `libraries` for all others. `stream` takes the place of standard error.
+    """
     out = stream or sys.stderr
     common: list[Processor] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
@@ -75,7 +84,7 @@ def configure(
     if format == "json":
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
     else:
-        plain = structlog.dev.plain_traceback  # the other kind shows the values of variables: people's events
+        plain = structlog.dev.plain_traceback  # another kind shows the values of variables, which are events
         last = [
             structlog.dev.ConsoleRenderer(
                 colors=out.isatty(), timestamp_key="at", sort_keys=False, exception_formatter=plain
@@ -98,12 +107,12 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[libraries])
-    for name, quiet in QUIET.items():
-        logging.getLogger(name).setLevel(quiet if libraries == "warning" else LEVELS[libraries])
+    for name, muted in MUTED.items():
+        logging.getLogger(name).setLevel(muted if libraries == "warning" else LEVELS[libraries])
 
 
 def get() -> FilteringBoundLogger:
-    """The log: `get().info("opened", partition=3)`."""
+    """The log of this process: `get().info("opened", partition=3)`."""
     log: FilteringBoundLogger = structlog.get_logger()
     return log
 

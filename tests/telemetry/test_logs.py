@@ -1,24 +1,26 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import structlog
 
+from streams.runtime import worker
 from streams.telemetry import logs
+from tests.telemetry.fixed import FixedClock
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    """The log belongs to the process: what a test sets up is taken back."""
+def restored_log() -> Iterator[None]:
+    """The log belongs to the process, so what a test sets up is undone."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in (*logs.QUIET, "aiokafka")}
-    logging.getLogger("aiokafka").setLevel(
-        logging.NOTSET
-    )  # commands for clusters silence it in their process
+    levels = {name: logging.getLogger(name).level for name in (*logs.MUTED, "aiokafka")}
+    logging.getLogger("aiokafka").setLevel(logging.NOTSET)  # commands for clusters mute it in their process
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -27,7 +29,7 @@ def as_it_was() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def said(
+def configured(
     format: Literal["console", "json"] = "json", libraries: Literal["info", "warning"] = "warning"
 ) -> io.StringIO:
     out = io.StringIO()
@@ -39,9 +41,9 @@ def lines(out: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
-def test_a_json_line_has_when_how_grave_and_what_first() -> None:
-    """One object per line; what it is about follows."""
-    out = said()
+def test_a_json_line_begins_with_its_time_level_and_event() -> None:
+    """A line is one object; the fields of the event follow."""
+    out = configured()
     logs.get().info("opened", partition=3, records=1_200)
     (line,) = lines(out)
     assert ["at", "level", "event", "partition", "records"] == list(line)
@@ -50,8 +52,8 @@ def test_a_json_line_has_when_how_grave_and_what_first() -> None:
 
 
 def test_a_console_line_is_one_line() -> None:
-    """For people: the event, and what it is about, in words."""
-    out = said("console")
+    """The event and its fields are in it, in words for people."""
+    out = configured("console")
     logs.get().info("died", partition=3, reason="fenced")
     assert 1 == out.getvalue().count("\n")
     assert "died" in out.getvalue()
@@ -59,9 +61,9 @@ def test_a_console_line_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("format", ["console", "json"])
-def test_what_libraries_say_comes_out_in_the_same_form(format: Literal["console", "json"]) -> None:
-    """Their warnings with the name of who said it, their chatter not at all."""
-    out = said(format)
+def test_lines_of_libraries_come_out_in_the_same_form(format: Literal["console", "json"]) -> None:
+    """A warning comes with the name of its logger; lines below a warning do not come out."""
+    out = configured(format)
     logging.getLogger("aiokafka.conn").info("connected to %s", "broker-1")
     logging.getLogger("aiokafka.conn").warning("no answer from %s", "broker-1")
     assert 1 == out.getvalue().count("\n")
@@ -69,9 +71,9 @@ def test_what_libraries_say_comes_out_in_the_same_form(format: Literal["console"
     assert "aiokafka.conn" in out.getvalue()
 
 
-def test_what_repeats_itself_is_held_back_and_counted() -> None:
-    """The same thing said with other words in its places is the same thing; another thing is not."""
-    out = said()
+def test_a_line_that_repeats_itself_is_held_back() -> None:
+    """Lines of one text with other arguments are repetitions; a line of another text is not."""
+    out = configured()
     log = logging.getLogger("aiokafka")
     for broker in range(5):
         log.warning("no answer from broker %s", broker)
@@ -79,10 +81,10 @@ def test_what_repeats_itself_is_held_back_and_counted() -> None:
     assert ["no answer from broker 0", "something else"] == [line["event"] for line in lines(out)]
 
 
-def test_after_a_while_it_is_said_again_with_how_often() -> None:
-    """Ten seconds later the line says how many there were between."""
-    now = 0.0
-    held = logs.Repeats(lambda: now)
+def test_after_a_while_the_line_passes_again_with_how_often_it_came() -> None:
+    """Ten seconds later the line has the number of those that were held back."""
+    clock = FixedClock(0.0)
+    held = logs.Repeats(clock)
 
     def pass_(text: str) -> logging.LogRecord | None:
         record = logging.LogRecord("x", logging.WARNING, "", 0, text, (), None)
@@ -90,7 +92,7 @@ def test_after_a_while_it_is_said_again_with_how_often() -> None:
 
     assert pass_("a") is not None
     assert [None, None] == [pass_("a"), pass_("a")]
-    now = logs.REPEAT_S
+    clock.now_s = logs.REPEAT_S
     again = pass_("a")
     assert again is not None
     assert 2 == again.__dict__["repeated"]
@@ -98,27 +100,27 @@ def test_after_a_while_it_is_said_again_with_how_often() -> None:
 
 def test_memory_of_repeats_is_bounded() -> None:
     """A library that puts a new number into each text cannot fill the memory."""
-    held = logs.Repeats(lambda: 0.0)
+    held = logs.Repeats(FixedClock(0.0))
     for n in range(logs.MAX_REPEATS * 3):
         assert held.filter(logging.LogRecord("x", logging.WARNING, "", 0, str(n), (), None))
-    assert len(held._said) <= logs.MAX_REPEATS
+    assert len(held._passed) <= logs.MAX_REPEATS
 
 
-@pytest.mark.parametrize("name", sorted(logs.QUIET))
-def test_what_a_plain_day_says_is_not_said(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(logs.MUTED))
+def test_what_a_plain_day_says_is_not_configured(name: str) -> None:
     """Warnings of a rebalance and of every scrape are heard only when somebody asks for more."""
-    out = said()
+    out = configured()
     logging.getLogger(name).warning("because it is rebalancing")
     assert "" == out.getvalue()
-    out = said(libraries="info")
+    out = configured(libraries="info")
     logging.getLogger(name).warning("because it is rebalancing")
     assert 1 == len(lines(out))
 
 
 @pytest.mark.parametrize("format", ["console", "json"])
 def test_a_traceback_shows_no_values(format: Literal["console", "json"]) -> None:
-    """A defect is said with where it was, not with what was at hand: that would be somebody's clicks."""
-    out = said(format)
+    """A defect is logged with its place, but not with the values there: those are somebody's clicks."""
+    out = configured(format)
 
     def step(record: str) -> None:
         raise ZeroDivisionError("in a step")
@@ -131,12 +133,22 @@ def test_a_traceback_shows_no_values(format: Literal["console", "json"]) -> None
     assert "u:4711" not in out.getvalue()
 
 
-def test_setting_up_twice_says_nothing_twice() -> None:
-    """The later one holds, also for a log that was taken before."""
-    first, log = said(), logs.get()
+def test_after_a_second_set_up_no_line_comes_twice() -> None:
+    """The later one counts, also for a logger that was made before it."""
+    first, log = configured(), logs.get()
     log.info("joined")
-    second = said()
+    second = configured()
     log.info("left")
     logging.getLogger("faust").warning("hm")
     assert ["joined"] == [line["event"] for line in lines(first)]
     assert ["left", "hm"] == [line["event"] for line in lines(second)]
+
+
+def test_each_event_of_a_worker_is_described() -> None:
+    """`LIFE`, which docs/operations.md shows, has each event that the runtime logs, and no other."""
+    runtime = Path(worker.__file__).parent
+    sources = [file.read_text("utf-8") for file in runtime.glob("*.py")]
+    logged = {
+        event for text in sources for event in re.findall(r'\b(?:info|warning|error|log)\(\s*"(\w+)"', text)
+    }
+    assert logs.LIFE.keys() == logged
