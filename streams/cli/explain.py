@@ -103,6 +103,7 @@ def _event(value: bytes) -> "Event | Rejection":
     """An event, with stand-ins for what no rule looks at and nobody wants to type."""
     import orjson
 
+    from streams.core.ingest.event import Items, Reason, reject
     from streams.core.ingest.formats.segment import read
     from streams.core.ingest.times import LATEST_MS
 
@@ -112,7 +113,10 @@ def _event(value: bytes) -> "Event | Rejection":
             value = orjson.dumps(STAND_INS | given)
     except ValueError:
         pass  # `read` says what is wrong with it
-    return read(value, (), LATEST_MS)
+    found = read(value, (), LATEST_MS)
+    return (
+        reject(Reason.UNKNOWN_TYPE, "a batch: give one of its calls") if isinstance(found, Items) else found
+    )
 
 
 def _meaning(found: "Explanation") -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from streams import topology
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import ALL_TIME, KEPT_MIN, LENGTH_MIN, WINDOWS, Windows
-from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.event import Event, Items, Reason, Rejection, reject
 from streams.core.ingest.formats.segment import read
 from streams.core.ingest.partition import partition_of, person_key
 from streams.core.ingest.times import LATEST_MS
@@ -149,6 +149,8 @@ class _Partition:
                     self.counts.rejected += 1
                     continue
                 event = read(record.value, record.headers, LATEST_MS)
+                if isinstance(event, Items):
+                    event = reject(Reason.UNKNOWN_TYPE, "a batch of calls")
                 if isinstance(event, Rejection):
                     self.broken = (
                         self.broken

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from streams.clock import Clock
-from streams.core.ingest.partition import key_of, partition_of
+from streams.core.ingest.formats.segment import key_of
+from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import Rules
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, Source

@@ -13,8 +13,7 @@ from itertools import islice
 
 import msgspec
 
-from streams.core.ingest.event import Reason, Rejection, reject
-from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
+from streams.core.ingest.event import MAX_RECORD_BYTES, Reason, Rejection, reject
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
 from streams.errors import InputError
 from streams.records import Headers

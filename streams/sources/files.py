@@ -13,8 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from streams.core.ingest.event import Reason
-from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
+from streams.core.ingest.event import MAX_RECORD_BYTES, Reason
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
 from streams.errors import InputError
 from streams.records import Headers

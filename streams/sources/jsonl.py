@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from streams.core.ingest.event import Reason
-from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
+from streams.core.ingest.event import MAX_RECORD_BYTES, Reason
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
 from streams.records import Headers
 

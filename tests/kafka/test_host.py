@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from streams.core.ingest.partition import key_of, partition_of
+from streams.core.ingest.formats.segment import key_of
+from streams.core.ingest.partition import partition_of
 from streams.core.moments import rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog

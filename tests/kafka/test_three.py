@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from streams.core.ingest.partition import key_of, partition_of
+from streams.core.ingest.formats.segment import key_of
+from streams.core.ingest.partition import partition_of
 from streams.core.moments import rules
 from streams.errors import Fenced, StreamsError, Unavailable
 from streams.log.kafka.client import Cluster

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.core.ingest.partition import key_of, partition_of
+from streams.core.ingest.formats.segment import key_of
+from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import default_rules
 from streams.core.processing import checkpoint
 from streams.core.processing.checkpoint import Checkpoint

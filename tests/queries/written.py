@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from streams.core.ingest.partition import key_of, partition_of
+from streams.core.ingest.formats.segment import key_of
+from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import load_rules
 from streams.log.memory import MemoryLog
 from streams.runtime.partition_agent import PartitionAgent

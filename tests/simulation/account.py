@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.event import Event
 from streams.core.ingest.formats.segment import read
 from streams.core.journeys.signal import order_ref
 from streams.core.moments.classifier import Classifier
@@ -52,7 +52,7 @@ def account(
     dims_of = plan(settings.fold).dimensions.code
     for record, version in zip(records, read_with, strict=True):
         event = read(record.value, record.headers, record.time_ms + settings.skew)
-        if isinstance(event, Rejection):
+        if not isinstance(event, Event):
             a.rejected.append(record.offset)
             a.counts["rejected"] += 1
             continue

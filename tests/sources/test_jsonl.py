@@ -1,7 +1,6 @@
 """Lines of JSON become records; blank lines are skipped, and lines that are too long are marked."""
 
-from streams.core.ingest.event import Reason
-from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
+from streams.core.ingest.event import MAX_RECORD_BYTES, Reason
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, rejection_in
 from streams.sources.jsonl import jsonl_rows
 

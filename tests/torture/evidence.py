@@ -13,7 +13,7 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams import topology
-from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.event import Event
 from streams.core.ingest.formats.segment import read
 from streams.core.journeys.signal import event_ref, event_text, order_ref
 from streams.core.moments import rules
@@ -176,7 +176,7 @@ def account(
         for record in records:
             place = (topic, number, record.offset)
             event = read(record.value, record.headers, record.time_ms + settings.skew)
-            if isinstance(event, Rejection):
+            if not isinstance(event, Event):
                 here.rejected.add(place)
                 continue
             verdict = classify(event)

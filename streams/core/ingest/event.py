@@ -5,10 +5,12 @@ Everything after ingest sees only these two types, so a new source format is one
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+MAX_RECORD_BYTES = 1024 * 1024  # what brokers take by default; a click is never as large
+MAX_ITEMS = 10_000  # of one record: they are committed together. Collectors take 2,500 calls in a request
 MAX_DETAIL_CHARS = 200  # of a rejection's detail: it travels in a header, and a person reads it
 EVENT_TYPES = ("track", "page", "screen", "identify")
 MAX_EVENT_NAME_CHARS = 256  # a longer name is cut: names are for rules to match and people to read
@@ -27,13 +29,16 @@ class Reason(StrEnum):
         reason.about = about
         return reason
 
-    TOO_LARGE = "too_large", "more than 1 MiB"
+    TOO_LARGE = "too_large", "more than 1 MiB, or a batch of more than 10,000 calls"
     UNDECODABLE = "undecodable", "not JSON, not UTF-8, cut off, nested more than 64 deep, or a lone surrogate"
     WRONG_TYPE = (
         "wrong_type",
         "JSON, but not an object, or a field of the contract has a value of another type",
     )
-    UNKNOWN_TYPE = "unknown_type", "`type` is missing or is none of track, page, screen, identify"
+    UNKNOWN_TYPE = (
+        "unknown_type",
+        "`type` is missing or is none of track, page, screen, identify; also a batch within a batch",
+    )
     MISSING_ID = "missing_id", "no `messageId`, or an empty one"
     MISSING_PERSON = "missing_person", "neither `userId` nor `anonymousId`, or only empty ones"
     BAD_ID = (
@@ -87,6 +92,19 @@ class Event(msgspec.Struct, gc=False):
     def profile(self) -> str:
         """Whose journey it is, before identities are merged."""
         return f"u:{self.user_id}" if self.user_id is not None else f"d:{self.anonymous_id}"
+
+
+class Item(NamedTuple):
+    """One of several in a record: its own bytes, as they stood there, and what was read from them."""
+
+    value: bytes
+    outcome: Event | Rejection
+
+
+class Items(msgspec.Struct, frozen=True):
+    """All that one record holds, in its order. An empty batch holds nothing; no record holds more than MAX_ITEMS."""
+
+    items: tuple[Item, ...]
 
 
 EVENT_FIELDS = frozenset(Event.__struct_fields__)

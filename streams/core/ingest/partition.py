@@ -6,11 +6,7 @@ The hash is the one that Java clients of Kafka use by default, so that topics fi
 import struct
 from functools import lru_cache
 
-import msgspec
-
 from streams.core.ingest.event import Event
-from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
-from streams.core.ingest.ids import id_fault
 
 SEED = 0x9747B28C
 MULTIPLIER = 0x5BD1E995
@@ -44,32 +40,6 @@ def partition_of(key: bytes, count: int) -> int:
     return (h & 0x7FFFFFFF) % count
 
 
-class _Person(msgspec.Struct, gc=False, rename="camel"):
-    """All that routing looks at."""
-
-    user_id: str | int | None = None
-    anonymous_id: str | int | None = None
-
-
-_decode = msgspec.json.Decoder(_Person).decode
-
-
-def key_of(value: bytes) -> bytes:
-    """The key of a Segment record: whose it is, as collectors key their topics (`userId`, or `anonymousId` where there is none; UTF-8), or b"" when
-
-    there is none to be read. Where `segment.read` gives an event, this is that event's person. Never raises.
-    """
-    if len(value) > MAX_RECORD_BYTES:
-        return b""
-    try:
-        found = _decode(value)
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
-        return b""
-    identifier = found.anonymous_id if found.user_id is None or found.user_id == "" else found.user_id
-    text = "" if identifier is None else str(identifier)
-    return text.encode() if text and id_fault(text) is None else b""
-
-
 def person_key(event: Event) -> bytes:
-    """Whose event it is, as `key_of` has it."""
+    """The key of an event's person, as collectors write it: the user's id, or the device's where there is no user."""
     return ((event.anonymous_id or "") if event.user_id is None else event.user_id).encode()

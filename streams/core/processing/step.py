@@ -15,9 +15,9 @@ import msgspec
 from streams import topology
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
-from streams.core.ingest.event import Event, Reason, Rejection, reject
-from streams.core.ingest.formats.segment import read
-from streams.core.ingest.partition import key_of, partition_of, person_key
+from streams.core.ingest.event import Event, Items, Reason, Rejection, reject
+from streams.core.ingest.formats.segment import key_of, read
+from streams.core.ingest.partition import partition_of, person_key
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.machine import UNMATCHED
 from streams.core.journeys.population import Population
@@ -212,6 +212,8 @@ class Processor:
             for record in records
         ]
         for record, event in zip(records, events, strict=True):
+            if type(event) is Items:
+                event = reject(Reason.UNKNOWN_TYPE, "a batch of calls")
             if type(event) is Rejection:
                 self.reject(source, record, event)
                 continue

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.event import Event, Items, Rejection
 from streams.core.ingest.formats import segment
 
 NEVER_MS = 1 << 60  # a limit that no accepted time reaches
@@ -29,8 +29,10 @@ def record(**changes: Any) -> bytes:
 
 
 def read(value: bytes | None, limit_ms: int = NEVER_MS) -> Event | Rejection:
-    """What comes of a record without headers."""
-    return segment.read(value, (), limit_ms)
+    """What comes of a record without headers that is no batch."""
+    found = segment.read(value, (), limit_ms)
+    assert not isinstance(found, Items), "a batch"
+    return found
 
 
 def event(**changes: Any) -> Event:

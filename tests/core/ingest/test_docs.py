@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 from streams.core.ingest import ids
-from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event, Reason
+from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, MAX_RECORD_BYTES, Event, Reason
 from streams.core.ingest.formats import segment
+from streams.core.ingest.nesting import MAX_DEPTH
 from streams.sources.csv import csv_rows
 from streams.sources.mapping import FIELDS
 from tests.core.ingest.examples import NEVER_MS
@@ -37,9 +38,7 @@ def test_the_bounds() -> None:
     """Bounds and targets are those of the code."""
     assert f"at most {ids.MAX_ID_CHARS} characters" in PAGE
     assert f"cut at {MAX_EVENT_NAME_CHARS} characters" in PAGE
-    assert (
-        f"at most {segment.MAX_RECORD_BYTES >> 20} MiB and is nested at most {segment.MAX_DEPTH} deep" in PAGE
-    )
+    assert f"at most {MAX_RECORD_BYTES >> 20} MiB and is nested at most {MAX_DEPTH} deep" in PAGE
     assert f"longer than {ids.MAX_ID_CHARS} characters" in Reason.BAD_ID.about
-    assert f"more than {segment.MAX_DEPTH} deep" in Reason.UNDECODABLE.about
+    assert f"more than {MAX_DEPTH} deep" in Reason.UNDECODABLE.about
     assert all(f"`{field}`" in PAGE for field in FIELDS)

@@ -3,7 +3,8 @@
 import pytest
 
 from streams.core.ingest.event import Event
-from streams.core.ingest.partition import key_of, murmur2, partition_of, person_key
+from streams.core.ingest.formats.segment import key_of
+from streams.core.ingest.partition import murmur2, partition_of, person_key
 from tests.core.ingest.examples import read, record
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event, Reason, lookup
+from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, MAX_RECORD_BYTES, Event, Reason, Rejection, lookup
 from streams.core.ingest.formats import segment
 from streams.core.ingest.ids import MAX_ID_CHARS
+from streams.core.ingest.nesting import MAX_DEPTH
 from streams.core.ingest.times import EARLIEST_MS, LATEST_MS
 from tests.core.ingest.examples import ABSENT, event, read, record, rejection
 
@@ -134,7 +135,7 @@ REFUSED = [
     (record(timestamp="1999-12-31T23:59:59.999Z"), Reason.BAD_TIME),
     (record(timestamp="2200-01-01T00:00:00Z"), Reason.BAD_TIME),
     (record(timestamp="2024-05-20T10:13:20.12\ud8003Z"), Reason.UNDECODABLE),
-    (record(event="x" * segment.MAX_RECORD_BYTES), Reason.TOO_LARGE),
+    (record(event="x" * MAX_RECORD_BYTES), Reason.TOO_LARGE),
 ]
 
 
@@ -156,7 +157,7 @@ def test_all_ids_of_full_length() -> None:
 
 def test_the_depth_bound() -> None:
     """Exactly MAX_DEPTH deep is accepted, brackets within strings and side by side don't count."""
-    inner = b"[" * (segment.MAX_DEPTH - 2) + b"]" * (segment.MAX_DEPTH - 2)
+    inner = b"[" * (MAX_DEPTH - 2) + b"]" * (MAX_DEPTH - 2)
     deep = record(properties={"a": "?"}).replace(b'"?"', inner)
     assert isinstance(read(deep), Event)
     assert Reason.UNDECODABLE == rejection(deep.replace(inner, b"[" + inner + b"]")).reason
@@ -165,7 +166,7 @@ def test_the_depth_bound() -> None:
 
 def test_a_megabyte_in_one_field() -> None:
     """A record may be as large as the bound."""
-    room = segment.MAX_RECORD_BYTES - len(record(properties={"a": ""}))
+    room = MAX_RECORD_BYTES - len(record(properties={"a": ""}))
     assert isinstance(read(record(properties={"a": "x" * room})), Event)
     assert Reason.TOO_LARGE == rejection(record(properties={"a": "x" * (room + 1)})).reason
 
@@ -244,7 +245,7 @@ def test_records_marked_unreadable(
 ) -> None:
     """What a reader of files could not read becomes the rejection it asked for, even if the bytes would do."""
     found = segment.read(record(), headers, AT_MS)
-    assert not isinstance(found, Event)
+    assert isinstance(found, Rejection)
     assert reason == found.reason
     assert detail in (None, found.detail)
 

@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.event import Event, Items, Rejection
 from streams.core.ingest.formats import segment
-from streams.core.ingest.partition import key_of, person_key
+from streams.core.ingest.formats.segment import key_of
+from streams.core.ingest.partition import person_key
 from streams.core.ingest.times import EARLIEST_MS, LATEST_MS
 from tests.core.ingest.examples import EVENT, NEVER_MS
 
@@ -33,9 +34,16 @@ changes = st.dictionaries(st.sampled_from(FIELDS), values, max_size=4)
 contexts = st.fixed_dictionaries({}, optional={"timezone": values, "page": values})
 
 
-def holds(value: bytes | None) -> None:
-    """The law: a total reading, a clean event, a printable rejection, and a key that agrees."""
-    found = segment.read(value, (), NEVER_MS)
+def holds(value: bytes | None, *, alone: bool = True) -> None:
+    """The law: a total reading, a clean event, a printable rejection, a key that agrees, and so for each call of a batch."""
+    found = segment.read(value, (), NEVER_MS, alone=alone)
+    if isinstance(found, Items):
+        assert alone
+        for call, outcome in found.items:
+            assert call in (value or b"")
+            assert outcome == segment.read(call, (), NEVER_MS, alone=False)
+            holds(call, alone=False)
+        return
     if isinstance(found, Rejection):
         assert len(found.detail) <= 200
         found.detail.encode()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.core.ingest.formats.segment import MAX_RECORD_BYTES
+from streams.core.ingest.event import MAX_RECORD_BYTES
 from streams.errors import ConfigError, Incompatible
 from streams.log.kafka.client import BATCH_BYTES, REQUEST_BYTES, TRANSACTION_TIMEOUT_MS
 from streams.log.kafka.topics.plan import OWN, Found, Line, Plan, Seen, Verdict, Wanted, own, plan

@@ -49,6 +49,8 @@ def diagnose(value: bytes, error: Exception) -> Rejection:
     kind = record.get("type")
     if kind is not None and not isinstance(kind, str):
         return reject(Reason.WRONG_TYPE, f"type is {_word(kind)}, not a string")
+    if kind is None and isinstance(record.get("batch"), list):
+        return reject(Reason.UNKNOWN_TYPE, "a batch within a batch")
     if kind not in EVENT_TYPES:
         return reject(
             Reason.UNKNOWN_TYPE,
