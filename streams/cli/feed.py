@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streams.core.moments.rules import Rules
     from streams.settings.tables import Settings
 
-Format = Annotated[
+FormatOption = Annotated[
     Literal["segment", "csv"],
     typer.Option(
         "--format", help="segment: JSON lines of the Segment spec. csv: a table with a header; see --map."
@@ -43,7 +43,7 @@ def replay(
         Path,
         typer.Argument(metavar="FILE", help="JSON lines or CSV, plain or gzip (.gz).", show_default=False),
     ],
-    format: Format = "segment",
+    format: FormatOption = "segment",
     map: options.Map = None,
     rules: options.RulesFile = None,
     data_dir: options.DataDir = None,
@@ -124,7 +124,7 @@ def run(
             help="Files to follow, or directories whose files are followed. None or -: standard input.",
         ),
     ] = None,
-    format: Format = "segment",
+    format: FormatOption = "segment",
     map: options.Map = None,
     rules: options.RulesFile = None,
     data_dir: options.DataDir = None,

@@ -1,6 +1,7 @@
-"""One clickstream record in our own form, whatever tool sent it, or the reason why it could not be read.
+"""The types of what is read from a record: an Event, a Rejection with its reason, or the Items of a batch.
 
-Everything after ingest sees only these two types, so a new source format is one new file in this folder.
+Everything after ingest sees only these types, whatever tool sent the record, so a new source format is one
+new file in `formats/`.
 """
 
 from enum import StrEnum
@@ -10,20 +11,23 @@ from typing import Any, NamedTuple
 import msgspec
 
 MAX_RECORD_BYTES = 1024 * 1024  # what brokers take by default; a click is never as large
-MAX_ITEMS = 10_000  # of one record: they are committed together. Collectors take 2,500 calls in a request
-MAX_DETAIL_CHARS = 200  # of a rejection's detail: it travels in a header, and a person reads it
+MAX_ITEMS = 10_000  # in one record: one batch commits them all. Segment takes 2,500 calls in a request
+MAX_DETAIL_CHARS = 200  # of a rejection: its detail travels in a header, and a person reads it
 EVENT_TYPES = ("track", "page", "screen", "identify")
 MAX_EVENT_NAME_CHARS = 256  # a longer name is cut: names are for rules to match and people to read
 MAX_SPLIT_PATHS = 1024  # split paths kept: they come from rules and settings, which name far fewer
 
 
 class Reason(StrEnum):
-    """Why a record was rejected: a closed list, so that a consumer of the rejected topic can count by it. `about` says it in words."""
+    """Why a record was rejected. The list is closed, so that consumers of the topic can count by it.
+
+    `about` describes the reason to a person.
+    """
 
     about: str
 
     def __new__(cls, value: str, about: str) -> "Reason":
-        """A reason and what it means, which docs/input.md shows."""
+        """Makes a reason from its code and its meaning, which docs/input.md shows."""
         reason = str.__new__(cls, value)
         reason._value_ = value
         reason.about = about
@@ -50,7 +54,8 @@ class Reason(StrEnum):
     FROM_THE_FUTURE = "from_the_future", "dated later than the record itself by more than the allowed skew"
     BAD_ROW = (
         "bad_row",
-        "a CSV row with more or fewer fields than the header, stray quotes, NUL bytes or bytes that are not UTF-8",
+        "a CSV row with more or fewer fields than the header, stray quotes, NUL bytes "
+        "or bytes that are not UTF-8",
     )
     TRUNCATED = (
         "truncated",
@@ -59,10 +64,10 @@ class Reason(StrEnum):
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
-    """A record that could not be read. The shell adds its bytes and where it was."""
+    """A record that could not be read. Whoever publishes it adds its bytes and its place."""
 
     reason: Reason
-    detail: str  # for a person: which field, what was found; at most MAX_DETAIL_CHARS printable characters
+    detail: str  # for a person: the field and what was found there; printable, at most MAX_DETAIL_CHARS
 
 
 def reject(reason: Reason, detail: str) -> Rejection:
@@ -95,14 +100,14 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Item(NamedTuple):
-    """One of several in a record: its own bytes, as they stood there, and what was read from them."""
+    """One of several in a record: its own bytes, as they stood there, and what they were read as."""
 
     value: bytes
     outcome: Event | Rejection
 
 
 class Items(msgspec.Struct, frozen=True):
-    """All that one record holds, in its order. An empty batch holds nothing; no record holds more than MAX_ITEMS."""
+    """All that one record holds, in its order: at most MAX_ITEMS, and nothing for an empty batch."""
 
     items: tuple[Item, ...]
 
@@ -111,9 +116,9 @@ EVENT_FIELDS = frozenset(Event.__struct_fields__)
 
 
 def lookup(event: Event, path: str) -> Any:
-    """The value at a dotted path such as `properties.order_id`, `context.page.path`, `channel`; None when there is none.
+    """The value at a dotted path such as `properties.order_id` or `channel`; None when there is none.
 
-    A list on the way yields the list of what its members hold (`properties.products.category`).
+    A list on the way stands for what its members hold: `properties.products.category` gives all categories.
     """
     head, keys = _split(path)
     value = getattr(event, head) if head in EVENT_FIELDS else None
@@ -131,7 +136,7 @@ def _down(value: Any, keys: tuple[str, ...]) -> Any:
         if isinstance(value, dict):
             value = value.get(key)
         elif isinstance(value, list):
-            return [_down(member, keys[n:]) for member in value]  # no deeper than segment.MAX_DEPTH
+            return [_down(member, keys[n:]) for member in value]  # no deeper than nesting.MAX_DEPTH
         else:
             return None
     return value

@@ -1,6 +1,6 @@
-"""What an id may be. It becomes part of keys, file names, terminals and URLs, so it must be short and visible.
+"""The rule for ids. An id becomes part of keys, file names and URLs, so it must be short and visible.
 
-Collectors write `"userId": ""` for somebody not signed in, so an empty id is an absent one.
+Collectors write `"userId": ""` for somebody who is not signed in, so an empty id counts as an absent one.
 """
 
 import re
@@ -11,13 +11,12 @@ _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def id_fault(identifier: str) -> str | None:
-    """What is wrong with a non-empty id, in words; None when nothing is."""
+    """Describes what is wrong with a non-empty id; None when nothing is."""
     if len(identifier) > MAX_ID_CHARS:
         return f"has {len(identifier)} characters, more than {MAX_ID_CHARS}"
     if identifier.isspace():
         return "is blank"
-    if (
-        identifier.isprintable()
-    ):  # quick, and true of nearly all; what is not is not yet barred: an unusual space, say
+    # This check is quick, and nearly all ids pass. An id that fails may still be fine: an unusual space is.
+    if identifier.isprintable():
         return None
     return "has control characters or lone surrogates" if _HIDDEN.search(identifier) else None

@@ -1,6 +1,6 @@
-"""How deep JSON is nested, found in its bytes: what is not built cannot overflow a stack.
+"""Judges how deep JSON is nested by its bytes alone, before a decoder sees it.
 
-A decoder has a limit of its own, but where it lies depends on how deep the caller already is, so the result would too.
+A decoder has a limit of its own, but that depends on how deep the caller's stack is, and so would the result.
 """
 
 import re
@@ -11,8 +11,8 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def bracket_count(value: bytes) -> int:
-    """The number of opening brackets, in strings too: an upper bound of the depth, and cheap."""
-    # Taking them out counts them four times as fast as `count` does.
+    """The number of opening brackets, those in strings included: an upper bound of the depth, and cheap."""
+    # Replacing them and comparing lengths is four times as fast as `count`.
     return 2 * len(value) - len(value.replace(b"{", b"")) - len(value.replace(b"[", b""))
 
 

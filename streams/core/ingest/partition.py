@@ -1,4 +1,4 @@
-"""Which partition a record belongs to: everything about one person goes to one partition, and so in order to one agent.
+"""Finds the partition of a person: everything about one person goes to one partition agent, and so in order.
 
 The hash is the one that Java clients of Kafka use by default, so that topics filled by them and by us agree.
 """
@@ -11,8 +11,8 @@ from streams.core.ingest.event import Event
 SEED = 0x9747B28C
 MULTIPLIER = 0x5BD1E995
 MASK = 0xFFFFFFFF
-MAX_KEYS = 65_536  # hashes remembered, since a visit is many events of one key; about 10 MB
-MAX_KEPT_KEY_BYTES = 1024  # 256 characters of 4 bytes: no id is longer; other keys are hashed each time
+MAX_KEYS = 65_536  # hashes that are remembered, since a visit has many events of one key; about 10 MB
+MAX_KEPT_KEY_BYTES = 1024  # the longest id has 256 characters of 4 bytes; longer keys are hashed each time
 
 
 def murmur2(key: bytes) -> int:
@@ -33,7 +33,7 @@ _remembered = lru_cache(MAX_KEYS)(murmur2)
 
 
 def partition_of(key: bytes, count: int) -> int:
-    """The partition of a key among `count` (at least 1). The empty key, of records nobody can route, goes to partition 0."""
+    """The partition of a key among `count` (at least 1). The empty key, nobody's, is in partition 0."""
     if count == 1 or not key:
         return 0
     h = _remembered(key) if len(key) <= MAX_KEPT_KEY_BYTES else murmur2(key)
@@ -41,5 +41,5 @@ def partition_of(key: bytes, count: int) -> int:
 
 
 def person_key(event: Event) -> bytes:
-    """The key of an event's person, as collectors write it: the user's id, or the device's where there is no user."""
+    """The key of an event's person: the user's id, or the device's where there is no user, in UTF-8."""
     return ((event.anonymous_id or "") if event.user_id is None else event.user_id).encode()

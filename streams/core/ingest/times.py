@@ -1,7 +1,8 @@
-"""Timestamps to whole milliseconds, exactly. Through floats or microsecond rounding an event could move across a second or a deadline.
+"""Turns timestamps into whole milliseconds, exactly: rounding could move an event across a deadline.
 
-RFC 3339, as collectors and exports write it: T or a space, any offset, none meaning UTC, any number of fraction digits.
-Also `UTC` behind a space and offsets without a colon or minutes, which exports of warehouses have.
+The form is RFC 3339 as collectors and exports write it: a T or a space, any offset (none means UTC) and any
+number of fraction digits. `UTC` behind a space and offsets without a colon or minutes are read too: exports
+of warehouses have them.
 """
 
 import re
@@ -14,10 +15,11 @@ QUARTER_MINUTES = 15
 EARLIEST_MS = 946_684_800_000  # 2000-01-01: before that, a clock that was never set
 LATEST_MS = 7_258_118_400_000  # 2200-01-01 (excluded): beyond that, a unit mistaken
 
-MAX_MINUTES = 16_384  # minutes remembered by their text: eleven days of a stream, about 2 MB
+MAX_MINUTES = 16_384  # minutes that are remembered by their text: eleven days of a stream, about 2 MB
 
 _RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d+))?(?:[Zz]| UTC| ?([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?",
+    r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d+))?"
+    r"(?:[Zz]| UTC| ?([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?",
     re.ASCII,
 )
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -27,11 +29,12 @@ _minutes: dict[str, int] = {}  # "2024-05-01T10:00" -> milliseconds since 1970
 
 
 def parse_time(text: str) -> tuple[int, int] | None:
-    """(milliseconds since 1970 UTC, floored; distance from UTC in quarter hours, floored), or None when it is no such time.
+    """(milliseconds since 1970 UTC, UTC offset in quarter hours), both floored; None if it is no time.
 
-    A leap second (`:60`) is the first instant of the next minute. What is outside EARLIEST_MS .. LATEST_MS is left to the caller.
+    A leap second (`:60`) is the first instant of the next minute. The caller judges times outside EARLIEST_MS
+    .. LATEST_MS.
     """
-    # Nearly every event is "2024-05-01T10:00:13.273Z": three pieces that are known already.
+    # Nearly every time looks like "2024-05-01T10:00:13.273Z", and its three pieces are known already.
     fraction_ms = _FRACTIONS.get(text[19:])
     if fraction_ms is not None:
         minute_ms, second_ms = _minutes.get(text[:16]), _SECONDS.get(text[16:19])
@@ -61,7 +64,10 @@ def _instant(text: str) -> tuple[int, int] | None:
 
 
 def time_of_epoch(digits: str) -> str | None:
-    """RFC 3339 of a plain epoch number: 10 digits are seconds, 13 milliseconds, 16 microseconds; None for anything else."""
+    """The RFC 3339 text of an epoch number: 10 digits are seconds, 13 milliseconds, 16 microseconds.
+
+    Returns None for anything else.
+    """
     if len(digits) not in (10, 13, 16) or not (digits.isascii() and digits.isdigit()):
         return None
     whole = datetime.fromtimestamp(int(digits[:10]), UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,6 +1,7 @@
-"""A person's distance from UTC by the name of their time zone, for collectors that stamp in UTC but say where the person is.
+"""Finds a person's UTC offset by the name of their time zone: many collectors write all times in UTC.
 
-Zones come from the pinned tzdata package, never from the machine's own files: two workers must not differ in an hour of the week.
+Zones come from the pinned tzdata package, never from the machine's own files: two workers must not differ in
+an hour of the week.
 """
 
 from datetime import UTC, datetime
@@ -8,18 +9,19 @@ from importlib import resources
 from zoneinfo import ZoneInfo
 
 QUARTER_MS = 900_000
-MAX_QUARTERS = 16_384  # (zone, quarter hour) pairs remembered: 24 zones for a week of stream; about 3 MB
-MAX_ZONE_CHARS = 64  # of a remembered name: the longest IANA name has 32
+MAX_QUARTERS = 16_384  # (zone, quarter hour) pairs that are remembered: 24 zones for a week; about 3 MB
+MAX_ZONE_CHARS = 64  # longer names are not remembered; the longest IANA name has 32
 
-_zones: dict[str, ZoneInfo | None] = {}  # by name; filled from the list of zones there are, so bounded by it
+_zones: dict[str, ZoneInfo | None] = {}  # by name; filled from the list of all zones, so bounded by it
 _quarters: dict[tuple[str, int], int] = {}
 
 
 def zone_offset_quarters(zone: str, at_ms: int) -> int:
-    """The distance from UTC in quarter hours (floored) that held in an IANA zone at an instant; 0 for an unknown zone.
+    """The UTC offset of an IANA zone at an instant, in quarter hours (floored); 0 for an unknown zone.
 
-    `at_ms` must be within times.EARLIEST_MS .. LATEST_MS. Judged at the start of its quarter hour, so that what is remembered
-    cannot depend on what came first: within a quarter hour of a change of clocks it may be the offset of just before.
+    `at_ms` must be within times.EARLIEST_MS .. LATEST_MS. The offset is that of the start of the quarter
+    hour, so that what is remembered cannot depend on what came first. When clocks change within a quarter
+    hour, the old offset holds.
     """
     key = zone, at_ms // QUARTER_MS
     known = _quarters.get(key)

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from streams.core.ingest import ids
-from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, MAX_RECORD_BYTES, Event, Reason
+from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, MAX_ITEMS, MAX_RECORD_BYTES, Event, Items, Reason
 from streams.core.ingest.formats import segment
 from streams.core.ingest.nesting import MAX_DEPTH
 from streams.sources.csv import csv_rows
@@ -24,6 +24,16 @@ def test_the_example_is_an_event() -> None:
     assert ("u:97980cfea0067", "Product Added", 8) == (found.profile, found.name, found.utc_offset_quarters)
 
 
+def test_the_batch_example() -> None:
+    """The batch that the page shows holds two events."""
+    block = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[1]
+    found = segment.read(block.encode(), (), NEVER_MS)
+    assert isinstance(found, Items)
+    assert ["Cart", "Order Completed"] == [
+        item.outcome.name for item in found.items if isinstance(item.outcome, Event)
+    ]
+
+
 def test_the_csv_example() -> None:
     """The table that the page shows gives the record that it shows."""
     table, record = re.findall(r"```(?:csv|jsonc)\n(.*?)```", PAGE, re.DOTALL)
@@ -39,6 +49,7 @@ def test_the_bounds() -> None:
     assert f"at most {ids.MAX_ID_CHARS} characters" in PAGE
     assert f"cut at {MAX_EVENT_NAME_CHARS} characters" in PAGE
     assert f"at most {MAX_RECORD_BYTES >> 20} MiB and is nested at most {MAX_DEPTH} deep" in PAGE
+    assert f"at most {MAX_ITEMS:,} calls" in PAGE
     assert f"longer than {ids.MAX_ID_CHARS} characters" in Reason.BAD_ID.about
     assert f"more than {MAX_DEPTH} deep" in Reason.UNDECODABLE.about
     assert all(f"`{field}`" in PAGE for field in FIELDS)

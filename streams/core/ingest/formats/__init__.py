@@ -1,6 +1,7 @@
-"""The formats of records that a topic may hold: one file per source, and this list of them.
+"""The list of formats that a topic may hold: one file per source reads them.
 
-A format is chosen by name in the settings, and is recorded with what was read: whoever recomputes must read a record as it was read then.
+The name and version of a format are recorded with what was read, so that a recomputation reads it in the same
+way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,23 +13,22 @@ from streams.core.ingest.formats import segment
 
 __all__ = ["FORMATS", "Format", "Items"]
 
-
-Read = Callable[[bytes | None, Sequence[tuple[str, bytes | None]], int], Event | Rejection | Items]
-"""(value, headers, newest event time accepted in milliseconds since 1970 UTC) -> what the record holds. Never raises."""
+# (value, headers, the newest event time accepted in milliseconds) -> what the record holds. Never raises.
+ReadRecord = Callable[[bytes | None, Sequence[tuple[str, bytes | None]], int], Event | Rejection | Items]
 
 
 class Format(msgspec.Struct, frozen=True):
-    """One way to read records."""
+    """A way to read records."""
 
     name: str
-    version: int  # of the reader: another version may read a record in another way
-    read: Read
+    version: int  # goes up when the reader changes so that it may read some record in another way
+    read: ReadRecord
     key_of: Callable[
         [bytes], bytes
-    ]  # whose record it is, by a cheap look; b"" if it is nobody's or of many people
-    headers: tuple[str, ...] = ()  # names of the headers that `read` needs for an event
+    ]  # the person's key, by a cheap look; b"" for nobody and for several people
+    headers: tuple[str, ...] = ()  # names of the headers without which `read` would not give an event again
 
 
 FORMATS: Mapping[str, Format] = {
-    "segment": Format("segment", segment.VERSION, segment.read, segment.key_of),
+    "segment": Format("segment", segment.READER_VERSION, segment.read, segment.key_of),
 }

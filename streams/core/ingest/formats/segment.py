@@ -1,7 +1,8 @@
-"""Reads a record of the Segment spec (track, page, screen, identify), which RudderStack and many other collectors write.
+"""Reads records of the Segment spec. RudderStack and many other collectors write them too.
 
-`read` is total: it gives an Event, a Rejection, or the Items of a batch for whatever bytes there are. The typed decoder judges nearly
-all of it in one pass. Only when that refuses is there a second, slow look: is it a batch, and if not, which fault should a person see?
+`read` is total: it gives an Event, a Rejection or the Items of a batch for whatever bytes there are. The
+typed decoder judges nearly all records in one pass. Only a record that it refuses is looked at again, slowly:
+it may be a batch, and if not, a person should see what is wrong.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from streams.core.ingest.event import (
     Rejection,
     reject,
 )
-from streams.core.ingest.formats.segment_batch import split
+from streams.core.ingest.formats.segment_batch import split_batch
 from streams.core.ingest.formats.segment_diagnosis import diagnose
 from streams.core.ingest.ids import MAX_ID_CHARS, id_fault
 from streams.core.ingest.nesting import MAX_DEPTH, is_deeper
@@ -28,13 +29,13 @@ from streams.core.ingest.times import EARLIEST_MS, LATEST_MS, parse_time
 from streams.core.ingest.unreadable import rejection_in
 from streams.core.ingest.zones import zone_offset_quarters
 
-VERSION = 1  # goes up with every change of this reader that could read an old record in another way
+READER_VERSION = 1
 
-MAX_CONTEXTS = 4096  # contexts remembered: those of the people who are there now; about 8 MB
-MAX_KEPT_CONTEXT_BYTES = 2048  # longer ones hold more than a page and a device: they do not come again
+MAX_CONTEXTS = 4096  # contexts that are remembered: those of the people who are there now; about 8 MB
+MAX_KEPT_CONTEXT_BYTES = 2048  # longer contexts hold more than a page and a device, and do not come again
 
 _NO_CONTEXT = msgspec.Raw(b"null")
-# All that a decoder raises on bad input
+# All that a decoder raises on bad input:
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 
@@ -54,9 +55,9 @@ class _Whole(msgspec.Struct, gc=False, rename="camel"):
 
 
 class _Segment(_Whole, gc=False, rename="camel"):
-    """A record whose context is left as it stands: the events of a visit repeat it, and a context seen before is known."""
+    """A record whose context is not decoded yet: the events of a visit repeat it, so it is mostly known."""
 
-    context: msgspec.Raw = _NO_CONTEXT  # type: ignore[assignment]  # narrower: a second step decodes it by itself
+    context: msgspec.Raw = _NO_CONTEXT  # type: ignore[assignment]  # a second step decodes it
 
 
 class _Clocks(msgspec.Struct, gc=False, rename="camel"):
@@ -83,9 +84,10 @@ _contexts: dict[bytes, dict[str, Any]] = {}
 
 
 def key_of(value: bytes) -> bytes:
-    """The key that collectors give a record: `userId`, or `anonymousId` where there is none, in UTF-8; b"" if it cannot be read.
+    """The key of a record's person: `userId`, or `anonymousId` where there is none; b"" if it has no key.
 
-    It is the person of the event that `read` makes of the record. A batch has none: its calls may be of many people. Never raises.
+    It agrees with `person_key` of the event that `read` makes of the record. A batch has no key, since its
+    calls may be by several people. Never raises.
     """
     if len(value) > MAX_RECORD_BYTES:
         return b""
@@ -107,8 +109,8 @@ def read(
 ) -> Event | Rejection | Items:
     """Reads one record. Never raises.
 
-    `limit_ms` is the newest event time accepted (record time + skew), in milliseconds since 1970 UTC. A value that is not `alone` in its
-    record is a call of a batch, and no batch itself.
+    `limit_ms` is the newest event time accepted (record time + skew), in milliseconds since 1970 UTC. A value
+    that is not `alone` in its record is a call of a batch, and cannot be a batch itself.
     """
     if headers and (rejection := rejection_in(headers)) is not None:
         return rejection
@@ -116,7 +118,7 @@ def read(
         return reject(Reason.UNDECODABLE, "the record has no value")
     if len(value) > MAX_RECORD_BYTES:
         return reject(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_RECORD_BYTES}")
-    # bracket_count(value), written out: the call would be 2 % of all that is done here
+    # This is bracket_count(value), written out: a call would be 2 % of the time of this function.
     if 2 * len(value) - len(value.replace(b"{", b"")) - len(value.replace(b"[", b"")) > MAX_DEPTH:
         if alone and (items := _items(value, limit_ms)) is not None:
             return items
@@ -141,7 +143,7 @@ def read(
     if not user_id and not anonymous_id:
         return reject(Reason.MISSING_PERSON, "userId and anonymousId are both missing or empty")
     ids = f"{event_id}{user_id or ''}{anonymous_id or ''}"
-    # One look at all of them at once; nearly all pass
+    # All ids are checked at once; nearly all pass.
     if len(ids) > MAX_ID_CHARS or " " in ids or not ids.isprintable():
         named = (("messageId", event_id), ("userId", user_id), ("anonymousId", anonymous_id))
         for field, identifier in named:
@@ -186,8 +188,8 @@ def read(
 
 
 def _items(value: bytes, limit_ms: int) -> Items | Rejection | None:
-    """The calls of a batch, each read as if it stood alone; None if the record is no batch."""
-    calls = split(value)
+    """Reads each call of a batch as if it stood alone. Returns None if the record is no batch."""
+    calls = split_batch(value)
     if calls is None:
         return None
     if len(calls) > MAX_ITEMS:
@@ -201,7 +203,7 @@ def _items(value: bytes, limit_ms: int) -> Items | Rejection | None:
 
 
 def _read_context(context_json: bytes) -> dict[str, Any]:
-    """A context from its JSON. The latest are remembered."""
+    """Decodes a context, and remembers it."""
     context = _decode_context(context_json) or {}
     if len(context_json) <= MAX_KEPT_CONTEXT_BYTES:
         if len(_contexts) >= MAX_CONTEXTS:
@@ -211,12 +213,15 @@ def _read_context(context_json: bytes) -> dict[str, Any]:
 
 
 def _refuse(value: bytes) -> Rejection:
-    """The reason why a record cannot be decoded. It is decoded whole, so that the reason does not depend on what is decoded later."""
+    """Finds why a record cannot be decoded.
+
+    It is decoded whole here, so that the reason does not depend on what `read` leaves for later.
+    """
     try:
         _decode_whole(value)
     except _UNREADABLE as error:
         return diagnose(value, error)
-    raise AssertionError("what can be read whole can be read in parts")
+    raise AssertionError("a record that can be decoded whole can be decoded in parts")
 
 
 def _text(identifier: str | int | None) -> str | None:
@@ -224,7 +229,7 @@ def _text(identifier: str | int | None) -> str | None:
 
 
 def _corrected(value: bytes) -> tuple[int, int] | Rejection:
-    """The time by the device's clock, corrected by how far that clock was off when it sent. Collectors do the same."""
+    """The time by the device's clock, corrected by how far that clock was off when it sent the record."""
     try:
         clocks = _decode_clocks(value)
     except _UNREADABLE as error:

@@ -1,7 +1,8 @@
-"""Takes the body of a batch request apart, as libraries of Segment and RudderStack post it: `{"batch": [call, call], "sentAt": ...}`.
+"""Splits the body of a batch request, `{"batch": [call, call, ...], "sentAt": ...}`, into its calls.
 
-A collector that writes bodies to a topic as they come has many calls in one record. Each call is kept as its bytes stood there. A call that
-no decoder takes, say with half of an emoji, does not take the others with it: then a slower look finds where each call ends.
+Libraries of Segment and RudderStack post such bodies, and some collectors write them to a topic as they come.
+Each call keeps its bytes as they stood in the body. A call that the decoder refuses, say because of half an
+emoji, must not take the other calls with it: then a slower scan finds where each call ends.
 """
 
 import json
@@ -12,26 +13,27 @@ import msgspec
 
 from streams.core.ingest.nesting import bracket_count, is_deeper
 
-MAX_BATCH_DEPTH = (
-    256  # far from the decoder's own limit, whoever calls; each call has a bound of its own beside it
-)
+MAX_BATCH_DEPTH = 256  # far below the decoder's own limit, whoever calls it; each call has MAX_DEPTH besides
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class _Body(msgspec.Struct, gc=False):
-    """A batch. What has a type is a call, whatever else it holds."""
+    """A batch has no type: an object with a type is a call, whatever else it holds."""
 
     batch: list[msgspec.Raw]
     type: None = None
 
 
 _decode = msgspec.json.Decoder(_Body).decode
-_value_at = json.JSONDecoder(strict=False).raw_decode  # takes lone surrogates and bare control characters
+_value_at = json.JSONDecoder(strict=False).raw_decode  # accepts lone surrogates and bare control characters
 
 
-def split(value: bytes) -> list[bytes] | None:
-    """The calls of a batch, byte for byte; None if the record is no batch, or is nested too deep. Never raises."""
+def split_batch(value: bytes) -> list[bytes] | None:
+    """The calls of a batch, byte for byte. Never raises.
+
+    Returns None for a record that is no batch, and for one that is nested too deep.
+    """
     if b'"batch"' not in value:
         return None
     try:
@@ -44,21 +46,24 @@ def split(value: bytes) -> list[bytes] | None:
 
 
 def _is_too_deep(value: bytes, calls: list[bytes]) -> bool:
-    """True if the decoder's own limit, which depends on the caller, could decide. Many calls have many brackets, and are cheap to judge."""
+    """True if the decoder's own limit, which depends on the caller, could decide.
+
+    Many calls have many brackets, so each is counted by itself: finding the exact depth takes long.
+    """
     brackets = bracket_count(value)
     if brackets <= MAX_BATCH_DEPTH:
         return False
     in_calls = [bracket_count(call) for call in calls]
     around = brackets - sum(in_calls)
-    deepest = max(around, 2 + max(in_calls, default=0))  # a call stands in an array, and that in an object
+    deepest = max(around, 2 + max(in_calls, default=0))  # a call stands in an array in an object
     return deepest > MAX_BATCH_DEPTH and is_deeper(value, MAX_BATCH_DEPTH)
 
 
 def _split_loosely(value: bytes) -> list[bytes] | None:
-    """The calls of a batch in which the strict decoder found a fault, if it can be seen where each of them ends."""
+    """The calls of a batch that the strict decoder refused; None if it is unclear where a call ends."""
     if bracket_count(value) > MAX_BATCH_DEPTH and is_deeper(value, MAX_BATCH_DEPTH):
         return None
-    text = value.decode("utf-8", "surrogateescape")  # bytes that are not UTF-8 come out again as they were
+    text = value.decode("utf-8", "surrogateescape")  # `encode` gives bytes that are not UTF-8 back unchanged
     start = _skip(text, 0)
     try:
         body, end = _value_at(text, start)
@@ -68,12 +73,13 @@ def _split_loosely(value: bytes) -> list[bytes] | None:
         return None
     if not isinstance(body.get("batch"), list):
         return None
-    at = [begin for key, begin, _ in _members(text, start) if key == "batch"][-1]  # the last counts, as above
+    # Of repeated fields the last one counts, as in the strict decoder.
+    at = [begin for key, begin, _ in _members(text, start) if key == "batch"][-1]
     return [text[begin:end].encode("utf-8", "surrogateescape") for _, begin, end in _members(text, at)]
 
 
 def _members(text: str, at: int) -> Iterator[tuple[str | None, int, int]]:
-    """(key, begin, end) of each member of the object or array that opens at a place. The text can be decoded."""
+    """Yields (key, begin, end) of each member of the object or array at `at`, which can be decoded."""
     is_object, closing = text[at] == "{", "}" if text[at] == "{" else "]"
     at = _skip(text, at + 1)
     while text[at] != closing:
@@ -90,5 +96,5 @@ def _members(text: str, at: int) -> Iterator[tuple[str | None, int, int]]:
 
 def _skip(text: str, at: int) -> int:
     space = _SPACE.match(text, at)
-    assert space is not None, "no space at all is space enough"
+    assert space is not None, "the pattern matches nothing too"
     return space.end()

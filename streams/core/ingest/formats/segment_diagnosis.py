@@ -1,6 +1,7 @@
-"""The second, lenient look at a record that the typed decoder refused: slow, and only for the precise reason and words that help.
+"""Looks again at a record that the typed decoder refused, and finds the precise reason for a person.
 
-The first fault in the order of the checks below is named, so that the reason does not depend on the order of the fields.
+This look is slow and lenient. It names the first fault in the order of the checks below, so the reason does
+not depend on the order of the fields.
 """
 
 import json
@@ -37,11 +38,13 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def diagnose(value: bytes, error: Exception) -> Rejection:
-    """Why a record could not be decoded. `error` is what the decoder said: the words of last resort. Never raises."""
+    """Finds why a record could not be decoded. Never raises.
+
+    `error` is what the decoder raised; its text is the last resort.
+    """
     try:
-        record: Any = json.loads(
-            value.decode()
-        )  # takes what the strict decoder refuses: lone surrogates, NaN
+        # Accepts some of what the strict decoder refuses: lone surrogates, NaN.
+        record: Any = json.loads(value.decode())
     except (ValueError, RecursionError):
         return reject(Reason.UNDECODABLE, str(error) or "not JSON")
     if not isinstance(record, dict):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streams.core.ingest.event import MAX_ITEMS, MAX_RECORD_BYTES, Event, Items, Reason, Rejection
 from streams.core.ingest.formats import segment
 from streams.core.ingest.formats.segment import key_of
-from streams.core.ingest.formats.segment_batch import MAX_BATCH_DEPTH, split
+from streams.core.ingest.formats.segment_batch import MAX_BATCH_DEPTH, split_batch
 from streams.core.ingest.nesting import MAX_DEPTH
 from streams.core.ingest.partition import person_key
 from tests.core.ingest.examples import ABSENT, NEVER_MS, read, record, rejection
@@ -131,14 +131,14 @@ def test_as_many_calls_as_there_may_be() -> None:
 )
 def test_what_is_no_batch(value: bytes) -> None:
     """A record with a type, without an array `batch` at its top, or that is not one JSON object."""
-    assert split(value) is None
+    assert split_batch(value) is None
     assert isinstance(read(value), Event | Rejection)
 
 
 def test_fields_given_twice() -> None:
     """The last one counts, in a batch that the strict decoder takes and in one that it refuses."""
-    assert [b"2"] == split(b'{"batch":[1],"batch":[2],"type":null}')
-    assert [HALF_AN_EMOJI] == split(b'{"batch":[1],"batch":[%s],"type":null}' % HALF_AN_EMOJI)
+    assert [b"2"] == split_batch(b'{"batch":[1],"batch":[2],"type":null}')
+    assert [HALF_AN_EMOJI] == split_batch(b'{"batch":[1],"batch":[%s],"type":null}' % HALF_AN_EMOJI)
 
 
 @pytest.mark.parametrize("beside", [b"7", HALF_AN_EMOJI])
