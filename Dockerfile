@@ -1,4 +1,4 @@
-# The program and nothing else: hashed requirements, no compiler, no shell tricks, a user without rights.
+# The image has the program and nothing else: hashed requirements, no compiler, a user without rights.
 #   docker build -t customer-journey-streams .
 #   docker run --rm customer-journey-streams --help
 
@@ -9,7 +9,7 @@ RUN [ "$(uname -m)" = x86_64 ] || { apt-get update && apt-get install -y --no-in
 RUN python -m venv /opt/streams && python -m venv /opt/build
 COPY requirements/runtime.txt requirements/dev.txt requirements/
 RUN /opt/streams/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements/runtime.txt
-# What makes a wheel of our own package, from the same locks; it stays behind in this stage.
+# These requirements, from the same locks, build the wheel of our own package; they stay behind in this stage.
 RUN awk '/^[a-z]/ {take = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' requirements/dev.txt > requirements/build.txt \
     && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
@@ -28,7 +28,8 @@ ENV PATH=/opt/streams/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STR
 WORKDIR /var/lib/streams
 USER 10001:10001
 EXPOSE 6066
-# Of a worker: does its process live? (/readyz also says whether its partitions are restored.) Other commands have no pages: switch it off for them.
+# Checks that the process of a worker lives. (/readyz also says whether its partitions are restored.) Other commands have no
+# pages: switch the check off for them.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", \
     "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('STREAMS_WEB__PORT', '6066') + '/livez', timeout=4)"]
 STOPSIGNAL SIGTERM
