@@ -1,10 +1,7 @@
-"""A clickstream to measure with: a shop's visitors, as a collector would send them.
+"""A clickstream to measure with: a shop's visitors, as a collector would send them. The same for the same arguments, on any machine.
 
-The same for the same arguments, on any machine.
-
-People come in visits of some 8 events, some 10 s apart. 5 % of the events arrive out of order (half by up to
-30 s, half by up to 5 minutes), and 1 % arrive twice. Half of the people are signed in. A record has 330 to
-600 bytes, most of them in `context`, as real ones do.
+People come in visits of some 8 events, some 10 s apart. 5 % of the events arrive out of order (half by up to 30 s, half by up to 5 minutes), and
+1 % arrive twice. Half of the people are signed in. A record has 330 to 600 bytes, most of them in `context`, as real ones do.
 """
 
 from bisect import bisect
@@ -53,8 +50,7 @@ PAGES = (
 )
 IDENTIFY = 1.0
 QUERIES = (
-    "scarpe da corsa", "running shoes size 44", "zapatillas baratas", "shoe shop near me",
-    "how to clean white sneakers", "offerte scarpe",
+    "scarpe da corsa", "running shoes size 44", "zapatillas baratas", "shoe shop near me", "how to clean white sneakers", "offerte scarpe",
     "buy trail shoes online", "come scegliere le scarpe giuste",
 )  # fmt: skip
 AGENTS = (
@@ -109,13 +105,11 @@ def events(count: int, people: int, hours: float, seed: int = 1) -> list[Record]
             head = f'"type":"track","event":"{name}","properties":{{{said}}}'
         else:
             path = said
-            about = f'{{"path":"{said}","title":"Running shoes and more"}}'
-            head = f'"type":"page","name":"Page {number}","properties":{about}'
+            head = f'"type":"page","name":"Page {number}","properties":{{"path":"{said}","title":"Running shoes and more"}}'
         page = f',"page":{{"path":"{path}","url":"https://shop.example{path}"}}' if web else ""
         stamp = strftime("%Y-%m-%dT%H:%M:%S", gmtime(at_ms // 1000))
         value = (
-            f'{{{head},"messageId":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}",{ids},'
-            f'"timestamp":"{stamp}.{at_ms % 1000:03d}Z",'
+            f'{{{head},"messageId":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}",{ids},"timestamp":"{stamp}.{at_ms % 1000:03d}Z",'
             f'"context":{{{context}{page}}}}}'
         ).encode()
         records.append(Record(n, now_ms, None, value))
@@ -123,9 +117,7 @@ def events(count: int, people: int, hours: float, seed: int = 1) -> list[Record]
 
 
 def _person(n: int) -> tuple[str, str, bool]:
-    """The ids and the context of a person, as they stand in each of their
-    records; and whether they come by the web.
-    """
+    """The ids and the context of a person, as they stand in each of their records; and whether they come by the web."""
     h = f"{Random(n).getrandbits(128):032x}"
     ids = f'"anonymousId":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"' + (
         f',"userId":"user-{n}"' if n % 2 else ""
@@ -135,7 +127,6 @@ def _person(n: int) -> tuple[str, str, bool]:
     sent = f'"device":{{"type":"{device}"}}' if n % 3 else f'"userAgent":"{agent}"'
     return (
         ids,
-        f'{sent},"channel":"{"web" if web else "app"}","locale":"it-IT","timezone":"Europe/Rome",'
-        '"library":{"name":"analytics.js"}',
+        f'{sent},"channel":"{"web" if web else "app"}","locale":"it-IT","timezone":"Europe/Rome","library":{{"name":"analytics.js"}}',
         web,
     )

@@ -2,7 +2,7 @@
 
 import typer
 
-from streams.cli.app import EXIT_CODES, app
+from streams.cli.app import EXIT_CODES, command_line
 
 COLUMNS = 100  # of a terminal
 
@@ -89,7 +89,7 @@ replaced. `partition` and `offset` say where it is in the input. The reasons are
 
 def cli_page() -> str:
     """docs/cli.md."""
-    group = typer.main.get_group(app)
+    group = typer.main.get_group(command_line)
     with group.make_context("streams", [], resilient_parsing=True, terminal_width=COLUMNS) as ctx:
         commands = []
         for name, command in group.commands.items():

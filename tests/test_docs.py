@@ -11,7 +11,7 @@ import schemas
 import streams
 from docs.generate import HERE, PAGES, between
 from schemas.kinds import Kind
-from streams.cli.app import app
+from streams.cli.app import command_line
 from streams.core.ingest.event import Event, Reason
 from streams.core.journeys import diagram
 from streams.core.journeys.machine import TABLE
@@ -85,9 +85,7 @@ def test_following_the_corrections(disturb: Callable[[list[dict[str, Any]]], lis
 
 
 def test_ignoring_the_corrections() -> None:
-    """The example acts once on a stalled buyer, and not on a correction of it, a
-    retraction, or silence in another moment.
-    """
+    """The example acts once on a stalled buyer, and not on a correction of it, a retraction, or silence in another moment."""
     stalled = next(step for step in examples("transitions") if step["kind"] == "stalled")
     corrected = [stalled | {"rev": 20, "op": "retract"}, stalled | {"rev": 21}]
     assert run("Ignore the corrections", examples("transitions") + corrected)["to_remind"] == ["u:4711"]
@@ -136,9 +134,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_a_part_of_a_page_is_made_anew() -> None:
-    """What stands between the marks is replaced, the rest stays, and
-    a page without the marks is a mistake.
-    """
+    """What stands between the marks is replaced, the rest stays, and a page without the marks is a mistake."""
     page = "by hand\n<!-- a -->\nold\n<!-- /a -->\nby hand\n"
     assert "by hand\n<!-- a -->\nnew\n<!-- /a -->\nby hand\n" == between(page, a="new\n")
     for broken in ("", "<!-- a -->\n"):
@@ -180,7 +176,7 @@ def test_searches_are_read_as_the_table_says() -> None:
 
 def test_the_demo_says_what_is_shown_of_it(tmp_path: Path) -> None:
     """Every line of the README's excerpt is a line of what `streams demo` prints."""
-    result = CliRunner().invoke(app, ["demo", "--data-dir", str(tmp_path / "demo")])
+    result = CliRunner().invoke(command_line, ["demo", "--data-dir", str(tmp_path / "demo")])
     assert 0 == result.exit_code
     printed = {line.rstrip() for line in result.stdout.splitlines()}
     shown = README.split("```\n")[3]
@@ -191,9 +187,11 @@ def test_the_demo_says_what_is_shown_of_it(tmp_path: Path) -> None:
 def test_commands_shown_exist() -> None:
     """Each `streams` command in the README and on the design page is one."""
     commands = {
-        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+        command.name or command.callback.__name__
+        for command in command_line.registered_commands
+        if command.callback
     }
-    commands |= {group.name for group in app.registered_groups if group.name}
+    commands |= {group.name for group in command_line.registered_groups if group.name}
     named = set(re.findall(r"(?:`|bin/)streams ([a-z-]+)", README + DESIGN))
     assert named <= commands
     assert {"replay", "run", "funnel", "journey", "verify", "explain"} <= named

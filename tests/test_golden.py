@@ -1,7 +1,4 @@
-"""The oracle against the journeys worked out by hand.
-
-Where they differ, docs/journeys.md decides which is wrong.
-"""
+"""The oracle against the journeys worked out by hand. Where they differ, docs/journeys.md decides which is wrong."""
 
 import pytest
 

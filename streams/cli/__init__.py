@@ -1,6 +1,8 @@
-"""The command line: `streams`. Everything a person types or sees is in this package; what it does is elsewhere.
+"""The command line, `streams`: everything that a person types or sees. What the commands do is in other
+packages.
 
-Heavy modules (settings, rules, the log, rich) are imported by the commands that use them, so that `streams --help` answers at once.
+Each command imports heavy modules (settings, rules, the log, rich) itself, so that `streams --help` answers
+at once.
 """
 
 import io
@@ -9,15 +11,14 @@ import sys
 
 
 def main() -> None:
-    """The console script."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # Ctrl-C just ends what only reads; what writes stops between two batches (`stopping`)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `streams transitions --jsonl | head` ends quietly
+    """Runs the command that was typed."""
+    # Ctrl-C ends a command that only reads at once. Others stop between two batches (`streams.cli.stopping`).
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # The end of a pipe ends the command without an error: `streams transitions --jsonl | head`.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # A file's name may be any bytes, and a terminal may have any encoding. Standard error is set so already.
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # as standard error is: a file's name may be any bytes, and a terminal of any encoding
-    from streams.cli.app import app
+        sys.stdout.reconfigure(errors="backslashreplace")
+    from streams.cli.app import command_line
 
-    app(prog_name="streams")
+    command_line(prog_name="streams")

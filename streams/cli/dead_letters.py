@@ -1,4 +1,4 @@
-"""Commands that show what was not applied: records that could not be read, and those that came too late."""
+"""`streams rejected` and `streams late`: the records that were not applied, and why."""
 
 import asyncio
 from collections import Counter
@@ -7,55 +7,55 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from streams.cli import options
-from streams.cli.ask import SHOWN, Latest, Limit
-from streams.cli.screen import console, emit
+from streams.cli.latest import Latest
+from streams.cli.options import DataDirOption, JsonLinesOption, LimitOption, open_reader
+from streams.cli.screen import console, emit_line
 
 if TYPE_CHECKING:
     from streams.topology import Topic
 
 
-def rejected(
+def rejected_command(
     ctx: typer.Context,
-    data_dir: options.DataDir = None,
-    limit: Limit = None,
-    jsonl: options.JsonLines = False,
+    data_dir: DataDirOption = None,
+    limit: LimitOption = None,
+    jsonl: JsonLinesOption = False,
 ) -> None:
-    """Records that could not be read: how many for which reason, and the latest, as they came."""
+    """Shows the records that could not be read: how many for each reason, and the latest, as they came."""
     from streams.topology import REJECTED
 
-    asyncio.run(_ledger(ctx, REJECTED, data_dir, limit, jsonl))
+    asyncio.run(_dead_letters(ctx, REJECTED, data_dir, limit, jsonl))
 
 
-def late(
+def late_command(
     ctx: typer.Context,
-    data_dir: options.DataDir = None,
-    limit: Limit = None,
-    jsonl: options.JsonLines = False,
+    data_dir: DataDirOption = None,
+    limit: LimitOption = None,
+    jsonl: JsonLinesOption = False,
 ) -> None:
-    """Events that came too late to count: how many for which reason, and the latest to come."""
+    """Shows the events that came too late: how many for each reason, and the latest, as they came."""
     from streams.topology import LATE
 
-    asyncio.run(_ledger(ctx, LATE, data_dir, limit, jsonl))
+    asyncio.run(_dead_letters(ctx, LATE, data_dir, limit, jsonl))
 
 
-async def _ledger(
+async def _dead_letters(
     ctx: typer.Context, topic: "Topic", data_dir: Path | None, limit: int | None, jsonl: bool
 ) -> None:
-    from streams.queries.dead_letters import Entry, entries
+    from streams.queries.dead_letters import DeadLetter, read_dead_letters
 
-    latest, reasons = Latest[Entry](limit or SHOWN), Counter[str]()
-    async with options.reading(ctx, data_dir) as reader:
-        async for entry in entries(reader, topic):
+    latest, reasons = Latest[DeadLetter](limit), Counter[str]()
+    async with open_reader(ctx, data_dir) as reader:
+        async for letter in read_dead_letters(reader, topic):
             if jsonl and limit is None:
-                emit(entry.wire())
+                emit_line(letter.wire())
             else:
-                reasons[entry.said.reason] += 1
-                latest.add(entry.written, entry)
+                reasons[letter.headers.reason] += 1
+                latest.add(letter.written, letter)
     if jsonl:
-        for entry in latest.rows:
-            emit(entry.wire())
+        for letter in latest.rows:
+            emit_line(letter.wire())
         return
-    from streams.cli.render.dead_letters import ledger
+    from streams.cli.render.dead_letters import render
 
-    console().print(ledger(topic.name, reasons, latest.rows))
+    console().print(render(topic.name, reasons, latest.rows))

@@ -1,4 +1,6 @@
-"""`streams demo`: real shoppers, replayed, and what came out of it. The first thing that anybody sees of this program."""
+"""`streams demo`: replays real shoppers and shows the result. It is the first thing that anybody sees of this
+program.
+"""
 
 import asyncio
 import os
@@ -6,48 +8,60 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli.progress import Work
 from streams.cli.screen import console
-from streams.cli.stopping import Stopping
+from streams.cli.stopping import StopRequest
 from streams.errors import ConfigError, InputError
 
-SHOP = (
-    Path(__file__).parents[2] / "examples" / "simple_shop"
-)  # of a checkout: the data has a licence of its own, so a wheel does not carry it
-EVENTS, RULES = SHOP / "events.csv.gz", SHOP / "rules.toml"
-COLUMNS = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}
-PLACE = Path("data") / "demo"
-MARKER = "made-by-demo"  # a file that says that nothing of value is in this directory
+if TYPE_CHECKING:
+    from streams.log.port import Reader
+    from streams.queries.timeline import Timeline
+
+# A wheel does not carry the data, which has a licence of its own. So the demo needs a checkout.
+SHOP_DIR = Path(__file__).parents[2] / "examples" / "simple_shop"
+SHOP_EVENTS, SHOP_RULES = SHOP_DIR / "events.csv.gz", SHOP_DIR / "rules.toml"
+SHOP_COLUMNS = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}
+
+DEMO_DIR = Path("data") / "demo"
+DEMO_MARKER = "made-by-demo"  # this file shows that nothing of value is in the directory
+
+EXAMPLE_KINDS = {"opened", "advanced", "returned", "stalled", "resumed", "converted"}
+EXAMPLE_STEPS = range(6, 11)  # enough to be worth reading, few enough to show
 
 
-def demo(
+def demo_command(
     data_dir: Annotated[
         Path,
         typer.Option(
-            "--data-dir", metavar="DIR", help="Where the demo's data goes; an earlier demo's is replaced."
+            "--data-dir",
+            metavar="DIR",
+            help="Where to put the demo's data. It replaces that of an earlier demo.",
         ),
-    ] = PLACE,
+    ] = DEMO_DIR,
 ) -> None:
-    """Replays 23,202 real events of an online shop (bundled) and shows what they tell. Takes some seconds."""
-    for file in (EVENTS, RULES):
+    """Replays 23,202 real events of an online shop (bundled) and shows the result. Takes some seconds."""
+    for file in (SHOP_EVENTS, SHOP_RULES):
         if not file.is_file():
             raise InputError(
-                f"the demo's events are not here ({file}): they come with the source code, not with an installed package. In a checkout: make demo"
+                f"the demo's events are missing ({file}): the source code has them, an installed package has"
+                " not. In a checkout: make demo"
             )
-    _clear(data_dir)
+    _make_room(data_dir)
     asyncio.run(_demo(data_dir))
 
 
-def _clear(directory: Path) -> None:
-    """Makes room for a demo. Only what an earlier demo wrote is removed; raises ConfigError if there is anything else."""
-    marker = directory / MARKER
+def _make_room(directory: Path) -> None:
+    """Makes an empty directory. It removes only what an earlier demo wrote; raises ConfigError for anything
+    else.
+    """
+    marker = directory / DEMO_MARKER
     if directory.is_dir() and any(directory.iterdir()) and not marker.is_file():
         raise ConfigError(
-            f"--data-dir {directory}: there is something in it, and no demo made it. Name a new directory"
+            f"--data-dir {directory}: the directory has files that no demo made. Name a new directory"
         )
     if directory.exists():
         try:
@@ -62,40 +76,74 @@ def _clear(directory: Path) -> None:
 
 
 async def _demo(data_dir: Path) -> None:
-    from streams.cli.options import rules
-    from streams.cli.render.shop import findings, opening
+    from streams.cli.options import rules_of
+    from streams.cli.render.demo import Findings, opening, render
     from streams.log.sqlite.log import SqliteLog
+    from streams.queries.dead_letters import count_reasons
+    from streams.queries.funnel import read_funnel
+    from streams.queries.tallies import read_all_time_tallies
     from streams.runtime.embedded import Embedded, Progress
     from streams.settings.tables import Settings
     from streams.sources.input_file import InputFile, InputFormat
+    from streams.topology import LATE, REJECTED
 
-    screen = console()
-    screen.print(opening())
-    settings = Settings(
-        data_dir=data_dir, rules=RULES
-    )  # of nobody's file or environment: everybody sees the same
-    with Stopping() as stopping, Work("replay") as work:
+    console().print(opening())
+    # No file and no variable has a part in these settings, so that everybody sees the same.
+    settings = Settings(data_dir=data_dir, rules=SHOP_RULES)
+    with StopRequest() as stop, Work("replay") as work:
 
         def on_progress(progress: Progress) -> None:
             work.update(*progress)
-            stopping.check("the demo is half done; start it again")
+            stop.check("the demo is half done; start it again")
 
-        embedded = await Embedded.open(settings, rules(settings))
+        embedded = await Embedded.open(settings, rules_of(settings))
         try:
-            replayed = await embedded.replay(InputFile(EVENTS, InputFormat("csv", COLUMNS)), on_progress)
+            replayed = await embedded.replay(
+                InputFile(SHOP_EVENTS, InputFormat("csv", SHOP_COLUMNS)), on_progress
+            )
         finally:
             await embedded.close()
     reader = SqliteLog.read_only(data_dir)
     try:
-        screen.print(await findings(reader, replayed.records, work.seconds, data_dir, _command()))
+        findings = Findings(
+            data_dir=data_dir,
+            records=replayed.records,
+            seconds=work.seconds,
+            funnel=await read_funnel(reader),
+            tallies=await read_all_time_tallies(reader),
+            late=await count_reasons(reader, LATE),
+            rejected=await count_reasons(reader, REJECTED),
+            example=await _example(reader),
+            command=_command(),
+        )
     finally:
         await reader.close()
+    console().print(render(findings))
+
+
+async def _example(reader: "Reader") -> "Timeline | None":
+    """Somebody whose one journey has everything: they went to and fro, were silent, came back and bought."""
+    import msgspec
+
+    from schemas import Transition
+    from streams.queries.timeline import read_timelines
+    from streams.queries.transitions import read_net_transitions
+
+    kinds: dict[str, list[str]] = {}
+    decode = msgspec.json.Decoder(Transition).decode
+    async for value in read_net_transitions(reader):
+        step = decode(value)
+        kinds.setdefault(step.profile, []).append(step.kind)
+    for profile, steps in sorted(kinds.items()):
+        if set(steps) >= EXAMPLE_KINDS and len(steps) in EXAMPLE_STEPS and steps.count("opened") == 1:
+            return (await read_timelines(reader, profile))[0]
+    return None
 
 
 def _command() -> str:
-    """This program as it can be typed here, so that what is printed can be copied."""
+    """This program as a person can type it here, so that printed commands can be copied."""
     program = Path(sys.argv[0])
     if not program.is_file() or shutil.which("streams") == str(program.absolute()):
         return "streams"
-    shown = os.path.relpath(program)
-    return shlex.quote(shown if not shown.startswith("..") else str(program))
+    path = os.path.relpath(program)
+    return shlex.quote(path if not path.startswith("..") else str(program))

@@ -1,90 +1,104 @@
-"""`streams explain`: how the rules read something. What somebody asks who writes rules, or who does not believe a transition."""
+"""`streams explain`: how the rules read something. For people who write rules, or who doubt a transition."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli import options
-from streams.cli.screen import COLOURS, console, emit
+from streams.cli.options import JsonOption, RulesOption, checked_text, rules_of, settings_of
+from streams.cli.screen import console, emit_line
 
 if TYPE_CHECKING:
     from streams.core.ingest.event import Event, Rejection
     from streams.core.moments.classifier import Classifier, Explanation
 
-STAND_INS = {
+DEFAULT_FIELDS = {
     "type": "track",
     "messageId": "explain",
     "timestamp": "2024-01-01T00:00:00Z",
     "anonymousId": "explain",
-}  # how it is read goes by none of them
+}
+"""The fields that every event needs and no rule reads."""
 
-MEANINGS = {
+MEANINGS: Mapping[str, str] = {
     "none": "known, and no signal: it does nothing to a journey",
-    "unread": "no rule reads it: it is counted as no signal and does nothing to a journey",
+    "unread": "no rule reads it: it counts as no signal and does nothing to a journey",
     "unsure": "unsure (0.4 or less): it keeps an open journey alive; it never opens or moves one",
-    "query truth": "a search is never a purchase: it keeps an open journey alive; it never opens, moves or closes one",
+    "query truth": (
+        "a search is never a purchase: it keeps an open journey alive; it never opens, moves or closes one"
+    ),
     "truth": "sure: it closes the open journey as converted, or opens and converts one at once",
     "refund": "sure: it marks the purchase that it belongs to as refunded; it never touches an open journey",
     "sure": "sure: it opens a journey in {0}, or moves an open one to {0}",
 }
 
 
-def explain(
+def explain_command(
     ctx: typer.Context,
     text: Annotated[
         str,
         typer.Argument(
             metavar="TEXT|EVENT",
-            callback=options.is_text,
-            help="What somebody searched for, the name of an event, or an event as JSON.",
+            callback=checked_text,
+            help="The words of a search, the name of an event, or an event as JSON.",
             show_default=False,
         ),
     ],
-    rules: options.RulesFile = None,
+    rules: RulesOption = None,
     locale: Annotated[
         str | None,
         typer.Option(
             metavar="TAG",
-            callback=options.is_text,
-            help="The language of a search, such as it or en-GB. Without it all are tried.",
+            callback=checked_text,
+            help="The language of a search, such as it or en-GB. Without it, all languages are tried.",
         ),
     ] = None,
     search: Annotated[
-        bool, typer.Option("--search", help="Read it as a search, even if an event has that name.")
+        bool, typer.Option("--search", help="Read the text as a search, even if an event has that name.")
     ] = False,
-    json: options.Json = False,
+    json: JsonOption = False,
 ) -> None:
-    """How the rules read a search, an event's name or a whole event: which moment, by which rule, and what that means for a journey."""
+    """Shows how the rules read a search, an event's name or a whole event, and the effect on a journey."""
     from streams.core.ingest.event import Rejection
     from streams.core.moments.classifier import Classifier
 
-    read_by = options.rules(options.settings(ctx, rules=rules))
-    kind, found = _read(Classifier(read_by), text, locale, search)
+    loaded = rules_of(settings_of(ctx, rules=rules))
+    kind, found = _read(Classifier(loaded), text, locale, search)
     if isinstance(found, Rejection):
-        said: dict[str, Any] = {
+        report: dict[str, Any] = {
             "read_as": kind,
             "rejected": found.reason.value,
             "detail": found.detail,
-            "rules": read_by.version,
+            "rules": loaded.version,
         }
         meaning = f"rejected ({found.reason.value}: {found.reason.about}): {found.detail}"
     else:
         meaning = _meaning(found)
-        said = {
-            "read_as": kind, "moment": found.moment, "confidence": found.confidence, "sure": found.verdict is not None and found.verdict.sure,
-            "rule": found.rule, "evidence": found.evidence, "matched": found.matched, "rules": read_by.version, "meaning": meaning,
-        }  # fmt: skip
+        report = {
+            "read_as": kind,
+            "moment": found.moment,
+            "confidence": found.confidence,
+            "sure": found.verdict is not None and found.verdict.sure,
+            "rule": found.rule,
+            "evidence": found.evidence,
+            "matched": found.matched,
+            "rules": loaded.version,
+            "meaning": meaning,
+        }
     if json:
         import orjson
 
-        emit(orjson.dumps(said))
+        emit_line(orjson.dumps(report))
         return
-    _show(text, said, meaning)
+    from streams.cli.render.explain import render
+
+    console().print(render(text, report, meaning))
 
 
 def _read(
     classifier: "Classifier", text: str, locale: str | None, search: bool
 ) -> "tuple[str, Explanation | Rejection]":
+    """What the text is read as, and how: an event, the name of an event or a search."""
     import orjson
 
     from streams.core.ingest.event import Rejection
@@ -100,7 +114,7 @@ def _read(
 
 
 def _event(value: bytes) -> "Event | Rejection":
-    """An event, with stand-ins for what no rule looks at and nobody wants to type."""
+    """An event, with defaults for the fields that no rule reads and nobody wants to type."""
     import orjson
 
     from streams.core.ingest.event import Items, Reason, reject
@@ -110,13 +124,13 @@ def _event(value: bytes) -> "Event | Rejection":
     try:
         given = orjson.loads(value)
         if isinstance(given, dict):
-            value = orjson.dumps(STAND_INS | given)
+            value = orjson.dumps(DEFAULT_FIELDS | given)
     except ValueError:
-        pass  # `read` says what is wrong with it
+        pass  # `read` rejects it, with the reason
     found = read(value, (), LATEST_MS)
-    return (
-        reject(Reason.UNKNOWN_TYPE, "a batch: give one of its calls") if isinstance(found, Items) else found
-    )
+    if isinstance(found, Items):
+        return reject(Reason.UNKNOWN_TYPE, "a batch: give one of its calls")
+    return found
 
 
 def _meaning(found: "Explanation") -> str:
@@ -126,21 +140,3 @@ def _meaning(found: "Explanation") -> str:
     if not verdict.sure:
         return MEANINGS["query truth" if found.moment == "truth" else "unsure"]
     return MEANINGS[found.moment if found.moment in MEANINGS else "sure"].format(found.moment)
-
-
-def _show(text: str, said: dict[str, Any], meaning: str) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim")
-    grid.add_column()
-    grid.add_row(said["read_as"], Text(text, style="bold"))
-    if "rejected" not in said:
-        grid.add_row("moment", Text(said["moment"], style=f"bold {COLOURS.get(said['moment'], '')}".strip()))
-        if said["rule"] is not None:
-            grid.add_row("rule", f"{said['rule']}, confidence {said['confidence']:g}")
-            grid.add_row("matched", Text(said["matched"]))
-    grid.add_row("means", Text(meaning))
-    grid.add_row("rules", said["rules"])
-    console().print(grid)

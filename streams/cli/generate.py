@@ -1,7 +1,6 @@
-"""`streams generate`: puts shoppers who do not exist into an input topic, for trying a deployment out."""
+"""`streams generate`: puts made-up shoppers into an input topic, for trying a deployment out."""
 
 import asyncio
-import logging
 import time
 from contextlib import suppress
 from math import ceil
@@ -9,70 +8,75 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli import options
+from streams.cli.cluster import silence_client
+from streams.cli.options import KafkaOption, checked_text, settings_of
 from streams.cli.progress import Work
-from streams.cli.screen import some
-from streams.cli.stopping import Stopping
+from streams.cli.screen import plural
+from streams.cli.stopping import StopRequest
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.log.kafka.client import Cluster
+    from streams.log.kafka.writer import Written
     from streams.settings.tables import Settings
+    from streams.sources.generator import Shop
 
-TICK_S = 0.1  # between two writes: a collector's batch
-MAX_RATE = 20_000  # one process makes some 70,000 a second and still has to write them
+WRITE_INTERVAL_S = 0.1  # between two writes: a collector's batch
+MAX_RATE = 20_000  # one process makes some 70,000 a second, but it has to write them too
 MAX_PEOPLE = 10_000_000
 
 
-Topic = Annotated[
-    str | None,
-    typer.Option(
-        "--input",
-        metavar="TOPIC",
-        callback=options.is_text,
-        help="Where to. [default: the setting]",
-        show_default=False,
-    ),
-]
-Events = Annotated[
-    int | None,
-    typer.Option(
-        "--events", metavar="N", min=1, help="Stop after so many. [default: never]", show_default=False
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        "--seed",
-        metavar="N",
-        help="The same seed, the same events but for their times. [default: new]",
-        show_default=False,
-    ),
-]
-
-
-def generate(
+def generate_command(
     ctx: typer.Context,
-    kafka: options.Bootstrap = None,
-    input: Topic = None,
+    *,
+    kafka: KafkaOption = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="TOPIC",
+            callback=checked_text,
+            help="The topic to write to. [default: the setting]",
+            show_default=False,
+        ),
+    ] = None,
     rate: Annotated[
         float, typer.Option("--rate", metavar="N", min=0.1, max=MAX_RATE, help="Events per second.")
     ] = 200,
-    events: Events = None,
+    events: Annotated[
+        int | None,
+        typer.Option(
+            "--events",
+            metavar="N",
+            min=1,
+            help="How many events to write, then stop. [default: no end]",
+            show_default=False,
+        ),
+    ] = None,
     people: Annotated[
-        int, typer.Option("--people", metavar="N", min=1, max=MAX_PEOPLE, help="How many there are.")
+        int, typer.Option("--people", metavar="N", min=1, max=MAX_PEOPLE, help="How many shoppers there are.")
     ] = 20_000,
-    seed: Seed = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            help="The same seed gives the same events, but for their times. [default: a new one]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Writes clicks of made-up shoppers into a topic, with present times, until stopped. For trying things out.
+    """Writes clicks of made-up shoppers into a topic, with present times, until it is stopped. For trying
+    things out.
 
-    Keyed by the person's id and partitioned as Java clients do. Some copies, late events and broken records are among them. Two runs with one
-    seed have the same event ids: the second is one big duplicate.
+    Records are keyed by the person's id and partitioned as Java clients do it. Some copies, late events and
+    broken records are among them. Two runs with one seed write the same event ids, so the second is one big
+    duplicate.
     """
-    settings = options.settings(ctx, kafka={"bootstrap": kafka, "inputs": None if input is None else [input]})
+    settings = settings_of(ctx, kafka={"bootstrap": kafka, "inputs": None if topic is None else [topic]})
     if not settings.kafka.inputs:
         raise ConfigError(
-            "kafka.inputs is missing, the topic to write to: say --input TOPIC, or set STREAMS_KAFKA__INPUTS"
+            "kafka.inputs is missing (the topic to write to): give --input TOPIC or set STREAMS_KAFKA__INPUTS"
         )
     asyncio.run(_generate(settings, rate, events, people, time.time_ns() if seed is None else seed))
 
@@ -80,54 +84,62 @@ def generate(
 async def _generate(settings: "Settings", rate: float, events: int | None, people: int, seed: int) -> None:
     from aiokafka import TopicPartition
 
-    from streams.core.ingest.partition import partition_of
     from streams.log.kafka.client import start, stop, unavailable
     from streams.log.kafka.connection import cluster
-    from streams.log.kafka.writer import Written, write
+    from streams.log.kafka.writer import write
     from streams.sources.generator import Shop
 
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers, our own messages say
+    silence_client()
     topic, where = settings.kafka.inputs[0], cluster(settings.kafka)
     partitions = await _partitions(where, topic)
-    shop, sent = Shop(seed, rate, people), 0
+    shop, written = Shop(seed, rate, people), 0
     producer = where.producer()
     await start(producer, f"no answer from {where.bootstrap}")
     try:
-        with Stopping() as stopping, Work("generate") as work:
+        with StopRequest() as stop_request, Work("generate") as work:
             typer.echo(
-                f"writing {rate:g} events/s into {topic} ({some(partitions, 'partition')}), seed {seed}; Ctrl-C stops",
+                f"writing {rate:g} events/s into {topic} ({plural(partitions, 'partition')}), seed {seed};"
+                " Ctrl-C stops",
                 err=True,
             )
-            while events is None or sent < events:
-                groups: dict[int, list[Written]] = {}
-                now_ms, count = time.time_ns() // 1_000_000, due(work.seconds, rate, sent, events)
-                for _ in range(count):
-                    key, value = shop.next(now_ms)
-                    groups.setdefault(partition_of(key, partitions), []).append(
-                        (key or None, value, (), None)
-                    )
+            while events is None or written < events:
+                count = due(work.seconds, rate, written, events)
+                groups = _records(shop, count, partitions)
                 async with unavailable(f"{topic} cannot be written"):
-                    await write(
-                        producer, [(TopicPartition(topic, number), group) for number, group in groups.items()]
-                    )
-                sent += count
-                work.update(sent, sent, events or 0)
-                stopping.check(f"{some(sent, 'event')} written into {topic}")
+                    await write(producer, [(TopicPartition(topic, n), group) for n, group in groups.items()])
+                written += count
+                work.update(written, written, events or 0)
+                stop_request.check(f"{plural(written, 'event')} written into {topic}")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.event.wait(), TICK_S)
+                    await asyncio.wait_for(stop_request.event.wait(), WRITE_INTERVAL_S)
     finally:
         await stop(producer)
-    typer.echo(f"{some(sent, 'event')} written into {topic}", err=True)
+    typer.echo(f"{plural(written, 'event')} written into {topic}", err=True)
 
 
-def due(elapsed_s: float, rate: float, sent: int, events: int | None) -> int:
-    """How many to write now, to have written `rate` a second since the beginning. What was held up is made good a second's worth at once."""
-    count = min(ceil(elapsed_s * rate) - sent, ceil(rate))
-    return max(0, count if events is None else min(count, events - sent))
+def due(elapsed_s: float, rate: float, written: int, events: int | None) -> int:
+    """How many events to write now, so that `rate` per second were written since the beginning.
+
+    After a hold-up it catches up in steps of one second's events.
+    """
+    count = min(ceil(elapsed_s * rate) - written, ceil(rate))
+    return max(0, count if events is None else min(count, events - written))
+
+
+def _records(shop: "Shop", count: int, partitions: int) -> "dict[int, list[Written]]":
+    """The next records of the shop by partition."""
+    from streams.core.ingest.partition import partition_of
+
+    now_ms = time.time_ns() // 1_000_000
+    groups: dict[int, list[Written]] = {}
+    for _ in range(count):
+        key, value = shop.next(now_ms)
+        groups.setdefault(partition_of(key, partitions), []).append((key or None, value, (), None))
+    return groups
 
 
 async def _partitions(cluster: "Cluster", topic: str) -> int:
-    """Raises ConfigError when there is no such topic."""
+    """The number of partitions of a topic. Raises ConfigError if there is no such topic."""
     from aiokafka.admin import AIOKafkaAdminClient
 
     from streams.log.kafka.client import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, unavailable
@@ -141,5 +153,5 @@ async def _partitions(cluster: "Cluster", topic: str) -> int:
         with suppress(Exception):
             await asyncio.wait_for(admin.close(), CLOSE_TIMEOUT_S)
     if found["error_code"]:
-        raise ConfigError(f"there is no topic {topic} on {cluster.bootstrap}: make it, or name another")
+        raise ConfigError(f"there is no topic {topic} on {cluster.bootstrap}: create it, or name another one")
     return len(found["partitions"])

@@ -1,7 +1,6 @@
-"""`streams lag`: how far an app is behind its inputs. The first thing to ask when numbers look old."""
+"""`streams lag`: how far an app is behind its inputs. The first question when numbers look old."""
 
 import asyncio
-import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +8,17 @@ from typing import TYPE_CHECKING
 import msgspec
 import typer
 
-from streams.cli import options
-from streams.cli.screen import console, emit
+from streams.cli.cluster import wait_for_cluster
+from streams.cli.options import (
+    AppOption,
+    DataDirOption,
+    InputsOption,
+    JsonOption,
+    KafkaOption,
+    open_reader,
+    settings_of,
+)
+from streams.cli.screen import console, emit_line
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,84 +26,81 @@ if TYPE_CHECKING:
     from streams.queries.lag import Lag
     from streams.settings.tables import Settings
 
-REACH_MS = 10_000  # whoever asks this wants an answer; a worker has more patience
-TAIL = 1_000  # offsets: a lag as small as this is looked at, for some of it may be marks of transactions, which are no records
+MAX_WAIT_MS = 10_000  # a person waits for the answer; a worker has more patience
+
+# A lag of at most so many offsets is counted in records, since some offsets may be markers of transactions.
+MAX_COUNTED_LAG = 1_000
 
 
-def lag(
+def lag_command(
     ctx: typer.Context,
-    kafka: options.Bootstrap = None,
-    app: options.App = None,
-    input: options.Inputs = None,
-    data_dir: options.DataDir = None,
-    json: options.Json = False,
+    kafka: KafkaOption = None,
+    app: AppOption = None,
+    inputs: InputsOption = None,
+    data_dir: DataDirOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """How far an app is behind its inputs, by partition and source, from its last commits. Of a data directory: what is not processed yet.
+    """Shows how far an app or a data directory is behind its inputs, by partition and source.
 
-    Exit code 0 whatever the lag is; 2 to 6 when it cannot be read.
+    The exit code is 0 whatever the lag is, and 2 to 6 if it cannot be read.
     """
-    settings = options.settings(
-        ctx, data_dir=data_dir, kafka={"bootstrap": kafka, "app": app, "inputs": input or None}
+    settings = settings_of(
+        ctx, data_dir=data_dir, kafka={"bootstrap": kafka, "app": app, "inputs": inputs or None}
     )
-    if data_dir is not None and (kafka or app or input):
+    if data_dir is not None and (kafka or app or inputs):
         raise ConfigError(
-            "--data-dir is of a log of its own: name either that, or a cluster with --kafka, --app and --input"
+            "--data-dir names a log on this machine: give either that,"
+            " or a cluster with --kafka, --app and --input"
         )
     if data_dir is None and settings.kafka.bootstrap is not None:
-        found = asyncio.run(_of_a_cluster(settings))
+        lag = asyncio.run(_cluster_lag(settings))
     else:
-        found = asyncio.run(_of_a_directory(ctx, data_dir))
-    _show(found, json)
+        lag = asyncio.run(_directory_lag(ctx, data_dir))
+    now_ms = time.time_ns() // 1_000_000
+    if json:
+        emit_line(msgspec.json.encode(lag.wire(now_ms)))
+        return
+    from streams.cli.render.lag import render
+
+    console().print(render(lag, now_ms))
 
 
-async def _of_a_directory(ctx: typer.Context, data_dir: Path | None) -> "Lag":
-    from streams.queries.lag import lag
+async def _directory_lag(ctx: typer.Context, data_dir: Path | None) -> "Lag":
+    from streams.queries.lag import read_lag
 
-    async with options.reading(ctx, data_dir) as reader:
-        return await lag(reader)
+    async with open_reader(ctx, data_dir) as reader:
+        return await read_lag(reader)
 
 
-async def _of_a_cluster(settings: "Settings") -> "Lag":
+async def _cluster_lag(settings: "Settings") -> "Lag":
     from streams.log.kafka.connection import cluster
     from streams.log.kafka.log import KafkaLog
-    from streams.log.kafka.start import reach
-    from streams.queries.lag import lag
+    from streams.queries.lag import read_lag
     from streams.settings.kafka import deployment
 
     needed, where = deployment(settings.kafka), cluster(settings.kafka)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers, our own messages say
-    await reach(where, min(REACH_MS, settings.kafka.start_timeout), lambda line: typer.echo(line, err=True))
+    await wait_for_cluster(where, min(MAX_WAIT_MS, settings.kafka.start_timeout))
     log = await KafkaLog.connect(where, needed.app, needed.inputs)
     try:
-        return await _counted(log, await lag(log))
+        return await _counted(log, await read_lag(log))
     finally:
         await log.close()
 
 
-async def _counted(log: "KafkaLog", found: "Lag") -> "Lag":
-    """With small lags in records."""
+async def _counted(log: "KafkaLog", lag: "Lag") -> "Lag":
+    """The lag with small ones counted in records."""
     from streams.log.kafka.reader import chunks
 
-    small = {
+    positions = {
         log.place(row.source): row.position
-        for row in found.sources
-        if row.position is not None and 0 < row.lag <= TAIL
+        for row in lag.sources
+        if row.position is not None and 0 < row.lag <= MAX_COUNTED_LAG
     }
-    ends = {log.place(row.source): row.end for row in found.sources if log.place(row.source) in small}
-    records = dict.fromkeys(small, 0)
-    async for place, chunk in chunks(log.cluster, ends, TAIL):
-        records[place] += sum([record.offset >= small[place] for record in chunk])
+    ends = {log.place(row.source): row.end for row in lag.sources if log.place(row.source) in positions}
+    counts = dict.fromkeys(positions, 0)
+    async for place, chunk in chunks(log.cluster, ends, MAX_COUNTED_LAG):
+        counts[place] += sum([record.offset >= positions[place] for record in chunk])
     rows = [
-        msgspec.structs.replace(row, lag=records.get(log.place(row.source), row.lag)) for row in found.sources
+        msgspec.structs.replace(row, lag=counts.get(log.place(row.source), row.lag)) for row in lag.sources
     ]
-    return msgspec.structs.replace(found, sources=rows)
-
-
-def _show(found: "Lag", json: bool) -> None:
-    from streams.cli.render.lag import table, wire
-
-    now_ms = time.time_ns() // 1_000_000
-    if json:
-        emit(msgspec.json.encode(wire(found, now_ms)))
-    else:
-        console().print(table(found, now_ms))
+    return msgspec.structs.replace(lag, sources=rows)

@@ -1,9 +1,9 @@
-"""Options that several commands have, and what is made of them: settings, rules, a reader."""
+"""The options that several commands share, and what commands make of them: settings, rules, a reader."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -13,17 +13,21 @@ if TYPE_CHECKING:
     from streams.core.moments.rules import Rules
     from streams.log.port import Reader
     from streams.settings.tables import Settings
+    from streams.sources.input_file import InputFormat
 
-NEEDED = {
+REQUIRED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "when an event happened": ("timestamp",),
     "who it was": ("userId", "anonymousId"),
-}  # the fields without which every row of a table would be rejected; all others can be made up
+}
+"""The fields without which every row of a table would be rejected. All others can be made up."""
 
 Text = TypeVar("Text", str, list[str], None)
 
 
-def is_text(given: Text) -> Text:
-    """For arguments that are text: raises ConfigError if bytes were typed that are none. Names of files may be any bytes."""
+def checked_text(given: Text) -> Text:
+    """Raises ConfigError for an argument whose bytes are no text. Names of files are not checked: they may be
+    any bytes.
+    """
     values: list[str] = [given] if isinstance(given, str) else given or []
     for value in values:
         try:
@@ -33,120 +37,152 @@ def is_text(given: Text) -> Text:
     return given
 
 
-DataDir = Annotated[
+DataDirOption = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
         metavar="DIR",
-        help="The data directory. [default: data, or the setting]",
+        help="The data directory. [default: the setting, or data]",
         show_default=False,
     ),
 ]
-RulesFile = Annotated[
+RulesOption = Annotated[
     Path | None,
     typer.Option(
         "--rules",
         metavar="FILE",
-        help="A rules file of your own (TOML). [default: the shipped rules]",
+        help="A rules file of your own (TOML). [default: the setting, or the shipped rules]",
         show_default=False,
     ),
 ]
-Partitions = Annotated[
+PartitionsOption = Annotated[
     int | None,
     typer.Option(
-        "--partitions", metavar="N", help="Of a new data directory. [default: 1]", show_default=False
+        "--partitions",
+        metavar="N",
+        help="How many partitions a new data directory gets. [default: the setting, or 1]",
+        show_default=False,
     ),
 ]
-Map = Annotated[
+FormatOption = Annotated[
+    Literal["segment", "csv"],
+    typer.Option(
+        "--format",
+        help="segment: JSON lines of the Segment spec. csv: a table with a header; see --map.",
+    ),
+]
+MapOption = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN",
-        callback=is_text,
-        help="Which CSV column is which field of an event; once per field.",
+        callback=checked_text,
+        help="Which column of a CSV table is which field of an event. Once per field.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON for machines.")]
-JsonLines = Annotated[bool, typer.Option("--jsonl", help="JSON for machines, one record per line.")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="N",
+        help="Only the latest N. [default: 20 in a table, all with --jsonl]",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+JsonLinesOption = Annotated[
+    bool, typer.Option("--jsonl", help="Print JSON, for machines: one record per line.")
+]
 
-Bootstrap = Annotated[
+KafkaOption = Annotated[
     str | None,
     typer.Option(
         "--kafka",
         metavar="HOST:PORT",
-        callback=is_text,
-        help="Some of the brokers. [default: the setting]",
+        callback=checked_text,
+        help="The address of a broker, or of several. [default: the setting]",
         show_default=False,
     ),
 ]
-App = Annotated[
+AppOption = Annotated[
     str | None,
     typer.Option(
         "--app",
         metavar="NAME",
-        callback=is_text,
-        help="Of this deployment. [default: the setting]",
+        callback=checked_text,
+        help="The name of the deployment. [default: the setting]",
         show_default=False,
     ),
 ]
-Inputs = Annotated[
+InputsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--input",
         metavar="TOPIC",
-        callback=is_text,
-        help="A topic to read; once per topic. [default: the setting]",
+        callback=checked_text,
+        help="A topic to read. Once per topic. [default: the setting]",
         show_default=False,
     ),
 ]
 
 
-def settings(ctx: typer.Context, **flags: Any) -> "Settings":
+def settings_of(ctx: typer.Context, **flags: Any) -> "Settings":
     """The settings of this start. Raises ConfigError."""
     from streams.settings.loading import load
 
     return load(ctx.obj, **flags)
 
 
-def rules(settings: "Settings") -> "Rules":
+def rules_of(settings: "Settings") -> "Rules":
     """The rules of these settings. Raises ConfigError, which names the file."""
     from streams.runtime.rules_file import read_rules
 
     return read_rules(settings.rules)
 
 
-def mapping(given: Iterable[str] | None, format: str) -> dict[str, str]:
-    """`--map FIELD=COLUMN` as a dictionary. Raises ConfigError, also for a table of which no row could be read."""
-    from streams.sources.mapping import check_targets
+def input_format(source_format: Literal["segment", "csv"], columns: Iterable[str] | None) -> "InputFormat":
+    """The format of files, with the columns of `--map FIELD=COLUMN` by field.
 
-    found: dict[str, str] = {}
-    for text in given or ():
+    Raises ConfigError, also if no row of the table could be read.
+    """
+    from streams.sources.input_file import InputFormat
+
+    mapping: dict[str, str] = {}
+    for text in columns or ():
         field, equals, column = text.partition("=")
         if not (field and equals and column):
             raise ConfigError(f"--map {text}: write FIELD=COLUMN, as in --map timestamp=time")
-        if field in found:
-            raise ConfigError(f"--map {text}: {field} is already mapped to {found[field]}")
-        found[field] = column
-    if found and format != "csv":
+        if field in mapping:
+            raise ConfigError(f"--map {text}: {field} is already mapped to {mapping[field]}")
+        mapping[field] = column
+    if source_format == "csv":
+        _check_mapping(mapping)
+    elif mapping:
         raise ConfigError(
-            f"--map is for --format csv: --format {format} has its fields under their own names"
+            f"--map is for --format csv: the fields of --format {source_format} have their own names already"
         )
-    if format == "csv":
-        check_targets(found)
-        for what, fields in NEEDED.items():
-            if not any(field in found for field in fields):
-                raise ConfigError(
-                    f"--format csv: no column is mapped to {' or '.join(fields)}, {what}. Say which one is: --map {fields[0]}=COLUMN"
-                )
-    return found
+    return InputFormat(source_format, mapping)
+
+
+def _check_mapping(mapping: Mapping[str, str]) -> None:
+    from streams.sources.mapping import check_targets
+
+    check_targets(mapping)
+    for meaning, fields in REQUIRED_FIELDS.items():
+        if not any(field in mapping for field in fields):
+            raise ConfigError(
+                f"--format csv: no column is mapped to {' or '.join(fields)} ({meaning}): give"
+                f" --map {fields[0]}=COLUMN"
+            )
 
 
 @asynccontextmanager
-async def reading(ctx: typer.Context, data_dir: Path | None) -> AsyncIterator["Reader"]:
-    """The log of a data directory, to read. Raises InputError when there is none."""
+async def open_reader(ctx: typer.Context, data_dir: Path | None) -> AsyncIterator["Reader"]:
+    """Opens the log of a data directory to read. Raises InputError if there is none."""
     from streams.log.sqlite.log import SqliteLog
 
-    reader = SqliteLog.read_only(settings(ctx, data_dir=data_dir).data_dir, frozen=True)
+    reader = SqliteLog.read_only(settings_of(ctx, data_dir=data_dir).data_dir, frozen=True)
     try:
         yield reader
     finally:

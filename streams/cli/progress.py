@@ -1,4 +1,8 @@
-"""How far long work has come: a bar with rate and time left on a terminal, else a line now and then. On stderr, so that pipes stay clean."""
+"""Shows the progress of long work: on a terminal a bar with rate and time left, elsewhere a line now and
+then.
+
+It goes to standard error, so that standard output has nothing but results.
+"""
 
 import sys
 import time
@@ -6,46 +10,32 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
-LINE_EVERY_S = (
-    10.0  # where there is no terminal: often enough to see that it lives, seldom enough for a log file
-)
+LINE_INTERVAL_S = 10.0  # often enough to see that it is alive, rarely enough for a log file
+MIN_RATE_S = 0.2  # after less time a rate is not worth showing
+BAR_COLUMNS = 32
 
 
 class Work:
-    """One piece of long work. `update` is cheap; call it after every batch. Work that is `endless` has neither bar nor rate, only a count."""
+    """One piece of long work. `update` is cheap: call it after every batch.
 
-    def __init__(self, what: str, unit: str = "events", endless: bool = False) -> None:
-        self.what, self.unit, self.endless = what, unit, endless
-        self.known = 0  # of the count: was done before this work began, so it is no part of the rate
-        self._began = self._said = time.monotonic()
+    Endless work has neither a bar nor a rate, only a count.
+    """
+
+    def __init__(self, name: str, unit: str = "events", is_endless: bool = False) -> None:
+        self.name, self.unit, self.is_endless = name, unit, is_endless
+        self.done_before = 0  # part of the count, but done before this work began, so not part of its rate
+        self._began_s = self._printed_s = time.monotonic()
         self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                Progress,
-                ProgressColumn,
-                SpinnerColumn,
-                TaskProgressColumn,
-                TextColumn,
-                TimeRemainingColumn,
-            )
+            from rich.progress import Progress
 
-            said = TextColumn("{task.fields[said]}", style="dim")
-            columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}"), said]
-            if not self.endless:
-                columns[2:] = [
-                    BarColumn(bar_width=32),
-                    TaskProgressColumn(),
-                    said,
-                    TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-                ]
-            self._bar = Progress(*columns, console=Console(stderr=True))
-            self._task = self._bar.add_task(self.what, total=None, said="")
+            self._bar = Progress(*_columns(self.is_endless), console=Console(stderr=True))
+            self._task = self._bar.add_task(self.name, total=None, count="")
             self._bar.start()
         return self
 
@@ -56,22 +46,40 @@ class Work:
             self._bar.stop()
 
     def update(self, count: int, done: int, total: int) -> None:
-        """`count` of the unit are done. `done` of `total` (bytes, say) tell how much is left; total 0: not known."""
-        now = time.monotonic()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=total or None, said=self._counted(count, now))
-        elif now - self._said >= LINE_EVERY_S:
-            self._said = now
-            part = f"{done / total:.0%}, " if total else ""
-            print(f"{self.what}: {part}{self._counted(count, now)}", file=sys.stderr, flush=True)
+        """Reports that `count` of the unit are done. The share that is done is `done / total`, for example in
+        bytes.
 
-    def _counted(self, count: int, now: float) -> str:
-        elapsed = now - self._began
-        return f"{count:,} {self.unit}" + (
-            f", {(count - self.known) / elapsed:,.0f}/s" if elapsed > 0.2 and not self.endless else ""
-        )
+        A total of 0 means that it is not known.
+        """
+        now_s = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(
+                self._task, completed=done, total=total or None, count=self._count_text(count, now_s)
+            )
+        elif now_s - self._printed_s >= LINE_INTERVAL_S:
+            self._printed_s = now_s
+            share = f"{done / total:.0%}, " if total else ""
+            print(f"{self.name}: {share}{self._count_text(count, now_s)}", file=sys.stderr, flush=True)
+
+    def _count_text(self, count: int, now_s: float) -> str:
+        elapsed_s = now_s - self._began_s
+        text = f"{count:,} {self.unit}"
+        if self.is_endless or elapsed_s <= MIN_RATE_S:
+            return text
+        return f"{text}, {(count - self.done_before) / elapsed_s:,.0f}/s"
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self._began
+        """The time since the work began."""
+        return time.monotonic() - self._began_s
+
+
+def _columns(is_endless: bool) -> "list[ProgressColumn]":
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    count = TextColumn("{task.fields[count]}", style="dim")
+    name = [SpinnerColumn(), TextColumn("{task.description}")]
+    if is_endless:
+        return [*name, count]
+    left = TimeRemainingColumn(compact=True, elapsed_when_finished=True)
+    return [*name, BarColumn(bar_width=BAR_COLUMNS), TaskProgressColumn(), count, left]

@@ -1,4 +1,4 @@
-"""What everything on the screen is made of: the console, colours, numbers and spans of time in few characters."""
+"""The parts of everything on the screen: the console, colours, and numbers and times in few characters."""
 
 import sys
 from functools import cache
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-MAX_COLUMNS = 100  # wider lines are hard to read; also where there is no terminal
-MIN_BAR = 4
-COLOURS = {"know": "cyan", "go": "blue", "do": "magenta", "buy": "yellow", "truth": "green"}
+MAX_SCREEN_COLUMNS = 100  # wider lines are hard to read; it is also the width where there is no terminal
+MIN_BAR_COLUMNS = 4
+
+MOMENT_COLOURS = {"know": "cyan", "go": "blue", "do": "magenta", "buy": "yellow", "truth": "green"}
 OUTCOME_COLOURS = {
     "open": "cyan",
     "stalled": "yellow",
@@ -17,73 +18,73 @@ OUTCOME_COLOURS = {
     "abandoned": "red",
     "refunded": "magenta",
 }
-FULL, EIGHTHS = "█", " ▏▎▍▌▋▊▉"
-SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+FULL_BLOCK, EIGHTHS_OF_BLOCK = "█", " ▏▎▍▌▋▊▉"
+TIME_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 @cache
 def console() -> "Console":
-    """Standard output."""
+    """The console that prints to standard output."""
     from rich.console import Console
 
     made = Console(highlight=False)
-    if made.width > MAX_COLUMNS or not made.is_terminal:
-        made.width = MAX_COLUMNS
+    if made.width > MAX_SCREEN_COLUMNS or not made.is_terminal:
+        made.width = MAX_SCREEN_COLUMNS
     return made
 
 
-def emit(line: bytes) -> None:
-    """One line for machines on standard output, where nothing else goes then."""
+def emit_line(line: bytes) -> None:
+    """Prints one line for machines to standard output. A command that does so prints nothing else there."""
     sys.stdout.buffer.write(line + b"\n")
 
 
-def moment(name: str | None) -> str:
-    """A moment in its colour."""
-    return f"[{COLOURS[name]}]{name}[/]" if name else "[dim]-[/]"
+def moment_text(moment: str | None) -> str:
+    """A moment in its colour; None is a dash."""
+    return f"[{MOMENT_COLOURS[moment]}]{moment}[/]" if moment else "[dim]-[/]"
 
 
-def count(n: int) -> str:
-    """A number; zero is dim, so that what is there stands out."""
+def count_text(n: int) -> str:
+    """A number. Zero is dim, so that the others stand out."""
     return f"{n:,}" if n else "[dim]0[/]"
 
 
-def some(n: int, what: str) -> str:
+def plural(n: int, noun: str) -> str:
     """A number of things: 1 event, 2,000 events."""
-    return f"{n:,} {what}{'s' * (n != 1)}"
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def percent(part: float, whole: float) -> str:
     return f"{part / whole:.1%}" if whole else "-"
 
 
-def narrowed(width: int) -> int:
-    """A bar's width on this screen: bars give way first where there are fewer columns than we would like."""
-    return max(MIN_BAR, width - (MAX_COLUMNS - console().width))
+def bar_columns(wanted: int) -> int:
+    """The width of a bar on this screen. Where columns are few, the bars get narrower first."""
+    return max(MIN_BAR_COLUMNS, wanted - (MAX_SCREEN_COLUMNS - console().width))
 
 
-def bar(part: float, whole: float, width: int) -> str:
-    """A bar of eighths of a character; whatever is more than nothing shows."""
-    eighths = round(part / whole * width * 8) if whole else 0
+def bar(part: float, whole: float, columns: int) -> str:
+    """A bar, drawn in eighths of a character. A part greater than zero always shows."""
+    eighths = round(part / whole * columns * 8) if whole else 0
     if part and not eighths:
         eighths = 1
-    return (FULL * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
+    return (FULL_BLOCK * (eighths // 8) + EIGHTHS_OF_BLOCK[eighths % 8]).rstrip()
 
 
 def printable(text: str) -> str:
-    """A text without line breaks, what moves the cursor, or bytes that were no text: these are shown as escapes."""
+    """The text with escapes for line breaks, for what moves the cursor, and for bytes that were no text."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def span(seconds: float | None) -> str:
-    """A span of time in its two largest units: 3 d 4 h, 12 min, 8.2 s."""
+def span_text(seconds: float | None) -> str:
+    """A span of time in its two largest units: 3 d 4 h, 12 min, 8.2 s. None is empty."""
     if seconds is None:
         return ""
     if seconds < 10:
         return f"{seconds:.1f} s"
     left, parts = round(seconds), list[str]()
-    for size, unit in SPANS:
+    for size, unit in TIME_UNITS:
         if left >= size or (parts and len(parts) < 2):
             n, left = divmod(left, size)
             if n:
@@ -93,6 +94,6 @@ def span(seconds: float | None) -> str:
     return " ".join(parts)
 
 
-def at(time: str) -> str:
-    """An instant to the second, as people read it. It stays UTC."""
+def time_text(time: str) -> str:
+    """A time of the wire contract to the second, as people read it. It stays UTC."""
     return f"{time[:10]} {time[11:19]}"

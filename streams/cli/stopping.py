@@ -1,6 +1,7 @@
-"""Ctrl-C and SIGTERM on long work: stop between two batches, so that what is said to be done is done. A second one ends it at once.
+"""Stops long work on Ctrl-C or SIGTERM between two batches, so that the message about it is true.
 
-Ending at once loses nothing either, since every commit is whole; it only costs the batch at hand.
+A second signal ends the process at once. That loses nothing either, since every commit is whole: it only
+costs the current batch.
 """
 
 import asyncio
@@ -10,38 +11,40 @@ import sys
 from types import FrameType, TracebackType
 from typing import Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
 
 class Stopped(Exception):
-    """The work was stopped by a signal, cleanly. The message says what became of it."""
+    """A signal stopped the work, cleanly. The message says what became of it."""
 
     def __init__(self, number: int, message: str) -> None:
         super().__init__(message)
         self.exit_code = 128 + number
 
 
-class Stopping:
-    """While it is entered, signals ask the work to stop. Made inside of a running event loop; `event` is set when one came."""
+class StopRequest:
+    """Takes the signals while it is entered. `event` is set once one came. Make it inside of a running event
+    loop.
+    """
 
     def __init__(self) -> None:
-        self.number: int | None = None  # of the signal that came
+        self.number: int | None = None  # the signal that came
         self.event = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     def __enter__(self) -> Self:
-        self._before = [signal.signal(number, self._handle) for number in SIGNALS]
+        self._before = [signal.signal(number, self._handle) for number in STOP_SIGNALS]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in zip(SIGNALS, self._before, strict=True):
+        for number, handler in zip(STOP_SIGNALS, self._before, strict=True):
             signal.signal(number, handler)
 
     def check(self, message: str) -> None:
-        """Raises Stopped if a signal came. To be called between two batches."""
+        """Raises Stopped if a signal came. Call it between two batches."""
         if self.number is not None:
             raise Stopped(self.number, message)
 

@@ -1,4 +1,4 @@
-"""What a log holds, in figures: read from the topics that everyone can read, and from the checkpoints' counts.
+"""Reports on what a log holds, for the command line. They read beside a running writer and change nothing.
 
-Reports give values; `streams.cli` shows them. They read any `streams.log.port.Reader`, beside a running writer or without one.
+`verify` computes everything again and compares.
 """

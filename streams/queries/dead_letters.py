@@ -1,4 +1,6 @@
-"""The ledgers: records that were rejected or came too late, each as it came and with what was said of it."""
+"""Reads the dead letters: the records that were rejected or came too late, as they came, each with its
+reason.
+"""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -11,40 +13,38 @@ from streams.log.port import Reader
 from streams.records import Headers
 from streams.topology import LATE, REJECTED, Topic
 
-REASON = "reason"
+REASON_HEADER = "reason"
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One record of a ledger."""
+class DeadLetter(msgspec.Struct, frozen=True):
+    """One record of the topic `late` or `rejected`."""
 
-    written: tuple[
-        int, int, int
-    ]  # when it was written (milliseconds since 1970 UTC), by which partition, at which place there: newer is greater
-    said: RejectedHeaders | LateHeaders
-    value: str  # the record as it came; what of it is no UTF-8 is replaced
+    # When it was written (milliseconds since 1970 UTC), and its partition and offset. The newer is greater.
+    written: tuple[int, int, int]
+    headers: RejectedHeaders | LateHeaders
+    value: str  # the record as it came; bytes that are not UTF-8 are replaced
 
     def wire(self) -> bytes:
-        """One JSON line, without the end of the line: what was said, then the value."""
-        return msgspec.json.encode({**msgspec.to_builtins(self.said), "value": self.value})
+        """One JSON line without its line end: the headers, then the value."""
+        return msgspec.json.encode({**msgspec.to_builtins(self.headers), "value": self.value})
 
 
-async def entries(reader: Reader, topic: Topic) -> AsyncIterator[Entry]:
-    """All of a ledger, partition by partition, in order."""
-    type = topic.types[0]
+async def read_dead_letters(reader: Reader, topic: Topic) -> AsyncIterator[DeadLetter]:
+    """All records of the topic, partition by partition, in order."""
+    kind = topic.types[0]
     async for partition, record in reader.scan(topic.name):
-        said: RejectedHeaders | LateHeaders = msgspec.convert(_texts(record.headers), type, strict=False)
-        yield Entry(
-            (record.time_ms, partition, record.offset), said, (record.value or b"").decode("utf-8", "replace")
-        )
+        headers: RejectedHeaders | LateHeaders = msgspec.convert(_texts(record.headers), kind, strict=False)
+        value = (record.value or b"").decode("utf-8", "replace")
+        yield DeadLetter((record.time_ms, partition, record.offset), headers, value)
 
 
-async def reasons(reader: Reader, topic: Topic) -> Counter[str]:
-    """How many records of this ledger have each reason."""
+async def count_reasons(reader: Reader, topic: Topic) -> Counter[str]:
+    """How many records of the topic have each reason."""
     assert topic in (LATE, REJECTED), topic
-    found = Counter[str]()
+    counts = Counter[str]()
     async for _, record in reader.scan(topic.name):
-        found[next((value.decode() for name, value in record.headers if name == REASON), "")] += 1
-    return found
+        counts[next((value.decode() for name, value in record.headers if name == REASON_HEADER), "")] += 1
+    return counts
 
 
 def _texts(headers: Headers) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""The funnel over all time: how many people, how many journeys, how far they came and how they ended, and what became of each event."""
+"""Computes the funnel over all time: how many people and journeys, how far they came, and how they ended.
+
+The journeys come from the tallies, the people from the transitions and the state, the events from the
+checkpoints.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,15 +13,17 @@ import msgspec
 from schemas import Moment, Tally
 from streams.core.processing import checkpoint
 from streams.log.port import Reader
-from streams.queries.known import known
-from streams.queries.tallies import over_all_time
+from streams.queries.state_profiles import read_state_profiles
+from streams.queries.tallies import read_all_time_tallies
 from streams.topology import TRANSITIONS
 
 MOMENTS: tuple[str, ...] = get_args(Moment)
 
 
 class Cohort(msgspec.Struct):
-    """Journeys by how they stand now. Stalled ones are part of open, refunded ones of converted."""
+    """How many journeys of a group are in each state. Stalled ones are part of open, refunded ones of
+    converted.
+    """
 
     open: int = 0
     stalled: int = 0
@@ -27,12 +33,12 @@ class Cohort(msgspec.Struct):
 
     @property
     def all(self) -> int:
-        """Every journey is open, converted or abandoned."""
+        """All journeys: each is open, converted or abandoned."""
         return self.open + self.converted + self.abandoned
 
 
-class Journeys(msgspec.Struct):
-    """All journeys. opened = open + converted + abandoned."""
+class JourneyCounts(msgspec.Struct):
+    """How many journeys there are, and in which state. opened = open + converted + abandoned."""
 
     opened: int = 0
     open: int = 0
@@ -42,8 +48,8 @@ class Journeys(msgspec.Struct):
     refunded: int = 0
 
 
-class Events(msgspec.Struct):
-    """How the records ended, each in exactly one way. received is the sum of the others."""
+class EventCounts(msgspec.Struct):
+    """How many records ended in which way. Each ends in exactly one: received is the sum of the others."""
 
     received: int = 0
     applied: int = 0
@@ -54,61 +60,70 @@ class Events(msgspec.Struct):
 
 
 class Funnel(msgspec.Struct):
-    """What `streams funnel --json` prints."""
+    """The report that `streams funnel --json` prints."""
 
-    profiles: int  # people of whom a signal was applied, for ever
+    profiles: int  # people with at least one applied signal, forgotten ones included
     profiles_converted: int
-    journeys: Journeys
-    furthest: dict[str, Cohort]  # by the furthest moment that was reached; every moment is there
-    events: Events
+    journeys: JourneyCounts
+    furthest: dict[str, Cohort]  # by the furthest moment that a journey reached; has every moment
+    events: EventCounts
 
 
-async def funnel(reader: Reader) -> Funnel:
+async def read_funnel(reader: Reader) -> Funnel:
     """The funnel of a log."""
-    cells = await over_all_time(reader)
-    profiles, converted = await people(reader)
-    return Funnel(profiles, converted, journeys(cells), furthest(cells), await events(reader))
+    cells = await read_all_time_tallies(reader)
+    profiles, converted = await count_profiles(reader)
+    return Funnel(
+        profiles=profiles,
+        profiles_converted=converted,
+        journeys=count_journeys(cells),
+        furthest=cohorts_by_moment(cells),
+        events=await count_events(reader),
+    )
 
 
-def journeys(cells: Iterable[Tally]) -> Journeys:
+def count_journeys(cells: Iterable[Tally]) -> JourneyCounts:
     """All journeys of these cells."""
-    found = Journeys()
+    counts = JourneyCounts()
     for cell in cells:
         if cell.measure == "cohort" and cell.outcome is not None:
-            setattr(found, cell.outcome, getattr(found, cell.outcome) + cell.count)
+            setattr(counts, cell.outcome, getattr(counts, cell.outcome) + cell.count)
         elif cell.measure == "transitions" and cell.kind == "opened":
-            found.opened += cell.count
-    return found
+            counts.opened += cell.count
+    return counts
 
 
-def furthest(cells: Iterable[Tally]) -> dict[str, Cohort]:
+def cohorts_by_moment(cells: Iterable[Tally]) -> dict[str, Cohort]:
     """The journeys of these cells by their furthest moment."""
-    found = {moment: Cohort() for moment in MOMENTS}
+    cohorts = {moment: Cohort() for moment in MOMENTS}
     for cell in cells:
         if cell.measure == "cohort" and cell.furthest is not None and cell.outcome is not None:
-            cohort = found[cell.furthest]
+            cohort = cohorts[cell.furthest]
             setattr(cohort, cell.outcome, getattr(cohort, cell.outcome) + cell.count)
-    return found
+    return cohorts
 
 
-def by_dimension(cells: Iterable[Tally], name: str) -> dict[str, dict[str, Cohort]]:
-    """`furthest` per value of a dimension of the journeys' openings. Empty when there is no such dimension."""
+def cohorts_by_dimension(cells: Iterable[Tally], dimension: str) -> dict[str, dict[str, Cohort]]:
+    """The cohorts by moment for each value that the dimension had when a journey opened.
+
+    Empty if nothing is counted by this dimension.
+    """
     groups: dict[str, list[Tally]] = {}
     for cell in cells:
-        if cell.measure == "cohort" and name in cell.dimensions:
-            groups.setdefault(cell.dimensions[name], []).append(cell)
-    return {value: furthest(group) for value, group in sorted(groups.items())}
+        if cell.measure == "cohort" and dimension in cell.dimensions:
+            groups.setdefault(cell.dimensions[dimension], []).append(cell)
+    return {value: cohorts_by_moment(group) for value, group in sorted(groups.items())}
 
 
-async def events(reader: Reader) -> Events:
-    """What became of the records, over all partitions."""
-    totals = dict.fromkeys(Events.__struct_fields__, 0)
+async def count_events(reader: Reader) -> EventCounts:
+    """How the records of all partitions ended."""
+    totals = dict.fromkeys(EventCounts.__struct_fields__, 0)
     for stored in await reader.checkpoints():
         if stored is not None:
             counts = checkpoint.decode(stored).counts
             for name in totals:
                 totals[name] += getattr(counts, name)
-    return Events(**totals)
+    return EventCounts(**totals)
 
 
 class _Step(msgspec.Struct):
@@ -119,20 +134,21 @@ class _Step(msgspec.Struct):
 _decode_step = msgspec.json.Decoder(_Step).decode
 
 
-async def people(reader: Reader) -> tuple[int, int]:
-    """How many profiles have an applied signal, and how many a conversion.
+async def count_profiles(reader: Reader) -> tuple[int, int]:
+    """How many profiles have an applied signal, and how many of them have converted.
 
-    Those with a journey come from the transitions, those of whom there were only unsure signals from the state; neither goes when a profile is
-    forgotten. Per id, asserts minus retracts is 1 where a transition stands, so sums per profile need no ids.
+    The transitions name each profile with a journey; the state names those with unsure signals only. Both
+    still have a profile after it was forgotten. A profile has a journey if its asserts outnumber its
+    retracts: for each transition that holds there is one assert more, so no ids are needed.
     """
-    standing, converted = Counter[bytes | None](), Counter[bytes | None]()
+    net, net_converted = Counter[bytes | None](), Counter[bytes | None]()
     async for _, record in reader.scan(TRANSITIONS.name):
         if record.value is None:
             continue
         step = _decode_step(record.value)
-        by = 1 if step.op == "assert" else -1
-        standing[record.key] += by
+        change = 1 if step.op == "assert" else -1
+        net[record.key] += change
         if step.kind == "converted":
-            converted[record.key] += by
-    everyone = {key for key, n in standing.items() if n} | await known(reader)
-    return len(everyone), sum(n > 0 for n in converted.values())
+            net_converted[record.key] += change
+    everyone = {key for key, n in net.items() if n} | await read_state_profiles(reader)
+    return len(everyone), sum(n > 0 for n in net_converted.values())

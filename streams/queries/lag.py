@@ -1,6 +1,8 @@
-"""How far an app is behind: per partition and source, where the last commit stands and where the source ends.
+"""Computes how far an app is behind: for each source of a partition, its last commit and the end of the
+source.
 
-Read from the checkpoints in the state topic, which are what a worker would go on from: no group and no committed offset is asked.
+The checkpoints in the state topic have the positions from which a worker would go on. No consumer group is
+asked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,27 +10,36 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from streams.core.processing import checkpoint
+from streams.core.processing.publisher import rfc3339
 from streams.log.port import Reader
 
 
-class Behind(msgspec.Struct, frozen=True):
-    """One source of one partition."""
+class SourceLag(msgspec.Struct, frozen=True):
+    """How far one partition is behind one of its sources."""
 
     partition: int
     source: str  # topic:partition
-    position: int | None  # of the next record to read; None: nothing was committed yet
-    end: int  # of the next record to be written
-    lag: int  # records between them; offsets, where nobody has looked closer
-    watermark_ms: int | None  # greatest event time read from it
+    position: int | None  # offset of the next record to read; None: nothing was committed yet
+    end: int  # offset of the next record to be written
+    lag: int  # records between the two; `streams lag` counts small ones, others are differences of offsets
+    watermark_ms: int | None  # the greatest event time that was read from it
+
+    def wire(self) -> dict[str, object]:
+        """The row as a JSON-ready dict."""
+        return {
+            "source": self.source,
+            "position": self.position,
+            "end": self.end,
+            "lag": self.lag,
+            "watermark": _rfc3339(self.watermark_ms),
+        }
 
 
 class Lag(msgspec.Struct, frozen=True):
-    """Of all partitions."""
+    """How far all partitions are behind."""
 
-    sources: Sequence[Behind]
-    watermarks_ms: Mapping[
-        int, int | None
-    ]  # partition -> its horizon mark: event time that nothing older is waited for
+    sources: Sequence[SourceLag]
+    watermarks_ms: Mapping[int, int | None]  # by partition; None: it has none yet
 
     @property
     def total(self) -> int:
@@ -36,44 +47,76 @@ class Lag(msgspec.Struct, frozen=True):
 
     @property
     def watermark_ms(self) -> int | None:
-        """That of the app: the least of its partitions that have one."""
+        """The watermark of the app: the least of its partitions that have one."""
         return min([at for at in self.watermarks_ms.values() if at is not None], default=None)
 
+    def wire(self, now_ms: int) -> dict[str, object]:
+        """The lag as a JSON-ready dict. `now_ms` is the time from which lags of watermarks are measured."""
+        return {
+            "lag": self.total,
+            "watermark": _rfc3339(self.watermark_ms),
+            "watermark_lag_s": _seconds_since(self.watermark_ms, now_ms),
+            "partitions": [
+                {
+                    "partition": partition,
+                    "watermark": _rfc3339(watermark_ms),
+                    "watermark_lag_s": _seconds_since(watermark_ms, now_ms),
+                    "sources": [row.wire() for row in self.sources if row.partition == partition],
+                }
+                for partition, watermark_ms in self.watermarks_ms.items()
+            ],
+        }
 
-async def lag(reader: Reader) -> Lag:
-    """Of what was there when it was asked, what was not processed a moment later: an app that keeps up is not behind, however much comes.
 
-    Raises Incompatible for checkpoints of another format, Unavailable.
+async def read_lag(reader: Reader) -> Lag:
+    """The lag of every partition.
+
+    The ends are read first and the checkpoints after them, so an app that keeps up has no lag, however much
+    arrives. Raises Incompatible for checkpoints of another format, Unavailable.
     """
     ends = await reader.ends()
     stored = [None if raw is None else checkpoint.decode(raw) for raw in await reader.checkpoints()]
-    rows = [
+    sources = [
         row
         for partition, last in enumerate(stored)
-        for row in behind(partition, reader.sources(partition), last, ends)
+        for row in partition_lag(partition, reader.sources(partition), last, ends)
     ]
-    return Lag(
-        rows,
-        {partition: None if last is None else _known(last.mark) for partition, last in enumerate(stored)},
-    )
+    watermarks_ms = {
+        partition: None if last is None else _time(last.mark) for partition, last in enumerate(stored)
+    }
+    return Lag(sources, watermarks_ms)
 
 
-def behind(
+def partition_lag(
     partition: int, sources: Sequence[str], last: checkpoint.Checkpoint | None, ends: Mapping[str, int]
-) -> list[Behind]:
-    """The rows of a partition. `last`: its checkpoint, which may be later than the ends."""
+) -> list[SourceLag]:
+    """The rows of a partition. `last` is its checkpoint, which may be newer than the ends."""
     rows = []
     for source in sources:
         position = None if last is None else last.sources.get(source)
-        if position is None:
-            rows.append(Behind(partition, source, None, ends[source], ends[source], None))
-        else:
-            end = max(ends[source], position.offset)
-            rows.append(
-                Behind(partition, source, position.offset, end, end - position.offset, _known(position.mark))
+        offset = 0 if position is None else position.offset
+        end = max(ends[source], offset)
+        rows.append(
+            SourceLag(
+                partition=partition,
+                source=source,
+                position=None if position is None else offset,
+                end=end,
+                lag=end - offset,
+                watermark_ms=None if position is None else _time(position.mark),
             )
+        )
     return rows
 
 
-def _known(mark: int) -> int | None:
-    return mark if mark >= 0 else None
+def _time(ms: int) -> int | None:
+    """A time of a checkpoint; a negative one stands for none."""
+    return ms if ms >= 0 else None
+
+
+def _rfc3339(ms: int | None) -> str | None:
+    return None if ms is None else rfc3339(ms)
+
+
+def _seconds_since(ms: int | None, now_ms: int) -> float | None:
+    return None if ms is None else (now_ms - ms) / 1000

@@ -1,6 +1,6 @@
-"""The counters over all time, out of the tallies topic: the partitions are added up, the rest of a report is sums over these.
+"""Reads the counters over all time from the tallies topic. Other reports are sums over them.
 
-The `all` window never expires, so these are exact for the whole life of a data directory.
+The window `all` never expires, so these counters are exact for the whole life of a data directory.
 """
 
 from collections import Counter
@@ -13,40 +13,47 @@ from schemas import Tally
 from streams.log.port import Reader
 from streams.topology import TALLIES
 
-ALL_WINDOW = b'"window":"all"'  # a look at the bytes spares decoding the others, of which there are a hundred times more
-Bucket = tuple[float, float]  # [lower, upper) seconds
+HOURS_PER_WEEK = 168
+
+# A look at the bytes saves decoding the cells of other windows, of which there are a hundred times more.
+ALL_WINDOW_JSON = b'"window":"all"'
+
+Bucket = tuple[float, float]
+"""A range of lengths in seconds: from the first, and below the second."""
 
 _decode = msgspec.json.Decoder(Tally).decode
 
 
-async def over_all_time(reader: Reader) -> list[Tally]:
-    """The cells of the `all` window, as each partition wrote them: one cell may come once per partition."""
+async def read_all_time_tallies(reader: Reader) -> list[Tally]:
+    """The cells of the window `all`, as the partitions wrote them: each partition may have a count for one
+    cell.
+    """
     return [
         _decode(record.value)
         async for _, record in reader.scan(TALLIES.name)
-        if record.value is not None and ALL_WINDOW in record.value
+        if record.value is not None and ALL_WINDOW_JSON in record.value
     ]
 
 
 class Move(NamedTuple):
-    """What happened, whence and whither, as transitions say it."""
+    """A kind of transition, and the moments that it leads from and to."""
 
     kind: str
     from_: str | None
     to: str | None
 
 
-def moves(cells: Iterable[Tally]) -> Counter[Move]:
-    """How often each transition happened; kind `refund_unmatched` too, which is no transition."""
-    found = Counter[Move]()
+def count_moves(cells: Iterable[Tally]) -> Counter[Move]:
+    """How often each transition happened. Has the kind `refund_unmatched` too, which is no transition."""
+    counts = Counter[Move]()
     for cell in cells:
         if cell.measure == "transitions" and cell.kind is not None:
-            found[Move(cell.kind, cell.from_, cell.to)] += cell.count
-    return found
+            counts[Move(cell.kind, cell.from_, cell.to)] += cell.count
+    return counts
 
 
-def dwells(cells: Iterable[Tally]) -> dict[str, Counter[Bucket]]:
-    """Per moment left, how many stays were as long as each bucket says."""
+def dwell_histograms(cells: Iterable[Tally]) -> dict[str, Counter[Bucket]]:
+    """For each moment, how many stays in it were as long as each bucket says."""
     found: dict[str, Counter[Bucket]] = {}
     for cell in cells:
         if cell.measure == "dwell" and cell.from_ is not None and cell.bucket_s is not None:
@@ -54,20 +61,23 @@ def dwells(cells: Iterable[Tally]) -> dict[str, Counter[Bucket]]:
     return found
 
 
-def quantile(buckets: Counter[Bucket], part: float) -> float:
-    """The length in seconds that `part` (0 to 1) of the stays do not exceed: the middle of its bucket, so right to 6 %. At least one stay."""
-    left = part * buckets.total()
-    for bucket in sorted(buckets):
-        left -= buckets[bucket]
+def quantile_s(histogram: Counter[Bucket], share: float) -> float:
+    """The seconds that a share (0 to 1) of the stays do not exceed. There must be at least one stay.
+
+    It is the middle of a bucket, so it is right to 6 %.
+    """
+    left = share * histogram.total()
+    for bucket in sorted(histogram):
+        left -= histogram[bucket]
         if left <= 0:
             break
     return (bucket[0] + bucket[1]) / 2
 
 
-def hours(cells: Iterable[Tally], to: frozenset[str]) -> list[int]:
-    """How often one of these moments was entered, by hour of the person's own week: 168 counts from Monday 00:00 on."""
-    found = [0] * 168
+def count_by_hour_of_week(cells: Iterable[Tally], moments: frozenset[str]) -> list[int]:
+    """How often one of these moments was entered in each hour of the person's week, from Monday 00:00 on."""
+    counts = [0] * HOURS_PER_WEEK
     for cell in cells:
-        if cell.measure == "hour_of_week" and cell.hour is not None and cell.to in to:
-            found[cell.hour] += cell.count
-    return found
+        if cell.measure == "hour_of_week" and cell.hour is not None and cell.to in moments:
+            counts[cell.hour] += cell.count
+    return counts

@@ -1,4 +1,6 @@
-"""Transitions as they are stored, and those of them that are true now: asserted, and not retracted since."""
+"""Reads transitions: all that were published, or only the net ones, which were asserted and not retracted
+since.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -8,38 +10,39 @@ from streams.log.port import Reader
 from streams.topology import TRANSITIONS
 
 
-class _Named(msgspec.Struct):
+class _Operation(msgspec.Struct):
     id: str
     op: str
     rev: int
 
 
-_decode = msgspec.json.Decoder(_Named).decode
+_decode = msgspec.json.Decoder(_Operation).decode
 
 
-async def stored(reader: Reader) -> AsyncIterator[bytes]:
-    """Every record of the topic, partition by partition, in order."""
+async def read_transitions(reader: Reader) -> AsyncIterator[bytes]:
+    """The value of every record of the topic, partition by partition, in order."""
     async for _, record in reader.scan(TRANSITIONS.name):
         if record.value is not None:
             yield record.value
 
 
-async def standing(reader: Reader) -> AsyncIterator[bytes]:
-    """The records that assert what is true now, in that order.
+async def read_net_transitions(reader: Reader) -> AsyncIterator[bytes]:
+    """The values that assert what holds now, in the same order.
 
-    Reads twice, so that it holds what was retracted and not what was said; what is written meanwhile does not count.
+    The topic is read twice, so that only the retractions are held in memory. Records that are written
+    meanwhile are left out.
     """
-    retracted: dict[str, int] = {}  # id -> rev of the last retraction: an assert stands if it came after it
+    retracted: dict[str, int] = {}  # id -> rev of its last retraction: an assert holds if its rev is greater
     read_to: dict[int, int] = {}
     async for partition, record in reader.scan(TRANSITIONS.name):
         read_to[partition] = record.offset
         if record.value is not None:
-            said = _decode(record.value)
-            if said.op == "retract":
-                retracted[said.id] = said.rev
+            operation = _decode(record.value)
+            if operation.op == "retract":
+                retracted[operation.id] = operation.rev
     async for partition, record in reader.scan(TRANSITIONS.name):
         if record.value is None or record.offset > read_to.get(partition, -1):
             continue
-        said = _decode(record.value)
-        if said.op == "assert" and said.rev > retracted.get(said.id, -1):
+        operation = _decode(record.value)
+        if operation.op == "assert" and operation.rev > retracted.get(operation.id, -1):
             yield record.value

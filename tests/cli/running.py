@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from streams.cli.app import app
+from streams.cli.app import command_line
 
 STREAMS = (sys.executable, "-c", "from streams.cli import main; main()")
 TIMEOUT_S = 60  # of a process that takes a second or two, on a machine that is busy
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def streams(*arguments: object, input: str | None = None) -> Result:
     """The outcome of a command: `exit_code`, `stdout`, `stderr`. What is no expected error is raised."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=input)
+    result = CliRunner().invoke(command_line, [str(argument) for argument in arguments], input=input)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

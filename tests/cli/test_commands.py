@@ -96,7 +96,7 @@ def test_transitions_for_machines(data: Path) -> None:
     """One wire record per line, as many as there are; --kind and --limit choose."""
     every = lines("transitions", "--data-dir", data, "--jsonl")
     assert {"u:ann", "u:bob"} == {step["profile"] for step in every}
-    assert every == lines("transitions", "--data-dir", data, "--jsonl", "--standing")
+    assert every == lines("transitions", "--data-dir", data, "--jsonl", "--net")
     assert ["converted"] == [
         step["kind"] for step in lines("transitions", "--data-dir", data, "--jsonl", "--kind", "converted")
     ]

@@ -158,7 +158,7 @@ def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         await embedded.close()
 
     asyncio.run(half())
-    monkeypatch.setattr(progress, "LINE_EVERY_S", 0)
+    monkeypatch.setattr(progress, "LINE_INTERVAL_S", 0)
     monkeypatch.setenv("STREAMS_BATCH", "500")
     result = streams("replay", file, "--data-dir", data)
     said = [line.split() for line in result.stderr.splitlines() if line.startswith("replay many.jsonl: ")]

@@ -48,7 +48,7 @@ def test_help_names_every_exit_code() -> None:
     result = subprocess.run([*STREAMS, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert (0, "") == (result.returncode, result.stderr)
     assert [] == [word for word in ("replay", "check-config", "130", "143") if word not in result.stdout]
-    heavy = "import sys; from streams.cli.app import app; print([m for m in ('pydantic', 'rich', 'sqlite3', 'asyncio.events') if m in sys.modules][:2])"
+    heavy = "import sys; from streams.cli.app import command_line; print([m for m in ('pydantic', 'rich', 'sqlite3', 'asyncio.events') if m in sys.modules][:2])"
     assert (
         "[]"
         == subprocess.run(
@@ -129,12 +129,12 @@ def test_progress_is_for_people(tmp_path: Path) -> None:
 
 LONG_WORK = """
 import asyncio, time
-from streams.cli.stopping import Stopping
+from streams.cli.stopping import StopRequest
 
 async def main():
-    with Stopping() as stopping:
+    with StopRequest() as stop:
         print("begun", flush=True)
-        while stopping.number is None:
+        while stop.number is None:
             time.sleep(0.01)
         print("asked to stop", flush=True)
         while True:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from streams.cli.demo import COLUMNS, EVENTS, MARKER, RULES
+from streams.cli.demo import DEMO_MARKER, SHOP_COLUMNS, SHOP_EVENTS, SHOP_RULES
 from tests import oracle
 from tests.cli.running import ROOT, TIMEOUT_S, event, lines, process, streams
 
@@ -24,13 +24,13 @@ INTENTS = {
     "payment_choice": 3, "payment_card": 3, "payment_cash": 3, "payment_done": 4,
 }  # fmt: skip
 MOMENTS = ("know", "go", "do", "buy", "truth", None)
-MAPS = [word for field, column in COLUMNS.items() for word in ("--map", f"{field}={column}")]
+MAPS = [word for field, column in SHOP_COLUMNS.items() for word in ("--map", f"{field}={column}")]
 CHOSEN = 1_000
 
 
 def raw() -> list[tuple[str, str, int]]:
     """(who, event, milliseconds) of every row."""
-    with gzip.open(EVENTS, "rt", newline="") as file:
+    with gzip.open(SHOP_EVENTS, "rt", newline="") as file:
         return [
             (
                 row["client_id"],
@@ -47,12 +47,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("shop") / "data"
     result = streams(
         "replay",
-        EVENTS,
+        SHOP_EVENTS,
         "--format",
         "csv",
         *MAPS,
         "--rules",
-        RULES,
+        SHOP_RULES,
         "--data-dir",
         directory,
         "--partitions",
@@ -81,7 +81,7 @@ def test_the_funnel_agrees_with_the_raw_file(shop: Path) -> None:
 
 
 def test_profiles_are_as_the_oracle_says(shop: Path) -> None:
-    """A thousand of them, chosen at random: the standing transitions are the oracle's, step by step and field by field."""
+    """A thousand of them, chosen at random: the net transitions are the oracle's, step by step and field by field."""
     signals: dict[str, list[oracle.Signal]] = defaultdict(list)
     rows = raw()
     for n, (who, name, at) in enumerate(rows):
@@ -89,7 +89,7 @@ def test_profiles_are_as_the_oracle_says(shop: Path) -> None:
             signals[who].append(oracle.Signal(at, str(n), INTENTS[name], True, 0, 0, 0, ("",), None))
     timer = max(at for _, _, at in rows) - 1
     published: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for step in lines("transitions", "--data-dir", shop, "--jsonl", "--standing"):
+    for step in lines("transitions", "--data-dir", shop, "--jsonl", "--net"):
         published[step["profile"]].append(step)
     for who in random.Random(1).sample(sorted(signals), CHOSEN):
         expected = [
@@ -122,14 +122,16 @@ def test_it_verifies(shop: Path) -> None:
     result = streams("verify", "--data-dir", shop)
     assert (0, "") == (result.exit_code, result.stderr)
     (found,) = lines("funnel", "--data-dir", shop, "--json")
-    standing = len(lines("transitions", "--data-dir", shop, "--jsonl", "--standing"))
-    assert f"equal: 23202 records, {found['profiles']} profiles, {standing} transitions\n" == result.stdout
+    net = len(lines("transitions", "--data-dir", shop, "--jsonl", "--net"))
+    assert f"equal: 23202 records, {found['profiles']} profiles, {net} transitions\n" == result.stdout
 
 
 def test_replayed_again_it_changes_nothing(shop: Path) -> None:
     """The same file once more: nothing is appended."""
     before = lines("funnel", "--data-dir", shop, "--json")
-    result = streams("replay", EVENTS, "--format", "csv", *MAPS, "--rules", RULES, "--data-dir", shop)
+    result = streams(
+        "replay", SHOP_EVENTS, "--format", "csv", *MAPS, "--rules", SHOP_RULES, "--data-dir", shop
+    )
     assert "0 events replayed" in result.stderr
     assert "23,202 had been replayed before" in result.stderr
     assert before == lines("funnel", "--data-dir", shop, "--json")
@@ -138,7 +140,7 @@ def test_replayed_again_it_changes_nothing(shop: Path) -> None:
 def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It fits 100 columns, says who bought, replaces an earlier demo, and what it says to try next works as it is printed."""
     (tmp_path / "demo").mkdir()
-    for file in (MARKER, "left-over"):
+    for file in (DEMO_MARKER, "left-over"):
         (tmp_path / "demo" / file).touch()
     demo = process("demo", "--data-dir", tmp_path / "demo")
     out, err = demo.communicate(timeout=TIMEOUT_S)
@@ -172,5 +174,5 @@ def test_the_demo_replaces_nothing_that_it_did_not_make(shop: Path) -> None:
     """A data directory with somebody's data in it stays."""
     result = streams("demo", "--data-dir", shop)
     assert 2 == result.exit_code
-    assert "no demo made it" in result.stderr
+    assert "files that no demo made" in result.stderr
     assert (shop / "log.sqlite").is_file()

@@ -4,12 +4,12 @@ from typing import Any
 
 import typer
 
-from streams.cli.app import app
+from streams.cli.app import command_line
 
 
 def parse(words: list[str]) -> str:
     """The command that it is, such as `topics apply`. Raises what a person who types it would be told."""
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(command_line)
     parent, path, rest = None, list[str](), list(words)
     while hasattr(command, "commands"):
         assert rest, f"{words}: no command"

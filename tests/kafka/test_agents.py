@@ -15,7 +15,7 @@ from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.topics.cluster import applied
 from streams.log.kafka.topics.plan import Wanted
-from streams.queries.funnel import funnel
+from streams.queries.funnel import read_funnel
 from streams.queries.verify import verify
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
@@ -70,7 +70,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     for agent in second:
         await agent.catch_up(mark)
 
-    found = await funnel(other)
+    found = await read_funnel(other)
     rows = shop.rows()
     assert found.events.received == len(records) == len(rows)
     assert (
@@ -118,7 +118,7 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
     await admin.close()
     await producer.client.force_metadata_update()
     log = await live(PARTITIONS + 1, 2)
-    found = await funnel(log)
+    found = await read_funnel(log)
     assert (found.events.received, found.events.applied, found.profiles, found.journeys.opened) == (
         40,
         40,

@@ -78,7 +78,7 @@ def totals(ports: list[int], name: str) -> float:
 def test_topics_workers_shoppers_and_lag(tmp_path: Path) -> None:
     """The topics are made, two workers share the partitions, made-up clicks are processed, nothing is behind, and both stop in time with code 0."""
     app, ports = new_name(), free_ports(2)
-    assert b"made" in finished(*command("topics", app))
+    assert b"created" in finished(*command("topics", app))
     assert b"nothing to do" in finished(*command("topics", app))
     names = sorted(name for name in ours() if name.startswith("worker"))
     running = [worker(name, app, port, tmp_path) for name, port in zip(names, ports, strict=True)]

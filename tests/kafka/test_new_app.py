@@ -18,7 +18,7 @@ from docs.generate import HERE
 from streams.core.ingest.partition import partition_of
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
-from streams.queries.funnel import Funnel, funnel
+from streams.queries.funnel import Funnel, read_funnel
 from streams.topology import TRANSITIONS
 from tests.cli.running import TIMEOUT_S, event, process, streams
 from tests.kafka import topics
@@ -94,7 +94,7 @@ async def held(app: str, input: str) -> tuple[Funnel, Counter[bytes]]:
     async for _, record in log.scan(TRANSITIONS.name):
         step = orjson.loads(record.value or b"")
         standing[step["id"].encode()] += 1 if step["op"] == "assert" else -1
-    found = await funnel(log)
+    found = await read_funnel(log)
     await log.close()
     return found, standing
 

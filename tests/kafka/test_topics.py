@@ -61,7 +61,7 @@ def test_made_once(app: str) -> None:
     assert verdicts(found) == {f"{app}.events": "fine"} | dict.fromkeys(own(app), "create")
     code, found = run("apply", app)
     assert 0 == code
-    assert verdicts(found) == {f"{app}.events": "fine"} | dict.fromkeys(own(app), "made")
+    assert verdicts(found) == {f"{app}.events": "fine"} | dict.fromkeys(own(app), "created")
     for command in ("plan", "apply", "plan"):
         code, found = run(command, app)
         assert (0, {"fine"}) == (code, set(verdicts(found).values()))
@@ -85,10 +85,10 @@ def test_what_a_person_sees(app: str) -> None:
     said = streams("topics", "plan", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
     assert 1 == said.exit_code
     assert [] == [name for name in [*own(app), f"{app}.events"] if name not in said.stdout]
-    assert "8 topics to make: streams topics apply" in said.stdout
+    assert "8 topics to create: streams topics apply" in said.stdout
     assert max(map(len, said.stdout.splitlines())) <= 100
     made = streams("topics", "apply", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
-    assert "8 topics made" in made.stdout
+    assert "8 topics created" in made.stdout
     assert (
         "nothing to do"
         in streams("topics", "apply", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events").stdout
@@ -156,7 +156,7 @@ def test_a_worker_makes_nothing(app: str) -> None:
             2,
             "kafka.bootstrap = 'localhost': 'localhost' is no address",
         ),
-        (["--kafka", "localhost:1", "--app", "a", "--input", "a.late"], 2, "is written by this app itself"),
+        (["--kafka", "localhost:1", "--app", "a", "--input", "a.late"], 2, "this app writes that topic itself"),
         (["--kafka", "localhost:1", "--app", "a", "--input", "b", "--partitions", "0"], 2, "--partitions"),
     ],
 )

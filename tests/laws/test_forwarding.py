@@ -20,7 +20,7 @@ from streams.core.processing import checkpoint
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.watermark import FROM, MARK
 from streams.log.memory import MemoryLog
-from streams.queries.funnel import funnel
+from streams.queries.funnel import read_funnel
 from streams.queries.verify import verify
 from streams.records import Batch, Headers, Output
 from streams.runtime.partition_agent import PartitionAgent
@@ -140,7 +140,7 @@ def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
         one = await alone(values, settings)
         many = await together(values, settings, rnd, rnd.choice((2, 3, 5)), rnd.choice((0.0, 0.0, 0.9, 1.0)))
         assert await said(many) == await said(one)
-        expected, found = await funnel(one), await funnel(many)
+        expected, found = await read_funnel(one), await read_funnel(many)
         for name in expected.__struct_fields__:
             assert getattr(found, name) == getattr(expected, name)
         assert found.events.late == expected.events.late
@@ -208,7 +208,7 @@ async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
     """One rejection each, which names the place; everything else goes on, and the recomputation agrees."""
     values = events(random.Random(5), 60, 3, 4)
     log = await together(values, load(batch=500), random.Random(6), 2, 0.0)
-    before = (await funnel(log)).events
+    before = (await read_funnel(log)).events
     strangers: list[Headers] = [
         (),
         (("h", b"v"),),
@@ -225,7 +225,7 @@ async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
     )
     agent = await PartitionAgent.open(log, 0, load(batch=500), default_rules())
     await agent.catch_up()
-    after = (await funnel(log)).events
+    after = (await read_funnel(log)).events
     assert len(strangers) == after.rejected - before.rejected == after.received - before.received
     assert {b"inbox"} == {
         dict(r.headers)["topic"] for _, r in [e async for e in log.scan("rejected", 0)][-len(strangers) :]

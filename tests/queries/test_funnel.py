@@ -2,9 +2,23 @@ import pytest
 
 from schemas import Tally
 from streams.log.memory import MemoryLog
-from streams.queries.dead_letters import reasons
-from streams.queries.funnel import MOMENTS, Cohort, Events, Journeys, by_dimension, funnel
-from streams.queries.tallies import Move, dwells, hours, moves, over_all_time, quantile
+from streams.queries.dead_letters import count_reasons
+from streams.queries.funnel import (
+    MOMENTS,
+    Cohort,
+    EventCounts,
+    JourneyCounts,
+    cohorts_by_dimension,
+    read_funnel,
+)
+from streams.queries.tallies import (
+    Move,
+    count_by_hour_of_week,
+    count_moves,
+    dwell_histograms,
+    quantile_s,
+    read_all_time_tallies,
+)
 from streams.topology import LATE, REJECTED, STATE
 from tests.queries.written import DAY, LATER, SHOP, said, written
 
@@ -14,8 +28,8 @@ ONE = ["one partition", "three partitions"]
 @pytest.mark.parametrize("partitions", [1, 3], ids=ONE)
 async def test_the_funnel_of_a_small_shop(partitions: int) -> None:
     """Worked out by hand: stalled journeys are part of open, refunded ones of converted, and every moment is there."""
-    found = await funnel(await written(SHOP, partitions))
-    assert Journeys(opened=5, open=4, stalled=2, converted=1, abandoned=0, refunded=1) == found.journeys
+    found = await read_funnel(await written(SHOP, partitions))
+    assert JourneyCounts(opened=5, open=4, stalled=2, converted=1, abandoned=0, refunded=1) == found.journeys
     assert tuple(found.furthest) == MOMENTS
     assert Cohort(open=3, stalled=1) == found.furthest["know"]
     assert Cohort(open=1, stalled=1) == found.furthest["buy"]
@@ -25,17 +39,17 @@ async def test_the_funnel_of_a_small_shop(partitions: int) -> None:
 
 async def test_people_with_weak_signs_only_count() -> None:
     """Profiles are those with an applied signal: Cat, who only glanced, too; nobody of whom an event was rejected or meant nothing."""
-    found = await funnel(await written([*SHOP[:11], said("u:gil", "scroll", 30)]))
+    found = await read_funnel(await written([*SHOP[:11], said("u:gil", "scroll", 30)]))
     assert (4, 1) == (found.profiles, found.profiles_converted)
 
 
 async def test_every_event_ended_once() -> None:
     """The counts of the checkpoints, added up; the ledgers say why."""
     log = await written(SHOP)
-    found = (await funnel(log)).events
-    assert Events(received=14, applied=10, no_signal=1, duplicate=1, late=1, rejected=1) == found
-    assert {"lateness": 1} == await reasons(log, LATE)
-    assert {"undecodable": 1} == await reasons(log, REJECTED)
+    found = (await read_funnel(log)).events
+    assert EventCounts(received=14, applied=10, no_signal=1, duplicate=1, late=1, rejected=1) == found
+    assert {"lateness": 1} == await count_reasons(log, LATE)
+    assert {"undecodable": 1} == await count_reasons(log, REJECTED)
 
 
 async def test_forgetting_changes_no_count_of_people() -> None:
@@ -43,13 +57,13 @@ async def test_forgetting_changes_no_count_of_people() -> None:
     log = await written([*SHOP[:4], *SHOP[6:8], *LATER])
     held = [record.key or b"" async for _, record in log.scan(STATE.name)]
     assert not any(key.startswith((b"pu:ann", b"pd:cat")) for key in held)
-    found = await funnel(log)
+    found = await read_funnel(log)
     assert (3, 1) == (found.profiles, found.profiles_converted)
 
 
 async def test_a_purchase_that_was_no_conversion_after_all() -> None:
     """A late truth takes the place of another (it comes first, the other joins it): the person still bought once."""
-    found = await funnel(
+    found = await read_funnel(
         await written([said("u:ann", "look", 0), said("u:ann", "pay", 20), said("u:ann", "pay", 10)])
     )
     assert (1, 1, 1) == (found.profiles, found.profiles_converted, found.journeys.converted)
@@ -57,8 +71,8 @@ async def test_a_purchase_that_was_no_conversion_after_all() -> None:
 
 async def test_an_empty_log() -> None:
     """All zero, and nothing missing."""
-    found = await funnel(MemoryLog(2))
-    assert (0, 0, Journeys(), Events()) == (
+    found = await read_funnel(MemoryLog(2))
+    assert (0, 0, JourneyCounts(), EventCounts()) == (
         found.profiles,
         found.profiles_converted,
         found.journeys,
@@ -70,27 +84,27 @@ async def test_an_empty_log() -> None:
 async def test_by_a_dimension() -> None:
     """A journey counts under the device it was opened on, whatever came later."""
     phone = {"context": {"device": {"type": "mobile"}}}
-    cells = await over_all_time(
+    cells = await read_all_time_tallies(
         await written([said("u:ann", "look", 0, **phone), said("u:ann", "pay", 5), said("u:bob", "look", 6)])
     )
-    found = by_dimension(cells, "device")
+    found = cohorts_by_dimension(cells, "device")
     assert {"mobile": (0, 1), "other": (1, 0)} == {
         value: (furthest["know"].open, furthest["truth"].converted) for value, furthest in found.items()
     }
-    assert {} == by_dimension(cells, "colour")
+    assert {} == cohorts_by_dimension(cells, "colour")
 
 
 @pytest.mark.parametrize("partitions", [1, 3], ids=ONE)
 async def test_moves_dwells_and_hours(partitions: int) -> None:
     """Over all partitions: how often each step happened, how long the stays were, in which hour of the week moments were entered."""
-    cells = await over_all_time(
+    cells = await read_all_time_tallies(
         await written([*SHOP[:3], said("u:bob", "look", DAY), said("u:bob", "cart", DAY + 5)], partitions)
     )
-    assert 2 == moves(cells)[Move("advanced", "know", "buy")]
-    assert 1 == moves(cells)[Move("converted", "buy", "truth")]
-    assert 300 == pytest.approx(quantile(dwells(cells)["know"], 0.5), rel=0.07)
-    assert 60 == pytest.approx(quantile(dwells(cells)["buy"], 0.5), rel=0.07)
-    week = hours(cells, frozenset({"buy"}))
+    assert 2 == count_moves(cells)[Move("advanced", "know", "buy")]
+    assert 1 == count_moves(cells)[Move("converted", "buy", "truth")]
+    assert 300 == pytest.approx(quantile_s(dwell_histograms(cells)["know"], 0.5), rel=0.07)
+    assert 60 == pytest.approx(quantile_s(dwell_histograms(cells)["buy"], 0.5), rel=0.07)
+    week = count_by_hour_of_week(cells, frozenset({"buy"}))
     assert {48: 1, 72: 1} == {hour: n for hour, n in enumerate(week) if n}  # 1 May 2024 was a Wednesday
 
 
@@ -100,5 +114,5 @@ def test_a_quantile_is_in_its_bucket() -> None:
         Tally(0, "all", None, "dwell", {}, n, from_="know", bucket_s=bucket)
         for bucket, n in (((8.0, 9.0), 1), ((1.0, 2.0), 5), ((3.0, 4.0), 4))
     ]
-    stays = dwells(cells)["know"]
-    assert [1.5, 1.5, 3.5, 8.5] == [quantile(stays, part) for part in (0, 0.5, 0.9, 1)]
+    stays = dwell_histograms(cells)["know"]
+    assert [1.5, 1.5, 3.5, 8.5] == [quantile_s(stays, part) for part in (0, 0.5, 0.9, 1)]

@@ -1,7 +1,7 @@
 from streams.core.processing.checkpoint import FORMAT, Checkpoint
 from streams.core.processing.watermark import SourcePosition
 from streams.log.memory import MemoryLog
-from streams.queries.lag import Behind, behind, lag
+from streams.queries.lag import SourceLag, partition_lag, read_lag
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from tests.queries.written import DAY, RULES, said, written
@@ -12,8 +12,8 @@ NOW_MS = 2_000_000_000_000
 
 async def test_an_app_that_has_read_everything_is_not_behind() -> None:
     """SourcePosition and end meet; the watermark is the greatest event time read."""
-    found = await lag(await written([said("u:ann", "look", 0), said("u:ann", "cart", DAY)]))
-    events, handover = found.sources
+    found = await read_lag(await written([said("u:ann", "look", 0), said("u:ann", "cart", DAY)]))
+    events, inbox = found.sources
     assert (0, "events:0", 2, 2, 0) == (
         events.partition,
         events.source,
@@ -22,7 +22,7 @@ async def test_an_app_that_has_read_everything_is_not_behind() -> None:
         events.lag,
     )
     assert MAY_1_MS + 86_400_000 == events.watermark_ms == found.watermark_ms
-    assert ("inbox:0", 0, None) == (handover.source, handover.lag, handover.watermark_ms)
+    assert ("inbox:0", 0, None) == (inbox.source, inbox.lag, inbox.watermark_ms)
     assert 0 == found.total
 
 
@@ -30,7 +30,7 @@ async def test_what_came_since_is_behind() -> None:
     """By how much, in the partition where it is."""
     log = await written([said("u:ann", "look", 0)], partitions=2)
     await log.append([(1, None, said("u:bob", "look", n), NOW_MS, ()) for n in range(3)])
-    found = await lag(log)
+    found = await read_lag(log)
     assert {"events:0": 0, "events:1": 3, "inbox:0": 0, "inbox:1": 0} == {
         row.source: row.lag for row in found.sources
     }
@@ -41,7 +41,7 @@ async def test_nothing_committed_is_all_behind() -> None:
     """A partition that nobody has opened yet has no position and no watermark."""
     log = MemoryLog(1)
     await log.append([(0, None, said("u:ann", "look", 0), NOW_MS, ())])
-    found = await lag(log)
+    found = await read_lag(log)
     assert (None, 1, 1) == (found.sources[0].position, found.sources[0].end, found.sources[0].lag)
     assert {0: None} == found.watermarks_ms
     assert found.watermark_ms is None
@@ -53,10 +53,12 @@ async def test_a_batch_under_way_is_still_behind() -> None:
     await log.append([(0, None, said("u:ann", "cart", 5), NOW_MS, ())])
     agent = await PartitionAgent.open(log, 0, Settings(), RULES)
     agent.processor.take(await agent.session.read(agent.processor.progress.offsets, 10))
-    assert 1 == (await lag(log)).total
+    assert 1 == (await read_lag(log)).total
 
 
 def test_a_worker_ahead_of_the_end_is_not_behind() -> None:
     """What comes and is processed between the two looks counts for neither."""
     last = Checkpoint(FORMAT, b"", sources={"clicks:0": SourcePosition(7, MAY_1_MS)})
-    assert [Behind(0, "clicks:0", 7, 7, 0, MAY_1_MS)] == behind(0, ["clicks:0"], last, {"clicks:0": 5})
+    assert [SourceLag(0, "clicks:0", 7, 7, 0, MAY_1_MS)] == partition_lag(
+        0, ["clicks:0"], last, {"clicks:0": 5}
+    )

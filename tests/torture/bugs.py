@@ -1,7 +1,4 @@
-"""Bugs that a worker of this kind may have: a run with one of them planted has to fail.
-
-Changes of source text, as in `tests/planted`.
-"""
+"""Bugs that a worker of this kind may have: a run with one of them planted has to fail. Changes of source text, as in `tests/planted`."""
 
 from tests.planted import Bug
 
@@ -31,10 +28,8 @@ BUGS: dict[str, Bug] = {
         "streams.log.kafka.log",
         (
             (
-                "state = await self._log.latest(STATE.name, self.partition, must=True, "
-                "on_progress=on_progress)",
-                "state = await self._log.latest(STATE.name, self.partition, must=True, "
-                "on_progress=on_progress)\n"
+                "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)",
+                "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)\n"
                 "            await _by_group(self, state)",
             ),
             (
@@ -67,13 +62,11 @@ async def _pairs(''',
         "streams.log.kafka.log",
         (
             (
-                '\n            await start(self._producer, f"partition {self.partition} cannot be taken '
-                'over")',
+                '\n            await start(self._producer, f"partition {self.partition} cannot be taken over")',
                 "",
             ),
             (
-                "state = await self._log.latest(STATE.name, self.partition, must=True, "
-                "on_progress=on_progress)",
+                "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)",
                 "state = await self._log.latest(STATE.name, self.partition, on_progress=on_progress)\n"
                 '            await start(self._producer, f"partition {self.partition} cannot be taken over")',
             ),

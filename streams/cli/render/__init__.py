@@ -1,1 +1,4 @@
-"""What people see of reports: each gives something that rich prints, at most 100 columns wide."""
+"""What people see: each file has a `render` that returns a picture of one report for rich to print.
+
+A picture is at most 100 columns wide.
+"""

@@ -1,4 +1,4 @@
-"""The funnel as a picture: how many journeys came at least this far, and how those ended that came no further."""
+"""The funnel as a picture: how many journeys reached each moment, and how those ended that stopped there."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.screen import COLOURS, bar, count, moment, narrowed, percent
-from streams.queries.funnel import MOMENTS, Cohort, Events, Funnel
+from streams.cli.screen import MOMENT_COLOURS, bar, bar_columns, count_text, moment_text, percent
+from streams.queries.funnel import MOMENTS, Cohort, EventCounts, Funnel
 
-BAR = 24
+REACHED_BAR_COLUMNS = 24
+EVENTS_BAR_COLUMNS = 60
 
+OUTCOMES_SHOWN = ("abandoned", "open", "stalled", "converted", "refunded")
 EVENT_COLOURS = {
     "applied": "green",
     "no_signal": "bright_black",
@@ -18,74 +20,76 @@ EVENT_COLOURS = {
     "late": "yellow",
     "rejected": "red",
 }
-EVENT_BAR = 60
 
 
-def whole(report: Funnel) -> RenderableType:
-    """All of it."""
-    return Group(people(report), "", stages(report.furthest), "", events(report.events))
+def render(funnel: Funnel) -> RenderableType:
+    """People and journeys, the moments they reached, and how events ended."""
+    return Group(render_totals(funnel), "", render_moments(funnel.furthest), "", render_events(funnel.events))
 
 
-def people(report: Funnel) -> RenderableType:
-    """The headline."""
-    j = report.journeys
+def render_totals(funnel: Funnel) -> RenderableType:
+    """How many people and journeys there are."""
+    j = funnel.journeys
     return Group(
-        f"[bold]{report.profiles:,}[/] people, [bold green]{report.profiles_converted:,}[/] of them bought "
-        f"([bold]{percent(report.profiles_converted, report.profiles)}[/])",
-        f"[bold]{j.opened:,}[/] journeys: [green]{j.converted:,} converted[/] ({percent(j.converted, j.opened)}; {j.refunded:,} refunded later), "
-        f"[red]{j.abandoned:,} abandoned[/], [cyan]{j.open:,} open[/] ({j.stalled:,} stalled)",
+        f"[bold]{funnel.profiles:,}[/] people,"
+        f" [bold green]{funnel.profiles_converted:,}[/] of them bought"
+        f" ([bold]{percent(funnel.profiles_converted, funnel.profiles)}[/])",
+        f"[bold]{j.opened:,}[/] journeys: [green]{j.converted:,} converted[/]"
+        f" ({percent(j.converted, j.opened)}; {j.refunded:,} refunded later), [red]{j.abandoned:,}"
+        f" abandoned[/], [cyan]{j.open:,} open[/] ({j.stalled:,} stalled)",
     )
 
 
-def stages(furthest: Mapping[str, Cohort]) -> Table:
-    """One row per moment: who came at least this far, and how those stand that came no further."""
+def render_moments(furthest: Mapping[str, Cohort]) -> Table:
+    """A row per moment: how many journeys reached it, and the outcomes of those that came no further."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    columns = bar_columns(REACHED_BAR_COLUMNS)
     table.add_column("moment")
     table.add_column("reached", justify="right")
     table.add_column("", justify="right")
-    table.add_column("", width=narrowed(BAR))
-    for heading in ("abandoned", "open", "stalled", "converted", "refunded"):
+    table.add_column("", width=columns)
+    for heading in OUTCOMES_SHOWN:
         table.add_column(heading, justify="right")
-    opened, width = sum(cohort.all for cohort in furthest.values()), narrowed(BAR)
-    for n, name in enumerate(MOMENTS):
-        reached, here = sum(furthest[later].all for later in MOMENTS[n:]), furthest[name]
+    opened = sum(cohort.all for cohort in furthest.values())
+    for n, moment in enumerate(MOMENTS):
+        reached, ended_here = sum(furthest[later].all for later in MOMENTS[n:]), furthest[moment]
         table.add_row(
-            moment(name), f"{reached:,}", f"[dim]{percent(reached, opened)}[/]", Text(bar(reached, opened, width), style=COLOURS[name]),
-            *(count(getattr(here, outcome)) for outcome in ("abandoned", "open", "stalled", "converted", "refunded")),
-        )  # fmt: skip
+            moment_text(moment),
+            f"{reached:,}",
+            f"[dim]{percent(reached, opened)}[/]",
+            Text(bar(reached, opened, columns), style=MOMENT_COLOURS[moment]),
+            *(count_text(getattr(ended_here, outcome)) for outcome in OUTCOMES_SHOWN),
+        )
     return table
 
 
-def events(found: Events) -> RenderableType:
-    """What became of each event, as one bar and in words."""
-    strip, words = Text(), Text(f"{found.received:,} events: ")
+def render_events(counts: EventCounts) -> RenderableType:
+    """How events ended, in words and as one bar."""
+    strip, words = Text(), Text(f"{counts.received:,} events: ")
     for name, colour in EVENT_COLOURS.items():
-        n = getattr(found, name)
-        strip.append(bar(n, found.received, EVENT_BAR)[:EVENT_BAR], style=colour)
-        words.append(
-            ("" if name == "applied" else ", ") + f"{n:,} {name.replace('_', ' ')}",
-            style=colour if n else "dim",
-        )
+        n = getattr(counts, name)
+        strip.append(bar(n, counts.received, EVENTS_BAR_COLUMNS)[:EVENTS_BAR_COLUMNS], style=colour)
+        separator = "" if name == "applied" else ", "
+        words.append(f"{separator}{n:,} {name.replace('_', ' ')}", style=colour if n else "dim")
     return Group(words, strip)
 
 
-def groups(by: str, found: Mapping[str, Mapping[str, Cohort]]) -> RenderableType:
-    """One row per value of a dimension."""
+def render_groups(dimension: str, groups: Mapping[str, Mapping[str, Cohort]]) -> RenderableType:
+    """A row per value of a dimension."""
     table = Table(box=None, padding=(0, 1), header_style="dim")
-    table.add_column(by)
+    table.add_column(dimension)
     for heading in ("journeys", "reached buy", "converted", ""):
         table.add_column(heading, justify="right")
-    table.add_column("", width=BAR)
-    for value, furthest in found.items():
+    table.add_column("", width=REACHED_BAR_COLUMNS)
+    for value, furthest in groups.items():
         opened = sum(cohort.all for cohort in furthest.values())
         converted = sum(cohort.converted for cohort in furthest.values())
-        buying = furthest["buy"].all + furthest["truth"].all
         table.add_row(
             value,
             f"{opened:,}",
-            f"{buying:,}",
+            f"{furthest['buy'].all + furthest['truth'].all:,}",
             f"{converted:,}",
             percent(converted, opened),
-            Text(bar(converted, opened, BAR), style="green"),
+            Text(bar(converted, opened, REACHED_BAR_COLUMNS), style="green"),
         )
     return Group("", table)

@@ -1,6 +1,6 @@
-"""Who is known by the state alone: people who gave signals, with a journey or without one, forgotten or not.
+"""Finds the people whom only the state names: those who gave signals but have no journey, forgotten or not.
 
-Transitions name everyone who has a journey, for ever. Whoever has none is found here.
+Transitions name everybody who has a journey, for ever.
 """
 
 from streams.core.processing.step import GHOST, PROFILE
@@ -8,8 +8,8 @@ from streams.log.port import Reader
 from streams.topology import STATE
 
 
-async def known(reader: Reader) -> set[bytes]:
-    """Keys of the profiles that are held in the state, and of those without a journey that were forgotten."""
+async def read_state_profiles(reader: Reader) -> set[bytes]:
+    """The keys of the profiles in the state, and of forgotten profiles that had no journey."""
     found = set[bytes]()
     async for _, record in reader.scan(STATE.name):
         if record.key is not None and record.key.startswith((PROFILE, GHOST)):

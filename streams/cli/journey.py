@@ -1,0 +1,48 @@
+"""`streams journey`: one person's journeys, step by step."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.options import DataDirOption, checked_text, open_reader
+from streams.cli.screen import console, emit_line
+
+
+def journey_command(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROFILE",
+            callback=checked_text,
+            help="The id of a user or of a device, with u: or d: before it or without.",
+            show_default=False,
+        ),
+    ],
+    data_dir: DataDirOption = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, for machines: one line per need.")
+    ] = False,
+) -> None:
+    """Shows one person's journeys, step by step, as they are now."""
+    asyncio.run(_journey(ctx, name, data_dir, json))
+
+
+async def _journey(ctx: typer.Context, name: str, data_dir: Path | None, json: bool) -> None:
+    from streams.queries.timeline import read_timelines
+
+    async with open_reader(ctx, data_dir) as reader:
+        timelines = await read_timelines(reader, name)
+    if not timelines:
+        typer.echo(f"nobody of the name {name!r} is known here", err=True)
+        raise typer.Exit(1)
+    if json:
+        for timeline in timelines:
+            emit_line(timeline.wire())
+        return
+    from streams.cli.render.timeline import render
+
+    for timeline in timelines:
+        console().print(render(timeline))

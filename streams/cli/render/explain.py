@@ -1,0 +1,26 @@
+"""How the rules read something, as a few rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from streams.cli.screen import MOMENT_COLOURS
+
+
+def render(text: str, report: Mapping[str, Any], meaning: str) -> Table:
+    """What was read, which moment by which rule, and what it means for a journey."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    grid.add_row(report["read_as"], Text(text, style="bold"))
+    if "rejected" not in report:
+        colour = MOMENT_COLOURS.get(report["moment"], "")
+        grid.add_row("moment", Text(report["moment"], style=f"bold {colour}".strip()))
+        if report["rule"] is not None:
+            grid.add_row("rule", f"{report['rule']}, confidence {report['confidence']:g}")
+            grid.add_row("matched", Text(report["matched"]))
+    grid.add_row("means", Text(meaning))
+    grid.add_row("rules", report["rules"])
+    return grid

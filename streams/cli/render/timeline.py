@@ -1,0 +1,74 @@
+"""A person's journeys: when what happened, in which moment, and how long it took."""
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from schemas import Transition
+from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, span_text, time_text
+from streams.queries.timeline import Timeline, TimelineJourney
+
+SYMBOLS = {
+    "opened": "●",
+    "advanced": "▼",
+    "returned": "▲",
+    "stalled": "◌",
+    "resumed": "○",
+    "converted": "★",
+    "abandoned": "✗",
+    "refunded": "↩",
+}
+
+
+def render(timeline: Timeline) -> RenderableType:
+    """All journeys about one need, oldest first."""
+    who = escape(timeline.profile) + (f" of {escape(timeline.tenant)}" if timeline.tenant else "")
+    about = f", about [bold]{escape(timeline.need)}[/]" if timeline.need else ""
+    if not timeline.journeys:
+        return f"[bold]{who}[/]: no journey, only signals that open none\n"
+    now = f"now in {moment_text(timeline.current)}" if timeline.current else "in no moment now"
+    if timeline.journeys[-1].stalled:
+        now += ", silent"
+    return Group(
+        f"[bold]{who}[/]{about}: {plural(len(timeline.journeys), 'journey')}, {now}",
+        *map(_journey, timeline.journeys),
+        "",
+    )
+
+
+def _journey(journey: TimelineJourney) -> RenderableType:
+    colour = OUTCOME_COLOURS["stalled" if journey.stalled else journey.outcome]
+    stalled = " and stalled" if journey.stalled else ""
+    head = f"\n[bold {colour}]{journey.outcome}[/]{stalled}, came as far as {moment_text(journey.furthest)}"
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for step in journey.steps:
+        style = _style(step)
+        table.add_row(
+            time_text(step.at), Text(SYMBOLS[step.kind], style), Text(step.kind, style), _description(step)
+        )
+    return Group(head, table)
+
+
+def _style(step: Transition) -> str:
+    if step.kind == "stalled":
+        return "dim"
+    if step.kind == "abandoned":
+        return "red"
+    return MOMENT_COLOURS[step.to] if step.to else OUTCOME_COLOURS["refunded"]
+
+
+def _description(step: Transition) -> str:
+    """Where the step led, how long the person had been in the moment before, and the rule behind it."""
+    where = moment_text(step.to or step.from_)
+    if step.from_ and step.to and step.from_ != step.to:
+        where = f"{moment_text(step.from_)} → {moment_text(step.to)}"
+    skipped = f" [dim]over {', '.join(step.skipped)}[/]" if step.skipped else ""
+    after = ""
+    if step.dwell_s is not None and step.kind != "abandoned":
+        after = f" after {span_text(step.dwell_s)}"
+    return f"{where}{skipped}{after}  [dim]{escape(step.rule) if step.rule else 'silence'}[/]"

@@ -1,0 +1,67 @@
+"""`streams transitions`: the steps of all journeys."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from streams.cli.latest import Latest, emit_values
+from streams.cli.options import DataDirOption, JsonLinesOption, LimitOption, checked_text, open_reader
+from streams.cli.screen import console
+
+
+def transitions_command(
+    ctx: typer.Context,
+    *,
+    data_dir: DataDirOption = None,
+    net: Annotated[
+        bool, typer.Option("--net", help="Only transitions that hold now: asserted, and not retracted since.")
+    ] = False,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND", callback=checked_text, help="Only of this kind: opened, advanced, stalled ..."
+        ),
+    ] = None,
+    limit: LimitOption = None,
+    jsonl: JsonLinesOption = False,
+) -> None:
+    """Shows the steps of all journeys as they were published, corrections included."""
+    asyncio.run(_transitions(ctx, data_dir, net=net, kind=kind, limit=limit, jsonl=jsonl))
+
+
+async def _transitions(
+    ctx: typer.Context,
+    data_dir: Path | None,
+    *,
+    net: bool,
+    kind: str | None,
+    limit: int | None,
+    jsonl: bool,
+) -> None:
+    import msgspec
+
+    from schemas import Kind, Transition
+    from streams.errors import ConfigError
+    from streams.queries.transitions import read_net_transitions, read_transitions
+
+    kinds: tuple[str, ...] = get_args(Kind)
+    if kind is not None and kind not in kinds:
+        raise ConfigError(f"--kind {kind}: the kinds are {', '.join(kinds)}")
+    # It is found without decoding. No text value can hold it, since its quotes would have backslashes.
+    wanted = b"" if kind is None else f'"kind":"{kind}"'.encode()
+    async with open_reader(ctx, data_dir) as reader:
+        stored = read_net_transitions(reader) if net else read_transitions(reader)
+        chosen = (value async for value in stored if wanted in value)
+        if jsonl:
+            await emit_values(chosen, limit)
+            return
+        decode = msgspec.json.Decoder(Transition).decode
+        latest = Latest[Transition](limit)
+        async for value in chosen:
+            step = decode(value)
+            latest.add(step.at, step)
+    from streams.cli.render.transitions import render
+
+    console().print(render(latest.rows, latest.total))

@@ -1,0 +1,41 @@
+"""`streams verify`: are the published numbers right?"""
+
+import asyncio
+from pathlib import Path
+
+import typer
+
+from streams.cli.options import DataDirOption, open_reader
+from streams.cli.progress import Work
+from streams.cli.stopping import StopRequest
+
+
+def verify_command(ctx: typer.Context, data_dir: DataDirOption = None) -> None:
+    """Computes everything again from the stored input, in one batch, and compares it with what was published.
+
+    It prints that all is equal, or the first difference (exit code 1). Each record is read with the rules
+    that were in force; late and rejected records stay what they were.
+    """
+    asyncio.run(_verify(ctx, data_dir))
+
+
+async def _verify(ctx: typer.Context, data_dir: Path | None) -> None:
+    from streams.queries.verify import verify
+
+    async with open_reader(ctx, data_dir) as reader:
+        with StopRequest() as stop, Work("verify", "records") as work:
+
+            def on_progress(done: int, total: int) -> None:
+                work.update(done, done, total)
+                stop.check(f"{done:,} of {total:,} records were computed again; there is no result yet")
+
+            verified = await verify(reader, on_progress)
+            work.update(verified.records, 1, 1)
+    if verified.difference is not None:
+        typer.secho("different: ", fg="red", bold=True, nl=False)
+        typer.echo(verified.difference)
+        raise typer.Exit(1)
+    typer.secho("equal: ", fg="green", bold=True, nl=False)
+    typer.echo(
+        f"{verified.records} records, {verified.profiles} profiles, {verified.transitions} transitions"
+    )
