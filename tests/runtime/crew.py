@@ -111,7 +111,7 @@ class Crew:
         self._runs[name] = asyncio.create_task(worker.run(self._stops[name]))
         return worker
 
-    def tell_to_stop(self, name: str) -> None:
+    def ask_to_stop(self, name: str) -> None:
         self._stops[name].set()
 
     async def ended(self, name: str) -> None:
@@ -119,7 +119,7 @@ class Crew:
         await self._runs[name]
 
     async def dismiss(self, name: str) -> None:
-        self.tell_to_stop(name)
+        self.ask_to_stop(name)
         await self.ended(name)
 
     async def send(self, count: int, astray: bool = False) -> None:

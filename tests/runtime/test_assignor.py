@@ -1,4 +1,4 @@
-"""Who gets which partitions: laws of the plan, and what goes over the wire."""
+"""How partitions are shared: laws of `balance`, and the bytes of the group's protocol."""
 
 from itertools import product
 
@@ -37,7 +37,7 @@ def kept(shares: Shares, before: dict[int, str]) -> int:
 
 @given(PARTITIONS, CLAIMS)
 def test_every_partition_has_exactly_one_owner(partitions: int, claims: dict[str, Claim]) -> None:
-    """And every member is told what it has, be it nothing."""
+    """Every member has a share, though it may be empty."""
     plan = balance(partitions, claims)
     assert claims.keys() == plan.partitions.keys()
     assert list(range(partitions)) == sorted(
@@ -54,7 +54,7 @@ def test_shares_are_equal(partitions: int, claims: dict[str, Claim]) -> None:
 
 @given(PARTITIONS, CLAIMS)
 def test_nobody_gives_away_more_than_is_too_much(partitions: int, claims: dict[str, Claim]) -> None:
-    """Who gets something new gave nothing away."""
+    """A member that gets a new partition gave none away."""
     before = held(claims, partitions)
     for name, numbers in balance(partitions, claims).partitions.items():
         had = {number for number, owner in before.items() if owner == name}
@@ -65,8 +65,8 @@ FEW = st.builds(Claim, st.integers(0, 2), st.lists(st.integers(0, 5)).map(tuple)
 
 
 @given(st.integers(0, 5), st.dictionaries(st.sampled_from("abc"), FEW, min_size=1))
-def test_no_plan_with_equal_shares_moves_less(partitions: int, claims: dict[str, Claim]) -> None:
-    """Tried against all there are."""
+def test_no_other_equal_shares_move_less(partitions: int, claims: dict[str, Claim]) -> None:
+    """All equal shares are tried."""
     before, names = held(claims, partitions), sorted(claims)
     best = 0
     for owners in product(names, repeat=partitions):
@@ -77,8 +77,8 @@ def test_no_plan_with_equal_shares_moves_less(partitions: int, claims: dict[str,
 
 
 @given(PARTITIONS, CLAIMS)
-def test_who_claims_what_it_was_given_is_given_it_again(partitions: int, claims: dict[str, Claim]) -> None:
-    """A rebalance that nobody joined or left moves nothing, and counts on."""
+def test_a_claim_of_what_was_given_is_met(partitions: int, claims: dict[str, Claim]) -> None:
+    """A rebalance without a new or lost member moves nothing, and increases the generation."""
     first = balance(partitions, claims)
     again = balance(
         partitions,
@@ -89,22 +89,22 @@ def test_who_claims_what_it_was_given_is_given_it_again(partitions: int, claims:
 
 
 @given(PARTITIONS, CLAIMS)
-def test_the_order_of_members_has_no_say(partitions: int, claims: dict[str, Claim]) -> None:
-    """Whoever of them makes the plan makes the same."""
+def test_the_order_of_members_does_not_matter(partitions: int, claims: dict[str, Claim]) -> None:
+    """Whichever member decides, the shares are equal."""
     assert balance(partitions, claims) == balance(partitions, dict(reversed(claims.items())))
 
 
 @given(st.integers(1, 12), st.integers(1, 5))
 def test_a_newcomer_takes_only_its_share(partitions: int, members: int) -> None:
-    """Nothing moves between those who were there."""
+    """Nothing moves between the members that were there before."""
     first = balance(partitions, {f"m{n}": Claim() for n in range(members)})
     claims = {name: Claim(first.generation, tuple(numbers)) for name, numbers in first.partitions.items()}
     second = balance(partitions, claims | {"a newcomer": Claim()})
     assert all(set(second.partitions[name]) <= set(numbers) for name, numbers in first.partitions.items())
 
 
-def test_who_was_away_does_not_take_back_what_was_given_to_others() -> None:
-    """Of two claims to a partition the newer one holds."""
+def test_a_member_that_was_away_does_not_take_its_partitions_back() -> None:
+    """Among two claims to a partition, the newer one counts."""
     plan = balance(
         4, {"zombie": Claim(3, (0, 1, 2, 3)), "owner": Claim(4, (2, 3)), "other": Claim(4, (0, 1))}
     )
@@ -119,7 +119,7 @@ def test_a_claim_that_cannot_be_read_claims_nothing(data: bytes | None) -> None:
 
 
 class Topics:
-    """What a broker says of its topics."""
+    """The topics of a broker."""
 
     def __init__(self, **counts: int) -> None:
         self.counts = counts
@@ -129,12 +129,12 @@ class Topics:
 
 
 def joining(assignor: Assignor, *topics: str) -> ConsumerProtocolMemberMetadata:
-    """A request to join, as it comes to the member who decides."""
+    """A request to join, as the member that decides receives it."""
     return ConsumerProtocolMemberMetadata.decode(assignor.metadata(topics).encode())
 
 
-def test_a_partition_is_the_same_of_every_topic() -> None:
-    """Each member is given the same numbers of all its topics, also when another reads one topic more."""
+def test_a_member_gets_the_same_partitions_of_all_its_topics() -> None:
+    """That holds, too, when another member reads one topic more."""
     old, new = Assignor(4), Assignor(4)
     members = {
         "old": joining(old, "clicks", "app.inbox"),
@@ -148,8 +148,8 @@ def test_a_partition_is_the_same_of_every_topic() -> None:
     assert {0, 1, 2, 3} == given["old"][0] | given["new"][0]
 
 
-def test_what_a_member_was_given_it_claims_next_time() -> None:
-    """It travels through the bytes of the protocol, with how many there are in the group."""
+def test_a_member_claims_next_time_what_it_was_given() -> None:
+    """The claim and the number of members travel through the bytes of the protocol."""
     one, two = Assignor(3), Assignor(3)
     topics = Topics(clicks=3)
     first = one.assign(topics, {"one": joining(one, "clicks")})
@@ -163,19 +163,19 @@ def test_what_a_member_was_given_it_claims_next_time() -> None:
 
 
 def test_other_numbers_of_partitions_are_refused() -> None:
-    """The message names the topics and what to do, and stays to be seen: aiokafka hides what is raised."""
+    """The message names the topics and what to do. It is kept, since aiokafka hides the error."""
     assignor = Assignor(4)
     with pytest.raises(Incompatible):
         assignor.assign(
             Topics(clicks=6, **{"app.inbox": 4}), {"one": joining(assignor, "clicks", "app.inbox")}
         )
-    said = str(assignor.failure)
-    assert "started with 4 partitions, but now clicks has 6" in said
-    assert "new app id" in said
+    message = str(assignor.failure)
+    assert "started with 4 partitions, but now clicks has 6" in message
+    assert "new app id" in message
 
 
-def test_a_topic_that_is_not_known_just_now_is_no_refusal() -> None:
-    """A broker that restarts may not know it yet: it is asked again."""
+def test_a_topic_that_is_missing_for_a_moment_is_no_refusal() -> None:
+    """A broker that restarts may not know it yet, and is asked again."""
     assignor = Assignor(4)
     with pytest.raises(LookupError, match="clicks"):
         assignor.assign(Topics(), {"one": joining(assignor, "clicks")})

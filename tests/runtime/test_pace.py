@@ -1,4 +1,4 @@
-"""A worker's decisions, asked at moments that nobody would like to wait for."""
+"""A worker's decisions, at moments that no test would wait for."""
 
 from collections.abc import Collection
 
@@ -86,19 +86,19 @@ def test_an_agent_is_opened_when_the_group_confirmed_the_membership_after_the_de
     ],
 )
 def test_how_long_an_agent_rests(turn: Turn, rest: float) -> None:
-    """By what its last step came to."""
+    """It depends on what its last step did."""
     assert rest == pytest.approx(rest_s(turn, INTERVAL_S))
 
 
 @pytest.mark.parametrize(("active", "interval_ms"), [(0, 50), (1, 50), (10, 50), (16, 80), (64, 320)])
 def test_many_partitions_commit_more_rarely(active: int, interval_ms: int) -> None:
-    """A process makes so many commits a second and no more, however many partitions it has; the setting is the least."""
+    """A process makes a bounded number of commits a second; the setting is the shortest interval."""
     assert interval_ms / 1000 == pytest.approx(interval_s(INTERVAL_S, active))
 
 
 @given(st.integers(1, 50_000), st.integers(0, 1_024))
 def test_batches_of_many_agents_are_smaller(batch: int, agents: int) -> None:
-    """Within the setting; all agents' together hold the loop for a bounded time, unless that would make batches of nothing."""
+    """Together the agents hold the loop for a bounded time, unless that would make batches tiny."""
     largest = largest_batch(batch, agents)
     assert 1 <= largest <= batch
     assert largest * agents * EVENT_S <= HELD_S or largest == min(batch, LEAST_BATCH)

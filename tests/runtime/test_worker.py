@@ -1,4 +1,4 @@
-"""A worker's life, in virtual time: real agents over the memory log; the group is in this process."""
+"""A worker's life in virtual time, with real agents over the memory log and a group in this process."""
 
 import asyncio
 import random
@@ -38,7 +38,7 @@ def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
 
 @virtual
 async def test_two_workers_share_the_partitions() -> None:
-    """And what the first had and keeps is not opened anew when the second comes."""
+    """A partition that the first worker keeps is not opened anew when the second one joins."""
     crew = Crew()
     crew.hire("a")
     await crew.open_everywhere("a")
@@ -56,14 +56,14 @@ async def test_two_workers_share_the_partitions() -> None:
 
 @virtual
 async def test_the_others_take_over_before_a_worker_has_stopped() -> None:
-    """It works on until they do, so that no partition is without an agent, and is done within a few heartbeats."""
+    """It works on until they have, so no partition is without an agent, and ends within a few heartbeats."""
     crew = Crew()
     crew.hire("a")
     crew.hire("b")
     await crew.open_everywhere("a", "b")
     await crew.send(300)
     began_s = now_s()
-    crew.tell_to_stop("a")
+    crew.ask_to_stop("a")
     await crew.ended("a")
     assert now_s() - began_s < SLACK_S
     assert {"taken over"} == {line.about["reason"] for line in crew.logged("closed", "a")}
@@ -91,8 +91,8 @@ async def test_the_last_worker_waits_for_nobody() -> None:
 
 
 @virtual
-async def test_a_worker_that_is_expected_back_hands_nothing_over() -> None:
-    """With a name of its own it keeps its partitions for a session: working on for others would be for nothing."""
+async def test_a_static_member_does_not_work_on_while_it_stops() -> None:
+    """The group keeps its partitions for it for a session, so no other worker would take them over."""
     crew = Crew()
     crew.hire("a", static=True)
     crew.hire("b", static=True)
@@ -104,8 +104,10 @@ async def test_a_worker_that_is_expected_back_hands_nothing_over() -> None:
 
 
 @virtual
-async def test_who_was_cut_off_does_not_fight_for_its_partitions() -> None:
-    """The others take over after a session; its agents are fenced, each once, and stay down until the group has given it something again."""
+async def test_a_worker_that_was_cut_off_does_not_fight_for_its_partitions() -> None:
+    """The others take over after a session. Its agents are fenced, each once, and it opens none before the group
+    has assigned it a partition again.
+    """
     crew = Crew()
     crew.hire("zombie")
     crew.hire("b")
@@ -132,8 +134,8 @@ async def test_who_was_cut_off_does_not_fight_for_its_partitions() -> None:
 
 
 @virtual
-async def test_a_partition_that_comes_back_soon_was_never_away() -> None:
-    """An agent whose partition was given to somebody who never opened it goes on as it was."""
+async def test_an_agent_whose_partition_comes_back_goes_on() -> None:
+    """The partition was assigned to a worker that never opened it, so nothing has happened to it."""
     crew = Crew(2)
     crew.hire("a")
     await crew.open_everywhere("a")
@@ -152,7 +154,7 @@ async def test_a_partition_that_comes_back_soon_was_never_away() -> None:
 
 @virtual
 async def test_an_agent_without_a_new_owner_does_not_work_for_ever() -> None:
-    """After a session it gives its partition back all the same."""
+    """After a session it gives its partition back, although no other worker has opened it."""
     crew = Crew(2)
     crew.hire("a")
     await crew.open_everywhere("a")
@@ -164,7 +166,7 @@ async def test_an_agent_without_a_new_owner_does_not_work_for_ever() -> None:
 
 
 class Faults:
-    """Raises at some of the points that it is called at."""
+    """Raises an error at a share of its calls at one point."""
 
     def __init__(self, error: Exception, point: str, share: float = 1.0) -> None:
         self.error, self.point, self.share = error, point, share
@@ -181,7 +183,7 @@ class Faults:
 )
 @virtual
 async def test_an_agent_that_died_is_opened_anew(point: str) -> None:
-    """Whatever it was doing: less and less often while it lasts, and exact when it is over."""
+    """The attempts become rarer while the fault lasts, and the result is exact when it is over."""
     faults = Faults(Unavailable("the broker is away"), point)
     crew = Crew(2, faults=faults)
     crew.hire("a")
@@ -206,8 +208,8 @@ async def test_an_agent_that_died_is_opened_anew(point: str) -> None:
 
 
 @virtual
-async def test_some_errors_now_and_then() -> None:
-    """A tenth of all commits fails, half of them after they were written: nothing is lost and nothing counted twice."""
+async def test_failed_commits_lose_nothing_and_repeat_nothing() -> None:
+    """A tenth of all commits fails, half of these after they were written."""
     before, after = (
         Faults(Unavailable("away"), "commit.before", 0.05),
         Faults(Unavailable("away"), "commit.after", 0.05),
@@ -236,8 +238,8 @@ async def test_some_errors_now_and_then() -> None:
     "error", [Incompatible("another format"), Refused("no right to write"), ZeroDivisionError("a bug")]
 )
 @virtual
-async def test_what_trying_again_cannot_help_ends_the_worker(error: Exception) -> None:
-    """It is raised after everything is closed, and the others take over."""
+async def test_an_error_that_trying_again_cannot_help_ends_the_worker(error: Exception) -> None:
+    """It is raised after everything is closed; the next worker meets it too."""
     faults = Faults(error, "commit.before")
     crew = Crew(4, faults=faults)
     crew.hire("a")
@@ -258,8 +260,10 @@ async def test_what_trying_again_cannot_help_ends_the_worker(error: Exception) -
 
 
 @virtual
-async def test_what_the_client_asserts_is_no_defect_of_ours() -> None:
-    """With a broker that is just coming back it finds none at all, and calls that impossible: it passes as other errors of a cluster do."""
+async def test_an_assertion_of_the_client_is_no_defect_of_ours() -> None:
+    """While a broker is coming back, aiokafka finds none and asserts that there is one. That passes like other
+    errors of a cluster.
+    """
     crew = Crew(1)
     client = AIOKafkaClient()
     client.get_random_node = lambda: None
@@ -279,7 +283,7 @@ async def test_what_the_client_asserts_is_no_defect_of_ours() -> None:
 
 @virtual
 async def test_other_fold_settings_are_refused() -> None:
-    """The agent's own refusal reaches the process."""
+    """The error of the agent reaches the process."""
     crew = Crew(2)
     crew.hire("a")
     await crew.send(10)
@@ -292,7 +296,7 @@ async def test_other_fold_settings_are_refused() -> None:
 
 @virtual
 async def test_the_end_of_the_membership_ends_the_worker() -> None:
-    """Its reason is what `run` raises; nobody leaves without closing."""
+    """`run` closes everything and raises the reason."""
     crew = Crew(2)
     crew.hire("a")
     await crew.open_everywhere("a")
@@ -305,7 +309,7 @@ async def test_the_end_of_the_membership_ends_the_worker() -> None:
 
 @virtual
 async def test_an_agent_that_hangs_does_not_hold_up_the_end() -> None:
-    """What is not done within the grace time is dropped."""
+    """A step that is not done within the grace time is dropped."""
     crew = Crew(2)
     worker = crew.hire("a")
     await crew.open_everywhere("a")
@@ -326,7 +330,9 @@ async def test_an_agent_that_hangs_does_not_hold_up_the_end() -> None:
 
 @virtual
 async def test_commits_of_a_partition_keep_their_distance() -> None:
-    """Under load, the shortest time between two commits lies between them; the first after quiet waits for nobody."""
+    """Under load, at least the shortest interval lies between two commits; the first record after an idle time
+    waits for nothing.
+    """
     crew = Crew(1)
     crew.hire("a")
     await crew.open_everywhere("a")
@@ -349,8 +355,8 @@ async def test_commits_of_a_partition_keep_their_distance() -> None:
 
 
 @virtual
-async def test_an_agent_with_nothing_to_do_shows_itself_now_and_then() -> None:
-    """By a commit every few seconds, no more; and looks for records without end, but not without pause."""
+async def test_an_idle_agent_commits_every_few_seconds() -> None:
+    """It commits no more often than that, and it pauses between reads that find nothing."""
     crew = Crew(1)
     crew.hire("a")
     await crew.open_everywhere("a")
@@ -363,8 +369,8 @@ async def test_an_agent_with_nothing_to_do_shows_itself_now_and_then() -> None:
 
 
 @virtual
-async def test_on_a_quiet_partition_the_wall_clock_moves_timers() -> None:
-    """A journey stalls although nothing comes any more. Until it has been quiet for a while, only events move time."""
+async def test_on_an_idle_partition_the_wall_clock_moves_timers() -> None:
+    """A journey stalls although no event comes. Before the partition is idle, only events move the time."""
     crew = Crew(1, Settings.model_validate({"patience": {"know": "30s"}, "idle_after": "60s"}))
     crew.hire("a")
     await crew.open_everywhere("a")
@@ -383,7 +389,7 @@ async def transitions(crew: Crew, text: bytes) -> int:
 
 @virtual
 async def test_only_a_few_are_restored_at_once() -> None:
-    """In order: none waits for ever."""
+    """They are restored in the order of the partitions, so none waits for ever."""
     crew = Crew(8)
     worker = crew.hire("a")
     under_way: list[int] = []
@@ -405,8 +411,8 @@ async def test_only_a_few_are_restored_at_once() -> None:
 
 
 @virtual
-async def test_a_restore_for_nothing_is_ended() -> None:
-    """When the partition is given to another in the meantime, or the worker stops."""
+async def test_a_restore_that_is_not_needed_any_more_is_cancelled() -> None:
+    """That is so when the partition was assigned to another worker meanwhile, and when the worker stops."""
     crew = Crew(2)
     worker = crew.hire("a")
 
@@ -429,7 +435,7 @@ async def test_a_restore_for_nothing_is_ended() -> None:
 @pytest.mark.parametrize("seed", range(8))
 @virtual
 async def test_a_wild_day(seed: int) -> None:
-    """Workers come, go, are cut off and return, commits fail; whatever the day was like, it ends exact."""
+    """Workers come, go, are cut off and return, and commits fail: the result is exact all the same."""
     draw = random.Random(seed)
     faults = Faults(
         Unavailable("away"), draw.choice(["commit.before", "commit.after", "read.before", "open.after"]), 0.02
