@@ -10,7 +10,8 @@ from streams.cli.screen import console, emit_line
 
 if TYPE_CHECKING:
     from streams.core.ingest.event import Event, Rejection
-    from streams.core.moments.classifier import Classifier, Explanation
+    from streams.core.moments.classifier import Classifier
+    from streams.core.moments.verdict import Explanation
 
 DEFAULT_FIELDS = {
     "type": "track",

@@ -1,4 +1,4 @@
-"""RuleSet -> TOML, always the same text for the same rules: it is stored beside what was recorded with it, and its hash is the version.
+"""RuleSet -> TOML, always one text for equal rules. The text is stored, and its hash is the rules' version.
 
 Comments and the layout of the file are gone; whatever could change a verdict is there.
 """
@@ -10,7 +10,7 @@ from streams.core.moments import spec
 
 
 def to_toml(rules: spec.RuleSet) -> str:
-    """The whole content, such that parsing it gives equal rules with the same numbers."""
+    """The whole content. Parsing it gives equal rules with equal numbers."""
     lines = [f"name = {_text(rules.name)}", "", "[read]"]
     lines += [
         f"{key} = {_list(words)}"
@@ -50,7 +50,7 @@ def to_toml(rules: spec.RuleSet) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(rule: spec.EventRule | spec.QueryRule | spec.PageRule) -> list[str]:
+def _head(rule: spec.AnyRule) -> list[str]:
     return [
         f"name = {_text(rule.name)}",
         f"moment = {_text(rule.moment)}",
@@ -71,5 +71,5 @@ def _list(words: Iterable[str]) -> str:
 
 
 def _text(text: str) -> str:
-    # JSON's escapes are TOML's too; only DEL, which JSON leaves bare, has to be escaped besides
+    # JSON's escapes are TOML's too. Only DEL has to be escaped besides: JSON leaves it bare.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

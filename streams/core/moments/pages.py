@@ -1,6 +1,7 @@
-"""Path of a page -> page rule. Globs are matched segment by segment: `*` within a segment, `**` for any number of segments.
+"""Path of a page -> page rule. Globs are matched segment by segment.
 
-Paths are folded first: no host, query or trailing slash; lower case, no accents, `_` and spaces as `-`, no `.html`. So `**/cart/**`
+`*` stands for any characters of one segment, `**` for any number of segments. Paths are folded first: no
+host, query or trailing slash; lower case, no accents, `_` and spaces as `-`, no `.html`. So `**/cart/**`
 reads `/it/Cart/`, `https://shop.example/cart?step=2` and `/#/cart`.
 """
 
@@ -12,8 +13,8 @@ from streams.core.moments.spec import PageRule
 from streams.core.moments.wildcard import glob_matches
 from streams.core.moments.words import fold_segment
 
-MAX_PATH_CHARS = 512  # longer addresses carry parameters or garbage; what a page is shows in its beginning
-MAX_SEGMENTS = 24  # for the same reason, and so that matching has a bound
+MAX_PATH_CHARS = 512  # longer addresses carry parameters or garbage; their beginning shows the page
+MAX_SEGMENTS = 24  # more are garbage too; it also bounds the cost of matching
 _SUFFIXES = (".html", ".htm", ".php", ".aspx", ".asp", ".jsp")
 
 
@@ -39,7 +40,7 @@ def path_segments(address: str) -> list[str]:
 
 
 def glob_segments(glob: str) -> list[str]:
-    """The segments of a pattern, folded like the paths it is to match."""
+    """The segments of a pattern, folded like the paths that it is to match."""
     return [fold_segment(part) for part in glob.split("/") if part.strip()]
 
 
@@ -48,6 +49,7 @@ def _same_character(pattern: str, character: str) -> bool:
 
 
 def same_segment(pattern: str, segment: str) -> bool:
+    """True if one segment of a path matches one of a pattern."""
     return pattern == segment or ("*" in pattern and glob_matches(pattern, segment, "*", _same_character))
 
 
@@ -61,10 +63,11 @@ class _Glob(NamedTuple):
 
 
 class PageMatcher:
-    """All page rules, compiled. `find` gives the first that matches: (place in the list, the glob).
+    """All page rules, compiled.
 
-    A new path costs some microseconds, not one comparison per glob of the rules: of each glob one word is known that a path must have (or the
-    beginning of one), and only the globs whose word a path has are tried. A shop has more paths than any cache.
+    A new path costs some microseconds, not one comparison per glob. For each glob one word is known that a
+    path must have, or the beginning of one, and only globs whose word the path has are tried. A shop has more
+    paths than any cache.
     """
 
     def __init__(self, rules: Iterable[PageRule]) -> None:
@@ -76,7 +79,7 @@ class PageMatcher:
         self._globs = globs
         self._by_word: dict[str, list[int]] = {}
         self._by_start: dict[str, list[int]] = {}
-        self._always: list[int] = []  # nothing is known of what they match
+        self._always: list[int] = []  # globs without such a word: they are tried on every path
         for n, glob in enumerate(globs):
             words = [segment for segment in glob.pattern if "*" not in segment]
             starts = [start for segment in glob.pattern if (start := segment.partition("*")[0])]
@@ -89,7 +92,10 @@ class PageMatcher:
         self._lengths = sorted({len(start) for start in self._by_start})
 
     def find(self, address: str, seen: bool) -> tuple[int, str] | None:
-        """The rule of a page that was `seen`, or on which something else happened."""
+        """The first rule that matches: (its place in the list, the glob).
+
+        `seen`: the page itself is viewed, which is more than that something else happened on it.
+        """
         path = path_segments(address)
         candidates = list(self._always)
         for segment in path:

@@ -1,6 +1,6 @@
-"""TOML -> RuleSet, checked so closely that a mistake is found when the file is loaded, not in a month's funnel.
+"""TOML -> RuleSet, checked so closely that a mistake shows when the file is loaded, not in a month's funnel.
 
-Every complaint names the rule and the key, the value, and what would be right.
+Each error names the rule, the key and the value, and tells what would be right.
 """
 
 import re
@@ -19,8 +19,8 @@ from streams.core.moments.query import terms
 from streams.core.moments.words import fold_name
 from streams.errors import ConfigError
 
-MAX_TEXT_CHARS = 2_000_000  # a rules file is written by people; ours has 30,000 characters
-MAX_LEXICONS = 120  # names over all languages: three bits each in one integer, which is to stay small
+MAX_TEXT_CHARS = 2_000_000  # people write rules files; the shipped one has 30,000 characters
+MAX_LEXICONS = 120  # names over all languages: each is three bits of one integer, which has to stay small
 R = TypeVar("R")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _ROOTS = ("id", "anonymous_id", "user_id", "type", "name", "channel")  # fields of an Event that stand alone
@@ -28,16 +28,16 @@ _TREES = ("properties", "context")  # fields that need a path below them
 
 
 class RuleFile(msgspec.Struct, frozen=True):
-    """One file by itself: what it adds, and what it says about the rules it extends."""
+    """A single file: what it adds, and what it changes in the rules that it extends."""
 
     rules: spec.RuleSet
     extends: str | None
     off: spec.Words
-    read: frozenset[str]  # keys of [read] that the file sets
+    read: frozenset[str]  # the keys of [read] that the file sets
 
 
 class TableReader:
-    """A TOML table that is being read. `where` is how messages call it."""
+    """A TOML table that is being read. `where` is its name in messages."""
 
     def __init__(self, where: str, data: Any) -> None:
         self.where = where
@@ -47,12 +47,12 @@ class TableReader:
         self.known: set[str] = set()
 
     def wrong(self, key: str, right: str) -> ConfigError:
-        """The error that names key, value and what would be right."""
+        """Makes the error that names key and value and tells what would be right."""
         shown = repr(self.data[key]) if key in self.data else "(missing)"
         return ConfigError(f"{self.where}{': ' if self.where else ''}{key} = {shown[:120]}: {right}")
 
     def take(self, key: str) -> Any:
-        """The value of a key, which is known from now on."""
+        """The value of a key. The key is known from now on."""
         self.known.add(key)
         return self.data.get(key)
 
@@ -64,14 +64,14 @@ class TableReader:
         return default if value is None else value
 
     def flag(self, key: str) -> bool | None:
-        """true, false, or None when it is not set."""
+        """true, false, or None if the key is not set."""
         value = self.take(key)
         if value is not None and not isinstance(value, bool):
             raise self.wrong(key, "must be true or false")
         return value
 
     def words(self, key: str, default: spec.Words = (), among: Iterable[str] = ()) -> spec.Words:
-        """A list of strings that are not empty, nor said twice."""
+        """A list of strings: none of them empty, each once."""
         value = self.take(key)
         if value is None:
             return default
@@ -100,18 +100,19 @@ class TableReader:
         return value or []
 
     def done(self) -> None:
-        """Complains about keys that nobody asked for."""
+        """Raises ConfigError for a key that nobody asked for."""
         for key in self.data:
             if key not in self.known:
                 near = get_close_matches(key, self.known, 1)
-                raise self.wrong(
-                    key,
-                    f"unknown key{f'; did you mean {near[0]}?' if near else ''} (known: {', '.join(sorted(self.known))})",
-                )
+                meant = f"; did you mean {near[0]}?" if near else ""
+                raise self.wrong(key, f"unknown key{meant} (known: {', '.join(sorted(self.known))})")
 
 
 def parse(text: str) -> RuleFile:
-    """One rules file. What spans files (names of lexicons, what is switched off) is checked where they are put together."""
+    """Reads one rules file. Raises ConfigError.
+
+    What spans files (names of lexicons, rules that are switched off) is checked where files are put together.
+    """
     if len(text) > MAX_TEXT_CHARS:
         raise ConfigError(f"rules: {len(text)} characters: at most {MAX_TEXT_CHARS}")
     try:
@@ -177,7 +178,9 @@ def _event(table: TableReader, name: str, moment: str, confidence: float) -> spe
     yields_to, view = table.words("yields_to", (), spec.EVIDENCE), bool(table.flag("view"))
     if view and "page" not in yields_to:
         raise table.wrong("view", 'only makes a difference with yields_to = ["page"]')
-    return spec.EventRule(name, moment, confidence, names, types, yields_to, condition, view)
+    return spec.EventRule(
+        name, moment, confidence, names=names, types=types, yields_to=yields_to, where=condition, view=view
+    )
 
 
 def _condition(rule: str, data: Any) -> spec.Condition:
@@ -220,7 +223,8 @@ def _query(table: TableReader, name: str, moment: str, confidence: float) -> spe
         ):
             raise table.wrong(
                 "any",
-                f'"{clause}" is no clause; write names of lexicons: near vendor, ^first, =whole, !absent (not only absent ones)',
+                f'"{clause}" is no clause; write names of lexicons: '
+                "near vendor, ^first, =whole, !absent (not only absent ones)",
             )
     return spec.QueryRule(
         name, moment, confidence, tuple(" ".join(clause.split()) for clause in clauses), otherwise

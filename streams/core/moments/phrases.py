@@ -1,7 +1,8 @@
 """Phrases as a tree of words, so that a query is looked up word by word instead of phrase by phrase.
 
-Each node is reached by a word and knows which lexicons end there (`bits`) and how phrases go on. What a single word begins is remembered,
-because wildcards make the first look at a word slower than the next.
+A word leads to a node. The node knows which lexicons have a phrase that ends there (`bits`), and how phrases
+go on. What a single word begins is remembered, because wildcards make the first look at a word slower than
+the next.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,17 +10,17 @@ from itertools import product
 
 from streams.core.moments.words import fold_text, tokens
 
-MAX_KNOWN_WORDS = 50_000  # remembered words per language: more than people use; beyond it we start afresh
-MAX_PHRASE_WORDS = 8  # longer phrases match nobody's words
-MAX_ALTERNATIVES = 256  # phrases that one line may stand for
+MAX_KNOWN_WORDS = 50_000  # words that are remembered per language; people use fewer. Then all are dropped
+MAX_PHRASE_WORDS = 8  # nobody types longer phrases
+MAX_ALTERNATIVES = 256  # phrases for which one line may stand
 
 
 class BadPhrase(ValueError):
-    """A phrase that cannot be read; says why."""
+    """A phrase that cannot be read; the message tells why."""
 
 
 class Node:
-    """What may follow, and what ends here."""
+    """A place in the tree: the words that may follow, and the lexicons with a phrase that ends here."""
 
     __slots__ = ("anything", "bits", "exact", "longer", "prefixes", "suffixes", "wild")
 
@@ -32,7 +33,7 @@ class Node:
         self.anything: Node | None = None
 
     def child(self, word: str) -> "Node":
-        """The node behind a word of a phrase, made when it is new."""
+        """The node behind a word of a phrase. It is made when it is new."""
         self.longer = True
         self.wild = self.wild or "*" in word
         if word == "*":
@@ -45,7 +46,7 @@ class Node:
         return self.exact.setdefault(word, Node())
 
     def next(self, word: str) -> "list[Node]":
-        """Every node that a word of a query leads to."""
+        """Every node to which a word of a query leads."""
         exact = self.exact.get(word)
         found = [exact] if exact is not None else []
         if not self.wild:
@@ -65,7 +66,10 @@ NOTHING: tuple[int, tuple[Node, ...]] = (0, ())  # a word that begins no phrase
 
 
 def walk(nodes: Sequence[Node], words: Sequence[str], at: int) -> tuple[int, int]:
-    """The bits of all phrases that go on from these nodes at `at`, and of those that end with the query."""
+    """Follows all phrases that go on from these nodes at the word `at`.
+
+    Returns the bits of the phrases that are there, and of those that end with the query.
+    """
     found = to_end = 0
     count = len(words)
     stack = [(node, at) for node in nodes]
@@ -126,7 +130,7 @@ class Phrases:
                     node.bits |= bit
 
     def read(self, word: str) -> tuple[int, tuple[Node, ...]]:
-        """The lexicons that hold this one word, and the nodes from which longer phrases go on."""
+        """The lexicons that hold this single word, and the nodes from which longer phrases go on."""
         entry = self.known.get(word)
         if entry is None:
             nodes = self._root.next(word)
@@ -140,7 +144,7 @@ class Phrases:
         return entry
 
     def longest(self, words: Sequence[str], at: int, bits: int = -1) -> int:
-        """How many words the longest phrase of these lexicons that begins at `at` has; 0: there is none."""
+        """The number of words of the longest phrase of these lexicons at the word `at`; 0 for none."""
         found, length = self.read(words[at])
         best = 1 if found & bits else 0
         stack = [(node, at + 1) for node in length]

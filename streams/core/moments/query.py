@@ -1,12 +1,13 @@
 """Search query -> query rule: words -> lexicons -> clauses, with no regular expression on the way.
 
-A **lexicon** is a list of phrases of one language. A word of a phrase is a literal, `prefix*`, `*suffix`, `*` (any one word), or
-alternatives `a|b`. A **clause** names lexicons: `vendor near !question` holds when the first two are somewhere in the query and the third
-is nowhere; `^order` must stand at the beginning (behind the polite words, which are taken off first), `=greeting` must be the whole
-query. A rule holds when one of its clauses does; the first rule that holds wins.
+A **lexicon** is a list of phrases of one language. A word of a phrase is a literal, `prefix*`, `*suffix`, `*`
+(any one word), or alternatives `a|b`. A **clause** names lexicons: `vendor near !question` holds if the first
+two are somewhere in the query and the third is nowhere; `^order` must stand at the beginning, `=greeting`
+must be the whole query. Polite words are taken off the front first. A rule holds if one of its clauses does;
+the first rule that holds wins.
 
-What a query hits is one integer (a bit per lexicon for anywhere, beginning, whole), and that integer alone decides: so the outcome of
-a combination is remembered, and a new query costs a look-up per word.
+The lexicons that a query hits are one integer: a bit per lexicon for anywhere, for the beginning, for the
+whole. That integer alone decides, so its outcome is remembered, and a new query costs a look-up per word.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,14 +16,13 @@ from streams.core.moments.phrases import NOTHING, Phrases, walk
 from streams.core.moments.spec import QueryRule
 from streams.core.moments.words import tokens
 
-MAX_KNOWN_COMBINATIONS = (
-    50_000  # remembered outcomes; far more than people's queries make, and about 10 MB at the very worst
-)
-_MAX_POLITE = 4  # "hello, could you please tell me": so many phrases are taken off the front
+# Outcomes that are remembered: far more than people's queries make, and about 10 MB at the very worst.
+MAX_KNOWN_COMBINATIONS = 50_000
+_MAX_POLITE = 4  # phrases that are taken off the front: "hello, could you please tell me"
 
 
 class Clause:
-    """One conjunction of a rule, as two masks over a query's key."""
+    """A conjunction of a rule, as two masks over a query's key."""
 
     def __init__(self, text: str, bits: Mapping[str, int], shift: int) -> None:
         self.text = text
@@ -39,7 +39,7 @@ class Clause:
                 self.names.append(bare[1:] if where else bare)
 
     def holds(self, key: int) -> bool:
-        """Whether a query with this key fulfils it."""
+        """True if a query with this key meets the clause."""
         return key & self.need == self.need and not key & self.forbid
 
 
@@ -70,7 +70,7 @@ class Language:
         self._known: dict[int, int] = {}
 
     def find(self, words: Sequence[str]) -> int:
-        """The place of the first rule that holds; -1: none does."""
+        """The place of the first rule that holds; -1 if none does."""
         key = self.key(words)
         place = self._known.get(key)
         if place is None:
@@ -85,7 +85,10 @@ class Language:
         return place
 
     def key(self, words: Sequence[str]) -> int:
-        """A bit per lexicon that is hit: the lowest for anywhere, then as many for the beginning, then as many for the whole query."""
+        """A bit per lexicon that the query hits.
+
+        The lowest bits are for anywhere, the next for the beginning, the highest for the whole query.
+        """
         at = self._front(words)
         read = self._phrases.read
         known = self._phrases.known
@@ -104,7 +107,9 @@ class Language:
         return anywhere | first << self._shift | whole << 2 * self._shift
 
     def why(self, words: Sequence[str], place: int) -> str:
-        """The clause of that rule which holds, with the words behind each lexicon. For people; not quick."""
+        """The clause of that rule which holds, with the words behind each lexicon. It is for people, and
+        slow.
+        """
         key = self.key(words)
         clause = next((clause for at, clause in self._clauses if at == place and clause.holds(key)), None)
         if clause is None:
@@ -116,7 +121,7 @@ class Language:
         )
 
     def _front(self, words: Sequence[str]) -> int:
-        """Where the query begins behind its polite words. A query of nothing else is read whole."""
+        """The place where the query begins behind its polite words. A query of nothing else is read whole."""
         at = 0
         for _ in range(_MAX_POLITE):
             if self._polite.read(words[at]) == NOTHING:
@@ -129,7 +134,7 @@ class Language:
 
 
 class QueryMatcher:
-    """The query rules in all languages. `find` gives (place of the rule, its language), the place of the last resort with None, or None."""
+    """The query rules in all languages."""
 
     def __init__(
         self,
@@ -141,7 +146,10 @@ class QueryMatcher:
         self._otherwise = next((place for place, rule in enumerate(rules) if rule.otherwise), -1)
 
     def find(self, text: str, language: str) -> tuple[int, str | None] | None:
-        """Reads a query in its language; in one that has no lexicons, in each in turn."""
+        """The rule that reads a query: (its place, the language); the language is None for the last resort.
+
+        A query in a language without lexicons is read in each language in turn.
+        """
         words = tokens(text)
         if not words:
             return None
@@ -153,5 +161,5 @@ class QueryMatcher:
         return (self._otherwise, None) if self._otherwise >= 0 else None
 
     def why(self, text: str, place: int, language: str) -> str:
-        """What made `find` give that rule."""
+        """The words that made `find` give that rule."""
         return self._languages[language].why(tokens(text), place)

@@ -1,7 +1,7 @@
-"""Rules of moments: loading them, putting a user's and the shipped ones together, and the version that names exactly this content.
+"""Loads rules: puts a user's and the shipped ones together, and names exactly this content by a version.
 
-A verdict must be explainable years later. So the version is a hash of the content (nobody has to remember to raise it), and `text` is
-that content, whole: what was extended is written out in it.
+A verdict must be explainable years later. So the version is a hash of the content, which nobody has to
+remember to raise, and `text` is that content, whole: what a file extends is written out in it.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from streams.core.moments.query import terms
 from streams.core.moments.verdict import RuleInfo
 from streams.errors import ConfigError
 
-MAX_RULES = 4096  # a rule's number is stored with each signal and has to stay small
+MAX_RULES = 4096  # the number of a rule is stored with each signal, and has to stay small
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -28,7 +28,10 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 def load_rules(text: str, *, base: Rules | None = None) -> Rules:
-    """Rules from a file's text. One that `extends` builds on `base`, by default on the shipped rules. Raises ConfigError."""
+    """Makes rules from a file's text. Raises ConfigError.
+
+    A file that `extends` builds on `base`, by default on the shipped rules.
+    """
     return _finish(_merge(parse(text), base))
 
 
@@ -70,7 +73,7 @@ def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:
 
 
 def _lexicons(inherited: tuple[spec.Lexicon, ...], own: tuple[spec.Lexicon, ...]) -> tuple[spec.Lexicon, ...]:
-    """A file's phrases are added to the lexicons of that name; a new language comes after the others."""
+    """Adds a file's phrases to the lexicons of their names. A new language comes after the others."""
     phrases: dict[str, dict[str, dict[str, None]]] = {}
     for lexicon in (*inherited, *own):
         phrases.setdefault(lexicon.language, {}).setdefault(lexicon.name, {}).update(
@@ -91,7 +94,7 @@ def _finish(rules: spec.RuleSet) -> Rules:
 
 
 def _check(rules: spec.RuleSet) -> None:
-    """What can only be judged of the whole."""
+    """Checks what only the whole shows."""
     if not rules.all:
         raise ConfigError("rules: there are none: write at least one [[event]], [[query]] or [[page]]")
     if len(rules.all) > MAX_RULES:
@@ -100,7 +103,8 @@ def _check(rules: spec.RuleSet) -> None:
     for rule in rules.all:
         if rule.name in seen:
             raise ConfigError(
-                f'rule "{rule.name}": name = "{rule.name}": another rule has it; to replace a default rule, switch that `off`'
+                f'rule "{rule.name}": name = "{rule.name}": another rule has it; '
+                "to replace a default rule, switch that `off`"
             )
         seen.add(rule.name)
     if sum(rule.otherwise for rule in rules.queries) > 1:
@@ -123,17 +127,21 @@ def _check(rules: spec.RuleSet) -> None:
     for lexicon in rules.lexicons:
         if lexicon.name not in used:
             raise ConfigError(
-                f"[lexicon.{lexicon.language}]: {lexicon.name}: no query rule uses it (used: {', '.join(sorted(used))})"
+                f"[lexicon.{lexicon.language}]: {lexicon.name}: no query rule uses it "
+                f"(used: {', '.join(sorted(used))})"
             )
     if rules.queries and not (rules.read.query or rules.read.url):
         raise ConfigError(
-            '[read]: query = (missing): query rules need to know where the text sits, such as ["properties.query"]'
+            "[read]: query = (missing): query rules need to know where the text sits, "
+            'such as ["properties.query"]'
         )
     if rules.pages and not rules.read.page:
         raise ConfigError(
-            '[read]: page = (missing): page rules need to know where the path sits, such as ["context.page.path", "properties.url"]'
+            "[read]: page = (missing): page rules need to know where the path sits, "
+            'such as ["context.page.path", "properties.url"]'
         )
     if bool(rules.read.url) != bool(rules.read.url_params):
         raise ConfigError(
-            '[read]: url, url_params: one makes no sense without the other: url = ["context.page.search"], url_params = ["q"]'
+            "[read]: url, url_params: one makes no sense without the other: "
+            'url = ["context.page.search"], url_params = ["q"]'
         )

@@ -1,25 +1,23 @@
-"""What a rules file says, once it has been read and checked: plain data, in the order in which rules are tried.
+"""A rules file as plain data, read and checked, in the order in which rules are tried.
 
-`parse` makes a RuleSet from TOML, `canonical` writes it back, `classifier` compiles it. None of the three needs to know the others.
+`parse` makes a RuleSet from TOML, `canonical` writes it back, and `classifier` interprets it. None of the
+three needs to know the others.
 """
 
 import msgspec
 
 from streams.core.moments.verdict import INTENTS
 
-RULE_MOMENTS = (*INTENTS, "none")  # "none": recognised, and no signal
-EVIDENCE = ("query", "page")  # what an event rule may yield to
-NAMED_TYPES = (
-    "track",
-    "page",
-    "screen",
-)  # an identify call says who somebody is, not what they want, unless a rule names it
+RULE_MOMENTS = (*INTENTS, "none")  # "none": the event is recognised, and is no signal
+EVIDENCE = ("query", "page")  # that an event rule may yield to
+# An identify call tells who somebody is, not what they want, unless a rule names it.
+NAMED_TYPES = ("track", "page", "screen")
 
 Words = tuple[str, ...]
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """What an event must hold for its rule to apply. Exactly one of the four tests is set."""
+    """A test that an event must pass for its rule to apply. Exactly one of the four tests is set."""
 
     path: str  # dotted: properties.content_type
     is_: Words = ()  # equal to one of these, whatever its case
@@ -29,47 +27,50 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class EventRule(msgspec.Struct, frozen=True):
-    """Reads an event by its name."""
+    """A rule that reads an event by its name."""
 
     name: str
     moment: str
     confidence: float
-    names: Words = ()  # empty: any name of these types
+    names: Words = ()  # empty: any event of these types
     types: Words = NAMED_TYPES
-    yields_to: Words = ()  # evidence that is asked first; the rule's own moment holds when it has nothing to say
+    yields_to: Words = ()  # evidence that is asked first; the rule's own moment holds when that gives none
     where: Condition | None = None
     view: bool = False  # the event is the view of a page, as page and screen calls are
 
 
 class QueryRule(msgspec.Struct, frozen=True):
-    """Reads a search query by the lexicons its words are in."""
+    """A rule that reads a search query by the lexicons in which its words are."""
 
     name: str
     moment: str
     confidence: float
-    any: Words = ()  # clauses; see streams.core.moments.query
-    otherwise: bool = False  # the last resort: a query that no other rule and no page rule reads
+    any: Words = ()  # clauses, as streams.core.moments.query explains them
+    otherwise: bool = False  # the last resort, for queries that no other rule and no page rule reads
 
 
 class PageRule(msgspec.Struct, frozen=True):
-    """Reads a page by its path."""
+    """A rule that reads a page by its path."""
 
     name: str
     moment: str
     confidence: float
-    paths: Words = ()  # globs; see streams.core.moments.pages
-    views_only: bool = False  # only for page and screen calls and events that are views, not for what else happens on the page
+    paths: Words = ()  # globs, as streams.core.moments.pages explains them
+    views_only: bool = False  # only where the page is seen, not for what else happens on it
+
+
+AnyRule = EventRule | QueryRule | PageRule
 
 
 class ReadTable(msgspec.Struct, frozen=True):
-    """Where in an event the evidence sits: dotted paths, tried in this order."""
+    """The table `[read]`: where in an event the evidence sits. Paths are dotted and tried in their order."""
 
     query: Words = ()  # the text of a search
     url: Words = ()  # addresses that may carry it as a parameter
     url_params: Words = ()  # the names of such parameters
-    page: Words = ()  # the path of a page, or its whole address; `name`: the name of a page or screen call
+    page: Words = ()  # the path or address of a page; `name`: the name of a page or screen call
     locale: Words = ()  # it, it-IT, it_IT
-    polite: Words = ()  # lexicons whose phrases are taken off the front of a query before it is read
+    polite: Words = ()  # lexicons whose phrases are taken off the front of a query first
 
 
 class Lexicon(msgspec.Struct, frozen=True):
@@ -88,9 +89,9 @@ class RuleSet(msgspec.Struct, frozen=True):
     events: tuple[EventRule, ...] = ()
     queries: tuple[QueryRule, ...] = ()
     pages: tuple[PageRule, ...] = ()
-    lexicons: tuple[Lexicon, ...] = ()  # languages in the order they are tried when the locale is not known
+    lexicons: tuple[Lexicon, ...] = ()  # languages in the order in which they are tried without a locale
 
     @property
-    def all(self) -> "tuple[EventRule | QueryRule | PageRule, ...]":
-        """Every rule, in the order of its number."""
+    def all(self) -> tuple[AnyRule, ...]:
+        """All rules, each at the place of its number."""
         return (*self.events, *self.queries, *self.pages)

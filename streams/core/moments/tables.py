@@ -1,11 +1,11 @@
-"""The tables of docs/rules.md, made from the rules themselves: a test compares them, so the page cannot tell anything else."""
+"""Makes the tables of docs/rules.md from the rules. A test compares them, so the page cannot go stale."""
 
 from streams.core.moments import spec
 from streams.core.moments.rules import Rules
 
 
 def event_table(rules: Rules) -> str:
-    """Markdown: every event name the rules know, with its moment."""
+    """Markdown: every event name that the rules know, with its moment."""
     lines = ["| moment | confidence | rule | names |", "|---|---|---|---|"]
     for rule in rules.content.events:
         notes = [f"yields to {' and '.join(rule.yields_to)}"] if rule.yields_to else []
@@ -14,9 +14,8 @@ def event_table(rules: Rules) -> str:
         if rule.names and rule.types != spec.NAMED_TYPES:
             notes.append(f"{', '.join(rule.types)} only")
         names = ", ".join(f"`{name}`" for name in rule.names) or f"all of type {', '.join(rule.types)}"
-        lines.append(
-            f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {names}{''.join(f'; *{note}*' for note in notes)} |"
-        )
+        noted = "".join(f"; *{note}*" for note in notes)
+        lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {names}{noted} |")
     return "\n".join(lines) + "\n"
 
 
@@ -25,9 +24,8 @@ def page_table(rules: Rules) -> str:
     lines = ["| moment | confidence | rule | paths |", "|---|---|---|---|"]
     for rule in rules.content.pages:
         seen = "; *only where the page is seen*" if rule.views_only else ""
-        lines.append(
-            f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {' '.join(f'`{path}`' for path in rule.paths)}{seen} |"
-        )
+        paths = " ".join(f"`{path}`" for path in rule.paths)
+        lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {paths}{seen} |")
     return "\n".join(lines) + "\n"
 
 
@@ -40,7 +38,7 @@ def query_table(rules: Rules) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _confidence(rule: spec.EventRule | spec.PageRule | spec.QueryRule) -> str:
+def _confidence(rule: spec.AnyRule) -> str:
     return "" if rule.moment == "none" else f"{rule.confidence:g}"
 
 
@@ -52,7 +50,11 @@ def _condition(where: spec.Condition) -> str:
 
 
 def fill_tables(page: str, rules: Rules) -> str:
-    """The page with its tables made anew, between `<!-- events -->` and `<!-- /events -->`, and so on for pages and queries."""
+    """The page with its tables made anew.
+
+    The table of events stands between `<!-- events -->` and `<!-- /events -->`, and so on for pages and
+    queries.
+    """
     for name, table in (("events", event_table), ("pages", page_table), ("queries", query_table)):
         before, begin, rest = page.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->\n")

@@ -1,4 +1,6 @@
-"""What the rules say about one event. The only thing that the rest of the program knows of the rules."""
+"""What the rules conclude about an event. The rest of the program knows nothing else of the rules."""
+
+from typing import Literal
 
 import msgspec
 
@@ -6,9 +8,11 @@ INTENTS = ("know", "go", "do", "buy", "truth", "refund")  # the five moments, an
 KNOW, GO, DO, BUY, TRUTH, REFUND = range(6)
 SURE_ABOVE = 0.4  # a rule with this confidence or less shows a sign of life, not an intent
 
+Evidence = Literal["event", "query", "page"]
+
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """The intent that an event shows. Rules make one verdict each when they are loaded; all events that a rule reads share it."""
+    """The intent that an event shows. Each rule has one verdict, made at loading and shared by its events."""
 
     intent: int  # an index into INTENTS: know=0 .. truth=4, refund=5
     sure: bool  # confidence > SURE_ABOVE; never for a truth read from a search query: a query does not buy
@@ -16,7 +20,18 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 class RuleInfo(msgspec.Struct, frozen=True, gc=False):
-    """What transitions say of the rule that caused them."""
+    """What a transition tells of the rule that caused it."""
 
     name: str
     confidence: float
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why an event, or a search query, gets its verdict."""
+
+    verdict: Verdict | None  # None: no signal
+    moment: str  # one of INTENTS, or "none"
+    rule: str | None = None  # None: no rule reads it
+    confidence: float = 0.0
+    evidence: Evidence | None = None
+    matched: str = ""  # what the rule recognised: the name, the words by lexicon, or the path pattern

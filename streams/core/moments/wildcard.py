@@ -1,4 +1,7 @@
-"""Matching with wildcards in linear steps, so that no pattern of a rules file can make an event slow (regular expressions can)."""
+"""Matches wildcards in linear steps, so that no pattern of a rules file can make an event slow.
+
+Regular expressions can.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -10,9 +13,12 @@ _T = TypeVar("_T")
 def glob_matches(
     pattern: Sequence[_P], items: Sequence[_T], star: _P, same: Callable[[_P, _T], bool]
 ) -> bool:
-    """Whether `items` match `pattern`, in which `star` stands for any number of items. At most len(pattern) * len(items) comparisons."""
+    """True if `items` match `pattern`, in which `star` stands for any number of items.
+
+    It makes at most len(pattern) * len(items) comparisons.
+    """
     p = i = resume = 0
-    after_star = -1  # where to go on in the pattern when the last star has to take one more item
+    after_star = -1  # the place behind the last star: it goes on there when the star takes one more item
     while i < len(items):
         if p < len(pattern) and pattern[p] == star:
             after_star, resume = p + 1, i

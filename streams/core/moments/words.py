@@ -1,17 +1,16 @@
-"""Folding of text, once and the same for rules and for what they read: otherwise a rule could be written that nothing ever matches."""
+"""Folds text in one way for rules and for what they read. Otherwise some rules would never match."""
 
 import re
 import unicodedata
 
-MAX_TOKENS = 40  # a query of more words is a pasted text: its beginning says what it is about
-_TOKEN = re.compile(
-    r"[^\W_]+(?:\.[^\W_]+)*"
-)  # dots stay inside a word (amazon.com), apostrophes split it (l'auto)
+MAX_TOKENS = 40  # a query of more words is a pasted text: its beginning shows what it is about
+# Dots stay inside a word (amazon.com), apostrophes split it (l'auto).
+_TOKEN = re.compile(r"[^\W_]+(?:\.[^\W_]+)*")
 _GAP = re.compile(r"[\s_\-]+")
 
 
 def fold_text(text: str) -> str:
-    """Lower case, without accents, compatibility forms resolved."""
+    """Lower case without accents; compatibility forms such as ligatures are resolved."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
@@ -24,10 +23,13 @@ def tokens(text: str) -> list[str]:
 
 
 def fold_name(name: str) -> str:
-    """The form in which names of events are compared: `Product Viewed`, `product_viewed` and `productViewed` are one."""
+    """The form in which event names are compared: `Product Viewed` and `product_viewed` are one name."""
     return _GAP.sub("", fold_text(name))
 
 
 def fold_segment(segment: str) -> str:
-    """The form in which path segments and page names are compared: `Order Confirmation`, `order_confirmation` and `order-confirmation` are one."""
+    """The form in which path segments and page names are compared.
+
+    `Order Confirmation`, `order_confirmation` and `order-confirmation` are one segment.
+    """
     return _GAP.sub("-", fold_text(segment.strip()))

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.ingest.event import Event
-from streams.core.moments.classifier import MAX_KNOWN_NAMES, Classifier
+from streams.core.moments.classifier import Classifier
+from streams.core.moments.names import MAX_KNOWN_NAMES
 from streams.core.moments.verdict import Verdict
 from tests.core.moments.examples import DEFAULT, SHIPPED, event
 
