@@ -156,7 +156,11 @@ def test_a_worker_makes_nothing(app: str) -> None:
             2,
             "kafka.bootstrap = 'localhost': 'localhost' is no address",
         ),
-        (["--kafka", "localhost:1", "--app", "a", "--input", "a.late"], 2, "this app writes that topic itself"),
+        (
+            ["--kafka", "localhost:1", "--app", "a", "--input", "a.late"],
+            2,
+            "this app writes that topic itself",
+        ),
         (["--kafka", "localhost:1", "--app", "a", "--input", "b", "--partitions", "0"], 2, "--partitions"),
     ],
 )
