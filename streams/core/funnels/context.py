@@ -1,17 +1,18 @@
-"""Where events say which device and channel they came from: several places, of which the first that says something known holds.
+"""Finds the device and the channel of an event, which may stand in several places.
 
-A reading asks `index` what a word is worth in the vocabulary: 0 when it is not in it.
+The first place that holds a known word decides. `index` gives a word's number in the vocabulary, and 0 for a
+word that is not in it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from streams.core.ingest.event import Event
 
 Index = Callable[[Any], int]
 
-MAX_AGENT_CHARS = 512  # of a user agent: what tells devices apart stands at its beginning
-MAX_AGENTS = 4096  # verdicts remembered; a big site sees some thousand agents a day, so at most 3 MB
+MAX_AGENT_CHARS = 512  # of a user agent: its beginning tells devices apart
+MAX_AGENTS = 4096  # user agents that are remembered; a big site sees some thousand a day: at most 3 MB
 
 _NO_PERSON = ("bot/", "bot;", "bot)", "spider", "crawler", "headless")
 _TV = (
@@ -37,21 +38,22 @@ _MORE_TV = (
     "playstation",
     "xbox",
     "nintendo",
-)  # what is looked at across the room
+)  # screens across the room
 _TABLET = ("ipad", "tablet", "kindle", "silk/", "playbook")
 _MOBILE = ("iphone", "ipod", "mobile", "android", "phone", "blackberry", "opera mini", "cfnetwork")
 _DESKTOP = ("windows nt", "macintosh", "x11", "linux", "cros ")
-_TYPE_CHANNELS = {"screen": "app", "page": "web"}  # what nobody would send from anywhere else
+_TYPE_CHANNELS = {"screen": "app", "page": "web"}  # nobody sends these calls from anywhere else
 _agents: dict[str, str] = {}
 
 
 def device_of(event: Event, index: Index) -> int:
-    """From context.device.type, context.userAgentData.mobile, context.userAgent, properties.device."""
+    """Looks at context.device.type, context.userAgentData.mobile, context.userAgent, properties.device."""
     context = event.context
     hardware = context.get("device")
     if type(hardware) is dict and (known := index(hardware.get("type"))):
         model = hardware.get("model")
-        is_ipad = type(model) is str and model.startswith("iPad")  # whose type is "ios", as a phone's is
+        # An iPad's type is "ios", as a telephone's is.
+        is_ipad = type(model) is str and model.startswith("iPad")
         return index("tablet") if is_ipad else known
     hints = context.get("userAgentData")
     if type(hints) is dict and hints.get("mobile") is True:
@@ -65,7 +67,7 @@ def device_of(event: Event, index: Index) -> int:
 
 
 def channel_of(event: Event, index: Index) -> int:
-    """From the event's own channel, context.channel, properties.channel; else by the type of call."""
+    """Looks at the event's own channel, context.channel, properties.channel; else at the type of call."""
     own, inner = event.channel, event.context.get("channel")
     if own and (known := index(own)):
         return known
@@ -73,11 +75,14 @@ def channel_of(event: Event, index: Index) -> int:
         return known
     if known := index(event.properties.get("channel")):
         return known
-    # properties.channel is often where a visitor came from (organic, paid): an unknown word there says nothing against web or app.
+    # properties.channel often is a campaign's (organic, paid), so an unknown word there excludes nothing.
     return 0 if own or inner else index(_TYPE_CHANNELS.get(event.type))
 
 
-BUILT_IN_DIMENSIONS: dict[str, Callable[[Event, Index], int]] = {"device": device_of, "channel": channel_of}
+BUILT_IN_DIMENSIONS: Mapping[str, Callable[[Event, Index], int]] = {
+    "device": device_of,
+    "channel": channel_of,
+}
 
 
 def _of_agent(agent: str) -> str:
@@ -91,17 +96,16 @@ def _of_agent(agent: str) -> str:
 
 
 def _judge(agent: str) -> str:
-    def says(words: tuple[str, ...]) -> bool:
+    def has(words: tuple[str, ...]) -> bool:
         return any(word in agent for word in words)
 
-    if says(_NO_PERSON):
+    if has(_NO_PERSON):
         return "other"
-    if says(_TV) or says(_MORE_TV):
+    if has(_TV) or has(_MORE_TV):
         return "tv"
-    if says(_TABLET) or (
-        "android" in agent and "mobile" not in agent and "dalvik" not in agent and "okhttp" not in agent
-    ):
+    # On a telephone, browsers write `mobile` and apps write the library that sends for them.
+    if has(_TABLET) or ("android" in agent and not has(("mobile", "dalvik", "okhttp"))):
         return "tablet"
-    if says(_MOBILE):
+    if has(_MOBILE):
         return "mobile"
-    return "desktop" if says(_DESKTOP) else "other"
+    return "desktop" if has(_DESKTOP) else "other"

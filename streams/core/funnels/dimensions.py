@@ -1,7 +1,8 @@
-"""What counters are broken down by: closed vocabularies with a visible `other`.
+"""The dimensions by which counters are broken down: closed vocabularies with a visible `other`.
 
-A list of values that grew with the first to come would make the counters depend on arrival. Here a value is in the settings or it is
-`other`, so a code means the same in every run; and since codes are few, a cell's key is small.
+If the first values to come made the list, the counters would depend on arrival. Here a value is in the
+settings or it is `other`, so a code means the same in every run; and since codes are few, a cell's key is
+small.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,20 +16,18 @@ from streams.core.ingest.event import EVENT_FIELDS, Event, lookup
 from streams.errors import ConfigError
 
 OTHER = "other"
-MAX_DIMENSION_CODES = 65_536  # a code is two bytes of each stored signal, and each code may get its own cells
+MAX_DIMENSION_CODES = 65_536  # a code is two bytes of each stored signal, and each may get its own cells
 MAX_DIMENSION_VALUE_CHARS = 64  # longer values are free text, which no vocabulary holds
-MAX_INT = 10**18  # of a number taken as a value: beyond that, printing it would cost more than it tells
+MAX_INT = 10**18  # larger numbers are no values: printing them costs more than they tell
 
 
 class Dimension(msgspec.Struct, frozen=True):
-    """One dimension. Values and aliases are compared without regard to case."""
+    """A dimension. Values and aliases are compared without regard to case."""
 
     name: str
     values: tuple[str, ...]  # without `other`, which is always there
-    path: str | None = (
-        None  # where an event has it, as `lookup` reads it; None: the built-in reading of this name
-    )
-    aliases: Mapping[str, str] = {}  # what events say -> the value meant
+    path: str | None = None  # where events have it, as `lookup` reads it; None: one of BUILT_IN_DIMENSIONS
+    aliases: Mapping[str, str] = {}  # a word in events -> the value that it means
 
 
 DEVICE = Dimension(
@@ -47,7 +46,7 @@ DEFAULT_DIMENSIONS = (DEVICE, CHANNEL)
 
 
 class _Vocabulary:
-    """One dimension, ready to read events. Index 0 is `other`; the values follow in their order."""
+    """A dimension that is ready to read events. Index 0 is `other`; the values follow in their order."""
 
     def __init__(self, spec: Dimension) -> None:
         self.name = spec.name
@@ -57,36 +56,38 @@ class _Vocabulary:
         self._index = {word.lower(): n for n, word in enumerate(self.words)}
         self._index |= {alias.lower(): self._index[value.lower()] for alias, value in spec.aliases.items()}
 
-    def index(self, said: Any) -> int:
-        """The index of what an event said; 0 (`other`) for whatever is not in the vocabulary."""
-        if type(said) is not str:
-            if type(said) is not int or not -MAX_INT < said < MAX_INT:
+    def index(self, found: Any) -> int:
+        """The index of a value found in an event; 0 (`other`) for whatever is not in the vocabulary."""
+        if type(found) is not str:
+            if type(found) is not int or not -MAX_INT < found < MAX_INT:
                 return 0
-            said = str(said)
-        known = self._index.get(said)
-        if known is None and len(said) <= MAX_DIMENSION_VALUE_CHARS:
-            known = self._index.get(said.lower())
+            found = str(found)
+        known = self._index.get(found)
+        if known is None and len(found) <= MAX_DIMENSION_VALUE_CHARS:
+            known = self._index.get(found.lower())
         return known or 0
 
 
 class Dimensions:
-    """All dimensions together: one small number per event says the value of each.
+    """All dimensions together: one small number per event holds the value of each.
 
-    The code is a mixed radix number: the first dimension counts the most. Codes depend on nothing but the specs.
+    The code is a mixed radix number: the first dimension counts the most. It depends on nothing but the
+    dimensions.
     """
 
     def __init__(self, specs: Sequence[Dimension] = DEFAULT_DIMENSIONS) -> None:
-        """Raises ConfigError for a spec that makes no sense, and when there would be more than MAX_CODES codes."""
+        """Raises ConfigError for a bad dimension, and for more than MAX_DIMENSION_CODES combinations."""
         for n, spec in enumerate(specs):
             _check(spec, [earlier.name for earlier in specs[:n]])
         sizes = [len(spec.values) + 1 for spec in specs]
         if prod(sizes) > MAX_DIMENSION_CODES:
             shown = ", ".join(f"{spec.name} {size}" for spec, size in zip(specs, sizes, strict=True))
             raise ConfigError(
-                f"dimensions: {prod(sizes)} combinations, more than {MAX_DIMENSION_CODES}; sizes with {OTHER!r}: {shown}; list fewer values"
+                f"dimensions: {prod(sizes)} combinations, more than {MAX_DIMENSION_CODES}; "
+                f"sizes with {OTHER!r}: {shown}; list fewer values"
             )
         self.specs = tuple(specs)
-        self.codes = prod(sizes)  # how many there are: codes are 0 .. codes - 1
+        self.codes = prod(sizes)  # the number of codes, which are 0 .. codes - 1
         self._parts = [
             (_Vocabulary(spec), size, prod(sizes[n + 1 :]))
             for n, (spec, size) in enumerate(zip(specs, sizes, strict=True))
@@ -124,7 +125,8 @@ def _check(spec: Dimension, earlier: list[str]) -> None:
         spec.path.split(".")[0] not in EVENT_FIELDS or not all(spec.path.split("."))
     ):
         raise ConfigError(
-            f"{at}.path = {spec.path!r}: a path begins with one of {', '.join(sorted(EVENT_FIELDS))}, such as context.location.country"
+            f"{at}.path = {spec.path!r}: a path begins with one of {', '.join(sorted(EVENT_FIELDS))}, "
+            "such as context.location.country"
         )
     words = [value.lower() for value in spec.values]
     wrong = next(
@@ -137,12 +139,14 @@ def _check(spec: Dimension, earlier: list[str]) -> None:
     )
     if wrong is not None:
         raise ConfigError(
-            f"{at}.values has {wrong!r}: each value once, regardless of case, with 1 to {MAX_DIMENSION_VALUE_CHARS} characters"
+            f"{at}.values has {wrong!r}: each value once, regardless of case, "
+            f"with 1 to {MAX_DIMENSION_VALUE_CHARS} characters"
         )
     if OTHER in words:
         raise ConfigError(f"{at}.values has {OTHER!r}: it is always there and need not be listed")
     for alias, value in spec.aliases.items():
         if value.lower() not in words or alias.lower() in words or alias.lower() == OTHER:
             raise ConfigError(
-                f"{at}.aliases.{alias} = {value!r}: an alias is a word that is no value, for one of {', '.join(spec.values)}"
+                f"{at}.aliases.{alias} = {value!r}: an alias is a word that is no value, "
+                f"for one of {', '.join(spec.values)}"
             )
