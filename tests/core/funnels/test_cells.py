@@ -1,4 +1,4 @@
-"""Counters are a sum over transitions: adding and taking back, buckets, and the cells of each kind of step."""
+"""Counters are a sum over transitions, which adds and takes back the cells of each kind of step."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def cells(*steps: Transition) -> dict[int, int]:
 
 
 def cohort(*steps: Transition) -> dict[tuple[int, str], int]:
-    """(furthest, outcome) -> count."""
+    """The cohorts as (furthest, outcome) -> count."""
     return {
         ((cell >> A_SHIFT & 15) - 1, COHORT_OUTCOMES[cell >> C_SHIFT & 511]): n
         for cell, n in cells(*steps).items()
@@ -88,18 +88,21 @@ LIFE = [
     ],
 )
 def test_a_journeys_steps_telescope(steps: int, stands: dict[tuple[int, str], int]) -> None:
-    """After each step the cohort holds the journey once, where it now stands; stalled and refunded come beside open and converted."""
+    """After each step the cohort holds the journey once, at its present state.
+
+    Stalled and refunded journeys are counted beside open and converted ones.
+    """
     assert stands == cohort(*LIFE[:steps])
 
 
 def test_abandoned_takes_it_from_open_and_from_stalled() -> None:
-    """It had stalled before: a stall patience is always shorter."""
+    """An abandoned journey was stalled before: the patience of a stall is always shorter."""
     gone = step(ABANDONED, frm=KNOW, to=NONE, was=KNOW, furthest=KNOW, dwell_ms=0)
     assert {(KNOW, "abandoned"): 1} == cohort(LIFE[0], LIFE[1], gone)
 
 
 def test_an_unmatched_refund_is_in_no_cohort() -> None:
-    """It is counted among the transitions, and nowhere else."""
+    """An unmatched refund is counted among the transitions, and nowhere else."""
     (cell,) = cells(step(UNMATCHED, frm=NONE, to=NONE, was=NONE, furthest=NONE))
     assert (MEASURE_TRANSITIONS, UNMATCHED, 0, 0) == (
         cell >> MEASURE_SHIFT & 3,
@@ -111,7 +114,7 @@ def test_an_unmatched_refund_is_in_no_cohort() -> None:
 
 @pytest.mark.parametrize("t", LIFE, ids=lambda t: KINDS[t.kind])
 def test_a_retraction_subtracts_what_its_assertion_added(t: Transition) -> None:
-    """Whatever the step, both together are nothing."""
+    """An assertion and its retraction together change nothing, whatever the step."""
     delta: dict[int, int] = {}
     count_transition(t, 1, delta)
     assert any(delta.values())
@@ -120,7 +123,10 @@ def test_a_retraction_subtracts_what_its_assertion_added(t: Transition) -> None:
 
 
 def test_windows_of_the_measures() -> None:
-    """Moves by minute, stays and cohorts by hour (of closing, of opening), hours of the week by day; each under its own dimensions."""
+    """Moves are counted per minute, stays per hour of closing, cohorts per hour of opening.
+
+    Hours of the week are counted per day. Each is counted under its own dimensions.
+    """
     at = 26 * HOUR + 61_000
     t = step(
         CONVERTED,
@@ -154,14 +160,17 @@ def test_windows_of_the_measures() -> None:
     ],
 )
 def test_the_hour_of_the_persons_own_week(at: int, offset: int, hour: int) -> None:
-    """Counted from Monday 00:00, local time."""
+    """The hour of the week counts from Monday 00:00, local time."""
     found = cells(step(OPENED, frm=NONE, to=KNOW, was=NONE, furthest=KNOW, at_ms=at, offset=offset))
     assert [hour] == [cell >> C_SHIFT & 511 for cell in found if cell >> MEASURE_SHIFT & 3 == MEASURE_HOURS]
 
 
 @given(st.integers(0, 2**44))
 def test_a_length_lies_in_its_bucket(ms: int) -> None:
-    """Between its bounds, which are at most an eighth apart; the number fits its nine bits."""
+    """A length lies between the bounds of its bucket, which are at most an eighth apart.
+
+    The number of a bucket fits its nine bits.
+    """
     lower, upper = dwell_bounds_ms(dwell_bucket(ms))
     assert lower <= ms < upper
     assert upper - lower <= max(1, lower / 8)
@@ -169,6 +178,6 @@ def test_a_length_lies_in_its_bucket(ms: int) -> None:
 
 
 def test_buckets_leave_no_gaps() -> None:
-    """Each begins where the one before ends."""
+    """Each bucket begins where the one before ends."""
     used = range(350)
     assert [dwell_bounds_ms(b)[1] for b in used[:-1]] == [dwell_bounds_ms(b)[0] for b in used[1:]]

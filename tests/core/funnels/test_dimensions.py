@@ -1,4 +1,4 @@
-"""Dimensions: what an event is counted under, from closed vocabularies."""
+"""Dimensions read from closed vocabularies under which values an event is counted."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ GOOGLEBOT = "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X) Chrome/124.0.0.0 Mobil
 
 
 def event(kind: str = "track", channel: Any = None, context: Any = None, **properties: Any) -> Event:
-    """An event that says only this of itself."""
+    """An event that holds only these fields."""
     return Event("m", 0, 0, "d", None, kind, "", properties, context or {}, channel)
 
 
@@ -78,7 +78,7 @@ def agent(text: Any) -> Event:
     ],
 )
 def test_device(found: Event, device: str) -> None:
-    """The first place that says something known of the device holds."""
+    """The first place with a known word decides the device."""
     assert device == DEFAULT.names(DEFAULT.code(found))["device"]
 
 
@@ -102,7 +102,7 @@ def test_device(found: Event, device: str) -> None:
     ],
 )
 def test_channel(found: Event, channel: str) -> None:
-    """The event's own channel, then the context's, then the type of call."""
+    """The event's own channel comes first, then the context's, then the type of call."""
     assert channel == DEFAULT.names(DEFAULT.code(found))["channel"]
 
 
@@ -111,7 +111,7 @@ def test_channel(found: Event, channel: str) -> None:
     [("track", "ios", "app"), ("page", "organic", "web"), ("track", "organic", "other")],
 )
 def test_channel_in_properties(kind: str, said: str, channel: str) -> None:
-    """A channel among the properties counts when it is a known one; else it is where the visitor came from."""
+    """A known word in properties.channel is the channel; an unknown one is the campaign's."""
     found = event(kind)
     found.properties["channel"] = said
     assert channel == DEFAULT.names(DEFAULT.code(found))["channel"]
@@ -138,7 +138,7 @@ def test_channel_in_properties(kind: str, said: str, channel: str) -> None:
     ],
 )
 def test_custom(said: object, country: str) -> None:
-    """A custom dimension is read at its path; what is not in the list is `other`."""
+    """A custom dimension is read at its path; a value that is not in the list is `other`."""
     dimensions = Dimensions((COUNTRY,))
     assert {"country": country} == dimensions.names(
         dimensions.code(event(context={"location": {"country": said}}))
@@ -152,7 +152,7 @@ def test_numbers_are_values() -> None:
 
 
 def test_codes_are_fixed() -> None:
-    """Codes follow from the specs alone: the first dimension counts the most, `other` is 0."""
+    """Codes follow from the dimensions alone: the first counts the most, and `other` is 0."""
     dimensions = Dimensions((*DEFAULT_DIMENSIONS, COUNTRY))
     assert 5 * 6 * 4 == dimensions.codes
     found = event(channel="web", context={"device": {"type": "tablet"}, "location": {"country": "fr"}})
@@ -181,7 +181,10 @@ def test_no_dimensions() -> None:
 
 
 def test_a_device_list_of_ones_own() -> None:
-    """The built-in reading serves a shorter list: what is not in it is `other`; with a path, the path alone is read."""
+    """The built-in reader serves a shorter list: other devices are `other`.
+
+    With a path, only the path is read.
+    """
     short = Dimensions((Dimension("device", ("Mobile",)),))
     assert [1, 0] == [short.code(agent(PIXEL)), short.code(agent(GALAXY_TAB))]
     own = Dimensions((Dimension("device", DEVICE.values, "properties.screen"),))
@@ -211,7 +214,7 @@ def test_a_device_list_of_ones_own() -> None:
     ],
 )
 def test_specs_that_make_no_sense(specs: list[Dimension], words: list[str]) -> None:
-    """A wrong spec is refused with the key, the value and what would be right."""
+    """A bad dimension is refused with the key, the value and what would be right."""
     with pytest.raises(ConfigError) as error:
         Dimensions(specs)
     assert all(word in str(error.value) for word in words), error.value
@@ -258,7 +261,7 @@ contexts = st.fixed_dictionaries(
 def test_any_event_has_a_code(
     kind: str, channel: str | None, context: dict[str, Any], first: Any, second: Any
 ) -> None:
-    """Whatever an event holds, it has one code, the same each time."""
+    """Any event has one code, and has it again when it is asked again."""
     dimensions = Dimensions((*DEFAULT_DIMENSIONS, COUNTRY))
     found = Event("m", 0, 0, "d", None, kind, "", {"channel": first, "device": second}, context, channel)
     code = dimensions.code(found)

@@ -43,7 +43,7 @@ def totals(windows: Windows, window: int) -> Counter[int]:
 
 
 def rolled(windows: Windows, watermark_ms: int) -> list[tuple[Cell, int | None]]:
-    """The cells that changed."""
+    """The cells that changed, by `roll_up`."""
     return windows.roll_up(watermark_ms)[0]
 
 
@@ -56,7 +56,7 @@ def rolled(windows: Windows, watermark_ms: int) -> list[tuple[Cell, int | None]]
     )
 )
 def test_each_window_holds_the_same_sum(counts: list[tuple[int, int, int]]) -> None:
-    """Minutes add up to hours, hours to days, days to all time; a stay is counted from the hour on."""
+    """Minutes add up to hours, hours to days, days to all time; a stay is counted per hour and longer."""
     windows = Windows()
     for minute, what, n in counts:
         add(windows, minute - minute % 60 if what == STAY else minute, what, n)
@@ -73,7 +73,7 @@ def test_each_window_holds_the_same_sum(counts: list[tuple[int, int, int]]) -> N
 
 
 def test_only_changed_cells_are_given_back() -> None:
-    """With their new absolute counts; a change that takes itself back is none."""
+    """A roll-up gives the changed cells with their absolute counts; a change that undoes itself is none."""
     windows = Windows()
     add(windows, 61)
     assert {
@@ -95,7 +95,7 @@ def test_only_changed_cells_are_given_back() -> None:
 
 
 def test_a_cell_back_at_zero_is_taken_away() -> None:
-    """No counter says 0: it gets a tombstone."""
+    """A count of zero is never written: the cell gets a tombstone."""
     windows = Windows()
     add(windows, 61)
     windows.roll_up(0)
@@ -105,7 +105,7 @@ def test_a_cell_back_at_zero_is_taken_away() -> None:
 
 
 def test_windows_expire_all_time_does_not() -> None:
-    """One minute past its keeping a window goes; up to then it stays."""
+    """A window is dropped one minute after the time for which it is kept, and not before."""
     windows = Windows()
     add(windows, 0)
     windows.roll_up(0)
@@ -118,7 +118,7 @@ def test_windows_expire_all_time_does_not() -> None:
 
 
 def test_a_correction_of_an_expired_window_is_counted() -> None:
-    """It changes what is still kept, and does not bring the window back."""
+    """The correction changes the windows that are still kept, and does not bring the expired one back."""
     windows = Windows()
     add(windows, 0)
     windows.roll_up(0)
@@ -132,7 +132,7 @@ def test_a_correction_of_an_expired_window_is_counted() -> None:
 
 
 def test_the_finest_window_of_each_measure() -> None:
-    """Moves by the minute, cohorts and stays by the hour, hours of the week by the day."""
+    """Moves are counted per minute, cohorts and stays per hour, hours of the week per day."""
     finest = {
         MEASURE_TRANSITIONS: BY_MINUTE,
         MEASURE_COHORT: BY_HOUR,
@@ -157,7 +157,10 @@ def test_the_finest_window_of_each_measure() -> None:
     )
 )
 def test_what_was_given_back_is_what_is_held(steps: list[tuple[int, int, int, int]]) -> None:
-    """Whoever keeps the latest value of each cell and drops tombstones has the tables; groups put back are the same tables."""
+    """A reader that keeps the latest value of each cell and drops tombstones has the tables.
+
+    Groups that are put back make equal tables.
+    """
     windows, held, groups = Windows(), dict[Cell, int](), dict[CellGroup, dict[int, int]]()
     now = 0
     for minute, later, what, n_changed in steps:

@@ -1,4 +1,4 @@
-"""Records to start from: a valid event and what the tests change in it."""
+"""Records to start from: a valid event, and helpers that change it."""
 
 import json
 from typing import Any
@@ -23,27 +23,27 @@ EVENT: dict[str, Any] = {
 
 
 def record(**changes: Any) -> bytes:
-    """EVENT as JSON with some fields changed, or taken away by ABSENT."""
+    """EVENT as JSON with some fields changed, or removed by ABSENT."""
     fields = {name: value for name, value in (EVENT | changes).items() if value is not ABSENT}
     return json.dumps(fields).encode()
 
 
 def read(value: bytes | None, limit_ms: int = NEVER_MS) -> Event | Rejection:
-    """What comes of a record without headers that is no batch."""
+    """Reads a record without headers that is no batch."""
     found = segment.read(value, (), limit_ms)
     assert not isinstance(found, Items), "a batch"
     return found
 
 
 def event(**changes: Any) -> Event:
-    """The event of a record that must be accepted."""
+    """Reads a record that must be accepted."""
     found = read(record(**changes))
     assert isinstance(found, Event), found
     return found
 
 
 def rejection(value: bytes | None, limit_ms: int = NEVER_MS) -> Rejection:
-    """The rejection of a record that must be refused."""
+    """Reads a record that must be refused."""
     found = read(value, limit_ms)
     assert isinstance(found, Rejection), found
     return found

@@ -1,4 +1,4 @@
-"""docs/input.md says what the code does."""
+"""docs/input.md agrees with the code."""
 
 import json
 import re
@@ -45,7 +45,7 @@ def test_the_csv_example() -> None:
 
 
 def test_the_bounds() -> None:
-    """Bounds and targets are those of the code."""
+    """The page shows the bounds and targets of the code."""
     assert f"at most {ids.MAX_ID_CHARS} characters" in PAGE
     assert f"cut at {MAX_EVENT_NAME_CHARS} characters" in PAGE
     assert f"at most {MAX_RECORD_BYTES >> 20} MiB and is nested at most {MAX_DEPTH} deep" in PAGE

@@ -20,7 +20,7 @@ from tests.core.ingest.examples import read, record
     ],
 )
 def test_known_hashes(key: bytes, signed: int) -> None:
-    """Hashes as the Java client gives them (signed there)."""
+    """The hashes are those of the Java client, whose integers are signed."""
     assert signed & 0xFFFFFFFF == murmur2(key)
 
 
@@ -28,18 +28,18 @@ def test_known_hashes(key: bytes, signed: int) -> None:
     ("key", "partition"), [(b"a", 524), (b"ab", 434), (b"abc", 107), (b"123456789", 566), (b"\x00 ", 742)]
 )
 def test_known_partitions(key: bytes, partition: int) -> None:
-    """Partitions of a topic with a thousand of them, as the Java client chooses them."""
+    """The partitions of a topic with a thousand of them are those that the Java client chooses."""
     assert partition == partition_of(key, 1000) == partition_of(key, 1000)
 
 
 def test_the_empty_key() -> None:
-    """Its hash is Java's, but records that nobody can route all go to partition 0."""
+    """The hash of the empty key is the Java client's, but its partition is 0."""
     assert 681 == (murmur2(b"") & 0x7FFFFFFF) % 1000
     assert 0 == partition_of(b"", 1000)
 
 
 def test_one_partition_and_long_keys() -> None:
-    """One partition takes all; a long key is routed like any other."""
+    """A single partition takes all; a long key is routed like any other."""
     assert 0 == partition_of(b"abc", 1)
     assert (murmur2(b"x" * 100_001) & 0x7FFFFFFF) % 7 == partition_of(b"x" * 100_001, 7)
 
@@ -63,7 +63,7 @@ def test_one_partition_and_long_keys() -> None:
     ],
 )
 def test_keys(value: bytes, key: bytes) -> None:
-    """The key is the person of the event, as collectors key their topics, and empty where there is none to be read."""
+    """The key is that of the event's person, and empty if there is none."""
     assert key == key_of(value)
     found = read(value)
     if isinstance(found, Event):

@@ -55,7 +55,7 @@ NOON_MS = 1_716_206_400_000  # 2024-05-20T12:00:00Z
     ],
 )
 def test_instants(text: str, expected: tuple[int, int] | None) -> None:
-    """What a timestamp says, the first time and once its minute is known."""
+    """A timestamp is read in one way the first time and once its minute is known."""
     assert expected == parse_time(text)
     parse_time("2024-05-20T12:00:00Z")
     parse_time("2024-05-20T11:59:00Z")
@@ -68,7 +68,7 @@ def test_instants(text: str, expected: tuple[int, int] | None) -> None:
     st.sampled_from(["seconds", "milliseconds", "microseconds"]),
 )
 def test_agrees_with_the_calendar(local: datetime, offset: int, precision: str) -> None:
-    """Any date at any offset is the instant that the calendar says, floored to milliseconds."""
+    """Any date at any offset is the instant of the calendar, floored to milliseconds."""
     east = timedelta(minutes=15 * offset)
     cut = local.replace(microsecond=0) if precision == "seconds" else local
     expected = (cut - east - datetime(1970, 1, 1)) // timedelta(milliseconds=1)

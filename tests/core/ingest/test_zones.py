@@ -1,4 +1,4 @@
-"""A zone's distance from UTC at an instant."""
+"""A zone's UTC offset is known at any instant."""
 
 import pytest
 
@@ -24,12 +24,15 @@ from streams.core.ingest.zones import zone_offset_quarters
     ],
 )
 def test_offsets(zone: str, at_s: int, offset: int) -> None:
-    """The offset that the zone's clocks had, to the second; 0 for what is no zone."""
+    """The offset is that of the zone's clocks, to the second; it is 0 for an unknown zone."""
     assert offset == zone_offset_quarters(zone, at_s * 1000)
 
 
 def test_it_does_not_matter_what_was_asked_before() -> None:
-    """Where clocks changed within a quarter hour (at 00:01 in Newfoundland, once), the whole quarter has one offset, whoever asks first."""
+    """A quarter hour has one offset, whatever was asked first, even if clocks changed within it.
+
+    They did once in Newfoundland, at 00:01.
+    """
     change_ms = 1_268_537_460_000  # 2010-03-14T03:31:00Z
     zones._quarters.clear()
     late_first = [zone_offset_quarters("America/St_Johns", at_ms) for at_ms in (change_ms, change_ms - 1)]

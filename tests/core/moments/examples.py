@@ -1,4 +1,4 @@
-"""What the tests of moments start from: the shipped rules, and an event with just what a test is about."""
+"""Helpers of the tests of moments: the shipped rules, and an event with a few fields."""
 
 from typing import Any
 
@@ -21,5 +21,5 @@ def event(
 
 
 def classifier(text: str) -> Classifier:
-    """One that reads by these rules."""
+    """A classifier that reads by these rules."""
     return Classifier(load_rules(text))

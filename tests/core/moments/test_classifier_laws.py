@@ -1,4 +1,4 @@
-"""The interpreter is total and pure: whatever an event holds, it answers, and always the same."""
+"""The interpreter is total and pure: any event has an answer, and always the same one."""
 
 from typing import Any
 
@@ -85,7 +85,10 @@ events = st.builds(
 @settings(max_examples=400)
 @given(events)
 def test_every_event_has_an_answer(each: Event) -> None:
-    """classify never raises, gives verdicts of the rules, agrees with explain and with a classifier that has seen nothing before."""
+    """`classify` never raises and gives verdicts of the rules.
+
+    It agrees with `explain`, and with a classifier that has seen nothing before.
+    """
     verdict = SHIPPED(each)
     explained = SHIPPED.explain(each)
     assert verdict == explained.verdict
@@ -94,7 +97,10 @@ def test_every_event_has_an_answer(each: Event) -> None:
 
 
 def test_answers_do_not_depend_on_what_came_before() -> None:
-    """What is remembered changes the speed, never the answer: more names, queries and paths than are kept leave everything as it was."""
+    """Memory changes the speed and never the answer.
+
+    More names, queries and paths than are remembered leave all answers as they were.
+    """
     fresh = Classifier(DEFAULT)
     before = [fresh.explain(event(name)) for name in NAMES]
     for n in range(MAX_KNOWN_NAMES + 10):
@@ -133,7 +139,7 @@ def test_a_huge_name() -> None:
 
 
 def test_deep_values() -> None:
-    """Nesting that would exhaust a recursive reader is passed by."""
+    """Nesting that would exhaust a recursive reader is no error."""
     deep: Any = "store"
     for _ in range(5_000):
         deep = [deep]

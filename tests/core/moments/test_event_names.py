@@ -1,4 +1,4 @@
-"""Events by their names: the shipped rules know the names of the usual tools, however they are spelled."""
+"""The shipped rules know the event names of the usual tools, in any spelling."""
 
 from typing import Any
 
@@ -37,7 +37,10 @@ TABLE = [(name.strip(), moment) for moment, names in NAMES.items() for name in n
     ],
 )
 def test_known_names(kind: str, name: str, moment: str) -> None:
-    """Each name of the usual specifications has its moment, sure where it shows an intent; of other names none."""
+    """Each name of the usual specifications has its moment, which is sure if it shows an intent.
+
+    Other names have none.
+    """
     verdict = SHIPPED(event(name, kind))
     if moment in ("none", "nothing"):
         assert verdict is None
@@ -54,7 +57,7 @@ def test_known_names(kind: str, name: str, moment: str) -> None:
 @pytest.mark.parametrize("name", ["purchase", "Order Updated", "refund", "Order Refunded", "transaction"])
 @pytest.mark.parametrize("kind", ["page", "screen"])
 def test_pages_are_no_purchases(name: str, kind: str) -> None:
-    """A page or screen of that name only tells about purchases and refunds."""
+    """A page or screen with such a name only explains purchases and refunds."""
     assert SHIPPED(event(name)) is not None or name == "Order Updated"
     assert SHIPPED(event(name, kind)) is None
 
@@ -94,7 +97,7 @@ def test_spelling(name: str) -> None:
     ],
 )
 def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: str) -> None:
-    """A rule with a condition applies where it holds; else the next rule of that name does."""
+    """A rule with a condition applies where it holds; otherwise the next rule of the name does."""
     explained = SHIPPED.explain(event(name, properties=properties))
     assert (moment, rule) == (explained.moment, explained.rule)
 
@@ -114,13 +117,16 @@ def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: st
     ],
 )
 def test_a_search_event_yields_to_its_query(name: str, query: dict[str, Any], moment: str, rule: str) -> None:
-    """What was searched for decides; if it says nothing, that somebody searched does. Other events don't care for a query."""
+    """The text of a search event decides; without a known text the search itself does.
+
+    Other events ignore a query.
+    """
     explained = SHIPPED.explain(event(name, properties=query, context={"locale": "en-GB"}))
     assert (moment, rule) == (explained.moment, explained.rule)
 
 
 def test_identify_is_no_signal() -> None:
-    """An identify call says nothing about intent, whatever name it has; a rule of that type makes it."""
+    """An identify call of any name shows no intent, unless a rule is for that type."""
     assert SHIPPED(event("Order Completed", "identify")) is None
     assert SHIPPED(event("", "identify")) is None
     rules = classifier('[[event]]\nname = "who"\nmoment = "do"\nconfidence = 0.5\ntypes = ["identify"]')
@@ -129,7 +135,7 @@ def test_identify_is_no_signal() -> None:
 
 
 def test_type_rules_come_after_names() -> None:
-    """A rule for all events of a type applies to those that no rule knows by name."""
+    """A rule for all events of a type applies to those whose name no rule knows."""
     by_type = '{name = "any", moment = "know", confidence = 0.2, types = ["screen"]}'
     rules = classifier(
         f'event = [{by_type}, {{name = "pay", moment = "buy", confidence = 0.9, names = ["Pay"]}}]'
@@ -140,7 +146,7 @@ def test_type_rules_come_after_names() -> None:
 
 
 def test_verdict_names_its_rule() -> None:
-    """Verdict.rule is the place in Rules.rules, and one verdict is shared by all events of its rule."""
+    """Verdict.rule is the place in Rules.rules, and all events of a rule share its verdict."""
     first, second = SHIPPED(event("Cart Viewed")), SHIPPED(event("view cart"))
     assert first is not None
     assert first is second

@@ -1,4 +1,4 @@
-"""Pages by their paths: segments, not strings, in three languages."""
+"""Pages are read by the segments of their paths, in three languages."""
 
 from typing import Any
 
@@ -104,7 +104,10 @@ def test_globs(glob: str, yes: list[str], no: list[str]) -> None:
 def test_order_of_evidence(
     name: str, kind: str, properties: dict[str, Any], context: dict[str, Any], rule: str | None
 ) -> None:
-    """Name before query before page before the last resort; an order is done where its page is seen, not where something else happens on it."""
+    """The name comes before the query, the query before the page, the page before the last resort.
+
+    An order is done where its page is seen, not where something else happens on it.
+    """
     assert rule == SHIPPED.explain(event(name, kind, properties, context)).rule
 
 
@@ -116,7 +119,7 @@ GLOBS = st.lists(
 
 @given(st.lists(GLOBS, min_size=1, max_size=6), st.lists(WORDS, max_size=4), st.booleans())
 def test_the_index_only_saves_time(globs: list[str], path: list[str], seen: bool) -> None:
-    """The rule found is the first whose glob matches, as if each had been tried in turn."""
+    """The rule that is found is the first whose glob matches, as if each had been tried in turn."""
     rules = [PageRule(f"r{n}", "know", 0.7, (glob,), views_only=n % 2 == 0) for n, glob in enumerate(globs)]
     alone = [PageMatcher([rule]).find("/".join(path), seen) for rule in rules]
     expected = next(((n, found[1]) for n, found in enumerate(alone) if found), None)

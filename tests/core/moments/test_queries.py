@@ -1,4 +1,4 @@
-"""Search queries: read in their own language, in a fixed order of rules, and never a purchase."""
+"""Search queries are read in their language and in a fixed order of rules, and are never a purchase."""
 
 import pytest
 
@@ -44,7 +44,7 @@ WORDS = """
 )
 @pytest.mark.parametrize("locale", ["it-IT", "it", "", None, "fr-FR"])
 def test_the_eight_examples(query: str, moment: str, locale: str | None) -> None:
-    """The examples that the moments are defined by come out right, with their locale and without."""
+    """The examples that define the moments come out right, with their locale and without."""
     explained = SHIPPED.query(query, locale)
     assert moment == explained.moment
     assert explained.confidence > 0.4
@@ -88,7 +88,10 @@ def test_the_eight_examples(query: str, moment: str, locale: str | None) -> None
     ],
 )
 def test_queries(locale: str, query: str, moment: str) -> None:
-    """Ordinary queries, polite words in front or not; what is no search is no signal."""
+    """Ordinary queries have their moment, with polite words in front or without.
+
+    A text that is no search is no signal.
+    """
     explained = SHIPPED.query(query, locale)
     assert moment == explained.moment
     assert (moment == "none") == (explained.verdict is None)
@@ -110,12 +113,18 @@ def test_queries(locale: str, query: str, moment: str) -> None:
     ],
 )
 def test_things_are_not_commands(query: str) -> None:
-    """The name of a thing is no command to a device, no recipe and no place: only the last resort reads it."""
+    """The name of a thing is no command to a device, no recipe and no place.
+
+    Only the last resort reads it.
+    """
     assert "query.otherwise" == SHIPPED.query(query, "en").rule
 
 
 def test_lexicons_belong_to_their_language() -> None:
-    """A word of another language does not count; without a language all are tried in the order of the file."""
+    """A word of another language does not count.
+
+    Without a language all are tried in the order of the file.
+    """
     rules = classifier(WORDS)
     assert ["vendor", "rest", "vendor", "rest"] == [
         rules.query(text, locale).rule
@@ -146,7 +155,10 @@ def test_lexicons_belong_to_their_language() -> None:
     ],
 )
 def test_clauses(query: str, rule: str, matched: str | None) -> None:
-    """Anywhere, at the beginning, whole, absent; phrases, prefixes, suffixes, any word and alternatives; polite words are taken off."""
+    """Clauses ask for words anywhere, at the beginning, as the whole query, or nowhere.
+
+    Lexicons have phrases, prefixes, suffixes, any word and alternatives; polite words are taken off.
+    """
     explained = classifier(WORDS).query(query, "en")
     assert rule == explained.rule
     assert matched is None or matched == explained.matched
@@ -158,7 +170,7 @@ def test_no_query_is_no_signal() -> None:
 
 
 def test_a_truth_in_a_query_is_never_sure() -> None:
-    """A query does not buy, however sure the rule is of what it reads."""
+    """A query does not buy, however sure the rule is."""
     verdict = SHIPPED(
         event("Products Searched", properties={"query": "where is my order"}, context={"locale": "en"})
     )
@@ -167,7 +179,7 @@ def test_a_truth_in_a_query_is_never_sure() -> None:
 
 
 def test_only_the_beginning_is_read() -> None:
-    """Of a pasted text what stands behind the bound does not count."""
+    """The part of a pasted text behind the bound does not count."""
     assert "query.otherwise" == SHIPPED.query("x" * MAX_QUERY_CHARS + " buy shoes", "en").rule
 
 
@@ -185,5 +197,5 @@ def test_only_the_beginning_is_read() -> None:
 def test_where_the_text_sits(
     properties: dict[str, object], context: dict[str, object], rule: str | None
 ) -> None:
-    """Properties first, then parameters of addresses; anything but text is not there."""
+    """Properties come first, then parameters of addresses; a value that is no text is skipped."""
     assert rule == SHIPPED.explain(event("", "page", properties, context)).rule

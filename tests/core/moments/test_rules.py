@@ -1,4 +1,4 @@
-"""Rules files: what is refused and how, what a version stands for, and how a file builds on the shipped rules."""
+"""Rules files: mistakes are refused, versions name the content, files build on the shipped rules."""
 
 from importlib import resources
 from pathlib import Path
@@ -122,7 +122,7 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
     ],
 )
 def test_mistakes(text: str, says: str) -> None:
-    """A mistake is named by rule and key, with the value and what would be right."""
+    """An error names the rule and the key, with the value and what would be right."""
     with pytest.raises(ConfigError) as error:
         load_rules(text)
     assert says in str(error.value)
@@ -140,14 +140,14 @@ def test_mistakes(text: str, says: str) -> None:
     ],
 )
 def test_the_text_makes_the_rules_again(text: str) -> None:
-    """What is stored stands alone: loading it gives the same rules, numbers and version."""
+    """The stored text stands alone: it gives equal rules, numbers and version."""
     first = load_rules(text)
     assert first == load_rules(first.text)
     assert "extends" not in first.text
 
 
 def test_the_default_text_makes_the_default_again() -> None:
-    """So it is for the shipped rules."""
+    """The stored text of the shipped rules gives the shipped rules."""
     assert DEFAULT == load_rules(DEFAULT.text) == rules.default_rules()
     assert DEFAULT.version.startswith("default-")
     assert 8 == len(DEFAULT.version.removeprefix("default-"))
@@ -164,19 +164,22 @@ def test_the_default_text_makes_the_default_again() -> None:
     ],
 )
 def test_any_change_changes_the_version(old: str, new: str) -> None:
-    """Nobody has to raise a version number."""
+    """Any change of the content changes the version."""
     assert load_rules(CART).version != load_rules(CART.replace(old, new)).version
 
 
 def test_a_word_changes_the_version_a_comment_does_not() -> None:
-    """The version is of the content, not of the file."""
+    """A word changes the version, and a comment does not: it names the content, not the file."""
     text = resources.files("streams.core.moments").joinpath("default.toml").read_text("utf-8")
     assert DEFAULT.version != load_rules(text.replace('"preorder", ', "")).version
     assert DEFAULT.version == load_rules("# a comment\n" + text.replace(" = [", "   = [")).version
 
 
 def test_a_file_that_extends_comes_first() -> None:
-    """Its rules win, its phrases are added, and what it switches off is gone with the words that only this used."""
+    """The rules of a file that extends win, and its phrases are added.
+
+    A rule that it switches off is gone, with the words that only this rule used.
+    """
     own = load_rules(
         """
         extends = "default"
@@ -204,7 +207,7 @@ def test_a_file_that_extends_comes_first() -> None:
 
 
 def test_extending_something_else() -> None:
-    """A base can be handed in; a file that stands alone takes nothing from it."""
+    """A file can extend other rules; a file that stands alone takes nothing from them."""
     base = load_rules(CART)
     assert ["x", "cart"] == [
         rule.name
@@ -216,7 +219,7 @@ def test_extending_something_else() -> None:
 
 
 def test_the_example_shop() -> None:
-    """The model of a shop's own rules reads the shop's events."""
+    """The example of a shop's own rules reads the shop's events."""
     shop = classifier(SHOP)
     expected = {
         "know": "catalog product1 product2",
@@ -232,13 +235,13 @@ def test_the_example_shop() -> None:
 
 
 def test_the_page_shows_the_shipped_rules() -> None:
-    """The tables of docs/rules.md are made from the rules; streams.core.moments.tables.fill makes them anew."""
+    """The tables of docs/rules.md are those that `fill_tables` makes."""
     page = (ROOT / "docs/rules.md").read_text("utf-8")
     assert page == tables.fill_tables(page, DEFAULT)
 
 
 def test_the_page_is_right() -> None:
-    """Every example of docs/rules.md loads and does what the page says."""
+    """Every example of docs/rules.md loads and does what the page describes."""
     blocks = [
         block.partition("```")[0]
         for block in (ROOT / "docs/rules.md").read_text("utf-8").split("```toml\n")[1:]

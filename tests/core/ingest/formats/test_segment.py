@@ -1,4 +1,4 @@
-"""Segment records: what is read, what is refused and why."""
+"""Segment records: the reader accepts some and refuses others, with a reason."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def test_a_full_track() -> None:
     "field", ["userId", "event", "name", "properties", "context", "channel", "originalTimestamp", "sentAt"]
 )
 def test_null_is_absent(field: str) -> None:
-    """A null and a missing field are the same."""
+    """A null is read like a missing field."""
     assert event(**{field: ABSENT}) == event(**{field: None})
 
 
@@ -61,19 +61,19 @@ def test_names(changes: dict[str, Any], name: str) -> None:
 
 @pytest.mark.parametrize("sent", [7, 0, -5, 12345678901234567890])
 def test_ids_that_are_whole_numbers(sent: int) -> None:
-    """Whole numbers are ids, as their digits."""
+    """A whole number is an id: its digits."""
     found = event(messageId=sent, userId=sent, anonymousId=sent)
     assert (str(sent),) * 3 == (found.id, found.user_id, found.anonymous_id)
 
 
 def test_empty_person_ids_are_absent() -> None:
-    """Collectors write an empty userId for somebody not signed in: that is a device."""
+    """An empty userId, which collectors write for somebody who is not signed in, leaves the device."""
     assert "d:device-1" == event(userId="").profile
     assert "u:user-1" == event(anonymousId="").profile
 
 
 def test_unknown_fields_are_no_errors() -> None:
-    """Whatever else a collector sends is skipped, whatever it is."""
+    """Other fields are skipped, whatever they hold."""
     assert read(record()) == read(record(traits={"a": [1, 2]}, integrations=[], version=2.5, receivedAt=17))
 
 
@@ -156,7 +156,7 @@ def test_all_ids_of_full_length() -> None:
 
 
 def test_the_depth_bound() -> None:
-    """Exactly MAX_DEPTH deep is accepted, brackets within strings and side by side don't count."""
+    """MAX_DEPTH deep is accepted; brackets in strings and side by side do not count."""
     inner = b"[" * (MAX_DEPTH - 2) + b"]" * (MAX_DEPTH - 2)
     deep = record(properties={"a": "?"}).replace(b'"?"', inner)
     assert isinstance(read(deep), Event)
@@ -197,7 +197,10 @@ CLOCKS = {"timestamp": ABSENT, "originalTimestamp": "2024-05-20T10:00:00Z"}
     ],
 )
 def test_a_device_clock_is_put_right(clocks: dict[str, str], at_s: int) -> None:
-    """Without a timestamp the device's own time counts, moved by how far its clock was off when it sent."""
+    """Without a timestamp the device's own time counts.
+
+    It is moved by how far the device's clock was off when it sent the record.
+    """
     assert 1_716_199_200_000 + at_s * 1000 == event(**CLOCKS, **clocks).at_ms
 
 
@@ -226,7 +229,10 @@ def test_device_clocks_that_say_nothing(clocks: dict[str, str]) -> None:
     ],
 )
 def test_local_time(changes: dict[str, Any], offset: int) -> None:
-    """The timestamp's own offset counts; where it has none, the zone that the context names, at that instant."""
+    """The timestamp's own UTC offset counts.
+
+    If it has none, the offset at that instant of the zone that the context names counts.
+    """
     assert offset == event(**changes).utc_offset_quarters
 
 
@@ -243,7 +249,10 @@ def test_local_time(changes: dict[str, Any], offset: int) -> None:
 def test_records_marked_unreadable(
     headers: tuple[tuple[str, bytes | None], ...], reason: Reason, detail: str | None
 ) -> None:
-    """What a reader of files could not read becomes the rejection it asked for, even if the bytes would do."""
+    """A record that a reader of files marked as unreadable becomes the rejection in its header.
+
+    Its bytes do not matter.
+    """
     found = segment.read(record(), headers, AT_MS)
     assert isinstance(found, Rejection)
     assert reason == found.reason

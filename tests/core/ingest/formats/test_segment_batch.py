@@ -1,4 +1,4 @@
-"""A body of many calls is each of its calls, byte for byte and fault by fault."""
+"""A batch is read as its calls, byte for byte and fault by fault."""
 
 import json
 from typing import Any
@@ -22,12 +22,12 @@ BARE_CONTROL = b'{"type":"track","event":"\n"}'
 
 
 def body(*calls: bytes, before: bytes = b"", after: bytes = b"") -> bytes:
-    """A batch of these calls, with other fields before and after them."""
+    """Makes a batch of these calls, with other fields before and after them."""
     return b"{" + before + b'"batch":[' + b",".join(calls) + b"]" + after + b"}"
 
 
 def items(value: bytes) -> Items:
-    """The items of a record that must be a batch."""
+    """Reads a record that must be a batch."""
     found = segment.read(value, (), NEVER_MS)
     assert isinstance(found, Items), found
     return found
@@ -44,7 +44,10 @@ spaces = st.sampled_from([b"", b" ", b"\r\n\t"])
 @settings(max_examples=300)
 @given(st.lists(st.tuples(spaces, calls, spaces), max_size=4))
 def test_any_calls(parts: list[tuple[bytes, bytes, bytes]]) -> None:
-    """Each call of a batch keeps its bytes and reads as it would alone, whatever stands beside it; routing agrees with reading."""
+    """Each call of a batch keeps its bytes and is read as it would be alone, whatever stands beside it.
+
+    Routing agrees with reading.
+    """
     found = items(body(*(before + call + after for before, call, after in parts)))
     assert [call for _, call, _ in parts] == [item.value for item in found.items]
     for call, outcome in found.items:
@@ -60,7 +63,10 @@ def test_any_calls(parts: list[tuple[bytes, bytes, bytes]]) -> None:
 
 @given(st.integers(0, 400), st.integers(0, 400), st.binary(max_size=4), st.sampled_from([b"", HALF_AN_EMOJI]))
 def test_any_damage(start: int, end: int, put: bytes, beside: bytes) -> None:
-    """A batch with some bytes cut out or put in never raises, and what is still read of it stands in it."""
+    """A batch with some bytes cut out or put in never raises.
+
+    Each item that is still read stands in the damaged bytes.
+    """
     value = body(record(), *([beside] if beside else []), record(messageId="m-2"), after=b',"sentAt":"x"')
     damaged = value[:start] + put + value[end:]
     found = segment.read(damaged, (), NEVER_MS)
@@ -69,7 +75,7 @@ def test_any_damage(start: int, end: int, put: bytes, beside: bytes) -> None:
 
 
 def test_the_fields_beside_the_calls() -> None:
-    """A call stands for itself: what the body says beside its calls, before or after them, changes none."""
+    """Fields of the body beside its calls, before or after them, change no call."""
     around: dict[str, Any] = {
         "before": b'"sentAt":"x","context":{"timezone":"Europe/Rome"},',
         "after": b',"writeKey":"k"',
@@ -85,7 +91,7 @@ def test_an_empty_batch() -> None:
 
 @pytest.mark.parametrize("bad", [HALF_AN_EMOJI, NOT_UTF8, BARE_CONTROL, b"{}", b"7", b'"x"', b"null"])
 def test_a_call_that_cannot_be_read(bad: bytes) -> None:
-    """One bad call is one rejection, as it would be alone: those beside it are read."""
+    """One bad call is one rejection, as it would be alone; the calls beside it are read."""
     first, refused, last = (item.outcome for item in items(body(record(), bad, record())).items)
     assert isinstance(first, Event)
     assert first == last
@@ -93,13 +99,13 @@ def test_a_call_that_cannot_be_read(bad: bytes) -> None:
 
 
 def test_a_batch_within_a_batch() -> None:
-    """Nobody sends one, and without end it would cost without end: it is a call of unknown type."""
+    """A batch within a batch is a call of unknown type."""
     (item,) = items(body(body(record()))).items
     assert Rejection(Reason.UNKNOWN_TYPE, "a batch within a batch") == item.outcome
 
 
 def test_as_many_calls_as_there_may_be() -> None:
-    """One call more is too many, and then none is read."""
+    """MAX_ITEMS calls are read; with one more the record is refused as a whole."""
     assert MAX_ITEMS == len(items(body(*[b"7"] * MAX_ITEMS)).items)
     found = rejection(body(*[b"7"] * (MAX_ITEMS + 1)))
     assert Rejection(Reason.TOO_LARGE, "a batch of 10001 calls, more than 10000") == found
@@ -130,20 +136,23 @@ def test_as_many_calls_as_there_may_be() -> None:
     ],
 )
 def test_what_is_no_batch(value: bytes) -> None:
-    """A record with a type, without an array `batch` at its top, or that is not one JSON object."""
+    """A record with a type, without an array `batch` at its top, or of several JSON values is no batch."""
     assert split_batch(value) is None
     assert isinstance(read(value), Event | Rejection)
 
 
 def test_fields_given_twice() -> None:
-    """The last one counts, in a batch that the strict decoder takes and in one that it refuses."""
+    """The last of repeated fields counts, whether the strict decoder accepts the batch or not."""
     assert [b"2"] == split_batch(b'{"batch":[1],"batch":[2],"type":null}')
     assert [HALF_AN_EMOJI] == split_batch(b'{"batch":[1],"batch":[%s],"type":null}' % HALF_AN_EMOJI)
 
 
 @pytest.mark.parametrize("beside", [b"7", HALF_AN_EMOJI])
 def test_depth(beside: bytes) -> None:
-    """A call may be as deep as alone; one that is deeper is refused alone, up to a depth that the decoder takes whoever calls."""
+    """A call may be as deep as a record; a deeper one is refused alone.
+
+    A call that is deeper than the decoder surely takes makes the whole record unreadable.
+    """
     deepest, deeper = (
         record(properties=json.loads('{"a":' * n + "1" + "}" * n)) for n in (MAX_DEPTH - 1, MAX_DEPTH)
     )
@@ -161,7 +170,7 @@ def test_depth(beside: bytes) -> None:
 
 
 def test_what_libraries_post() -> None:
-    """A request as analytics-python sends it: three events of one person, in order."""
+    """A request as analytics-python sends it holds three events in their order."""
     calls = [
         record(messageId=f"m{n}", event=name, context=ABSENT)
         for n, name in enumerate(("Product Viewed", "Product Added", "Order Completed"))

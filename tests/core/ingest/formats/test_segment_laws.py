@@ -1,4 +1,4 @@
-"""Reading is total: whatever comes, an event or a rejection is what it gives; and routing agrees with reading."""
+"""Reading is total: any bytes are an event, a rejection or items; and routing agrees with reading."""
 
 import json
 from typing import Any
@@ -35,7 +35,10 @@ contexts = st.fixed_dictionaries({}, optional={"timezone": values, "page": value
 
 
 def holds(value: bytes | None, *, alone: bool = True) -> None:
-    """The law: a total reading, a clean event, a printable rejection, a key that agrees, and so for each call of a batch."""
+    """Checks the law: reading never raises, events are clean, rejections printable, and keys agree.
+
+    It holds for each call of a batch too.
+    """
     found = segment.read(value, (), NEVER_MS, alone=alone)
     if isinstance(found, Items):
         assert alone
@@ -59,7 +62,7 @@ def holds(value: bytes | None, *, alone: bool = True) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes(value: bytes) -> None:
-    """Random bytes never raise, and never get a key that raises."""
+    """Random bytes never raise, neither when they are read nor when they are routed."""
     holds(value)
     key_of(value)
 
@@ -73,7 +76,10 @@ def test_any_json(value: Any) -> None:
 @settings(max_examples=400)
 @given(changes, st.booleans())
 def test_any_field_of_any_type(changed: dict[str, Any], ascii_only: bool) -> None:
-    """A valid event with fields of any value never raises; escaped or as raw UTF-8 (surrogates included)."""
+    """A valid event with fields of any value never raises.
+
+    The JSON is escaped or raw UTF-8, with lone surrogates.
+    """
     holds(json.dumps(EVENT | changed, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
 
 
@@ -86,7 +92,7 @@ def test_any_damage(start: int, end: int, put: bytes) -> None:
 
 @given(changes, changes)
 def test_any_repeated_field(first: dict[str, Any], second: dict[str, Any]) -> None:
-    """Fields given twice never raise, and reading and routing see the same one."""
+    """Repeated fields never raise, and reading and routing see the same one."""
     pairs = [*first.items(), *EVENT.items(), *second.items()]
     holds(("{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs) + "}").encode())
 
@@ -103,6 +109,9 @@ def test_any_context(context: dict[str, Any]) -> None:
 )
 @settings(max_examples=60)
 def test_any_amount_of_the_same(count: int, piece: bytes) -> None:
-    """The same bytes again and again, closed or not, as a record or in a field, never raise and never take long."""
+    """A piece repeated many times, closed or not, never raises and never takes long.
+
+    It stands as a record by itself and in a field.
+    """
     holds(piece * count)
     holds(json.dumps(EVENT | {"properties": {"a": 0}}).encode().replace(b'"a": 0', b'"a": ' + piece * count))
