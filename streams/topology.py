@@ -9,6 +9,8 @@ import msgspec
 
 import schemas
 
+MAX_PARTITIONS = 1_024  # of an app: each has an agent and a checkpoint, and far fewer keep any machine busy
+
 
 class Cleanup(StrEnum):
     """What a log does with old records."""

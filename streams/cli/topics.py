@@ -9,6 +9,7 @@ import typer
 from streams.cli.cluster import wait_for_cluster
 from streams.cli.options import AppOption, InputsOption, JsonOption, KafkaOption, settings_of
 from streams.cli.screen import console, emit_line, plural
+from streams.topology import MAX_PARTITIONS
 
 if TYPE_CHECKING:
     from streams.log.kafka.client import Cluster
@@ -23,7 +24,7 @@ AppPartitionsOption = Annotated[
         "--partitions",
         metavar="N",
         min=1,
-        max=1_024,
+        max=MAX_PARTITIONS,
         help="How many partitions the app's topics get. [default: as many as the first input]",
         show_default=False,
     ),

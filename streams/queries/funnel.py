@@ -17,7 +17,7 @@ from streams.queries.state_profiles import read_state_profiles
 from streams.queries.tallies import read_all_time_tallies
 from streams.topology import TRANSITIONS
 
-MOMENTS: tuple[str, ...] = get_args(Moment)
+MOMENT_NAMES: tuple[str, ...] = get_args(Moment)
 
 
 class Cohort(msgspec.Struct):
@@ -95,7 +95,7 @@ def count_journeys(cells: Iterable[Tally]) -> JourneyCounts:
 
 def cohorts_by_moment(cells: Iterable[Tally]) -> dict[str, Cohort]:
     """The journeys of these cells by their furthest moment."""
-    cohorts = {moment: Cohort() for moment in MOMENTS}
+    cohorts = {moment: Cohort() for moment in MOMENT_NAMES}
     for cell in cells:
         if cell.measure == "cohort" and cell.furthest is not None and cell.outcome is not None:
             cohort = cohorts[cell.furthest]

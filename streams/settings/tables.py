@@ -12,8 +12,8 @@ from streams.settings.fields import Duration, DurationOrZero, TextList
 from streams.settings.fold import DimensionSettings, FoldSettings, PatienceSettings
 from streams.settings.host import AnnounceSettings, WebSettings
 from streams.settings.kafka import KafkaSettings
+from streams.topology import MAX_PARTITIONS
 
-MAX_PARTITIONS = 1_024  # each has an agent of its own: one process should not run more
 MAX_BATCH_EVENTS = 50_000  # a batch is in memory with all its effects, about 1 kB per event
 
 

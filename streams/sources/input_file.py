@@ -1,4 +1,7 @@
-"""A finite input: a file that is read once, from its first record to its last."""
+"""Reads a finite input: a file, once, from its first record to its last.
+
+The file is known by its content, so that replaying it again counts nothing twice.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
@@ -18,10 +21,10 @@ class InputFormat(NamedTuple):
     """How the lines of an input are read."""
 
     name: Literal["segment", "csv"] = "segment"
-    mapping: Mapping[str, str] = {}  # csv: field of the contract -> column
+    mapping: Mapping[str, str] = {}  # for csv, the column of each field of an event
 
     def rows(self, lines: Iterable[bytes]) -> Iterator[tuple[bytes, Headers]]:
-        """The records, as (value, headers). Raises as `csv_rows` does."""
+        """The records of the lines, as (value, headers). Raises the errors of `csv_rows`."""
         return csv_rows(lines, self.mapping) if self.name == "csv" else jsonl_rows(lines)
 
 
@@ -32,8 +35,10 @@ class InputFile:
     """
 
     def __init__(self, path: Path, format: InputFormat) -> None:
-        """Raises InputError when the file cannot be read or lacks a mapped column, and ConfigError when the
-        mapping names a field that does not exist."""
+        """Raises InputError if the file cannot be read or lacks a mapped column.
+
+        Raises ConfigError if the mapping names a field that does not exist.
+        """
         self.name = content_name(path, format)
         self.lines = Lines(path)
         try:
@@ -45,8 +50,10 @@ class InputFile:
 
 
 def content_name(path: Path, format: InputFormat) -> str:
-    """A name for a file that depends only on its content and on how it is read. Raises InputError when it
-    cannot be read."""
+    """A name for a file, which depends only on its content and on how it is read.
+
+    Raises InputError if the file cannot be read.
+    """
     digest = blake2b(repr((format.name, sorted(format.mapping.items()))).encode(), digest_size=16)
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Running the command: in this process, which is quick, or as a process of its own, which is the real thing."""
+"""Runs the command: in this process, which is quick, or as a process of its own, as a user does."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def streams(*arguments: object, input: str | None = None) -> Result:
-    """The outcome of a command: `exit_code`, `stdout`, `stderr`. What is no expected error is raised."""
+    """The outcome of a command: `exit_code`, `stdout`, `stderr`. Raises any error that is not an expected one."""
     result = CliRunner().invoke(command_line, [str(argument) for argument in arguments], input=input)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -32,7 +32,7 @@ def lines(*arguments: object) -> list[Any]:
 
 
 def process(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
-    """The command as a process, in the root of the project unless told otherwise."""
+    """The command as a process, in the root of the project unless `options` name another directory."""
     command = [*STREAMS, *(str(argument) for argument in arguments)]
     return subprocess.Popen(
         command, **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
@@ -53,7 +53,7 @@ def event(who: str, name: str, time: str, **more: Any) -> dict[str, Any]:
 
 
 def write(path: Path, events: Iterable[dict[str, Any] | str]) -> Path:
-    """A file of JSON lines; a text is a line as it is."""
+    """A file of JSON lines; a text becomes a line as it is."""
     path.write_text(
         "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in events),
         encoding="utf-8",

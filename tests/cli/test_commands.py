@@ -27,7 +27,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_the_funnel_for_machines(data: Path) -> None:
-    """Exactly these fields, zeros included."""
+    """The funnel as JSON has exactly these fields, zeros included."""
     none = dict.fromkeys(("open", "stalled", "converted", "abandoned", "refunded"), 0)
     assert [
         {
@@ -40,7 +40,7 @@ def test_the_funnel_for_machines(data: Path) -> None:
 
 
 def test_the_funnel_by_a_dimension(data: Path) -> None:
-    """The same with one more field; what is no dimension is refused."""
+    """--by adds one field; a name that is no dimension is an error."""
     (found,) = lines("funnel", "--data-dir", data, "--json", "--by", "device")
     assert ["other"] == list(found["by"]["device"])
     assert 1 == found["by"]["device"]["other"]["truth"]["converted"]
@@ -48,13 +48,13 @@ def test_the_funnel_by_a_dimension(data: Path) -> None:
 
 
 def test_a_journey_for_machines(data: Path) -> None:
-    """One line per need; the name may be bare."""
+    """A journey as JSON is one line per need, also for a bare name."""
     assert lines("journey", "ann", "--data-dir", data, "--json") == lines(
         "journey", "u:ann", "--data-dir", data, "--json"
     )
-    (story,) = lines("journey", "ann", "--data-dir", data, "--json")
-    assert ("u:ann", None, None) == (story["profile"], story["need"], story["current"])
-    (journey,) = story["journeys"]
+    (timeline,) = lines("journey", "ann", "--data-dir", data, "--json")
+    assert ("u:ann", None, None) == (timeline["profile"], timeline["need"], timeline["current"])
+    (journey,) = timeline["journeys"]
     assert ("converted", "truth", "2024-05-20T10:06:00.000Z") == (
         journey["outcome"],
         journey["furthest"],
@@ -64,14 +64,14 @@ def test_a_journey_for_machines(data: Path) -> None:
 
 
 def test_nobody_of_that_name(data: Path) -> None:
-    """Exit code 1, and nothing on standard output."""
+    """An unknown person is exit code 1, with nothing on standard output."""
     result = streams("journey", "nobody", "--data-dir", data, "--json")
     assert (1, "") == (result.exit_code, result.stdout)
     assert "nobody" in result.stderr
 
 
 def test_somebody_without_a_journey(tmp_path: Path) -> None:
-    """Whoever only took something back that nobody knows of is somebody all the same: one line, no journeys, exit code 0; forgotten or not."""
+    """A person with no journey, but with a refund of an unknown purchase, is found with no journeys, forgotten or not."""
     later = [
         event("zoe", "Product Viewed", "10:00:00") | {"timestamp": f"2024-{month:02d}-20T10:00:00Z"}
         for month in (6, 7, 8, 9, 10, 11)
@@ -93,7 +93,7 @@ def test_somebody_without_a_journey(tmp_path: Path) -> None:
 
 
 def test_transitions_for_machines(data: Path) -> None:
-    """One wire record per line, as many as there are; --kind and --limit choose."""
+    """Transitions as JSON are one wire record per line; --net, --kind and --limit choose among them."""
     every = lines("transitions", "--data-dir", data, "--jsonl")
     assert {"u:ann", "u:bob"} == {step["profile"] for step in every}
     assert every == lines("transitions", "--data-dir", data, "--jsonl", "--net")
@@ -104,7 +104,7 @@ def test_transitions_for_machines(data: Path) -> None:
 
 
 def test_finished_journeys(tmp_path: Path) -> None:
-    """Those that nothing can change any more: Ann's, once the horizon has passed."""
+    """A journey is listed once nothing can change it: Ann's, after the allowed lateness."""
     later = event("zoe", "Product Viewed", "10:00:00") | {"timestamp": "2024-06-20T10:00:00Z"}
     streams("replay", write(tmp_path / "events.jsonl", [*SMALL, later]), "--data-dir", tmp_path / "data")
     (record,) = [
@@ -143,7 +143,7 @@ def test_finished_journeys(tmp_path: Path) -> None:
     ],
 )
 def test_for_people(data: Path, command: list[str], words: list[str]) -> None:
-    """Tables in at most 100 columns, without markup showing."""
+    """Tables have at most 100 columns and show no markup."""
     result = streams(*command, "--data-dir", data)
     assert 0 == result.exit_code
     assert [] == [word for word in words if word not in result.stdout]
@@ -179,35 +179,35 @@ def test_for_people(data: Path, command: list[str], words: list[str]) -> None:
     ],
 )
 def test_explain(what: list[str], read_as: str, moment: str, sure: bool, meaning: str) -> None:
-    """How something is read, and what that means for a journey; the same for people."""
-    (said,) = lines("explain", *what, "--json")
-    assert (read_as, moment, sure) == (said["read_as"], said["moment"], said["sure"])
-    assert meaning in said["meaning"]
+    """explain shows how something is read and what it means for a journey, for machines and for people."""
+    (report,) = lines("explain", *what, "--json")
+    assert (read_as, moment, sure) == (report["read_as"], report["moment"], report["sure"])
+    assert meaning in report["meaning"]
     shown = streams("explain", *what).stdout
     assert moment in shown
-    assert said["rules"] in shown
+    assert report["rules"] in shown
 
 
 def test_explain_a_rejection() -> None:
-    """An event that would be rejected says why; what nobody wants to type is not missed."""
-    (said,) = lines("explain", '{"event": 5}', "--json")
-    assert "wrong_type" == said["rejected"]
+    """An event that would be rejected is shown with its reason; fields that nobody wants to type may be missing."""
+    (report,) = lines("explain", '{"event": 5}', "--json")
+    assert "wrong_type" == report["rejected"]
     assert "undecodable" in streams("explain", '{"event": ').stdout
 
 
 def test_explain_with_rules_of_ones_own(tmp_path: Path) -> None:
-    """--rules is read as replay reads it."""
+    """--rules names a rules file, as for replay."""
     rules = tmp_path / "rules.toml"
     rules.write_text(
         'name = "mine"\nextends = "default"\n[[event]]\nname = "tried"\nmoment = "do"\nconfidence = 0.9\nnames = ["Dress Tried On"]\n'
     )
-    (said,) = lines("explain", "Dress Tried On", "--rules", rules, "--json")
-    assert ("tried", "do") == (said["rule"], said["moment"])
-    assert said["rules"].startswith("mine-")
+    (report,) = lines("explain", "Dress Tried On", "--rules", rules, "--json")
+    assert ("tried", "do") == (report["rule"], report["moment"])
+    assert report["rules"].startswith("mine-")
 
 
 def test_verify_names_the_first_difference(data: Path) -> None:
-    """A step that nobody took: exit code 1, and which one it is."""
+    """A transition that was forged is named, with exit code 1."""
     log = SqliteLog(data)
 
     async def forge() -> None:
@@ -230,7 +230,7 @@ def test_verify_names_the_first_difference(data: Path) -> None:
 
 
 def test_check_config(tmp_path: Path) -> None:
-    """Every setting with its value; those that are set stand out; flags beat the file."""
+    """Every setting is shown with its value; those that are set stand out; flags beat the file."""
     file = tmp_path / "my.toml"
     file.write_text('need = "properties.category"\nbatch = 7\n[patience]\nbuy = "2h"\n')
     (found,) = lines("--config", file, "check-config", "--data-dir", "elsewhere", "--json")
@@ -251,7 +251,7 @@ def test_check_config(tmp_path: Path) -> None:
 
 
 def test_topology() -> None:
-    """Each topic, once, for people and for machines."""
+    """Each topic is shown once, for people and for machines."""
     (found,) = lines("topology", "--json")
     assert [topic.name for topic in TOPICS] == [topic["name"] for topic in found]
     shown = streams("topology").stdout
@@ -259,14 +259,14 @@ def test_topology() -> None:
 
 
 def test_kinds_that_there_are(data: Path) -> None:
-    """--kind knows the contract's kinds and no others."""
-    said = streams("transitions", "--data-dir", data, "--kind", "refund_unmatched")
-    assert 2 == said.exit_code
-    assert ", ".join(get_args(Kind)) in said.stderr
+    """--kind takes the kinds of the contract and no others."""
+    result = streams("transitions", "--data-dir", data, "--kind", "refund_unmatched")
+    assert 2 == result.exit_code
+    assert ", ".join(get_args(Kind)) in result.stderr
 
 
 def test_json_only(data: Path) -> None:
-    """With --json there is JSON on standard output and nothing on standard error."""
+    """With --json, standard output has JSON and standard error has nothing."""
     for command in (
         ["funnel", "--json"],
         ["journey", "ann", "--json"],

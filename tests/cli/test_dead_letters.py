@@ -1,4 +1,4 @@
-"""What was not applied: said after a replay, and shown by the commands for it."""
+"""Records that were not applied are reported after a replay, and shown by `rejected` and `late`."""
 
 import asyncio
 from pathlib import Path
@@ -22,14 +22,14 @@ LATER = [
 
 
 def busy() -> list[dict[str, Any]]:
-    """Somebody who did more than is held, then something that was before all of it."""
+    """Somebody with more signals than are kept of one person, and then one that is older than all of them."""
     return [event("max", "Product Viewed", f"10:{n // 60:02d}:{n % 60:02d}") for n in range(1, BUSY)] + [
         event("max", "Product Viewed", "10:00:00")
     ]
 
 
 def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) -> str:
-    """What is said after a replay of these into `here`."""
+    """The report after a replay of these records."""
     result = streams(
         "replay",
         write(here / f"{len(records)}.jsonl", records),
@@ -43,7 +43,7 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
 
 
 @pytest.mark.parametrize(
-    ("records", "says", "says_not"),
+    ("records", "reported", "not_reported"),
     [
         (
             [LATER[0], event("ann", "Product Viewed", "10:00:00")],
@@ -60,30 +60,31 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
     ],
     ids=["lateness", "over cap", "rejected", "all well"],
 )
-def test_what_a_replay_says(
-    tmp_path: Path, records: list[dict[str, Any] | str], says: list[str], says_not: list[str]
+def test_the_report_of_a_replay(
+    tmp_path: Path, records: list[dict[str, Any] | str], reported: list[str], not_reported: list[str]
 ) -> None:
-    """What was not applied is counted by its own reason, and the command that shows it is named."""
-    said = replayed(tmp_path, *records).replace(str(tmp_path), "")
-    assert [] == [words for words in says if words not in said]
-    assert [] == [words for words in says_not if words in said]
+    """Records that were not applied are counted by reason, and the report names the command that shows them."""
+    report = replayed(tmp_path, *records).replace(str(tmp_path), "")
+    assert [] == [words for words in reported if words not in report]
+    assert [] == [words for words in not_reported if words in report]
 
 
-def test_a_replay_speaks_of_its_own_records(tmp_path: Path) -> None:
-    """What an earlier one could not read is not said again."""
+def test_a_replay_reports_its_own_records(tmp_path: Path) -> None:
+    """A replay does not report the dead letters of earlier replays."""
     replayed(tmp_path, "{", LATER[0])
-    said = replayed(tmp_path, "{", "}", event("ann", "Product Viewed", "10:00:00"))
-    assert "2 (2 undecodable) could not be read" in said
-    assert "1 (1 lateness) came too late" in said
+    report = replayed(tmp_path, "{", "}", event("ann", "Product Viewed", "10:00:00"))
+    assert "2 (2 undecodable) could not be read" in report
+    assert "1 (1 lateness) came too late" in report
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
-def test_ledgers_for_machines(tmp_path: Path, partitions: int) -> None:
-    """One object per record, with typed fields and the record as it came."""
+def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
+    """Each dead letter is one object, with typed fields and the record as it came."""
     bad, old = '{"type": "dance", "userId": "é"}', event("zoe", "Product Viewed", "10:00:00")
     replayed(tmp_path, "{", bad, LATER[0], old, partitions=partitions)
     undecodable, unknown = sorted(
-        lines("rejected", "--data-dir", tmp_path / "data", "--jsonl"), key=lambda entry: str(entry["reason"])
+        lines("rejected", "--data-dir", tmp_path / "data", "--jsonl"),
+        key=lambda letter: str(letter["reason"]),
     )
     assert ["reason", "detail", "topic", "partition", "offset", "cut", "value"] == list(unknown)
     assert ("unknown_type", False, bad) == (unknown["reason"], unknown["cut"], unknown["value"])
@@ -112,14 +113,14 @@ def test_ledgers_for_machines(tmp_path: Path, partitions: int) -> None:
 
 
 def test_a_long_record_is_cut(tmp_path: Path) -> None:
-    """And says so."""
+    """A record longer than the bound is cut, and `cut` is true."""
     replayed(tmp_path, "x" * 100_000)
-    (entry,) = lines("rejected", "--data-dir", tmp_path / "data", "--jsonl")
-    assert (True, 64 * 1024) == (entry["cut"], len(entry["value"]))
+    (letter,) = lines("rejected", "--data-dir", tmp_path / "data", "--jsonl")
+    assert (True, 64 * 1024) == (letter["cut"], len(letter["value"]))
 
 
-def test_ledgers_for_people(tmp_path: Path) -> None:
-    """Reasons with their counts, then the newest records, in at most 100 columns; with an empty ledger one line."""
+def test_dead_letters_for_people(tmp_path: Path) -> None:
+    """Reasons with their counts come first, then the newest records, in at most 100 columns. None is one line."""
     here = ("--data-dir", tmp_path / "data")
     replayed(tmp_path, *LATER)
     assert "0 rejected records\n" == streams("rejected", *here).stdout
@@ -139,11 +140,11 @@ def test_ledgers_for_people(tmp_path: Path) -> None:
         if words not in shown
     ]
     assert 1 == streams("rejected", *here, "--limit", 1).stdout.count("{")
-    assert ["{"] == [entry["value"] for entry in lines("rejected", *here, "--limit", 1, "--jsonl")]
+    assert ["{"] == [letter["value"] for letter in lines("rejected", *here, "--limit", 1, "--jsonl")]
 
 
 def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replay that goes on counts from the file's beginning, as its percentage does."""
+    """The count of a resumed replay begins at the beginning of the file, like its percentage."""
     file, data, total = many(tmp_path / "many.jsonl", 9_000), tmp_path / "data", 9_000
 
     async def half() -> None:
@@ -161,9 +162,9 @@ def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(progress, "LINE_INTERVAL_S", 0)
     monkeypatch.setenv("STREAMS_BATCH", "500")
     result = streams("replay", file, "--data-dir", data)
-    said = [line.split() for line in result.stderr.splitlines() if line.startswith("replay many.jsonl: ")]
-    assert 9 == len(said)
-    for _, _, percent, count, *_ in said:
+    report = [line.split() for line in result.stderr.splitlines() if line.startswith("replay many.jsonl: ")]
+    assert 9 == len(report)
+    for _, _, percent, count, *_ in report:
         assert (
             0 <= int(percent.strip("%,")) / 100 - int(count.replace(",", "")) / total < 0.25
         )  # a file is read some way ahead

@@ -28,7 +28,7 @@ def many(path: Path, count: int) -> Path:
 
 
 def until(true: Callable[[], bool]) -> None:
-    """Waits for something that another process does."""
+    """Waits until another process has done something."""
     end = time.monotonic() + TIMEOUT_S
     while not true():
         assert time.monotonic() < end, "it did not happen"
@@ -36,7 +36,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def offset(data: Path) -> int:
-    """How many records are processed; 0 while there is no log."""
+    """How many records were processed; 0 while there is no log."""
     if not (data / "log.sqlite").is_file():
         return 0
     result = streams("funnel", "--data-dir", data, "--json")
@@ -44,7 +44,7 @@ def offset(data: Path) -> int:
 
 
 def test_help_names_every_exit_code() -> None:
-    """And every command; quickly, since nothing heavy is imported."""
+    """The help names every exit code and every command, and imports nothing heavy."""
     result = subprocess.run([*STREAMS, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert (0, "") == (result.returncode, result.stderr)
     assert [] == [word for word in ("replay", "check-config", "130", "143") if word not in result.stdout]
@@ -58,7 +58,7 @@ def test_help_names_every_exit_code() -> None:
 
 
 def test_a_stopped_replay_goes_on(tmp_path: Path) -> None:
-    """Ctrl-C stops it between two batches with exit code 130; started again it ends as if it had never been stopped."""
+    """Ctrl-C stops a replay between two batches with exit code 130; a new start ends as if it was never stopped."""
     file, data = many(tmp_path / "many.jsonl", 12_000), tmp_path / "data"
     environment = os.environ | {"STREAMS_BATCH": "100"}
     replay = process("replay", file, "--data-dir", data, env=environment)
@@ -79,7 +79,7 @@ def test_a_stopped_replay_goes_on(tmp_path: Path) -> None:
 
 
 def test_run_follows_a_directory_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    """What is appended, and files that appear, are processed; SIGTERM stops it cleanly with exit code 143."""
+    """Appended lines and new files are processed; SIGTERM stops the run cleanly with exit code 143."""
     inbox, data = tmp_path / "inbox", tmp_path / "data"
     inbox.mkdir()
     write(inbox / "a.jsonl", [event("ann", "Product Viewed", "10:00:00")])
@@ -97,7 +97,7 @@ def test_run_follows_a_directory_until_it_is_told_to_stop(tmp_path: Path) -> Non
 
 
 def test_run_reads_standard_input_to_its_end(tmp_path: Path) -> None:
-    """And a last line without an end counts."""
+    """Standard input is read to its end, also a last line without a line end."""
     text = "\n".join(json.dumps(event(who, "Product Viewed", "10:00:00")) for who in ("ann", "bob"))
     run = process("run", "--data-dir", tmp_path / "data", stdin=subprocess.PIPE)
     _, err = run.communicate(text.encode(), timeout=TIMEOUT_S)
@@ -105,7 +105,7 @@ def test_run_reads_standard_input_to_its_end(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_goes_away(tmp_path: Path) -> None:
-    """`| head` ends the command without a word."""
+    """`| head` ends the command without a message."""
     assert (
         0
         == streams("replay", many(tmp_path / "many.jsonl", 3_000), "--data-dir", tmp_path / "data").exit_code
@@ -121,7 +121,7 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
 
 
 def test_progress_is_for_people(tmp_path: Path) -> None:
-    """Where standard error is no terminal there is no bar: one line when it is done."""
+    """Where standard error is no terminal, there is no bar, but one line at the end."""
     replay = process("replay", many(tmp_path / "many.jsonl", 300), "--data-dir", tmp_path / "data")
     out, err = replay.communicate(timeout=TIMEOUT_S)
     assert (b"", 1, b"\x1b" in err) == (out, len(err.splitlines()), False)
@@ -145,7 +145,7 @@ asyncio.run(main())
 
 
 def test_a_second_signal_stops_at_once() -> None:
-    """The first only asks, in the middle of work that does not wait for anything; the second ends it."""
+    """The first signal only asks the work to stop; the second one ends the process, whatever it is doing."""
     with subprocess.Popen([STREAMS[0], "-c", LONG_WORK], cwd=ROOT, stdout=subprocess.PIPE, text=True) as work:
         assert work.stdout is not None
         assert work.stdout.readline() == "begun\n"
@@ -156,7 +156,7 @@ def test_a_second_signal_stops_at_once() -> None:
 
 
 def test_another_process_takes_over(tmp_path: Path) -> None:
-    """Whoever had the data directory stops with exit code 4 and says why; the other does its work."""
+    """The former owner of a data directory stops with exit code 4 and the reason; the new owner does its work."""
     file, data = write(tmp_path / "a.jsonl", [event("ann", "Product Viewed", "10:00:00")]), tmp_path / "data"
     run = process("run", file, "--data-dir", data)
     until(lambda: offset(data) == 1)

@@ -1,4 +1,4 @@
-"""What the README says to type works as it stands there, one block after the other, for somebody who has no events yet."""
+"""The commands of the README work as they are printed there, one block after the other."""
 
 import os
 import re
@@ -13,7 +13,7 @@ ENDLESS = "streams run "
 
 
 def test_your_own_events(tmp_path: Path) -> None:
-    """Files that are named are made there too; one person buys, one only looks, and all of it verifies."""
+    """The blocks make the files that they use; one person buys, one only looks, and all of it verifies."""
     program = tmp_path / ".venv" / "bin" / "streams"
     program.parent.mkdir(parents=True)
     program.write_text(f'#!/bin/sh\nexec {shlex.join(STREAMS)} "$@"\n')

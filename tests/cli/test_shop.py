@@ -1,4 +1,4 @@
-"""The real shop, against facts that a few lines compute from the raw file without the product, and against the oracle."""
+"""The real shop agrees with facts that a few lines compute from the raw file, and with the oracle."""
 
 import csv
 import gzip
@@ -64,7 +64,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_funnel_agrees_with_the_raw_file(shop: Path) -> None:
-    """Who paid has converted, who did anything but look at the home page is a profile, and every row is accounted for."""
+    """Everybody who paid has converted, everybody with a signal is a profile, and every row is accounted for."""
     rows, (found,) = raw(), lines("funnel", "--data-dir", shop, "--json")
     assert (
         472 == len({who for who, event, _ in rows if event == "payment_done"}) == found["profiles_converted"]
@@ -81,7 +81,7 @@ def test_the_funnel_agrees_with_the_raw_file(shop: Path) -> None:
 
 
 def test_profiles_are_as_the_oracle_says(shop: Path) -> None:
-    """A thousand of them, chosen at random: the net transitions are the oracle's, step by step and field by field."""
+    """The net transitions of a thousand random profiles are those of the oracle, field by field."""
     signals: dict[str, list[oracle.Signal]] = defaultdict(list)
     rows = raw()
     for n, (who, name, at) in enumerate(rows):
@@ -118,7 +118,7 @@ def stamp(ms: int) -> str:
 
 
 def test_it_verifies(shop: Path) -> None:
-    """Recomputed in batch it is the same, and says of how much."""
+    """verify finds no difference, and prints how much it compared."""
     result = streams("verify", "--data-dir", shop)
     assert (0, "") == (result.exit_code, result.stderr)
     (found,) = lines("funnel", "--data-dir", shop, "--json")
@@ -127,7 +127,7 @@ def test_it_verifies(shop: Path) -> None:
 
 
 def test_replayed_again_it_changes_nothing(shop: Path) -> None:
-    """The same file once more: nothing is appended."""
+    """A second replay of a file appends nothing."""
     before = lines("funnel", "--data-dir", shop, "--json")
     result = streams(
         "replay", SHOP_EVENTS, "--format", "csv", *MAPS, "--rules", SHOP_RULES, "--data-dir", shop
@@ -138,7 +138,7 @@ def test_replayed_again_it_changes_nothing(shop: Path) -> None:
 
 
 def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It fits 100 columns, says who bought, replaces an earlier demo, and what it says to try next works as it is printed."""
+    """The demo fits 100 columns, replaces an earlier demo, and the commands that it suggests work as they are printed."""
     (tmp_path / "demo").mkdir()
     for file in (DEMO_MARKER, "left-over"):
         (tmp_path / "demo" / file).touch()
@@ -171,7 +171,7 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_demo_replaces_nothing_that_it_did_not_make(shop: Path) -> None:
-    """A data directory with somebody's data in it stays."""
+    """A data directory that no demo made is left as it is."""
     result = streams("demo", "--data-dir", shop)
     assert 2 == result.exit_code
     assert "files that no demo made" in result.stderr

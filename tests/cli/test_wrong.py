@@ -1,4 +1,4 @@
-"""What a person gets who types something wrong or has a damaged file: words and an exit code, never a traceback."""
+"""A wrong command or a damaged file ends with a message and an exit code, never with a traceback."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "message"),
     [
         (["replay", "nowhere.jsonl"], "'nowhere.jsonl' cannot be read"),
         (["replay", "."], "cannot be read"),
@@ -78,16 +78,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["replay", "rows.csv", *CSV, "--map", "name=\udcff"], "is not UTF-8 text"),
     ],
 )  # fmt: skip
-def test_a_wrong_command(here: Path, command: list[str], says: str) -> None:
-    """Exit code 2 and what is wrong, on standard error; nothing on standard output."""
+def test_a_wrong_command(here: Path, command: list[str], message: str) -> None:
+    """A wrong command ends with exit code 2 and a message on standard error; standard output stays empty."""
     result = streams(*command)
     assert (2, "") == (result.exit_code, result.stdout)
-    assert says in result.stderr
+    assert message in result.stderr
     assert not (here / "data").exists()
 
 
 def test_a_damaged_data_directory(here: Path) -> None:
-    """A file that is no log is left alone."""
+    """A file that is no log is not changed."""
     (here / "data").mkdir()
     (here / "data" / "log.sqlite").write_text("no log " * 1_000)
     assert 2 == streams("funnel").exit_code
@@ -96,7 +96,7 @@ def test_a_damaged_data_directory(here: Path) -> None:
 
 
 def test_other_settings_than_the_datas(here: Path) -> None:
-    """Exit code 3, and which differ: by partitions, and by what is counted."""
+    """A start with other partitions or other fold settings ends with exit code 3 and names what differs."""
     assert 0 == streams("replay", "small.jsonl", "--partitions", "2").exit_code
     other = streams("replay", "small.jsonl", "--partitions", "3")
     assert (3, True) == (other.exit_code, "2 partition" in other.stderr)
@@ -106,7 +106,7 @@ def test_other_settings_than_the_datas(here: Path) -> None:
 
 
 def test_names_of_files_may_be_any_bytes(here: Path) -> None:
-    """What is no text is shown with escapes, on a terminal that takes nothing else too."""
+    """Bytes that are no text are shown as escapes, also on a terminal that takes only text."""
     odd = "odd\udcff"
     (found,) = lines("check-config", "--data-dir", odd, "--json")
     assert r"odd\udcff" == found["settings"]["data_dir"]
@@ -116,7 +116,7 @@ def test_names_of_files_may_be_any_bytes(here: Path) -> None:
 
 
 def test_a_truncated_gzip(here: Path) -> None:
-    """What can be read of it counts; its lost end is one rejection."""
+    """The readable part of a damaged file counts; its lost end is one rejection."""
     whole = gzip.compress(
         "".join(
             json.dumps(event(f"p{n}", "Product Viewed", "10:00:00")) + "\n" for n in range(5_000)
@@ -130,7 +130,7 @@ def test_a_truncated_gzip(here: Path) -> None:
 
 
 def test_bad_records_stop_nothing(here: Path) -> None:
-    """Each ends as one rejection, and those around them are applied."""
+    """Each broken record is one rejection, and the records around it are applied."""
     good = event("ann", "Product Viewed", "10:00:00")
     bad = [
         "{", "\x00", "[]", json.dumps(good | {"timestamp": "yesterday"}), json.dumps(good | {"messageId": ""}), json.dumps(good | {"userId": ""}),
@@ -143,7 +143,7 @@ def test_bad_records_stop_nothing(here: Path) -> None:
 
 
 def test_what_is_typed_is_not_trusted(here: Path) -> None:
-    """Markup and line breaks in what events hold are shown as text."""
+    """Markup and line breaks in events are shown as text."""
     write(here / "odd.jsonl", [event("[red]ann[/red]", "Product Viewed", "10:00:00")])
     streams("replay", "odd.jsonl")
     assert "[red]ann[/red]" in streams("journey", "[red]ann[/red]").stdout
@@ -152,8 +152,8 @@ def test_what_is_typed_is_not_trusted(here: Path) -> None:
     assert "[/bold]" in streams("explain", "[/bold]").stdout
 
 
-def test_a_row_of_a_ledger_is_one_line(here: Path) -> None:
-    """Records as they came may hold anything: what moves a cursor is shown as an escape, markup as text."""
+def test_a_dead_letter_is_one_line(here: Path) -> None:
+    """A dead letter is one line, whatever it holds: control characters are escapes, markup is text."""
     write(here / "odd.jsonl", ['\x1b[2J[red]"', '{"type": "\\u001b[2J[red]"}'])
     streams("replay", "odd.jsonl")
     shown = streams("rejected").stdout

@@ -1,10 +1,12 @@
+"""The funnel, people and counters of a small shop are as worked out by hand."""
+
 import pytest
 
 from schemas import Tally
 from streams.log.memory import MemoryLog
 from streams.queries.dead_letters import count_reasons
 from streams.queries.funnel import (
-    MOMENTS,
+    MOMENT_NAMES,
     Cohort,
     EventCounts,
     JourneyCounts,
@@ -20,17 +22,17 @@ from streams.queries.tallies import (
     read_all_time_tallies,
 )
 from streams.topology import LATE, REJECTED, STATE
-from tests.queries.written import DAY, LATER, SHOP, said, written
+from tests.queries.written import DAY, LATER, SHOP, did, written
 
 ONE = ["one partition", "three partitions"]
 
 
 @pytest.mark.parametrize("partitions", [1, 3], ids=ONE)
 async def test_the_funnel_of_a_small_shop(partitions: int) -> None:
-    """Worked out by hand: stalled journeys are part of open, refunded ones of converted, and every moment is there."""
+    """The funnel is as worked out by hand: stalled journeys count as open, refunded ones as converted."""
     found = await read_funnel(await written(SHOP, partitions))
     assert JourneyCounts(opened=5, open=4, stalled=2, converted=1, abandoned=0, refunded=1) == found.journeys
-    assert tuple(found.furthest) == MOMENTS
+    assert tuple(found.furthest) == MOMENT_NAMES
     assert Cohort(open=3, stalled=1) == found.furthest["know"]
     assert Cohort(open=1, stalled=1) == found.furthest["buy"]
     assert Cohort(converted=1, refunded=1) == found.furthest["truth"]
@@ -38,13 +40,13 @@ async def test_the_funnel_of_a_small_shop(partitions: int) -> None:
 
 
 async def test_people_with_weak_signs_only_count() -> None:
-    """Profiles are those with an applied signal: Cat, who only glanced, too; nobody of whom an event was rejected or meant nothing."""
-    found = await read_funnel(await written([*SHOP[:11], said("u:gil", "scroll", 30)]))
+    """A profile is anybody with an applied signal, also Cat, who only glanced; no others are counted."""
+    found = await read_funnel(await written([*SHOP[:11], did("u:gil", "scroll", 30)]))
     assert (4, 1) == (found.profiles, found.profiles_converted)
 
 
 async def test_every_event_ended_once() -> None:
-    """The counts of the checkpoints, added up; the ledgers say why."""
+    """The checkpoints' counts add up to the events, and the dead letters have the reasons."""
     log = await written(SHOP)
     found = (await read_funnel(log)).events
     assert EventCounts(received=14, applied=10, no_signal=1, duplicate=1, late=1, rejected=1) == found
@@ -53,7 +55,7 @@ async def test_every_event_ended_once() -> None:
 
 
 async def test_forgetting_changes_no_count_of_people() -> None:
-    """Ann bought, Cat glanced, and half a year later both are forgotten: Ann is still one who bought, and Cat is counted too."""
+    """Ann bought, Cat glanced, and half a year later both are forgotten; both still count, and Ann as one who bought."""
     log = await written([*SHOP[:4], *SHOP[6:8], *LATER])
     held = [record.key or b"" async for _, record in log.scan(STATE.name)]
     assert not any(key.startswith((b"pu:ann", b"pd:cat")) for key in held)
@@ -62,15 +64,15 @@ async def test_forgetting_changes_no_count_of_people() -> None:
 
 
 async def test_a_purchase_that_was_no_conversion_after_all() -> None:
-    """A late truth takes the place of another (it comes first, the other joins it): the person still bought once."""
+    """A late purchase takes the place of a later one, which joins it; the person still bought once."""
     found = await read_funnel(
-        await written([said("u:ann", "look", 0), said("u:ann", "pay", 20), said("u:ann", "pay", 10)])
+        await written([did("u:ann", "look", 0), did("u:ann", "pay", 20), did("u:ann", "pay", 10)])
     )
     assert (1, 1, 1) == (found.profiles, found.profiles_converted, found.journeys.converted)
 
 
 async def test_an_empty_log() -> None:
-    """All zero, and nothing missing."""
+    """The funnel of an empty log has every field, all zero."""
     found = await read_funnel(MemoryLog(2))
     assert (0, 0, JourneyCounts(), EventCounts()) == (
         found.profiles,
@@ -78,14 +80,14 @@ async def test_an_empty_log() -> None:
         found.journeys,
         found.events,
     )
-    assert dict.fromkeys(MOMENTS, Cohort()) == found.furthest
+    assert dict.fromkeys(MOMENT_NAMES, Cohort()) == found.furthest
 
 
 async def test_by_a_dimension() -> None:
-    """A journey counts under the device it was opened on, whatever came later."""
+    """A journey counts under the device on which it was opened."""
     phone = {"context": {"device": {"type": "mobile"}}}
     cells = await read_all_time_tallies(
-        await written([said("u:ann", "look", 0, **phone), said("u:ann", "pay", 5), said("u:bob", "look", 6)])
+        await written([did("u:ann", "look", 0, **phone), did("u:ann", "pay", 5), did("u:bob", "look", 6)])
     )
     found = cohorts_by_dimension(cells, "device")
     assert {"mobile": (0, 1), "other": (1, 0)} == {
@@ -96,9 +98,9 @@ async def test_by_a_dimension() -> None:
 
 @pytest.mark.parametrize("partitions", [1, 3], ids=ONE)
 async def test_moves_dwells_and_hours(partitions: int) -> None:
-    """Over all partitions: how often each step happened, how long the stays were, in which hour of the week moments were entered."""
+    """Steps, lengths of stay and hours of the week are counted over all partitions."""
     cells = await read_all_time_tallies(
-        await written([*SHOP[:3], said("u:bob", "look", DAY), said("u:bob", "cart", DAY + 5)], partitions)
+        await written([*SHOP[:3], did("u:bob", "look", DAY), did("u:bob", "cart", DAY + 5)], partitions)
     )
     assert 2 == count_moves(cells)[Move("advanced", "know", "buy")]
     assert 1 == count_moves(cells)[Move("converted", "buy", "truth")]
@@ -109,7 +111,7 @@ async def test_moves_dwells_and_hours(partitions: int) -> None:
 
 
 def test_a_quantile_is_in_its_bucket() -> None:
-    """Of ten stays the fifth is the median and the ninth has nine tenths below or at it."""
+    """The median of ten stays is the fifth, and nine tenths do not exceed the ninth."""
     cells = [
         Tally(0, "all", None, "dwell", {}, n, from_="know", bucket_s=bucket)
         for bucket, n in (((8.0, 9.0), 1), ((1.0, 2.0), 5), ((3.0, 4.0), 4))

@@ -1,22 +1,24 @@
+"""A person's journeys are put together from the net transitions."""
+
 import json
 from typing import Any
 
 from streams.queries.timeline import read_timelines
 from streams.queries.transitions import read_net_transitions, read_transitions
-from tests.queries.written import DAY, LATER, SHOP, said, written
+from tests.queries.written import DAY, LATER, SHOP, did, written
 
 CORRECTED = (
-    said("u:ann", "look", 0),
-    said("u:ann", "cart", 30),
-    said("u:ann", "pay", 40),
-    said("u:ann", "cart", 10),
-    said("u:ann", "look", 20),
+    did("u:ann", "look", 0),
+    did("u:ann", "cart", 30),
+    did("u:ann", "pay", 40),
+    did("u:ann", "cart", 10),
+    did("u:ann", "look", 20),
 )
-"""The last two came late: what was said of the first cart is taken back."""
+"""The last two events came late, so the step of the first cart is retracted."""
 
 
-async def test_standing_is_what_was_not_taken_back() -> None:
-    """Of each id the record with the greatest rev, where that is an assert: bytes as they are stored, in their order."""
+async def test_net_transitions_were_not_retracted() -> None:
+    """For each id the record with the greatest rev holds, if it is an assert. Bytes and order are as stored."""
     log = await written([*CORRECTED, *SHOP])
     every = [value async for value in read_transitions(log)]
     last: dict[str, dict[str, Any]] = {}
@@ -30,8 +32,8 @@ async def test_standing_is_what_was_not_taken_back() -> None:
     assert set(found) < set(every)
 
 
-async def test_a_story_in_order() -> None:
-    """The steps that stand, in the order they happened, whatever the order they were said in."""
+async def test_a_timeline_in_order() -> None:
+    """A timeline has the net steps in the order in which they happened, not in that of publication."""
     (timeline,) = await read_timelines(await written(CORRECTED), "ann")
     (journey,) = timeline.journeys
     assert ["opened", "advanced", "returned", "advanced", "converted"] == [
@@ -47,20 +49,20 @@ async def test_a_story_in_order() -> None:
 
 
 async def test_steps_of_one_millisecond() -> None:
-    """They go forward, and what opens or resumes comes first."""
+    """Opening and resuming come first, then the steps to later moments."""
     (timeline,) = await read_timelines(
-        await written([said("u:ann", "pay", 0), said("u:ann", "cart", 0), said("u:ann", "look", 0)]), "u:ann"
+        await written([did("u:ann", "pay", 0), did("u:ann", "cart", 0), did("u:ann", "look", 0)]), "u:ann"
     )
     assert [("opened", "know"), ("advanced", "buy"), ("converted", "truth")] == [
         (s.kind, s.to) for s in timeline.journeys[0].steps
     ]
-    together = [said("u:ann", "look", 0), said("u:ann", "look", 4 * DAY), said("u:ann", "cart", 4 * DAY)]
+    together = [did("u:ann", "look", 0), did("u:ann", "look", 4 * DAY), did("u:ann", "cart", 4 * DAY)]
     (timeline,) = await read_timelines(await written(together), "u:ann")
     assert ["opened", "stalled", "resumed", "advanced"] == [s.kind for s in timeline.journeys[0].steps]
 
 
 async def test_where_everybody_is() -> None:
-    """Current is the moment of the open journey; a stalled journey is open; a refund makes the outcome, and comes last."""
+    """The current moment is that of the open journey; a stalled journey is open; a refund is last and the outcome."""
     log = await written(SHOP)
     (ann,), (dan,) = await read_timelines(log, "ann"), await read_timelines(log, "u:dan")
     assert (None, "refunded", False) == (ann.current, ann.journeys[0].outcome, ann.journeys[0].stalled)
@@ -74,8 +76,8 @@ async def test_where_everybody_is() -> None:
 
 
 async def test_two_journeys() -> None:
-    """One after the other, each with its own steps."""
-    (timeline,) = await read_timelines(await written([*SHOP[:3], said("u:ann", "look", 120)]), "ann")
+    """Two journeys of a person come one after the other, each with its own steps."""
+    (timeline,) = await read_timelines(await written([*SHOP[:3], did("u:ann", "look", 120)]), "ann")
     assert [("converted", 3), ("open", 1)] == [
         (journey.outcome, len(journey.steps)) for journey in timeline.journeys
     ]
@@ -83,23 +85,23 @@ async def test_two_journeys() -> None:
 
 
 async def test_a_bare_name_is_a_user_and_a_device() -> None:
-    """Both are given when both exist; with a prefix only the one."""
-    log = await written([said("u:7", "look", 0), said("d:7", "cart", 1), said("u:77", "look", 2)])
+    """A bare name finds the user and the device; a prefix finds only one of them."""
+    log = await written([did("u:7", "look", 0), did("d:7", "cart", 1), did("u:77", "look", 2)])
     assert ["d:7", "u:7"] == [timeline.profile for timeline in await read_timelines(log, "7")]
     assert ["d:7"] == [timeline.profile for timeline in await read_timelines(log, "d:7")]
     assert [] == await read_timelines(log, "nobody")
 
 
 async def test_an_id_that_looks_like_a_whole_name() -> None:
-    """An id is anything: a user called d:1 is found by that, and so is the device 1."""
-    log = await written([said("u:d:1", "look", 0), said("d:u:2", "glance", 1), said("d:1", "look", 2)])
+    """The name d:1 finds the user whose id is d:1, and also the device 1."""
+    log = await written([did("u:d:1", "look", 0), did("d:u:2", "glance", 1), did("d:1", "look", 2)])
     assert ["d:1", "u:d:1"] == [timeline.profile for timeline in await read_timelines(log, "d:1")]
     assert ["u:d:1"] == [timeline.profile for timeline in await read_timelines(log, "u:d:1")]
     assert ["d:u:2"] == [timeline.profile for timeline in await read_timelines(log, "u:2")]
 
 
 async def test_a_person_of_weak_signs() -> None:
-    """Known, without a journey: while the state holds them, and when they are forgotten."""
+    """A person without a journey is found, while the state holds them and after they were forgotten."""
     for records in (SHOP[:11], SHOP, [*SHOP, *LATER]):
         (cat,) = await read_timelines(await written(records), "cat")
         assert ("d:cat", None, []) == (cat.profile, cat.current, cat.journeys)
@@ -107,18 +109,18 @@ async def test_a_person_of_weak_signs() -> None:
 
 
 async def test_a_journey_hides_nobody() -> None:
-    """Of a user with a journey and a device of that name without one, both are timelines of."""
-    log = await written([said("u:cat", "look", 0), *SHOP[:11]])
+    """A user with a journey and a device of the same name without one are both found."""
+    log = await written([did("u:cat", "look", 0), *SHOP[:11]])
     assert [("d:cat", 0), ("u:cat", 1)] == [
         (timeline.profile, len(timeline.journeys)) for timeline in await read_timelines(log, "cat")
     ]
 
 
 async def test_needs_and_tenants() -> None:
-    """A timeline per tenant and need; the tenant is said only where there is one."""
+    """There is a timeline per tenant and need; the tenant is printed only where there is one."""
     settings: dict[str, Any] = {"need": ("properties.about",), "tenant": "properties.shop"}
     records = [
-        said("u:ann", "look", n, properties={"about": about, "shop": shop})
+        did("u:ann", "look", n, properties={"about": about, "shop": shop})
         for n, (shop, about) in enumerate([("x", "b"), ("x", "a"), ("y", "a")])
     ]
     timelines = await read_timelines(await written(records, **settings), "ann")
@@ -127,8 +129,8 @@ async def test_needs_and_tenants() -> None:
     ]
 
 
-async def test_the_line_of_a_story() -> None:
-    """The fields of the contract, and transitions exactly as they are stored."""
+async def test_the_line_of_a_timeline() -> None:
+    """The JSON line has the fields of the contract, and the transitions exactly as they are stored."""
     log = await written(SHOP)
     (timeline,) = await read_timelines(log, "u:ann")
     line = timeline.wire()

@@ -1,4 +1,4 @@
-"""Whatever came, in whatever order, with crashes and new rules in between: the batch recomputation of the stored input says the same."""
+"""Computing the stored input again in one batch gives what was published, whatever order, crashes or rules there were."""
 
 import asyncio
 import random

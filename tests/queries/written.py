@@ -1,4 +1,4 @@
-"""A log with a small shop in it, for reports to read: written by agents, since nothing else knows how."""
+"""A log with a small shop in it, for reports to read. Partition agents write it, since nothing else knows how."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from streams.log.memory import MemoryLog
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 
-MINUTE, HOUR, DAY = 1, 60, 1440  # minutes, which is what `said` takes
+MINUTE, HOUR, DAY = 1, 60, 1440  # in minutes, the unit of `did`
 
 RULES = load_rules(
     'name = "small"\n'
@@ -24,8 +24,11 @@ RULES = load_rules(
 )  # fmt: skip
 
 
-def said(who: str, event: str, minute: float, **more: Any) -> bytes:
-    """What somebody did, so many minutes after 1 May 2024. `who` is a profile; the same event of one person at the same time has the same id."""
+def did(who: str, event: str, minute: float, **more: Any) -> bytes:
+    """The record of what somebody did, so many minutes after 1 May 2024. `who` is a profile.
+
+    An event that a person repeats at the same time has the same id.
+    """
     field = "userId" if who.startswith("u:") else "anonymousId"
     whole = int(minute * 60)
     time = (
@@ -44,7 +47,7 @@ def said(who: str, event: str, minute: float, **more: Any) -> bytes:
 
 
 async def written(records: Sequence[bytes], partitions: int = 1, **settings: Any) -> MemoryLog:
-    """A log whose agents have processed these records, in this order."""
+    """A log whose agents have processed these records in this order."""
     log = MemoryLog(partitions)
     given = Settings(**settings)
     agents = [await PartitionAgent.open(log, partition, given, RULES) for partition in range(partitions)]
@@ -63,15 +66,17 @@ async def written(records: Sequence[bytes], partitions: int = 1, **settings: Any
 
 
 SHOP = (
-    said("u:ann", "look", 0), said("u:ann", "cart", 5), said("u:ann", "pay", 6), said("u:ann", "back", 60),
-    said("u:bob", "look", 10), said("u:bob", "look", 10),
-    said("d:cat", "glance", 12), said("d:cat", "glance", 14),
-    said("u:dan", "cart", 20), said("u:dan", "scroll", 21), b"{",
-    said("u:eve", "look", 5 * DAY), said("u:fay", "look", 5 * DAY + 1), said("u:ann", "look", 1 * DAY),
+    did("u:ann", "look", 0), did("u:ann", "cart", 5), did("u:ann", "pay", 6), did("u:ann", "back", 60),
+    did("u:bob", "look", 10), did("u:bob", "look", 10),
+    did("d:cat", "glance", 12), did("d:cat", "glance", 14),
+    did("u:dan", "cart", 20), did("u:dan", "scroll", 21), b"{",
+    did("u:eve", "look", 5 * DAY), did("u:fay", "look", 5 * DAY + 1), did("u:ann", "look", 1 * DAY),
 )  # fmt: skip
-"""Ann bought and took it back. Bob only looked, twice as it seems. Cat glanced. Dan has a full cart and fell silent. Ann's last look was late."""
+"""Ann bought and gave it back, and her last look was late. Bob looked, in two copies of one event. Cat glanced. Dan has
+a full cart and fell silent. Eve and Fay look days later.
+"""
 
 LATER = tuple(
-    said("u:zoe", "look", 0, timestamp=f"2024-{month:02d}-28T00:00:00Z") for month in (6, 7, 8, 9, 10, 11)
+    did("u:zoe", "look", 0, timestamp=f"2024-{month:02d}-28T00:00:00Z") for month in (6, 7, 8, 9, 10, 11)
 )
-"""Half a year in which only Zoe comes by: everybody else is forgotten."""
+"""Half a year in which only Zoe comes, so that everybody else is forgotten."""

@@ -1,3 +1,5 @@
+"""Durations are read as people write them, and written so that they read back."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +49,7 @@ def test_reads(written: object, ms: int) -> None:
     ],
 )
 def test_refuses(written: object) -> None:
-    """What is no duration, or one of more than ten years, is a ValueError."""
+    """A text that is no duration, or one of more than ten years, is a ValueError."""
     with pytest.raises(ValueError, match="is "):
         parse_duration(written)
 

@@ -1,3 +1,5 @@
+"""The settings of Kafka are checked together, and secrets stay secret."""
+
 import asyncio
 import os
 import shutil
@@ -37,14 +39,14 @@ def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def complaint(**kafka: Any) -> str:
-    """What reading the settings, or making a connection of them, says."""
+    """The error of reading these settings, or of making a connection of them."""
     with pytest.raises(ConfigError) as caught:
         cluster(load(kafka=AT | kafka).kafka)
     return str(caught.value)
 
 
 def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table is joined key by key; a flag that is None was not given; lists are written with commas."""
+    """Tables are joined key by key; a flag that is None was not given; lists are written with commas."""
     Path("streams.toml").write_text(
         '[kafka]\nbootstrap = "file:1"\napp = "file"\ninputs = ["a"]\ngrace = "30s"\n'
     )
@@ -61,7 +63,7 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (
             {"bootstrap": "broker"},
@@ -122,15 +124,15 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
         ({"password": 12345}, "kafka.password = ***: must be text"),
     ],
 )
-def test_complaints(given: dict[str, Any], said: str) -> None:
-    """What is wrong, and what cannot go together, is named with what would be right; a secret never is."""
+def test_complaints(given: dict[str, Any], message: str) -> None:
+    """A wrong setting, or settings that exclude each other, are an error that names the right ones, but no secret."""
     found = complaint(**given)
-    assert found.startswith(said)
+    assert found.startswith(message)
     assert SECRET not in found
 
 
 def test_what_has_no_default() -> None:
-    """Each key that is missing is named, and how to give it; an app does not read what it writes."""
+    """A missing key is an error that names the flag and the variable; an app cannot read its own topics."""
     with pytest.raises(ConfigError) as caught:
         deployment(KafkaSettings())
     assert ["kafka.bootstrap", "kafka.app", "kafka.inputs"] == [
@@ -144,7 +146,7 @@ def test_what_has_no_default() -> None:
 
 
 def test_a_secret_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither by check-config nor in a repr, a dump or the errors of another key."""
+    """No secret is in check-config, a repr, a dump or the errors of another key."""
     for key, value in SCRAM.items():
         monkeypatch.setenv(f"STREAMS_KAFKA__{key.upper()}", value)
     monkeypatch.setenv("STREAMS_ANNOUNCE__URL", f"https://hooks.example/{SECRET}")
@@ -172,7 +174,7 @@ def test_a_secret_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_connection_is_told() -> None:
-    """Names and passwords under aiokafka's names; `none` is no compression."""
+    """The settings become the arguments of aiokafka; `none` is no compression."""
     made = cluster(load(kafka=AT | SCRAM | {"compression": "zstd"}).kafka)
     assert ("broker:9092", "zstd") == (made.bootstrap, made.compression)
     assert isinstance(made.security["ssl_context"], ssl.SSLContext)
@@ -188,7 +190,7 @@ def test_what_a_connection_is_told() -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")
 def test_certificates(tmp_path: Path) -> None:
-    """Ours is loaded with its key, also an encrypted one, which is never asked for on the terminal; what does not fit is named."""
+    """Our certificate is loaded with its key, also with an encrypted one, without a question on the terminal."""
 
     def make(name: str, *more: str) -> None:
         options = [
@@ -218,7 +220,7 @@ def test_certificates(tmp_path: Path) -> None:
         ] == ((("commonName", "ours"),),)
     locked = tls | {"cert_file": "locked.pem", "key_file": "locked.key"}
     cluster(load(kafka=AT | locked | {"key_password": SECRET}).kafka)
-    for given, said in (
+    for given, message in (
         (
             locked,
             "kafka.key_file = locked.key: the private key is encrypted: set STREAMS_KAFKA__KEY_PASSWORD",
@@ -237,11 +239,11 @@ def test_certificates(tmp_path: Path) -> None:
         ),
         (tls | {"ca_file": "ours.key"}, "kafka.ca_file = ours.key: holds no certificates"),
     ):
-        assert complaint(**given).startswith(said)
+        assert complaint(**given).startswith(message)
 
 
 def test_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They come from the function that is named, async or not; whatever it does wrong is told as its own fault."""
+    """Tokens come from the named function, async or not; an error of the function is reported as one."""
     code = "def token(): return 'plain'\nasync def later(): return 'async'\ndef nothing(): return None\ndef broken(): 1 / 0\ndef picky(a): pass\n"
     (tmp_path / "my_tokens.py").write_text(code)
     (tmp_path / "my_broken_tokens.py").write_text("import nothing_like_that")
@@ -256,24 +258,24 @@ def test_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ("plain", "async") == tuple(
         asyncio.run(tokens(name).token()) for name in ("my_tokens:token", "my_tokens:later")
     )
-    for name, said in (
+    for name, message in (
         ("my_tokens:nothing", "it must be text that is not empty, but was NoneType"),
         ("my_tokens:broken", "ZeroDivisionError"),
     ):
-        with pytest.raises(KafkaConnectionError, match=f"kafka.oauth = {name} gave no token: {said}"):
+        with pytest.raises(KafkaConnectionError, match=f"kafka.oauth = {name} gave no token: {message}"):
             asyncio.run(tokens(name).token())
-    for name, said in (
+    for name, message in (
         ("my_tokens:picky", "is to be called without arguments, but missing a required argument: 'a'"),
         ("my_tokens:tokn", "my_tokens has no function tokn"),
         ("my_broken_tokens:token", "my_broken_tokens cannot be imported: ModuleNotFoundError"),
     ):
-        with pytest.raises(ConfigError, match=f"kafka.oauth = {name}: {said}"):
+        with pytest.raises(ConfigError, match=f"kafka.oauth = {name}: {message}"):
             tokens(name)
     del sys.modules["my_tokens"]
 
 
 def test_defaults_are_shown() -> None:
-    """On the page of settings too."""
+    """The list of settings has the defaults of those for Kafka."""
     rows = {row.key: row for row in describe()}
     assert ("6s", "25ms", "none", "6066", "STREAMS_KAFKA__SESSION_TIMEOUT") == (
         *(

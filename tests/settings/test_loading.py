@@ -1,3 +1,5 @@
+"""Settings are read from a file, the environment and flags, and wrong ones are named with their origin."""
+
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +31,7 @@ def write(text: str, name: str = "streams.toml") -> Path:
 
 
 def complaint(file: Path | None = None, **flags: object) -> str:
-    """What `load` says."""
+    """The error of `load`."""
     with pytest.raises(ConfigError) as caught:
         load(file, **flags)
     assert caught.value.exit_code == 2
@@ -37,13 +39,13 @@ def complaint(file: Path | None = None, **flags: object) -> str:
 
 
 def test_defaults_need_nothing() -> None:
-    """With no file, no variable and no flag the settings are the defaults."""
+    """Without a file, a variable or a flag, the settings are the defaults."""
     assert Settings() == load()
     assert (3 * 24 * HOUR, 4 * HOUR, 24 * HOUR, HOUR) == tuple(ms for _, ms in load().patience)
 
 
 def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flag beats a variable, a variable beats the file; a table is joined key by key."""
+    """A flag beats a variable, and a variable beats the file; tables are joined key by key."""
     write('batch = 1\nskew = "1m"\ndata_dir = "file"\n[patience]\nbuy = "2h"\ngo = "5h"\n')
     monkeypatch.setenv("STREAMS_BATCH", "2")
     monkeypatch.setenv("STREAMS_SKEW", "2m")
@@ -54,7 +56,7 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_named_file_alone_counts() -> None:
-    """A file that is named is read in place of streams.toml."""
+    """A named file is read in place of streams.toml."""
     write("batch = 1\n")
     assert load(write('skew = "1m"\n', "other.toml")).batch == Settings().batch
 
@@ -89,21 +91,21 @@ def test_a_dimension_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_values_of_a_built_in_dimension_can_be_replaced() -> None:
-    """New values keep those aliases that still lead to one of them, and where the dimension is read from."""
+    """New values keep the path of the dimension, and those aliases that still stand for one of the values."""
     write('[dimensions.channel]\nvalues = ["web", "shop"]\n')
     channel = load().dimensions["channel"]
     assert (("web", "shop"), None, {"browser": "web"}) == (channel.values, channel.path, channel.aliases)
 
 
 def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Kubernetes sets for a service that is called `streams` is not taken for a slip."""
+    """The variables that Kubernetes sets for a service called `streams` are no errors."""
     for name in ("STREAMS_SERVICE_HOST", "STREAMS_PORT", "STREAMS_PORT_80_TCP_ADDR"):
         monkeypatch.setenv(name, "10.0.0.1")
     assert load() == Settings()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("batches = 3", "batches = 3: no such setting: did you mean batch? (streams.toml)"),
         ('[patience]\nbye = "1h"', "patience.bye = '1h': no such setting: did you mean buy? (streams.toml)"),
@@ -144,14 +146,14 @@ def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch
         ("batch = !", "settings file streams.toml is not TOML: Invalid value (at line 1, column 9)"),
     ],
 )
-def test_complaints(text: str, said: str) -> None:
+def test_complaints(text: str, message: str) -> None:
     """A wrong setting is named with its value, what would be right, and where it came from."""
     write(text)
-    assert complaint().startswith(said)
+    assert complaint().startswith(message)
 
 
 def test_every_wrong_key_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All errors are told at once, one per line, each with its own origin."""
+    """All errors are reported at once, one per line, each with its own origin."""
     write('skew = "soon"')
     monkeypatch.setenv("STREAMS_PATIENCE__GO", "never")
     monkeypatch.setenv("STREAMS_BACH", "7")
@@ -175,7 +177,7 @@ def test_strange_variables(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_table_is_not_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table in one variable that is not JSON is an error that says how to write it."""
+    """A table in one variable that is not JSON is an error, which shows the right way."""
     monkeypatch.setenv("STREAMS_PATIENCE", "1h")
     assert "STREAMS_PATIENCE__BUY=2h" in complaint()
 
@@ -203,7 +205,7 @@ def fold(**given: object) -> FoldSettings:
 
 
 def test_equal_fold_settings_have_equal_records() -> None:
-    """How a setting was written, and in which order dimensions were named, leaves no trace in the record."""
+    """The record does not depend on how a value was written, or on the order of dimensions."""
     one, two = {"path": "context.one", "values": ["x"]}, {"path": "context.two", "values": ["y"]}
     written = fold(patience={"buy": "60m"}, allowed_lateness=172_800, dimensions={"one": one, "two": two})
     otherwise = fold(patience={"buy": 3600}, allowed_lateness="2d", dimensions={"two": two, "one": one})
@@ -217,7 +219,7 @@ def test_the_record_is_of_the_fold_settings_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({}, None),
         ({"patience": {"buy": "2h"}}, "patience.buy: stored 1h, given 2h"),
@@ -231,20 +233,20 @@ def test_the_record_is_of_the_fold_settings_alone() -> None:
         ),
     ],
 )
-def test_difference(given: Mapping[str, object], said: str | None) -> None:
-    """Each key that differs is named with what is stored and what is given; nothing else is."""
+def test_difference(given: Mapping[str, object], message: str | None) -> None:
+    """Only the keys that differ are named, each with the stored and the given value."""
     found = fold(**given).difference(FoldSettings().record())
-    assert found == said if said is None else found is not None and found.startswith(said)
+    assert found == message if message is None else found is not None and found.startswith(message)
 
 
 def test_fold_settings_are_frozen() -> None:
-    """Nobody changes a setting in mid-run."""
+    """A setting cannot be changed."""
     with pytest.raises(ValueError, match="frozen"):
         FoldSettings().allowed_lateness = 1  # type: ignore[misc]  # what must not be done
 
 
 def test_every_setting_is_described() -> None:
-    """Each has a meaning, a variable that is its key, and says whether it is fixed for a data directory."""
+    """Each setting has a meaning, a variable named after its key, and is known as fixed or not."""
     rows = describe()
     assert all(row.meaning for row in rows)
     assert {row.key.partition(".")[0] for row in rows} == set(Settings.model_fields)

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from streams.errors import ConfigError, Incompatible, InputError, Unavailable
+from streams.topology import MAX_PARTITIONS
 
 FILE = "log.sqlite"
 FORMAT = 1  # of the tables and of what is packed into them; a newer one is refused
 DEFAULT_APP = "streams"
-MAX_PARTITIONS = 1024  # each costs a row per topic and a checkpoint; far more than one machine has use for
 
 BUSY_S = (
     10.0  # how long to wait for another process's transaction: the longest here takes well under a second

@@ -29,7 +29,6 @@ from streams.topology import (
 )
 
 REPLICAS, MIN_IN_SYNC = 3, 2  # one broker may fail with nothing lost and nothing stopped
-MAX_PARTITIONS = 1_024  # as many as an app may have
 SHORT_MS = 3 * DAYS  # an input that is kept no longer is gone after a weekend
 FOREVER = -1
 
