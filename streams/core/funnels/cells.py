@@ -1,14 +1,15 @@
-"""Funnel counters: a sum over transitions, so that a retraction subtracts what its assertion added.
+"""Funnel counters are a sum over transitions, so that a retraction subtracts what its assertion added.
 
-There is no diff of counters. Each transition carries what its cells need (when the journey opened, the furthest moment before and after), and a
-journey's transitions telescope: whatever set of transitions stands asserted, its sum is the funnel of those journeys. The hot path counts the
-finest window of each measure; `Windows` rolls up when a batch commits.
+There is no diff of counters. Each transition carries what its cells need: when its journey was opened, and
+the furthest moment before and after. So the transitions of a journey telescope: the sum over all transitions
+that hold is the funnel of their journeys. This file counts in the finest window of each measure; `Windows`
+rolls up when a batch commits.
 
 A cell is one int, cheap to hash:   window start in minutes | measure 2 bits | a 4 | b 3 | c 9 | dims 16
-    transitions   a kind      b from   c to           from the minute
-    cohort        a furthest           c outcome      from the hour in which the journey was opened, under the opening's dimensions
-    dwell         a moment             c log bucket   from the hour
-    hour_of_week  a moment entered     c hour 0..167  from the day
+    transitions   a kind      b from   c to           per minute
+    cohort        a furthest           c outcome      per hour of the opening, under the opening's dimensions
+    dwell         a moment             c log bucket   per hour
+    hour_of_week  a moment entered     c hour 0..167  per day
 """
 
 from streams.core.ingest.times import MINUTE_MS
@@ -31,12 +32,15 @@ MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS = range(4)
 COHORT_OUTCOMES = ("open", "stalled", "converted", "abandoned", "refunded")
 IS_OPEN, IS_STALLED, IS_CONVERTED, IS_ABANDONED, IS_REFUNDED = range(5)
 
-START_SHIFT, MEASURE_SHIFT, A_SHIFT, B_SHIFT, C_SHIFT = 34, 32, 28, 25, 16  # shifts
+START_SHIFT, MEASURE_SHIFT, A_SHIFT, B_SHIFT, C_SHIFT = 34, 32, 28, 25, 16
 COUNTER_MASK = (1 << START_SHIFT) - 1
 
 
 def counter_code(measure: int, a: int, b: int, c: int) -> int:
-    """The part of a cell that says what is counted, without window and dimensions. Moments are given plus one: 0 is none."""
+    """The part of a cell that names what is counted, without its window and dimensions.
+
+    Moments are given plus one: 0 is none.
+    """
     return measure << MEASURE_SHIFT | a << A_SHIFT | b << B_SHIFT | c << C_SHIFT
 
 
@@ -53,7 +57,10 @@ ENTRY_CODES = [counter_code(MEASURE_HOURS, moment + 1, 0, 0) for moment in range
 
 
 def dwell_bucket(ms: int) -> int:
-    """Log-scaled, 8 buckets per octave: a quantile is right to 6 %. Buckets are counters, so they merge and subtract."""
+    """The bucket of a length of stay: on a logarithmic scale, with 8 buckets per octave.
+
+    So a quantile is right to 6 %. Buckets are counters, so they add up and subtract.
+    """
     n = ms.bit_length()
     return ms if n <= 3 else (n - 3 << 3) + (ms >> n - 4 & 7)
 

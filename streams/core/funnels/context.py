@@ -29,16 +29,8 @@ _TV = (
     "web0s",
     "webos.tv",
 )
-_MORE_TV = (
-    "bravia",
-    "roku",
-    "crkey",
-    " aft",
-    "viera",
-    "playstation",
-    "xbox",
-    "nintendo",
-)  # screens across the room
+# These are looked at from across the room too.
+_MORE_TV = ("bravia", "roku", "crkey", " aft", "viera", "playstation", "xbox", "nintendo")
 _TABLET = ("ipad", "tablet", "kindle", "silk/", "playbook")
 _MOBILE = ("iphone", "ipod", "mobile", "android", "phone", "blackberry", "opera mini", "cfnetwork")
 _DESKTOP = ("windows nt", "macintosh", "x11", "linux", "cros ")

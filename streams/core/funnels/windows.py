@@ -19,7 +19,7 @@ FINEST_WINDOW = (BY_MINUTE, BY_HOUR, BY_HOUR, BY_DAY)
 # journey's opening can still change. Days are kept for a year and a month.
 KEPT_MIN = (3 * 1440, 40 * 1440, 400 * 1440)
 
-GROUP_BITS = 5  # neighbouring cells, which differ in their last dimensions only, mostly change together
+GROUP_BITS = 5  # 32 cells are stored together: they differ in their last dimensions only, and change together
 GROUP_MASK = (1 << GROUP_BITS) - 1
 
 Cell = tuple[int, int, int]  # window, its start in minutes since 1970 (0 for `all`), what is counted

@@ -15,7 +15,7 @@ MAX_ITEMS = 10_000  # in one record: one batch commits them all. Segment takes 2
 MAX_DETAIL_CHARS = 200  # of a rejection: its detail travels in a header, and a person reads it
 EVENT_TYPES = ("track", "page", "screen", "identify")
 MAX_EVENT_NAME_CHARS = 256  # a longer name is cut: names are for rules to match and people to read
-MAX_SPLIT_PATHS = 1024  # split paths kept: they come from rules and settings, which name far fewer
+MAX_SPLIT_PATHS = 1024  # split paths that are remembered: rules and settings name far fewer
 
 
 class Reason(StrEnum):
@@ -88,10 +88,10 @@ class Event(msgspec.Struct, gc=False):
     anonymous_id: str | None
     user_id: str | None
     type: str  # track, page, screen, identify
-    name: str  # the event's name (track) or the page's or screen's; "" when it has none
+    name: str  # the name of the event (track), page or screen; "" when there is none
     properties: dict[str, Any]
     context: dict[str, Any]
-    channel: str | None = None  # as sent (Segment's top-level `channel`)
+    channel: str | None = None  # as it was sent (Segment's top-level `channel`)
 
     @property
     def profile(self) -> str:

@@ -12,8 +12,8 @@ MINUTE_MS = 60_000
 DAY_MINUTES = 1440
 QUARTER_MINUTES = 15
 
-EARLIEST_MS = 946_684_800_000  # 2000-01-01: before that, a clock that was never set
-LATEST_MS = 7_258_118_400_000  # 2200-01-01 (excluded): beyond that, a unit mistaken
+EARLIEST_MS = 946_684_800_000  # 2000-01-01: an earlier time comes from a clock that was never set
+LATEST_MS = 7_258_118_400_000  # 2200-01-01 (excluded): a later time is in another unit
 
 MAX_MINUTES = 16_384  # minutes that are remembered by their text: eleven days of a stream, about 2 MB
 

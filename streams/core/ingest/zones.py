@@ -37,7 +37,7 @@ def zone_offset_quarters(zone: str, at_ms: int) -> int:
 def _look_up(name: str, quarter: int) -> int:
     if not _zones:
         _zones.update(dict.fromkeys(resources.files("tzdata").joinpath("zones").read_text("utf-8").split()))
-    if name not in _zones:  # also what keeps a path such as ../../etc from being opened
+    if name not in _zones:  # this also keeps a path such as ../../etc from being opened
         return 0
     zone = _zones[name]
     if zone is None:

@@ -128,7 +128,7 @@ def parse(text: str) -> RuleFile:
     off = top.words("off")
     if off and not extends:
         raise top.wrong("off", 'switches inherited rules off, so it needs extends = "default"')
-    read, given = _reading(top.take("read"))
+    read, given = _read_table(top.take("read"))
     rules = spec.RuleSet(
         name=name,
         read=read,
@@ -247,7 +247,7 @@ def _page(table: TableReader, name: str, moment: str, confidence: float) -> spec
     return spec.PageRule(name, moment, confidence, paths, bool(table.flag("views_only")))
 
 
-def _reading(data: Any) -> tuple[spec.ReadTable, frozenset[str]]:
+def _read_table(data: Any) -> tuple[spec.ReadTable, frozenset[str]]:
     table = TableReader("[read]", {} if data is None else data)
     read = spec.ReadTable(**{key: table.words(key) for key in spec.ReadTable.__struct_fields__})
     table.done()

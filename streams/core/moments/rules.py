@@ -23,7 +23,7 @@ class Rules(msgspec.Struct, frozen=True):
 
     version: str  # <name>-<8 hex digits of the content's hash>
     rules: tuple[RuleInfo, ...]
-    text: str  # the whole content as TOML; `load(text)` makes equal Rules
+    text: str  # the whole content as TOML; `load_rules(text)` makes equal Rules
     content: spec.RuleSet
 
 
@@ -61,12 +61,10 @@ def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:
     if any(rule.otherwise for rule in own.queries):
         queries = tuple(rule for rule in queries if not rule.otherwise)
     pages = own.pages + tuple(rule for rule in inherited.pages if rule.name not in off)
-    used = {
-        name for query in (*own.queries, *queries) for clause in query.any for name in terms(clause)
-    } | set(read["polite"])
-    kept = tuple(
-        lexicon for lexicon in inherited.lexicons if lexicon.name in used
-    )  # what a switched-off rule alone used goes with it
+    used = {name for query in (*own.queries, *queries) for clause in query.any for name in terms(clause)}
+    used |= set(read["polite"])
+    # A lexicon that only switched-off rules used goes with them.
+    kept = tuple(lexicon for lexicon in inherited.lexicons if lexicon.name in used)
     return spec.RuleSet(
         own.name, spec.ReadTable(**read), events, own.queries + queries, pages, _lexicons(kept, own.lexicons)
     )

@@ -23,9 +23,7 @@ class Format(msgspec.Struct, frozen=True):
     name: str
     version: int  # goes up when the reader changes so that it may read some record in another way
     read: ReadRecord
-    key_of: Callable[
-        [bytes], bytes
-    ]  # the person's key, by a cheap look; b"" for nobody and for several people
+    key_of: Callable[[bytes], bytes]  # the person's key, cheaply; b"" for nobody and for several people
     headers: tuple[str, ...] = ()  # names of the headers without which `read` would not give an event again
 
 
