@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from benchmarks.kafka.measure import Watched
 from streams.core.ingest.partition import partition_of
 from streams.core.processing import checkpoint as checkpoints
-from streams.log.kafka.log import CHECKPOINT
+from streams.log.kafka.session import CHECKPOINT
 from streams.records import Record
 from streams.topology import EVENTS, TOPICS
 

@@ -18,7 +18,7 @@ async def wait_for_cluster(cluster: "Cluster", timeout_ms: int) -> None:
     """Waits until a broker answers, and prints what it waits for. Raises Unavailable after the timeout,
     Refused.
     """
-    from streams.log.kafka.start import reach
+    from streams.log.kafka.lifecycle import reach
 
     silence_client()
     await reach(cluster, timeout_ms, lambda line: typer.echo(line, err=True))

@@ -84,8 +84,9 @@ def generate_command(
 async def _generate(settings: "Settings", rate: float, events: int | None, people: int, seed: int) -> None:
     from aiokafka import TopicPartition
 
-    from streams.log.kafka.client import start, stop, unavailable
     from streams.log.kafka.connection import cluster
+    from streams.log.kafka.errors import cluster_errors
+    from streams.log.kafka.lifecycle import start, stop
     from streams.log.kafka.writer import write
     from streams.sources.generator import Shop
 
@@ -94,7 +95,7 @@ async def _generate(settings: "Settings", rate: float, events: int | None, peopl
     partitions = await _partitions(where, topic)
     shop, written = Shop(seed, rate, people), 0
     producer = where.producer()
-    await start(producer, f"no answer from {where.bootstrap}")
+    await start(producer, where, f"no answer from {where.bootstrap}")
     try:
         with StopRequest() as stop_request, Work("generate") as work:
             typer.echo(
@@ -105,7 +106,7 @@ async def _generate(settings: "Settings", rate: float, events: int | None, peopl
             while events is None or written < events:
                 count = due(work.seconds, rate, written, events)
                 groups = _records(shop, count, partitions)
-                async with unavailable(f"{topic} cannot be written"):
+                async with cluster_errors(f"{topic} cannot be written"):
                     await write(producer, [(TopicPartition(topic, n), group) for n, group in groups.items()])
                 written += count
                 work.update(written, written, events or 0)
@@ -140,18 +141,10 @@ def _records(shop: "Shop", count: int, partitions: int) -> "dict[int, list[Writt
 
 async def _partitions(cluster: "Cluster", topic: str) -> int:
     """The number of partitions of a topic. Raises ConfigError if there is no such topic."""
-    from aiokafka.admin import AIOKafkaAdminClient
+    from streams.log.kafka.topics.cluster import admin
 
-    from streams.log.kafka.client import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, unavailable
-
-    admin = AIOKafkaAdminClient(**cluster.common())
-    try:
-        async with unavailable(f"no answer from {cluster.bootstrap}", OPEN_TIMEOUT_S):
-            await admin.start()
-            (found,) = await admin.describe_topics([topic])
-    finally:
-        with suppress(Exception):
-            await asyncio.wait_for(admin.close(), CLOSE_TIMEOUT_S)
+    async with admin(cluster, f"no answer from {cluster.bootstrap}") as client:
+        (found,) = await client.describe_topics([topic])
     if found["error_code"]:
         raise ConfigError(f"there is no topic {topic} on {cluster.bootstrap}: create it, or name another one")
     return len(found["partitions"])

@@ -89,18 +89,23 @@ async def _cluster_lag(settings: "Settings") -> "Lag":
 
 async def _counted(log: "KafkaLog", lag: "Lag") -> "Lag":
     """The lag with small ones counted in records."""
-    from streams.log.kafka.reader import chunks
+    from streams.log.kafka.reader import read_up_to
 
     positions = {
-        log.place(row.source): row.position
+        log.topics.topic_partition(row.source): row.position
         for row in lag.sources
         if row.position is not None and 0 < row.lag <= MAX_COUNTED_LAG
     }
-    ends = {log.place(row.source): row.end for row in lag.sources if log.place(row.source) in positions}
+    ends = {
+        log.topics.topic_partition(row.source): row.end
+        for row in lag.sources
+        if log.topics.topic_partition(row.source) in positions
+    }
     counts = dict.fromkeys(positions, 0)
-    async for place, chunk in chunks(log.cluster, ends, MAX_COUNTED_LAG):
+    async for place, chunk in read_up_to(log.cluster, ends, MAX_COUNTED_LAG):
         counts[place] += sum([record.offset >= positions[place] for record in chunk])
     rows = [
-        msgspec.structs.replace(row, lag=counts.get(log.place(row.source), row.lag)) for row in lag.sources
+        msgspec.structs.replace(row, lag=counts.get(log.topics.topic_partition(row.source), row.lag))
+        for row in lag.sources
     ]
     return msgspec.structs.replace(lag, sources=rows)

@@ -1,4 +1,5 @@
-"""What may go into a batch, checked before anything is written: one place, so that all adapters refuse the same things.
+"""What may go into a batch, checked before anything is written: one place, so that all adapters refuse the
+same things.
 
 A wrong topic or a missing key is a defect of the writer, hence an assertion.
 """

@@ -1,9 +1,10 @@
 """The log in memory: for tests, and for a simulator that crashes it wherever it likes.
 
-Nothing here reads a clock or draws a number, so a run is repeated exactly. `faults` is called with the name of a point before and after each
-effect (`open`, `append`, `commit`) and before each look (`read`, `restore`); what it raises is the crash. `commit.write` comes once per write
-of a commit, before any of them can be seen. A crash at `commit.after` is the nasty one: everything is written and the writer does not know.
-The object itself is the disk: after a crash, `open` again.
+Nothing here reads a clock or draws a number, so a run is repeated exactly. `faults` is called with the name
+of a point before and after each effect (`open`, `append`, `commit`) and before each look (`read`, `restore`);
+what it raises is the crash. `commit.write` comes once per write of a commit, before any of them can be seen.
+A crash at `commit.after` is the nasty one: everything is written and the writer does not know. The object
+itself is the disk: after a crash, `open` again.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -106,7 +107,8 @@ class MemorySession:
     def _check(self) -> None:
         if self._epoch != self._stored.epoch:
             raise Fenced(
-                f"partition {self.partition} was taken over by another worker; nothing of the open batch was written"
+                f"partition {self.partition} was taken over by another worker; nothing of the open batch was "
+                "written"
             )
 
 

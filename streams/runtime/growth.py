@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from streams.errors import Incompatible, StreamsError
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.quirks import cluster_metadata
 from streams.log.kafka.topics.cluster import admin
 from streams.runtime.assignor import GROWN
 from streams.topology import EVENTS, TOPICS
@@ -42,7 +43,7 @@ def compare(expected: Mapping[str, int], found: Mapping[str, int]) -> None:
 async def counts(cluster: Cluster) -> dict[str, int]:
     """The number of partitions of each topic of the cluster. Raises Refused, Unavailable."""
     async with admin(cluster, "the cluster's topics cannot be listed") as client:
-        listed = (await client._get_cluster_metadata()).to_object()
+        listed = await cluster_metadata(client)
     return {topic["topic"]: len(topic["partitions"]) for topic in listed["topics"] if topic["partitions"]}
 
 

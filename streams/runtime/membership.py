@@ -26,8 +26,9 @@ from aiokafka.errors import KafkaError
 
 from streams.clock import Clock
 from streams.errors import Fenced, StreamsError, Unavailable
-from streams.log.kafka.client import Cluster, stop
+from streams.log.kafka.client import Cluster
 from streams.log.kafka.errors import explained, failure
+from streams.log.kafka.lifecycle import stop
 from streams.log.kafka.quirks import Heartbeat, watch_heartbeats
 from streams.runtime.assignor import Assignor
 from streams.runtime.group import Assignment, GroupMembership

@@ -79,13 +79,13 @@ class Worker:
         cls, log: KafkaLog, settings: Settings, rules: Rules, *, meters: Meters, logger: FilteringBoundLogger
     ) -> "Worker":
         """A member of the app's consumer group. Raises ConfigError if its inputs do not fit the settings."""
-        if settings.home == "input" and log.partitions > 1 and log.routed:
-            counts = ", ".join(f"{name} has {log.inputs[name]}" for name in log.routed)
+        if settings.home == "input" and log.partitions > 1 and log.topics.round_robin:
+            counts = ", ".join(f"{name} has {log.inputs[name]}" for name in log.topics.round_robin)
             raise ConfigError(
                 f"home = input: a person lives where the input puts them, so that every input needs the app's {log.partitions} partitions, and {counts}."
                 " A person would be in two places, with several journeys. Take a new app id, with topics of that number or home = murmur2, and replay"
             )
-        clock, topics = Clock(), (*log.co_read, log.topic(INBOX.name))
+        clock, topics = Clock(), (*log.topics.co_partitioned, log.topic(INBOX.name))
         return cls(
             log,
             settings,

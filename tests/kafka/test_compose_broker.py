@@ -12,7 +12,7 @@ from tests.kafka.nodes import HEAP_MB, START_S, VERSION, Node, free_ports, libra
 CONTAINER, HOST, CONTROLLER = "kafka:9092", "127.0.0.1:29092", "kafka:9093"
 
 
-def told() -> dict[str, str]:
+def cluster_errors() -> dict[str, str]:
     """As the image reads its environment: KAFKA_LOG_DIRS is log.dirs."""
     given = services()["kafka"]["environment"]
     return {
@@ -36,7 +36,7 @@ async def test_a_broker_starts_with_it() -> None:
         HOST: f"127.0.0.1:{outside}",
         CONTROLLER: f"127.0.0.1:{controller}",
     }
-    properties = told()
+    properties = cluster_errors()
     del properties["log.dirs"]  # the node has a directory of its own
     listening = {f"://:{address.rpartition(':')[2]}": f"://{place}" for address, place in placed.items()}
     for key in ("listeners", "advertised.listeners", "controller.quorum.voters"):
@@ -66,7 +66,7 @@ def test_every_setting_is_one() -> None:
     page = run(["java", "-cp", f"{libraries()}/*", "kafka.server.KafkaConfig"], START_S)
     known = set(re.findall(r'<a id="([a-z.]+)"', page or ""))
     assert {"log.dirs", "process.roles"} <= known
-    assert [key for key in told() if key not in known] == []
+    assert [key for key in cluster_errors() if key not in known] == []
 
 
 def test_it_is_the_version_that_is_tested() -> None:
@@ -77,4 +77,4 @@ def test_it_is_the_version_that_is_tested() -> None:
 def test_what_it_publishes_is_what_it_tells() -> None:
     """A client on the machine comes in by the published port and is sent back to the same address."""
     assert [f"{HOST}:29092"] == services()["kafka"]["ports"]
-    assert f"HOST://{HOST}" in told()["advertised.listeners"]
+    assert f"HOST://{HOST}" in cluster_errors()["advertised.listeners"]

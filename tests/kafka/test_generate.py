@@ -8,7 +8,8 @@ from aiokafka.admin import NewTopic
 
 from streams.cli.generate import due
 from streams.core.ingest.partition import partition_of
-from streams.log.kafka.client import Cluster, start, stop
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.lifecycle import start, stop
 from tests.cli.running import TIMEOUT_S, process, streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
@@ -19,7 +20,7 @@ PARTITIONS = 3
 async def written(topic: str) -> list[tuple[int, bytes | None, bytes]]:
     """All records of a topic: partition, key, value."""
     consumer = Cluster(bootstrap()).consumer()
-    await start(consumer, "cannot be read")
+    await start(consumer, Cluster(bootstrap()), "cannot be read")
     places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
     try:
         consumer.assign(places)

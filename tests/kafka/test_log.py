@@ -11,7 +11,8 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from streams.errors import ConfigError, Incompatible, Refused, Unavailable
 from streams.log.kafka.client import Cluster
-from streams.log.kafka.log import CHECKPOINT, KafkaLog
+from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.session import CHECKPOINT
 from streams.records import Output
 from tests.contract.looking import (
     Restored,
@@ -192,8 +193,8 @@ async def test_nobody_answers() -> None:
 async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit gives up in time and leaves it open, closing does not hang; awake again, the next session finds all of the batch or nothing."""
     our_own()
-    monkeypatch.setattr("streams.log.kafka.log.COMMIT_TIMEOUT_S", 1)
-    monkeypatch.setattr("streams.log.kafka.client.CLOSE_TIMEOUT_S", 1)
+    monkeypatch.setattr("streams.log.kafka.session.COMMIT_TIMEOUT_S", 1)
+    monkeypatch.setattr("streams.log.kafka.lifecycle.CLOSE_TIMEOUT_S", 1)
     address, process = start()
     try:
         app = topics.new_name()

@@ -12,11 +12,11 @@ from aiokafka.admin import NewTopic
 from aiokafka.structs import OffsetAndMetadata
 
 from streams.errors import ConfigError, Refused, Unavailable
-from streams.log.kafka.client import Cluster, stop
+from streams.log.kafka.client import Cluster
 from streams.log.kafka.connection import cluster
-from streams.log.kafka.errors import told
+from streams.log.kafka.errors import cluster_errors
+from streams.log.kafka.lifecycle import reach, stop
 from streams.log.kafka.log import KafkaLog
-from streams.log.kafka.start import reach
 from streams.log.kafka.topics.cluster import checked
 from streams.settings.loading import load
 from tests.cli.running import streams
@@ -125,7 +125,7 @@ async def test_ways_to_say_who_we_are(broker: Secure, given: dict[str, Any]) -> 
     found = at(broker.kafka(**given))
     await reach(found, NOBODY_MS, print)
     producer = found.producer()
-    async with told("x"):
+    async with cluster_errors("x"):
         await producer.start()
         await producer.send_and_wait(f"{name}.late", b"v")
     await stop(producer)
@@ -194,7 +194,7 @@ async def refused(work: Coroutine[Any, Any, None], *clients: Any) -> str:
     """What is said when this is done; the clients are stopped."""
     try:
         with pytest.raises(Refused) as caught:
-            async with told("x"), asyncio.timeout(20):
+            async with cluster_errors("x"), asyncio.timeout(20):
                 await work
     finally:
         for client in clients:

@@ -100,7 +100,7 @@ async def test_a_leader_is_killed_under_a_session(brokers: Brokers, monkeypatch:
     session = await insistent(lambda: log.open(0))
     await session.commit(full_batch(b"1"))
     monkeypatch.setattr(
-        "streams.log.kafka.log.COMMIT_TIMEOUT_S", 1
+        "streams.log.kafka.session.COMMIT_TIMEOUT_S", 1
     )  # less than a new leader takes to be found
     async with without_one(brokers, await leader(brokers, f"{app}.state")):
         with pytest.raises(Unavailable):
@@ -108,7 +108,7 @@ async def test_a_leader_is_killed_under_a_session(brokers: Brokers, monkeypatch:
         with pytest.raises(Unavailable):
             await session.commit(full_batch(b"3"))
         await session.close()
-        monkeypatch.setattr("streams.log.kafka.log.COMMIT_TIMEOUT_S", 15)
+        monkeypatch.setattr("streams.log.kafka.session.COMMIT_TIMEOUT_S", 15)
 
         async def again() -> tuple[Restored, int]:
             session = await log.open(0)
@@ -174,7 +174,7 @@ async def test_leaders_are_killed_one_after_the_other(
                     return await agent.step()
                 except (Unavailable, Fenced) as error:
                     died.append(error)
-                    monkeypatch.setattr("streams.log.kafka.log.COMMIT_TIMEOUT_S", 15)
+                    monkeypatch.setattr("streams.log.kafka.session.COMMIT_TIMEOUT_S", 15)
                     agents.pop(number, None)
                     if agent is not None:
                         await agent.close()
@@ -185,7 +185,7 @@ async def test_leaders_are_killed_one_after_the_other(
         await in_sync(brokers, app)
         before = len(died)
         monkeypatch.setattr(
-            "streams.log.kafka.log.COMMIT_TIMEOUT_S", 1
+            "streams.log.kafka.session.COMMIT_TIMEOUT_S", 1
         )  # less than a new leader takes to be found
         async with without_one(brokers, await leader(brokers, f"{app}.state")):
             await asyncio.gather(*(step(number) for number in range(PARTITIONS)))

@@ -9,27 +9,27 @@ BUGS: dict[str, Bug] = {
         (
             (
                 "results = await asyncio.gather(*sent, return_exceptions=True)",
-                "results = [future.add_done_callback(_look) for future in sent]",
+                "results = [future.add_done_callback(quirks.retrieve) for future in sent]",
             ),
         ),
     ),
     "unfenced": Bug(
         "each worker writes under an id of its own, which fences nobody",
-        "streams.log.kafka.log",
+        "streams.log.kafka.session",
         (
             (
-                'log.cluster.producer(f"{log.app}-{partition}")',
-                "log.cluster.producer(f\"{log.app}-{partition}-{__import__('os').getpid()}\")",
+                'cluster.producer(f"{topics.app}-{partition}")',
+                "cluster.producer(f\"{topics.app}-{partition}-{__import__('os').getpid()}\")",
             ),
         ),
     ),
     "group-offsets": Bug(
         "where to go on is what the group's offsets say, and not the checkpoint",
-        "streams.log.kafka.log",
+        "streams.log.kafka.session",
         (
             (
-                "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)",
-                "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)\n"
+                "state = await latest_records(self._cluster, ends, on_progress=on_progress)",
+                "state = await latest_records(self._cluster, ends, on_progress=on_progress)\n"
                 "            await _by_group(self, state)",
             ),
             (
@@ -41,13 +41,13 @@ BUGS: dict[str, Bug] = {
 
     if CHECKPOINT not in state:
         return
-    admin = AIOKafkaAdminClient(**session._log.cluster.common())
+    admin = AIOKafkaAdminClient(**session._cluster.common())
     await admin.start()
-    known = await admin.list_consumer_group_offsets(session._log.app)
+    known = await admin.list_consumer_group_offsets(session._topics.app)
     await admin.close()
     held = state[CHECKPOINT]
     c = checkpoints.decode(held.value)
-    for place, source in session._names.items():
+    for place, source in session._sources.items():
         if place in known and source in c.sources:
             c.sources[source].offset = known[place].offset
     state[CHECKPOINT] = Record(held.offset, held.time_ms, held.key, checkpoints.encode(c))
@@ -59,16 +59,19 @@ async def _pairs(''',
     ),
     "unfenced-restore": Bug(
         "the state is restored before the former owner is fenced",
-        "streams.log.kafka.log",
+        "streams.log.kafka.session",
         (
             (
-                '\n            await start(self._producer, f"partition {self.partition} cannot be taken over")',
+                '\n            await start(self._producer, cluster, f"{what} taken over")',
                 "",
             ),
             (
-                "state = await self._log.latest(STATE.name, self.partition, must=True, on_progress=on_progress)",
-                "state = await self._log.latest(STATE.name, self.partition, on_progress=on_progress)\n"
-                '            await start(self._producer, f"partition {self.partition} cannot be taken over")',
+                "ends = await self._end_offsets.settled([state_partition], final=True)\n"
+                "            state = await latest_records(self._cluster, ends, on_progress=on_progress)",
+                "ends = await self._end_offsets.settled([state_partition])\n"
+                "            state = await latest_records(self._cluster, ends, on_progress=on_progress)\n"
+                "            await start(self._producer, self._cluster, "
+                'f"partition {self.partition} cannot be taken over")',
             ),
         ),
     ),

@@ -14,7 +14,9 @@ from streams.settings.kafka import KafkaSettings, missing_setting
 
 
 def cluster(kafka: KafkaSettings) -> Cluster:
-    """A connection as these settings have it; nothing is connected yet. Raises ConfigError, which names the key and the value."""
+    """A connection as these settings have it; nothing is connected yet. Raises ConfigError, which names the
+    key and the value.
+    """
     if kafka.bootstrap is None:
         raise ConfigError(missing_setting("bootstrap"))
     security: dict[str, Any] = {"security_protocol": kafka.security_protocol}
@@ -40,7 +42,8 @@ def _tls(kafka: KafkaSettings) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=kafka.ca_file)
     except ssl.SSLError as error:
         raise ConfigError(
-            f"kafka.ca_file = {kafka.ca_file}: holds no certificates: it must be PEM, with -----BEGIN CERTIFICATE-----"
+            f"kafka.ca_file = {kafka.ca_file}: holds no certificates: it must be PEM, with -----BEGIN "
+            "CERTIFICATE-----"
         ) from error
     if kafka.cert_file is None:
         return context

@@ -1,9 +1,12 @@
-"""What a cluster's answers mean: whether trying again can help, and what to do. One table; whoever talks to Kafka asks it.
+"""What a cluster's answers mean: whether trying again can help, and what to do. One table; whoever talks to
+Kafka asks it.
 
-aiokafka raises some eighty kinds of errors, and most of them pass: a leader moves, a broker restarts, an answer is lost. Those that do not pass are
-worse when they are tried again for ever, since nobody is told. So each of these is named here with the thing to change.
+aiokafka raises some eighty kinds of errors, and most of them pass: a leader moves, a broker restarts, an
+answer is lost. Those that do not pass are worse when they are tried again for ever, since nobody is told. So
+each of these is named here with the thing to change.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,47 +26,78 @@ class Explained(NamedTuple):
 
 
 PERMANENT: dict[type[BaseException], str] = {
-    errors.SaslAuthenticationFailed: "the broker does not accept this name and password or token: see kafka.username, kafka.password or kafka.oauth",
-    errors.AuthenticationFailedError: "the broker does not accept this name and password or token: see kafka.username, kafka.password or kafka.oauth",
-    errors.UnsupportedSaslMechanismError: "the broker does not offer kafka.sasl_mechanism: take one that it offers",
+    errors.SaslAuthenticationFailed: (
+        "the broker does not accept this name and password or token: see kafka.username, kafka.password or "
+        "kafka.oauth"
+    ),
+    errors.AuthenticationFailedError: (
+        "the broker does not accept this name and password or token: see kafka.username, kafka.password or "
+        "kafka.oauth"
+    ),
+    errors.UnsupportedSaslMechanismError: (
+        "the broker does not offer kafka.sasl_mechanism: take one that it offers"
+    ),
     errors.IllegalSaslStateError: "the broker asks for another protocol: see kafka.security_protocol",
     errors.TopicAuthorizationFailedError: (
-        "the right is missing to use topic {of}: inputs need Read, topics of the app Read, Write and Describe, and whoever makes them Create"
+        "the right is missing to use topic {of}: inputs need Read, topics of the app Read, Write and "
+        "Describe, and whoever makes them Create"
     ),
-    errors.GroupAuthorizationFailedError: "the right is missing to use group {of}: it needs Read on the group that is called like the app",
+    errors.GroupAuthorizationFailedError: (
+        "the right is missing to use group {of}: it needs Read on the group that is called like the app"
+    ),
     errors.TransactionalIdAuthorizationFailed: (
-        "the right is missing to use transactional id {of}: it needs Write and Describe on all transactional ids that begin with the app's name and -"
+        "the right is missing to use transactional id {of}: it needs Write and Describe on all transactional "
+        "ids that begin with the app's name and -"
     ),
     errors.ClusterAuthorizationFailedError: (
-        "a right on the cluster is missing: whoever makes topics needs Create; whoever writes needs IdempotentWrite, if brokers are older than 3.0"
+        "a right on the cluster is missing: whoever makes topics needs Create; whoever writes needs "
+        "IdempotentWrite, if brokers are older than 3.0"
     ),
     errors.MessageSizeTooLargeError: (
-        "a record is larger than topic {of} takes: raise its max.message.bytes; `streams topics plan` says which are too small"
+        "a record is larger than topic {of} takes: raise its max.message.bytes; `streams topics plan` says "
+        "which are too small"
     ),
-    errors.RecordTooLargeError: "a record is larger than a client may send: raise max.message.bytes of topic {of} and report it",
+    errors.RecordTooLargeError: (
+        "a record is larger than a client may send: raise max.message.bytes of topic {of} and report it"
+    ),
     errors.RecordListTooLargeError: "a batch is larger than a segment of topic {of}: raise its segment.bytes",
-    errors.InvalidTransactionTimeout: "the brokers admit no transaction as long as ours: raise their transaction.max.timeout.ms",
+    errors.InvalidTransactionTimeout: (
+        "the brokers admit no transaction as long as ours: raise their transaction.max.timeout.ms"
+    ),
     errors.InvalidTopicError: "{of} is no name that a topic can have",
     errors.InvalidSessionTimeoutError: (
-        "kafka.session_timeout is not between the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms"
+        "kafka.session_timeout is not between the brokers' group.min.session.timeout.ms and "
+        "group.max.session.timeout.ms"
     ),
-    errors.InconsistentGroupProtocolError: "others are in the group that are no workers of this app: is another program using its name?",
+    errors.InconsistentGroupProtocolError: (
+        "others are in the group that are no workers of this app: is another program using its name?"
+    ),
     errors.PolicyViolationError: "a policy of the cluster does not allow it",
     errors.InvalidConfigurationError: "the cluster does not allow a setting of the topic",
-    errors.InvalidReplicationFactorError: "the cluster has not as many brokers as replicas were asked for: see --replication",
+    errors.InvalidReplicationFactorError: (
+        "the cluster has not as many brokers as replicas were asked for: see --replication"
+    ),
     errors.SecurityDisabled: "the cluster has no security switched on, but was asked about it",
     errors.IncompatibleBrokerVersion: "the brokers are too old: Apache Kafka 2.5 or later is needed",
     errors.UnsupportedVersionError: "the brokers are too old: Apache Kafka 2.5 or later is needed",
     errors.UnsupportedCodecError: "kafka.compression cannot be used here",
     ssl.SSLCertVerificationError: (
-        "the broker's certificate is not to be believed: see kafka.ca_file, and call brokers by the names in their certificates"
+        "the broker's certificate is not to be believed: see kafka.ca_file, and call brokers by the names in "
+        "their certificates"
     ),
 }
 PASSING: dict[type[BaseException], str] = {
-    errors.UnknownTopicOrPartitionError: "topic {of} is not there: `streams topics apply` makes those of the app",
+    errors.UnknownTopicOrPartitionError: (
+        "topic {of} is not there: `streams topics apply` makes those of the app"
+    ),
     errors.NotEnoughReplicasError: "fewer replicas of topic {of} are alive than its min.insync.replicas",
-    errors.NotEnoughReplicasAfterAppendError: "fewer replicas of topic {of} are alive than its min.insync.replicas",
-    ssl.SSLError: "no secure connection comes about: is this the broker's port for SSL, and does it ask for a certificate (kafka.cert_file)?",
+    errors.NotEnoughReplicasAfterAppendError: (
+        "fewer replicas of topic {of} are alive than its min.insync.replicas"
+    ),
+    ssl.SSLError: (
+        "no secure connection comes about: is this the broker's port for SSL, and does it ask for a "
+        "certificate (kafka.cert_file)?"
+    ),
     TimeoutError: "no answer in time",
     errors.KafkaTimeoutError: "no answer in time",
     errors.RequestTimedOutError: "no answer in time",
@@ -83,16 +117,21 @@ def explained(error: BaseException, of: str | None = None) -> Explained:
 
 
 def failure(what: str, error: BaseException, of: str | None = None) -> StreamsError:
-    """The error to raise: Refused where trying again cannot help, Unavailable where it can. `what` could not be done, in words."""
+    """The error to raise: Refused where trying again cannot help, Unavailable where it can. `what` could not
+    be done, in words.
+    """
     permanent, says = explained(error, of)
     return (Refused if permanent else Unavailable)(f"{what}: {says}")
 
 
 @asynccontextmanager
-async def told(what: str) -> AsyncIterator[None]:
-    """Whatever the cluster answers but what was asked for becomes Refused or Unavailable."""
+async def cluster_errors(what: str, timeout_s: float | None = None) -> AsyncIterator[None]:
+    """Turns every error of the cluster, and no answer in time, into Refused or Unavailable, whose messages
+    begin with `what`.
+    """
     try:
-        yield
+        async with asyncio.timeout(timeout_s):
+            yield
     except (KafkaError, OSError, TimeoutError) as error:
         raise failure(what, error) from error
 
@@ -116,7 +155,9 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _about(error: BaseException) -> str:
-    """The topics, group or id that aiokafka gives an error along, or that whoever knew it has put beside it as `topic`."""
+    """The topics, group or id that aiokafka gives an error along, or that whoever knew it has put beside it
+    as `topic`.
+    """
     if isinstance(topic := getattr(error, "topic", None), str):
         return topic
     given = error.args[0] if error.args else None

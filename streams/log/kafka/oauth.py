@@ -11,13 +11,17 @@ TOKEN_TIMEOUT_S = 8  # as long as any request may take
 
 
 class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
-    """Asks the function whenever a connection is made, in a thread, unless it is async. It is for the function to keep a token while it is good."""
+    """Asks the function whenever a connection is made, in a thread, unless it is async. It is for the
+    function to keep a token while it is good.
+    """
 
     def __init__(self, function: Callable[[], object], name: str) -> None:
         self._function, self._name = function, name
 
     async def token(self) -> str:
-        """Whatever goes wrong is no answer from the cluster: it is tried again, and the message says whose fault it is."""
+        """Whatever goes wrong is no answer from the cluster: it is tried again, and the message says whose
+        fault it is.
+        """
         try:
             async with asyncio.timeout(TOKEN_TIMEOUT_S):
                 if inspect.iscoroutinefunction(self._function):
@@ -32,6 +36,7 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
             ) from error
         if not isinstance(given, str) or not given:
             raise KafkaConnectionError(
-                f"kafka.oauth = {self._name} gave no token: it must be text that is not empty, but was {type(given).__name__}"
+                f"kafka.oauth = {self._name} gave no token: it must be text that is not empty, but was "
+                f"{type(given).__name__}"
             )
         return given

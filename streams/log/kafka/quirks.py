@@ -1,13 +1,21 @@
-"""Reads records whose headers have names that are no UTF-8, as Java's clients do: what cannot be read of a name is replaced.
+"""Every touch of aiokafka's insides, because its public interface lacks what is needed here. Each one says
+why. Written against aiokafka 0.14.0.
 
-The protocol says that a name is text, and no broker looks. aiokafka raises over such a record, and would meet it again for ever: one record, by
-whoever may write to an input, would stop a partition. So a batch that aiokafka cannot read is read again here, with more patience.
+A newer aiokafka may move any of these names. `tests/log/kafka/test_quirks.py` and `test_leaks.py` use them
+all, without a broker.
 """
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import client as client_module
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy
@@ -15,66 +23,191 @@ from aiokafka.record.memory_records import _MemoryRecordsPy
 
 from streams.clock import Clock
 
-FIRST_WITH_HEADERS = 2  # the format of a batch
+FIRST_FORMAT_WITH_HEADERS = 2  # of record batches
+CLOSING_S = 0.1  # a closed socket reports itself at once; one that was never open never does
 
-
-class _Lenient(bytearray):
-    """Bytes that read as text whatever they are."""
-
-    def __getitem__(self, at: Any) -> Any:
-        found = super().__getitem__(at)
-        return _Lenient(found) if isinstance(at, slice) else found
-
-    def decode(self, *_: Any) -> str:
-        return super().decode("utf-8", "replace")
-
-
-class _Patient(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka ships no types
-    """A batch, read slowly."""
-
-    _buffer: bytearray
-
-    def _maybe_uncompress(self) -> None:
-        super()._maybe_uncompress()
-        self._buffer = _Lenient(self._buffer)
-
-
-class Batch:
-    """A batch as the fetcher knows it, of which the records are read quickly where that can be done."""
-
-    def __init__(self, batch: Any, raw: memoryview) -> None:
-        self._batch, self._raw = batch, raw
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
-
-    def __next__(self) -> Any:
-        return next(self._batch)
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            return iter(list(self._batch))
-        except (
-            UnicodeDecodeError,
-            CorruptRecordException,
-        ):  # the latter, where aiokafka is without its compiled parts
-            return iter(list(_Patient(self._raw)))
-
-
-class Records(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka ships no types
-    """What a fetch has brought of a partition, batch by batch."""
-
-    def next_batch(self, *_: Any) -> Any:
-        raw = self._next_slice
-        batch = super().next_batch()
-        return (
-            Batch(batch, raw) if raw is not None and raw[self.MAGIC_OFFSET] >= FIRST_WITH_HEADERS else batch
-        )
+_opened: ContextVar["WeakSet[AIOKafkaConnection] | None"] = ContextVar("_opened", default=None)
+_create_conn = client_module.create_conn
+_bootstrap = AIOKafkaClient.bootstrap
+_get_conn = AIOKafkaClient._get_conn
 
 
 def install() -> None:
-    """For all consumers of this process, those that are there already too."""
-    fetcher.MemoryRecords = Records
+    """Replaces what is wrong in aiokafka, for all clients of this process, including those that exist
+    already.
+    """
+    fetcher.MemoryRecords = LenientRecords
+    client_module.create_conn = _create_noted
+    AIOKafkaClient.bootstrap = _bootstrap_leaving_nothing
+    AIOKafkaClient._get_conn = _get_conn_unless_abandoned
+
+
+# Connections. `AIOKafkaClient.bootstrap` forgets its connection when it is cancelled between connecting and
+# the first answer. `stop` waits for brokers, and when it is cancelled or fails it leaves the rest as it is
+# and refuses to be called again. Both leave open sockets behind, and tasks that go on talking to the cluster.
+
+
+async def _create_noted(*address: Any, **options: Any) -> AIOKafkaConnection:
+    connection = await _create_conn(*address, **options)
+    if (opened := _opened.get()) is not None:
+        opened.add(connection)
+    return connection
+
+
+async def _bootstrap_leaving_nothing(self: AIOKafkaClient) -> None:
+    opened: WeakSet[AIOKafkaConnection] = WeakSet()
+    token = _opened.set(opened)
+    try:
+        await _bootstrap(self)
+    except BaseException:
+        for connection in list(opened):
+            hang_up(connection)
+        raise
+    finally:
+        _opened.reset(token)
+
+
+async def _get_conn_unless_abandoned(
+    self: AIOKafkaClient, *node: Any, **options: Any
+) -> AIOKafkaConnection | None:
+    if _is_abandoned(self):
+        return None
+    connection = await _get_conn(self, *node, **options)
+    if connection is not None and _is_abandoned(self):  # meanwhile
+        hang_up(connection)
+        return None
+    return connection
+
+
+def _is_abandoned(inner: AIOKafkaClient) -> bool:
+    return bool(getattr(inner, "_abandoned", False))
+
+
+def hang_up(connection: AIOKafkaConnection) -> None:
+    """Closes a connection now. `close` alone first waits until everything is written, which a frozen broker
+    never reads.
+    """
+    writer = connection._writer
+    connection.close()
+    if writer is not None:
+        writer.transport.abort()
+
+
+def inner_client(client: Any) -> AIOKafkaClient:
+    """The connections of a producer, a consumer or an admin client."""
+    return client.client if isinstance(client, AIOKafkaProducer) else client._client
+
+
+async def graceful_stop(client: Any) -> None:
+    """What the client itself does at its end: flush, leave the group, close. An admin client calls it
+    `close`.
+    """
+    await (client.stop() if hasattr(client, "stop") else client.close())
+
+
+def own_tasks(client: Any) -> list["asyncio.Task[Any]"]:
+    """Everything that a client does by itself, as far as it is still running."""
+    sender = getattr(client, "_sender", None)
+    fetching, coordinator = getattr(client, "_fetcher", None), getattr(client, "_coordinator", None)
+    found = [
+        getattr(inner_client(client), "_sync_task", None),
+        getattr(sender, "_sender_task", None),
+        getattr(fetching, "_fetch_task", None),
+        *getattr(fetching, "_pending_tasks", ()),
+        getattr(coordinator, "_coordination_task", None),
+        getattr(coordinator, "_heartbeat_task", None),
+        getattr(coordinator, "_commit_refresh_task", None),
+        getattr(coordinator, "_reset_committed_task", None),
+    ]
+    return [task for task in found if task is not None and not task.done()]
+
+
+def abandon(client: Any) -> list["asyncio.Task[Any]"]:
+    """Hangs up all connections of a client and cancels its tasks, without waiting. It opens no connection
+    afterwards. May be called again.
+
+    Returns the tasks, which end within a few turns of the loop.
+    """
+    inner = inner_client(client)
+    inner._abandoned = True
+    client._closed = True  # otherwise its `__del__` warns
+    cancelled = own_tasks(client)
+    for task in cancelled:
+        task.add_done_callback(retrieve)
+        task.cancel()
+    for connection in list(inner._conns.values()):
+        hang_up(connection)
+    if isinstance(client, AIOKafkaProducer):
+        _retrieve_failures(client)
+    return cancelled
+
+
+def retrieve(future: "asyncio.Future[Any]") -> None:
+    """asyncio logs each failure that nobody has retrieved."""
+    if future.done() and not future.cancelled():
+        future.exception()
+
+
+def _retrieve_failures(producer: AIOKafkaProducer) -> None:
+    """A producer that was fenced, which is nothing unusual, leaves failed futures that nobody awaits."""
+    waiters = [
+        batch._drain_waiter
+        for batches in producer._message_accumulator._batches.values()
+        for batch in batches
+    ]
+    if producer._txn_manager is not None:
+        waiters.append(producer._txn_manager.wait_for_transaction_end())
+    for waiter in waiters:
+        if waiter is not None:
+            retrieve(waiter)
+
+
+@asynccontextmanager
+async def connection(host: str, port: int, options: Mapping[str, object]) -> AsyncIterator[None]:
+    """A connection that has been accepted, encrypted and authenticated: no client tells why a broker refused
+    it. Raises aiokafka's own errors.
+    """
+    opening = AIOKafkaConnection(host, port, **options)
+    try:
+        await opening.connect()
+        yield
+    finally:
+        writer, closed = opening._writer, opening.close()
+        try:
+            if closed is not None:
+                await asyncio.wait([closed], timeout=CLOSING_S)
+        finally:
+            if writer is not None:
+                writer.transport.abort()
+
+
+def addresses(bootstrap: str) -> list[tuple[str, int]]:
+    """Host and port of each broker in `host:port,host:port`, in a random order, as every client reads
+    them.
+    """
+    return [(host, port) for host, port, _ in collect_hosts(bootstrap)]
+
+
+# Metadata.
+
+
+async def know_topic(consumer: AIOKafkaConsumer, topic: str) -> None:
+    """Asks where the partitions of a topic are. A consumer finds out by itself too, but pauses after each
+    topic that it did not know.
+    """
+    await consumer._client.add_topic(topic)
+
+
+async def cluster_metadata(admin: Any) -> dict[str, Any]:
+    """All topics and brokers in one answer. The public calls ask for topics by name, which makes some brokers
+    create them.
+    """
+    listed: dict[str, Any] = (await admin._get_cluster_metadata()).to_object()
+    return listed
+
+
+# Membership of a group. aiokafka has no interface for heartbeats, so its coordinator is made to send them
+# through here. (A commit would tell as much, but it resets the membership.)
 
 
 class Heartbeat(NamedTuple):
@@ -90,9 +223,7 @@ def watch_heartbeats(
     consumer: AIOKafkaConsumer, clock: Clock, on_heartbeat: Callable[[Heartbeat], None]
 ) -> None:
     """Calls `on_heartbeat` after each heartbeat of a consumer that was started. It may raise a KafkaError:
-    then aiokafka does not join the group again.
-
-    aiokafka has no interface for heartbeats (0.14): its coordinator is made to send them through here.
+    then aiokafka does not join again.
     """
     coordinator = consumer._coordinator
     send = coordinator._do_heartbeat
@@ -105,3 +236,60 @@ def watch_heartbeats(
         return acknowledged
 
     coordinator._do_heartbeat = heartbeat
+
+
+# Headers. The protocol requires header names to be UTF-8, but no broker checks it. aiokafka raises when it
+# reads such a record, and would do so for ever: one record, by anyone who may write to an input, would stop a
+# partition. So a batch that aiokafka cannot read is read again here, and what is not UTF-8 is replaced, as
+# Java's clients do.
+
+
+class _LenientBytes(bytearray):
+    """Bytes of which every slice can be decoded."""
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        return _LenientBytes(found) if isinstance(at, slice) else found
+
+    def decode(self, *_: Any) -> str:
+        return super().decode("utf-8", "replace")
+
+
+class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka has no types
+    """A batch that is read in pure Python."""
+
+    _buffer: bytearray
+
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        self._buffer = _LenientBytes(self._buffer)
+
+
+class FetchedBatch:
+    """A batch as the fetcher knows it. It is read by aiokafka's compiled code unless that fails."""
+
+    def __init__(self, batch: Any, raw: memoryview) -> None:
+        self._batch, self._raw = batch, raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __next__(self) -> Any:
+        return next(self._batch)
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            return iter(list(self._batch))
+        except (UnicodeDecodeError, CorruptRecordException):  # the latter without aiokafka's compiled code
+            return iter(list(_LenientBatch(self._raw)))
+
+
+class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka has no types
+    """What a fetch has brought of a partition, batch by batch."""
+
+    def next_batch(self, *_: Any) -> Any:
+        raw = self._next_slice
+        batch = super().next_batch()
+        if raw is not None and raw[self.MAGIC_OFFSET] >= FIRST_FORMAT_WITH_HEADERS:
+            return FetchedBatch(batch, raw)
+        return batch

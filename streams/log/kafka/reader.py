@@ -1,84 +1,86 @@
-"""Reads what is committed, of a topic partition, up to an end that is known before reading begins.
+"""Reads what is committed of a topic partition, up to an end that is known before reading begins.
 
-The end is the last stable offset: the first record of the oldest open transaction, or the end of the partition. Just after a commit a broker may
-still name the one before, for it marks the partitions after it has answered the writer. So a reader that must see all that was committed before
-it asked takes the high watermark first, and waits until the last stable offset has come up to it: a few milliseconds, or, when a writer died
-in mid-transaction, until the broker gives that transaction up.
+The end is the last stable offset: the first record of the oldest open transaction, or the end of the
+partition. Just after a commit a broker may still report the one before, because it marks the partitions after
+it has answered the writer. So a reader that must see everything that was committed before it asked takes the
+high watermark first, and waits until the last stable offset has reached it. That takes a few milliseconds or,
+when a writer died in mid-transaction, until the broker aborts that transaction.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncGenerator, Mapping, Sequence, Set
+from contextlib import aclosing
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from streams.errors import Unavailable
+from streams.log.kafka import quirks
 from streams.log.kafka.client import (
     FETCH_WAIT_MS,
     OPEN_TIMEOUT_S,
     REQUEST_TIMEOUT_MS,
     TRANSACTION_TIMEOUT_MS,
     Cluster,
-    start,
-    stop,
-    unavailable,
 )
+from streams.log.kafka.errors import cluster_errors
+from streams.log.kafka.lifecycle import start, stop
+from streams.log.port import Restoring
 from streams.records import Record
 
 SETTLE_POLL_S = 0.005  # between looks at an end that is about to move
-SETTLE_S = (
-    TRANSACTION_TIMEOUT_MS / 1000 + 12
-)  # brokers look for transactions that have timed out every 10 s unless told otherwise
+# Brokers look for transactions that have timed out every 10 s by default.
+SETTLE_S = TRANSACTION_TIMEOUT_MS / 1000 + 12
 STUCK_S = 2 * REQUEST_TIMEOUT_MS / 1000  # without a step forward although there is more to read
-LAST_STEP = 64  # records before the end that are looked at first for the last of a key
+LAST_STEP = 64  # how many records before the end are read first in search of the last of a key
 
 
-class Looker:
+class EndOffsets:
     """Asks for the ends of partitions, over two connections that stay open."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._consumers: tuple[AIOKafkaConsumer, AIOKafkaConsumer] | None = None
+        self._consumers: tuple[AIOKafkaConsumer, ...] = ()
         self._starting = asyncio.Lock()
 
     async def settled(
-        self, partitions: Sequence[TopicPartition], must: bool = False
+        self, partitions: Sequence[TopicPartition], *, final: bool = False
     ) -> dict[TopicPartition, int]:
-        """Where to read to, to see all that was committed before the call, in the order asked. While a transaction stays open, where it begins.
+        """Where to read to, to see everything that was committed before the call, in the order asked.
 
-        `must`: raises Unavailable instead.
+        While a transaction stays open, that is where it begins; with `final`, Unavailable is raised instead.
         """
-        everything, committed = await self._open()
-        async with unavailable("the end of a topic cannot be read", SETTLE_S + OPEN_TIMEOUT_S):
+        everything, committed = await self._opened()
+        clock = asyncio.get_running_loop().time
+        async with cluster_errors("the end of a topic cannot be read", SETTLE_S + OPEN_TIMEOUT_S):
             for consumer in (everything, committed):
-                await know(consumer, {tp.topic for tp in partitions})
+                await _know_topics(consumer, {tp.topic for tp in partitions})
             written: dict[TopicPartition, int] = await everything.end_offsets(partitions)
-            deadline = asyncio.get_running_loop().time() + SETTLE_S
+            deadline_s = clock() + SETTLE_S
             while True:
                 stable: dict[TopicPartition, int] = await committed.end_offsets(partitions)
-                hanging = [tp for tp in partitions if stable[tp] < written[tp]]
-                if not hanging:
-                    break
-                if asyncio.get_running_loop().time() > deadline:
+                hidden = [tp for tp in partitions if stable[tp] < written[tp]]
+                if not hidden or clock() > deadline_s:
                     break
                 await asyncio.sleep(SETTLE_POLL_S)
-        if must and hanging:
-            raise Unavailable(f"a transaction in {hanging[0].topic} {hanging[0].partition} does not end")
+        if final and hidden:
+            raise Unavailable(f"a transaction in {hidden[0].topic} {hidden[0].partition} does not end")
         return {tp: stable[tp] for tp in partitions}
 
-    async def close(self) -> None:
-        consumers, self._consumers = self._consumers, None
-        for consumer in consumers or ():
-            await stop(consumer)
+    def detach(self) -> tuple[AIOKafkaConsumer, ...]:
+        """The consumers, which the caller stops."""
+        consumers, self._consumers = self._consumers, ()
+        return consumers
 
-    async def _open(self) -> tuple[AIOKafkaConsumer, AIOKafkaConsumer]:
+    async def _opened(self) -> tuple[AIOKafkaConsumer, ...]:
         async with self._starting:
-            if self._consumers is None:
+            if not self._consumers:
+                what = f"no answer from {self._cluster.bootstrap}"
                 everything = self._cluster.consumer("read_uncommitted")
-                await start(everything, f"no answer from {self._cluster.bootstrap}")
+                await start(everything, self._cluster, what)
+                committed = self._cluster.consumer()
                 try:
-                    committed = self._cluster.consumer()
-                    await start(committed, f"no answer from {self._cluster.bootstrap}")
+                    await start(committed, self._cluster, what)
                 except BaseException:
                     await stop(everything)
                     raise
@@ -86,68 +88,98 @@ class Looker:
             return self._consumers
 
 
-async def know(consumer: AIOKafkaConsumer, topics: Set[str]) -> None:
-    """Lets a consumer ask where topics are, all at once. It finds out by itself too, but waits after each one that it did not know."""
+async def _know_topics(consumer: AIOKafkaConsumer, topics: Set[str]) -> None:
     for topic in topics:
-        await consumer._client.add_topic(topic)
+        await quirks.know_topic(consumer, topic)
 
 
-async def chunks(
-    cluster: Cluster, ends: dict[TopicPartition, int], last: int | None = None
-) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
-    """Committed records of the partitions, one partition after the other, each in offset order up to its end; only offsets of the last `last`.
+async def read_up_to(
+    cluster: Cluster, ends: Mapping[TopicPartition, int], last: int | None = None
+) -> AsyncGenerator[tuple[TopicPartition, list[ConsumerRecord]], None]:
+    """Committed records of the partitions, one partition after the other, each in offset order up to its end;
+    `last`: only its last so many offsets.
 
-    As many at once as one fetch brought: a generator's step per record would cost as much as reading it.
+    Each item holds as many records as one fetch brought: a generator's step per record would cost as much as
+    reading it.
     """
     consumer = cluster.consumer()
-    await start(consumer, f"no answer from {cluster.bootstrap}")
+    await start(consumer, cluster, f"no answer from {cluster.bootstrap}")
     try:
-        async with unavailable("topics cannot be read", OPEN_TIMEOUT_S):
-            await know(consumer, {tp.topic for tp in ends})
+        async with cluster_errors("topics cannot be read", OPEN_TIMEOUT_S):
+            await _know_topics(consumer, {tp.topic for tp in ends})
         for tp, end in ends.items():
-            async with unavailable(f"{tp.topic} {tp.partition} cannot be read"):
+            async with cluster_errors(f"{tp.topic} {tp.partition} cannot be read"):
                 begin = (await consumer.beginning_offsets([tp]))[tp]
             first = begin if last is None else max(begin, end - last)
             if first >= end:
                 continue
             consumer.assign([tp])
             consumer.seek(tp, first)
-            async for chunk in _chunks(consumer, tp, end):
-                yield tp, chunk
+            async with aclosing(_chunks(consumer, tp, end)) as chunks:
+                async for chunk in chunks:
+                    yield tp, chunk
     finally:
         await stop(consumer)
 
 
 async def _chunks(
     consumer: AIOKafkaConsumer, tp: TopicPartition, end: int
-) -> AsyncIterator[list[ConsumerRecord]]:
+) -> AsyncGenerator[list[ConsumerRecord], None]:
     loop = asyncio.get_running_loop()
-    at, moved = -1, loop.time()
+    at, moved_s = -1, loop.time()
     while True:
-        async with unavailable(f"{tp.topic} {tp.partition} cannot be read"):
+        async with cluster_errors(f"{tp.topic} {tp.partition} cannot be read"):
             found: list[ConsumerRecord] = (await consumer.getmany(tp, timeout_ms=FETCH_WAIT_MS)).get(tp, [])
             position: int = await consumer.position(tp)
         if found:
             yield found if found[-1].offset < end else [record for record in found if record.offset < end]
-        if position >= end:  # the last offsets may be no records but marks of transactions
+        if position >= end:  # the last offsets may belong to markers of transactions
             return
         if position > at:
-            at, moved = position, loop.time()
-        elif loop.time() - moved > STUCK_S:
+            at, moved_s = position, loop.time()
+        elif loop.time() - moved_s > STUCK_S:
             raise Unavailable(f"{tp.topic} {tp.partition} cannot be read: no answer for {STUCK_S:.0f} s")
 
 
-async def last_of(
-    cluster: Cluster, ends: dict[TopicPartition, int], key: bytes
+async def latest_records(
+    cluster: Cluster,
+    ends: Mapping[TopicPartition, int],
+    *,
+    key: bytes | None = None,
+    on_progress: Restoring | None = None,
+) -> dict[bytes, Record]:
+    """The last record of each key (or of `key` only), in no order: what a compaction would leave, whenever
+    the broker does it.
+    """
+    latest: dict[bytes, Record] = {}
+    async with aclosing(read_up_to(cluster, ends)) as chunks:
+        async for tp, chunk in chunks:
+            if on_progress is not None and chunk:
+                on_progress(chunk[-1].offset + 1, ends[tp])
+            for record in chunk:
+                if key is not None and record.key != key:
+                    continue
+                if record.value is None:
+                    latest.pop(record.key, None)
+                else:
+                    latest[record.key] = to_record(record)
+    return latest
+
+
+async def last_values(
+    cluster: Cluster, ends: Mapping[TopicPartition, int], key: bytes
 ) -> dict[TopicPartition, bytes | None]:
-    """Per partition the last committed value of a key. Quick when it was written not long ago, whatever the size of the topic."""
+    """Per partition the last committed value of a key. It is found quickly if it was written recently,
+    whatever the size of the topic.
+    """
     found: dict[TopicPartition, bytes | None] = {}
     missing, step = {tp: end for tp, end in ends.items() if end > 0}, LAST_STEP
     while missing:
-        async for tp, chunk in chunks(cluster, missing, step):
-            for record in chunk:
-                if record.key == key:
-                    found[tp] = record.value
+        async with aclosing(read_up_to(cluster, missing, step)) as chunks:
+            async for tp, chunk in chunks:
+                for record in chunk:
+                    if record.key == key:
+                        found[tp] = record.value
         missing = {tp: end for tp, end in missing.items() if tp not in found and step < end}
         step *= 8
     return found

@@ -1,4 +1,6 @@
-"""Hands records to a producer by the batch: 0.8 us each, against 5 to 12 one by one, and every batch has a result that is looked at."""
+"""Hands records to a producer by the batch: 0.8 us each, against 5 to 12 one by one, and every batch has a
+result that is looked at.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import BrokerResponseError, InvalidProducerEpoch, ProducerFenced
 
+from streams.log.kafka import quirks
 from streams.records import Headers
 
 FENCED = (ProducerFenced, InvalidProducerEpoch)
@@ -18,7 +21,9 @@ Group = tuple[TopicPartition, Sequence[Written]]
 
 
 async def write(producer: AIOKafkaProducer, groups: Sequence[Group]) -> None:
-    """Hands everything over in as few batches as may be and waits for all of them. Raises the first failure, when none is left under way."""
+    """Hands everything over in as few batches as may be and waits for all of them. Raises the first failure,
+    when none is left under way.
+    """
     sent: list[asyncio.Future[Any]] = []
     topics: list[str] = []  # of each
     failures: list[BaseException] = []
@@ -39,7 +44,7 @@ async def write(producer: AIOKafkaProducer, groups: Sequence[Group]) -> None:
         failures = [error]
     except BaseException:
         for future in sent:
-            future.add_done_callback(_look)
+            future.add_done_callback(quirks.retrieve)
         raise
     results = await asyncio.gather(*sent, return_exceptions=True)
     for topic, result in zip(topics, results, strict=True):
@@ -48,9 +53,3 @@ async def write(producer: AIOKafkaProducer, groups: Sequence[Group]) -> None:
     failures = [*(result for result in results if isinstance(result, BaseException)), *failures]
     if failures:
         raise next((failure for failure in failures if isinstance(failure, FENCED)), failures[0])
-
-
-def _look(future: asyncio.Future[Any]) -> None:
-    """asyncio complains of failures that nobody looked at."""
-    if not future.cancelled():
-        future.exception()

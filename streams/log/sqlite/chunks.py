@@ -1,13 +1,17 @@
-"""How records lie in the embedded log: packed by the hundreds into one blob, a chunk, as a broker packs its record batches.
+"""How records lie in the embedded log: packed by the hundreds into one blob, a chunk, as a broker packs its
+record batches.
 
-Measured per event (500 B appended and read, half a transition of 700 B, half a state record of 200 B under a random key, some compacted outputs;
-4,000 a batch): a row per record and a B-tree per compacted topic 13.8 us, chunks 4.9 us. SQLite then moves few large blobs, and a random key no
-longer rewrites a page of its own. (Chunks for what is new, merged into a B-tree now and then: 6.4 us.)
+Measured per event (500 B appended and read, half a transition of 700 B, half a state record of 200 B under a
+random key, some compacted outputs; 4,000 a batch): a row per record and a B-tree per compacted topic 13.8 us,
+chunks 4.9 us. SQLite then moves few large blobs, and a random key no longer rewrites a page of its own.
+(Chunks for what is new, merged into a B-tree now and then: 6.4 us.)
 
-Every topic is a list of chunks. A compacted topic is one too, in which the last record of a key counts; when what was written since the last
-compaction outweighs what that kept, it is compacted again, in the same transaction. So each record is rewritten about once, whatever the number of
-keys, and a restore reads about twice what is alive at most. The price: a compaction holds the live records of its topic partition in memory and takes
-some 2 us for each (0.2 s for 100,000); more partitions make it smaller. And there is no index by key: a scan for one key reads the partition.
+Every topic is a list of chunks. A compacted topic is one too, in which the last record of a key counts; when
+what was written since the last compaction outweighs what that kept, it is compacted again, in the same
+transaction. So each record is rewritten about once, whatever the number of keys, and a restore reads about
+twice what is alive at most. The price: a compaction holds the live records of its topic partition in memory
+and takes some 2 us for each (0.2 s for 100,000); more partitions make it smaller. And there is no index by
+key: a scan for one key reads the partition.
 
 Everything here runs inside a transaction of the caller's.
 """
@@ -95,10 +99,13 @@ def live(con: sqlite3.Connection, place: int) -> Live:
 
 
 def read(con: sqlite3.Connection, place: int, offset: int = 0) -> Generator[list[Record], None, None]:
-    """The records of a place from `offset` on, chunk by chunk. Close it when done early: it holds a view of the database open."""
+    """The records of a place from `offset` on, chunk by chunk. Close it when done early: it holds a view of
+    the database open.
+    """
     chunks = con.execute(
         "SELECT first, body FROM chunks WHERE place = ?1 "
-        "AND first >= coalesce((SELECT max(first) FROM chunks WHERE place = ?1 AND first <= ?2), 0) AND first + count > ?2 ORDER BY first",
+        "AND first >= coalesce((SELECT max(first) FROM chunks WHERE place = ?1 AND first <= ?2), 0) AND "
+        "first + count > ?2 ORDER BY first",
         (place, offset),
     )
     try:

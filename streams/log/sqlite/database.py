@@ -1,7 +1,8 @@
 """The database file of the embedded log: where it is, how it is opened, what its errors mean to a person.
 
-One file per data directory, in WAL mode, with synchronous=FULL: a commit is on the disk when it returns, and a reader never waits for the writer.
-The bounds below were measured with the mix of `streams.log.sqlite.chunks`.
+One file per data directory, in WAL mode, with synchronous=FULL: a commit is on the disk when it returns, and
+a reader never waits for the writer. The bounds below were measured with the mix of
+`streams.log.sqlite.chunks`.
 """
 
 import sqlite3
@@ -32,10 +33,13 @@ _SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "CREATE TABLE partitions (partition INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, checkpoint BLOB)",
     "CREATE TABLE sources (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",  # records appended per file
-    # next: the offset the next record gets; kept, recent: bytes in and since the last compaction (compacted topics)
-    "CREATE TABLE places (place INTEGER PRIMARY KEY, topic TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL, "
+    # next: the offset the next record gets; kept, recent: bytes in and since the last compaction (compacted
+    # topics)
+    "CREATE TABLE places (place INTEGER PRIMARY KEY, topic TEXT NOT NULL, partition INTEGER NOT NULL, next "
+    "INTEGER NOT NULL, "
     "kept INTEGER NOT NULL, recent INTEGER NOT NULL, UNIQUE (topic, partition))",
-    "CREATE TABLE chunks (place INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (place, first))",
+    "CREATE TABLE chunks (place INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, body BLOB "
+    "NOT NULL, PRIMARY KEY (place, first))",
 )
 
 
@@ -56,7 +60,8 @@ def _plain(error: sqlite3.Error, file: Path) -> Exception:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the low byte is the kind, the rest its detail
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Unavailable(
-                f"{file} is held by another process, which did not let go for {BUSY_S:g} s. Stop that process, or wait for it."
+                f"{file} is held by another process, which did not let go for {BUSY_S:g} s. Stop that "
+                "process, or wait for it."
             )
         case sqlite3.SQLITE_FULL:
             return Unavailable(
@@ -64,11 +69,13 @@ def _plain(error: sqlite3.Error, file: Path) -> Exception:
             )
         case sqlite3.SQLITE_IOERR:
             return Unavailable(
-                f"{file} could not be read or written ({error}). What was committed is safe: see to the disk and start again."
+                f"{file} could not be read or written ({error}). What was committed is safe: see to the disk "
+                "and start again."
             )
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return Unavailable(
-                f"{file} may not be written ({error}). Give this user the right to write it and its directory."
+                f"{file} may not be written ({error}). Give this user the right to write it and its "
+                "directory."
             )
         case sqlite3.SQLITE_CANTOPEN:
             return InputError(f"{file} cannot be opened ({error}).")
@@ -121,10 +128,13 @@ def connect_to_write(
 
 
 def connect_to_read(file: Path) -> sqlite3.Connection:
-    """Opens the database to read, beside a running writer or without one. Raises InputError if there is no log."""
+    """Opens the database to read, beside a running writer or without one. Raises InputError if there is no
+    log.
+    """
     if not file.is_file():
         raise InputError(
-            f"{file.parent} is not a data directory: there is no {FILE} in it. Name the --data-dir of a replay or run."
+            f"{file.parent} is not a data directory: there is no {FILE} in it. Name the --data-dir of a "
+            "replay or run."
         )
     with plain_errors(file):
         con = sqlite3.connect(
@@ -186,7 +196,8 @@ def _set_up(con: sqlite3.Connection, file: Path) -> None:
     )
     if (mode, synchronous) != ("wal", 2):  # a network file system, say
         raise Unavailable(
-            f"{file} cannot be written safely here (journal {mode}, synchronous {synchronous}). Put it on a local disk."
+            f"{file} cannot be written safely here (journal {mode}, synchronous {synchronous}). Put it on a "
+            "local disk."
         )
 
 
@@ -221,14 +232,17 @@ def _check(con: sqlite3.Connection, file: Path, partitions: int | None, app: str
     if meta.get("format") != FORMAT:
         raise Incompatible(
             f"{file} has format {meta.get('format')}, this program reads format {FORMAT}. "
-            "Use the version of the program that wrote it, or take a new data directory and replay the input into it."
+            "Use the version of the program that wrote it, or take a new data directory and replay the input "
+            "into it."
         )
     if partitions is not None and partitions != meta["partitions"]:
         raise Incompatible(
-            f"{file.parent} was made with {meta['partitions']} partition(s), not {partitions}. A person's partition depends on their number: "
+            f"{file.parent} was made with {meta['partitions']} partition(s), not {partitions}. A person's "
+            "partition depends on their number: "
             f"go on with {meta['partitions']}, or take a new data directory and replay the input into it."
         )
     if app is not None and app != meta["app"]:
         raise Incompatible(
-            f"{file.parent} belongs to the app {meta['app']}, not {app}. Go on with that name, or replay into a new one."
+            f"{file.parent} belongs to the app {meta['app']}, not {app}. Go on with that name, or replay "
+            "into a new one."
         )

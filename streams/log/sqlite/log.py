@@ -1,12 +1,14 @@
 """The embedded log: everything in one SQLite file, one transaction per batch.
 
-A second opener of a partition, in this process or another, fences the first: the epoch of the partition is in the database, `open` raises it and
-`commit` looks at it in its own transaction. A process that hangs can so be replaced without being found and killed first.
-Nothing awaits in mid-transaction, so a cancellation cannot get in; an exception (Ctrl-C) rolls back.
+A second opener of a partition, in this process or another, fences the first: the epoch of the partition is in
+the database, `open` raises it and `commit` looks at it in its own transaction. A process that hangs can so be
+replaced without being found and killed first. Nothing awaits in mid-transaction, so a cancellation cannot get
+in; an exception (Ctrl-C) rolls back.
 
-The writing connection is one per log, whatever the number of partitions: SQLite has one writer at a time. Reading has its own, so that it sees what
-is committed and nothing else. Calls are made in place, not in a thread: each return from SQLite would wait for the fold to let go of the interpreter,
-and the whole was slower by 4 to 11 % when measured so.
+The writing connection is one per log, whatever the number of partitions: SQLite has one writer at a time.
+Reading has its own, so that it sees what is committed and nothing else. Calls are made in place, not in a
+thread: each return from SQLite would wait for the fold to let go of the interpreter, and the whole was slower
+by 4 to 11 % when measured so.
 """
 
 import asyncio
@@ -27,8 +29,8 @@ from streams.topology import EVENTS, INBOX, STATE
 class SqliteReader:
     """A `streams.log.port.Reader` of a data directory. Fences nobody and works while a writer runs.
 
-    A scan sees the log as it was when the scan began; with `frozen`, everything is seen as it was when the reader was made. While a scan is
-    unfinished, or a frozen reader open, the WAL file grows.
+    A scan sees the log as it was when the scan began; with `frozen`, everything is seen as it was when the
+    reader was made. While a scan is unfinished, or a frozen reader open, the WAL file grows.
     """
 
     def __init__(self, data_dir: Path | str, frozen: bool = False) -> None:
@@ -99,8 +101,9 @@ class SqliteReader:
 class SqliteLog(SqliteReader):
     """A `streams.log.port.Log` in a data directory, made if it is not there.
 
-    `partitions` and `app`: what the directory must have been made with; None: whatever it was (a new one: 1 partition, app `streams`).
-    Raises Incompatible if it was made with others or has another format, InputError if its file is no log, Unavailable if it cannot be written.
+    `partitions` and `app`: what the directory must have been made with; None: whatever it was (a new one: 1
+    partition, app `streams`). Raises Incompatible if it was made with others or has another format,
+    InputError if its file is no log, Unavailable if it cannot be written.
     """
 
     def __init__(self, data_dir: Path | str, partitions: int | None = None, app: str | None = None) -> None:
@@ -114,7 +117,9 @@ class SqliteLog(SqliteReader):
 
     @staticmethod
     def read_only(data_dir: Path | str, frozen: bool = False) -> SqliteReader:
-        """For tables and verify. `frozen`: all that is read is of one moment. Raises InputError if there is no log in the directory."""
+        """For tables and verify. `frozen`: all that is read is of one moment. Raises InputError if there is
+        no log in the directory.
+        """
         return SqliteReader(data_dir, frozen)
 
     async def open(self, partition: int) -> "SqliteSession":
@@ -123,7 +128,9 @@ class SqliteLog(SqliteReader):
         return session
 
     async def open_all(self) -> list["SqliteSession"]:
-        """Takes all partitions over at once: of two processes that do so at the same time one has everything, never each a part."""
+        """Takes all partitions over at once: of two processes that do so at the same time one has everything,
+        never each a part.
+        """
         return self._open(range(self.partitions))
 
     def _open(self, partitions: Sequence[int]) -> list["SqliteSession"]:
@@ -154,7 +161,9 @@ class SqliteLog(SqliteReader):
             return _position(self._reader, name)
 
     def _note(self, con: sqlite3.Connection, source: Source) -> None:
-        """Of two processes that read the same file, the one that opened the partitions last goes on; the other must not append any more."""
+        """Of two processes that read the same file, the one that opened the partitions last goes on; the
+        other must not append any more.
+        """
         for partition, epoch in self._epochs.items():
             if _epoch(con, partition) != epoch:
                 raise Fenced(taken_over(partition, self._file))
@@ -254,7 +263,8 @@ class SqliteSession:
     async def commit(self, batch: Batch) -> None:
         if self._dead:
             raise Unavailable(
-                f"This hold on partition {self.partition} has ended, after an error or by closing. Open the partition again."
+                f"This hold on partition {self.partition} has ended, after an error or by closing. Open the "
+                "partition again."
             )
         places = self._log._places
         packed = [
@@ -300,7 +310,8 @@ class SqliteSession:
 def taken_over(partition: int, file: Path) -> str:
     """What the one who lost a partition is told."""
     return (
-        f"Partition {partition} of {file.parent} was taken over by another worker. Nothing of the open batch was written. "
+        f"Partition {partition} of {file.parent} was taken over by another worker. Nothing of the open batch "
+        "was written. "
         "Let one process at a time work on a data directory."
     )
 

@@ -1,12 +1,13 @@
-"""Looking at a cluster's topics and making new ones: for `streams topics`, and for every worker before it begins. What they must be: kafka_plan.
+"""Looking at a cluster's topics and making new ones: for `streams topics`, and for every worker before it
+begins. What they must be: kafka_plan.
 
-Nothing is asked for by name: a broker that makes topics by itself would make each one that somebody asks for, with one partition. So all topics are
-listed, and only what is there is looked at more closely.
+Nothing is asked for by name: a broker that makes topics by itself would make each one that somebody asks for,
+with one partition. So all topics are listed, and only what is there is looked at more closely.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import errors
@@ -14,9 +15,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.errors import ConfigError, Refused, Unavailable
-from streams.log.kafka.client import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, Cluster
-from streams.log.kafka.errors import failure, told
-from streams.log.kafka.start import knock
+from streams.log.kafka import quirks
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.errors import cluster_errors, failure
+from streams.log.kafka.lifecycle import start, stop
 from streams.log.kafka.topics.plan import Found, Plan, Seen, Wanted, own, plan
 
 TRANSACTION_MAX = "transaction.max.timeout.ms"
@@ -26,28 +28,21 @@ APPEAR_POLL_S = 0.2
 
 
 @asynccontextmanager
-async def admin(cluster: Cluster, what: str) -> AsyncIterator[Any]:
-    """An aiokafka admin client. Raises Refused or Unavailable, whose messages begin with `what`."""
-    client = AIOKafkaAdminClient(**cluster.common())
+async def admin(cluster: Cluster, what: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client. Raises Refused or Unavailable, whose messages begin with `what`."""
+    client = cluster.admin()
+    await start(client, cluster, what)
     try:
-        async with told(what), asyncio.timeout(OPEN_TIMEOUT_S):
-            try:
-                await client.start()
-            except errors.KafkaConnectionError as error:  # whatever the reason was
-                raise await knock(cluster) or error from None
-        async with told(what):
+        async with cluster_errors(what):
             yield client
     finally:
-        with suppress(
-            Exception
-        ):  # closing may hang when brokers are gone; what there was to say has been said
-            await asyncio.wait_for(client.close(), CLOSE_TIMEOUT_S)
+        await stop(client)
 
 
 async def look(client: Any, names: Iterable[str]) -> Seen:
     """These topics, as far as they are there and we may see them."""
     wanted = set(names)
-    listed = (await client._get_cluster_metadata()).to_object()
+    listed = await quirks.cluster_metadata(client)
     there = {
         topic["topic"]: topic["partitions"]
         for topic in listed["topics"]
@@ -98,9 +93,11 @@ async def planned(cluster: Cluster, wanted: Wanted) -> Plan:
 
 
 async def applied(cluster: Cluster, wanted: Wanted) -> tuple[Plan, Plan]:
-    """Makes what is missing and waits until brokers know of it: the plan, and how it is then. Nothing is made when anything is wrong.
+    """Makes what is missing and waits until brokers know of it: the plan, and how it is then. Nothing is made
+    when anything is wrong.
 
-    Raises ConfigError or Incompatible for what is wrong, Refused, Unavailable. What others make in the meantime is left as they made it.
+    Raises ConfigError or Incompatible for what is wrong, Refused, Unavailable. What others make in the
+    meantime is left as they made it.
     """
     async with admin(cluster, f"the topics of {cluster.bootstrap} cannot be made") as client:
         names = [*wanted.inputs, *own(wanted.app)]
@@ -128,7 +125,8 @@ async def applied(cluster: Cluster, wanted: Wanted) -> tuple[Plan, Plan]:
             if asyncio.get_running_loop().time() > deadline:
                 waiting = ", ".join(line.topic for line in after.to_create)
                 raise Unavailable(
-                    f"{waiting} cannot be seen {APPEAR_S:.0f} s after being made: is the right Describe missing?"
+                    f"{waiting} cannot be seen {APPEAR_S:.0f} s after being made: is the right Describe "
+                    "missing?"
                 )
             await asyncio.sleep(APPEAR_POLL_S)
 
@@ -149,7 +147,8 @@ async def checked(cluster: Cluster, app: str, inputs: Sequence[str]) -> tuple[in
             else ""
         )
         raise ConfigError(
-            f"there is no topic {missing} on {cluster.bootstrap}{hidden}: `streams topics apply` makes what is missing"
+            f"there is no topic {missing} on {cluster.bootstrap}{hidden}: `streams topics apply` makes what "
+            "is missing"
         )
     return (
         found.partitions,

@@ -1,8 +1,10 @@
-"""The topics of an app on a cluster: how they must be, how they are, and what is to be done. Nothing is asked here: it is worked out.
+"""The topics of an app on a cluster: how they must be, how they are, and what is to be done. Nothing is asked
+here: it is worked out.
 
-What must be so for the numbers to be right is *wrong* when it is not, and nothing runs: one number of partitions for all of them, and the cleanup
-policy. A compacted journal of transitions has holes; a state topic that is deleted by age forgets people. What is only unwise is said, and no more.
-Settings are made once, with the topic: whoever changed one later meant it.
+What must be so for the numbers to be right is *wrong* when it is not, and nothing runs: one number of
+partitions for all of them, and the cleanup policy. A compacted journal of transitions has holes; a state
+topic that is deleted by age forgets people. What is only unwise is said, and no more. Settings are made once,
+with the topic: whoever changed one later meant it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,9 +34,11 @@ REPLICAS, MIN_IN_SYNC = 3, 2  # one broker may fail with nothing lost and nothin
 SHORT_MS = 3 * DAYS  # an input that is kept no longer is gone after a weekend
 FOREVER = -1
 
-# A record that is handed over is as large as the input's may be, with its headers; a batch of smaller ones is as large as we make them.
+# A record that is handed over is as large as the input's may be, with its headers; a batch of smaller ones is
+# as large as we make them.
 RECORD_BYTES = 2 * BATCH_BYTES
-# A person with many needs and orders is one record, and so is a checkpoint with its rules. More is seldom allowed on clusters that are rented.
+# A person with many needs and orders is one record, and so is a checkpoint with its rules. More is seldom
+# allowed on clusters that are rented.
 STATE_BYTES = 8 << 20
 
 COMPACTED = {
@@ -235,14 +239,16 @@ def _input(name: str, found: Found, partitions: int) -> Line:
     config, says = found.config or {}, []
     if found.partitions != partitions and partitions:
         says.append(
-            f"has {found.partitions} partitions, the app {partitions}: its events take a way round through {INBOX.name}, which costs about as much"
+            f"has {found.partitions} partitions, the app {partitions}: its events take a way round through "
+            f"{INBOX.name}, which costs about as much"
             " as reading them twice"
         )
     if "compact" in config.get("cleanup.policy", ""):
         says.append("is compacted: of each key only the last event is sure to be read")
     if 0 <= (retention := int(config.get("retention.ms", FOREVER))) < SHORT_MS:
         says.append(
-            f"is kept for {_text(retention)}: events are lost when nothing runs for longer than that: retention.ms, at least {_text(SHORT_MS)}"
+            f"is kept for {_text(retention)}: events are lost when nothing runs for longer than that: "
+            f"retention.ms, at least {_text(SHORT_MS)}"
         )
     return Line(
         name,
@@ -262,14 +268,16 @@ def _own(
     anew = "start a new app id (--app), make its topics, and replay"
     if found.partitions != partitions:
         said.append(
-            f"has {found.partitions} partitions, and must have {partitions}, as all topics of an app have: {anew}"
+            f"has {found.partitions} partitions, and must have {partitions}, as all topics of an app have: "
+            f"{anew}"
         )
     config = found.config
     policy = None if config is None else config.get("cleanup.policy")
     if policy is not None and policy != wanted["cleanup.policy"]:
         lost = "records" if wanted["cleanup.policy"] == Cleanup.DELETE.value else "what is known of people"
         said.append(
-            f"has cleanup.policy={policy}, and must have {wanted['cleanup.policy']}; {lost} may be lost by now: {anew}"
+            f"has cleanup.policy={policy}, and must have {wanted['cleanup.policy']}; {lost} may be lost by "
+            f"now: {anew}"
         )
     if said:
         return Line(
@@ -277,7 +285,8 @@ def _own(
         )
     if found.replicas < min(REPLICAS, brokers, replicas):
         said.append(
-            f"has {found.replicas} replicas where there could be {min(brokers, replicas)}: what is on a broker that is lost is lost"
+            f"has {found.replicas} replicas where there could be {min(brokers, replicas)}: what is on a "
+            "broker that is lost is lost"
         )
     if config is None:
         said.append("its settings could not be looked at: that needs the right DescribeConfigs")
@@ -303,13 +312,15 @@ def _unwise(config: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     )
     if takes < needs:
         said.append(
-            f"takes records of {takes:,} bytes; one that is larger stops its partition: set max.message.bytes={needs}"
+            f"takes records of {takes:,} bytes; one that is larger stops its partition: set "
+            f"max.message.bytes={needs}"
         )
     kept, keep = int(config.get("retention.ms", FOREVER)), int(wanted.get("retention.ms", FOREVER))
     deleted = wanted["cleanup.policy"] == Cleanup.DELETE.value
     if deleted and kept >= 0 and (kept < keep or keep == FOREVER):
         said.append(
-            f"is kept for {_text(kept)} and not for {_text(keep)}: set retention.ms={keep} if that is not on purpose"
+            f"is kept for {_text(kept)} and not for {_text(keep)}: set retention.ms={keep} if that is not on "
+            "purpose"
         )
     if config.get("unclean.leader.election.enable") == "true":
         said.append("may lose what was committed when brokers fail: set unclean.leader.election.enable=false")
@@ -321,15 +332,18 @@ def _cluster(seen: Seen, replicas: int, chosen: bool) -> tuple[tuple[str, ...], 
     if replicas < REPLICAS and chosen:
         there = f"there {'is one broker' if seen.brokers == 1 else f'are {seen.brokers} brokers'}"
         notes.append(
-            f"{there}: {replicas} {'copy' if replicas == 1 else 'copies'} of everything instead of {REPLICAS}: not for production"
+            f"{there}: {replicas} {'copy' if replicas == 1 else 'copies'} of everything instead of "
+            f"{REPLICAS}: not for production"
         )
     if seen.transaction_max_ms is None:
         notes.append(
-            "the brokers' transaction.max.timeout.ms could not be looked at: that needs the right DescribeConfigs on the cluster"
+            "the brokers' transaction.max.timeout.ms could not be looked at: that needs the right "
+            "DescribeConfigs on the cluster"
         )
     elif seen.transaction_max_ms < TRANSACTION_TIMEOUT_MS:
         errors.append(
-            f"the brokers admit transactions of {seen.transaction_max_ms} ms, and ours may take {TRANSACTION_TIMEOUT_MS}: raise their"
+            f"the brokers admit transactions of {seen.transaction_max_ms} ms, and ours may take "
+            f"{TRANSACTION_TIMEOUT_MS}: raise their"
             " transaction.max.timeout.ms"
         )
     return tuple(notes), tuple(errors)

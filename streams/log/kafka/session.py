@@ -1,0 +1,287 @@
+"""One agent's hold on a partition of a cluster: a producer that fences, and a consumer of the partition's
+sources.
+
+- *Opening* starts a producer under the id `<app>-<partition>`. That fences the former owner and ends its
+  transaction, so what is restored afterwards is final. Reading the state before fencing sometimes returned
+  stale data (measured).
+- *The checkpoint* is the last record of every commit, in the state topic, under a key that no state record
+  may have. Groups and their committed offsets do not decide where to continue.
+- *A commit* waits for every batch by itself: aiokafka's own commit succeeds even if one of them has failed.
+- *An error* ends the session, whichever it was: nothing is retried in place. Close it and open another.
+- *A session with nothing to commit* notices only at its next commit that it was replaced, and goes on reading
+  until then.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalOperation, KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata
+
+from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
+from streams.log.grouping import by_partition, by_topic
+from streams.log.kafka.app_topics import AppTopics
+from streams.log.kafka.client import CLOSE_TIMEOUT_S, COMMIT_TIMEOUT_S, FETCH_WAIT_MS, Cluster
+from streams.log.kafka.errors import cluster_errors, failure
+from streams.log.kafka.lifecycle import start, stop
+from streams.log.kafka.reader import STUCK_S, EndOffsets, latest_records, to_record
+from streams.log.kafka.writer import FENCED, Group, Written, write
+from streams.log.port import Restoring
+from streams.records import Batch, Fetched, Record
+from streams.topology import STATE
+
+FRESH_WAIT_MS = 10  # a fetch of what is there takes one or two
+# As consumers do by default. These offsets are for tools that show lag; nobody starts from them, and each
+# write costs two requests.
+GROUP_OFFSETS_EVERY_S = 5.0
+CHECKPOINT = b"\0checkpoint"  # its key in the state topic; state keys begin with a letter
+
+
+class KafkaSession:
+    """A `streams.log.port.Session` on a cluster."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        topics: AppTopics,
+        partition: int,
+        end_offsets: EndOffsets,
+        on_close: Callable[["KafkaSession"], None],
+    ) -> None:
+        self.partition = partition
+        self.sources = topics.sources(partition)
+        self.round_robin = bool(topics.round_robin)
+        self._cluster, self._topics, self._end_offsets, self._on_close = (
+            cluster,
+            topics,
+            end_offsets,
+            on_close,
+        )
+        self._partitions = {source: topics.topic_partition(source) for source in self.sources}
+        self._sources = {tp: source for source, tp in self._partitions.items()}
+        self._unreadable = f"partition {partition} of {', '.join(topics.inputs)} cannot be read"
+        self._consumer: AIOKafkaConsumer = cluster.consumer()
+        self._producer: AIOKafkaProducer = cluster.producer(f"{topics.app}-{partition}")
+        self._next: dict[TopicPartition, int] = {}  # the offset that the consumer reads next
+        self._lags: dict[str, int] = {}
+        self._group_offsets_s = -GROUP_OFFSETS_EVERY_S  # when the group's offsets were written last
+        self._writing = False
+        self._ended: StreamsError | None = None  # why no more can be done with it
+
+    async def start(self) -> None:
+        """Takes the partition over. Raises Refused or Unavailable; the session is closed then."""
+        cluster, what = self._cluster, f"partition {self.partition} cannot be"
+        try:
+            # The consumer first: once the former owner is fenced, nobody works on the partition.
+            await start(self._consumer, cluster, f"{what} read")
+            await start(self._producer, cluster, f"{what} taken over")
+        except BaseException:
+            await self.close()
+            raise
+        self._consumer.assign(list(self._sources))
+
+    async def restore(
+        self, on_progress: Restoring | None = None
+    ) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+        self._check()
+        try:
+            state_partition = TopicPartition(self._topics.topic(STATE.name), self.partition)
+            ends = await self._end_offsets.settled([state_partition], final=True)
+            state = await latest_records(self._cluster, ends, on_progress=on_progress)
+        except StreamsError as error:
+            raise self._end(str(error), type(error)) from error
+        checkpoint = state.pop(CHECKPOINT, None)
+        return None if checkpoint is None else checkpoint.value, _pairs(state)
+
+    async def read(self, positions: Mapping[str, int], limit: int) -> Fetched:
+        """Waits for a tenth of a second when there is nothing. Position 0 is the first record that still
+        exists: a first start begins there.
+
+        Raises Unavailable when records were deleted before they were read, Incompatible when a position lies
+        beyond the end of its topic.
+        """
+        assert limit > 0, limit
+        self._check()
+        loop = asyncio.get_running_loop()
+        began_ms, deadline_s = time.time_ns() // 1_000_000, loop.time() + STUCK_S
+        try:
+            async with cluster_errors(self._unreadable):
+                self._seek(positions)
+                while loop.time() < deadline_s:
+                    found = await self._fetch(limit)
+                    if found is not None and (found or await self._nothing_since(began_ms)):
+                        return await self._fetched(found)
+        except StreamsError as error:
+            raise self._end(str(error), type(error)) from error
+        raise self._end(f"{self._unreadable}: no answer for {STUCK_S:.0f} s")
+
+    def _seek(self, positions: Mapping[str, int]) -> None:
+        for source, tp in self._partitions.items():
+            position = positions.get(source, 0)
+            assert position >= 0, position
+            if position != self._next.get(tp):
+                self._consumer.seek(tp, position)
+                self._next[tp] = position
+
+    async def _fetch(self, limit: int) -> dict[TopicPartition, list[ConsumerRecord]] | None:
+        """At most so many records; None: a position was not in its topic and has been put right."""
+        try:
+            found = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=limit)
+        except OffsetOutOfRangeError as error:
+            for tp in error.args[0]:
+                await self._reposition(tp)
+            return None
+        self._advance(found)
+        missing = limit - sum(map(len, found.values()))
+        if found and missing > 0:
+            # These were fetched after the last read, a while ago: what has come since is worth a moment.
+            with suppress(OffsetOutOfRangeError):  # from another source: the next read meets it again
+                more = await self._consumer.getmany(timeout_ms=FRESH_WAIT_MS, max_records=missing)
+                self._advance(more)
+                for tp, records in more.items():
+                    found.setdefault(tp, []).extend(records)
+        return dict(found)
+
+    def _advance(self, found: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        for tp, records in found.items():
+            self._next[tp] = records[-1].offset + 1
+
+    async def _fetched(self, found: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Fetched:
+        chunks = [
+            (self._sources[tp], [to_record(record) for record in records]) for tp, records in found.items()
+        ]
+        reached = {source: await self._consumer.position(tp) for source, tp in self._partitions.items()}
+        self._next.update((self._partitions[source], offset) for source, offset in reached.items())
+        return Fetched(chunks, self._at_end(reached), reached, time.time_ns() // 1_000_000)
+
+    async def _nothing_since(self, began_ms: int) -> bool:
+        """True if the broker has answered for every source since then, and reported no committed record that
+        is still to be read.
+        """
+        for tp in self._sources:
+            if (self._consumer.last_poll_timestamp(tp) or 0) < began_ms:
+                return False
+            if await self._consumer.position(tp) < (self._consumer.last_stable_offset(tp) or 0):
+                return False
+        return True
+
+    def _at_end(self, reached: Mapping[str, int]) -> frozenset[str]:
+        """The sources that have been read to their end, by the broker's last answer."""
+        for source, tp in self._partitions.items():
+            if (end := self._consumer.highwater(tp)) is not None:
+                self._lags[source] = max(0, end - reached[source])
+        return frozenset([source for source, lag in self._lags.items() if not lag])
+
+    def lags(self) -> dict[str, int]:
+        """Per source: the offsets that were still to be read after the last read, by the broker's answer."""
+        return self._lags
+
+    async def _reposition(self, tp: TopicPartition) -> None:
+        """The position is not in the topic: it lies before the first record (the others were deleted by age),
+        or beyond the end.
+        """
+        wanted = self._next[tp]
+        first = (await self._consumer.beginning_offsets([tp]))[tp]
+        if wanted == 0:
+            self._consumer.seek(tp, first)
+        elif wanted < first:
+            raise Unavailable(
+                f"{tp.topic} {tp.partition} begins at offset {first}, but it was processed only up to "
+                f"{wanted}: what lies"
+                " between was deleted by the topic's retention. Start a new app id and replay what there is"
+            )
+        else:
+            end = (await self._consumer.end_offsets([tp]))[tp]
+            if wanted > end:
+                raise Incompatible(
+                    f"{tp.topic} {tp.partition} ends at offset {end}, but it was processed up to {wanted}: "
+                    "the topic was"
+                    " made anew, or a broker lost its end. Start a new app id and replay what there is"
+                )
+            self._consumer.seek(tp, wanted)
+
+    async def commit(self, batch: Batch) -> None:
+        groups = self._groups(batch)
+        self._check()
+        now_s = asyncio.get_running_loop().time()
+        wrote = False
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                await self._producer.begin_transaction()
+                self._writing = True
+                await write(self._producer, groups)
+                if (
+                    now_s - self._group_offsets_s >= GROUP_OFFSETS_EVERY_S
+                ):  # after the batches, never beside them
+                    read = {
+                        tp: OffsetAndMetadata(offset, "") for tp, offset in self._next.items() if offset > 0
+                    }
+                    if read:
+                        await self._producer.send_offsets_to_transaction(read, self._topics.app)
+                    self._group_offsets_s = now_s
+                wrote = True
+                await self._producer.commit_transaction()
+                self._writing = False
+        except FENCED as error:
+            if wrote:  # the answer to an earlier try may have been lost, and the next owner have come since
+                raise self._end(
+                    "taken over by another worker during a commit: whether it was written is open"
+                ) from error
+            raise self._end(
+                "taken over by another worker, or given up by the broker; nothing of the open batch was "
+                "written",
+                Fenced,
+            ) from error
+        except (KafkaError, IllegalOperation, OSError, TimeoutError) as error:
+            found = failure("cannot be written", error)
+            raise self._end(str(found), type(found)) from error
+        except BaseException as error:  # cancelled in mid-transaction, for example
+            self._end(f"was left in a commit: {type(error).__name__}")
+            raise
+
+    def _groups(self, batch: Batch) -> list[Group]:
+        """What a batch comes to, by topic partition; the checkpoint is the very last record."""
+        assert all(key != CHECKPOINT for key, _ in batch.state), "the checkpoint's key is not a state key"
+        groups: list[Group] = [
+            (
+                TopicPartition(self._topics.topic(topic), self.partition if partition is None else partition),
+                [(output.key, output.value, output.headers, None) for output in part],
+            )
+            for topic, outputs in by_topic(batch.outputs).items()
+            for partition, part in by_partition(outputs).items()
+        ]
+        state: list[Written] = [(key, value, (), None) for key, value in batch.state]
+        state.append((CHECKPOINT, batch.checkpoint, (), None))
+        groups.append((TopicPartition(self._topics.topic(STATE.name), self.partition), state))
+        return groups
+
+    async def close(self) -> None:
+        """Takes no longer than a few seconds, also when no broker answers."""
+        self._on_close(self)
+        fenced = isinstance(self._ended, Fenced)
+        self._ended = self._ended or Unavailable(f"partition {self.partition}: is closed")
+        try:
+            if self._writing and not fenced:
+                with suppress(
+                    Exception
+                ):  # a courtesy to readers: the next owner ends this transaction anyway
+                    await asyncio.wait_for(self._producer.abort_transaction(), CLOSE_TIMEOUT_S)
+        finally:
+            await stop(self._producer, self._consumer)
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            raise type(self._ended)(str(self._ended))
+
+    def _end(self, why: str, kind: type[StreamsError] = Unavailable) -> StreamsError:
+        self._ended = kind(f"partition {self.partition}: {why}")
+        return self._ended
+
+
+async def _pairs(state: dict[bytes, Record]) -> AsyncIterator[tuple[bytes, bytes]]:
+    for key, record in state.items():
+        if record.value is not None:
+            yield key, record.value
