@@ -1,8 +1,7 @@
-"""The command line, `streams`: everything that a person types or sees. What the commands do is in other
-packages.
+"""The command line, `streams`: everything that a person types or sees.
 
-Each command imports heavy modules (settings, rules, the log, rich) itself, so that `streams --help` answers
-at once.
+What the commands do is in other packages. Each command imports heavy modules (settings, rules, the log, rich)
+itself, so that `streams --help` answers at once.
 """
 
 import io

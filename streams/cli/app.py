@@ -72,8 +72,9 @@ MAX_SUMMARY_CHARS = 200  # no command's first sentence is as long, so none is cu
 
 
 class CommandGroup(TyperGroup):
-    """Prints expected errors in one line, without a traceback. Any other exception is a defect and keeps its
-    own.
+    """Prints expected errors in one line, without a traceback.
+
+    Any other exception is a defect and keeps its own.
     """
 
     def invoke(self, ctx: Any) -> Any:

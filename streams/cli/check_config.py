@@ -22,8 +22,9 @@ def check_config_command(
     partitions: PartitionsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Shows every setting with its value, and the rules in force. Reports what is wrong with them (exit code
-    2).
+    """Shows every setting with its value, and the rules in force.
+
+    If something is wrong with them, it reports that (exit code 2).
     """
     settings = settings_of(ctx, data_dir=data_dir, rules=rules, partitions=partitions)
     loaded = rules_of(settings)

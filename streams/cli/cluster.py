@@ -15,8 +15,9 @@ def silence_client() -> None:
 
 
 async def wait_for_cluster(cluster: "Cluster", timeout_ms: int) -> None:
-    """Waits until a broker answers, and prints what it waits for. Raises Unavailable after the timeout,
-    Refused.
+    """Waits until a broker answers, and prints what it waits for.
+
+    Raises Unavailable after the timeout, and Refused.
     """
     from streams.log.kafka.lifecycle import reach
 

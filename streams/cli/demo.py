@@ -1,5 +1,6 @@
-"""`streams demo`: replays real shoppers and shows the result. It is the first thing that anybody sees of this
-program.
+"""`streams demo`: replays real shoppers and shows the result.
+
+It is the first thing that anybody sees of this program.
 """
 
 import asyncio
@@ -55,9 +56,7 @@ def demo_command(
 
 
 def _make_room(directory: Path) -> None:
-    """Makes an empty directory. It removes only what an earlier demo wrote; raises ConfigError for anything
-    else.
-    """
+    """Makes an empty directory. Raises ConfigError if there is anything that no earlier demo wrote."""
     marker = directory / DEMO_MARKER
     if directory.is_dir() and any(directory.iterdir()) and not marker.is_file():
         raise ConfigError(

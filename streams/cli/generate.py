@@ -66,8 +66,7 @@ def generate_command(
         ),
     ] = None,
 ) -> None:
-    """Writes clicks of made-up shoppers into a topic, with present times, until it is stopped. For trying
-    things out.
+    """Writes clicks of made-up shoppers into a topic, with present times, until it is stopped.
 
     Records are keyed by the person's id and partitioned as Java clients do it. Some copies, late events and
     broken records are among them. Two runs with one seed write the same event ids, so the second is one big

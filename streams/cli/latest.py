@@ -17,8 +17,9 @@ TABLE_ROWS = 20  # of a table without --limit
 
 
 class Latest(Generic[RowT]):
-    """Keeps the latest of many rows. Of two rows with the same time, the one that was added later is the
-    latest.
+    """Keeps the latest of many rows.
+
+    Of two rows with the same time, the one that was added later is the latest.
     """
 
     def __init__(self, limit: int | None) -> None:

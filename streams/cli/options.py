@@ -25,8 +25,9 @@ Text = TypeVar("Text", str, list[str], None)
 
 
 def checked_text(given: Text) -> Text:
-    """Raises ConfigError for an argument whose bytes are no text. Names of files are not checked: they may be
-    any bytes.
+    """Raises ConfigError for an argument whose bytes are no text.
+
+    Names of files are not checked, since they may be any bytes.
     """
     values: list[str] = [given] if isinstance(given, str) else given or []
     for value in values:

@@ -1,7 +1,7 @@
-"""Shows the progress of long work: on a terminal a bar with rate and time left, elsewhere a line now and
-then.
+"""Shows the progress of long work.
 
-It goes to standard error, so that standard output has nothing but results.
+On a terminal it is a bar with rate and time left, elsewhere a line now and then. It goes to standard error,
+so that standard output has nothing but results.
 """
 
 import sys
@@ -46,10 +46,10 @@ class Work:
             self._bar.stop()
 
     def update(self, count: int, done: int, total: int) -> None:
-        """Reports that `count` of the unit are done. The share that is done is `done / total`, for example in
-        bytes.
+        """Reports that `count` of the unit are done.
 
-        A total of 0 means that it is not known.
+        `done / total` is the share that is done, for example in bytes. A total of 0 means that it is not
+        known.
         """
         now_s = time.monotonic()
         if self._bar is not None:

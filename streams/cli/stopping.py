@@ -24,8 +24,9 @@ class Stopped(Exception):
 
 
 class StopRequest:
-    """Takes the signals while it is entered. `event` is set once one came. Make it inside of a running event
-    loop.
+    """Takes the signals while it is entered. `event` is set once one came.
+
+    It must be made inside of a running event loop.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,4 @@
-"""Reads the dead letters: the records that were rejected or came too late, as they came, each with its
-reason.
-"""
+"""Reads the dead letters: records that were rejected or came too late, as they came, with the reason."""
 
 from collections import Counter
 from collections.abc import AsyncIterator

@@ -21,8 +21,9 @@ MOMENT_NAMES: tuple[str, ...] = get_args(Moment)
 
 
 class Cohort(msgspec.Struct):
-    """How many journeys of a group are in each state. Stalled ones are part of open, refunded ones of
-    converted.
+    """How many journeys of a group are in each state.
+
+    Stalled journeys are part of open, refunded ones of converted.
     """
 
     open: int = 0

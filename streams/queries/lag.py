@@ -1,5 +1,4 @@
-"""Computes how far an app is behind: for each source of a partition, its last commit and the end of the
-source.
+"""Computes how far an app is behind: the last commit and the end of each source of a partition.
 
 The checkpoints in the state topic have the positions from which a worker would go on. No consumer group is
 asked.

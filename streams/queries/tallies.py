@@ -25,8 +25,9 @@ _decode = msgspec.json.Decoder(Tally).decode
 
 
 async def read_all_time_tallies(reader: Reader) -> list[Tally]:
-    """The cells of the window `all`, as the partitions wrote them: each partition may have a count for one
-    cell.
+    """The cells of the window `all`, as the partitions wrote them.
+
+    Each partition may have a count for one cell.
     """
     return [
         _decode(record.value)

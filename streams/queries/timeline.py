@@ -1,6 +1,4 @@
-"""Puts the journeys of one person together, from the net transitions alone, as any consumer of that topic
-can.
-"""
+"""Puts the journeys of one person together from the net transitions, as any consumer of that topic can."""
 
 from collections.abc import Iterable
 
@@ -114,8 +112,9 @@ def _journey(group: list[tuple[bytes, Transition]]) -> TimelineJourney:
 
 
 def _order(step: Transition) -> tuple[str, int]:
-    """Sorts steps as they happened. Within one millisecond opening and resuming come first, then later
-    moments.
+    """Sorts steps as they happened.
+
+    Within one millisecond, opening and resuming come first, then the steps to later moments.
     """
     if step.kind == "opened":
         return step.at, -2

@@ -1,6 +1,4 @@
-"""Reads transitions: all that were published, or only the net ones, which were asserted and not retracted
-since.
-"""
+"""Reads transitions: all that were published, or the net ones: those asserted and not retracted since."""
 
 from collections.abc import AsyncIterator
 

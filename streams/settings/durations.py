@@ -1,6 +1,4 @@
-"""Durations as people write them ("90s", "30m", "4h", "3d") and as the program counts them, in whole
-milliseconds.
-"""
+"""Durations as people write them (`90s`, `30m`, `4h`, `3d`) and as the program counts them (milliseconds)."""
 
 import re
 from fractions import Fraction

@@ -26,8 +26,9 @@ class SettingsTable(BaseModel):
 
 
 def text_list(value: object) -> object:
-    """Turns one text into a list: `a, b` or JSON, as a variable of the environment holds it. Leaves the rest
-    as it is.
+    """Turns one text into a list: `a, b` or JSON, as a variable of the environment holds it.
+
+    Any other value stays as it is.
     """
     if not isinstance(value, str):
         return value

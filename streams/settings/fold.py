@@ -1,5 +1,4 @@
-"""The settings that decide what is counted: patience, windows, needs, dimensions. They are called the fold
-settings.
+"""The settings that decide what is counted, called the fold settings: patience, windows, needs, dimensions.
 
 They are fixed for the life of a data directory or an app id, since numbers counted under different settings
 do not add up: `record` goes into the first checkpoint, and `difference` says what a later start would change.

@@ -1,6 +1,4 @@
-"""The settings of what a worker does beside its work: pages for operators, and posts about chosen
-transitions.
-"""
+"""The settings of what a worker does beside its work: it serves pages and posts chosen transitions."""
 
 import re
 from typing import Annotated, Literal
@@ -16,9 +14,7 @@ HTTP = re.compile(r"https?://[^\s/?#]+\S*")
 
 
 def _http(value: SecretStr) -> SecretStr:
-    """Refuses what is no address, without showing it: whoever knows the address of a webhook may often post
-    to it.
-    """
+    """Refuses what is no address, without showing it: the address of a webhook is often its key."""
     if not HTTP.fullmatch(value.get_secret_value()):
         raise ValueError("is no address: write https://host/path")
     return value

@@ -1,7 +1,7 @@
-"""Turns what pydantic reports about a wrong setting into one line: `key = value: what would be right (its
-origin)`.
+"""Turns what pydantic reports about a wrong setting into one line for a person.
 
-The origin is the flag, the variable or the file that gave the value. The value of a secret is never shown.
+The line is `key = value: what would be right (origin)`. The origin is the flag, the variable or the file that
+gave the value. The value of a secret is never shown.
 """
 
 import difflib

@@ -1,5 +1,4 @@
-"""Turns the rows of a CSV export into Segment-shaped JSON, so that the log stores one format and one reader
-judges it.
+"""Turns the rows of a CSV export into Segment-shaped JSON: one format is stored, and one reader judges it.
 
 A row that cannot be read becomes a record too: its bytes as they came, with a header that marks it
 unreadable. The next line is then read as the start of a row again, since one stray quote must not swallow the
@@ -26,12 +25,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 def csv_rows(lines: Iterable[bytes], mapping: Mapping[str, str]) -> Iterator[tuple[bytes, Headers]]:
-    """The (value, headers) of each row. `lines` keep their line ends; `mapping` leads from a field to its
-    column.
+    """The (value, headers) of each row. `mapping` leads from a field to its column.
 
-    The header is read at once. Raises ConfigError for a target that is no field, and InputError for an empty
-    file, a header that cannot be read or a mapped column that it lacks. Rows that cannot be read are marked
-    `bad_row` or `too_large`; blank lines are skipped.
+    The lines keep their line ends. The header is read at once. Raises ConfigError for a target that is no
+    field, and InputError for an empty file, a header that cannot be read or a mapped column that it lacks.
+    Rows that cannot be read are marked `bad_row` or `too_large`; blank lines are skipped.
     """
     check_targets(mapping)
     source = _RowLines(lines)
@@ -57,8 +55,9 @@ def _records(source: "_RowLines", columns: Columns) -> Iterator[tuple[bytes, Hea
 
 
 def _parsed(source: "_RowLines") -> Iterator[list[str] | Rejection]:
-    """The rows, or the reason why one cannot be read. While the caller looks at a row, `source` still holds
-    its lines.
+    """The rows, or the reason why one cannot be read.
+
+    While the caller looks at a row, `source` still holds its lines.
     """
     reader = csv.reader(source, strict=True)
     while True:
@@ -111,8 +110,9 @@ class _RowLines:
             return line.decode("utf-8", "replace")
 
     def start_over(self) -> bytes:
-        """Returns at most MAX_KEPT_BYTES of the first line taken. The lines after it are read again, as new
-        rows.
+        """Returns at most MAX_KEPT_BYTES of the first line taken.
+
+        The lines after it are read again, as new rows.
         """
         first, *others = self.taken
         self._again.extendleft(reversed(others))

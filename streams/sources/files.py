@@ -1,5 +1,4 @@
-"""Reads the lines of a file, plain or gzip, in bounded memory, however long a line is and however the file
-ends.
+"""Reads the lines of a file, plain or gzip, in bounded memory, however long they are and however it ends.
 
 Nothing is dropped unseen: if a compressed file ends too early or is damaged, its lines stop, `Lines.fault`
 has the reason, and the last of its records carries it.

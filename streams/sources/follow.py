@@ -82,8 +82,9 @@ class Stdin:
         self._blocks.put(b"")
 
     def take(self) -> list[bytes]:
-        """The whole lines that have come since the last call; once the input ended, also a last line without
-        an end.
+        """The whole lines that have come since the last call.
+
+        Once the input has ended, a last line without a line end is one too.
         """
         blocks = [self._begun]
         while not self.ended and sum(map(len, blocks)) < POLL_BYTES:
@@ -100,8 +101,7 @@ class Stdin:
 
 
 def files_of(sources: list[Path]) -> list[Path]:
-    """The files among these paths, and the files in the directories among them, sorted and without hidden
-    ones.
+    """The files among these paths, and those in the directories among them, sorted and without hidden ones.
 
     Raises InputError if a path is missing.
     """

@@ -172,9 +172,7 @@ class Shop:
         return self._record(visitor, at_ms, fields, "/account/orders", "it-IT")
 
     def _act(self, visitor: _Visitor, step: str) -> tuple[dict[str, object], str]:
-        """Changes what the step changes about the visitor. Returns the properties and the locale of its
-        event.
-        """
+        """Does what the step does to the visitor. Returns the properties and the locale of its event."""
         random, properties, locale = self._random, dict[str, object](), "it-IT"
         match step:
             case "search":

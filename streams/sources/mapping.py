@@ -1,7 +1,7 @@
-"""Maps the columns of a table to the fields of an event: checked once against the header, then applied to
-each row.
+"""Maps the columns of a table to the fields of an event.
 
-A column that is not mapped goes into the properties under its own name, so that nothing is lost.
+The mapping is checked once against the header, then applied to each row. A column that is not mapped goes
+into the properties under its own name, so that nothing is lost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,14 +32,10 @@ def check_targets(mapping: Mapping[str, str]) -> None:
 
 
 class Columns:
-    """A header and a mapping, ready to turn rows into Segment-shaped objects. The mapping leads from a field
-    to its column.
-    """
+    """A header and a mapping (field -> column), ready to turn rows into Segment-shaped objects."""
 
     def __init__(self, header: Sequence[str], mapping: Mapping[str, str]) -> None:
-        """Raises ConfigError for an unknown target, and InputError for a mapped column that is missing or
-        ambiguous.
-        """
+        """Raises ConfigError for an unknown target, InputError for a missing or ambiguous column."""
         check_targets(mapping)
         names = [name.strip() or f"column_{n}" for n, name in enumerate(header, 1)]
         unmapped = [name for name in names if name not in mapping.values()]
@@ -57,8 +53,9 @@ class Columns:
         ]
 
     def record(self, row: Sequence[str]) -> dict[str, Any]:
-        """The Segment-shaped object of a row, which has as many fields as the header. Empty fields are left
-        out.
+        """The Segment-shaped object of a row, which has as many fields as the header.
+
+        Empty fields are left out.
         """
         properties: dict[str, Any] = {name: row[n] for name, n in self._unmapped if row[n]}
         record: dict[str, Any] = {"type": "track", "properties": properties}
@@ -93,9 +90,7 @@ def _check_columns(names: Sequence[str], mapping: Mapping[str, str]) -> None:
 
 
 def _check_properties(unmapped: Sequence[str], mapping: Mapping[str, str]) -> None:
-    """Raises InputError if a column that is not mapped would overwrite a property that another one is mapped
-    to.
-    """
+    """Raises InputError if a column that is not mapped would overwrite a mapped property."""
     for name in unmapped:
         for target in mapping:
             if f"{target}.".startswith(f"properties.{name}."):

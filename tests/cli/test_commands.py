@@ -8,8 +8,10 @@ from typing import get_args
 import pytest
 
 from schemas.kinds import Kind
+from streams.cli.options import FormatOption
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Batch, Output
+from streams.sources.input_file import InputFormat
 from streams.topology import TOPICS, TRANSITIONS
 from tests.cli.running import SMALL, event, lines, streams, write
 
@@ -248,6 +250,11 @@ def test_check_config(tmp_path: Path) -> None:
         if line.strip()
     }
     assert ("set", "default", "set") == (rows["patience.buy"], rows["patience.go"], rows["batch"])
+
+
+def test_formats_of_files() -> None:
+    """--format takes exactly the formats that an input file can have."""
+    assert get_args(InputFormat.__annotations__["name"]) == get_args(get_args(FormatOption)[0])
 
 
 def test_topology() -> None:

@@ -16,8 +16,9 @@ BEGINNING_CHARS = 200  # of a record: more than any screen shows of it
 
 
 def render(kind: str, reasons: Counter[str], latest: Sequence[DeadLetter]) -> RenderableType:
-    """The reasons, the most frequent first, then a row per record, oldest first. The kind is late or
-    rejected.
+    """The reasons, the most frequent first, then a row per record, oldest first.
+
+    The kind is late or rejected.
     """
     total = reasons.total()
     if not total:

@@ -1,6 +1,4 @@
-"""What the demo shows: the funnel, the busiest steps, how long people stay, where they fall silent, what to
-try next.
-"""
+"""What the demo shows of the shop: the funnel, steps, stays and silences, and what to try next."""
 
 import shlex
 from collections import Counter
@@ -135,8 +133,9 @@ def _quantiles(histogram: Counter[Bucket] | None) -> tuple[str, str, str]:
 
 
 def _week(tallies: Sequence[Tally]) -> RenderableType:
-    """A week in shades: a row per day, a character per hour. In these events it is nearly flat, and the text
-    says why.
+    """A week in shades: a row per day, a character per hour.
+
+    In these events it is nearly flat, and the text gives the reason.
     """
     counts = count_by_hour_of_week(tallies, frozenset({"truth"}))
     most = max(counts) or 1
