@@ -103,10 +103,10 @@ def read(con: sqlite3.Connection, place: int, offset: int = 0) -> Generator[list
     the database open.
     """
     chunks = con.execute(
-        "SELECT first, body FROM chunks WHERE place = ?1 "
-        "AND first >= coalesce((SELECT max(first) FROM chunks WHERE place = ?1 AND first <= ?2), 0) AND "
-        "first + count > ?2 ORDER BY first",
-        (place, offset),
+        "SELECT first, body FROM chunks WHERE place = :place AND first + count > :offset AND first >= "
+        "coalesce((SELECT max(first) FROM chunks WHERE place = :place AND first <= :offset), 0) "
+        "ORDER BY first",
+        {"place": place, "offset": offset},
     )
     try:
         for first, body in chunks:
