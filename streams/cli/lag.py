@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import typer
 
 from streams.cli.cluster import wait_for_cluster
@@ -58,7 +57,9 @@ def lag_command(
         lag = asyncio.run(_directory_lag(ctx, data_dir))
     now_ms = time.time_ns() // 1_000_000
     if json:
-        emit_line(msgspec.json.encode(lag.wire(now_ms)))
+        import orjson
+
+        emit_line(orjson.dumps(lag.wire(now_ms)))
         return
     from streams.cli.render.lag import render
 
@@ -89,6 +90,8 @@ async def _cluster_lag(settings: "Settings") -> "Lag":
 
 async def _counted(log: "KafkaLog", lag: "Lag") -> "Lag":
     """The lag with small ones counted in records."""
+    from msgspec.structs import replace
+
     from streams.log.kafka.reader import read_up_to
 
     positions = {
@@ -105,7 +108,6 @@ async def _counted(log: "KafkaLog", lag: "Lag") -> "Lag":
     async for place, chunk in read_up_to(log.cluster, ends, MAX_COUNTED_LAG):
         counts[place] += sum([record.offset >= positions[place] for record in chunk])
     rows = [
-        msgspec.structs.replace(row, lag=counts.get(log.topics.topic_partition(row.source), row.lag))
-        for row in lag.sources
+        replace(row, lag=counts.get(log.topics.topic_partition(row.source), row.lag)) for row in lag.sources
     ]
-    return msgspec.structs.replace(lag, sources=rows)
+    return replace(lag, sources=rows)

@@ -9,7 +9,7 @@ import typer
 from streams.cli.cluster import wait_for_cluster
 from streams.cli.options import AppOption, InputsOption, JsonOption, KafkaOption, settings_of
 from streams.cli.screen import console, emit_line, plural
-from streams.topology import MAX_PARTITIONS
+from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.log.kafka.client import Cluster
@@ -24,7 +24,6 @@ AppPartitionsOption = Annotated[
         "--partitions",
         metavar="N",
         min=1,
-        max=MAX_PARTITIONS,
         help="How many partitions the app's topics get. [default: as many as the first input]",
         show_default=False,
     ),
@@ -143,7 +142,10 @@ def _given(
     from streams.log.kafka.connection import cluster
     from streams.log.kafka.topics.plan import Wanted
     from streams.settings.kafka import deployment
+    from streams.topology import MAX_PARTITIONS
 
+    if partitions is not None and partitions > MAX_PARTITIONS:
+        raise ConfigError(f"--partitions {partitions}: an app has at most {MAX_PARTITIONS} partitions")
     settings = settings_of(ctx, kafka=kafka)
     needed = deployment(settings.kafka)
     wanted = Wanted(needed.app, needed.inputs, partitions, replicas, create_inputs)
