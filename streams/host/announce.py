@@ -9,8 +9,7 @@ address, which may be a secret.
 """
 
 import asyncio
-import random
-import time
+import itertools
 from collections import Counter
 from datetime import datetime
 from typing import Literal, NamedTuple, Self
@@ -21,12 +20,14 @@ from faust.types import StreamT, TopicT
 from structlog.typing import FilteringBoundLogger
 
 from schemas import Transition
+from streams.backoff import Backoff
+from streams.clock import Clock
 from streams.host.process import ProcessApp
 from streams.host.recent import Recent
 from streams.settings.host import AnnounceSettings
 
-FIRST_PAUSE_S = 0.5  # then twice as long each time: a receiver that restarts misses little
-LONGEST_PAUSE_S = 30.0  # a receiver that is down is left alone
+FIRST_RETRY_S = 0.5  # a receiver that restarts is soon tried again
+LONGEST_RETRY_S = 30.0  # a receiver that is down is left alone
 RETRIED_STATUSES = (408, 425, 429)  # client errors that may pass; others are final
 USER_AGENT = "customer-journey-streams"
 
@@ -42,9 +43,9 @@ def is_chosen(step: Transition, settings: AnnounceSettings) -> bool:
     )  # fmt: skip
 
 
-def is_too_old(step: Transition, settings: AnnounceSettings, now_s: float) -> bool:
-    """Whether the transition happened longer than `announce.max_age` ago. `now_s`: seconds since 1970."""
-    return now_s - datetime.fromisoformat(step.at).timestamp() > settings.max_age / 1000
+def is_too_old(step: Transition, settings: AnnounceSettings, now_ms: int) -> bool:
+    """Whether the transition happened longer than `announce.max_age` before `now_ms`."""
+    return now_ms - datetime.fromisoformat(step.at).timestamp() * 1000 > settings.max_age
 
 
 class Posted(NamedTuple):
@@ -58,9 +59,9 @@ class Posted(NamedTuple):
 class Webhook:
     """Where transitions are posted. As an async context it holds the connections."""
 
-    def __init__(self, settings: AnnounceSettings, logger: FilteringBoundLogger) -> None:
+    def __init__(self, settings: AnnounceSettings, logger: FilteringBoundLogger, clock: Clock) -> None:
         assert settings.url is not None
-        self.settings, self.logger = settings, logger
+        self.settings, self.logger, self.clock = settings, logger, clock
         self.totals: Counter[Outcome] = Counter()
         self._url = settings.url.get_secret_value()
         self._recent = Recent()
@@ -82,7 +83,7 @@ class Webhook:
         if (
             not is_chosen(step, self.settings)
             or self._recent.knows(step.id, step.rev)
-            or is_too_old(step, self.settings, time.time())
+            or is_too_old(step, self.settings, self.clock.wall_ms())
         ):
             return
         outcome, reason, tries = await self._post(step)
@@ -102,18 +103,19 @@ class Webhook:
     async def _post(self, step: Transition) -> Posted:
         """Posts until the receiver accepts or refuses, or the time is up."""
         body, headers = msgspec.json.encode(step), {"Idempotency-Key": f"{step.id}:{step.rev}"}
-        give_up_s, pause_s, tries = time.monotonic() + self.settings.retry_for / 1000, FIRST_PAUSE_S, 0
-        while True:
-            tries += 1
+        backoff = Backoff(first_s=FIRST_RETRY_S, longest_s=LONGEST_RETRY_S)
+        give_up_s = self.clock.monotonic_s() + self.settings.retry_for / 1000
+        for tries in itertools.count(1):
             status, reason = await self._try(body, headers)
             if status is not None and 200 <= status < 300:
                 return Posted("posted", reason, tries)
             if status is not None and status < 500 and status not in RETRIED_STATUSES:
                 return Posted("refused", reason, tries)
-            if time.monotonic() + pause_s > give_up_s:
-                return Posted("given_up", reason, tries)
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # workers that failed together return apart
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            pause_s = backoff.next_s()
+            if self.clock.monotonic_s() + pause_s > give_up_s:
+                break
+            await asyncio.sleep(pause_s)
+        return Posted("given_up", reason, tries)
 
     async def _try(self, body: bytes, headers: dict[str, str]) -> tuple[int | None, str]:
         """The status of the answer, None if there was none, and the answer in words."""
@@ -133,7 +135,7 @@ def add_announce_agent(app: ProcessApp, transitions: TopicT) -> None:
     process = app.process
 
     async def announce(steps: StreamT[Transition]) -> None:
-        async with Webhook(process.settings.announce, process.logger) as webhook:
+        async with Webhook(process.settings.announce, process.logger, process.clock) as webhook:
             async for step in steps:
                 await webhook.take(step)
 

@@ -30,11 +30,12 @@ from faust.types import AppT, EventT, Message
 from faust.types.agents import ActorRefT
 from mode.utils.futures import maybe_async
 
+from streams.backoff import Backoff
 from streams.errors import StreamsError
 from streams.host.process import Process, process_of
 
 RETRIES = 3  # of one record by one agent
-FIRST_PAUSE_S = 1.0  # then twice that, and so on
+FIRST_RESTART_S, LONGEST_RESTART_S = 1.0, 4.0  # pauses before them
 UNREADABLE = object()  # in place of a value
 
 
@@ -172,6 +173,7 @@ class RetryingAgent(faust.Agent):
 
     _failed_at: RecordPosition | None = None
     _failures = 0  # on that record, one after the other
+    _backoff: Backoff  # between these
 
     async def _execute_actor(self, coro: Awaitable[None], aref: ActorRefT) -> None:
         _current_agent.set(self)
@@ -219,8 +221,10 @@ class RetryingAgent(faust.Agent):
         active = cast(AgentStream, stream.get_active_stream())
         at = active.position()
         one_record = at is not None and active.enable_acks  # with `take` the agent had several
-        self._failures = self._failures + 1 if at is not None and at == self._failed_at else 1
-        self._failed_at = at
+        if at is None or at != self._failed_at:
+            self._failed_at, self._failures = at, 0
+            self._backoff = Backoff(first_s=FIRST_RESTART_S, longest_s=LONGEST_RESTART_S)
+        self._failures += 1
         where = "between two records" if at is None else "on {}[{}] at offset {}".format(*at)
         logger = self._process.logger
         if not one_record or self._failures > RETRIES:
@@ -232,5 +236,5 @@ class RetryingAgent(faust.Agent):
             )
             return False
         logger.warning("agent failed", agent=self.name, where=where, tries=self._failures, exc_info=error)
-        await self.sleep(FIRST_PAUSE_S * 2 ** (self._failures - 1))
+        await self.sleep(self._backoff.next_s())
         return True

@@ -9,7 +9,6 @@ served on loopback unless `web.host` says otherwise.
 """
 
 import errno
-import time
 from typing import Any
 
 import msgspec
@@ -71,7 +70,7 @@ class Pages(Web):
 
     async def livez(self, request: web.Request) -> web.Response:
         """503 when the event loop has not turned for a minute."""
-        idle_s = time.monotonic() - self._service.last_beat_s
+        idle_s = self._process.clock.monotonic_s() - self._service.last_beat_s
         if idle_s > STANDSTILL_S:
             return web.Response(status=503, text=f"stood still for {idle_s:.0f} s\n", headers=HEADERS)
         return web.Response(text="ok\n", headers=HEADERS)

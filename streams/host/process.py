@@ -9,6 +9,7 @@ import asyncio
 import faust
 from faust.types import AppT
 
+from streams.clock import Clock
 from streams.log.kafka.connection import cluster
 from streams.runtime.rules_file import read_rules
 from streams.settings.kafka import deployment
@@ -28,6 +29,7 @@ class Process:
         self.rules = read_rules(settings.rules)
         self.meters = Meters()
         self.logger = logs.get()
+        self.clock = Clock()
         self.ending = asyncio.Event()  # set when the process is to end
         self.failure: BaseException | None = None  # why it ends; None: a signal asked for it
 

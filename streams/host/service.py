@@ -18,7 +18,6 @@ from streams.settings.durations import duration_text
 
 RETRY_S = 1.0  # between two attempts to reach a cluster that does not answer
 BEAT_S = 0.5  # between two signs of life of the event loop
-NOT_STARTED = WorkerStatus()
 
 
 class WorkerService(Service):
@@ -28,7 +27,7 @@ class WorkerService(Service):
         super().__init__()
         self.process = process
         self.stop_requested = asyncio.Event()
-        self.last_beat_s = time.monotonic()
+        self.last_beat_s = process.clock.monotonic_s()
         self.worker: Worker | None = None  # None until the cluster has answered
         self._log: KafkaLog | None = None
         self._running: asyncio.Task[None] | None = None
@@ -36,7 +35,7 @@ class WorkerService(Service):
 
     def status(self) -> WorkerStatus:
         """How far the worker is."""
-        return NOT_STARTED if self.worker is None else self.worker.status()
+        return WorkerStatus() if self.worker is None else self.worker.status()
 
     async def on_start(self) -> None:
         self._beating = asyncio.create_task(self._beat())
@@ -61,7 +60,7 @@ class WorkerService(Service):
 
     async def _beat(self) -> None:
         while True:
-            self.last_beat_s = time.monotonic()
+            self.last_beat_s = self.process.clock.monotonic_s()
             await asyncio.sleep(BEAT_S)
 
     async def on_stop(self) -> None:

@@ -15,6 +15,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from schemas import Transition
+from streams.clock import Clock
 from streams.host import announce
 from streams.host.announce import Webhook, is_chosen, is_too_old
 from streams.settings.host import AnnounceSettings
@@ -62,7 +63,7 @@ def test_what_is_chosen(settings: dict[str, Any], fields: dict[str, Any], expect
 )
 def test_what_is_too_old(at: str, expected: bool) -> None:
     """A replay of last year's events wakes nobody; an event ahead of the clock is not old."""
-    assert is_too_old(step(at=at), AnnounceSettings(max_age="1d"), NOW.timestamp()) is expected
+    assert is_too_old(step(at=at), AnnounceSettings(max_age="1d"), int(NOW.timestamp() * 1000)) is expected
 
 
 Answer = int | None  # None: it hangs
@@ -94,7 +95,7 @@ async def receiving(*answers: Answer, **settings: Any) -> AsyncIterator[tuple[Re
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/{SECRET}"
-        async with Webhook(AnnounceSettings(url=url, **settings), structlog.get_logger()) as webhook:
+        async with Webhook(AnnounceSettings(url=url, **settings), structlog.get_logger(), Clock()) as webhook:
             yield receiver, webhook
     finally:
         await runner.cleanup()
@@ -102,8 +103,8 @@ async def receiving(*answers: Answer, **settings: Any) -> AsyncIterator[tuple[Re
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(announce, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(announce, "LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr(announce, "FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr(announce, "LONGEST_RETRY_S", 0.02)
 
 
 async def test_a_step_is_posted_as_it_is_on_the_wire() -> None:
@@ -171,7 +172,9 @@ async def test_nobody_listens() -> None:
     async with receiving() as (_, webhook):
         url = webhook._url
     with capture_logs() as lines:
-        async with Webhook(AnnounceSettings(url=url, retry_for="50ms"), structlog.get_logger()) as webhook:
+        async with Webhook(
+            AnnounceSettings(url=url, retry_for="50ms"), structlog.get_logger(), Clock()
+        ) as webhook:
             await webhook.take(step())
     assert webhook.totals == {"given_up": 1}
     assert SECRET not in str(lines)

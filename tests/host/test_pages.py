@@ -11,7 +11,6 @@ from streams.errors import ConfigError
 from streams.host import pages
 from streams.host.pages import readiness
 from streams.host.serve import run_app
-from streams.host.service import NOT_STARTED
 from streams.runtime.status import WorkerStatus
 from streams.settings.host import WebSettings
 from tests.host.hosting import app, running
@@ -29,10 +28,10 @@ def status(
 @pytest.mark.parametrize(
     ("status", "ready", "missing"),
     [
-        (NOT_STARTED, False, {}),
+        (WorkerStatus(), False, {}),
         (status(ALL), True, {}),
         # With more workers than partitions, this one is ready to take over.
-        (NOT_STARTED._replace(joined=True), True, {}),
+        (WorkerStatus()._replace(joined=True), True, {}),
         (status(frozenset({0, 2})), False, {"1": "opening"}),
         (
             status(frozenset({0}), restoring={2: (10, 400)}),

@@ -236,7 +236,7 @@ FAILS = """
 from streams.host import app, transitions
 from streams.host import faust_agents
 
-faust_agents.FIRST_PAUSE_S = 0.01
+faust_agents.FIRST_RESTART_S = 0.01
 
 @app.agent(transitions)
 async def always(steps):

@@ -179,7 +179,7 @@ async def test_an_agent_that_fails_gets_the_same_record_again(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And then the next one: none is lost, none is out of order."""
-    monkeypatch.setattr(faust_agents, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(faust_agents, "FIRST_RESTART_S", 0.05)
     await written.write([10])
     tried: list[Place] = []
     got: list[Place] = []
@@ -207,7 +207,7 @@ async def test_an_agent_that_cannot_go_on_ends_the_process(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After its tries; the record is named, and a new process gets it again."""
-    monkeypatch.setattr(faust_agents, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(faust_agents, "FIRST_RESTART_S", 0.01)
     await written.write([3])
     got: list[Place] = []
 
