@@ -17,7 +17,7 @@ from mode import ServiceT
 
 from streams.errors import ConfigError
 from streams.host.announce import add_announce_agent
-from streams.host.consumer import AgentTransport
+from streams.host.consumer import AgentConsumer, AgentTransport
 from streams.host.faust_agents import AgentStream, RetryingAgent, output_schema
 from streams.host.pages import Pages
 from streams.host.process import Process, ProcessApp
@@ -120,5 +120,8 @@ class App(ProcessApp):
 
     async def _stop_children(self) -> None:
         """Stops the services that were started: a start may have failed half way."""
-        for child in reversed([child for child in self._children if child is not None and child.started]):
-            await asyncio.shield(child.stop())
+        for child in reversed(self._children):
+            if child is not None and child.started:
+                await asyncio.shield(child.stop())
+            elif isinstance(child, AgentConsumer):
+                child.discard()

@@ -15,8 +15,10 @@ Stock Faust 0.15.3 differs in four things, which are changed here:
 The clients are made by `streams.log.kafka.client`, so encryption and passwords are configured once.
 """
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -27,13 +29,15 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import ConsumerCallback, TransportT
+from mode.threads import QueueServiceThread
 from mode.utils.futures import notify
 from yarl import URL
 
 from streams.host.process import ProcessApp, process_of
+from streams.log.kafka.group_consumer import ConsumerGroup
+from streams.log.kafka.lifecycle import start, stop
 
-HEARTBEATS = 6  # in a session
-ANSWER_MS = 10_000  # a join is answered when all members have come, or the session is over: a request waits for that and some
+THREAD_START_S = 0.01  # between looks at whether a thread has begun
 
 
 class AgentConsumer(driver.Consumer):
@@ -48,6 +52,10 @@ class AgentConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> "AgentConsumerThread":
         return AgentConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def discard(self) -> None:
+        """Closes what a consumer has that was never started."""
+        self._thread.thread_loop.close()
 
     async def _deliver(self, message: Message) -> None:
         if not self.flow_active or message.generation_id != self.app.consumer_generation_id:
@@ -110,26 +118,65 @@ class AgentConsumer(driver.Consumer):
 
 
 class AgentConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread in which Faust runs the client of a consumer."""
+    """The thread in which Faust runs the client of a consumer.
+
+    Stock Faust starts and stops the client without an end, and waits for a thread that it never stopped.
+    """
+
+    @property
+    def _group(self) -> ConsumerGroup:
+        process = process_of(self.app)
+        kafka = process.settings.kafka
+        return ConsumerGroup(
+            cluster=process.cluster,
+            name=self.app.conf.id,
+            instance=kafka.instance,
+            session_ms=kafka.session_timeout,
+        )
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
-        process, conf = process_of(self.app), self.app.conf
-        session_ms = process.settings.kafka.session_timeout
+        conf = self.app.conf
         self._assignor = RoundRobinPartitionAssignor
-        return AIOKafkaConsumer(
-            **{**process.cluster.common(), "request_timeout_ms": session_ms + ANSWER_MS},
-            group_id=conf.id,
-            group_instance_id=process.settings.kafka.instance,
+        return self._group.consumer(
+            RoundRobinPartitionAssignor,
             isolation_level="read_committed",
-            partition_assignment_strategy=[RoundRobinPartitionAssignor],
-            enable_auto_commit=False,
             auto_offset_reset="earliest",  # a new agent gets everything that the topics still hold
             max_poll_records=conf.broker_max_poll_records,
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
-            session_timeout_ms=session_ms,
-            heartbeat_interval_ms=max(1, session_ms // HEARTBEATS),
-            rebalance_timeout_ms=session_ms,
         )
+
+    async def on_start(self) -> None:
+        """Starts the client, until it is started or the thread is to stop. Raises Refused or Unavailable."""
+        self._consumer = self._create_consumer(self.thread_loop)
+        self.time_started = monotonic()
+        starting = asyncio.create_task(self._group.start(self._consumer))
+        stopping = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            if not starting.done():
+                starting.cancel()
+        with suppress(asyncio.CancelledError):
+            await starting
+
+    async def on_thread_stop(self) -> None:
+        await QueueServiceThread.on_thread_stop(
+            self
+        )  # Faust's own would stop the client without a time limit
+        if self._consumer is not None:
+            await stop(self._consumer)
+
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
+        """Prints nothing: the error ends the process, which reports it."""
+
+    async def stop(self) -> None:
+        """Stops the thread, also one that was started a moment ago and has not begun yet, or never."""
+        while self._thread is not None and self._thread.is_alive() and not self._started.is_set():
+            await asyncio.sleep(THREAD_START_S)
+        await super().stop()
+        if not self.thread_loop.is_closed():
+            self.thread_loop.close()
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commits positions; False when the broker is away. Stock Faust would end the process then."""
@@ -154,6 +201,20 @@ class AgentProducer(driver.Producer):
     def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
         assert transactional_id is None, "Faust's transactions are not used"
         return process_of(self.app).cluster.producer()
+
+    async def on_start(self) -> None:
+        """Starts the client. Raises Refused or Unavailable."""
+        await super(
+            driver.Producer, self
+        ).on_start()  # Faust's own would start the client without a time limit
+        self._producer = self._new_producer()
+        await start(self._producer, process_of(self.app).cluster, "agents cannot send")
+
+    async def on_stop(self) -> None:
+        producer, self._producer = self._producer, None
+        await super().on_stop()
+        if producer is not None:
+            await stop(producer)
 
 
 class AgentTransport(driver.Transport):

@@ -4,19 +4,17 @@ Its start returns when the cluster has answered. When the worker ends, wanted or
 """
 
 import asyncio
-import time
 from contextlib import suppress
 
 from mode import Service
 
-from streams.errors import StreamsError, Unavailable
+from streams.errors import Unavailable
 from streams.host.process import Process
+from streams.log.kafka.lifecycle import SHORTEST_TRY_S, Waiting
 from streams.log.kafka.log import KafkaLog
 from streams.runtime.status import WorkerStatus
 from streams.runtime.worker import Worker
-from streams.settings.durations import duration_text
 
-RETRY_S = 1.0  # between two attempts to reach a cluster that does not answer
 BEAT_S = 0.5  # between two signs of life of the event loop
 
 
@@ -77,23 +75,15 @@ class WorkerService(Service):
 
 async def connect(process: Process) -> KafkaLog:
     """The log, once the cluster answers. Retries for `kafka.start_timeout`. Raises StreamsError."""
-    kafka, deployment = process.settings.kafka, process.deployment
-    limit = duration_text(kafka.start_timeout)
-    deadline_s = time.monotonic() + kafka.start_timeout / 1000
+    deployment, waiting = process.deployment, Waiting(process.settings.kafka.start_timeout)
     logged: str | None = None
     while True:
-        left_s = max(deadline_s - time.monotonic(), 0.1)
+        connecting = KafkaLog.connect(process.cluster, deployment.app, deployment.inputs)
         try:
-            return await asyncio.wait_for(
-                KafkaLog.connect(process.cluster, deployment.app, deployment.inputs), left_s
-            )
+            return await asyncio.wait_for(connecting, max(waiting.left_s, SHORTEST_TRY_S))
         except (Unavailable, TimeoutError) as error:
-            reason = (
-                str(error) if isinstance(error, StreamsError) else f"no answer from {deployment.bootstrap}"
-            )
-            if time.monotonic() + RETRY_S >= deadline_s:
-                raise Unavailable(f"{reason}: tried for {limit} (kafka.start_timeout)") from error
-            if reason != logged:
-                process.logger.warning("waiting", reason=reason, tries_for=limit)
-                logged = reason
-        await asyncio.sleep(RETRY_S)
+            failed = waiting.failed(f"the cluster at {deployment.bootstrap} cannot be used", error)
+        if failed.detail != logged:
+            process.logger.warning("waiting", reason=failed.detail)
+            logged = failed.detail
+        await asyncio.sleep(failed.pause_s)

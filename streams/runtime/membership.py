@@ -25,26 +25,21 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.clock import Clock
-from streams.errors import Fenced, StreamsError, Unavailable
+from streams.errors import Fenced, StreamsError
 from streams.log.kafka.client import Cluster
-from streams.log.kafka.errors import explained, failure
-from streams.log.kafka.lifecycle import stop
+from streams.log.kafka.errors import explained
+from streams.log.kafka.group_consumer import ConsumerGroup
+from streams.log.kafka.lifecycle import Waiting, stop
 from streams.log.kafka.quirks import Heartbeat, watch_heartbeats
 from streams.runtime.assignor import Assignor
 from streams.runtime.group import Assignment, GroupMembership
-from streams.settings.durations import duration_text
 from streams.settings.kafka import KafkaSettings
 
 HUNG_S = 60.0  # without a sign of life from the worker's loop; restoring a million people holds it for ten
-_HEARTBEATS = 12  # per session: one every half second of six, so that a few lost ones do no harm
 _POLL_MS = 500  # a poll finds no records; it shows errors, and the group that the member is there
-_RETRY_S = 0.5  # after an error, before the next look
+_RETRY_S = 0.5  # after a failed poll, before the next one
+_LONGEST_PAUSE_S = 1.0  # between consumers: a worker that is out of its group does nothing
 _TRIES = 3  # errors in a row before everything is made anew: aiokafka does not recover from all of them
-# A join is answered when all members have come or the session is over; a request waits a little longer.
-_JOIN_ANSWER_MS = 10_000
-_METADATA_MS = 30_000  # between questions about how many partitions there are
-# And a session: then a join is tried anew. Without a bound, aiokafka looks for the group's broker for ever.
-_START_S = 30.0
 _LOOK_S = 0.25  # between looks at whether the worker leaves or hangs
 
 
@@ -65,9 +60,12 @@ class KafkaMembership(
     ) -> None:
         """`topics`: partition n of each belongs together; each has so many `partitions`."""
         super().__init__(static=kafka.instance is not None)
-        self._cluster, self._app, self._topics = cluster, app, sorted(topics)
+        self._app, self._topics = app, sorted(topics)
         self._kafka, self._clock = kafka, clock
-        self._action = f"group {app} cannot be joined"
+        self._consumer_group = ConsumerGroup(
+            cluster=cluster, name=app, instance=kafka.instance, session_ms=kafka.session_timeout
+        )
+        self._waiting: Waiting | None = None  # until the first assignment, for `kafka.start_timeout`
         self._assignor = Assignor(partitions)
         self._heartbeat_s = -1.0
         self._replaced = False  # another member has joined under this one's name
@@ -116,7 +114,7 @@ class KafkaMembership(
     async def _live(self) -> None:
         """Makes one consumer after another until the worker leaves. Raises what trying again cannot help."""
         self._loop = asyncio.get_running_loop()
-        deadline_s = self._clock.monotonic_s() + self._kafka.start_timeout / 1000
+        waiting = self._waiting = Waiting(self._kafka.start_timeout, longest_pause_s=_LONGEST_PAUSE_S)
         while not self._leaving.is_set():
             if self._hung():
                 await asyncio.sleep(_LOOK_S)
@@ -124,24 +122,24 @@ class KafkaMembership(
             try:
                 await self._member()
             except Exception as error:  # also aiokafka's assertions, which fail while a broker is coming back
-                if (fatal := self._fatal(error)) is not None:
+                if (fatal := self._fatal()) is not None:
                     raise fatal from error
-                self.trouble = f"{self._action}: {explained(error).says}"
-                if self.assignment.assigned_s < 0 and self._clock.monotonic_s() > deadline_s:
-                    tried = f"tried for {duration_text(self._kafka.start_timeout)} (kafka.start_timeout)"
-                    raise Unavailable(f"{self.trouble}: {tried}") from error
+                failed = waiting.failed(f"group {self._app} cannot be joined", error)
+                self.trouble = failed.detail
                 self._revoked()
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(failed.pause_s)
 
     async def _member(self) -> None:
         """Runs one consumer. Returns when the worker leaves or hangs; raises the error after which a new
         consumer is needed.
         """
-        group = self._group = self._consumer()
+        group = self._group = self._consumer_group.consumer(
+            self._assignor,
+            auto_offset_reset="latest",  # nothing is read, so it does not matter where
+        )
         group.subscribe(self._topics, listener=self)
-        start_s = _START_S + self._kafka.session_timeout / 1000
         try:
-            if await self._unless_leaving(asyncio.wait_for(group.start(), start_s)):
+            if await self._unless_leaving(self._consumer_group.start(group)):
                 watch_heartbeats(group, self._clock, self._on_heartbeat)
                 await self._unless_leaving(self._poll(group))
         finally:
@@ -166,21 +164,6 @@ class KafkaMembership(
             if not task.cancelled():
                 task.exception()
 
-    def _consumer(self) -> AIOKafkaConsumer:
-        session_ms = self._kafka.session_timeout
-        return AIOKafkaConsumer(
-            **{**self._cluster.common(), "request_timeout_ms": session_ms + _JOIN_ANSWER_MS},
-            group_id=self._app,
-            group_instance_id=self._kafka.instance,
-            enable_auto_commit=False,
-            auto_offset_reset="latest",  # nothing is read, so it does not matter where
-            session_timeout_ms=session_ms,
-            heartbeat_interval_ms=max(1, session_ms // _HEARTBEATS),
-            rebalance_timeout_ms=session_ms,
-            metadata_max_age_ms=_METADATA_MS,
-            partition_assignment_strategy=[self._assignor],
-        )
-
     async def _poll(self, group: AIOKafkaConsumer) -> None:
         failed = 0
         while not self._replaced:  # a poll after that would let aiokafka join again
@@ -189,7 +172,7 @@ class KafkaMembership(
                 failed, self.trouble = 0, None
             except KafkaError as error:
                 failed += 1
-                if failed >= _TRIES or self._fatal(error) is not None:
+                if failed >= _TRIES or self._fatal() is not None or explained(error).permanent:
                     raise
                 self.trouble = f"group {self._app}: {explained(error).says}"
                 await asyncio.sleep(_RETRY_S)
@@ -218,6 +201,8 @@ class KafkaMembership(
         if self._group is not None and assigned:
             self._group.pause(*assigned)
         self.trouble = None
+        if self._waiting is not None:
+            self._waiting.succeeded()
         self._set(
             Assignment(
                 joined=True,
@@ -238,8 +223,8 @@ class KafkaMembership(
     def _hung(self) -> bool:
         return self._clock.monotonic_s() - self._alive_s > HUNG_S
 
-    def _fatal(self, error: BaseException) -> StreamsError | None:
-        """The error for what only a person can put right; None: trying again may help."""
+    def _fatal(self) -> StreamsError | None:
+        """The error that the group itself is the reason of, and that only a person can put right."""
         if self._assignor.failure is not None:
             return self._assignor.failure
         if self._replaced:
@@ -247,7 +232,7 @@ class KafkaMembership(
                 f"another worker has joined group {self._app} as kafka.instance = {self._kafka.instance},"
                 " and this one gives way: each worker needs a name of its own"
             )
-        return failure(self._action, error) if explained(error).permanent else None
+        return None
 
 
 def _nobody() -> None:

@@ -33,7 +33,7 @@ def consuming() -> Iterator[AgentConsumer]:
     try:
         yield consumer
     finally:
-        consumer._thread.thread_loop.close()
+        consumer.discard()
 
 
 def message(offset: int, generation: int = 1) -> ConsumerMessage:

@@ -7,7 +7,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
-from streams.host import service
 from streams.host.serve import run_app
 from streams.settings.kafka import KafkaSettings
 from tests.host.hosting import KAFKA, app, real_app, running
@@ -69,9 +68,8 @@ async def test_what_does_not_close_is_left_after_the_grace() -> None:
     await made.web.on_stop()
 
 
-async def test_stopped_while_it_still_waits_for_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stopped_while_it_still_waits_for_the_cluster() -> None:
     """At once, without a failure."""
-    monkeypatch.setattr(service, "RETRY_S", 0.05)
     made = real_app()
     with capture_logs() as lines:
         life = asyncio.create_task(run_app(made))
@@ -82,15 +80,14 @@ async def test_stopped_while_it_still_waits_for_the_cluster(monkeypatch: pytest.
     assert made.process.failure is None
 
 
-async def test_a_cluster_that_does_not_answer_is_tried_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cluster_that_does_not_answer_is_tried_for_a_time() -> None:
     """With one line about it; then it is Unavailable, which names the setting."""
-    monkeypatch.setattr(service, "RETRY_S", 0.05)
     made = real_app(kafka=KafkaSettings(**{**KAFKA.model_dump(), "start_timeout": "1s"}))
     with capture_logs() as lines:
         assert await asyncio.wait_for(run_app(made), 10)
     assert isinstance(made.process.failure, Unavailable)
     assert "127.0.0.1:9" in str(made.process.failure)
-    assert str(made.process.failure).endswith("tried for 1s (kafka.start_timeout)")
+    assert str(made.process.failure).endswith("tried for 1 s (kafka.start_timeout)")
     assert len([line for line in lines if line["event"] == "waiting"]) == 1
 
 

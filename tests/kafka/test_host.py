@@ -225,7 +225,7 @@ WRONG: dict[str, tuple[int, dict[str, str], list[str], str]] = {
         5,
         {"STREAMS_KAFKA__START_TIMEOUT": "2s"},
         ["--kafka", "NOBODY"],
-        "tried for 2s (kafka.start_timeout)",
+        "tried for 2 s (kafka.start_timeout)",
     ),
     "no such topic": (2, {}, ["--input", "not.there"], "not.there"),
     "a broken file of agents": (2, {}, ["--agents", "gone.py"], "--agents gone.py: does not exist"),

@@ -106,6 +106,8 @@ PASSING: dict[type[BaseException], str] = {
 
 def explained(error: BaseException, of: str | None = None) -> Explained:
     """What it means. `of`: the topic it is about, where the caller knows better than the error."""
+    if isinstance(error, StreamsError):  # explained before, by `failure`
+        return Explained(not isinstance(error, Unavailable), str(error))
     chain = _chain(error)
     for table, permanent in ((PERMANENT, True), (PASSING, False)):
         for one in chain:

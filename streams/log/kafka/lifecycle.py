@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.backoff import Backoff
-from streams.errors import Refused, Unavailable
+from streams.errors import Refused, StreamsError, Unavailable
 from streams.log.kafka import quirks
 from streams.log.kafka.client import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, Cluster
 from streams.log.kafka.errors import cluster_errors, explained
@@ -24,14 +24,14 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # between tries at a cluster that doe
 SHORTEST_TRY_S, LONGEST_TRY_S = 1.0, 8.0
 
 
-async def start(client: Any, cluster: Cluster, what: str) -> None:
+async def start(client: Any, cluster: Cluster, what: str, timeout_s: float = OPEN_TIMEOUT_S) -> None:
     """Starts a producer, a consumer or an admin client of a cluster. Nothing is left running when it fails or
     is cancelled.
 
     Raises Refused or Unavailable, whose messages begin with `what`.
     """
     try:
-        async with cluster_errors(what, OPEN_TIMEOUT_S):
+        async with cluster_errors(what, timeout_s):
             try:
                 await client.start()
             except AssertionError as error:  # from aiokafka, when a broker is just coming back
@@ -92,7 +92,7 @@ async def refusal(cluster: Cluster, timeout_s: float = LONGEST_TRY_S) -> BaseExc
 class FailedTry(NamedTuple):
     """What a try came to, for the person who waits."""
 
-    detail: str
+    detail: str  # what failed, and why
     pause_s: float  # before the next try
     left_s: float  # in which it may still be tried; infinite if there is no end
 
@@ -123,12 +123,14 @@ class Waiting:
         there is no use in trying again.
         """
         permanent, detail = explained(error)
+        if not isinstance(error, StreamsError):  # those name what failed
+            detail = f"{what}: {detail}"
         if permanent:
-            raise Refused(f"{what}: {detail}") from error
+            raise Refused(detail) from error
         left_s = self.left_s
         if left_s <= 0:
             time = f"tried for {self._timeout_ms / 1000:g} s (kafka.start_timeout)"
-            raise Unavailable(f"{what}: {detail}; {time}{hint}") from error
+            raise Unavailable(f"{detail}; {time}{hint}") from error
         return FailedTry(detail, min(self._backoff.next_s(), left_s), left_s)
 
 
@@ -148,5 +150,5 @@ async def reach(cluster: Cluster, timeout_ms: int, report: Callable[[str], None]
             return
         failed = waiting.failed(what, error, hint)
         pause = f"trying again in {failed.pause_s:.1f} s, for {failed.left_s:.1f} s more"
-        report(f"{what}: {failed.detail}; {pause}")
+        report(f"{failed.detail}; {pause}")
         await asyncio.sleep(failed.pause_s)
