@@ -1,10 +1,11 @@
-"""The common work: what every program in a comparison is given, and the figure that this one's step takes for it.
+"""The common work: what every program in a comparison is given, and the
+figure that this one's step takes for it.
 
     python -m benchmarks.common [--events 400000] [--profile 40]
 
-Track calls of some 350 bytes, keyed by user, 20,000 users in no order, 8 event names drawn alike, spread over an hour; 4 partitions in one
-process, in turn, as a worker has them. It is no shop: nearly every event moves somebody, 0.8 transitions each. The same for the same arguments,
-on any machine.
+Track calls of some 350 bytes, keyed by user, 20,000 users in no order, 8 event names drawn alike, spread over
+an hour; 4 partitions in one process, in turn, as a worker has them. It is no shop: nearly every event moves
+somebody, 0.8 transitions each. The same for the same arguments, on any machine.
 """
 
 import argparse
@@ -27,11 +28,13 @@ START_MS = 1_735_689_600_000  # 2025-01-01: in the past on every machine whose c
 SPAN_MS = 3_600_000  # of event time, for FULL events
 FULL = 1_000_000
 NAMES = (
-    "Product Viewed", "Products Searched", "Product List Viewed", "Product Added", "Store Located", "Checkout Started", "Order Completed",
+    "Product Viewed", "Products Searched", "Product List Viewed", "Product Added", "Store Located",
+    "Checkout Started", "Order Completed",
     "Video Playback Started",
 )  # fmt: skip
 QUERIES = (
-    "ristorante italiano a milano", "auto più economica", "come arrivare al ristorante", "prezzo honda civic", "meglio dolce o salato", "best phone",
+    "ristorante italiano a milano", "auto più economica", "come arrivare al ristorante", "prezzo honda civic",
+    "meglio dolce o salato", "best phone",
 )  # fmt: skip
 CONTEXTS = tuple(
     f'"context":{{"device":{{"type":"{device}"}},"channel":"{channel}","country":"IT"}}'
@@ -56,8 +59,10 @@ def common(count: int, people: int = 20_000, seed: int = 1) -> list[Record]:
         value = (
             f'{{"type":"track","messageId":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}","userId":"u{person}",'
             f'"anonymousId":"a{person * 7 % 30_000}",'
-            f'"event":"{name}","timestamp":"{stamp}.{at_ms % 1000:03d}Z","properties":{{"url":"https://shop.example/p/{rnd.randrange(1000)}",'
-            f'"query":"{QUERIES[rnd.randrange(len(QUERIES))]}","price":12.5,"product_id":"p1"{order}}},{CONTEXTS[person % len(CONTEXTS)]}}}'
+            f'"event":"{name}","timestamp":"{stamp}.{at_ms % 1000:03d}Z","properties":{{'
+            f'"url":"https://shop.example/p/{rnd.randrange(1000)}",'
+            f'"query":"{QUERIES[rnd.randrange(len(QUERIES))]}","price":12.5,"product_id":"p1"{order}}},'
+            f"{CONTEXTS[person % len(CONTEXTS)]}}}"
         )
         records.append(Record(n, at_ms, f"u{person}".encode(), value.encode()))
     return records
@@ -120,18 +125,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     whole = taking + advancing + batching
     print(
-        f"{given.events:,} events of {size:.0f} bytes, {given.people:,} users, {given.partitions} partitions, batches of {given.batch:,}"
+        f"{given.events:,} events of {size:.0f} bytes, {given.people:,} users, {given.partitions} "
+        f"partitions, batches of {given.batch:,}"
     )
     print(
-        f"us per event: {whole:.2f}   take {taking:.2f}, advance {advancing:.2f}, batch {batching:.2f}   {1e6 / whole:,.0f} events/s"
+        f"us per event: {whole:.2f}   take {taking:.2f}, advance {advancing:.2f}, batch {batching:.2f}   "
+        f"{1e6 / whole:,.0f} events/s"
     )
     for topic, n in sorted(written.topics.items()):
         print(
-            f"  {topic:18}{n / given.events:6.2f} records{written.topic_bytes[topic] / given.events:8.1f} bytes per event"
+            f"  {topic:18}{n / given.events:6.2f} records{written.topic_bytes[topic] / given.events:8.1f} "
+            "bytes per event"
         )
     for part, bytes_ in sorted(written.state.items()):
         print(
-            f"  {'state: ' + part:18}{written.state_records[part] / given.events:6.2f} records{bytes_ / given.events:8.1f} bytes per event"
+            f"  {'state: ' + part:18}{written.state_records[part] / given.events:6.2f} "
+            f"records{bytes_ / given.events:8.1f} bytes per event"
         )
     if given.profile:
         with quiet_collector(GC_THRESHOLD), cProfile.Profile() as profile:

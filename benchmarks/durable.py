@@ -1,6 +1,7 @@
 """Events per second from a file to what is safe on the disk: the embedded log, one process, synchronous=FULL.
 
-Once by the stages that touch the log, batch by batch; and once whole, as `streams replay` does it. Wall time counts here, the disk's part included.
+Once by the stages that touch the log, batch by batch; and once whole, as `streams replay` does it. Wall
+time counts here, the disk's part included.
 """
 
 from collections import defaultdict

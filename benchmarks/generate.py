@@ -1,7 +1,10 @@
-"""A clickstream to measure with: a shop's visitors, as a collector would send them. The same for the same arguments, on any machine.
+"""A clickstream to measure with: a shop's visitors, as a collector would send them.
 
-People come in visits of some 8 events, some 10 s apart. 5 % of the events arrive out of order (half by up to 30 s, half by up to 5 minutes), and
-1 % arrive twice. Half of the people are signed in. A record has 330 to 600 bytes, most of them in `context`, as real ones do.
+The same for the same arguments, on any machine.
+
+People come in visits of some 8 events, some 10 s apart. 5 % of the events arrive out of order (half by up to
+30 s, half by up to 5 minutes), and 1 % arrive twice. Half of the people are signed in. A record has 330 to
+600 bytes, most of them in `context`, as real ones do.
 """
 
 from bisect import bisect
@@ -50,7 +53,8 @@ PAGES = (
 )
 IDENTIFY = 1.0
 QUERIES = (
-    "scarpe da corsa", "running shoes size 44", "zapatillas baratas", "shoe shop near me", "how to clean white sneakers", "offerte scarpe",
+    "scarpe da corsa", "running shoes size 44", "zapatillas baratas", "shoe shop near me",
+    "how to clean white sneakers", "offerte scarpe",
     "buy trail shoes online", "come scegliere le scarpe giuste",
 )  # fmt: skip
 AGENTS = (
@@ -105,11 +109,13 @@ def events(count: int, people: int, hours: float, seed: int = 1) -> list[Record]
             head = f'"type":"track","event":"{name}","properties":{{{said}}}'
         else:
             path = said
-            head = f'"type":"page","name":"Page {number}","properties":{{"path":"{said}","title":"Running shoes and more"}}'
+            about = f'{{"path":"{said}","title":"Running shoes and more"}}'
+            head = f'"type":"page","name":"Page {number}","properties":{about}'
         page = f',"page":{{"path":"{path}","url":"https://shop.example{path}"}}' if web else ""
         stamp = strftime("%Y-%m-%dT%H:%M:%S", gmtime(at_ms // 1000))
         value = (
-            f'{{{head},"messageId":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}",{ids},"timestamp":"{stamp}.{at_ms % 1000:03d}Z",'
+            f'{{{head},"messageId":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}",{ids},'
+            f'"timestamp":"{stamp}.{at_ms % 1000:03d}Z",'
             f'"context":{{{context}{page}}}}}'
         ).encode()
         records.append(Record(n, now_ms, None, value))
@@ -117,7 +123,9 @@ def events(count: int, people: int, hours: float, seed: int = 1) -> list[Record]
 
 
 def _person(n: int) -> tuple[str, str, bool]:
-    """The ids and the context of a person, as they stand in each of their records; and whether they come by the web."""
+    """The ids and the context of a person, as they stand in each of their
+    records; and whether they come by the web.
+    """
     h = f"{Random(n).getrandbits(128):032x}"
     ids = f'"anonymousId":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"' + (
         f',"userId":"user-{n}"' if n % 2 else ""
@@ -127,6 +135,7 @@ def _person(n: int) -> tuple[str, str, bool]:
     sent = f'"device":{{"type":"{device}"}}' if n % 3 else f'"userAgent":"{agent}"'
     return (
         ids,
-        f'{sent},"channel":"{"web" if web else "app"}","locale":"it-IT","timezone":"Europe/Rome","library":{{"name":"analytics.js"}}',
+        f'{sent},"channel":"{"web" if web else "app"}","locale":"it-IT","timezone":"Europe/Rome",'
+        '"library":{"name":"analytics.js"}',
         web,
     )

@@ -1,7 +1,9 @@
-"""Bytes of memory per profile, and how quickly profiles come back: people with exactly 20 signals each, within the horizon.
+"""Bytes of memory per profile, and how quickly profiles come back: people with
+exactly 20 signals each, within the horizon.
 
-Counted by tracemalloc: everything that is there because of them (journal, states, key, dictionary entry, timer, chore), not the interpreter's
-own. As they come back from the state topic, and as they are after events made them.
+Counted by tracemalloc: everything that is there because of them (journal, states, key,
+dictionary entry, timer, chore), not the interpreter's own. As they come back from the state
+topic, and as they are after events made them.
 """
 
 import gc

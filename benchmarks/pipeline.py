@@ -1,4 +1,6 @@
-"""`make bench`, or `python -m benchmarks.pipeline --events 500000`: the figures of docs/benchmarks.md, goals beside them."""
+"""`make bench`, or `python -m benchmarks.pipeline --events 500000`: the figures
+of docs/benchmarks.md, goals beside them.
+"""
 
 import argparse
 import asyncio
@@ -32,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sizes = sorted(len(record.value or b"") for record in records)
     print(machine())
     print(
-        f"{given.events:,} events of {sizes[0]}-{sizes[-1]} bytes, {given.people:,} people, {given.hours:g} h, batches of {given.batch:,}"
+        f"{given.events:,} events of {sizes[0]}-{sizes[-1]} bytes, {given.people:,} people, "
+        f"{given.hours:g} h, batches of {given.batch:,}"
     )
 
     with quiet_collector(None):
@@ -45,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     counts = p.checkpoint.counts
     print(
-        f"applied {counts.applied:,}, no signal {counts.no_signal:,}, duplicate {counts.duplicate:,}, late {counts.late:,}"
+        f"applied {counts.applied:,}, no signal {counts.no_signal:,}, duplicate {counts.duplicate:,}, "
+        f"late {counts.late:,}"
     )
     show_stages(stages, whole_us, plain_us)
     show_written(written, given.events)
@@ -86,7 +90,8 @@ def machine() -> str:
     """What this ran on."""
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{os.cpu_count()} cores {platform.machine()}, {memory_gib:.0f} GiB, {platform.system()}; {platform.python_implementation()} "
+        f"{os.cpu_count()} cores {platform.machine()}, {memory_gib:.0f} GiB, {platform.system()}; "
+        f"{platform.python_implementation()} "
         f"{platform.python_version()}, msgspec {msgspec.__version__}, SQLite {sqlite3.sqlite_version}"
     )
 

@@ -1,7 +1,9 @@
-"""Microseconds per event in the pure step, from bytes to the records and state to commit: in one piece, and stage by stage.
+"""Microseconds per event in the pure step, from bytes to the records and state to
+commit: in one piece, and stage by stage.
 
-In one piece: `take`, `advance`, `batch`, as the agent calls them. By stage: the same run, and beside it each stage once more alone over the batch;
-what is left of the three calls is the stages that can't run twice. Caches are warm then, so the sum of the stages is a little off.
+In one piece: `take`, `advance`, `batch`, as the agent calls them. By stage: the same run, and beside it each
+stage once more alone over the batch; what is left of the three calls is the stages that can't run twice.
+Caches are warm then, so the sum of the stages is a little off.
 
 Processor time, not wall time: what else the machine does counts less. The least of several runs.
 """
@@ -46,7 +48,8 @@ class Written(msgspec.Struct):
 
 @contextmanager
 def quiet_collector(threshold: int | None) -> Iterator[None]:
-    """Python's garbage collector as a long-lived worker wants it: what is there is set aside, and new objects are looked at less often.
+    """Python's garbage collector as a long-lived worker wants it: what is there is set aside,
+    and new objects are looked at less often.
 
     None: as Python has it.
     """

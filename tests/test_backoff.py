@@ -11,7 +11,9 @@ FIRST_S, LONGEST_S = 0.05, 5.0
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
 def test_delays_double_up_to_a_bound(draws: list[float]) -> None:
-    """A delay is never more than it should be, never less than half of that, and never more than the bound."""
+    """A delay is never more than it should be, never less than half
+    of that, and never more than the bound.
+    """
     backoff, should_s = Backoff(first_s=FIRST_S, longest_s=LONGEST_S, draw=iter(draws).__next__), FIRST_S
     for _ in draws:
         assert should_s / 2 <= backoff.next_s() <= should_s <= LONGEST_S

@@ -12,7 +12,9 @@ RUN_S = 300  # twenty seconds as a rule
 
 
 def test_a_few_events_are_worked_off_by_all_of_them() -> None:
-    """The worker, the bare loop and the Faust job each read their backlog to its end, and what the worker knew is restored."""
+    """The worker, the bare loop and the Faust job each read their backlog to its
+    end, and what the worker knew is restored.
+    """
     command = [
         sys.executable,
         "-m",

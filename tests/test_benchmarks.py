@@ -18,7 +18,9 @@ def test_events_are_the_same_for_the_same_seed() -> None:
 
 
 def test_events_have_the_stated_mix() -> None:
-    """Every record can be read; about 5 % are out of order by at most 5 minutes, about 1 % come twice, and sizes are those of a collector's."""
+    """Every record can be read; about 5 % are out of order by at most 5 minutes, about 1 % come
+    twice, and sizes are those of a collector's.
+    """
     records = events(20_000, 2_000, 4)
     read_events = [read(record.value, (), LATEST_MS) for record in records]
     assert all(isinstance(event, Event) for event in read_events)

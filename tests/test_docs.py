@@ -85,7 +85,9 @@ def test_following_the_corrections(disturb: Callable[[list[dict[str, Any]]], lis
 
 
 def test_ignoring_the_corrections() -> None:
-    """The example acts once on a stalled buyer, and not on a correction of it, a retraction, or silence in another moment."""
+    """The example acts once on a stalled buyer, and not on a correction of it, a
+    retraction, or silence in another moment.
+    """
     stalled = next(step for step in examples("transitions") if step["kind"] == "stalled")
     corrected = [stalled | {"rev": 20, "op": "retract"}, stalled | {"rev": 21}]
     assert run("Ignore the corrections", examples("transitions") + corrected)["to_remind"] == ["u:4711"]
@@ -134,7 +136,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_a_part_of_a_page_is_made_anew() -> None:
-    """What stands between the marks is replaced, the rest stays, and a page without the marks is a mistake."""
+    """What stands between the marks is replaced, the rest stays, and
+    a page without the marks is a mistake.
+    """
     page = "by hand\n<!-- a -->\nold\n<!-- /a -->\nby hand\n"
     assert "by hand\n<!-- a -->\nnew\n<!-- /a -->\nby hand\n" == between(page, a="new\n")
     for broken in ("", "<!-- a -->\n"):

@@ -1,4 +1,7 @@
-"""The oracle against the journeys worked out by hand. Where they differ, docs/journeys.md decides which is wrong."""
+"""The oracle against the journeys worked out by hand.
+
+Where they differ, docs/journeys.md decides which is wrong.
+"""
 
 import pytest
 

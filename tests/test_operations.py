@@ -111,7 +111,8 @@ def rights(table: str) -> set[secure.Right]:
     }
     pattern = {"literal": secure.LITERAL, "prefixed": secure.PREFIXED}
     operation = {
-        "Read": secure.READ, "Write": secure.WRITE, "Create": secure.CREATE, "Describe": secure.DESCRIBE, "DescribeConfigs": secure.DESCRIBE_CONFIGS
+        "Read": secure.READ, "Write": secure.WRITE, "Create": secure.CREATE, "Describe": secure.DESCRIBE,
+        "DescribeConfigs": secure.DESCRIBE_CONFIGS
     }  # fmt: skip
     return {
         secure.Right(number[resource], name, pattern[how], "shop", operation[word])
@@ -123,7 +124,9 @@ def rights(table: str) -> set[secure.Right]:
 
 
 def test_the_rights_on_the_page_are_those_that_are_tested() -> None:
-    """Those with which a worker works and topics are made on a broker that asks for rights, neither more nor less."""
+    """Those with which a worker works and topics are made on a broker
+    that asks for rights, neither more nor less.
+    """
     section = PAGE.split("## Rights\n")[1].split("\n## ")[0]
     for_workers, for_topics = section.split("*`streams topics`*")
     assert set(secure.worker("shop", "clicks")) == rights(for_workers)
@@ -138,7 +141,8 @@ def test_places_in_the_page_exist() -> None:
 def test_the_runbook_has_an_answer_to_each_of_these() -> None:
     """What goes wrong with every deployment sooner or later."""
     wanted = {
-        "lag-grows", "fenced-again-and-again", "restoring-takes-long", "rebalance-storm", "records-are-rejected", "events-are-late",
+        "lag-grows", "fenced-again-and-again", "restoring-takes-long", "rebalance-storm",
+        "records-are-rejected", "events-are-late",
         "an-input-was-deleted-and-made-anew", "a-brokers-disk-is-full",
     }  # fmt: skip
     assert wanted <= headings()

@@ -29,7 +29,10 @@ timers = st.sampled_from([NO_TIMER, 0, HOUR, DAY, 3 * DAY, 31 * DAY, 100 * DAY, 
 
 @st.composite
 def signals(draw: st.DrawFn) -> list[Signal]:
-    """A history of up to 14 signals in any order. Few event ids, so copies are common; few order ids, so they meet."""
+    """A history of up to 14 signals in any order.
+
+    Few event ids, so copies are common; few order ids, so they meet.
+    """
     drawn, at = [], 0
     for gap in draw(gaps):
         at += gap
@@ -96,7 +99,9 @@ def test_a_journey_opens_once_and_closes_once(history: list[Signal], timer: int)
 @law
 @given(signals(), timers)
 def test_steps_of_a_journey_follow_from_each_other(history: list[Signal], timer: int) -> None:
-    """Each step starts where the one before ended, in moment, furthest and time; resumed follows stalled and nothing else."""
+    """Each step starts where the one before ended, in moment, furthest and time;
+    resumed follows stalled and nothing else.
+    """
     steps = oracle.transitions(history, timer)
     for need, journey in {(s.need, s.journey) for s in steps}:
         path = [s for s in steps if (s.need, s.journey) == (need, journey) and s.kind != "refunded"]
@@ -119,7 +124,9 @@ def test_steps_of_a_journey_follow_from_each_other(history: list[Signal], timer:
 @law
 @given(signals(), timers)
 def test_dwells_fill_the_journey(history: list[Signal], timer: int) -> None:
-    """The stays of a closed journey add up to its length, but for the silence that an abandoned one ends with."""
+    """The stays of a closed journey add up to its length, but for the
+    silence that an abandoned one ends with.
+    """
     steps = oracle.transitions(history, timer)
     for j in oracle.journeys(history, timer):
         if j.closed_at is not None:
@@ -132,7 +139,9 @@ def test_dwells_fill_the_journey(history: list[Signal], timer: int) -> None:
 @law
 @given(signals(), timers, timers)
 def test_the_timer_only_adds_silence(history: list[Signal], one: int, other: int) -> None:
-    """A greater timer position takes nothing back: it adds stalls and abandonments, dated after the smaller position."""
+    """A greater timer position takes nothing back: it adds stalls and
+    abandonments, dated after the smaller position.
+    """
     earlier, later = sorted((one, other))
     before, after = (Counter(oracle.transitions(history, timer)) for timer in (earlier, later))
     assert not before - after
@@ -160,7 +169,9 @@ def test_every_sure_refund_ends_somewhere(history: list[Signal], timer: int) -> 
 @law
 @given(st.dictionaries(st.sampled_from("pqr"), signals()), timers)
 def test_the_funnel_is_a_sum_over_transitions(profiles: dict[str, list[Signal]], timer: int) -> None:
-    """The cohorts, told from the journeys, are also what each transition adds and takes away; and opened - converted - abandoned = open."""
+    """The cohorts, told from the journeys, are also what each transition adds and takes away;
+    and opened - converted - abandoned = open.
+    """
     cells: Counter[tuple[int, int, str, int]] = Counter()
     opened: Counter[tuple[int, int]] = Counter()
     ends = {"converted": "converted", "abandoned": "abandoned"}
@@ -193,7 +204,9 @@ def test_the_funnel_is_a_sum_over_transitions(profiles: dict[str, list[Signal]],
 @law
 @given(signals(), timers)
 def test_counters_hold_every_step(history: list[Signal], timer: int) -> None:
-    """Every transition is in one cell of `moves`, every dwell in one of `dwells`, every entry into a moment in one of `hours`."""
+    """Every transition is in one cell of `moves`, every dwell in one of `dwells`,
+    every entry into a moment in one of `hours`.
+    """
     steps, profiles = oracle.transitions(history, timer), {"p": history}
     assert len(steps) == oracle.moves(profiles, timer, DEFAULTS, HOUR).total()
     assert (
@@ -206,7 +219,9 @@ def test_counters_hold_every_step(history: list[Signal], timer: int) -> None:
 
 
 def test_hours_are_the_persons_own() -> None:
-    """Half past eleven at night in London, Sunday 7 January 2024, is half past midnight on Monday in Rome, and Sunday evening in New York."""
+    """Half past eleven at night in London, Sunday 7 January 2024, is half past midnight on Monday
+    in Rome, and Sunday evening in New York.
+    """
     sunday_2330 = 1_704_670_200_000
     by_offset = {0: 167, 4: 0, -20: 162}
     for offset, hour in by_offset.items():
@@ -215,7 +230,9 @@ def test_hours_are_the_persons_own() -> None:
 
 
 def test_only_the_newest_64_conversions_are_remembered() -> None:
-    """Of 65 purchases in 65 days, 64 can be refunded, the newest first; the first one is forgotten, and by its order id too."""
+    """Of 65 purchases in 65 days, 64 can be refunded, the newest first; the first
+    one is forgotten, and by its order id too.
+    """
     orders = [Signal(n * DAY, f"order-{n}", oracle.TRUTH, True, 0, 0, 0, ("",), f"A{n}") for n in range(65)]
     by_id = Signal(65 * DAY, "by-id", oracle.REFUND, True, 0, 0, 0, ("",), "A0")
     refunds = [
@@ -227,7 +244,9 @@ def test_only_the_newest_64_conversions_are_remembered() -> None:
 
 
 def test_only_the_newest_64_conversions_are_joined() -> None:
-    """After 65 purchases the order id of the second still means it; that of the first has been forgotten and is a new purchase."""
+    """After 65 purchases the order id of the second still means it; that of the first
+    has been forgotten and is a new purchase.
+    """
     orders = [Signal(n * HOUR, f"order-{n}", oracle.TRUTH, True, 0, 0, 0, ("",), f"A{n}") for n in range(65)]
     repeats = [Signal(65 * HOUR, f"repeat-{n}", oracle.TRUTH, True, 0, 0, 0, ("",), f"A{n}") for n in (1, 0)]
     journeys = [j.journey for j in oracle.journeys([*orders, repeats[0]])]

@@ -1,4 +1,6 @@
-"""`make bench-kafka`, or `python -m benchmarks.kafka --only throughput --events 1000000`: goals beside the figures. docs/benchmarks.md."""
+"""`make bench-kafka`, or `python -m benchmarks.kafka --only throughput --events 1000000`:
+goals beside the figures. docs/benchmarks.md.
+"""
 
 import argparse
 import asyncio
@@ -45,7 +47,8 @@ def main() -> int:
     bootstrap = given.bootstrap or broker.start()[0]
     python = f"Python {platform.python_version()}"
     print(
-        f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, {python}; the broker is on them too; logs: {logs}"
+        f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, {python}; the broker is on "
+        f"them too; logs: {logs}"
     )
     began = time.monotonic()
     asyncio.run(sections(given, bootstrap, logs))

@@ -1,6 +1,9 @@
-"""The same job as its users would write it in Faust: an agent, two tables, a topic out; at least once. Says what it took, as JSON, and ends.
+"""The same job as its users would write it in Faust: an agent, two tables, a topic out; at least once.
 
-It knows less than the product does: no duplicates beyond eight, no late events, no corrections, no silence, no needs.
+Says what it took, as JSON, and ends.
+
+It knows less than the product does: no duplicates beyond eight, no late
+events, no corrections, no silence, no needs.
 """
 
 import json
@@ -22,7 +25,8 @@ BOOTSTRAP, APP, TOPIC, PARTITIONS, EVENTS = (
     int(sys.argv[5]),
 )
 MOMENTS = {
-    "Product Viewed": 0, "Product List Viewed": 0, "Products Searched": 0, "Store Located": 1, "Video Playback Started": 2, "Product Added": 3,
+    "Product Viewed": 0, "Product List Viewed": 0, "Products Searched": 0, "Store Located": 1,
+    "Video Playback Started": 2, "Product Added": 3,
     "Checkout Started": 3, "Order Completed": 4,
 }  # fmt: skip
 

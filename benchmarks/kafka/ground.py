@@ -1,4 +1,6 @@
-"""Topics of a measurement, events in them, and what the commits of a run tell: each leaves a checkpoint with its time."""
+"""Topics of a measurement, events in them, and what the commits of a run
+tell: each leaves a checkpoint with its time.
+"""
 
 import asyncio
 import os
@@ -143,7 +145,9 @@ class Ground:
             await asyncio.sleep(POLL_S)
 
     async def commits(self) -> list[list[Commit]]:
-        """Of each partition, in order, as far as the broker has not compacted them away (it does not within minutes)."""
+        """Of each partition, in order, as far as the broker has not
+        compacted them away (it does not within minutes).
+        """
         found: list[list[Commit]] = [[] for _ in range(self.partitions)]
         async for partition, time_ms, key, value in read_all(self.bootstrap, f"{self.app}.state"):
             if key == CHECKPOINT and value is not None:
@@ -152,7 +156,10 @@ class Ground:
         return found
 
     async def done(self, events: int, *workers: Watched) -> None:
-        """Waits until so many events were received and committed. Raises AssertionError when a worker ends before, or it takes too long."""
+        """Waits until so many events were received and committed.
+
+        Raises AssertionError when a worker ends before, or it takes too long.
+        """
         consumer = _consumer(self.bootstrap)
         await consumer.start()
         places = [TopicPartition(f"{self.app}.state", n) for n in range(self.partitions)]
@@ -173,7 +180,8 @@ class Ground:
                         f"a worker ended with exit code {worker.process.returncode}; logs: {self.logs}"
                     )
                 await asyncio.sleep(POLL_S)
-                for place in places:  # only what was written last: reading all of it would cost the broker as much as writing it
+                # only what was written last: reading all of it would cost the broker as much as writing it
+                for place in places:
                     end = (await consumer.end_offsets([place]))[place]
                     if await consumer.position(place) < end - 200:
                         consumer.seek(place, end - 200)

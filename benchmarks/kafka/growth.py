@@ -1,4 +1,6 @@
-"""How it grows: two workers instead of one, more people, more partitions, and an input without keys, most of whose events take another hop."""
+"""How it grows: two workers instead of one, more people, more partitions, and an input without
+keys, most of whose events take another hop.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""From an event's sending to the moment a consumer of committed transitions has it in hand, at a steady rate."""
+"""From an event's sending to the moment a consumer of committed
+transitions has it in hand, at a steady rate.
+"""
 
 import asyncio
 import re
@@ -30,7 +32,8 @@ async def latency(
     sent: dict[bytes, float] = {}
     waits: list[float] = []
     consumer = AIOKafkaConsumer(
-        f"{ground.app}.transitions", bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False,
+        f"{ground.app}.transitions", bootstrap_servers=bootstrap, isolation_level="read_committed",
+        enable_auto_commit=False,
         auto_offset_reset="earliest", fetch_max_wait_ms=100,
     )  # fmt: skip
     await consumer.start()
@@ -75,7 +78,8 @@ async def latency(
     waits.sort()
     p50, p95, p99 = (1000 * quantile(waits, part) for part in (0.5, 0.95, 0.99))
     print(
-        f"\n{rate:,} events a second for {seconds:.0f} s, {partitions} partitions: from sent to read as committed, {len(waits):,} transitions"
+        f"\n{rate:,} events a second for {seconds:.0f} s, {partitions} partitions: from sent to read as "
+        f"committed, {len(waits):,} transitions"
     )
     line("p50 / p95 / p99, ms", f"{p50:.0f} / {p95:.0f} / {p99:.0f}", f"p99 <= {P99_MS:g}", p99 <= P99_MS)
     line("cores of the worker", f"{cores:.2f}", f"<= {CORES:g}", cores <= CORES)

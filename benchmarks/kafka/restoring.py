@@ -1,4 +1,6 @@
-"""How quickly a worker that comes back knows again what it knew: state records a second, from the broker to agents that could go on."""
+"""How quickly a worker that comes back knows again what it knew: state records a second,
+from the broker to agents that could go on.
+"""
 
 import asyncio
 import json

@@ -1,6 +1,8 @@
-"""How long a partition stands still when its worker is killed, leaves, or gets company; and what others notice of a transaction that hangs.
+"""How long a partition stands still when its worker is killed, leaves, or gets company; and what
+others notice of a transaction that hangs.
 
-A stall is the longest time between two commits of a partition around the event, while events come all the time.
+A stall is the longest time between two commits of a partition around
+the event, while events come all the time.
 """
 
 import asyncio
@@ -30,7 +32,8 @@ Deed = Callable[[Ground, list[Watched]], Awaitable[None] | None]
 async def stalls(bootstrap: str, logs: Path, people: int) -> None:
     """Prints."""
     print(
-        f"\ntwo workers, {PARTITIONS} partitions, {RATE:,} events a second: the longest time without a commit of a partition"
+        f"\ntwo workers, {PARTITIONS} partitions, {RATE:,} events a second: the longest time without a "
+        "commit of a partition"
     )
     killed = await _stall(bootstrap, logs, people, _kill)
     moved, stayed = killed

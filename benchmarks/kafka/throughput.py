@@ -1,4 +1,6 @@
-"""A backlog worked off: our worker beside a bare loop that only decodes, and beside the same job written in Faust. In turn, in one run."""
+"""A backlog worked off: our worker beside a bare loop that only decodes, and beside the same
+job written in Faust. In turn, in one run.
+"""
 
 import asyncio
 import json
@@ -30,7 +32,8 @@ async def throughput(
 ) -> None:
     """Prints."""
     print(
-        f"\na backlog of {events:,} events, 4 partitions, {people:,} people; {runs} runs in turn, medians; Faust: {faust_events:,} events"
+        f"\na backlog of {events:,} events, 4 partitions, {people:,} people; {runs} runs in turn, "
+        f"medians; Faust: {faust_events:,} events"
     )
     records = common(events, people)
     found: dict[str, list[Speed]] = {"ours": [], "bare": [], "faust": []}
@@ -68,7 +71,10 @@ async def throughput(
 async def ours(
     ground: Ground, events: int, workers: int = 1, fill: Sequence[Record] = (), keyed: bool = True
 ) -> Speed:
-    """From when all partitions are at work to the last commit, so without starting up. `fill`: with these, once that is so; else they are there."""
+    """From when all partitions are at work to the last commit, so without starting up.
+
+    `fill`: with these, once that is so; else they are there.
+    """
     watched = [ground.worker() for _ in range(workers)]
     begin_s = 0.0
     if fill:

@@ -1,4 +1,7 @@
-"""docker-compose.yml, without Docker: what can be known of it from outside. That its commands work is tested on a broker (tests/kafka)."""
+"""docker-compose.yml, without Docker: what can be known of it from outside.
+
+That its commands work is tested on a broker (tests/kafka).
+"""
 
 from typing import Any
 
@@ -67,7 +70,9 @@ def test_nobody_but_this_machine_can_reach_it() -> None:
 
 
 def test_who_is_waited_for_can_be_waited_for() -> None:
-    """A service that must be healthy has a healthcheck; one that must be done ends, and is not started again when it did."""
+    """A service that must be healthy has a healthcheck; one that must be done
+    ends, and is not started again when it did.
+    """
     for service in services().values():
         for name, wanted in service.get("depends_on", {}).items():
             other = services()[name]

@@ -1,4 +1,6 @@
-"""The Dockerfile, without Docker: its files exist, its steps are those of the lock, its check asks a worker."""
+"""The Dockerfile, without Docker: its files exist, its steps are
+those of the lock, its check asks a worker.
+"""
 
 import json
 import re
@@ -22,7 +24,9 @@ def instructions(word: str) -> list[str]:
 
 
 def test_both_stages_stand_on_one_pinned_slim_base() -> None:
-    """A virtual environment is moved from one to the other: they must be the same, and must not change by themselves."""
+    """A virtual environment is moved from one to the other: they must be the
+    same, and must not change by themselves.
+    """
     bases = [stage[0].rest.split()[0] for stage in (BUILD, FINAL)]
     assert bases[0] == bases[1]
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", bases[0])
@@ -68,7 +72,9 @@ def test_the_wheel_is_built_of_what_the_project_says() -> None:
 
 
 def test_everything_that_is_installed_is_hashed() -> None:
-    """Requirements by the locks with their hashes, ours from the wheel that was just built, and nothing else."""
+    """Requirements by the locks with their hashes, ours from the wheel
+    that was just built, and nothing else.
+    """
     installs = [
         part
         for rest in instructions("RUN")
@@ -110,7 +116,9 @@ def test_it_runs_as_nobody() -> None:
     ("status", "expected"), [(200, 0), (503, 1), (None, 1)], ids=["alive", "not well", "nobody there"]
 )
 def test_the_check_asks_a_worker(status: int | None, expected: int) -> None:
-    """Python asks, since there is no curl: 0 when /livez answers well, 1 when it does not or nobody answers."""
+    """Python asks, since there is no curl: 0 when /livez answers well,
+    1 when it does not or nobody answers.
+    """
     (check,) = instructions("HEALTHCHECK")
     python, flag, code = json.loads(check.partition(" CMD ")[2])
     assert ("python", "-c") == (python, flag)

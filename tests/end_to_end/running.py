@@ -42,7 +42,9 @@ def standing(data_dir: Path) -> list[dict[str, Any]]:
 
 
 def step(t: dict[str, Any]) -> oracle.Step:
-    """A wire transition in the oracle's words, less what the oracle of the shop does not know: rules and dimensions."""
+    """A wire transition in the oracle's words, less what the oracle of the
+    shop does not know: rules and dimensions.
+    """
 
     def ms(text: str) -> int:
         return (datetime.fromisoformat(text) - EPOCH) // timedelta(milliseconds=1)
@@ -53,12 +55,16 @@ def step(t: dict[str, Any]) -> oracle.Step:
     first = moment(t["furthest"])
     assert first is not None
     return oracle.Step(
-        kind=t["kind"], need=t["need"] or "", at=ms(t["at"]), event=t["event"], journey=t["journey"], from_=moment(t["from"]), to=moment(t["to"]),
-        skipped=tuple(MOMENTS.index(m) for m in t["skipped"]), dwell_ms=None if t["dwell_s"] is None else round(t["dwell_s"] * 1000),
-        opened_at=ms(t["opened_at"]), furthest_before=moment(t["furthest_before"]), furthest=first, dims=0, opened_dims=0, offset=0, rule=None,
+        kind=t["kind"], need=t["need"] or "", at=ms(t["at"]), event=t["event"], journey=t["journey"],
+        from_=moment(t["from"]), to=moment(t["to"]),
+        skipped=tuple(MOMENTS.index(m) for m in t["skipped"]),
+        dwell_ms=None if t["dwell_s"] is None else round(t["dwell_s"] * 1000),
+        opened_at=ms(t["opened_at"]), furthest_before=moment(t["furthest_before"]), furthest=first, dims=0,
+        opened_dims=0, offset=0, rule=None,
     )  # fmt: skip
 
 
 def as_published(s: oracle.Step) -> oracle.Step:
     """An oracle's step, less what a wire transition does not say."""
-    return s._replace(rule=None, event=None if s.kind in ("stalled", "abandoned") else s.event)  # type: ignore[arg-type]  # of the wire, it may be null
+    # of the wire, it may be null
+    return s._replace(rule=None, event=None if s.kind in ("stalled", "abandoned") else s.event)  # type: ignore[arg-type]

@@ -1,4 +1,6 @@
-"""The real shop's events, read by a few lines that share nothing with the product: what any run over them must agree with."""
+"""The real shop's events, read by a few lines that share nothing with the
+product: what any run over them must agree with.
+"""
 
 import csv
 import gzip

@@ -1,4 +1,6 @@
-"""Real processes, really killed: whatever happens to them, the numbers are those of a run that nothing happened to."""
+"""Real processes, really killed: whatever happens to them, the numbers are
+those of a run that nothing happened to.
+"""
 
 import json
 import random
@@ -53,11 +55,14 @@ def replay(data_dir: Path) -> list[str | Path]:
 
 
 def test_killed_twenty_times_and_still_exact(tmp_path: Path) -> None:
-    """kill -9 in mid-run 20 times, the same command started again each time: the oracle's transitions, once each, and no event counted twice."""
+    """kill -9 in mid-run 20 times, the same command started again each time: the oracle's
+    transitions, once each, and no event counted twice.
+    """
     rnd, killed, total = random.Random(20), 0, len(shop.rows())
     while killed < KILLS:
         process = start(*replay(tmp_path), **SMALL)
-        # by progress and not by time, so that it is the same on any machine: somewhere in the next part of the input
+        # by progress and not by time, so that it is the same on any machine:
+        # somewhere in the next part of the input
         kill_at = (killed + rnd.random()) / KILLS * total * 0.95
         while process.poll() is None and processed(tmp_path) < kill_at:
             time.sleep(rnd.random() * 0.004)
@@ -100,7 +105,10 @@ def check_prefixes(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("ahead", [0, 1, 5_000])
 def test_two_processes_on_one_directory(tmp_path: Path, ahead: int) -> None:
-    """The one that opened last goes on; the other says so and exits 4, or had finished. What is stored is right. Also when both start at once."""
+    """The one that opened last goes on; the other says so and exits 4, or had finished.
+
+    What is stored is right. Also when both start at once.
+    """
     first = start(*replay(tmp_path), **SMALL)
     while first.poll() is None and processed(tmp_path) < ahead:
         time.sleep(0.002)

@@ -1,4 +1,6 @@
-"""The real shop, replayed by the real command: its numbers against the raw file, its journeys against the oracle."""
+"""The real shop, replayed by the real command: its numbers against the
+raw file, its journeys against the oracle.
+"""
 
 import json
 import random
@@ -42,7 +44,8 @@ def test_the_funnel_agrees_with_the_raw_file(replayed: Path) -> None:
     assert funnel["profiles"] == len({client for client, event, _ in rows if event != "main"})
     silent = sum(event == "main" for _, event, _ in rows)
     assert funnel["events"] == {
-        "received": len(rows), "applied": len(rows) - silent, "no_signal": silent, "duplicate": 0, "late": 0, "rejected": 0,
+        "received": len(rows), "applied": len(rows) - silent, "no_signal": silent, "duplicate": 0, "late": 0,
+        "rejected": 0,
     }  # fmt: skip
     journeys = funnel["journeys"]
     assert (

@@ -1,7 +1,10 @@
-"""Journeys worked out by hand from docs/journeys.md. Code and oracle may share a misunderstanding; these stories were reasoned, not run.
+"""Journeys worked out by hand from docs/journeys.md.
 
-A story is a few events and what must be said about them. journeys.toml holds them as tables whose columns are two or more spaces apart; `-` is
-nothing. A column that a table leaves out has its default. Whatever computes journeys can be run against `stories()`.
+Code and oracle may share a misunderstanding; these stories were reasoned, not run.
+
+A story is a few events and what must be said about them. journeys.toml holds them as tables whose columns are
+two or more spaces apart; `-` is nothing. A column that a table leaves out has its default. Whatever computes
+journeys can be run against `stories()`.
 """
 
 import re
@@ -40,7 +43,9 @@ STORY_KEYS = {"title", "tells", "events", "timer", "steps", "journeys", "unmatch
 
 
 class Story(NamedTuple):
-    """What happened to one profile (`signals`, in the order they arrived) and what must stand when the timer position is `timer` (ms)."""
+    """What happened to one profile (`signals`, in the order they arrived) and what must stand
+    when the timer position is `timer` (ms).
+    """
 
     title: str
     tells: str

@@ -1,7 +1,8 @@
 """What of a schema's change breaks a consumer that was written for the schema before.
 
-We produce, others read. So a change is breaking when something that may now be published was not allowed before (fields that were not known then
-are left aside), or when a field that could be relied on is gone. A field more is not; nor is it to publish less of what was allowed.
+We produce, others read. So a change is breaking when something that may now be published was not allowed
+before (fields that were not known then are left aside), or when a field that could be relied on is gone. A
+field more is not; nor is it to publish less of what was allowed.
 """
 
 from collections.abc import Iterator
@@ -63,7 +64,9 @@ def _alternatives(node: Schema, root: Schema) -> Iterator[Schema]:
 
 
 def _problems(old: list[Schema], new: list[Schema], old_root: Schema, new_root: Schema, at: str) -> list[str]:
-    """Each new alternative has to be within one of the old; of several that it is not within the nearest is told about."""
+    """Each new alternative has to be within one of the old; of several that it
+    is not within the nearest is told about.
+    """
     out: list[str] = []
     for now in new:
         nearest = min((_within(was, now, old_root, new_root, at) for was in old), key=len)

@@ -1,6 +1,8 @@
-"""Keeps what this version of the contract looks like: `python -m tests.schemas.freeze`, once for each version.
+"""Keeps what this version of the contract looks like: `python -m
+tests.schemas.freeze`, once for each version.
 
-The JSON Schemas as they are, and records of a real run: as few as show every shape and every word that a field can have.
+The JSON Schemas as they are, and records of a real run: as few as show every
+shape and every word that a field can have.
 """
 
 import asyncio
@@ -39,7 +41,10 @@ WORDS = (
 
 def robot() -> list[bytes]:
     """More signals at once than a profile holds, and then one from before them."""
-    event = '{"type":"track","messageId":"r-%d","userId":"robot","event":"Product Viewed","timestamp":"2026-07-20T11:%02d:%02dZ"}'
+    event = (
+        '{"type":"track","messageId":"r-%d","userId":"robot","event":"Product Viewed",'
+        '"timestamp":"2026-07-20T11:%02d:%02dZ"}'
+    )
     return [(event % (n, *divmod(n, 60))).encode() for n in [*range(1, CAP + 2 * SEGMENT), 0]]
 
 

@@ -1,4 +1,7 @@
-"""The AsyncAPI document is one, and says of the records what is so. That it is what the code makes of it, tests/test_docs.py sees to."""
+"""The AsyncAPI document is one, and says of the records what is so.
+
+That it is what the code makes of it, tests/test_docs.py sees to.
+"""
 
 import gzip
 import json
@@ -100,7 +103,9 @@ def test_it_has_every_topic() -> None:
 
 @pytest.mark.parametrize("topic", OUTPUTS, ids=lambda topic: topic.name)
 def test_it_describes_what_is_published(topic: Any) -> None:
-    """Every record of the golden run has the key, headers and payload of exactly one of its topic's messages."""
+    """Every record of the golden run has the key, headers and payload
+    of exactly one of its topic's messages.
+    """
     described = [at(message["$ref"]) for message in DOCUMENT["channels"][topic.name]["messages"].values()]
     seen = set()
     for record in golden_topics.stored(topic.name):

@@ -1,4 +1,6 @@
-"""Consumers that were written for an older version of the contract can read what this one publishes, and this one's types read what it published."""
+"""Consumers that were written for an older version of the contract can read what this one publishes, and
+this one's types read what it published.
+"""
 
 import copy
 import json
@@ -27,12 +29,16 @@ EVERY = [
 ]
 
 SAY_MINOR = (
-    "the schemas are no longer those of version {version}. If nothing breaks (fields were added), raise the second number of schemas.VERSION; then"
-    " keep the new version with `python -m tests.schemas.freeze`. Until {version} is released you may delete its folders and keep it anew"
+    "the schemas are no longer those of version {version}. If nothing breaks (fields were added), raise "
+    "the second number of schemas.VERSION; then"
+    " keep the new version with `python -m tests.schemas.freeze`. Until {version} is released you may "
+    "delete its folders and keep it anew"
 )
 SAY_MAJOR = (
-    "this breaks consumers of {version}: {problems}. Either leave what they rely on as it is and add a field beside it, or raise the first number of"
-    " schemas.VERSION, keep that version with `python -m tests.schemas.freeze`, and say in docs/contract.md and the changelog how to move on"
+    "this breaks consumers of {version}: {problems}. Either leave what they rely on as it is and add a "
+    "field beside it, or raise the first number of"
+    " schemas.VERSION, keep that version with `python -m tests.schemas.freeze`, and say in "
+    "docs/contract.md and the changelog how to move on"
 )
 
 
@@ -98,7 +104,9 @@ def test_nothing_breaks_consumers(version: str, topic: str) -> None:
 
 @pytest.mark.parametrize(("version", "topic"), EVERY)
 def test_what_is_published_is_what_was_promised(version: str, topic: str) -> None:
-    """Real records keep the schema of every version since the last major one: what a schema says is also what happens."""
+    """Real records keep the schema of every version since the last major one:
+    what a schema says is also what happens.
+    """
     validator = Draft202012Validator(stored(version, topic))
     problems = [
         f"{error.json_path}: {error.message}"
@@ -110,7 +118,8 @@ def test_what_is_published_is_what_was_promised(version: str, topic: str) -> Non
 
 @pytest.mark.parametrize(("version", "topic"), EVERY)
 def test_old_records_are_read(version: str, topic: str) -> None:
-    """The current types read what was published under every version since the last major one, and lose nothing of it.
+    """The current types read what was published under every version since
+    the last major one, and lose nothing of it.
 
     So a field that is added needs a default which says what was so before.
     """
@@ -121,7 +130,9 @@ def test_old_records_are_read(version: str, topic: str) -> None:
 
 
 def test_the_examples_show_everything() -> None:
-    """The records kept of this version have every word of its closed vocabularies, nothing where nothing can be, and tenants."""
+    """The records kept of this version have every word of its closed vocabularies,
+    nothing where nothing can be, and tenants.
+    """
     for topic in generate.TOPICS:
         shown = json.dumps(examples(NEWEST.name, topic))
         assert [word for word in _enums(stored(NEWEST.name, topic)) if json.dumps(word) not in shown] == []

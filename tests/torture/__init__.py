@@ -1,4 +1,5 @@
-"""Real processes on real brokers, hit until it hurts, and exact to the last one all the same: `make torture SEED=n`. docs/testing.md.
+"""Real processes on real brokers, hit until it hurts, and exact to the last one all the
+same: `make torture SEED=n`. docs/testing.md.
 
 shop       what collectors send: a shop's customers, drawn from the seed, out of order, twice, late and broken
 plan       one run, drawn from its seed: how many workers, which hits and when, how fast events come

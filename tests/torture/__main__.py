@@ -1,4 +1,7 @@
-"""`python -m tests.torture SEED`: one run. Exit code 1 when a law breaks; then the logs stay, and where they are is said."""
+"""`python -m tests.torture SEED`: one run.
+
+Exit code 1 when a law breaks; then the logs stay, and where they are is said.
+"""
 
 import argparse
 import asyncio
@@ -55,7 +58,8 @@ def main() -> int:
     plan = draw(args.seed, size, args.kinds)
     named = " with names" if plan.static else ""
     say(
-        f"seed {args.seed}: {plan.workers} workers{named}, idle after {plan.idle_after}, {size.events:,} events, {size.hits} hits, {brokers}"
+        f"seed {args.seed}: {plan.workers} workers{named}, idle after {plan.idle_after}, {size.events:,} "
+        f"events, {size.hits} hits, {brokers}"
     )
     try:
         outcome = asyncio.run(

@@ -1,7 +1,9 @@
-"""What is committed, and what the stored input says by the oracle; and the laws that hold the two to each other.
+"""What is committed, and what the stored input says by the oracle; and
+the laws that hold the two to each other.
 
-The laws of a partition's outputs are the simulator's. Taken over from the product is which records it judged late, since that depends on the order
-in which it read them, and nobody else saw that; what it calls late is neither lost nor counted twice, and not more than a part of all.
+The laws of a partition's outputs are the simulator's. Taken over from the product is which records it judged
+late, since that depends on the order in which it read them, and nobody else saw that; what it calls late is
+neither lost nor counted twice, and not more than a part of all.
 """
 
 from collections import Counter
@@ -45,7 +47,10 @@ class Broken(NamedTuple):
 
 @dataclass
 class Account:
-    """What the stored input says of one partition of the app. Made as the simulator's, so that its laws can be asked."""
+    """What the stored input says of one partition of the app.
+
+    Made as the simulator's, so that its laws can be asked.
+    """
 
     signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -116,7 +121,8 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
             broken.append(
                 Broken(
                     "inbox",
-                    f"partition {number}: {lost.total()} lost, {more.total()} too many: {[*lost][:3]} {[*more][:3]}",
+                    f"partition {number}: {lost.total()} lost, {more.total()} too many: {[*lost][:3]} "
+                    f"{[*more][:3]}",
                 )
             )
         figures.update(
@@ -140,7 +146,8 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                 (settings.patience.know, settings.patience.go, settings.patience.do, settings.patience.buy),
                 settings.abandon_after, settings.refund_window, settings.join_window,
             ),
-            allowed_lateness=settings.allowed_lateness, mark=c.mark, timers=(-1, c.timer), eras=([], []), everything=True,
+            allowed_lateness=settings.allowed_lateness, mark=c.mark, timers=(-1, c.timer), eras=([], []),
+            everything=True,
         )  # fmt: skip
         for law in LAWS:
             broken += [Broken(law.__name__, f"partition {number}: {how}") for how in law(evidence)]
@@ -193,8 +200,10 @@ def account(
             a.counts["counted"] += 1
             order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
             s = oracle.Signal(
-                event.at_ms, event_text(event_ref(event.id)), verdict.intent, verdict.sure, dims_of(event), event.utc_offset_quarters, verdict.rule,
-                ("*",) if order and verdict.intent == oracle.REFUND else ("",), order_ref(order).hex() if order else None,
+                event.at_ms, event_text(event_ref(event.id)), verdict.intent, verdict.sure, dims_of(event),
+                event.utc_offset_quarters, verdict.rule,
+                ("*",) if order and verdict.intent == oracle.REFUND else ("",),
+                order_ref(order).hex() if order else None,
             )  # fmt: skip
             key: Key = (None, f"u:{event.user_id}" if event.user_id else f"d:{event.anonymous_id}")
             copies[home].setdefault((key, s.event), []).append(s)
@@ -231,8 +240,10 @@ def _accounted(
     if n.received != n.applied + n.no_signal + n.duplicate + n.late + n.rejected:
         yield f"{n} does not add up"
     for what, said, true in (
-        ("no signal", n.no_signal, a.counts["no_signal"]), ("applied or duplicate", n.applied + n.duplicate, a.counts["counted"]),
-        ("late", n.late, a.counts["late"]), ("in the late topic", len(late), a.counts["late"]), ("rejected", n.rejected, len(a.rejected)),
+        ("no signal", n.no_signal, a.counts["no_signal"]),
+        ("applied or duplicate", n.applied + n.duplicate, a.counts["counted"]),
+        ("late", n.late, a.counts["late"]), ("in the late topic", len(late), a.counts["late"]),
+        ("rejected", n.rejected, len(a.rejected)),
     ):  # fmt: skip
         if said != true:
             yield f"{what}: {said} counted, {true} by the stored input"

@@ -69,7 +69,10 @@ class Fleet:
         return worker
 
     async def ready(self) -> None:
-        """Waits until each has opened a partition. One that takes longer than anything should is not waited for: the run will tell."""
+        """Waits until each has opened a partition.
+
+        One that takes longer than anything should is not waited for: the run will tell.
+        """
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline and not all(
             b"opened" in worker.log.read_bytes() for worker in self.live
@@ -77,17 +80,22 @@ class Fleet:
             await asyncio.sleep(0.1)
 
     def look(self) -> None:
-        """A worker that ended by itself gave up too soon. Another takes its place, as a service manager would have it."""
+        """A worker that ended by itself gave up too soon.
+
+        Another takes its place, as a service manager would have it.
+        """
         for worker in [worker for worker in self.live if worker.process.poll() is not None]:
             self.live.remove(worker)
             self._names.append(worker.name)
             self.note("ended by itself")
             if worker.process.returncode == DEFECT:
                 self.faults.append(
-                    f"worker {worker.number} ended with exit code {DEFECT}, which stands for a defect: {worker.log}"
+                    f"worker {worker.number} ended with exit code {DEFECT}, which stands for a defect: "
+                    f"{worker.log}"
                 )
             self.say(
-                f"worker {worker.number} ended by itself with exit code {worker.process.returncode}: {worker.log}"
+                f"worker {worker.number} ended by itself with exit code {worker.process.returncode}: "
+                f"{worker.log}"
             )
             self.add()
 
@@ -154,7 +162,9 @@ class Fleet:
         worker.frozen = False
 
     async def settle(self) -> None:
-        """Waits until whoever is leaving has left and whoever is frozen is not; then there are at least two."""
+        """Waits until whoever is leaving has left and whoever is frozen
+        is not; then there are at least two.
+        """
         while self._later:
             await asyncio.gather(*self._later)
         self.look()

@@ -104,7 +104,9 @@ class Ground:
             await admin.close()
 
     async def refuse(self, for_s: float) -> None:
-        """For a while, transitions are refused as too large: whoever commits without looking whether its batches were taken, loses them."""
+        """For a while, transitions are refused as too large: whoever commits without looking
+        whether its batches were taken, loses them.
+        """
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:

@@ -1,6 +1,8 @@
-"""Puts the events on the brokers as collectors would, at the pace of the plan, whatever happens to the brokers meanwhile.
+"""Puts the events on the brokers as collectors would, at the pace of the plan,
+whatever happens to the brokers meanwhile.
 
-What is stored in the end is the input of the run, be it that a broker's end made a batch come twice: the judge reads the topics, not this.
+What is stored in the end is the input of the run, be it that a broker's end made a batch come
+twice: the judge reads the topics, not this.
 """
 
 import asyncio
@@ -22,7 +24,10 @@ async def load(
     records: Sequence[Sent],
     pieces: Sequence[float],
 ) -> None:
-    """Sends the records in order, each piece's part of them at its time. Keyed ones go where Java clients put them, the others in turn."""
+    """Sends the records in order, each piece's part of them at its time.
+
+    Keyed ones go where Java clients put them, the others in turn.
+    """
     loop = asyncio.get_running_loop()
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,

@@ -1,4 +1,6 @@
-"""One run, drawn from its seed before it begins: the same seed is the same day, as far as processes and brokers let it be."""
+"""One run, drawn from its seed before it begins: the same seed is the same day,
+as far as processes and brokers let it be.
+"""
 
 from collections.abc import Sequence
 from random import Random
@@ -42,7 +44,10 @@ LONG = Size(events=320_000, people=6_000, hits=36, seconds=270.0)
 
 
 class Hit(NamedTuple):
-    """Something is done to a worker or to a broker. `victim` and `wait` are parts of 1 that say which and for how long."""
+    """Something is done to a worker or to a broker.
+
+    `victim` and `wait` are parts of 1 that say which and for how long.
+    """
 
     at_s: float
     kind: str

@@ -107,7 +107,10 @@ async def _log(ground: Ground) -> KafkaLog:
 
 
 async def _drain(log: KafkaLog, fleet: Fleet) -> str | None:
-    """Waits until everything is read and nothing new is committed. Says what is left when that takes too long."""
+    """Waits until everything is read and nothing new is committed.
+
+    Says what is left when that takes too long.
+    """
     loop = asyncio.get_running_loop()
     deadline, still, last = loop.time() + DRAIN_S, loop.time(), None
     left = "no checkpoint could be read"

@@ -1,9 +1,11 @@
-"""A shop's customers as their collectors tell of them: the input of a run, drawn from the seed, in the order in which it arrives.
+"""A shop's customers as their collectors tell of them: the input of a run, drawn from
+the seed, in the order in which it arrives.
 
-People come in visits, on several devices, signed in or not yet; they search, look, watch, go to stores, fill carts, buy, reload the thank-you page,
-give back. The shop's own server tells of orders too. Web events go to an input that is keyed by the person; apps and the server send to another
-that has no keys. Events come out of order by minutes, now and then by hours, a few by days: some of those are late. Some come twice, as they were or
-stamped anew; a collector sends a whole batch again; and some records are no events.
+People come in visits, on several devices, signed in or not yet; they search, look, watch, go to stores, fill
+carts, buy, reload the thank-you page, give back. The shop's own server tells of orders too. Web events go to
+an input that is keyed by the person; apps and the server send to another that has no keys. Events come out of
+order by minutes, now and then by hours, a few by days: some of those are late. Some come twice, as they were
+or stamped anew; a collector sends a whole batch again; and some records are no events.
 """
 
 import json
@@ -38,11 +40,14 @@ POISON = (
 POISONED = 0.003
 
 QUERIES = (
-    "scarpe da corsa", "running shoes size 44", "zapatillas baratas", "shoe shop near me", "how to clean white sneakers", "offerte scarpe",
-    "buy trail shoes online", "come scegliere le scarpe giuste", "negozio vicino a me", "order status", "miglior scarpa 2025", "hotel",
+    "scarpe da corsa", "running shoes size 44", "zapatillas baratas", "shoe shop near me",
+    "how to clean white sneakers", "offerte scarpe",
+    "buy trail shoes online", "come scegliere le scarpe giuste", "negozio vicino a me", "order status",
+    "miglior scarpa 2025", "hotel",
 )  # fmt: skip
 PAGES = (
-    "/", "/c/shoes", "/guide/size", "/blog/running", "/p/shoe-{n}", "/stores/torino", "/negozi/milano", "/how-to/choose", "/help/returns", "/cart",
+    "/", "/c/shoes", "/guide/size", "/blog/running", "/p/shoe-{n}", "/stores/torino", "/negozi/milano",
+    "/how-to/choose", "/help/returns", "/cart",
     "/checkout/payment", "/about", "/search?q=trail+shoes", "/sale/",
 )  # fmt: skip
 ZONES = ("Europe/Rome", "Europe/Madrid", "America/New_York", "Asia/Kolkata", None)
@@ -50,7 +55,10 @@ HOUSEKEEPING = ("login", "Product Reviewed", "session_start", "Wheel Spun")
 
 
 class Sent(NamedTuple):
-    """A record as a collector sends it. `input`: KEYED or UNKEYED; the key is the person's id as collectors have it."""
+    """A record as a collector sends it.
+
+    `input`: KEYED or UNKEYED; the key is the person's id as collectors have it.
+    """
 
     input: int
     key: bytes
@@ -200,7 +208,9 @@ class Shop:
                 self.put(person, device, user, at, {"type": "identify", "traits": {"plan": "gold"}})
 
     def order(self, person: Person, device: Device, user: str | None, at: int) -> None:
-        """Told by the page, by the thank-you page and its reloads, by the server; and now and then given back."""
+        """Told by the page, by the thank-you page and its reloads, by the
+        server; and now and then given back.
+        """
         rnd = self.rnd
         self.orders += 1
         order, spoken = f"o{self.orders}", rnd.random()

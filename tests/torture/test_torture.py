@@ -49,7 +49,8 @@ def test_a_seed_is_the_same_day_every_time() -> None:
     """As far as it is drawn: hits, their times, and the events to the byte."""
     for size in (SHORT, LONG):
         drawn = draw(7, size)
-        assert drawn._replace(rnd=None) == draw(7, size)._replace(rnd=None)  # type: ignore[arg-type]  # two of them are never equal
+        # two of them are never equal
+        assert drawn._replace(rnd=None) == draw(7, size)._replace(rnd=None)  # type: ignore[arg-type]
         assert len(drawn.hits) == size.hits
         assert {"kill", "zombie", "freeze", "term", "join", "broker", "refuse"} == {
             hit.kind for hit in drawn.hits

@@ -1,4 +1,6 @@
-"""The real command, with a bug in it if one is named: `python -m tests.torture.worker BUG|- run --kafka ...`."""
+"""The real command, with a bug in it if one is named: `python -m
+tests.torture.worker BUG|- run --kafka ...`.
+"""
 
 import sys
 
