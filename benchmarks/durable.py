@@ -44,7 +44,7 @@ async def by_stage(
         marks = [("", process_time(), perf_counter())]
         await embedded.append(chunk)
         marks.append(("append", process_time(), perf_counter()))
-        found = await session.read(p.progress.offsets, batch)
+        found = await session.read(p.tracker.offsets, batch)
         marks.append(("read", process_time(), perf_counter()))
         p.take(found)
         p.advance()

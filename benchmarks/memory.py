@@ -20,11 +20,11 @@ from streams.core.ingest.formats.segment import read
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import SIZE
-from streams.core.journeys.store import HEAD
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
-from streams.core.processing.step import PROFILE, SEGMENT_KEY, Processor
-from streams.records import Fetched, Record
+from streams.core.processing.state_keys import PROFILE, restored
+from streams.core.processing.step import Processor
+from streams.records import Fetched, Record, StateRecord
 
 SIGNALS = 20
 HOURS = 40.0  # within the horizon: nothing is folded away
@@ -57,9 +57,11 @@ def footprint(people: int, rules: Rules) -> Footprint:
 
     empty = processor(rules)  # the rules are compiled: that is not a profile's time
 
-    def restored() -> Population:
-        p = Population(empty.plan.patience, empty.plan.allowed_lateness_ms)
-        p.restore(parts_of(state), first.checkpoint.mark, first.checkpoint.timer)
+    def loaded() -> Population:
+        p = Population(empty.parameters.patience, empty.parameters.allowed_lateness_ms)
+        last = first.checkpoint
+        parts = restored(StateRecord(key, value) for key, value in state.items()).profiles
+        p.restore(parts, last.watermark_ms, last.timers_fired_ms)
         return p
 
     seconds = []
@@ -67,21 +69,12 @@ def footprint(people: int, rules: Rules) -> Footprint:
         with quiet_collector(None):
             gc.disable()  # as the agent does
             began = process_time()
-            restored()
+            loaded()
             seconds.append(process_time() - began)
             gc.enable()
     count = len(first.population.profiles)
-    assert all(len(p.journal) == SIGNALS * SIZE for p in first.population.profiles.values())
-    return Footprint(count, traced(live) / count, traced(restored) / count, min(seconds) / count * 1e6)
-
-
-def parts_of(state: dict[bytes, bytes]) -> dict[str, dict[int, bytes]]:
-    """State records by profile and number, as the pipeline sorts them."""
-    parts: dict[str, dict[int, bytes]] = {}
-    for key, value in state.items():
-        name, _, number = key[1:].partition(b"\0")
-        parts.setdefault(name.decode(), {})[SEGMENT_KEY.unpack(number)[0] if number else HEAD] = value
-    return parts
+    assert all(len(p.journal) == SIGNALS * SIZE for p in first.population.profiles)
+    return Footprint(count, traced(live) / count, traced(loaded) / count, min(seconds) / count * 1e6)
 
 
 def exactly(people: int, rules: Rules) -> list[Record]:
@@ -102,7 +95,7 @@ def fill(p: Processor, records: list[Record], state: dict[bytes, bytes]) -> None
     for at in range(0, len(records), BATCH):
         p.take(Fetched.of(SOURCE, records[at : at + BATCH]))
         p.advance()
-        state |= {key: value for key, value in p.batch().state if value is not None and key[:1] == PROFILE}
+        state |= {r.key: r.value for r in p.batch().state if r.value is not None and r.key[:1] == PROFILE}
 
 
 def traced(make: Callable[[], Population]) -> int:

@@ -21,12 +21,12 @@ from streams.core.funnels.cells import count_transition
 from streams.core.ingest.event import Event
 from streams.core.ingest.formats.segment import read
 from streams.core.ingest.times import LATEST_MS
-from streams.core.journeys.machine import UNMATCHED
+from streams.core.journeys.transition import REFUND_UNMATCHED
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
 from streams.core.processing.step import Processor
 from streams.records import Batch, Fetched, Record
-from streams.runtime.partition_agent import plan
+from streams.runtime.parameters import parameters_of
 from streams.settings.tables import Settings
 
 SOURCE = "events:0"
@@ -69,16 +69,16 @@ def quiet_collector(threshold: int | None) -> Iterator[None]:
 def processor(rules: Rules, kind: type[Processor] = Processor) -> Processor:
     """A new, empty one, with the settings nobody has changed."""
     settings = Settings()
-    made = kind(0, plan(settings.fold), settings.fold.record(), rules, settings.skew)
+    made = kind(0, parameters_of(settings.fold), settings.fold.record(), rules, settings.skew)
     made.restore(None, ())
-    made.progress.reads([SOURCE])
+    made.tracker.read_from([SOURCE])
     return made
 
 
 class Held(Processor):
     """Keeps to itself what has changed until it is looked at stage by stage."""
 
-    def tell(self) -> None:
+    def publish(self) -> None:
         """Not yet."""
 
 
@@ -100,7 +100,7 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
     p = processor(rules, Held)
     spent: defaultdict[str, float] = defaultdict(float)
     written = Written.none()
-    classify, codes, say = Classifier(rules).classify, p.plan.dimensions.code, p.publisher.transition
+    classify, codes, write = Classifier(rules).classify, p.parameters.dimensions.code, p.publisher.transition
     for at in range(0, len(records), batch):
         part = records[at : at + batch]
         times = [process_time()]
@@ -115,18 +115,18 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
         p.advance()
         times.append(process_time())
         delta: dict[int, int] = {}
-        for _, retracts, asserts in p.population.changes:
-            for t in retracts:
+        for changed in p.population.changes:
+            for t in changed.change.retracted:
                 count_transition(t, -1, delta)
-            for t in asserts:
+            for t in changed.change.asserted:
                 count_transition(t, 1, delta)
         times.append(process_time())
-        for profile, retracts, asserts in p.population.changes:
-            for t in retracts + asserts:
-                if t.kind != UNMATCHED:
-                    say(profile, "assert", 1, t)
+        for changed in p.population.changes:
+            for t in changed.change.retracted + changed.change.asserted:
+                if t.kind != REFUND_UNMATCHED:
+                    write(changed.profile, "assert", 1, t)
         times.append(process_time())
-        Processor.tell(p)
+        Processor.publish(p)
         made = p.batch()
         times.append(process_time())
         decoding, classifying, reading, taking, timers, tally, transitions, rest = (
@@ -150,7 +150,7 @@ def add(written: Written, batch: Batch) -> None:
     for output in batch.outputs:
         written.topics[output.topic] += 1
         written.topic_bytes[output.topic] += len(output.key or b"") + len(output.value or b"")
-    for key, value in batch.state:
-        part = {b"p": "profiles", b"c": "cells"}.get(key[:1], "rules")
-        written.state[part] += len(key) + len(value or b"")
+    for record in batch.state:
+        part = {b"p": "profiles", b"c": "cells"}.get(record.key[:1], "rules")
+        written.state[part] += len(record.key) + len(record.value or b"")
         written.state_records[part] += 1

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from streams.telemetry.metrics import METRICS, OUTCOMES, Described
+from streams.core.processing.checkpoint import OUTCOMES
+from streams.telemetry.metrics import METRICS, Described
 
 PAGE = """\
 # Metrics

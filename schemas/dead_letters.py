@@ -18,6 +18,7 @@ class RejectedHeaders(msgspec.Struct, frozen=True, gc=False):
     topic: Annotated[str, says("the source")]
     partition: Annotated[int, says("of the source", **COUNT)]
     offset: Annotated[int, says("of the record in it", **COUNT)]
+    index: Annotated[int, says("of the item in the record; 0 where a record is one item", **COUNT)]
     cut: Annotated[bool, says("the value was longer than 64 KiB and is cut")] = False
 
 
@@ -30,11 +31,12 @@ class LateHeaders(msgspec.Struct, frozen=True, gc=False):
             "lateness: older than the allowed lateness admits; over_cap: before what its very busy profile still holds"
         ),
     ]
-    late_s: Annotated[float, says("seconds behind the partition's horizon mark")]
+    late_s: Annotated[float, says("seconds behind the partition's watermark")]
     profile: Profile
     event: Annotated[str, says("id of the event")]
     at: Annotated[str, says("time of the event", **INSTANT)]
     topic: Annotated[str, says("the source")]
     partition: Annotated[int, says("of the source", **COUNT)]
     offset: Annotated[int, says("of the record in it", **COUNT)]
+    index: Annotated[int, says("of the item in the record; 0 where a record is one item", **COUNT)]
     cut: Annotated[bool, says("the value was longer than 64 KiB and is cut")] = False

@@ -8,30 +8,48 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record read from a topic partition. In a compacted topic of an embedded log `offset` is -1: only the key counts there."""
+    """A record read from a topic partition, or one item of a record that holds several."""
 
-    offset: int
+    offset: int  # in a compacted topic of an embedded log -1: only the key counts there
     time_ms: int  # when it was appended, milliseconds since 1970 UTC; -1: not known
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    index: int = 0  # of the item in its record
+
+
+class NewRecord(msgspec.Struct, frozen=True, gc=False):
+    """A record to append to the input."""
+
+    partition: int
+    key: bytes | None
+    value: bytes
+    time_ms: int  # milliseconds since 1970 UTC; -1: not known
+    headers: Headers = ()
+
+
+class StateRecord(msgspec.Struct, frozen=True, gc=False):
+    """A record of the state topic."""
+
+    key: bytes
+    value: bytes | None  # None: a tombstone
 
 
 class Fetched(msgspec.Struct, frozen=True, gc=False):
-    """What a look at the sources of a partition found."""
+    """What one read of the sources of a partition found."""
 
-    chunks: Sequence[
-        tuple[str, list[Record]]
-    ]  # (source, its records in offset order); each source at most once
-    ended: frozenset[str]  # sources that this reads to their end, as far as is known
-    reached: Mapping[
-        str, int
-    ] = {}  # where the next look at a source begins, if that is known: on a broker it may be some beyond its last record
-    read_ms: int = -1  # the wall clock, where records bear times that their senders say: none came later than now; -1: not asked
+    # (source, its records in offset order); each source at most once.
+    chunks: Sequence[tuple[str, list[Record]]]
+    # The sources that this reads to their end, as far as is known.
+    ended: frozenset[str]
+    # Where the next read of a source begins, if that is known: on a broker it may be some offsets beyond the last record.
+    reached: Mapping[str, int] = {}
+    # The wall clock, where records bear times that their senders chose: none came later than now. -1: not asked.
+    read_ms: int = -1
 
     @classmethod
     def of(cls, source: str, records: list[Record]) -> "Fetched":
-        """Of one source, to its end."""
+        """One source, read to its end."""
         return cls([(source, records)] if records else [], frozenset([source]))
 
     @property
@@ -41,20 +59,20 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
-    """A record to write. In a compacted topic (which needs a key) the latest value of a key stays and None takes the key away."""
+    """A record to write. In a compacted topic (which needs a key) the latest value of a key stays; None takes it away."""
 
-    topic: str  # one of streams.topology.OUTPUTS, by name
+    topic: str  # one of streams.topology.OUTPUTS or INBOX, by name
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-    partition: int | None = None  # where to; None: the writer's own. Only what is handed over goes to another
+    partition: int | None = None  # None: the writer's own. Only messages to an inbox go to another
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """All effects of one step of an agent, committed as one."""
+    """All effects of one step of a partition agent, committed as one."""
 
     outputs: Sequence[Output]
-    state: Sequence[tuple[bytes, bytes | None]]  # key -> value; None: a tombstone
+    state: Sequence[StateRecord]
     checkpoint: bytes
 
 

@@ -97,11 +97,11 @@ REJECTED = Topic(
 INBOX = Topic(
     "inbox",
     "person",
-    "the record as it came, or a mark",
+    "Forwarded | WatermarkReport",
     (),
     Cleanup.DELETE,
     "agent",
-    "events of people who live in another partition, on their way there",
+    "messages between partitions: events for the partition that owns their person",
 )
 STATE = Topic(
     "state",
@@ -115,3 +115,22 @@ STATE = Topic(
 
 OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, JOURNEYS, LATE, REJECTED)
 TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
+
+
+def source_name(topic: str, partition: int) -> str:
+    """The name of a source, `topic:partition`: for ever, since a checkpoint knows by it how far the source was read."""
+    return f"{topic}:{partition}"
+
+
+def split_source(source: str) -> tuple[str, int]:
+    """Topic and partition of a source."""
+    topic, _, partition = source.rpartition(":")
+    return topic, int(partition)
+
+
+def is_inbox(source: str) -> bool:
+    """True for the source by which other partitions reach one."""
+    return source.startswith(_INBOX_SOURCE)
+
+
+_INBOX_SOURCE = f"{INBOX.name}:"

@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from benchmarks.kafka.measure import Watched
 from streams.core.ingest.partition import partition_of
-from streams.core.processing import checkpoint as checkpoints
+from streams.core.processing.checkpoint import decode_checkpoint
 from streams.log.kafka.session import CHECKPOINT
 from streams.records import Record
 from streams.topology import EVENTS, TOPICS
@@ -151,7 +151,7 @@ class Ground:
         found: list[list[Commit]] = [[] for _ in range(self.partitions)]
         async for partition, time_ms, key, value in read_all(self.bootstrap, f"{self.app}.state"):
             if key == CHECKPOINT and value is not None:
-                c = checkpoints.decode(value)
+                c = decode_checkpoint(value)
                 found[partition].append(Commit(time_ms / 1000, c.counts.received))
         return found
 
@@ -188,7 +188,7 @@ class Ground:
                 for place, records in (await consumer.getmany(timeout_ms=20)).items():
                     for record in records:
                         if record.key == CHECKPOINT:
-                            received[place.partition] = checkpoints.decode(record.value).counts.received
+                            received[place.partition] = decode_checkpoint(record.value).counts.received
         finally:
             await consumer.stop()
 

@@ -13,7 +13,7 @@ from streams.errors import Fenced
 from streams.log.grouping import COMPACTED, NAMES, by_topic
 from streams.log.port import Restoring
 from streams.log.source_names import embedded_sources, split
-from streams.records import Batch, Fetched, Headers, Record, Source
+from streams.records import Batch, Fetched, Headers, NewRecord, Record, Source, StateRecord
 from streams.topology import EVENTS, STATE
 
 Faults = Callable[[str], None]
@@ -53,14 +53,15 @@ class MemorySession:
         self._every, self._stored = every, every[partition]
         self._epoch = self._stored.epoch
         self._faults = faults
+        self._lags: dict[str, int] = {}
 
     async def restore(
         self, on_progress: Restoring | None = None
-    ) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    ) -> tuple[bytes | None, AsyncIterator[StateRecord]]:
         self._faults("restore.before")
         self._check()
         pairs = [
-            (key, record.value)
+            StateRecord(key, record.value)
             for key, record in self._stored.latest[STATE.name].items()
             if record.value is not None
         ]
@@ -78,9 +79,13 @@ class MemorySession:
             if limit and (records := stored[position : position + limit]):
                 chunks.append((source, records))
                 position, limit = position + len(records), limit - len(records)
+            self._lags[source] = len(stored) - position
             if position >= len(stored):
                 ended.add(source)
         return Fetched(chunks, frozenset(ended))
+
+    def lags(self) -> dict[str, int]:
+        return self._lags
 
     async def commit(self, batch: Batch) -> None:
         groups = by_topic(batch.outputs)
@@ -96,8 +101,8 @@ class MemorySession:
                 else:
                     to = self._stored if output.partition is None else self._every[output.partition]
                     to.append(topic, -1, output.key, output.value, output.headers)
-        for key, value in batch.state:
-            self._stored.put(STATE.name, key, value, ())
+        for record in batch.state:
+            self._stored.put(STATE.name, record.key, record.value, ())
         self._stored.checkpoint = batch.checkpoint
         self._faults("commit.after")
 
@@ -131,17 +136,15 @@ class MemoryLog:
         self._faults("open.after")
         return MemorySession(partition, self._stored, self._faults, self.round_robin)
 
-    async def append(
-        self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None
-    ) -> None:
-        assert all(0 <= record[0] < self.partitions for record in records), "no such partition"
+    async def append(self, records: Sequence[NewRecord], source: Source | None = None) -> None:
+        assert all(0 <= record.partition < self.partitions for record in records), "no such partition"
         self._faults("append.before")
         if source is not None:
             if self._positions.get(source.name, 0) != source.start:
                 raise Fenced(f"{source.name} is being read by another process too; nothing was written")
             self._positions[source.name] = source.end
-        for partition, key, value, time_ms, headers in records:
-            self._stored[partition].append(EVENTS.name, time_ms, key, value, headers)
+        for new in records:
+            self._stored[new.partition].append(EVENTS.name, new.time_ms, new.key, new.value, new.headers)
         self._faults("append.after")
 
     async def position(self, name: str) -> int:
@@ -188,7 +191,7 @@ class MemoryLog:
         return self._stored[partition].appended[topic]
 
 
-async def _each(pairs: list[tuple[bytes, bytes]]) -> AsyncIterator[tuple[bytes, bytes]]:
+async def _each(pairs: list[StateRecord]) -> AsyncIterator[StateRecord]:
     for pair in pairs:
         yield pair
 

@@ -25,7 +25,7 @@ now and then).
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
-from streams.records import Batch, Fetched, Headers, Record, Source
+from streams.records import Batch, Fetched, NewRecord, Record, Source, StateRecord
 
 Restoring = Callable[[int, int], None]  # (state records read, about how many there are)
 
@@ -49,7 +49,7 @@ class Session(Protocol):
 
     async def restore(
         self, on_progress: Restoring | None = None
-    ) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    ) -> tuple[bytes | None, AsyncIterator[StateRecord]]:
         """The last committed checkpoint (None: a first start) and the live state records."""
         ...
 
@@ -65,6 +65,10 @@ class Session(Protocol):
 
         An empty batch commits its checkpoint.
         """
+        ...
+
+    def lags(self) -> Mapping[str, int]:
+        """Per source: the records that were still to be read after the last read."""
         ...
 
     async def close(self) -> None:
@@ -119,11 +123,8 @@ class Log(Reader, Protocol):
         """Takes the partition over, fencing whoever has it."""
         ...
 
-    async def append(
-        self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None
-    ) -> None:
-        """Adds (partition, key, value, time_ms, headers) to the input topic, all or none, durable when it
-        returns.
+    async def append(self, records: Sequence[NewRecord], source: Source | None = None) -> None:
+        """Adds records to the input topic, all or none, durable when it returns.
 
         On a broker it is collectors who append; there this is for tests and tools, takes no `source`, and a
         failure may leave some.

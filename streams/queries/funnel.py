@@ -11,7 +11,7 @@ from typing import get_args
 import msgspec
 
 from schemas import Moment, Tally
-from streams.core.processing import checkpoint
+from streams.core.processing.checkpoint import decode_checkpoint
 from streams.log.port import Reader
 from streams.queries.state_profiles import read_state_profiles
 from streams.queries.tallies import read_all_time_tallies
@@ -121,7 +121,7 @@ async def count_events(reader: Reader) -> EventCounts:
     totals = dict.fromkeys(EventCounts.__struct_fields__, 0)
     for stored in await reader.checkpoints():
         if stored is not None:
-            counts = checkpoint.decode(stored).counts
+            counts = decode_checkpoint(stored).counts
             for name in totals:
                 totals[name] += getattr(counts, name)
     return EventCounts(**totals)
@@ -138,9 +138,10 @@ _decode_step = msgspec.json.Decoder(_Step).decode
 async def count_profiles(reader: Reader) -> tuple[int, int]:
     """How many profiles have an applied signal, and how many of them have converted.
 
-    The transitions name each profile with a journey; the state names those with unsure signals only. Both
-    still have a profile after it was forgotten. A profile has a journey if its asserts outnumber its
-    retracts: for each transition that holds there is one assert more, so no ids are needed.
+    The transitions name each profile with a journey, for ever; the state names those with unsure signals
+    only. When one of the latter is forgotten, its partition counts it, so a person without a journey who
+    comes back counts once more. A profile has a journey if its asserts outnumber its retracts: for each
+    transition that holds there is one assert more, so no ids are needed.
     """
     net, net_converted = Counter[bytes | None](), Counter[bytes | None]()
     async for _, record in reader.scan(TRANSITIONS.name):
@@ -152,4 +153,6 @@ async def count_profiles(reader: Reader) -> tuple[int, int]:
         if step.kind == "converted":
             net_converted[record.key] += change
     everyone = {key for key, n in net.items() if n} | await read_state_profiles(reader)
-    return len(everyone), sum(n > 0 for n in net_converted.values())
+    stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
+    forgotten = sum(last.forgotten_without_journey for last in stored)
+    return len(everyone) + forgotten, sum(n > 0 for n in net_converted.values())

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from streams.core.processing import checkpoint
-from streams.core.processing.publisher import rfc3339
+from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.json_text import rfc3339
 from streams.log.port import Reader
 
 
@@ -74,20 +74,20 @@ async def read_lag(reader: Reader) -> Lag:
     arrives. Raises Incompatible for checkpoints of another format, Unavailable.
     """
     ends = await reader.ends()
-    stored = [None if raw is None else checkpoint.decode(raw) for raw in await reader.checkpoints()]
+    stored = [None if raw is None else decode_checkpoint(raw) for raw in await reader.checkpoints()]
     sources = [
         row
         for partition, last in enumerate(stored)
         for row in partition_lag(partition, reader.sources(partition), last, ends)
     ]
     watermarks_ms = {
-        partition: None if last is None else _time(last.mark) for partition, last in enumerate(stored)
+        partition: None if last is None else _time(last.watermark_ms) for partition, last in enumerate(stored)
     }
     return Lag(sources, watermarks_ms)
 
 
 def partition_lag(
-    partition: int, sources: Sequence[str], last: checkpoint.Checkpoint | None, ends: Mapping[str, int]
+    partition: int, sources: Sequence[str], last: Checkpoint | None, ends: Mapping[str, int]
 ) -> list[SourceLag]:
     """The rows of a partition. `last` is its checkpoint, which may be newer than the ends."""
     rows = []
@@ -102,7 +102,7 @@ def partition_lag(
                 position=None if position is None else offset,
                 end=end,
                 lag=end - offset,
-                watermark_ms=None if position is None else _time(position.mark),
+                watermark_ms=None if position is None else _time(position.watermark_ms),
             )
         )
     return rows

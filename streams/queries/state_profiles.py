@@ -1,17 +1,17 @@
-"""Finds the people whom only the state names: those who gave signals but have no journey, forgotten or not.
+"""Finds the people whom only the state names: those who gave signals but have no journey, and are not forgotten.
 
 Transitions name everybody who has a journey, for ever.
 """
 
-from streams.core.processing.step import GHOST, PROFILE
+from streams.core.processing.state_keys import PROFILE
 from streams.log.port import Reader
 from streams.topology import STATE
 
 
 async def read_state_profiles(reader: Reader) -> set[bytes]:
-    """The keys of the profiles in the state, and of forgotten profiles that had no journey."""
+    """The keys of the profiles in the state."""
     found = set[bytes]()
     async for _, record in reader.scan(STATE.name):
-        if record.key is not None and record.key.startswith((PROFILE, GHOST)):
+        if record.key is not None and record.key.startswith(PROFILE):
             found.add(record.key[1:].partition(b"\0")[0])
     return found

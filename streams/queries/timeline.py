@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas import Transition
-from streams.core.processing.publisher import TENANT_END, split_key
+from streams.core.processing.record_keys import SEPARATOR, split_profile_key
 from streams.log.port import Reader
 from streams.queries.funnel import MOMENT_NAMES
 from streams.queries.state_profiles import read_state_profiles
@@ -71,14 +71,16 @@ async def read_timelines(reader: Reader, name: str) -> list[Timeline]:
     ]
     with_journeys = {(timeline.tenant, timeline.profile) for timeline in timelines}
     in_state = {
-        split_key(key.decode()) for key in await read_state_profiles(reader) if _profile(key) in wanted
+        split_profile_key(key.decode())
+        for key in await read_state_profiles(reader)
+        if _profile(key) in wanted
     }
     timelines += [Timeline(tenant, profile, None, None, []) for tenant, profile in in_state - with_journeys]
     return sorted(timelines, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
 
 
 def _profile(key: bytes) -> str:
-    return key.decode().rpartition(TENANT_END)[2]
+    return key.decode().rpartition(SEPARATOR)[2]
 
 
 def _timeline(

@@ -19,8 +19,9 @@ from streams.clock import Clock
 from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import Rules
+from streams.core.processing.committed import Observer
 from streams.log.sqlite.log import SqliteLog
-from streams.records import Headers, Source
+from streams.records import Headers, NewRecord, Source
 from streams.runtime import collector
 from streams.runtime.following import Follower
 from streams.runtime.partition_agent import PartitionAgent
@@ -55,14 +56,22 @@ class Embedded:
         self._clock = clock or Clock()
 
     @classmethod
-    async def open(cls, settings: Settings, rules: Rules, clock: Clock | None = None) -> "Embedded":
-        """Takes the data directory over, making it if need be, and restores every partition. Raises
-        StreamsErrors that say what to do.
+    async def open(
+        cls,
+        settings: Settings,
+        rules: Rules,
+        *,
+        observers: Sequence[Observer] = (),
+        clock: Clock | None = None,
+    ) -> "Embedded":
+        """Takes the data directory over, making it if need be, and restores every partition.
+
+        `observers` are called after each step of a partition. Raises StreamsErrors that say what to do.
         """
         log = SqliteLog(settings.data_dir, settings.partitions)
         try:
             agents = [
-                await PartitionAgent.restored(session, log.partitions, settings, rules)
+                await PartitionAgent.restored(session, log.partitions, settings, rules, observers=observers)
                 for session in await log.open_all()
             ]
         except BaseException:
@@ -94,13 +103,14 @@ class Embedded:
         """Puts records into the partitions that own the people they are about."""
         now_ms, count = self._clock.wall_ms(), len(self.agents)
         if count == 1:
-            placed = [(0, None, value, now_ms, headers) for value, headers in records]
+            placed = [NewRecord(0, None, value, now_ms, headers) for value, headers in records]
             await self.log.append(placed, source)
             return
-        routed: list[tuple[int, bytes | None, bytes, int, Headers]] = []
+        routed: list[NewRecord] = []
         for value, headers in records:
             key = key_of(value)
-            routed.append((partition_of(key, count) if key else 0, key or None, value, now_ms, headers))
+            number = partition_of(key, count) if key else 0
+            routed.append(NewRecord(number, key or None, value, now_ms, headers))
         await self.log.append(routed, source)
 
     async def finish(self) -> None:
@@ -109,7 +119,7 @@ class Embedded:
         """
         for agent in self.agents:
             await agent.catch_up()
-        watermark_ms = max(agent.processor.population.mark for agent in self.agents)
+        watermark_ms = max(agent.processor.population.watermark_ms for agent in self.agents)
         for agent in self.agents:
             await agent.catch_up(watermark_ms)
 
@@ -146,5 +156,5 @@ class Embedded:
         """Processes what was appended. After a long enough idle time, the wall clock moves the timers."""
         clock_ms = self._clock.wall_ms() if idle_s * 1000 >= self.settings.idle_after else None
         for agent in self.agents:
-            while await agent.step(clock_ms) or agent.busy:
+            while (step := await agent.step(clock_ms)).records or step.more:
                 await asyncio.sleep(0)

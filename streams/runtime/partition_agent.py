@@ -1,91 +1,71 @@
 """The partition agent: owns one partition of the input, and everything that is known of the people in it.
 
-    open (fences whoever had it) -> restore -> read -> step -> commit -> read ...
+    open (fences the owner before) -> restore -> read -> step -> commit -> read ...
 
-The commit is the only effect. Whatever happens in between is done again from the last checkpoint; whatever was committed is not.
-After any error the agent is dead: its memory may be ahead of its log. Drop it and open another.
+The commit is the only effect. Whatever happens in between is done again from the last checkpoint; what was committed is
+not. After any error the agent is dead, because its memory may be ahead of its log. Drop it and open another.
 """
 
 import asyncio
-import gc
 import struct
-import time
-from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from streams.core.funnels.dimensions import Dimension, Dimensions
-from streams.core.journeys.machine import Patience
+from streams.clock import Clock
 from streams.core.moments.rules import Rules
-from streams.core.processing.parameters import Parameters
+from streams.core.processing.checkpoint import REPLAY, Checkpoint, copy_of_counts, decode_checkpoint
+from streams.core.processing.committed import Committed, Observer
 from streams.core.processing.step import Processor
-from streams.core.processing.upgrade import upgrade
 from streams.core.processing.watermark import PeerProgress
 from streams.errors import Incompatible
 from streams.log.port import Log, Restoring, Session
-from streams.records import Batch
+from streams.records import Fetched, StateRecord
+from streams.runtime import collector
+from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
 from streams.settings.tables import Settings
-from streams.topology import LATE, REJECTED
 
-
-def plan(fold: FoldSettings) -> Parameters:
-    """What these settings come to for the core."""
-    patience = fold.patience
-    return Parameters(
-        patience=Patience(
-            (patience.know, patience.go, patience.do, patience.buy),
-            abandon=fold.abandon_after,
-            refund=fold.refund_window,
-            join=fold.join_window,
-        ),
-        allowed_lateness_ms=fold.allowed_lateness,
-        dimensions=Dimensions(
-            [Dimension(name, tuple(d.values), d.path, d.aliases) for name, d in fold.dimensions.items()]
-        ),
-        needs=tuple(fold.need),
-        tenant=fold.tenant,
-        orders=tuple(fold.order_id),
-        at_home=fold.home == "murmur2",
-    )
-
-
-TELL_EVERY_S = 2.0  # a partition whose events others wait for says how far it is; each time is a record to every other partition
-RESTORED_ASIDE = 10_000  # state records: more are put together in a thread, so that nobody in this process misses a heartbeat
-
-
-class Stepped(msgspec.Struct, frozen=True):
-    """What the last step did, for whoever keeps an eye on it."""
-
-    records: int = 0
-    outputs: int = 0
-    retracted: int = 0  # transitions that were taken back
-    committed: bool = False
-    commit_s: float = 0.0
-    oldest_ms: int = -1  # when the oldest record of the batch had been appended, milliseconds since 1970 UTC; -1: there was none, or it did not say
-    rejected: Counter[str] = msgspec.field(default_factory=Counter)  # by reason
-    late: Counter[str] = msgspec.field(default_factory=Counter)
+# A partition that others wait for reports how far it is; each time is a record to every other partition.
+REPORT_EVERY_S = 2.0
+# State records: more than these are put together in a thread, so that nobody in this process misses a heartbeat.
+MAX_RESTORED_INLINE = 10_000
 
 
 class PartitionAgent:
     """One partition's worker over any log."""
 
-    def __init__(self, session: Session, processor: Processor, batch: int, silence_s: float) -> None:
-        """`silence_s`: a partition that hands over events, and says nothing for so long, is not waited for."""
-        self.session, self.processor, self.batch, self.silence_s = session, processor, batch, silence_s
-        self._told_s = 0.0  # when the other partitions were told last how far this one is
-        self._heard: dict[
-            int, tuple[PeerProgress | None, float]
-        ] = {}  # of whom it waits for: what was heard last, and since when
-        self.busy = False  # time has passed further than one batch could follow
-        self.stepped = Stepped()
+    def __init__(
+        self,
+        session: Session,
+        processor: Processor,
+        settings: Settings,
+        *,
+        observers: Sequence[Observer] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        """`observers` are called after each step, in order."""
+        self.session, self.processor, self.batch = session, processor, settings.batch
+        self.observers, self.clock = observers, clock or Clock()
+        self._exclude_after_s = settings.exclude_after / 1000
+        self._reported_s = 0.0  # when this partition reported last
+        # Of each peer that it waits for: the last report, and since when that is the last.
+        self._last_reports: dict[int, tuple[PeerProgress | None, float]] = {}
 
     @classmethod
     async def open(
-        cls, log: Log, partition: int, settings: Settings, rules: Rules, on_restore: Restoring | None = None
+        cls,
+        log: Log,
+        partition: int,
+        settings: Settings,
+        rules: Rules,
+        on_restore: Restoring | None = None,
+        *,
+        observers: Sequence[Observer] = (),
     ) -> "PartitionAgent":
-        """Takes the partition over and restores it. Raises Incompatible when it was folded under other settings or in another format."""
-        return await cls.restored(await log.open(partition), log.partitions, settings, rules, on_restore)
+        """Takes the partition over and restores it. Raises Incompatible when its state has other fold settings or another format."""
+        session = await log.open(partition)
+        return await cls.restored(session, log.partitions, settings, rules, on_restore, observers=observers)
 
     @classmethod
     async def restored(
@@ -95,114 +75,132 @@ class PartitionAgent:
         settings: Settings,
         rules: Rules,
         on_restore: Restoring | None = None,
+        *,
+        observers: Sequence[Observer] = (),
     ) -> "PartitionAgent":
-        """The same for a partition that has been taken over already; `partitions`: in all."""
+        """Restores a partition that has been taken over already; `partitions`: of the app, in all."""
         try:
-            return await cls._restored(session, partitions, settings, rules, on_restore)
+            processor = await _restored_processor(session, partitions, settings, rules, on_restore)
         except BaseException:
             await session.close()
             raise
-
-    @classmethod
-    async def _restored(
-        cls, session: Session, partitions: int, settings: Settings, rules: Rules, on_restore: Restoring | None
-    ) -> "PartitionAgent":
-        stored, records = await session.restore(on_restore)
-        fold = settings.fold
-        processor = Processor(session.partition, plan(fold), fold.record(), rules, settings.skew, partitions)
-        gc.disable()  # a restore makes millions of objects and no garbage
-        try:
-            last = None if stored is None else upgrade(stored, [record async for record in records])
-            if last is not None and (difference := fold.difference(last.checkpoint.fold)):
-                raise Incompatible(
-                    f"the data was folded under other settings:\n{difference}\nNumbers folded under different rules do not add up: put the settings"
-                    " back, or start a new data directory and replay"
-                )
-            if last is None:
-                processor.restore(None, [])
-            elif len(last.state) > RESTORED_ASIDE:
-                await asyncio.to_thread(processor.restore, last.checkpoint, last.state)
-            else:
-                processor.restore(last.checkpoint, last.state)
-        except (msgspec.MsgspecError, struct.error, KeyError, ValueError) as error:
-            raise Incompatible(
-                f"the state of partition {session.partition} cannot be read ({error!r}): it is damaged, or no released version wrote it:"
-                " start a new app id or data directory, and replay"
-            ) from error
-        finally:
-            gc.enable()
-        processor.progress.reads(session.sources)
-        if session.round_robin and processor.plan.at_home and partitions > 1:
-            processor.progress.forwarding = True
-        if last is not None and last.rewritten is not None:
-            batch = processor.batch()
-            await session.commit(Batch(batch.outputs, [*last.rewritten, *batch.state], batch.checkpoint))
-        return cls(session, processor, settings.batch, settings.exclude_after / 1000)
+        return cls(session, processor, settings, observers=observers)
 
     async def step(
         self, clock_ms: int | None = None, watermark_ms: int | None = None, checkpoint: bool = False
-    ) -> int:
-        """Reads one batch, folds it and commits. Returns how many records it read; nothing is committed when nothing happened.
+    ) -> Committed:
+        """Reads one batch, folds it and commits. Nothing is committed when nothing happened.
 
-        `clock_ms`, `mark_ms`: see `Pipeline.advance`; they count only when there was nothing left to read, here and in the partitions that hand
-        over to this one. `checkpoint`: commits also when nothing happened: so an idle agent notices that it was replaced.
+        `clock_ms`, `watermark_ms`: see `Processor.advance`; they count only when there was nothing left to read, here and
+        in the partitions that forward to this one. `checkpoint`: commits also when nothing happened, so that an idle agent
+        notices that it was replaced.
         """
         processor = self.processor
-        reading = await self.session.read(processor.progress.offsets, self.batch)
-        before = processor.marks
-        self._listen()
-        processor.take(reading)
-        count = reading.count
-        caught_up = not count and not processor.progress.waiting_for
-        self.busy = not processor.advance(
-            clock_ms if caught_up else None, watermark_ms if caught_up else None
-        )
-        committed = bool(count) or checkpoint or processor.marks != before
-        took_s, outputs, retracted = 0.0, 0, processor.retracted
-        reasons = {REJECTED.name: Counter[str](), LATE.name: Counter[str]()}
-        for output in processor.set_aside:
-            reasons[output.topic][output.headers[0][1].decode()] += 1
-        if committed:
+        fetched = await self.session.read(processor.tracker.offsets, self.batch)
+        before = processor.time_state
+        self._follow_peers()
+        processor.take(fetched)
+        count = fetched.count
+        caught_up = not count and not processor.tracker.waiting_for
+        done = processor.advance(clock_ms if caught_up else None, watermark_ms if caught_up else None)
+        written = bool(count) or checkpoint or processor.time_state != before
+        retracted, reasons, outputs, commit_s = processor.retracted, processor.reasons, 0, 0.0
+        if written:
             batch = processor.batch()
             outputs = len(batch.outputs)
-            began = time.perf_counter()
+            began_s = self.clock.monotonic_s()
             await self.session.commit(batch)
-            took_s = time.perf_counter() - began
-        oldest_ms = min([records[0].time_ms for _, records in reading.chunks], default=-1)
-        self.stepped = Stepped(
-            count,
-            outputs,
-            retracted,
-            committed,
-            took_s,
-            oldest_ms,
-            reasons[REJECTED.name],
-            reasons[LATE.name],
+            commit_s = self.clock.monotonic_s() - began_s
+        state = processor.checkpoint
+        committed = Committed(
+            partition=processor.partition,
+            records=count,
+            written=written,
+            more=not done,
+            totals=copy_of_counts(state.counts),
+            reasons=reasons,
+            outputs=outputs,
+            retracted=retracted,
+            rev=state.rev,
+            expired_corrections=state.expired_corrections,
+            excluded=len(processor.tracker.excluded),
+            watermark_ms=state.watermark_ms,
+            lags=dict(self.session.lags()),
+            commit_s=commit_s,
+            oldest_ms=_oldest_ms(fetched),
         )
-        return count
+        for observe in self.observers:
+            observe(committed)
+        return committed
 
-    def _listen(self) -> None:
-        """Sees to it that the others hear of this one, and lets go of partitions that have been silent for too long."""
-        progress, now_s = self.processor.progress, time.monotonic()
-        if not progress.forwarding:
+    def _follow_peers(self) -> None:
+        """Has this partition report in time, and excludes peers that have been silent for too long."""
+        tracker, now_s = self.processor.tracker, self.clock.monotonic_s()
+        if not tracker.forwarding:
             return
-        if now_s - self._told_s >= TELL_EVERY_S:
-            self._told_s = now_s
-            progress.nudge()
-        heard: dict[int, tuple[PeerProgress | None, float]] = {}
-        for number in progress.waiting_for:
-            last = progress.peers.get(number)
-            known = self._heard.get(number)
-            heard[number] = known if known is not None and known[0] is last else (last, now_s)
-            if now_s - heard[number][1] > self.silence_s:
-                progress.excluded.add(number)
-        self._heard = heard
+        if now_s - self._reported_s >= REPORT_EVERY_S:
+            self._reported_s = now_s
+            tracker.request_report()
+        reports: dict[int, tuple[PeerProgress | None, float]] = {}
+        for number in tracker.waiting_for:
+            last = tracker.peers.get(number)
+            known = self._last_reports.get(number)
+            reports[number] = known if known is not None and known[0] is last else (last, now_s)
+            if now_s - reports[number][1] > self._exclude_after_s:
+                tracker.excluded.add(number)
+        self._last_reports = reports
 
     async def catch_up(self, watermark_ms: int | None = None) -> None:
         """Steps until there is nothing left to read and no timer left to fire."""
-        while await self.step(watermark_ms=watermark_ms) or self.busy:
+        while (step := await self.step(watermark_ms=watermark_ms)).records or step.more:
             await asyncio.sleep(0)
 
     async def close(self) -> None:
-        """Gives the partition back; what was not committed is not."""
+        """Gives the partition back; what was not committed is not written."""
         await self.session.close()
+
+
+async def _restored_processor(
+    session: Session, partitions: int, settings: Settings, rules: Rules, on_restore: Restoring | None
+) -> Processor:
+    stored, records = await session.restore(on_restore)
+    fold = settings.fold
+    parameters = parameters_of(fold)
+    processor = Processor(session.partition, parameters, fold.record(), rules, settings.skew, partitions)
+    try:
+        with collector.paused():
+            if stored is None:
+                processor.restore(None, [])
+            else:
+                await _restore(processor, _checked(stored, fold), records)
+    except (msgspec.MsgspecError, struct.error, KeyError, ValueError) as error:
+        raise Incompatible(
+            f"the state of partition {session.partition} cannot be read ({error!r}): it is damaged, or no released"
+            f" version wrote it: {REPLAY}"
+        ) from error
+    processor.tracker.read_from(session.sources)
+    if session.round_robin and partitions > 1:
+        processor.tracker.forwarding = True
+    return processor
+
+
+async def _restore(processor: Processor, last: Checkpoint, records: AsyncIterator[StateRecord]) -> None:
+    state = [record async for record in records]
+    if len(state) > MAX_RESTORED_INLINE:
+        await asyncio.to_thread(processor.restore, last, state)
+    else:
+        processor.restore(last, state)
+
+
+def _checked(stored: bytes, fold: FoldSettings) -> Checkpoint:
+    last = decode_checkpoint(stored)
+    if difference := fold.difference(last.fold):
+        raise Incompatible(
+            f"the data was folded under other settings:\n{difference}\nNumbers folded under different rules do not add"
+            f" up: put the settings back, or {REPLAY}"
+        )
+    return last
+
+
+def _oldest_ms(fetched: Fetched) -> int:
+    return min([records[0].time_ms for _, records in fetched.chunks], default=-1)

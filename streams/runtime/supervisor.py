@@ -183,20 +183,21 @@ class Supervisor:
     async def _work(self, agent: PartitionAgent) -> None:
         context, clock = self._context, self._context.clock
         idle_after_s = context.settings.idle_after / 1000
+        more = False  # time has passed further than one batch could follow
         record_s = committed_s = clock.monotonic_s()  # when the last record came, when the last commit began
         while self._release_s is None or clock.monotonic_s() < self._release_s:
             began_s = clock.monotonic_s()
             agent.batch = largest_batch(context.settings.batch, context.open_agents)
             due = began_s - committed_s >= (CHECKPOINT_EVERY_S if self.wanted else _NOTICE_EVERY_S)
-            idle = began_s - record_s >= idle_after_s and (due or agent.busy)
-            records = await agent.step(clock_ms=clock.wall_ms() if idle else None, checkpoint=due)
-            context.meters.stepped(self.partition, agent)
-            if records:
+            idle = began_s - record_s >= idle_after_s and (due or more)
+            step = await agent.step(clock_ms=clock.wall_ms() if idle else None, checkpoint=due)
+            more = step.more
+            if step.records:
                 record_s = context.busy_s[self.partition] = clock.monotonic_s()
-            if agent.stepped.committed:
+            if step.written:
                 committed_s = began_s
                 self._backoff.reset()
-            turn = Turn(clock.monotonic_s() - began_s, records, agent.stepped.committed, agent.busy)
+            turn = Turn(clock.monotonic_s() - began_s, step.records, step.written, more)
             await asyncio.sleep(rest_s(turn, context.interval_s(began_s)))
 
     def _died(self, reason: Death, error: BaseException, **about: Any) -> None:

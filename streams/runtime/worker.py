@@ -17,7 +17,6 @@ from structlog.typing import FilteringBoundLogger
 
 from streams.clock import Clock
 from streams.core.moments.rules import Rules
-from streams.errors import ConfigError
 from streams.log.kafka.log import KafkaLog
 from streams.log.port import Log, Restoring
 from streams.runtime.group import Assignment, GroupMembership
@@ -62,7 +61,9 @@ class Worker:
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
         async def open(partition: int, on_restore: Restoring) -> PartitionAgent:
-            return await PartitionAgent.open(log, partition, settings, rules, on_restore)
+            return await PartitionAgent.open(
+                log, partition, settings, rules, on_restore, observers=(meters.committed,)
+            )
 
         self.context = SupervisorContext(
             open=open,
@@ -78,13 +79,7 @@ class Worker:
     def on_kafka(
         cls, log: KafkaLog, settings: Settings, rules: Rules, *, meters: Meters, logger: FilteringBoundLogger
     ) -> "Worker":
-        """A member of the app's consumer group. Raises ConfigError if its inputs do not fit the settings."""
-        if settings.home == "input" and log.partitions > 1 and log.topics.round_robin:
-            counts = ", ".join(f"{name} has {log.inputs[name]}" for name in log.topics.round_robin)
-            raise ConfigError(
-                f"home = input: a person lives where the input puts them, so that every input needs the app's {log.partitions} partitions, and {counts}."
-                " A person would be in two places, with several journeys. Take a new app id, with topics of that number or home = murmur2, and replay"
-            )
+        """A member of the app's consumer group."""
         clock, topics = Clock(), (*log.topics.co_partitioned, log.topic(INBOX.name))
         return cls(
             log,

@@ -7,7 +7,7 @@ do not add up: `record` goes into the first checkpoint, and `difference` says wh
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
@@ -104,13 +104,6 @@ class FoldSettings(SettingsTable):
     tenant: EventPath | None = Field(
         None,
         description="The path where an event names the tenant it belongs to. Without it there is one tenant.",
-    )
-    home: Literal["murmur2", "input"] = Field(
-        "murmur2",
-        description=(
-            "The partition that owns a person: `murmur2`, the one where Java clients put a record that is"
-            " keyed by the person's id; or `input`, the one where the input puts the person's events."
-        ),
     )
     order_id: EventPaths = Field(
         ("properties.order_id", "properties.orderId", "properties.transaction_id"),

@@ -10,10 +10,10 @@ Labels are partitions, sources and closed lists of words. Never a person, never 
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from importlib.metadata import version
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,8 +27,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from streams.core.ingest.event import Reason
-from streams.core.processing.checkpoint import Checkpoint, Counts
-from streams.topology import LATE, REJECTED
+from streams.core.processing.checkpoint import OUTCOMES
+from streams.core.processing.committed import Committed
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LATENCY_BUCKETS = (
@@ -210,61 +210,6 @@ METRICS = (
     _LAG, _WATERMARK, _SILENT, _RECEIVED, _EVENTS, _HANDED, _TRANSITIONS, _RETRACTED, _EXPIRED, _RESTORE, _OPEN, _ASSIGNED, _INFO,
     _BATCH, _COMMIT, _END_TO_END, _REJECTED, _LATE, _DIED, _RESTORED, _RESTORED_RECORDS,
 )  # fmt: skip
-OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in ("received", "forwarded"))
-
-
-class Stepped(Protocol):
-    """What is looked at of an agent's last step."""
-
-    @property
-    def records(self) -> int: ...
-    @property
-    def committed(self) -> bool: ...
-    @property
-    def retracted(self) -> int: ...
-    @property
-    def commit_s(self) -> float: ...
-    @property
-    def oldest_ms(self) -> int: ...  # arrival of the batch's oldest record; -1: not known
-    @property
-    def rejected(self) -> Mapping[str, int]: ...  # by reason
-    @property
-    def late(self) -> Mapping[str, int]: ...
-
-
-class _Progress(Protocol):
-    @property
-    def excluded(self) -> Collection[int]: ...
-
-
-class _Pipeline(Protocol):
-    @property
-    def checkpoint(self) -> Checkpoint: ...
-    @property
-    def progress(self) -> _Progress: ...
-
-
-class Stepping(Protocol):
-    """What is looked at of an agent, by duck type: `streams.runtime.partition_agent.Agent` over a broker is one."""
-
-    @property
-    def stepped(self) -> Stepped: ...
-    @property
-    def processor(self) -> _Pipeline: ...
-    @property
-    def session(self) -> Any: ...  # over a broker it has `lags()`
-
-
-class _Standing(NamedTuple):
-    """A partition after its last commit. The agent's own checkpoint runs ahead of it while a batch is under way."""
-
-    counts: tuple[tuple[str, int], ...]
-    received: int
-    forwarded: int
-    silent: int
-    mark: int
-    rev: int
-    expired: int
 
 
 class Meters(Collector):
@@ -274,8 +219,7 @@ class Meters(Collector):
         """`clock`: seconds since 1970."""
         self.registry = CollectorRegistry()
         self._clock = clock
-        self._standing: dict[int, _Standing] = {}
-        self._lags: dict[int, Mapping[str, int]] = {}
+        self._steps: dict[int, Committed] = {}  # the last one of each partition
         self._open: set[int] = set()
         self._restoring: dict[int, float] = {}
         self._assigned = 0
@@ -286,9 +230,9 @@ class Meters(Collector):
             _histogram(_RESTORED, self.registry),
             _counter(_RESTORED_RECORDS, self.registry),
         )
-        self._ledgers = {
-            REJECTED.name: _words(_REJECTED, tuple(reason.value for reason in Reason), self.registry),
-            LATE.name: _words(_LATE, LATE_REASONS, self.registry),
+        self._reasons = {
+            "rejected": _words(_REJECTED, tuple(reason.value for reason in Reason), self.registry),
+            "late": _words(_LATE, LATE_REASONS, self.registry),
         }
         self._retracted = _counter(_RETRACTED, self.registry)
         self._died = _words(_DIED, tuple(Death), self.registry)
@@ -310,20 +254,16 @@ class Meters(Collector):
         self._restored.observe(seconds)
         self._restored_records.inc(records)
 
-    def stepped(self, partition: int, agent: Stepping) -> None:
-        """After each step, also one that found nothing."""
-        step = agent.stepped
-        self._lags[partition] = agent.session.lags()
-        if not step.committed:
-            if partition not in self._standing:
-                self._standing[partition] = _stands(agent.processor)
+    def committed(self, step: Committed) -> None:
+        """A partition has made a step, be it one that found nothing."""
+        self._steps[step.partition] = step
+        if not step.written:
             return
-        self._standing[partition] = _stands(agent.processor)
         self._commit.observe(step.commit_s)
         self._retracted.inc(step.retracted)
-        for topic, reasons in ((REJECTED.name, step.rejected), (LATE.name, step.late)):
-            for reason, n in reasons.items():
-                self._ledgers[topic][reason].inc(n)
+        for outcome, counters in self._reasons.items():
+            for reason, n in step.reasons.get(outcome, {}).items():
+                counters[reason].inc(n)
         if step.records:
             self._batch.observe(step.records)
             if step.oldest_ms >= 0:
@@ -332,7 +272,7 @@ class Meters(Collector):
     def closed(self, partition: int) -> None:
         """The partition is given back. Its series end here, and go on where it is opened next."""
         self._open.discard(partition)
-        for kept in (self._standing, self._lags, self._restoring):
+        for kept in (self._steps, self._restoring):
             kept.pop(partition, None)
 
     def died(self, partition: int, reason: Death) -> None:
@@ -347,31 +287,30 @@ class Meters(Collector):
     def collect(self) -> Iterator[Metric]:
         """The figures that are looked up when they are asked for."""
         lag, watermark, silent, restore = _gauge(_LAG), _gauge(_WATERMARK), _gauge(_SILENT), _gauge(_RESTORE)
-        received, events, decode_inbox, transitions, expired = (
+        received, events, forwarded, transitions, expired = (
             _sum(_RECEIVED),
             _sum(_EVENTS),
             _sum(_HANDED),
             _sum(_TRANSITIONS),
             _sum(_EXPIRED),
         )
-        for partition, sources in sorted(self._lags.items()):
-            for source, records in sorted(sources.items()):
-                lag.add_metric([str(partition), source], records)
         now = self._clock()
-        for partition, at in sorted(self._standing.items()):
+        for partition, step in sorted(self._steps.items()):
             number = str(partition)
-            if at.mark >= 0:
-                watermark.add_metric([number], now - at.mark / 1000)
-            silent.add_metric([number], at.silent)
-            received.add_metric([number], at.received)
-            decode_inbox.add_metric([number], at.forwarded)
-            for outcome, n in at.counts:
-                events.add_metric([number, outcome], n)
-            transitions.add_metric([number], at.rev)
-            expired.add_metric([number], at.expired)
+            for source, records in sorted(step.lags.items()):
+                lag.add_metric([number, source], records)
+            if step.watermark_ms >= 0:
+                watermark.add_metric([number], now - step.watermark_ms / 1000)
+            silent.add_metric([number], step.excluded)
+            received.add_metric([number], step.totals.received)
+            forwarded.add_metric([number], step.totals.forwarded)
+            for outcome in OUTCOMES:
+                events.add_metric([number, outcome], getattr(step.totals, outcome))
+            transitions.add_metric([number], step.rev)
+            expired.add_metric([number], step.expired_corrections)
         for partition, ratio in sorted(self._restoring.items()):
             restore.add_metric([str(partition)], ratio)
-        yield from (lag, watermark, silent, received, events, decode_inbox, transitions, expired, restore)
+        yield from (lag, watermark, silent, received, events, forwarded, transitions, expired, restore)
         for metric, value in ((_OPEN, len(self._open)), (_ASSIGNED, self._assigned)):
             gauge = _gauge(metric)
             gauge.add_metric([], value)
@@ -379,20 +318,6 @@ class Meters(Collector):
         info = _gauge(_INFO)
         info.add_metric([version("customer-journey-streams")], 1)
         yield info
-
-
-def _stands(processor: _Pipeline) -> _Standing:
-    at, counts = processor.checkpoint, processor.checkpoint.counts
-    by_outcome = tuple([(name, getattr(counts, name)) for name in OUTCOMES])
-    return _Standing(
-        by_outcome,
-        counts.received,
-        counts.forwarded,
-        len(processor.progress.excluded),
-        at.mark,
-        at.rev,
-        at.expired_corrections,
-    )
 
 
 def _gauge(metric: Described) -> GaugeMetricFamily:

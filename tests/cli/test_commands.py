@@ -73,7 +73,7 @@ def test_nobody_of_that_name(data: Path) -> None:
 
 
 def test_somebody_without_a_journey(tmp_path: Path) -> None:
-    """A person with no journey, but with a refund of an unknown purchase, is found with no journeys, forgotten or not."""
+    """A person with no journey, but with a refund of an unknown purchase, is found until they are forgotten, and counted still."""
     later = [
         event("zoe", "Product Viewed", "10:00:00") | {"timestamp": f"2024-{month:02d}-20T10:00:00Z"}
         for month in (6, 7, 8, 9, 10, 11)
@@ -86,10 +86,11 @@ def test_somebody_without_a_journey(tmp_path: Path) -> None:
             "--data-dir",
             data,
         )
-        assert [{"profile": "u:d:1", "need": None, "current": None, "journeys": []}] == lines(
-            "journey", "d:1", "--data-dir", data, "--json"
-        )
-        assert "u:d:1: no journey" in streams("journey", "d:1", "--data-dir", data).stdout
+        if not events:
+            assert [{"profile": "u:d:1", "need": None, "current": None, "journeys": []}] == lines(
+                "journey", "d:1", "--data-dir", data, "--json"
+            )
+            assert "u:d:1: no journey" in streams("journey", "d:1", "--data-dir", data).stdout
         (found,) = lines("funnel", "--data-dir", data, "--json")
         assert 1 + bool(events) == found["profiles"]
 

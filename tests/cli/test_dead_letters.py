@@ -86,7 +86,7 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
         lines("rejected", "--data-dir", tmp_path / "data", "--jsonl"),
         key=lambda letter: str(letter["reason"]),
     )
-    assert ["reason", "detail", "topic", "partition", "offset", "cut", "value"] == list(unknown)
+    assert ["reason", "detail", "topic", "partition", "offset", "index", "cut", "value"] == list(unknown)
     assert ("unknown_type", False, bad) == (unknown["reason"], unknown["cut"], unknown["value"])
     assert ("undecodable", 0, 0, "{") == (
         undecodable["reason"],
@@ -104,6 +104,7 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
         "topic",
         "partition",
         "offset",
+        "index",
         "cut",
         "value",
     ] == list(late)

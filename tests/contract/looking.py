@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from streams.log.port import Log, Reader, Session
-from streams.records import Batch, Headers, Output, Record
+from streams.records import Batch, Headers, NewRecord, Output, Record, StateRecord
 from streams.topology import TOPICS, Cleanup
 
 
@@ -29,7 +29,8 @@ class Seen(msgspec.Struct, frozen=True):
 def batch(
     checkpoint: bytes = b"c", outputs: Sequence[Output] = (), state: Sequence[tuple[bytes, bytes | None]] = ()
 ) -> Batch:
-    return Batch(outputs=outputs, state=state, checkpoint=checkpoint)
+    records = [StateRecord(key, value) for key, value in state]
+    return Batch(outputs=outputs, state=records, checkpoint=checkpoint)
 
 
 def full_batch(tag: bytes) -> Batch:
@@ -43,12 +44,12 @@ def full_batch(tag: bytes) -> Batch:
 
 
 async def fill(log: Log, values: Sequence[bytes], partition: int = 0, time_ms: int = 7) -> None:
-    await log.append([(partition, b"key", value, time_ms, ()) for value in values])
+    await log.append([NewRecord(partition, b"key", value, time_ms) for value in values])
 
 
 async def restored(session: Session) -> Restored:
     checkpoint, state = await session.restore()
-    return Restored(checkpoint, dict([pair async for pair in state]))
+    return Restored(checkpoint, {record.key: record.value or b"" async for record in state})
 
 
 async def scanned(

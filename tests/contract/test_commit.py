@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from streams.errors import Fenced
-from streams.records import Batch, Output, Record
+from streams.records import Batch, NewRecord, Output, Record
 from tests.contract.conftest import NewStore
 from tests.contract.looking import (
     APPENDED,
@@ -335,7 +335,7 @@ async def test_a_session_knows_when_it_has_read_everything(new_store: NewStore) 
     session = await log.open(0)
     events, handover = session.sources
     assert (await session.read({}, 5)).ended == {events, handover}
-    await log.append([(0, None, b"%d" % number, 0, ()) for number in range(4)])
+    await log.append([NewRecord(0, None, b"%d" % number, 0) for number in range(4)])
     first = await session.read({}, 3)
     assert (first.count, events in first.ended) == (3, False)
     rest = await session.read({events: 3}, 3)

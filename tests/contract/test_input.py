@@ -3,7 +3,7 @@
 import pytest
 
 from streams.errors import Fenced
-from streams.records import Record, Source
+from streams.records import NewRecord, Record, Source
 from tests.contract.conftest import NewStore
 from tests.contract.looking import fill, input_ends, read, seen
 
@@ -15,7 +15,9 @@ async def test_what_was_appended_is_read_as_it_was(new_store: NewStore) -> None:
     log = new_store()()
     session = await log.open(0)
     headers = (("source", b"web\x00"), ("source", b""))
-    await log.append([(0, None, b"", -1, ()), (0, b"\x00\xff", b"a\x00b", 1_700_000_000_123, headers)])
+    await log.append(
+        [NewRecord(0, None, b"", -1), NewRecord(0, b"\x00\xff", b"a\x00b", 1_700_000_000_123, headers)]
+    )
     assert await read(session, 0, 10) == [
         Record(0, -1, None, b"", ()),
         Record(1, 1_700_000_000_123, b"\x00\xff", b"a\x00b", headers),
@@ -71,7 +73,7 @@ async def test_the_end_is_empty_until_more_comes(new_store: NewStore) -> None:
 async def test_partitions_count_for_themselves(new_store: NewStore) -> None:
     """One append may go to many partitions; each has its own offsets and its own end."""
     log = new_store(3)()
-    await log.append([(2, None, b"a", 0, ()), (0, None, b"b", 0, ()), (2, None, b"c", 0, ())])
+    await log.append([NewRecord(2, None, b"a", 0), NewRecord(0, None, b"b", 0), NewRecord(2, None, b"c", 0)])
     assert await input_ends(log) == [1, 0, 2]
     values = [[record.value for record in await read(await log.open(number), 0, 9)] for number in range(3)]
     assert values == [[b"b"], [], [b"a", b"c"]]
@@ -83,7 +85,7 @@ async def test_an_append_to_no_partition_writes_nothing(new_store: NewStore) -> 
     log = new_store(2)()
     before = await seen(log)
     with pytest.raises(AssertionError):
-        await log.append([(0, None, b"a", 0, ()), (2, None, b"b", 0, ())])
+        await log.append([NewRecord(0, None, b"a", 0), NewRecord(2, None, b"b", 0)])
     assert await seen(log) == before
     await log.close()
 
@@ -122,12 +124,12 @@ async def test_a_source_is_appended_once(new_embedded_store: NewStore) -> None:
     store = new_embedded_store()
     log = store()
     assert await log.position("f") == 0
-    await log.append([(0, None, b"a", 0, ()), (0, None, b"b", 0, ())], Source("f", 0, 2))
-    await log.append([(0, None, b"x", 0, ())], Source("g", 0, 1))
+    await log.append([NewRecord(0, None, b"a", 0), NewRecord(0, None, b"b", 0)], Source("f", 0, 2))
+    await log.append([NewRecord(0, None, b"x", 0)], Source("g", 0, 1))
     before = await seen(log)
     for start in (0, 1, 3):
         with pytest.raises(Fenced):
-            await log.append([(0, None, b"c", 0, ())], Source("f", start, start + 1))
+            await log.append([NewRecord(0, None, b"c", 0)], Source("f", start, start + 1))
     assert await seen(log) == before
     await log.close()
     log = store()

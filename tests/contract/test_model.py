@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from streams.errors import Fenced
 from streams.log.port import Log, Session
-from streams.records import Batch, Output
+from streams.records import Batch, NewRecord, Output, StateRecord
 from streams.topology import OUTPUTS, Cleanup, Topic
 from tests.contract.adapters import ADAPTERS, Store, need
 from tests.contract.looking import input_ends, read, restored, scanned
@@ -64,7 +64,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(records=st.lists(st.tuples(numbers, st.binary(max_size=3)), max_size=4))
     def append(self, records: list[tuple[int, bytes]]) -> None:
-        self.loop.run(self.log.append([(number, None, value, 0, ()) for number, value in records]))
+        self.loop.run(self.log.append([NewRecord(number, None, value, 0) for number, value in records]))
         for number, value in records:
             self.input[number].append(value)
 
@@ -79,7 +79,8 @@ class Machine(RuleBasedStateMachine):
         if not self.sessions[number]:
             self.open(number)
         session = self.sessions[number][which % len(self.sessions[number])]
-        batch = Batch([Output(topic.name, key, value) for topic, key, value in outputs], state, checkpoint)
+        records = [StateRecord(key, value) for key, value in state]
+        batch = Batch([Output(topic.name, key, value) for topic, key, value in outputs], records, checkpoint)
         if session is not self.sessions[number][-1]:
             with pytest.raises(Fenced):
                 self.loop.run(session.commit(batch))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.core.processing.checkpoint import decode
+from streams.core.processing.checkpoint import decode_checkpoint
 from tests import oracle
 from tests.end_to_end import shop
 from tests.end_to_end.running import as_published, run, standing, start, step
@@ -29,7 +29,7 @@ def processed(data_dir: Path) -> int:
         con = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)
         try:
             return sum(
-                decode(raw).offset
+                decode_checkpoint(raw).offset
                 for (raw,) in con.execute("SELECT checkpoint FROM partitions WHERE checkpoint IS NOT NULL")
             )
         finally:

@@ -15,7 +15,7 @@ from typing import Any
 
 from streams.core.moments.rules import Rules, load_rules
 from streams.log.memory import MemoryLog, MemorySession
-from streams.records import Batch, Output
+from streams.records import Batch, NewRecord, Output
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.jsonl import jsonl_rows
@@ -69,10 +69,10 @@ def records() -> list[bytes]:
 async def run(values: Sequence[bytes], **overrides: Any) -> list[tuple[int, Output]]:
     """All that an agent publishes of this input, as (number of its batch, record)."""
     log, given = Published(), Settings.model_validate({**SETTINGS, **overrides})
-    await log.append([(0, None, value, ARRIVED_MS, ()) for value in values[:SECOND_RULES_FROM]])
+    await log.append([NewRecord(0, None, value, ARRIVED_MS) for value in values[:SECOND_RULES_FROM]])
     agent = await PartitionAgent.open(log, 0, given, rules(1))
     await agent.catch_up()
-    await log.append([(0, None, value, ARRIVED_MS, ()) for value in values[SECOND_RULES_FROM:]])
+    await log.append([NewRecord(0, None, value, ARRIVED_MS) for value in values[SECOND_RULES_FROM:]])
     agent = await PartitionAgent.open(log, 0, given, rules(2))
     await agent.catch_up()
     await agent.catch_up(END_MS)

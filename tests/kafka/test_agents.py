@@ -17,6 +17,7 @@ from streams.log.kafka.topics.cluster import applied
 from streams.log.kafka.topics.plan import Wanted
 from streams.queries.funnel import read_funnel
 from streams.queries.verify import verify
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.files import Lines, file_records
@@ -44,7 +45,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     records = list(file_records(Lines(shop.FILE), InputFormat("csv", MAPPING).rows))
     await log.append(
         [
-            (partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)
+            NewRecord(partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)
             for value, headers in records
         ]
     )
@@ -52,7 +53,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     first = [await PartitionAgent.open(log, number, settings, read_by) for number in range(PARTITIONS)]
     for agent in first:
         for _ in range(4):
-            assert await agent.step() == 1_000
+            assert (await agent.step()).records == 1_000
     other = await KafkaLog.connect(cluster, app, [f"{app}.events"])
     second = [await PartitionAgent.open(other, number, settings, read_by) for number in range(PARTITIONS)]
     assert [agent.processor.checkpoint.offset for agent in second] == [4_000, 4_000]
@@ -66,7 +67,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     for agent in second:
         await agent.catch_up()
     assert [agent.processor.checkpoint.offset for agent in second] == await input_ends(other)
-    mark = max(agent.processor.population.mark for agent in second)
+    mark = max(agent.processor.population.watermark_ms for agent in second)
     for agent in second:
         await agent.catch_up(mark)
 
@@ -149,7 +150,7 @@ async def test_the_largest_records_fit_their_topics() -> None:
     event = b'{"type":"track","messageId":"%d","userId":"%d","event":"Product Viewed","timestamp":"2026-03-01T10:00:00Z","properties":{"text":"%s"}}'
     large = [event % (n, n, b"x" * 1_000_000) for n in range(4)]
     now = time.time_ns() // 1_000_000
-    await log.append([(0, None, value, now, ()) for value in (*large, b"\xff" * 1_000_000)])
+    await log.append([NewRecord(0, None, value, now) for value in (*large, b"\xff" * 1_000_000)])
     agents = [
         await PartitionAgent.open(log, number, Settings(), rules.default_rules())
         for number in range(PARTITIONS)

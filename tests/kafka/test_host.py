@@ -23,6 +23,7 @@ from streams.core.moments import rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.files import Lines, file_records
@@ -156,7 +157,7 @@ async def fill(app: str, count: int = EVENTS) -> None:
     records = list(islice(file_records(Lines(shop.FILE), InputFormat("csv", MAPPING).rows), count))
     keyed = [(key_of(value) or b"", value, headers) for value, headers in records]
     await log.append(
-        [(partition_of(key, PARTITIONS), key, value, now, headers) for key, value, headers in keyed]
+        [NewRecord(partition_of(key, PARTITIONS), key, value, now, headers) for key, value, headers in keyed]
     )
     await log.close()
 

@@ -9,6 +9,7 @@ from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import default_rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from tests.cli.running import event, streams
@@ -23,7 +24,9 @@ async def test_it_says_what_is_not_processed_yet() -> None:
     app = topics.new_app(PARTITIONS)
     log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
     people = ["ann", "bob", "cid", "dan"]
-    records = [(partition_of(who.encode(), PARTITIONS), who.encode(), viewed(who), -1, ()) for who in people]
+    records = [
+        NewRecord(partition_of(who.encode(), PARTITIONS), who.encode(), viewed(who), -1) for who in people
+    ]
     await log.append(records)
     assert ([None, None], 4) == await asked(app)
     agents = [
@@ -32,7 +35,7 @@ async def test_it_says_what_is_not_processed_yet() -> None:
     for agent in agents:
         await agent.catch_up()
     await log.append(records[:1])
-    counts = [sum(partition == number for partition, *_ in records) for number in range(PARTITIONS)]
+    counts = [sum(record.partition == number for record in records) for number in range(PARTITIONS)]
     assert (counts, 1) == await asked(app)
     for agent in agents:
         await agent.catch_up()

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import orjson
 from aiokafka.admin import NewTopic
@@ -19,6 +18,7 @@ from streams.core.ingest.partition import partition_of
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.funnel import Funnel, read_funnel
+from streams.records import NewRecord
 from streams.topology import TRANSITIONS
 from tests.cli.running import TIMEOUT_S, event, process, streams
 from tests.kafka import topics
@@ -34,14 +34,14 @@ STEPS = (
 )  # within an hour: nobody stalls, whatever the partitions
 
 
-def records() -> list[tuple[int, bytes, bytes, int, Any]]:
+def records() -> list[NewRecord]:
     """Forty people, of whom each goes a step further than the one before, and every fourth buys."""
     found = []
     for number in range(PEOPLE):
         who = f"person-{number}"
         for step in range(number % len(STEPS) + 1):
             value = orjson.dumps(event(who, STEPS[step], f"10:{10 * step:02d}:{number:02d}"))
-            found.append((partition_of(who.encode(), PARTITIONS), who.encode(), value, -1, ()))
+            found.append(NewRecord(partition_of(who.encode(), PARTITIONS), who.encode(), value, -1))
     return found
 
 

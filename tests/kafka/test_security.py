@@ -18,6 +18,7 @@ from streams.log.kafka.errors import cluster_errors
 from streams.log.kafka.lifecycle import reach, stop
 from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.topics.cluster import checked
+from streams.records import NewRecord
 from streams.settings.loading import load
 from tests.cli.running import streams
 from tests.contract.looking import Restored, full_batch, restored
@@ -92,7 +93,7 @@ async def test_a_worker_works(broker: Secure) -> None:
     await broker.allow(*worker(name, f"{name}.events"))
     owner, shop = at(broker.kafka("owner")), at(broker.kafka())
     collector = KafkaLog(owner, name, {f"{name}.events": 1}, 1)
-    await collector.append([(0, b"k", b"v", time.time_ns() // 1_000_000, ())])
+    await collector.append([NewRecord(0, b"k", b"v", time.time_ns() // 1_000_000)])
     await collector.close()
     log = await KafkaLog.connect(shop, name, [f"{name}.events"])
     session = await log.open(0)

@@ -18,6 +18,7 @@ from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.topics.cluster import admin, applied, checked
 from streams.log.kafka.topics.plan import Wanted
 from streams.queries.verify import verify
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.files import Lines, file_records
@@ -155,7 +156,7 @@ async def test_leaders_are_killed_one_after_the_other(
     records = list(islice(file_records(Lines(shop.FILE), InputFormat("csv", MAPPING).rows), EVENTS))
     await log.append(
         [
-            (partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)
+            NewRecord(partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)
             for value, headers in records
         ]
     )
@@ -171,7 +172,7 @@ async def test_leaders_are_killed_one_after_the_other(
                 try:
                     if agent is None:
                         agent = agents[number] = await PartitionAgent.open(log, number, settings, read_by)
-                    return await agent.step()
+                    return (await agent.step()).records
                 except (Unavailable, Fenced) as error:
                     died.append(error)
                     monkeypatch.setattr("streams.log.kafka.session.COMMIT_TIMEOUT_S", 15)

@@ -13,11 +13,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from streams.clock import Clock
 from streams.core.ingest.partition import partition_of
-from streams.core.processing import checkpoint
+from streams.core.processing.checkpoint import decode_checkpoint
+from streams.core.processing.committed import Committed
 from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
+from streams.records import NewRecord
 from streams.runtime import growth
 from streams.runtime.membership import KafkaMembership
 from streams.runtime.worker import Worker
@@ -50,10 +52,10 @@ class Figures(Meters):
         super().opened(partition, seconds, records)
         self.openings.append((time.monotonic(), partition))
 
-    def stepped(self, partition: int, agent: Any) -> None:
-        super().stepped(partition, agent)
-        if agent.stepped.committed and agent.stepped.records:
-            self.commits.append((time.monotonic(), partition))
+    def committed(self, step: Committed) -> None:
+        super().committed(step)
+        if step.written and step.records:
+            self.commits.append((time.monotonic(), step.partition))
 
     def died(self, partition: int, reason: Death) -> None:
         super().died(partition, reason)
@@ -112,7 +114,7 @@ class Sender:
         for number in range(self.sent, self.sent + count):
             user = str(number % PEOPLE)
             value = event(now_ms - START, f"e{number}", "Bought" if number % 7 == 0 else "Looked", user=user)
-            records.append((partition_of(user.encode(), PARTITIONS), user.encode(), value, now_ms, ()))
+            records.append(NewRecord(partition_of(user.encode(), PARTITIONS), user.encode(), value, now_ms))
         await self.log.append(records)
         self.sent += count
 
@@ -133,7 +135,7 @@ async def exact(sender: Sender) -> None:
     async with asyncio.timeout(60):
         while (
             sum(
-                checkpoint.decode(raw).counts.received
+                decode_checkpoint(raw).counts.received
                 for raw in await sender.log.checkpoints()
                 if raw is not None
             )

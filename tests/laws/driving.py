@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 from streams.core.funnels import cells
 from streams.core.funnels.windows import ALL_TIME, Windows
-from streams.core.journeys.machine import ADVANCED, CONVERTED, KINDS, UNMATCHED, Patience, Transition
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
-from streams.core.journeys.signal import event_ref, event_text, head
+from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, event_ref, event_text, head_of
+from streams.core.journeys.state import Patience
+from streams.core.journeys.transition import ADVANCED, CONVERTED, KIND_NAMES, REFUND_UNMATCHED, Transition
 from streams.core.moments.verdict import REFUND
 from tests import oracle
 
@@ -23,10 +24,10 @@ def patience(of: oracle.Patience) -> Patience:
 
 def put(population: Population, key: str, s: oracle.Signal) -> str:
     """Hands one signal in; says how it ended."""
-    everywhere = s.mark == REFUND and s.order is not None
+    needs = REFUND_EVERYWHERE if s.mark == REFUND and s.order is not None else s.needs
     order = bytes.fromhex(s.order) if s.order is not None and s.mark >= 4 else None
-    h = head(s.at, s.mark, s.sure, s.dims)
-    return OUTCOMES[population.take(key, h, event_ref(s.event), s.rule, s.needs, s.offset, order, everywhere)]
+    h = head_of(s.at, s.mark, s.sure, s.dims)
+    return OUTCOMES[population.take(key, Signal(h, event_ref(s.event), s.rule, s.offset, order, needs))]
 
 
 def step(p: Profile, t: Transition) -> oracle.Step:
@@ -35,16 +36,20 @@ def step(p: Profile, t: Transition) -> oracle.Step:
     def known(n: int) -> int | None:
         return n if n >= 0 else None
 
-    skipped = tuple(range(t.frm + 1, t.to)) if t.kind in (ADVANCED, CONVERTED) and t.frm >= 0 else ()
+    skipped = (
+        tuple(range(t.from_moment + 1, t.to_moment))
+        if t.kind in (ADVANCED, CONVERTED) and t.from_moment >= 0
+        else ()
+    )
     return oracle.Step(
-        kind=KINDS[t.kind], need=p.needs[t.need], at=t.at_ms, event=event_text(t.cause), journey=event_text(t.journey), from_=known(t.frm),
-        to=known(t.to), skipped=skipped, dwell_ms=known(t.dwell_ms), opened_at=t.opened_ms, furthest_before=known(t.was), furthest=t.furthest,
-        dims=t.dims, opened_dims=t.home, offset=t.offset, rule=known(t.rule),
+        kind=KIND_NAMES[t.kind], need=p.needs[t.need], at=t.at_ms, event=event_text(t.caused_by), journey=event_text(t.journey), from_=known(t.from_moment),
+        to=known(t.to_moment), skipped=skipped, dwell_ms=known(t.dwell_ms), opened_at=t.opened_ms, furthest_before=known(t.furthest_before), furthest=t.furthest,
+        dims=t.dims, opened_dims=t.opened_dims, offset=t.utc_offset_quarters, rule=known(t.rule),
     )  # fmt: skip
 
 
 def unmatched(p: Profile, t: Transition) -> oracle.Unmatched:
-    return oracle.Unmatched(need=p.needs[t.need], at=t.at_ms, event=event_text(t.cause), dims=t.dims)
+    return oracle.Unmatched(need=p.needs[t.need], at=t.at_ms, event=event_text(t.caused_by), dims=t.dims)
 
 
 class Said:
@@ -57,18 +62,19 @@ class Said:
 
     def hear(self, population: Population, windows: Windows) -> None:
         """Takes the changes of the open batch in, counts them, and begins the next."""
-        for p, retracts, asserts in population.changes:
-            for t in retracts:
+        for changed in population.changes:
+            p = changed.profile
+            for t in changed.change.retracted:
                 cells.count_transition(t, -1, windows.delta)
                 self.say(p, t, -1)
-            for t in asserts:
+            for t in changed.change.asserted:
                 cells.count_transition(t, 1, windows.delta)
                 self.say(p, t, 1)
         population.changes = []
 
     def say(self, p: Profile, t: Transition, sign: int) -> None:
         self.records += 1
-        if t.kind == UNMATCHED:
+        if t.kind == REFUND_UNMATCHED:
             self.refunds[p.key, unmatched(p, t)] += sign
             assert self.refunds[p.key, unmatched(p, t)] in (0, 1)
             return
@@ -110,9 +116,11 @@ def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
     """What the `all` cells must be, by the oracle alone."""
     out: Counter[int] = Counter()
     for (_, kind, frm, to, dims), n in oracle.moves(by, timer, of, FOREVER * 10).items():
-        out[cells.counter_code(cells.MEASURE_TRANSITIONS, KINDS.index(kind), one(frm), one(to)) + dims] += n
+        out[
+            cells.counter_code(cells.MEASURE_TRANSITIONS, KIND_NAMES.index(kind), one(frm), one(to)) + dims
+        ] += n
     for (_, dims), n in oracle.unmatched_refunds(by, of, FOREVER * 10).items():
-        out[cells.counter_code(cells.MEASURE_TRANSITIONS, UNMATCHED, 0, 0) + dims] += n
+        out[cells.counter_code(cells.MEASURE_TRANSITIONS, REFUND_UNMATCHED, 0, 0) + dims] += n
     for (_, furthest, outcome, dims), n in oracle.funnel(by, timer, of, FOREVER * 10).items():
         out[
             cells.counter_code(cells.MEASURE_COHORT, furthest + 1, 0, cells.COHORT_OUTCOMES.index(outcome))

@@ -16,13 +16,12 @@ import pytest
 from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import default_rules
-from streams.core.processing import checkpoint
-from streams.core.processing.checkpoint import Checkpoint
-from streams.core.processing.watermark import FROM, MARK
+from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.inbox import Forwarded, decode_message
 from streams.log.memory import MemoryLog
 from streams.queries.funnel import read_funnel
 from streams.queries.verify import verify
-from streams.records import Batch, Headers, Output
+from streams.records import Batch, NewRecord, Output
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load
 from streams.settings.tables import Settings
@@ -68,10 +67,10 @@ def events(rnd: random.Random, count: int, days: int, people: int) -> list[bytes
 async def alone(values: list[bytes], settings: Settings) -> MemoryLog:
     """One partition, in order."""
     log = MemoryLog(1)
-    await log.append([(0, None, value, NOW, ()) for value in values])
+    await log.append([NewRecord(0, None, value, NOW) for value in values])
     agent = await PartitionAgent.open(log, 0, settings, default_rules())
     await agent.catch_up()
-    await agent.catch_up(agent.processor.population.mark)
+    await agent.catch_up(agent.processor.population.watermark_ms)
     return log
 
 
@@ -82,7 +81,9 @@ async def together(
     log = MemoryLog(partitions, round_robin=keyed < 1.0)
     home = [partition_of(key_of(value), partitions) for value in values]
     spread = [number if rnd.random() < keyed else rnd.randrange(partitions) for number in home]
-    await log.append([(number, None, value, NOW, ()) for number, value in zip(spread, values, strict=True)])
+    await log.append(
+        [NewRecord(number, None, value, NOW) for number, value in zip(spread, values, strict=True)]
+    )
     agents = [
         await PartitionAgent.open(log, number, settings, default_rules()) for number in range(partitions)
     ]
@@ -95,7 +96,7 @@ async def together(
         agent.batch = rnd.choice((1, 3, 20, 200))
         if rnd.random() < 0.05:
             agent.processor.take(
-                await agent.session.read(agent.processor.progress.offsets, 10)
+                await agent.session.read(agent.processor.tracker.offsets, 10)
             )  # and dies with it
             agents[number] = await PartitionAgent.open(log, number, settings, default_rules())
             continue
@@ -107,7 +108,7 @@ async def together(
     for _ in range(4):
         for agent in agents:
             await agent.step()
-    mark = max(agent.processor.population.mark for agent in agents)
+    mark = max(agent.processor.population.watermark_ms for agent in agents)
     for agent in agents:
         await agent.catch_up(mark)
     return log
@@ -126,7 +127,7 @@ async def said(log: MemoryLog) -> Counter[bytes]:
 
 
 async def checkpoints(log: MemoryLog) -> list[Checkpoint]:
-    return [checkpoint.decode(raw) for raw in await log.checkpoints() if raw is not None]
+    return [decode_checkpoint(raw) for raw in await log.checkpoints() if raw is not None]
 
 
 @pytest.mark.parametrize("seed", range(16))
@@ -145,9 +146,9 @@ def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
             assert getattr(found, name) == getattr(expected, name)
         assert found.events.late == expected.events.late
         assert found.events.received == len(values)
-        decode_inbox = sum(c.counts.forwarded for c in await checkpoints(many))
-        passed = [record async for _, record in many.scan("inbox")]
-        assert decode_inbox == sum(record.headers[-1][0] != MARK for record in passed)
+        forwarded = sum(c.counts.forwarded for c in await checkpoints(many))
+        messages = [decode_message(record.value) async for _, record in many.scan("inbox")]
+        assert forwarded == sum(isinstance(message, Forwarded) for message in messages)
         verified = await verify(many, lambda done, total: None)
         assert verified.difference is None
         assert verified.records == len(values)
@@ -168,40 +169,42 @@ async def test_a_partition_that_is_ahead_waits() -> None:
     values = events(random.Random(3), 300, 90, 4)
     settings = load(batch=500)
     log = MemoryLog(2, round_robin=True)
-    await log.append([(n % 2, None, value, NOW, ()) for n, value in enumerate(values)])
+    await log.append([NewRecord(n % 2, None, value, NOW) for n, value in enumerate(values)])
     ahead, behind = [await PartitionAgent.open(log, number, settings, default_rules()) for number in range(2)]
-    while await ahead.step():
+    while (await ahead.step()).records:
         pass
-    assert ahead.processor.progress.waiting_for == [1]
-    assert ahead.processor.population.mark < START + 5 * DAY  # of three months that it has read
+    assert ahead.processor.tracker.waiting_for == [1]
+    assert ahead.processor.population.watermark_ms < START + 5 * DAY  # of three months that it has read
     for agent in (behind, ahead, behind, ahead):
         for _ in range(5):
             await agent.step()
     counts = [agent.processor.checkpoint.counts for agent in (ahead, behind)]
     assert [c.late for c in counts] == [0, 0]
     assert sum(c.received for c in counts) == len(values)
-    assert ahead.processor.population.mark == behind.processor.population.mark > START + 85 * DAY
+    assert (
+        ahead.processor.population.watermark_ms == behind.processor.population.watermark_ms > START + 85 * DAY
+    )
 
 
 async def test_who_is_silent_for_ever_can_be_let_go() -> None:
     """Then the others go on without it, and wait again as soon as it is back."""
     values = events(random.Random(4), 100, 30, 4)
     log = MemoryLog(2, round_robin=True)
-    await log.append([(0, None, value, NOW, ()) for value in values])
+    await log.append([NewRecord(0, None, value, NOW) for value in values])
     agent = await PartitionAgent.open(log, 0, load(batch=500), default_rules())
-    while await agent.step():
+    while (await agent.step()).records:
         pass
-    stuck = agent.processor.population.mark
-    agent.silence_s = 0.0
+    stuck = agent.processor.population.watermark_ms
+    agent._exclude_after_s = 0.0
     await agent.step()
     await agent.step()
-    assert agent.processor.progress.excluded == {1}
-    assert agent.processor.population.mark > stuck
+    assert agent.processor.tracker.excluded == {1}
+    assert agent.processor.population.watermark_ms > stuck
     other = await PartitionAgent.open(log, 1, load(batch=500), default_rules())
     await other.step()
     await agent.step()
-    assert agent.processor.progress.excluded == set()
-    assert agent.processor.progress.waiting_for == [1]
+    assert agent.processor.tracker.excluded == set()
+    assert agent.processor.tracker.waiting_for == [1]
 
 
 async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
@@ -209,20 +212,19 @@ async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
     values = events(random.Random(5), 60, 3, 4)
     log = await together(values, load(batch=500), random.Random(6), 2, 0.0)
     before = (await read_funnel(log)).events
-    strangers: list[Headers] = [
-        (),
-        (("h", b"v"),),
-        ((FROM, b"nowhere"),),
-        ((FROM, b"a:0:x:y"),),
-        ((MARK, b"\xff"),),
-        ((FROM, b"\xff"),),
+    strangers = [
+        None,
+        b"",
+        b"\xff",
+        values[0],
+        msgspec.msgpack.encode(["forwarded/1", "clicks:0"]),
+        msgspec.msgpack.encode(["forwarded/99", "clicks:0", 1, 0, 5, "segment", [], values[0]]),
+        msgspec.msgpack.encode(["watermark/1", "one", 5, False]),
     ]
     foreign = await log.open(1)
     raw = (await log.checkpoints())[1]
     assert raw is not None
-    await foreign.commit(
-        Batch([Output("inbox", None, values[0], headers, 0) for headers in strangers], [], raw)
-    )
+    await foreign.commit(Batch([Output("inbox", None, stranger, (), 0) for stranger in strangers], [], raw))
     agent = await PartitionAgent.open(log, 0, load(batch=500), default_rules())
     await agent.catch_up()
     after = (await read_funnel(log)).events

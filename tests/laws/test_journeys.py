@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from streams.core.funnels.windows import Windows
 from streams.core.journeys import profile as profile_module
-from streams.core.journeys.machine import State
+from streams.core.journeys.folding import fold
 from streams.core.journeys.population import Population
-from streams.core.journeys.profile import fold
-from streams.core.journeys.signal import PACK, SIZE, event_ref, head, order_key, order_ref
+from streams.core.journeys.signal import PACK, SIZE, event_ref, head_of, order_key, order_ref
+from streams.core.journeys.state import State
 from tests import oracle
 from tests.laws.driving import (
     FOREVER,
@@ -72,9 +72,13 @@ def test_fold_is_the_oracle(history: list[oracle.Signal], timer: int) -> None:
     for s in rows:
         for n in s.needs:
             number = 0xFFFF if n == "*" else names.index(n)
-            journal += PACK(head(s.at, s.mark, s.sure, s.dims), event_ref(s.event), s.rule, number, s.offset)
+            journal += PACK(
+                head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event), s.rule, number, s.offset
+            )
         if s.order:
-            orders[order_key(head(s.at, s.mark, s.sure, s.dims), event_ref(s.event))] = bytes.fromhex(s.order)
+            orders[order_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event))] = bytes.fromhex(
+                s.order
+            )
     _, out = fold(journal, names, orders, timer, patience(OF))
     p = profile_module.Profile("p", [], names)
     assert {step(p, t) for t in out if t.kind != 11} == set(oracle.transitions(rows, timer, OF))
@@ -97,8 +101,8 @@ class Life:
         self.population = Population(patience(OF), self.allowed_lateness)
 
     def put(self, key: str, s: oracle.Signal) -> str:
-        self.population.mark = max(self.population.mark, s.at)
-        if s.at < self.population.mark - self.allowed_lateness:
+        self.population.watermark_ms = max(self.population.watermark_ms, s.at)
+        if s.at < self.population.watermark_ms - self.allowed_lateness:
             return "late"
         outcome = put(self.population, key, s)
         if outcome != "over_cap":
@@ -113,27 +117,27 @@ class Life:
         self.check()
         self.population.housekeep(10**9)
         self.finals += self.population.finals
-        for key, number, value in self.population.commit():
-            if value is None:
-                self.store.get(key, {}).pop(number, None)
+        for part in self.population.commit():
+            if part.value is None:
+                self.store.get(part.key, {}).pop(part.number, None)
             else:
-                self.store.setdefault(key, {})[number] = value
+                self.store.setdefault(part.key, {})[part.number] = part.value
         self.store = {key: parts for key, parts in self.store.items() if parts}
 
     def restart(self) -> None:
         self.commit()
-        mark, timer = self.population.mark, self.population.timer
+        before = self.population
         self.population = Population(patience(OF), self.allowed_lateness)
-        self.population.restore(self.store, mark, timer)
+        self.population.restore(self.store, before.watermark_ms, before.timers_fired_ms)
 
     def check(self) -> None:
         self.said.hear(self.population, self.windows)
-        assert self.said.steps() == expected(self.accepted, self.population.timer, OF)
-        assert self.said.unmatched() == expected_unmatched(self.accepted, self.population.timer, OF)
+        assert self.said.steps() == expected(self.accepted, self.population.timers_fired_ms, OF)
+        assert self.said.unmatched() == expected_unmatched(self.accepted, self.population.timers_fired_ms, OF)
 
     def check_counters(self) -> None:
         self.windows.roll_up(0)
-        assert over_all_time(self.windows) == counted(self.accepted, self.population.timer, OF)
+        assert over_all_time(self.windows) == counted(self.accepted, self.population.timers_fired_ms, OF)
         assert all(n > 0 for _, n in self.windows.cells())
 
 
@@ -156,7 +160,7 @@ def test_any_permutation_with_duplicates_says_the_same(
 
 def standing(population: Population) -> dict[str, list[State]]:
     """Where everybody stands; needs that only a duplicate has named are nothing."""
-    return {key: [s for s in p.states if s.journey] for key, p in population.profiles.items()}
+    return {p.key: [s for s in p.states if s.journey] for p in population.profiles}
 
 
 operations = st.lists(
@@ -182,7 +186,7 @@ def test_after_every_step_what_stands_said_is_the_oracle(ops: list[Any]) -> None
                 life.put(key, tidy(op))
                 life.check()
             case ("time", timer, limit):
-                life.time(max(timer, life.population.timer), limit)
+                life.time(max(timer, life.population.timers_fired_ms), limit)
                 life.check()
             case ("commit",):
                 life.commit()
@@ -215,7 +219,10 @@ def test_trimming_caps_and_forgetting_change_nothing(
                     assert outcome in ("applied", "late") or cap < 256, outcome
                     life.check()
                 case ("time", timer, limit):
-                    life.time(max(life.population.timer, min(timer, life.population.mark - 1)), limit)
+                    life.time(
+                        max(life.population.timers_fired_ms, min(timer, life.population.watermark_ms - 1)),
+                        limit,
+                    )
                     life.check()
                 case ("commit",):
                     life.commit()
@@ -229,15 +236,14 @@ class small:
     """Runs with other segment and cap sizes than the product's, so that short histories meet them."""
 
     def __init__(self, segment: int, cap: int) -> None:
-        self.new = {"SEGMENT": segment, "CHUNK": segment * SIZE, "CAP": cap}
+        self.new = {"SEGMENT": segment, "SEGMENT_BYTES": segment * SIZE, "CAP": cap}
 
     def __enter__(self) -> None:
-        import streams.core.journeys.population as population
-        import streams.core.journeys.store as store
+        from streams.core.journeys import population, store, trimming
 
         self.old = [
             (m, k, getattr(m, k))
-            for m in (profile_module, population, store)
+            for m in (profile_module, trimming, population, store)
             for k in self.new
             if hasattr(m, k)
         ]

@@ -53,68 +53,68 @@ BUGS = (
     ),
     _bug(
         "duplicates are not looked for",
-        "streams.core.journeys.profile",
-        "twin = find(journal, ref, known)",
+        "streams.core.journeys.folding",
+        "twin = find_event(journal, ref, known)",
         "twin = -1",
     ),
     _bug(
         "ids are dropped with the fold: a copy stamped anew counts again",
         "streams.core.journeys.population",
-        "trim(p, self.mark - self.allowed_lateness_ms, self.mark - 2 * self.allowed_lateness_ms,",
-        "trim(p, self.mark - self.allowed_lateness_ms, self.mark - self.allowed_lateness_ms,",
+        "self.watermark_ms - lateness_ms, self.watermark_ms - 2 * lateness_ms, self.timers_fired_ms",
+        "self.watermark_ms - lateness_ms, self.watermark_ms - lateness_ms, self.timers_fired_ms",
     ),
     _bug(
         "the larger copy of an event stays",
-        "streams.core.journeys.profile",
-        "if not smaller(p, twin,",
-        "if smaller(p, twin,",
+        "streams.core.journeys.folding",
+        "if not sorts_before(p, twin,",
+        "if sorts_before(p, twin,",
     ),
     _bug(
         "timers are lost at a restart",
         "streams.core.journeys.population",
-        "self.timers = [(p.armed_ms, p.key) for p in self.profiles.values() if p.armed_ms >= 0]",
-        "self.timers = []",
+        "self.profiles.put(p)\n        self._timers = self.profiles.armed()",
+        "self.profiles.put(p)\n        self._timers = []",
     ),
     _bug(
         "a timer that goes off early is not set again",
         "streams.core.journeys.population",
-        "            self.arm(p)\n        self.timer = max",
-        "        self.timer = max",
+        "            self._arm(p)\n        self.timers_fired_ms = max",
+        "        self.timers_fired_ms = max",
     ),
     _bug(
         "a retraction is forgotten",
-        "streams.core.journeys.profile",
-        "retracts += [t for t in reversed(gone) if t not in come]",
+        "streams.core.journeys.folding",
+        "change.retracted += [t for t in reversed(gone) if t not in come]",
         "pass",
     ),
     _bug(
         "what is so now is said before what is not so any more is taken back",
         "streams.core.processing.step",
-        """            for t in retracts:
+        """            for t in change.retracted:
                 count_transition(t, -1, delta)
                 moved[p.key, t.need] = p
-                if t.kind != UNMATCHED:
+                if t.kind != REFUND_UNMATCHED:
                     rev += 1
-                    outputs.append(Output(TRANSITIONS, key, transition(p, "retract", rev, t)))
-            for t in asserts:
+                    outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
+            for t in change.asserted:
                 count_transition(t, 1, delta)
                 moved[p.key, t.need] = p
-                if t.kind != UNMATCHED:  # a refund that found no purchase is counted, not published
+                if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
-                    outputs.append(Output(TRANSITIONS, key, transition(p, "assert", rev, t)))
+                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))
 """,
-        """            for t in asserts:
+        """            for t in change.asserted:
                 count_transition(t, 1, delta)
                 moved[p.key, t.need] = p
-                if t.kind != UNMATCHED:  # a refund that found no purchase is counted, not published
+                if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
-                    outputs.append(Output(TRANSITIONS, key, transition(p, "assert", rev, t)))
-            for t in retracts:
+                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))
+            for t in change.retracted:
                 count_transition(t, -1, delta)
                 moved[p.key, t.need] = p
-                if t.kind != UNMATCHED:
+                if t.kind != REFUND_UNMATCHED:
                     rev += 1
-                    outputs.append(Output(TRANSITIONS, key, transition(p, "retract", rev, t)))
+                    outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
 """,
     ),
     _bug(
@@ -138,8 +138,8 @@ BUGS = (
     _bug(
         "a batch that moves no mark is not committed",
         "streams.runtime.partition_agent",
-        "committed = bool(count) or checkpoint or",
-        "committed = checkpoint or",
+        "written = bool(count) or checkpoint or",
+        "written = checkpoint or",
     ),
     _bug(
         "a record that can't be read stops the worker",
@@ -162,32 +162,32 @@ BUGS = (
     _bug(
         "an event from the future is let in",
         "streams.core.processing.step",
-        "record.time_ms + skew if 0 <= record.time_ms < latest else limit",
+        "record.time_ms + skew_ms if 0 <= record.time_ms < latest_ms else limit_ms",
         "LATEST_MS",
     ),
     _bug(
-        "the mark runs ahead of the events",
+        "the watermark runs ahead of the events",
         "streams.core.processing.step",
-        "reached = at\n",
-        "reached = at + 1\n",
+        "reached_ms = at_ms\n",
+        "reached_ms = at_ms + 1\n",
     ),
     _bug(
-        "the wall clock moves the horizon mark",
+        "the wall clock moves the watermark",
         "streams.core.processing.step",
-        "            timer = clock_ms\n",
-        "            timer = population.mark = clock_ms\n",
+        "            until_ms = clock_ms\n",
+        "            until_ms = population.watermark_ms = clock_ms\n",
     ),
     _bug(
-        "the horizon is measured from the wall clock",
+        "lateness is measured from the wall clock",
         "streams.core.processing.step",
-        "if at < mark - allowed_lateness:",
-        "if at < record.time_ms - allowed_lateness:",
+        "if at_ms < watermark_ms - lateness_ms:",
+        "if at_ms < record.time_ms - lateness_ms:",
     ),
     _bug(
-        "the timer position is not kept",
+        "how far timers have fired is not kept",
         "streams.core.processing.step",
-        "c.mark, c.timer, c.eras = population.mark, population.timer,",
-        "c.mark, c.timer, c.eras = population.mark, population.mark - 1,",
+        "c.watermark_ms, c.timers_fired_ms = population.watermark_ms, population.timers_fired_ms",
+        "c.watermark_ms, c.timers_fired_ms = population.watermark_ms, population.watermark_ms - 1",
     ),
     _bug(
         "a segment of state that changed is not written again",
@@ -204,49 +204,49 @@ BUGS = (
     _bug(
         "changed fold settings are accepted",
         "streams.runtime.partition_agent",
-        "if last is not None and (difference",
-        "if False and last is not None and (difference",
+        "if difference := fold.difference(last.fold):",
+        "if False and (difference := fold.difference(last.fold)):",
     ),
     _bug(
         "final records are written once more after a restart",
         "streams.core.journeys.store",
-        "len(journal) // SIZE, len(parts) - 1, h.final_ms",
-        "len(journal) // SIZE, len(parts) - 1, 0",
+        "final_ms=head.final_ms",
+        "final_ms=0",
     ),
     _bug(
-        "a journey is final before its horizon has passed",
+        "a journey is final before the allowed lateness has passed",
         "streams.core.journeys.population",
-        "oldest = self.mark - self.allowed_lateness_ms",
-        "oldest = self.mark",
+        "oldest_ms = self.watermark_ms - lateness_ms",
+        "oldest_ms = self.watermark_ms",
     ),
     _bug(
         "chores that a restart interrupted are left",
         "streams.core.journeys.population",
-        "max(mark - 1, 0)",
-        "max(mark, 0)",
+        "max(watermark_ms - 1, 0)",
+        "max(watermark_ms, 0)",
     ),
     _bug(
         "a purchase is forgotten before a refund can be that late",
-        "streams.core.journeys.profile",
+        "streams.core.journeys.trimming",
         "patience.refund + allowed_lateness_ms)",
         "patience.refund)",
     ),
     _bug(
         "people are forgotten as soon as they are silent",
-        "streams.core.journeys.profile",
-        "due = (p.newest >> TIME) + 2 * allowed_lateness_ms",
-        "due = p.newest >> TIME",
+        "streams.core.journeys.trimming",
+        "due_ms = (p.newest_head >> TIME) + 2 * allowed_lateness_ms",
+        "due_ms = p.newest_head >> TIME",
     ),
     _bug(
         "the forgotten leave segments behind",
-        "streams.core.journeys.population",
-        "for n in (HEAD, *segments(p))]",
-        "for n in (HEAD,)]",
+        "streams.core.journeys.store",
+        "for number in (HEAD_PART, *sealed)]",
+        "for number in (HEAD_PART,)]",
     ),
     _bug(
         "new rules are recorded one record late",
         "streams.core.processing.rulebook",
-        "self.eras.append(Era(begun, number))",
-        "self.eras.append(Era({source: offset + 1 for source, offset in begun.items()}, number))",
+        "self.eras.append(era)",
+        "self.eras.append(Era({source: offset + 1 for source, offset in begins.items()}, era.rules, era.door))",
     ),
 )

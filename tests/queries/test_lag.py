@@ -4,6 +4,7 @@ from streams.core.processing.checkpoint import FORMAT, Checkpoint
 from streams.core.processing.watermark import SourcePosition
 from streams.log.memory import MemoryLog
 from streams.queries.lag import SourceLag, partition_lag, read_lag
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from tests.queries.written import DAY, RULES, did, written
@@ -31,7 +32,7 @@ async def test_an_app_that_has_read_everything_is_not_behind() -> None:
 async def test_new_records_are_lag() -> None:
     """Records that were appended since count as lag of their own partition."""
     log = await written([did("u:ann", "look", 0)], partitions=2)
-    await log.append([(1, None, did("u:bob", "look", n), NOW_MS, ()) for n in range(3)])
+    await log.append([NewRecord(1, None, did("u:bob", "look", n), NOW_MS) for n in range(3)])
     found = await read_lag(log)
     assert {"events:0": 0, "events:1": 3, "inbox:0": 0, "inbox:1": 0} == {
         row.source: row.lag for row in found.sources
@@ -42,7 +43,7 @@ async def test_new_records_are_lag() -> None:
 async def test_nothing_committed_is_all_behind() -> None:
     """A partition that was never opened has no position and no watermark."""
     log = MemoryLog(1)
-    await log.append([(0, None, did("u:ann", "look", 0), NOW_MS, ())])
+    await log.append([NewRecord(0, None, did("u:ann", "look", 0), NOW_MS)])
     found = await read_lag(log)
     assert (None, 1, 1) == (found.sources[0].position, found.sources[0].end, found.sources[0].lag)
     assert {0: None} == found.watermarks_ms
@@ -52,9 +53,9 @@ async def test_nothing_committed_is_all_behind() -> None:
 async def test_a_batch_under_way_is_still_behind() -> None:
     """A record that was read but not committed counts as lag."""
     log = await written([did("u:ann", "look", 0)])
-    await log.append([(0, None, did("u:ann", "cart", 5), NOW_MS, ())])
+    await log.append([NewRecord(0, None, did("u:ann", "cart", 5), NOW_MS)])
     agent = await PartitionAgent.open(log, 0, Settings(), RULES)
-    agent.processor.take(await agent.session.read(agent.processor.progress.offsets, 10))
+    agent.processor.take(await agent.session.read(agent.processor.tracker.offsets, 10))
     assert 1 == (await read_lag(log)).total
 
 

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.core.moments.rules import Rules, default_rules, load_rules
-from streams.core.processing import checkpoint
+from streams.core.processing.checkpoint import decode_checkpoint
 from streams.errors import Fenced, InputError
 from streams.log.memory import MemoryLog
 from streams.queries.verify import Verified, verify
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load as load_settings
 
@@ -73,7 +74,7 @@ async def live(values: list[bytes], seed: int, overrides: dict[str, Any]) -> tup
     rnd = random.Random(seed)
     log, given = MemoryLog(1), load_settings(**overrides)
     now = int((START + timedelta(days=400)).timestamp() * 1000)
-    await log.append([(0, None, value, now, ()) for value in values])
+    await log.append([NewRecord(0, None, value, now) for value in values])
     rules: Rules = default_rules()
     agent = await PartitionAgent.open(log, 0, given, rules)
     while True:
@@ -84,12 +85,13 @@ async def live(values: list[bytes], seed: int, overrides: dict[str, Any]) -> tup
             agent = await PartitionAgent.open(log, 0, given, rules)
         elif chance < 0.2:
             agent.processor.take(
-                await agent.session.read(agent.processor.progress.offsets, 5)
+                await agent.session.read(agent.processor.tracker.offsets, 5)
             )  # and dies with it
             agent = await PartitionAgent.open(log, 0, given, rules)
-        if not await agent.step() and not agent.busy:
+        step = await agent.step()
+        if not step.records and not step.more:
             break
-    await agent.step(watermark_ms=agent.processor.population.mark + rnd.randrange(60) * 86_400_000)
+    await agent.step(watermark_ms=agent.processor.population.watermark_ms + rnd.randrange(60) * 86_400_000)
     return log, await verify(log, lambda done, total: None)
 
 
@@ -109,7 +111,7 @@ def test_stream_equals_batch(seed: int, count: int, days: float, ids: int, needs
     assert verified.records == count
     (stored,) = asyncio.run(log.checkpoints())
     assert stored is not None
-    c = checkpoint.decode(stored).counts
+    c = decode_checkpoint(stored).counts
     assert c.received == count == c.applied + c.no_signal + c.duplicate + c.late + c.rejected
 
 
@@ -151,7 +153,7 @@ async def test_an_unread_log_cannot_be_verified() -> None:
 async def test_a_replaced_agent_writes_nothing() -> None:
     """An agent that was replaced while it held a batch fails at its commit, and its batch is done by the other."""
     log = MemoryLog(1)
-    await log.append([(0, None, value, 10**13, ()) for value in events(3, 50, 1.0, 1000)])
+    await log.append([NewRecord(0, None, value, 10**13) for value in events(3, 50, 1.0, 1000)])
     first = await PartitionAgent.open(log, 0, load_settings(), default_rules())
     second = await PartitionAgent.open(log, 0, load_settings(), default_rules())
     with pytest.raises(Fenced):

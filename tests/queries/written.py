@@ -8,6 +8,7 @@ from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import load_rules
 from streams.log.memory import MemoryLog
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 
@@ -17,9 +18,7 @@ RULES = load_rules(
     'name = "small"\n'
     + "\n".join(
         f'[[event]]\nname = "{name}"\nmoment = "{moment}"\nconfidence = {confidence}\nnames = ["{name}"]'
-        for name, moment, confidence in (
-            ("look", "know", 0.9), ("glance", "know", 0.3), ("cart", "buy", 0.9), ("pay", "truth", 1.0), ("back", "refund", 1.0),
-        )
+        for name, moment, confidence in (("look", "know", 0.9), ("glance", "know", 0.3), ("cart", "buy", 0.9), ("pay", "truth", 1.0), ("back", "refund", 1.0))
     )
 )  # fmt: skip
 
@@ -53,13 +52,13 @@ async def written(records: Sequence[bytes], partitions: int = 1, **settings: Any
     agents = [await PartitionAgent.open(log, partition, given, RULES) for partition in range(partitions)]
     await log.append(
         [
-            (partition_of(key_of(record), partitions), None, record, 2_000_000_000_000, ())
+            NewRecord(partition_of(key_of(record), partitions), None, record, 2_000_000_000_000)
             for record in records
         ]
     )
     for agent in agents:
         await agent.catch_up()
-    mark = max(agent.processor.population.mark for agent in agents)
+    mark = max(agent.processor.population.watermark_ms for agent in agents)
     for agent in agents:
         await agent.catch_up(mark)
     return log

@@ -13,9 +13,11 @@ from structlog import DropEvent
 from structlog.typing import EventDict, FilteringBoundLogger
 
 from streams.core.ingest.partition import partition_of
-from streams.core.processing import checkpoint
+from streams.core.processing.checkpoint import decode_checkpoint
+from streams.core.processing.committed import Committed
 from streams.log.memory import MemoryLog
 from streams.queries.verify import verify
+from streams.records import NewRecord
 from streams.runtime.worker import Worker
 from streams.settings.tables import Settings
 from streams.telemetry.metrics import Death, Meters
@@ -62,9 +64,9 @@ class Figures(Meters):
         assert partition not in self.open
         self.open.add(partition)
 
-    def stepped(self, partition: int, agent: Any) -> None:
-        assert partition in self.open
-        self.steps.append((now_s(), partition, agent.stepped.records, agent.stepped.committed))
+    def committed(self, step: Committed) -> None:
+        assert step.partition in self.open
+        self.steps.append((now_s(), step.partition, step.records, step.written))
 
     def closed(self, partition: int) -> None:
         super().closed(partition)
@@ -131,7 +133,7 @@ class Crew:
             value = event(
                 int(now_s() * 1000), f"e{number}", "Bought" if number % 7 == 0 else "Looked", user=user
             )
-            records.append((to, None, value, START + int(now_s() * 1000), ()))
+            records.append(NewRecord(to, None, value, START + int(now_s() * 1000)))
         self._sent += count
         await self.log.append(records)
 
@@ -160,7 +162,7 @@ class Crew:
 
     async def behind(self) -> int:
         """Records that are there, sent or handed over, and not committed as read."""
-        decoded = [checkpoint.decode(raw) for raw in await self.log.checkpoints() if raw is not None]
+        decoded = [decode_checkpoint(raw) for raw in await self.log.checkpoints() if raw is not None]
         read = sum(position.offset for one in decoded for position in one.sources.values())
         return sum((await self.log.ends()).values()) - read
 

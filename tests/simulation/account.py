@@ -13,7 +13,7 @@ from streams.core.ingest.formats.segment import read
 from streams.core.journeys.signal import order_ref
 from streams.core.moments.classifier import Classifier
 from streams.records import Record
-from streams.runtime.partition_agent import plan
+from streams.runtime.parameters import parameters_of
 from tests import oracle
 from tests.simulation.world import RULES, World
 
@@ -49,7 +49,7 @@ def account(
     """Judges records 0 .. n in order. `bases`: code of the first rule of each version; `over_cap`: the recorded offsets."""
     a = Account()
     settings, allowed_lateness = world.settings, world.allowed_lateness
-    dims_of = plan(settings.fold).dimensions.code
+    dims_of = parameters_of(settings.fold).dimensions.code
     for record, version in zip(records, read_with, strict=True):
         event = read(record.value, record.headers, record.time_ms + settings.skew)
         if not isinstance(event, Event):

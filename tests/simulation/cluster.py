@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
-from streams.core.processing import checkpoint
+from streams.core.processing.checkpoint import decode_checkpoint
+from streams.core.processing.committed import Committed
 from streams.errors import Fenced, Incompatible
 from streams.log.memory import MemoryLog, MemorySession
 from streams.log.port import Restoring
-from streams.records import Batch, Fetched
+from streams.records import Batch, Fetched, NewRecord, StateRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.topology import JOURNEYS, LATE, REJECTED, TRANSITIONS
 from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
@@ -51,7 +52,7 @@ class Session:
 
     async def restore(
         self, on_progress: Restoring | None = None
-    ) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    ) -> tuple[bytes | None, AsyncIterator[StateRecord]]:
         await pause()
         found = await self.inner.restore()
         await pause()
@@ -79,6 +80,9 @@ class Session:
             self.cluster.committed(self.partition, batch, self.rules)
         await pause()
 
+    def lags(self) -> dict[str, int]:
+        return self.inner.lags()
+
     async def close(self) -> None:
         await self.inner.close()
 
@@ -105,7 +109,7 @@ class Hand:
 
     agent: PartitionAgent | None = None
     doing: Coroutine[Any, Any, Any] | None = None
-    result: int = -1  # of the last step
+    step: Committed | None = None  # the last one
 
 
 @dataclass
@@ -144,14 +148,14 @@ class Cluster:
         """Notes who read what, if the commit did happen."""
         if self.log._stored[partition].checkpoint is batch.checkpoint:
             read = self.read_with[partition]
-            self.met["time alone committed"] += checkpoint.decode(batch.checkpoint).offset == len(read)
-            read += [rules] * (checkpoint.decode(batch.checkpoint).offset - len(read))
+            self.met["time alone committed"] += decode_checkpoint(batch.checkpoint).offset == len(read)
+            read += [rules] * (decode_checkpoint(batch.checkpoint).offset - len(read))
 
     def do(self, op: Op) -> None:
         """One operation of a script."""
         match op:
             case Send(partition, time_ms, value):
-                settle(self.log.append([(partition, None, value, time_ms, ())]))
+                settle(self.log.append([NewRecord(partition, None, value, time_ms)]))
             case Turn():
                 self.turn(op)
             case Kill(worker):
@@ -209,7 +213,7 @@ class Cluster:
                 if isinstance(done.value, PartitionAgent):
                     hand.agent = done.value
                 else:
-                    hand.result = done.value
+                    hand.step = done.value
 
     def impostor(self, partition: int) -> None:
         """Nobody may fold on under other settings."""
@@ -240,9 +244,9 @@ class Cluster:
                 for record in stored.appended[JOURNEYS.name]
             )
             if stored.checkpoint is not None:
-                c = checkpoint.decode(stored.checkpoint)
+                c = decode_checkpoint(stored.checkpoint)
                 self.met["rules changed half way"] += len(c.eras) > 1
-                self.met["timers ahead of the mark"] += c.timer > c.mark
+                self.met["timers ahead of the mark"] += c.timers_fired_ms > c.watermark_ms
                 for name in ("applied", "no_signal", "duplicate"):
                     self.met[name] += getattr(c.counts, name)
 
@@ -266,13 +270,13 @@ class Cluster:
             try:
                 while hand.doing is not None or hand.agent is None:
                     self.go_on(worker, Turn(number, partition, 1, 50))
-                hand.result = -1  # a step that was begun earlier may have read before the last records came
-                while hand.result < 0:
+                hand.step = None  # a step that was begun earlier may have read before the last records came
+                while hand.step is None:
                     self.go_on(worker, Turn(number, partition, 1, 50, clock), watermark_ms)
             except Fenced:
                 drop(worker.hands.pop(partition))
                 continue
-            if hand.result == 0 and not hand.agent.busy:
+            if not hand.step.records and not hand.step.more:
                 return None
         return f"partition {partition} was not done after {MAX_TURNS} steps"
 

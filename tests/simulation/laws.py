@@ -74,14 +74,14 @@ class Evidence:
     @cached_property
     def steps(self) -> dict[Key, list[oracle.Step]]:
         return {
-            key: oracle.transitions(signals, self.checkpoint.timer, self.patience)
+            key: oracle.transitions(signals, self.checkpoint.timers_fired_ms, self.patience)
             for key, signals in self.account.signals.items()
         }
 
     @cached_property
     def journeys(self) -> dict[Key, list[oracle.Journey]]:
         return {
-            key: oracle.journeys(signals, self.checkpoint.timer, self.patience)
+            key: oracle.journeys(signals, self.checkpoint.timers_fired_ms, self.patience)
             for key, signals in self.account.signals.items()
         }
 
@@ -150,7 +150,7 @@ def tallies(e: Evidence) -> Iterator[str]:
             true.update(step_cells(s, e.names))
         for j in e.journeys[key]:
             true.update(cohort_cells(j, e.names))
-        for u in oracle.unmatched(e.account.signals[key], e.checkpoint.timer, e.patience):
+        for u in oracle.unmatched(e.account.signals[key], e.checkpoint.timers_fired_ms, e.patience):
             true.update(step_cells(u, e.names))
     for cell in {*said, *true}:
         if not expired(cell, e.mark) and said.get(cell, 0) != true[cell]:
@@ -180,11 +180,11 @@ def endings(e: Evidence) -> Iterator[str]:
 
 def marks(e: Evidence) -> Iterator[str]:
     """The horizon mark is the greatest time read; the timer position is where it must be, and never ahead."""
-    if e.checkpoint.mark != e.mark:
-        yield f"the horizon mark is {e.checkpoint.mark}, and the greatest time read is {e.mark}"
+    if e.checkpoint.watermark_ms != e.mark:
+        yield f"the horizon mark is {e.checkpoint.watermark_ms}, and the greatest time read is {e.mark}"
     least, most = e.timers
-    if not least <= e.checkpoint.timer <= most:
-        yield f"the timer position is {e.checkpoint.timer}, and must be within {least} .. {most}"
+    if not least <= e.checkpoint.timers_fired_ms <= most:
+        yield f"the timer position is {e.checkpoint.timers_fired_ms}, and must be within {least} .. {most}"
 
 
 def versions(e: Evidence) -> Iterator[str]:

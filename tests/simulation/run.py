@@ -9,12 +9,12 @@ from typing import NamedTuple
 import msgspec
 
 from streams import topology
-from streams.core.processing import checkpoint as checkpoints
-from streams.core.processing.checkpoint import Checkpoint
-from streams.core.processing.step import RULES_KEY, Processor, decode_version
+from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.state_keys import restored
+from streams.core.processing.step import Processor
 from streams.queries.verify import verify
-from streams.records import Record
-from streams.runtime.partition_agent import plan
+from streams.records import Record, StateRecord
+from streams.runtime.parameters import parameters_of
 from tests import oracle
 from tests.simulation.account import account
 from tests.simulation.cluster import Cluster, settle
@@ -128,7 +128,7 @@ def _verified(cluster: Cluster) -> Iterator[Broken]:
 def _all_read(cluster: Cluster, partition: int) -> Iterator[Broken]:
     """Everything was processed, and that is committed."""
     stored = cluster.log._stored[partition]
-    offset = checkpoints.decode(stored.checkpoint).offset if stored.checkpoint is not None else 0
+    offset = decode_checkpoint(stored.checkpoint).offset if stored.checkpoint is not None else 0
     left = len(stored.appended[topology.EVENTS.name]) - offset
     if left > 0:
         yield Broken("liveness", f"partition {partition}: {left} records were left, at offset {offset}")
@@ -136,7 +136,7 @@ def _all_read(cluster: Cluster, partition: int) -> Iterator[Broken]:
 
 def _read_mark(cluster: Cluster, partition: int) -> int:
     stored = cluster.log._stored[partition].checkpoint
-    return checkpoints.decode(stored).mark if stored is not None else -1
+    return decode_checkpoint(stored).watermark_ms if stored is not None else -1
 
 
 def _ask(
@@ -147,12 +147,11 @@ def _ask(
     raw = stored.checkpoint
     if raw is None:
         return
-    c = checkpoints.decode(raw)
-    versions = [
-        decode_version(record.value)
-        for key, record in sorted(stored.latest[topology.STATE.name].items())
-        if key[:1] == b"r" and record.value is not None and RULES_KEY.unpack(key[1:])
-    ]
+    c = decode_checkpoint(raw)
+    state = restored(
+        StateRecord(key, record.value) for key, record in stored.latest[topology.STATE.name].items()
+    )
+    versions = [state.versions[n] for n in sorted(state.versions)]
     events = stored.appended[topology.EVENTS.name][: c.offset]
     if c.offset > len(events):
         yield Broken(
@@ -163,7 +162,7 @@ def _ask(
     read_with = cluster.read_with[partition][: c.offset]
     late = stored.appended[topology.LATE.name]
     over_cap = {int(h["offset"]) for h in (dict(r.headers) for r in late) if h["reason"] == b"over_cap"}
-    by = account(events, read_with, {v.version: v.base for v in versions}, over_cap, world)
+    by = account(events, read_with, {v.version: v.first_code for v in versions}, over_cap, world)
     mark = by.mark if latest is None else max(latest, by.mark)
     most = max(mark - 1, cluster.clocks[partition])
     least = mark - 1 if latest is not None or world.chores > 1_000 else -1
@@ -180,7 +179,7 @@ def _ask(
             "rejected": [int(dict(r.headers)["offset"]) for r in stored.appended[topology.REJECTED.name]],
         },
         rules=[(rule, v.version) for v in versions for rule in v.rules],
-        names=plan(s.fold).dimensions.names,
+        names=parameters_of(s.fold).dimensions.names,
         patience=oracle.Patience(
             (s.patience.know, s.patience.go, s.patience.do, s.patience.buy), s.abandon_after, s.refund_window, s.join_window
         ),
@@ -198,7 +197,7 @@ def _ask(
 
 def _recorded(c: Checkpoint, partition: int, names: list[str]) -> list[str]:
     """By offset: the version of the rules that is recorded to have read it."""
-    eras = sorted((era.offsets.get("events:" + str(partition), 0), names[era.version]) for era in c.eras)
+    eras = sorted((era.offsets.get("events:" + str(partition), 0), names[era.rules]) for era in c.eras)
     return [
         next((name for begin, name in reversed(eras) if begin <= n), "no version") for n in range(c.offset)
     ]
@@ -220,10 +219,12 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
     if stored.checkpoint is None or hand.agent.session.inner._epoch != stored.epoch:  # type: ignore[attr-defined]  # a memory session
         return
     held, settings = hand.agent.processor, cluster.world.settings
-    fresh = Processor(partition, plan(settings.fold), settings.fold.record(), RULES[0], settings.skew)
+    fresh = Processor(
+        partition, parameters_of(settings.fold), settings.fold.record(), RULES[0], settings.skew
+    )
     fresh.restore(
-        checkpoints.decode(stored.checkpoint),
-        [(key, r.value) for key, r in stored.latest[topology.STATE.name].items() if r.value is not None],
+        decode_checkpoint(stored.checkpoint),
+        [StateRecord(key, r.value) for key, r in stored.latest[topology.STATE.name].items()],
     )
     for what, a, b in zip(
         ("marks", "counts", "counters", "people"), _knows(held), _knows(fresh), strict=True
@@ -231,8 +232,9 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
         if a != b:
             yield Broken("restore", f"partition {partition}: {what}: held {a}, restored {b}")
             return
-    for p in fresh.population.profiles.values():
-        mine = held.population.profiles[p.key]
+    for p in fresh.population.profiles:
+        mine = held.population.profiles.get(p.key)
+        assert mine is not None, p.key
         if p.armed_ms >= 0 and not 0 <= mine.armed_ms <= p.armed_ms:
             yield Broken(
                 "restore",
@@ -243,7 +245,7 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
             ("held", held.population, mine.armed_ms),
             ("restored", fresh.population, p.armed_ms),
         ):
-            if armed_ms >= 0 and (armed_ms, p.key) not in population.timers:
+            if armed_ms >= 0 and (armed_ms, p.key) not in population._timers:
                 yield Broken(
                     "restore",
                     f"partition {partition}: {p.key} is armed for {armed_ms}, and {which} there is no such timer",
@@ -257,14 +259,14 @@ def _knows(processor: Processor) -> tuple[object, ...]:
         p.key: (
             p.journal,
             p.orders,
-            p.newest,
-            p.first,
+            p.newest_head,
+            p.first_segment,
             {p.needs[s.need]: _state(s) for s in p.states if s.journey or s.conversions},
         )
-        for p in population.profiles.values()
+        for p in population.profiles
     }
     tables = [{start: cells for start, cells in table.items() if cells} for table in processor.windows.tables]
-    return (c.offset, population.mark, population.timer, c.rev), c.counts, tables, people
+    return (c.offset, population.watermark_ms, population.timers_fired_ms, c.rev), c.counts, tables, people
 
 
 def _state(s: object) -> object:

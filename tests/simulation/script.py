@@ -5,11 +5,14 @@ Each operation stands alone and holds absolute times, so that leaving any of the
 
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
 
+from streams.core.ingest.formats.segment import key_of
+from streams.core.ingest.partition import partition_of
 from tests.simulation.wire import time
 from tests.simulation.world import DAY, RULES, START, World
 
@@ -104,6 +107,11 @@ class _Person:
     orders: list[tuple[int, str | None]] = field(default_factory=list)
 
 
+def owned(name: str, partition: int, partitions: int) -> str:
+    """An id that begins with this name and belongs to this partition."""
+    return next(id for n in count() if partition_of((id := f"{name}.{n}").encode(), partitions) == partition)
+
+
 def write(world: World) -> list[Op]:
     """The script of a world."""
     return _Author(world).write()
@@ -124,7 +132,12 @@ class _Author:
                     begin = rnd.random()
                     setattr(p, name, (begin, begin + rnd.uniform(0.1, 0.6)))
         self.people = [
-            _Person(rnd.choice(("userId", "anonymousId")), f"{'ab'[n % 2]}{n}", part, rnd.randrange(2))
+            _Person(
+                rnd.choice(("userId", "anonymousId")),
+                owned(f"{'ab'[n % 2]}{n}", part, world.partitions),
+                part,
+                rnd.randrange(2),
+            )
             for part in range(world.partitions)
             for n in range(world.people)
         ]
@@ -188,6 +201,8 @@ class _Author:
         )  # fmt: skip
 
     def send(self, partition: int, now: int, value: bytes) -> None:
+        if who := key_of(value):
+            partition = partition_of(who, self.world.partitions)
         p = self.parts[partition]
         p.sent.append(value)
         p.last_ms = now

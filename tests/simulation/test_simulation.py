@@ -24,10 +24,10 @@ POINTS = (
     "commit.write",
     "commit.after",
 )
-KINDS = ("opened", "advanced", "returned", "stalled", "resumed", "converted", "abandoned", "refunded")
+KIND_NAMES = ("opened", "advanced", "returned", "stalled", "resumed", "converted", "abandoned", "refunded")
 HAPPENS = (
     *(f"crash at {point}" for point in POINTS),
-    *(f"{op} {kind}" for op in ("assert", "retract") for kind in KINDS),
+    *(f"{op} {kind}" for op in ("assert", "retract") for kind in KIND_NAMES),
     *(
         "killed in mid-batch",
         "moved in mid-batch, told",

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from streams.core.journeys import machine, population, profile, store
+from streams.core.journeys import machine, population, profile, store, trimming
+from streams.core.journeys.machine import step
 from streams.core.journeys.signal import SIZE
 from streams.core.moments.rules import Rules, load_rules
-from streams.core.processing import step
 from streams.settings.tables import Settings
 from tests import oracle
 
@@ -122,7 +122,6 @@ def draw(
         given["need"] = ["properties.products.category"]
     if rnd.random() < 0.2:
         given["tenant"] = "properties.shop"
-    given["home"] = "input"
 
     def rate(most: float) -> float:
         return rnd.choice((0.0, most / 10, most / 3, most))
@@ -158,10 +157,10 @@ def draw(
 def sizes(world: World) -> Iterator[None]:
     """The product's bounds made small, so that short lives meet them; what is a rule of the page is made small in the oracle too."""
     new = {
-        "SEGMENT": world.segment, "CHUNK": world.segment * SIZE, "CAP": world.cap,
+        "SEGMENT": world.segment, "SEGMENT_BYTES": world.segment * SIZE, "CAP": world.cap,
         "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores, "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions,
     }  # fmt: skip
-    modules = (machine, profile, population, store, step, oracle)
+    modules = (machine, profile, trimming, population, store, step, oracle)
     old = [
         (module, name, getattr(module, name)) for module in modules for name in new if hasattr(module, name)
     ]

@@ -1,60 +1,35 @@
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.core.processing.checkpoint import FORMAT, Checkpoint, Counts
+from streams.core.processing.checkpoint import Counts
+from streams.core.processing.committed import Committed
 from streams.telemetry.metrics import METRICS, Death, Meters
 
 NOW_S = 1_700_000_000.0
 
 
-class Step(NamedTuple):
-    records: int = 0
-    committed: bool = False
-    commit_s: float = 0.0
-    oldest_ms: int = -1
-    rejected: Mapping[str, int] = {}
-    late: Mapping[str, int] = {}
-    retracted: int = 0
-
-
-class WatermarkTracker(NamedTuple):
-    excluded: frozenset[int] = frozenset()
-
-
-class Processor(NamedTuple):
-    checkpoint: Checkpoint
-    progress: WatermarkTracker = WatermarkTracker()
-
-
-class Session(NamedTuple):
-    behind: dict[str, int]
-
-    def lags(self) -> dict[str, int]:
-        return self.behind
-
-
-class Worker(NamedTuple):
-    """What is looked at of an agent."""
-
-    stepped: Step
-    processor: Processor
-    session: Session
-
-
-def agent(
-    step: Step,
-    counts: Counts | None = None,
-    mark: int = -1,
-    rev: int = 0,
-    lags: Mapping[str, int] | None = None,
-) -> Worker:
-    checkpoint = Checkpoint(FORMAT, b"", mark=mark, rev=rev, counts=counts or Counts())
-    return Worker(step, Processor(checkpoint), Session(dict(lags or {})))
+def step(partition: int = 0, records: int = 0, **of: Any) -> Committed:
+    """A step that committed, unless `written` says otherwise."""
+    given: dict[str, Any] = {
+        "written": True,
+        "more": False,
+        "totals": Counts(),
+        "reasons": {},
+        "outputs": 0,
+        "retracted": 0,
+        "rev": 0,
+        "expired_corrections": 0,
+        "excluded": 0,
+        "watermark_ms": -1,
+        "lags": {},
+        "commit_s": 0.0,
+        "oldest_ms": -1,
+    }
+    return Committed(partition=partition, records=records, **given | of)
 
 
 def meters() -> Meters:
@@ -75,7 +50,7 @@ def test_what_is_described_is_what_is_shown() -> None:
     """The registry's metrics, Prometheus's own of the process aside, are those of the list, with their kinds."""
     of = meters()
     of.restoring(0, 1, 2)
-    of.stepped(1, agent(Step(), mark=0, lags={"clicks:1": 3}))
+    of.committed(step(1, written=False, watermark_ms=0, lags={"clicks:1": 3}))
     families = {
         family.name: family
         for family in text_string_to_metric_families(of.render().decode())
@@ -104,15 +79,17 @@ def test_a_partition_shows_its_last_commit() -> None:
     """Outcomes add up to what was received; the watermark is measured from now."""
     of = meters()
     counts = Counts(received=10, applied=4, no_signal=3, duplicate=1, late=1, rejected=1)
-    of.stepped(
-        3,
-        agent(
-            Step(10, True, 0.008, int(NOW_S * 1000) - 40),
-            counts,
-            int(NOW_S * 1000) - 2_500,
-            7,
-            {"clicks:3": 12, "shop.inbox:3": 0},
-        ),
+    of.committed(
+        step(
+            3,
+            10,
+            totals=counts,
+            commit_s=0.008,
+            oldest_ms=int(NOW_S * 1000) - 40,
+            watermark_ms=int(NOW_S * 1000) - 2_500,
+            rev=7,
+            lags={"clicks:3": 12, "shop.inbox:3": 0},
+        )
     )
     found = shown(of)
     assert {"applied": 4, "no_signal": 3, "duplicate": 1, "late": 1, "rejected": 1} == {
@@ -131,18 +108,10 @@ def test_a_partition_shows_its_last_commit() -> None:
     assert pytest.approx(0.04, abs=1e-3) == found["streams_end_to_end_latency_seconds_sum"]
 
 
-def test_a_batch_under_way_does_not_show() -> None:
-    """The agent counts in memory before it commits. A counter that fell back after a failed commit would look like a restart from zero."""
-    of, worker = meters(), agent(Step(5, True, 0.01), Counts(received=5, applied=5))
-    of.stepped(0, worker)
-    worker.processor.checkpoint.counts.received = 9
-    assert 5 == shown(of)["streams_events_received_total partition=0"]
-
-
 def test_a_step_that_found_nothing_is_no_batch() -> None:
     """It refreshes the lag, and shows where a partition stands that has committed nothing here yet."""
     of = meters()
-    of.stepped(0, agent(Step(), Counts(received=5, applied=5), lags={"clicks:0": 0}))
+    of.committed(step(written=False, totals=Counts(received=5, applied=5), lags={"clicks:0": 0}))
     found = shown(of)
     assert (0, 0) == (found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"])
     assert (5, 0) == (
@@ -154,7 +123,7 @@ def test_a_step_that_found_nothing_is_no_batch() -> None:
 def test_a_commit_of_time_alone_is_no_batch_of_events() -> None:
     """An idle partition commits now and then: that has a latency, and no size."""
     of = meters()
-    of.stepped(0, agent(Step(0, True, 0.01)))
+    of.committed(step(commit_s=0.01))
     found = shown(of)
     assert (0, 1, 0) == (
         found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"], found["streams_end_to_end_latency_seconds_count"],
@@ -164,7 +133,7 @@ def test_a_commit_of_time_alone_is_no_batch_of_events() -> None:
 def test_a_partition_without_events_has_no_watermark() -> None:
     """Half a century of lag would be an alarm about nothing."""
     of = meters()
-    of.stepped(0, agent(Step(0, True)))
+    of.committed(step())
     assert not any(name.startswith("streams_watermark_lag") for name in shown(of))
 
 
@@ -191,7 +160,7 @@ def test_a_death_is_counted_and_takes_the_partition_away(reason: Death) -> None:
     """Its series end, as when it is closed: another worker shows them."""
     of = meters()
     of.opened(4, 1.0, 0)
-    of.stepped(4, agent(Step(1, True), Counts(received=1, applied=1), 5, lags={"clicks:4": 1}))
+    of.committed(step(4, 1, totals=Counts(received=1, applied=1), watermark_ms=5, lags={"clicks:4": 1}))
     of.died(4, reason)
     found = shown(of)
     assert (1, 0) == (found[f"streams_agent_deaths_total reason={reason}"], found["streams_open_agents"])
@@ -204,8 +173,10 @@ def test_reasons_are_there_before_their_first_case() -> None:
     before = {name: value for name, value in shown(of).items() if " reason=" in name}
     assert {"streams_rejected_total reason=undecodable", "streams_late_total reason=over_cap"} <= set(before)
     assert {0} == set(before.values())
-    of.stepped(0, agent(Step(4, True, rejected={"bad_time": 1}, late={"lateness": 3})))
-    of.stepped(0, agent(Step(0, False)))
+    of.committed(
+        step(0, 4, reasons={"rejected": {"bad_time": 1}, "late": {"lateness": 3}, "no_signal": {"empty": 2}})
+    )
+    of.committed(step(written=False))
     after = shown(of)
     assert {"streams_late_total reason=lateness": 3, "streams_rejected_total reason=bad_time": 1} == {
         name: value for name, value in after.items() if " reason=" in name and value
@@ -222,7 +193,7 @@ def test_two_workers_of_one_process_do_not_share_figures() -> None:
 def test_checkpoints_of_tomorrow_show_their_outcomes_too() -> None:
     """Whatever else records can end as is an outcome, so that the outcomes add up."""
     of = meters()
-    of.stepped(0, agent(Step(1, True), Counts(*range(1, len(msgspec.structs.fields(Counts)) + 1))))
+    of.committed(step(0, 1, totals=Counts(*range(1, len(msgspec.structs.fields(Counts)) + 1))))
     outcomes = [name for name in shown(of) if name.startswith("streams_events_total ")]
     assert len(msgspec.structs.fields(Counts)) - 2 == len(
         outcomes
@@ -232,7 +203,7 @@ def test_checkpoints_of_tomorrow_show_their_outcomes_too() -> None:
 def test_what_is_handed_over_is_no_outcome() -> None:
     """It ends in the partition where its person lives; there it is received."""
     of = meters()
-    of.stepped(0, agent(Step(5, True), Counts(received=2, applied=2, forwarded=3)))
+    of.committed(step(0, 5, totals=Counts(received=2, applied=2, forwarded=3)))
     found = shown(of)
     assert 3 == found["streams_events_forwarded_total partition=0"]
     assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
@@ -241,6 +212,6 @@ def test_what_is_handed_over_is_no_outcome() -> None:
 def test_corrections_add_up() -> None:
     """What a batch took back, once it is committed."""
     of = meters()
-    for retracted, committed in ((2, True), (5, False), (1, True)):
-        of.stepped(0, agent(Step(9, committed, retracted=retracted)))
+    for retracted, written in ((2, True), (5, False), (1, True)):
+        of.committed(step(0, 9, written=written, retracted=retracted))
     assert 3 == shown(of)["streams_transitions_retracted_total"]

@@ -15,7 +15,7 @@ from uuid import uuid4
 from tests.kafka.broker import Missing
 from tests.torture.bugs import BUGS
 from tests.torture.ground import Brokers, Ground
-from tests.torture.plan import KINDS, LONG, SHORT, draw
+from tests.torture.plan import KIND_NAMES, LONG, SHORT, draw
 from tests.torture.run import Outcome, run
 
 SHOWN = 500  # characters of how a law was broken
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, help="how many")
     parser.add_argument("--hits", type=int, help="how many")
     parser.add_argument("--seconds", type=float, help="that the events and hits are spread over")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=(), help="only such hits")
+    parser.add_argument("--kinds", nargs="+", choices=KIND_NAMES, default=(), help="only such hits")
     parser.add_argument("--brokers", type=int, choices=(1, 3), help="how many; 1 in a short run, else 3")
     parser.add_argument("--plant", choices=sorted(BUGS), help="a bug that the run is to find")
     parser.add_argument("--logs", type=Path, help="where the workers' logs go, and stay")

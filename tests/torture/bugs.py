@@ -37,7 +37,7 @@ BUGS: dict[str, Bug] = {
                 '''async def _by_group(session: KafkaSession, state: dict[bytes, Record]) -> None:
     """Puts the offsets that are committed for the group into the checkpoint."""
     from aiokafka.admin import AIOKafkaAdminClient
-    from streams.core.processing import checkpoint as checkpoints
+    from streams.core.processing.checkpoint import decode_checkpoint, encode_checkpoint
 
     if CHECKPOINT not in state:
         return
@@ -46,11 +46,11 @@ BUGS: dict[str, Bug] = {
     known = await admin.list_consumer_group_offsets(session._topics.app)
     await admin.close()
     held = state[CHECKPOINT]
-    c = checkpoints.decode(held.value)
+    c = decode_checkpoint(held.value)
     for place, source in session._sources.items():
         if place in known and source in c.sources:
             c.sources[source].offset = known[place].offset
-    state[CHECKPOINT] = Record(held.offset, held.time_ms, held.key, checkpoints.encode(c))
+    state[CHECKPOINT] = Record(held.offset, held.time_ms, held.key, encode_checkpoint(c))
 
 
 async def _pairs(''',

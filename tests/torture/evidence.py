@@ -15,19 +15,18 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams import topology
-from streams.core.ingest.event import Event
+from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.formats.segment import read
 from streams.core.journeys.signal import event_ref, event_text, order_ref
 from streams.core.moments import rules
 from streams.core.moments.classifier import Classifier
-from streams.core.processing import checkpoint as checkpoints
-from streams.core.processing.checkpoint import Checkpoint
-from streams.core.processing.watermark import MARK
+from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.inbox import Forwarded, decode_message
 from streams.log.kafka.log import KafkaLog
-from streams.log.source_names import split
 from streams.records import Record
-from streams.runtime.partition_agent import plan
+from streams.runtime.parameters import parameters_of
 from streams.settings.tables import Settings
+from streams.topology import split_source
 from tests import oracle
 from tests.simulation import laws
 from tests.simulation.account import Key
@@ -73,7 +72,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
     """Reads everything and asks every law."""
     broken: list[Broken] = []
     figures: Counter[str] = Counter()
-    stored = [checkpoints.decode(raw) if raw is not None else None for raw in await log.checkpoints()]
+    stored = [decode_checkpoint(raw) if raw is not None else None for raw in await log.checkpoints()]
     if None in stored:
         return Found(
             [
@@ -114,7 +113,11 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
         for how in _accounted(log, number, a, c, ends, late[number], rejected[number]):
             broken.append(Broken("offsets", f"partition {number}: {how}"))
         arrived = Counter(
-            [_origin(r) async for r in log.scan_source(log.sources(number)[-1]) if r.headers[-1][0] != MARK]
+            [
+                place
+                async for r in log.scan_source(log.sources(number)[-1])
+                if (place := _origin(r)) is not None
+            ]
         )
         if arrived != Counter(a.handed):
             lost, more = Counter(a.handed) - arrived, arrived - Counter(a.handed)
@@ -141,12 +144,12 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
             checkpoint=c,
             topics={**topics, "tallies": [cell_of(t) for t in topics["tallies"]]},
             rules=[(rule, RULES.version) for rule in RULES.rules],
-            names=plan(settings.fold).dimensions.names,
+            names=parameters_of(settings.fold).dimensions.names,
             patience=oracle.Patience(
                 (settings.patience.know, settings.patience.go, settings.patience.do, settings.patience.buy),
                 settings.abandon_after, settings.refund_window, settings.join_window,
             ),
-            allowed_lateness=settings.allowed_lateness, mark=c.mark, timers=(-1, c.timer), eras=([], []),
+            allowed_lateness=settings.allowed_lateness, mark=c.watermark_ms, timers=(-1, c.timers_fired_ms), eras=([], []),
             everything=True,
         )  # fmt: skip
         for law in LAWS:
@@ -175,17 +178,18 @@ def account(
     """Reads the stored input once more, one record at a time."""
     accounts = [Account() for _ in range(log.partitions)]
     readers = {source: n for n in range(log.partitions) for source in log.sources(n)}
-    classify, dims_of = Classifier(RULES).classify, plan(settings.fold).dimensions.code
+    classify, dims_of = Classifier(RULES).classify, parameters_of(settings.fold).dimensions.code
     copies: list[dict[tuple[Key, str], list[oracle.Signal]]] = [{} for _ in accounts]
     for source, records in inputs.items():
-        topic, number = split(source)
+        topic, number = split_source(source)
         here = accounts[readers[source]]
         for record in records:
             place = (topic, number, record.offset)
             event = read(record.value, record.headers, record.time_ms + settings.skew)
-            if not isinstance(event, Event):
+            if isinstance(event, Rejection):
                 here.rejected.add(place)
                 continue
+            assert isinstance(event, Event), "the loader sends no batches"
             verdict = classify(event)
             if verdict is None:
                 here.counts["no_signal"] += 1
@@ -263,6 +267,7 @@ async def _ledger(log: KafkaLog, topic: str, number: int) -> list[Place]:
     return found
 
 
-def _origin(record: Record) -> Place:
-    source, offset, _ = record.headers[-1][1].decode().rsplit(":", 2)
-    return *split(source), int(offset)
+def _origin(record: Record) -> Place | None:
+    """Where a forwarded item was read; None: the record is a report."""
+    message = decode_message(record.value)
+    return (*split_source(message.source), message.offset) if isinstance(message, Forwarded) else None

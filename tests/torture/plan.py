@@ -24,7 +24,7 @@ OFTEN = {
     "term": 4,
     "join": 3,
 }  # how often each is drawn, beside the brokers' share
-KINDS = (*OFTEN, "broker", "refuse")
+KIND_NAMES = (*OFTEN, "broker", "refuse")
 MOST, LEAST = 4, 1  # workers that are alive
 PIECE_S = 0.5  # events come in pieces of this length, each with a rate of its own
 RATES = (0.1, 0.5, 1.0, 1.0, 4.0)  # so batches are small here and large there

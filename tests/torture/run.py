@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from streams.core.processing import checkpoint as checkpoints
+from streams.core.processing.checkpoint import decode_checkpoint
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
@@ -118,7 +118,7 @@ async def _drain(log: KafkaLog, fleet: Fleet) -> str | None:
         await asyncio.sleep(0.5)
         fleet.look()
         ends = await log.ends()
-        read = [checkpoints.decode(raw) if raw is not None else None for raw in await log.checkpoints()]
+        read = [decode_checkpoint(raw) if raw is not None else None for raw in await log.checkpoints()]
         behind = {
             source: (c.sources[source].offset if c is not None and source in c.sources else 0, ends[source])
             for number, c in enumerate(read)
@@ -126,7 +126,7 @@ async def _drain(log: KafkaLog, fleet: Fleet) -> str | None:
             if ends[source]
             and (c is None or source not in c.sources or c.sources[source].offset < ends[source])
         }
-        now = [(c.counts, c.rev, c.mark, c.timer) if c is not None else None for c in read]
+        now = [(c.counts, c.rev, c.watermark_ms, c.timers_fired_ms) if c is not None else None for c in read]
         if behind or now != last:
             still, last = loop.time(), now
             left = f"not read to its end: {behind}" if behind else "the checkpoints keep changing"

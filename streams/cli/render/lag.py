@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from streams.cli.screen import count_text, span_text, time_text
-from streams.core.processing.publisher import rfc3339
+from streams.core.processing.json_text import rfc3339
 from streams.queries.lag import Lag
 
 

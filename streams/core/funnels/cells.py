@@ -13,17 +13,17 @@ A cell is one int, cheap to hash:   window start in minutes | measure 2 bits | a
 """
 
 from streams.core.ingest.times import MINUTE_MS
-from streams.core.journeys.machine import (
+from streams.core.journeys.transition import (
     ABANDONED,
     ADVANCED,
     CONVERTED,
-    KINDS,
+    KIND_CODES,
     OPENED,
+    REFUND_UNMATCHED,
     REFUNDED,
     RESUMED,
     RETURNED,
     STALLED,
-    UNMATCHED,
     Transition,
 )
 
@@ -46,7 +46,7 @@ def counter_code(measure: int, a: int, b: int, c: int) -> int:
 
 MOVE_CODES = [
     [[counter_code(MEASURE_TRANSITIONS, kind, frm, to) for to in range(7)] for frm in range(7)]
-    for kind in range(len(KINDS))
+    for kind in range(KIND_CODES)
 ]
 """By kind, from + 1, to + 1."""
 COHORT_CODES = [
@@ -75,21 +75,21 @@ def dwell_bounds_ms(b: int) -> tuple[int, int]:
 
 def count_transition(t: Transition, sign: int, delta: dict[int, int]) -> None:
     """Adds one transition's cells (sign 1: asserted, -1: retracted) at their finest windows."""
-    kind, dims, to, dwell_ms = t.kind, t.dims, t.to, t.dwell_ms
+    kind, dims, to, dwell_ms = t.kind, t.dims, t.to_moment, t.dwell_ms
     minute = t.at_ms // MINUTE_MS  # the rest is reckoned in minutes: small numbers, twice as quick
     get = delta.get
-    k = (minute << START_SHIFT) + MOVE_CODES[kind][t.frm + 1][to + 1] + dims
+    k = (minute << START_SHIFT) + MOVE_CODES[kind][t.from_moment + 1][to + 1] + dims
     delta[k] = get(k, 0) + sign
     if dwell_ms >= 0:
         k = (
             (minute // 60 * 60 << START_SHIFT)
-            + DWELL_CODES[t.frm]
+            + DWELL_CODES[t.from_moment]
             + (dwell_bucket(dwell_ms) << C_SHIFT)
             + dims
         )
         delta[k] = get(k, 0) + sign
     if kind <= CONVERTED:
-        local_hour = (minute // 15 + t.offset) // 4
+        local_hour = (minute // 15 + t.utc_offset_quarters) // 4
         k = (
             (minute // 1440 * 1440 << START_SHIFT)
             + ENTRY_CODES[to]
@@ -97,16 +97,16 @@ def count_transition(t: Transition, sign: int, delta: dict[int, int]) -> None:
             + dims
         )  # 1970 began on a Thursday
         delta[k] = get(k, 0) + sign
-    was, furthest = t.was, t.furthest
+    was, furthest = t.furthest_before, t.furthest
     if was == furthest and kind <= RETURNED:  # a move that went no further
         return
-    opened = (t.opened_ms // HOUR_MS * 60 << START_SHIFT) + t.home
+    opened = (t.opened_ms // HOUR_MS * 60 << START_SHIFT) + t.opened_dims
     for outcome, by in COHORT_EFFECTS[kind]:
         k = opened + COHORT_CODES[was if by < 0 and outcome == IS_OPEN else furthest][outcome]
         delta[k] = get(k, 0) + (sign if by > 0 else -sign)
 
 
-COHORT_EFFECTS: list[tuple[tuple[int, int], ...]] = [()] * len(KINDS)
+COHORT_EFFECTS: list[tuple[tuple[int, int], ...]] = [()] * KIND_CODES
 """What a transition does to its journey's cohort: (outcome, +1 or -1). What it takes from `open` it takes from the furthest moment before it."""
 COHORT_EFFECTS[OPENED] = ((IS_OPEN, 1),)
 COHORT_EFFECTS[ADVANCED] = COHORT_EFFECTS[RETURNED] = ((IS_OPEN, -1), (IS_OPEN, 1))
@@ -115,4 +115,4 @@ COHORT_EFFECTS[STALLED] = ((IS_STALLED, 1),)
 COHORT_EFFECTS[RESUMED] = ((IS_STALLED, -1),)
 COHORT_EFFECTS[ABANDONED] = ((IS_OPEN, -1), (IS_STALLED, -1), (IS_ABANDONED, 1))
 COHORT_EFFECTS[REFUNDED] = ((IS_REFUNDED, 1),)
-COHORT_EFFECTS[UNMATCHED] = ()
+COHORT_EFFECTS[REFUND_UNMATCHED] = ()

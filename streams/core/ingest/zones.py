@@ -5,7 +5,7 @@ an hour of the week.
 """
 
 from datetime import UTC, datetime
-from importlib import resources
+from importlib import metadata, resources
 from zoneinfo import ZoneInfo
 
 QUARTER_MS = 900_000
@@ -46,3 +46,8 @@ def _look_up(name: str, quarter: int) -> int:
     offset = datetime.fromtimestamp(quarter * QUARTER_MS // 1000, UTC).astimezone(zone).utcoffset()
     assert offset is not None, "a zone always knows its offset"
     return int(offset.total_seconds()) // (QUARTER_MS // 1000)
+
+
+def zones_version() -> str:
+    """The version of the time zone database that this release reads, such as 2025.2."""
+    return metadata.version("tzdata")

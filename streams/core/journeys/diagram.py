@@ -1,56 +1,64 @@
 """The journey machine, drawn: docs/journeys.md shows what the table says, and can show nothing else."""
 
 from streams.core.journeys.machine import (
+    ADVANCE,
+    BUY,
+    CONFIRM,
+    CONVERT,
+    IGNORE,
+    KIND_OF_MOVE,
+    OPEN,
+    RETURN,
+    TABLE,
+    TIMERS,
+)
+from streams.core.journeys.transition import (
     ABANDONED,
-    ADVANCED,
-    BOUGHT,
-    CONFIRMED,
     CONVERTED,
-    IGNORED,
-    KINDS,
-    NONE,
+    KIND_NAMES,
+    NO_MOMENT,
     OPENED,
     REFUNDED,
     RESUMED,
-    RETURNED,
     STALLED,
-    TABLE,
-    TIMERS,
 )
 from streams.core.moments.verdict import INTENTS, TRUTH
 
 MOMENTS = INTENTS[:TRUTH]
 SIGNALS = (*INTENTS[: TRUTH + 1], "unsure")
-WORDS = {IGNORED: "", CONFIRMED: "confirmed", BOUGHT: f"{KINDS[OPENED]}, {KINDS[CONVERTED]}"}
-
-
-def word(action: int) -> str:
-    """What an action says, or that it says nothing."""
-    return WORDS.get(action, KINDS[action])
+WORDS = {
+    IGNORE: "",
+    CONFIRM: "confirmed",
+    OPEN: KIND_NAMES[OPENED],
+    BUY: f"{KIND_NAMES[OPENED]}, {KIND_NAMES[CONVERTED]}",
+    **{action: KIND_NAMES[kind] for action, kind in KIND_OF_MOVE.items()},
+}
 
 
 def mermaid() -> str:
     """The moments of an open journey and the ways in and out, as a Mermaid state diagram."""
     lines = ["stateDiagram-v2", "    direction LR"]
-    lines += [f"    [*] --> {SIGNALS[mark]}: {word(TABLE[NONE][mark])}" for mark in range(TRUTH + 1)]
+    lines += [
+        f"    [*] --> {SIGNALS[intent]}: {WORDS[TABLE[NO_MOMENT][intent]]}" for intent in range(TRUTH + 1)
+    ]
     lines.append("    state open {")
-    for kind in (ADVANCED, RETURNED):
+    for action in (ADVANCE, RETURN):
         lines += [
-            f"        {moment} --> {MOMENTS[to]}: {word(kind)}"
+            f"        {moment} --> {MOMENTS[to]}: {WORDS[action]}"
             for row, moment in enumerate(MOMENTS)
             for to in range(TRUTH)
-            if TABLE[row][to] == kind
+            if TABLE[row][to] == action
         ]
     lines.append("    }")
-    assert {TABLE[row][TRUTH] for row in range(TRUTH)} == {CONVERTED}, "one arrow stands for all moments"
-    lines.append(f"    open --> truth: {word(CONVERTED)}")
+    assert {TABLE[row][TRUTH] for row in range(TRUTH)} == {CONVERT}, "one arrow stands for all moments"
+    lines.append(f"    open --> truth: {KIND_NAMES[CONVERTED]}")
     (stalled, silent), (abandoned, long_silent) = TIMERS
     assert (stalled, abandoned) == (STALLED, ABANDONED)
     lines += [
         f"    open --> stalled: {silent}",
-        f"    stalled --> open: {word(RESUMED)}",
+        f"    stalled --> open: {KIND_NAMES[RESUMED]}",
         f"    stalled --> abandoned: {long_silent}",
-        f"    truth --> refunded: {word(REFUNDED)}",
+        f"    truth --> refunded: {KIND_NAMES[REFUNDED]}",
         "    truth --> [*]",
         "    abandoned --> [*]",
     ]
@@ -61,7 +69,7 @@ def table() -> str:
     """What each signal does in each moment, as a Markdown table."""
     lines = ["| in | " + " | ".join(SIGNALS) + " |", "|---" * (len(SIGNALS) + 1) + "|"]
     for name, row in zip((*MOMENTS, "none"), TABLE, strict=True):
-        lines.append(f"| **{name}** | " + " | ".join(word(action) for action in row) + " |")
+        lines.append(f"| **{name}** | " + " | ".join(WORDS[action] for action in row) + " |")
     return "\n".join(lines) + "\n"
 
 

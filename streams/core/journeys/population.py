@@ -1,33 +1,59 @@
-"""All profiles of one partition, with their timers. Pure: signals and time come in, changes of what is said come out.
+"""All profiles of one partition, with their timers. Pure: signals and time come in, changes of what is published come out.
 
-Two marks (docs/journeys.md, Time): the horizon mark decides what is late and what is final; the timer position is how far silence has
-been judged. A timer heap holds at most one live entry per profile and may go off early (signals have moved the deadline on since); it is then
-set again. A second heap does the housekeeping that goes by the horizon mark: final records, trimming, forgetting.
+Time has two measures (docs/journeys.md, Time): the watermark decides what is late and what is final; silence has been
+judged up to the deadlines that timers have fired on. A heap of timers holds at most one live entry per profile. An entry
+may go off early, because signals have moved the deadline on since; it is then set again. A second heap holds the
+housekeeping that follows the watermark: final records, trimming, forgetting.
 """
 
+from collections.abc import Mapping
 from heapq import heapify, heappop, heappush
 
-from streams.core.journeys.finals import FinalRefund, JourneySummary, happened_ms, tell_all
-from streams.core.journeys.machine import ABANDONED, CONVERTED, REFUNDED, Patience, State, Transition
-from streams.core.journeys.profile import (
+import msgspec
+
+from streams.core.journeys.folding import (
     APPLIED,
-    CHUNK,
     OVER_CAP,
-    Profile,
+    Change,
     append,
     fire,
-    forget_after,
     insert,
-    need_number,
-    next_deadline,
     replay,
-    start_states,
-    trim,
+    states_of_base,
 )
-from streams.core.journeys.signal import ALL, NAMELESS, SIZE, TIME
-from streams.core.journeys.store import HEAD, records, restore, segments
+from streams.core.journeys.profile import (
+    SEGMENT_BYTES,
+    Profile,
+    TimeBounds,
+    deadline_of,
+    need_number,
+)
+from streams.core.journeys.profiles import Profiles
+from streams.core.journeys.signal import EVERY_NEED, NAMELESS, REFUND_EVERYWHERE, SIZE, TIME, Signal
+from streams.core.journeys.state import Patience, State
+from streams.core.journeys.store import ProfilePart, load, save, tombstones
+from streams.core.journeys.summary import Final, happened_ms, summarize
+from streams.core.journeys.transition import ABANDONED, CONVERTED, REFUNDED, Transition
+from streams.core.journeys.trimming import forget_after_ms, trim
 
-Change = tuple[Profile, list[Transition], list[Transition]]  # retracted, asserted
+NAMELESS_ONLY = (0,)  # the numbers of the needs of a signal that names none
+EVERY_NEED_ONLY = (EVERY_NEED,)
+SPARE_TIMERS = 100  # stale timers that are not worth a look
+CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # kinds that a final record tells of
+
+
+class ProfileChange(msgspec.Struct, frozen=True, gc=False):
+    """What a signal or a timer has changed for one profile."""
+
+    profile: Profile
+    change: Change
+
+
+class ProfileFinal(msgspec.Struct, frozen=True, gc=False):
+    """A journey or refund of a profile that nothing can change any more."""
+
+    profile: Profile
+    final: Final
 
 
 class Population:
@@ -35,206 +61,203 @@ class Population:
 
     def __init__(self, patience: Patience, allowed_lateness_ms: int) -> None:
         self.patience, self.allowed_lateness_ms = patience, allowed_lateness_ms
-        self.mark, self.timer = -1, -1
-        self.profiles: dict[str, Profile] = {}
-        self.timers: list[tuple[int, str]] = []
-        self.chores: list[tuple[int, str]] = []
-        self.touched: dict[str, Profile] = {}
-        self.changes: list[Change] = []  # of the open batch, in order
-        self.finals: list[tuple[Profile, JourneySummary | FinalRefund]] = []
-        self.dropped: list[tuple[str, int]] = []  # state records to take away
-        self.forgotten: list[Profile] = []
+        self.watermark_ms, self.timers_fired_ms = -1, -1
+        self.profiles = Profiles()
+        self.forgotten_without_journey = 0  # people; of those with a journey the transitions tell for ever
+        self.changes: list[ProfileChange] = []  # of the open batch, in order
+        self.finals: list[ProfileFinal] = []  # likewise
+        self.forgotten: list[Profile] = []  # likewise
         self.done = 0  # profiles whose timers have fired or that were tidied, since the start
-        self._asserts: list[Transition] = []
-        self._retracts: list[Transition] = []
+        self._timers: list[tuple[int, str]] = []
+        self._chores: list[tuple[int, str]] = []
+        self._touched: dict[str, Profile] = {}
+        self._dropped: list[ProfilePart] = []  # state records to take away
+        self._change = Change()
 
-    def take(
-        self,
-        key: str,
-        head: int,
-        ref: bytes,
-        rule: int,
-        needs: tuple[str, ...],
-        offset: int,
-        order: bytes | None,
-        everywhere: bool = False,
-    ) -> int:
-        """One event of a profile that is not beyond the horizon: APPLIED, DUPLICATE or OVER_CAP. `everywhere`: a refund of an order."""
+    def take(self, key: str, signal: Signal) -> int:
+        """Takes one event that is not late: APPLIED, DUPLICATE or OVER_CAP."""
         p = self.profiles.get(key)
         if p is None:
-            p = self.profiles[key] = Profile(key, [State()])
-            p.tidy_ms = (head >> TIME) + 2 * self.allowed_lateness_ms
-            heappush(self.chores, (p.tidy_ms, key))
-        if everywhere:
-            numbers: tuple[int, ...] = (ALL,)
-        elif needs is NAMELESS:
-            numbers = ZERO
+            p = self._begin(key, signal)
+        names = signal.needs
+        if names is NAMELESS:
+            needs: tuple[int, ...] = NAMELESS_ONLY
+        elif names is REFUND_EVERYWHERE:
+            needs = EVERY_NEED_ONLY
         else:
-            numbers = tuple([need_number(p, name) for name in needs])
-            if -1 in numbers:
+            needs = tuple([need_number(p, name) for name in names])
+            if -1 in needs:
                 return OVER_CAP
-        asserts, retracts = self._asserts, self._retracts
-        if append(p, head, ref, rule, numbers, offset, order, self.patience, asserts):
+        change, patience = self._change, self.patience
+        asserted = change.asserted
+        if append(p, signal, needs, patience, asserted):
+            # Timers may have fired beyond the new deadlines already.
             if (
-                asserts and head >> TIME <= self.timer and next_deadline(p, self.patience) <= self.timer
-            ):  # timers have passed that already
-                fire(p, self.timer, self.patience, asserts)
+                asserted
+                and signal.head >> TIME <= self.timers_fired_ms
+                and deadline_of(p, patience) <= self.timers_fired_ms
+            ):
+                fire(p, self.timers_fired_ms, patience, asserted)
         else:
-            ids_from = self.mark - 2 * self.allowed_lateness_ms
-            outcome = insert(
-                p,
-                head,
-                ref,
-                rule,
-                numbers,
-                offset,
-                order,
-                ids_from,
-                self.timer,
-                self.patience,
-                asserts,
-                retracts,
-            )
+            outcome = insert(p, signal, needs, self.bounds, patience, change)
             if outcome != APPLIED:
                 return outcome
-            self.arm(p)  # even if nothing is said: a smaller copy may have moved the last sign of life back
-        self.touched[key] = p
-        if asserts or retracts:
-            self.changes.append((p, retracts, asserts))
-            self.arm(p)
-            for t in asserts:
+            self._arm(
+                p
+            )  # even if nothing was published: a smaller copy may have moved the last sign of life back
+        self._touched[key] = p
+        if asserted or change.retracted:
+            self.changes.append(ProfileChange(p, change))
+            self._arm(p)
+            for t in asserted:
                 if t.kind in CLOSING:
-                    self.tidy_by(p, t.at_ms + self.allowed_lateness_ms)
-            self._asserts, self._retracts = [], []
-        length = len(p.journal) - p.folded * SIZE
-        if length > CHUNK and length % CHUNK < SIZE * len(numbers):
-            self.trim(p)
+                    self._tidy_by(p, t.at_ms + self.allowed_lateness_ms)
+            self._change = Change()
+        live = len(p.journal) - p.folded * SIZE
+        if live > SEGMENT_BYTES and live % SEGMENT_BYTES < SIZE * len(needs):
+            self._trim(p)
         return APPLIED
 
-    def arm(self, p: Profile) -> None:
-        """Sets the timer for the profile's next deadline, unless an earlier one will look at it anyway."""
-        due = next_deadline(p, self.patience)
-        if due >= 0 and (p.armed_ms < 0 or due < p.armed_ms):
-            p.armed_ms = due
-            heappush(self.timers, (due, p.key))
-            if (
-                len(self.timers) > len(self.profiles) * 3 // 2 + SPARE
-            ):  # most of it stale: entries that an earlier deadline has overtaken
-                self.timers = [(q.armed_ms, q.key) for q in self.profiles.values() if q.armed_ms >= 0]
-                heapify(self.timers)
+    @property
+    def bounds(self) -> TimeBounds:
+        """How far time has come for every profile."""
+        lateness_ms = self.allowed_lateness_ms
+        return TimeBounds(
+            self.watermark_ms - lateness_ms, self.watermark_ms - 2 * lateness_ms, self.timers_fired_ms
+        )
 
-    def tidy_by(self, p: Profile, due_ms: int) -> None:
-        """Sees to it that the profile is tidied once the horizon mark is beyond this."""
+    def _begin(self, key: str, signal: Signal) -> Profile:
+        p = Profile(key, [State()])
+        self.profiles.put(p)
+        p.tidy_ms = (signal.head >> TIME) + 2 * self.allowed_lateness_ms
+        heappush(self._chores, (p.tidy_ms, key))
+        return p
+
+    def _arm(self, p: Profile) -> None:
+        """Sets the timer for the profile's next deadline, unless an earlier one will look at it anyway."""
+        due_ms = deadline_of(p, self.patience)
+        if due_ms >= 0 and (p.armed_ms < 0 or due_ms < p.armed_ms):
+            p.armed_ms = due_ms
+            heappush(self._timers, (due_ms, p.key))
+            if len(self._timers) > len(self.profiles) * 3 // 2 + SPARE_TIMERS:
+                # Most entries are stale: an earlier deadline has overtaken them.
+                self._timers = self.profiles.armed()
+                heapify(self._timers)
+
+    def _tidy_by(self, p: Profile, due_ms: int) -> None:
+        """Sees to it that the profile is tidied once the watermark is beyond this."""
         if p.tidy_ms < 0 or due_ms < p.tidy_ms:
             p.tidy_ms = due_ms
-            heappush(self.chores, (due_ms, p.key))
+            heappush(self._chores, (due_ms, p.key))
 
-    def advance(self, timer: int, limit: int) -> bool:
-        """Fires the timers up to this position, all of one deadline together, about `limit` of them. False: there are more to fire."""
+    def advance(self, until_ms: int, limit: int) -> bool:
+        """Fires the timers up to this time, about `limit` of them, all of one deadline together.
+
+        Returns False when there are more to fire.
+        """
         fired = 0
-        while self.timers and self.timers[0][0] <= timer:
-            due = self.timers[0][0]
-            if fired >= limit and due > self.timer:
+        while self._timers and self._timers[0][0] <= until_ms:
+            due_ms = self._timers[0][0]
+            if fired >= limit and due_ms > self.timers_fired_ms:
                 return False
-            self.timer = max(self.timer, due)
-            _, key = heappop(self.timers)
+            self.timers_fired_ms = max(self.timers_fired_ms, due_ms)
+            _, key = heappop(self._timers)
             p = self.profiles.get(key)
-            if p is None or p.armed_ms != due:
+            if p is None or p.armed_ms != due_ms:
                 continue
             p.armed_ms = -1
-            asserts: list[Transition] = []
-            fire(p, self.timer, self.patience, asserts)
-            if asserts:
+            change = Change()
+            fire(p, self.timers_fired_ms, self.patience, change.asserted)
+            if change.asserted:
                 fired += 1
                 self.done += 1
-                self.changes.append((p, [], asserts))
-                for t in asserts:
+                self.changes.append(ProfileChange(p, change))
+                for t in change.asserted:
                     if t.kind == ABANDONED:
-                        self.tidy_by(p, t.at_ms + self.allowed_lateness_ms)
-            self.arm(p)
-        self.timer = max(self.timer, timer)
+                        self._tidy_by(p, t.at_ms + self.allowed_lateness_ms)
+            self._arm(p)
+        self.timers_fired_ms = max(self.timers_fired_ms, until_ms)
         return True
 
     def housekeep(self, limit: int) -> bool:
-        """Final records, trimming and forgetting of what the horizon mark has passed, about `limit` profiles. False: there is more to do."""
-        while self.chores and self.chores[0][0] < self.mark:
+        """Final records, trimming and forgetting of what the watermark has passed, for about `limit` profiles.
+
+        Returns False when there is more to do.
+        """
+        while self._chores and self._chores[0][0] < self.watermark_ms:
             if limit <= 0:
                 return False
-            due, key = heappop(self.chores)
+            due_ms, key = heappop(self._chores)
             p = self.profiles.get(key)
-            if p is None or p.tidy_ms != due:
+            if p is None or p.tidy_ms != due_ms:
                 continue
             limit -= 1
             self.done += 1
             p.tidy_ms = -1
-            self.tidy(p)
+            self._tidy(p)
         return True
 
-    def tidy(self, p: Profile) -> None:
-        """Everything that the horizon mark now allows for this profile; and when to look again."""
-        oldest = self.mark - self.allowed_lateness_ms
-        said: list[Transition] = []
-        replay(start_states(p), p.journal[p.folded * SIZE :], p.orders, self.patience, said, self.timer)
-        done, _ = tell_all(p.begun or (), said)
-        final = [f for f in done if p.final_ms <= happened_ms(f) < oldest]
+    def _tidy(self, p: Profile) -> None:
+        """Does everything that the watermark now allows for this profile, and sets when to look again."""
+        lateness_ms = self.allowed_lateness_ms
+        oldest_ms = self.watermark_ms - lateness_ms
+        steps: list[Transition] = []
+        live = p.journal[p.folded * SIZE :]
+        replay(states_of_base(p), live, p.orders, self.patience, steps, self.timers_fired_ms)
+        done, _ = summarize(p.begun or (), steps)
+        final = [f for f in done if p.final_ms <= happened_ms(f) < oldest_ms]
         if final:
-            self.finals += [(p, f) for f in final]
-            p.final_ms = oldest
-            self.touched[p.key] = p
-        self.trim(p)
-        ahead = [happened_ms(f) + self.allowed_lateness_ms for f in done if happened_ms(f) >= oldest]
-        ahead += [
-            s.last_ms + self.patience.abandon + self.allowed_lateness_ms for s in p.states if s.moment >= 0
-        ]
-        due = min(ahead) if ahead else forget_after(p, self.allowed_lateness_ms, self.patience)
-        if not ahead and due < self.mark:
-            self.forget(p)
+            self.finals += [ProfileFinal(p, f) for f in final]
+            p.final_ms = oldest_ms
+            self._touched[p.key] = p
+        self._trim(p)
+        ahead = [happened_ms(f) + lateness_ms for f in done if happened_ms(f) >= oldest_ms]
+        ahead += [s.last_sign_ms + self.patience.abandon + lateness_ms for s in p.states if s.moment >= 0]
+        due_ms = min(ahead) if ahead else forget_after_ms(p, lateness_ms, self.patience)
+        if not ahead and due_ms < self.watermark_ms:
+            self._forget(p)
         else:
-            self.tidy_by(p, max(due, self.mark))  # not before now: timers may be behind the mark
+            self._tidy_by(
+                p, max(due_ms, self.watermark_ms)
+            )  # not before now: timers may be behind the watermark
 
-    def trim(self, p: Profile) -> None:
-        done, dropped = trim(
-            p,
-            self.mark - self.allowed_lateness_ms,
-            self.mark - 2 * self.allowed_lateness_ms,
-            self.timer,
-            self.patience,
-        )
+    def _trim(self, p: Profile) -> None:
+        done, dropped = trim(p, self.bounds, self.patience)
         final = [f for f in done if happened_ms(f) >= p.final_ms]
-        self.finals += [(p, f) for f in final]
+        self.finals += [ProfileFinal(p, f) for f in final]
         if dropped or final:
-            self.touched[p.key] = p
-            self.dropped += [(p.key, n) for n in dropped]
+            self._touched[p.key] = p
+            self._dropped += [ProfilePart(p.key, n, None) for n in dropped]
 
-    def forget(self, p: Profile) -> None:
+    def _forget(self, p: Profile) -> None:
         """Nothing that may still come can refer to it: its state goes, and where it stood."""
-        del self.profiles[p.key]
-        self.touched.pop(p.key, None)
-        self.dropped += [(p.key, n) for n in (HEAD, *segments(p))]
+        self.profiles.drop(p.key)
+        self._touched.pop(p.key, None)
+        self._dropped += tombstones(p)
         self.forgotten.append(p)
+        self.forgotten_without_journey += not any(s.journey for s in p.states)
 
-    def commit(self) -> list[tuple[str, int, bytes | None]]:
-        """State records of the open batch (None: a tombstone), and begins the next one. Take `changes`, `finals` and `forgotten` before."""
-        state: list[tuple[str, int, bytes | None]] = [(key, n, None) for key, n in self.dropped]
-        for p in self.touched.values():
-            records(p, state)
-        self.touched, self.changes, self.finals, self.dropped, self.forgotten = {}, [], [], [], []
-        return state
+    def commit(self) -> list[ProfilePart]:
+        """The state records of the open batch; begins the next one. Take `changes`, `finals` and `forgotten` before."""
+        parts = self._dropped
+        for p in self._touched.values():
+            save(p, parts)
+        self._touched, self._dropped = {}, []
+        self.changes, self.finals, self.forgotten = [], [], []
+        return parts
 
-    def restore(self, parts: dict[str, dict[int, bytes]], mark: int, timer: int) -> None:
-        """From the state records of each profile, by number, and the two marks of the checkpoint."""
-        self.mark, self.timer = mark, timer
-        self.profiles = {key: restore(key, values, timer, self.patience) for key, values in parts.items()}
-        self.timers = [(p.armed_ms, p.key) for p in self.profiles.values() if p.armed_ms >= 0]
-        heapify(self.timers)
-        for p in self.profiles.values():
-            p.tidy_ms = max(
-                mark - 1, 0
-            )  # looked at once, at the next step: what was due before may not have been done yet (below 0 is never)
-        self.chores = [(p.tidy_ms, p.key) for p in self.profiles.values()]
-        heapify(self.chores)
-
-
-ZERO = (0,)
-SPARE = 100  # stale timers that are not worth a look
-CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # what a final record tells of
+    def restore(
+        self, parts: Mapping[str, Mapping[int, bytes]], watermark_ms: int, timers_fired_ms: int
+    ) -> None:
+        """Begins from the state records of each profile, by number, and from how far time had come."""
+        self.watermark_ms, self.timers_fired_ms = watermark_ms, timers_fired_ms
+        # Each profile is looked at once, at the next step: what was due before may not have been done yet.
+        look_ms = max(watermark_ms - 1, 0)  # below 0 is never
+        for key, values in parts.items():
+            p = load(key, values, timers_fired_ms, self.patience)
+            p.tidy_ms = look_ms
+            self.profiles.put(p)
+        self._timers = self.profiles.armed()
+        heapify(self._timers)
+        self._chores = [(look_ms, p.key) for p in self.profiles]
+        heapify(self._chores)

@@ -1,71 +1,101 @@
-"""A profile as state records, and back: a head that every change rewrites, and sealed segments of its journal that rarely change."""
+"""A profile as state records, and back: a head that every change rewrites, and sealed segments that rarely change."""
+
+from collections.abc import Mapping
 
 import msgspec
 
-from streams.core.journeys.finals import JourneySummary
-from streams.core.journeys.machine import Patience, State
-from streams.core.journeys.profile import CHUNK, SEGMENT, Orders, Profile, next_deadline, replay, start_states
+from streams.core.journeys.folding import replay, states_of_base
+from streams.core.journeys.journal import head_at
+from streams.core.journeys.profile import SEGMENT, SEGMENT_BYTES, Orders, Profile, deadline_of
 from streams.core.journeys.signal import NAMELESS, SIZE
+from streams.core.journeys.state import Patience, State
+from streams.core.journeys.summary import JourneySummary
 
-HEAD = -1  # the head's number among a profile's records
+HEAD_PART = -1  # the head's number among a profile's parts
 
 
-class Head(msgspec.Struct, array_like=True, gc=False, frozen=True):
+class ProfilePart(msgspec.Struct, frozen=True, gc=False):
+    """One state record of a profile."""
+
+    key: str
+    number: int  # of the segment, or HEAD_PART
+    value: bytes | None  # None: a tombstone
+
+
+class ProfileHead(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """All of a profile but its sealed segments."""
 
     needs: tuple[str, ...]
     base: list[State] | None
     begun: list[JourneySummary] | None
     orders: Orders | None
-    first: int
+    first_segment: int
     folded: int
     final_ms: int
-    tail: bytes
+    tail: bytes  # the journal behind the last sealed segment
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Head).decode
+_decode = msgspec.msgpack.Decoder(ProfileHead).decode
 
 
-def records(p: Profile, out: list[tuple[str, int, bytes | None]]) -> None:
-    """What a commit writes for a changed profile, as (key, number, value): its head and the sealed segments that changed. Notes them as saved."""
-    key, journal, first = p.key, p.journal, p.first
-    full = len(journal) // CHUNK
-    out.append(
-        (
-            key,
-            HEAD,
-            _encode(
-                Head(p.needs, p.base, p.begun, p.orders, first, p.folded, p.final_ms, journal[full * CHUNK :])
-            ),
-        )
+def save(p: Profile, out: list[ProfilePart]) -> None:
+    """Appends what a commit writes for a changed profile: its head and the sealed segments that changed. Notes them as saved."""
+    key, journal, first = p.key, p.journal, p.first_segment
+    full = len(journal) // SEGMENT_BYTES
+    tail = journal[full * SEGMENT_BYTES :]
+    head = ProfileHead(
+        needs=p.needs,
+        base=p.base,
+        begun=p.begun,
+        orders=p.orders,
+        first_segment=first,
+        folded=p.folded,
+        final_ms=p.final_ms,
+        tail=tail,
     )
+    out.append(ProfilePart(key, HEAD_PART, _encode(head)))
     for n in range(p.saved // SEGMENT, full):
-        out.append((key, first + n, journal[n * CHUNK : n * CHUNK + CHUNK]))
+        out.append(
+            ProfilePart(key, first + n, journal[n * SEGMENT_BYTES : n * SEGMENT_BYTES + SEGMENT_BYTES])
+        )
     if full != p.sealed:
-        out += [
-            (key, first + n, None) for n in range(full, p.sealed)
-        ]  # a smaller copy of an event can be about fewer needs
+        # A smaller copy of an event can be about fewer needs, so a journal can become shorter.
+        out += [ProfilePart(key, first + n, None) for n in range(full, p.sealed)]
         p.sealed = full
     p.saved = len(journal) // SIZE
 
 
-def segments(p: Profile) -> range:
-    """The numbers of the sealed segments that the state topic holds of a saved profile."""
-    return range(p.first, p.first + p.sealed)
+def tombstones(p: Profile) -> list[ProfilePart]:
+    """What takes a saved profile out of the state."""
+    sealed = range(p.first_segment, p.first_segment + p.sealed)
+    return [ProfilePart(p.key, number, None) for number in (HEAD_PART, *sealed)]
 
 
-def restore(key: str, parts: dict[int, bytes], timer: int, patience: Patience) -> Profile:
-    """The profile as it was when these records were committed with this timer position."""
-    h = _decode(parts[HEAD])
-    journal = b"".join([parts[n] for n in range(h.first, h.first + len(parts) - 1)]) + h.tail
-    needs = h.needs if len(h.needs) > 1 else NAMELESS  # one tuple for nearly everybody
+def load(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, patience: Patience) -> Profile:
+    """The profile as it was when these parts (by number) were committed. Raises msgspec.MsgspecError or KeyError."""
+    head = _decode(parts[HEAD_PART])
+    sealed = len(parts) - 1
+    segments = [parts[n] for n in range(head.first_segment, head.first_segment + sealed)]
+    journal = b"".join(segments) + head.tail
+    needs = head.needs if len(head.needs) > 1 else NAMELESS  # one tuple for nearly everybody
     p = Profile(
-        key, [], needs, journal, folded=h.folded, base=h.base, begun=h.begun, orders=h.orders, first=h.first
+        key,
+        [],
+        needs,
+        journal,
+        folded=head.folded,
+        base=head.base,
+        begun=head.begun,
+        orders=head.orders,
+        first_segment=head.first_segment,
+        final_ms=head.final_ms,
+        saved=len(journal) // SIZE,
+        sealed=sealed,
     )
-    p.saved, p.sealed, p.final_ms = len(journal) // SIZE, len(parts) - 1, h.final_ms
-    p.newest = int.from_bytes(journal[-SIZE:][:8], "big") if journal else -1
-    p.states = start_states(p)
-    p.settled_ms = replay(p.states, journal[p.folded * SIZE :], p.orders, patience, [], timer)
-    p.armed_ms = next_deadline(p, patience)
+    if journal:
+        p.newest_head = head_at(journal, len(journal) // SIZE - 1)
+    p.states = states_of_base(p)
+    p.settled_ms = replay(p.states, journal[p.folded * SIZE :], p.orders, patience, [], timers_fired_ms)
+    p.armed_ms = deadline_of(p, patience)
     return p

@@ -1,16 +1,22 @@
-"""What an agent commits with every batch, and starts from: where it stands in its input, in time, and in what it has said."""
+"""What a partition agent commits with every batch, and starts from: where it stands in its input, in time, in its output."""
 
 import msgspec
 
 from streams.core.processing.rulebook import Era
-from streams.core.processing.watermark import INBOX, PeerProgress, SourcePosition
+from streams.core.processing.watermark import PeerProgress, SourcePosition
 from streams.errors import Incompatible
+from streams.topology import is_inbox
 
-FORMAT = 1  # of the checkpoint and of every state record; `streams.core.processing.upgrade` leads here from the formats before
+FORMAT = 1  # of the checkpoint and of every state record
+
+REPLAY = "start a new app id or data directory, and replay"
 
 
 class Counts(msgspec.Struct, array_like=True):
-    """How the records of a partition ended, each in exactly one way. received is their sum, without what was handed over: that ends elsewhere."""
+    """How the items of a partition ended, each in exactly one way.
+
+    `received` is the sum of the outcomes. What was forwarded is counted beside: it ends in another partition.
+    """
 
     received: int = 0
     applied: int = 0
@@ -18,7 +24,15 @@ class Counts(msgspec.Struct, array_like=True):
     duplicate: int = 0
     late: int = 0
     rejected: int = 0
-    forwarded: int = 0  # to the partitions where their people live
+    forwarded: int = 0  # to the partitions that own their people
+
+
+def copy_of_counts(counts: Counts) -> Counts:
+    """Counts that stay as they are while the next batch is folded."""
+    return msgspec.structs.replace(counts)
+
+
+OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in ("received", "forwarded"))
 
 
 class Checkpoint(msgspec.Struct, array_like=True):
@@ -26,20 +40,21 @@ class Checkpoint(msgspec.Struct, array_like=True):
 
     format: int
     fold: bytes  # the fold settings, canonical: a start with others is refused
-    sources: dict[str, SourcePosition] = {}  # by `topic:partition`: where to read on
-    mark: int = -1  # horizon mark, ms
-    timer: int = -1  # timer position, ms
+    sources: dict[str, SourcePosition] = {}  # by `topic:partition`
+    watermark_ms: int = -1
+    timers_fired_ms: int = -1
     rev: int = 0  # transition records written so far
     counts: Counts = msgspec.field(default_factory=Counts)
-    expired_corrections: int = 0  # counter changes of windows no longer kept
+    forgotten_without_journey: int = 0  # people; one who comes back counts once more
+    expired_corrections: int = 0  # counter changes of windows that are no longer kept
     eras: list[Era] = []
-    forwarding: bool = False  # hands events over, or is handed some
-    peers: dict[int, PeerProgress] = {}  # what was heard of the other partitions
+    forwarding: bool = False  # events are forwarded to or from this partition
+    peers: dict[int, PeerProgress] = {}  # what the other partitions have reported
 
     @property
     def offset(self) -> int:
-        """How far it has come in its inputs, as one figure: their offsets added up."""
-        return sum(position.offset for name, position in self.sources.items() if not name.startswith(INBOX))
+        """How far the partition has come in its inputs, as one figure: their offsets added up."""
+        return sum(position.offset for name, position in self.sources.items() if not is_inbox(name))
 
 
 class _Numbered(msgspec.Struct, array_like=True):
@@ -48,40 +63,28 @@ class _Numbered(msgspec.Struct, array_like=True):
     format: int
 
 
-_encode = msgspec.msgpack.Encoder().encode
+encode_checkpoint = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Checkpoint).decode
-_numbered = msgspec.msgpack.Decoder(_Numbered).decode
+_decode_number = msgspec.msgpack.Decoder(_Numbered).decode
 
 
-def encode(checkpoint: Checkpoint) -> bytes:
-    return _encode(checkpoint)
-
-
-def format_of(raw: bytes) -> int:
-    """The format of a checkpoint and its state records: the first field, in every version. Raises Incompatible when there is none."""
+def decode_checkpoint(raw: bytes) -> Checkpoint:
+    """Raises Incompatible when it is damaged, or was written in another format."""
     try:
-        return _numbered(raw).format
+        number = _decode_number(raw).format
     except msgspec.DecodeError as error:
-        raise Incompatible(
-            "the checkpoint cannot be read: it is damaged, or no version of this program wrote it. Start a new data directory and replay"
-        ) from error
-
-
-def decode(raw: bytes) -> Checkpoint:
-    """Raises Incompatible when it was written in another format."""
-    number = format_of(raw)
+        message = "the checkpoint cannot be read: it is damaged, or no version of this program wrote it"
+        raise Incompatible(f"{message}: {REPLAY}") from error
     if number > FORMAT:
         raise Incompatible(
-            f"the state has format {number}, this program knows formats up to {FORMAT}: use the version that wrote it or a later one,"
-            " or start a new data directory and replay"
+            f"the state has format {number}, and this program knows formats up to {FORMAT}: use the version that"
+            f" wrote it or a later one, or {REPLAY}"
         )
     if number < FORMAT:
-        raise Incompatible(
-            f"the state has format {number}, this program's is {FORMAT}: `streams run` or `streams replay` brings this data directory up to date"
-        )
+        raise Incompatible(f"the state has format {number}, and this program reads format {FORMAT}: {REPLAY}")
     try:
         return _decode(raw)
     except msgspec.DecodeError as error:
         raise Incompatible(
-            f"the checkpoint is damaged ({error}): start a new data directory and replay"
+            f"the checkpoint is damaged, or older than this program ({error}): {REPLAY}"
         ) from error

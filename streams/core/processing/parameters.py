@@ -1,9 +1,9 @@
-"""What the fold settings come to, as the pure core uses them. Made from `streams.settings` by the shell."""
+"""What the fold settings come to, as the pure core uses them. The shell makes this of the settings."""
 
 import msgspec
 
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.journeys.machine import Patience
+from streams.core.journeys.state import Patience
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -12,9 +12,6 @@ class Parameters(msgspec.Struct, frozen=True):
     patience: Patience
     allowed_lateness_ms: int
     dimensions: Dimensions
-    needs: tuple[str, ...] = ()  # paths, first that holds something wins; none: all is one need
+    needs: tuple[str, ...] = ()  # paths, the first that holds something wins; none: all is one need
     tenant: str | None = None  # path
-    orders: tuple[str, ...] = ()  # paths, first that holds something wins
-    at_home: bool = (
-        False  # a person lives where the hash of their id says; False: wherever the input puts them
-    )
+    orders: tuple[str, ...] = ()  # paths, the first that holds something wins

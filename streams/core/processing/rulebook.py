@@ -1,79 +1,106 @@
-"""Which rules said what, ever since this partition began.
+"""Which rules and readers judged which record, ever since this partition began.
 
-Rules may change at any batch boundary. A signal keeps the rule and version it was read with, so transitions name them truly, and a recomputation
-reads each stored record with the version that was in force at its offset. A signal names its rule in two bytes: a number in this book.
+What an event means, and how its bytes become an event, may change at any batch boundary. A signal keeps the rule that read
+it, so transitions name it truly, and a recomputation reads each stored record as it was read then. A signal names its rule
+in two bytes: a number in this book.
 """
 
 from collections.abc import Mapping
 
 import msgspec
 
+from streams.core.ingest.formats import Format
+from streams.core.ingest.zones import zones_version
 from streams.core.moments.rules import Rules
 from streams.core.moments.verdict import RuleInfo
 from streams.errors import Incompatible
 
-MAX_CODES = 65_536  # two bytes per signal
+MAX_RULE_CODES = 65_536  # two bytes per signal
 
 
-class Version(msgspec.Struct, frozen=True, array_like=True):
+class RulesVersion(msgspec.Struct, frozen=True, array_like=True):
     """One version of the rules, whole, as it was used."""
 
     version: str
-    base: int  # its rule number n has the code base + n
+    first_code: int  # rule number n of this version has the code first_code + n
     rules: tuple[RuleInfo, ...]
     text: str
 
 
-class Era(msgspec.Struct, frozen=True, array_like=True):
-    """From these offsets of the sources on, records were read with this version. A source that is not named counts from 0."""
+class Door(msgspec.Struct, frozen=True, array_like=True):
+    """Everything that decides how the bytes of a record become events."""
 
-    offsets: dict[str, int]
-    version: int  # its number in the book
+    format: str  # a name of streams.core.ingest.formats.FORMATS
+    reader: int  # the version of that format's reader
+    mapping: Mapping[str, str] = {}  # field -> column or path, where the format takes one
+    digests: Mapping[str, str] = {}  # of each list and setting that the reader looks at
+
+
+class Era(msgspec.Struct, frozen=True, array_like=True):
+    """From these offsets on, records were read by this version of the rules and this door."""
+
+    offsets: dict[str, int]  # by source; a source that is not named counts from 0
+    rules: int  # number of the version in the book
+    door: int  # number of the door in the book
 
     def begun(self, source: str, offset: int) -> bool:
-        """Whether the record at this offset was read with this version or a later one."""
+        """True if the record at this offset was read in this era or a later one."""
         return self.offsets.get(source, 0) <= offset
 
 
 class Rulebook:
-    """All versions that were ever in force, in the order they came into use."""
+    """All versions of the rules, and all doors, that were ever in force, in the order in which they came into use."""
 
-    def __init__(self, versions: list[Version] | None = None, eras: list[Era] | None = None) -> None:
-        self.versions = versions or []
-        self.eras = eras or []
+    def __init__(
+        self,
+        versions: list[RulesVersion] | None = None,
+        doors: list[Door] | None = None,
+        eras: list[Era] | None = None,
+    ) -> None:
+        self.versions, self.doors, self.eras = versions or [], doors or [], eras or []
 
-    def adopt(self, rules: Rules, offsets: Mapping[str, int]) -> tuple[int, bool]:
-        """Puts these rules in force from these offsets on. Returns the code of their first rule, and whether their version is new to the book.
-
-        Raises Incompatible when the book is full.
-        """
-        number = next((n for n, v in enumerate(self.versions) if v.version == rules.version), None)
-        new = number is None
+    def adopt(self, rules: Rules, door: Door, offsets: Mapping[str, int]) -> Era:
+        """Puts rules and a door in force from these offsets on. Raises Incompatible when the book is full."""
+        number = next((n for n, known in enumerate(self.versions) if known.version == rules.version), None)
         if number is None:
-            base = self.codes
-            if base + len(rules.rules) > MAX_CODES:
-                raise Incompatible(
-                    f"rules {rules.version}: the {len(self.versions)} versions of the rules used so far have {base} rules, and {MAX_CODES} is"
-                    " the most that can be told apart: start a new data directory and replay"
-                )
-            number = len(self.versions)
-            self.versions.append(Version(rules.version, base, rules.rules, rules.text))
-        if not self.eras or self.eras[-1].version != number:
-            begun = {source: offset for source, offset in offsets.items() if offset}
-            if self.eras and self.eras[-1].offsets == begun:
+            number = self._add(rules)
+        if door not in self.doors:
+            self.doors.append(door)
+        begins = {source: offset for source, offset in offsets.items() if offset}
+        era = Era(begins, number, self.doors.index(door))
+        if self.eras:
+            last = self.eras[-1]
+            if (last.rules, last.door) == (era.rules, era.door):
+                return last
+            if last.offsets == begins:  # nothing was read in it
                 self.eras.pop()
-            self.eras.append(Era(begun, number))
-        return self.versions[number].base, new
+        self.eras.append(era)
+        return era
+
+    def _add(self, rules: Rules) -> int:
+        codes = self.codes
+        if codes + len(rules.rules) > MAX_RULE_CODES:
+            raise Incompatible(
+                f"rules {rules.version}: the {len(self.versions)} versions of the rules used so far have {codes} rules,"
+                f" and at most {MAX_RULE_CODES} can be told apart: start a new data directory and replay"
+            )
+        self.versions.append(RulesVersion(rules.version, codes, rules.rules, rules.text))
+        return len(self.versions) - 1
 
     @property
     def codes(self) -> int:
         """How many rules have a code."""
-        return self.versions[-1].base + len(self.versions[-1].rules) if self.versions else 0
+        return self.versions[-1].first_code + len(self.versions[-1].rules) if self.versions else 0
 
     def version_of(self, code: int) -> str:
-        """The version that the rule with this code is of."""
-        return next(v.version for v in reversed(self.versions) if v.base <= code)
+        """The version of the rules that the rule with this code belongs to."""
+        return next(known.version for known in reversed(self.versions) if known.first_code <= code)
 
-    def in_force(self, source: str, offset: int) -> Version:
-        """The version that read the record at this offset."""
-        return self.versions[next(e for e in reversed(self.eras) if e.begun(source, offset)).version]
+    def era_of(self, source: str, offset: int) -> Era:
+        """The era in which the record at this offset was read."""
+        return next(era for era in reversed(self.eras) if era.begun(source, offset))
+
+
+def door_of(format: Format, skew_ms: int) -> Door:
+    """The door of this start: how records of this format are read by this release, under these settings."""
+    return Door(format.name, format.version, {}, {"time_zones": zones_version(), "skew_ms": str(skew_ms)})

@@ -1,177 +1,169 @@
 """How far a partition has come in event time, when it reads more than one source.
 
-A source's own mark is the greatest event time read from it. The partition's horizon mark is the least of its sources' marks, since what a source
-has yet to deliver may be as old as its mark; a source that was read to its end holds nobody up. With one source that is its mark.
+A source's watermark is the greatest event time read from it. The partition's watermark is the least of its sources'
+watermarks, because what a source has yet to deliver may be as old as its watermark. A source that was read to its end
+holds nothing back. With one source, the partition's watermark is that source's.
 
-Events of people who live in another partition are *handed over*. The first one that a partition hands over, or is handed, makes it *meshed*: from
-then on every partition is a source of it, and tells it now and then how far it has come in its own inputs (a *mark*, through the handover topic,
-behind what it handed over before). What partitions tell is only how far they are in their own inputs, so that no two wait for each other.
+Events of people whom another partition owns are *forwarded* to its inbox. The first one that a partition forwards or
+receives turns *forwarding* on: from then on every other partition is a source of it, and reports now and then how far it
+has come in its own inputs. The report goes through the inbox too, behind what was forwarded before it. A partition reports
+its own inputs only, so no two partitions wait for each other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from streams.core.processing.inbox import WatermarkReport
 from streams.records import Fetched
+from streams.topology import is_inbox
 
-NEVER, NOTHING_LEFT = -1, 1 << 62  # a mark of who was not heard of yet; of who holds nobody up
-TELL_EVENTS = 50_000  # read between two marks of a partition that has much to read: others hold back what is newer for so long
-TELL_BATCHES = 200  # or so many batches, when each is small; the shell sees to it that a mark is not told too rarely by the clock (`nudge`)
-QUIET_READS = 3  # empty reads in a row before a partition says that it has nothing left: it has other things to write while events come
-MARK, FROM = "streams-mark", "streams-from"  # headers of the handover topic, always the last of a record
-INBOX = "inbox:"  # begins the name of that source
+UNKNOWN_MS = -1  # watermark of a source or peer that was not heard of yet
+UNBOUNDED_MS = 1 << 62  # watermark of a source or peer that holds nothing back
+REPORT_EVENTS = (
+    50_000  # read between two reports of a busy partition: others hold back what is newer for so long
+)
+REPORT_BATCHES = 200  # or so many small batches; the shell asks for a report by the clock (`request_report`)
+IDLE_READS = (
+    3  # empty reads in a row before a partition reports that it is idle: it also writes while events come
+)
 
 
 class SourcePosition(msgspec.Struct, array_like=True):
-    """Of one source."""
+    """How far one source was read."""
 
     offset: int = 0  # of the next record to read
-    mark: int = NEVER  # greatest event time read from it, ms
-
-
-class WatermarkReport(msgspec.Struct, array_like=True):
-    """What a partition tells the others."""
-
-    partition: int
-    mark: int  # how far it has come in its own inputs, ms of event time
-    quiet: bool  # it has read them to their end, and nothing has come for a while
-    anew: bool = False  # it has just begun, and who was quiet when it ended may not be so now: whoever is tells it once more
+    watermark_ms: int = UNKNOWN_MS
 
 
 class PeerProgress(msgspec.Struct, array_like=True):
-    """What was heard of another partition."""
+    """What another partition has reported."""
 
-    mark: int = NEVER
-    quiet: bool = False
-
-
-encode_mark = msgspec.msgpack.Encoder().encode
-decode_mark = msgspec.msgpack.Decoder(WatermarkReport).decode
+    watermark_ms: int = UNKNOWN_MS
+    idle: bool = False
 
 
 class WatermarkTracker:
-    """Where a partition stands in its sources, and where the others do."""
+    """How far a partition has come in its sources, and how far the others have."""
 
     def __init__(self, partition: int, partitions: int) -> None:
+        """`partitions`: of the app, in all."""
         self.partition, self.partitions = partition, partitions
-        self.sources: dict[str, SourcePosition] = {}  # all that was ever read
+        self.sources: dict[str, SourcePosition] = {}  # all that were ever read
         self.peers: dict[int, PeerProgress] = {}
-        self.forwarding = False
-        self.excluded: set[int] = set()  # partitions that have been silent for too long
-        self.heard = 0  # marks
-        self._own: list[str] = []  # the inputs that are read now
+        self.forwarding = False  # events are forwarded to or from this partition
+        self.excluded: set[int] = set()  # peers that were silent for too long, so that nobody waits for them
+        self.reports_received = 0
+        self._inputs: list[str] = []  # the inputs that are read now
         self._ended: frozenset[str] = frozenset()
-        self._told: WatermarkReport | None = None
-        self._begun = False  # it has told something
-        self._batches, self._events = 0, 0  # since then
-        self._empty = 0  # looks in a row that found nothing in the inputs
+        self._reported: WatermarkReport | None = None  # the last one
+        self._started = False  # a report was made since the start
+        self._batches, self._events = 0, 0  # since the last report
+        self._empty_reads = 0  # of the inputs, in a row
 
     def restore(
-        self, sources: dict[str, SourcePosition], peers: dict[int, PeerProgress], forwarding: bool
+        self, sources: dict[str, SourcePosition], peers: Mapping[int, PeerProgress], forwarding: bool
     ) -> None:
-        """Nobody counts as quiet: while this one was away, its peers may have been away too, with much to hand over when they are back."""
-        self.sources, self.peers, self.forwarding = (
-            sources,
-            {number: PeerProgress(peer.mark) for number, peer in peers.items()},
-            forwarding,
-        )
+        """Begins from a checkpoint. No peer counts as idle: while this partition was away, peers may have been away too."""
+        self.sources, self.forwarding = sources, forwarding
+        self.peers = {number: PeerProgress(peer.watermark_ms) for number, peer in peers.items()}
 
-    def reads(self, names: Iterable[str]) -> None:
-        """Which sources there are now. An input that is not among them any more holds nobody up."""
+    def read_from(self, names: Iterable[str]) -> None:
+        """Sets the sources that are read now. An input that is not among them any more holds nothing back."""
         for name in names:
             self.sources.setdefault(name, SourcePosition())
-        self._own = [name for name in names if not name.startswith(INBOX)]
+        self._inputs = [name for name in names if not is_inbox(name)]
 
     @property
     def offsets(self) -> dict[str, int]:
+        """The next offset of every source."""
         return {name: position.offset for name, position in self.sources.items()}
 
     @property
-    def reach(self) -> int:
-        """How far it has come in its own inputs."""
-        least = min(
-            [self.sources[name].mark for name in self._own if name not in self._ended], default=NOTHING_LEFT
-        )
-        return (
-            least
-            if least < NOTHING_LEFT
-            else max([self.sources[name].mark for name in self._own], default=NEVER)
-        )
+    def inputs_ms(self) -> int:
+        """The watermark of its own inputs: what it reports to the others."""
+        waiting = [self.sources[name].watermark_ms for name in self._inputs if name not in self._ended]
+        if waiting:
+            return min(waiting)
+        return max([self.sources[name].watermark_ms for name in self._inputs], default=UNKNOWN_MS)
 
-    def others(self, source: str = "") -> int:
-        """The least mark of whoever may hold something back, this source aside."""
-        least = min(
-            [self.sources[name].mark for name in self._own if name != source and name not in self._ended],
-            default=NOTHING_LEFT,
-        )
+    def held_back_ms(self, reading: str = "") -> int:
+        """The least watermark of the sources and peers that may still deliver something old, the source `reading` aside."""
+        least_ms = UNBOUNDED_MS
+        for name in self._inputs:
+            if name != reading and name not in self._ended:
+                least_ms = min(least_ms, self.sources[name].watermark_ms)
         for number in self.waiting_for:
             peer = self.peers.get(number)
-            least = min(least, NEVER if peer is None else peer.mark)
-        return least
+            least_ms = min(least_ms, UNKNOWN_MS if peer is None else peer.watermark_ms)
+        return least_ms
 
     @property
-    def mark(self) -> int:
-        """The horizon mark as far as the sources allow; when all of them were read to their end, the greatest time of any."""
-        least = self.others()
-        if least < NOTHING_LEFT:
-            return least
-        return max(
-            [*(self.sources[name].mark for name in self._own), *(peer.mark for peer in self.peers.values())],
-            default=NEVER,
-        )
+    def watermark_ms(self) -> int:
+        """The watermark that the sources allow; when all were read to their end, the greatest time of any."""
+        least_ms = self.held_back_ms()
+        if least_ms < UNBOUNDED_MS:
+            return least_ms
+        inputs = [self.sources[name].watermark_ms for name in self._inputs]
+        return max([*inputs, *(peer.watermark_ms for peer in self.peers.values())], default=UNKNOWN_MS)
 
     @property
     def waiting_for(self) -> list[int]:
-        """Partitions that may still hand over something as old as their mark."""
+        """Peers that may still forward something as old as their watermark."""
         if not self.forwarding:
             return []
         return [
-            n
-            for n in range(self.partitions)
-            if n != self.partition
-            and n not in self.excluded
-            and not (n in self.peers and self.peers[n].quiet)
+            number
+            for number in range(self.partitions)
+            if number != self.partition
+            and number not in self.excluded
+            and not (number in self.peers and self.peers[number].idle)
         ]
 
-    def looked(self, reading: Fetched) -> None:
-        """Takes note of what a look at the sources gave: how many records, and which sources it reads to their end."""
-        self._ended = reading.ended
-        count = sum([len(records) for name, records in reading.chunks if not name.startswith(INBOX)])
+    def note_fetch(self, fetched: Fetched) -> None:
+        """Takes note of how many records a read brought, and of the sources that it read to their end."""
+        self._ended = fetched.ended
+        count = sum([len(records) for name, records in fetched.chunks if not is_inbox(name)])
         self._events += count
-        self._empty = 0 if count else self._empty + 1
+        self._empty_reads = 0 if count else self._empty_reads + 1
 
-    def nudge(self) -> None:
-        """Some time has passed since the others were told something."""
-        self._batches = TELL_BATCHES
+    def request_report(self) -> None:
+        """Has the next batch report, because some time has passed since the last one did."""
+        self._batches = REPORT_BATCHES
 
-    def hear(self, said: WatermarkReport) -> None:
+    def receive(self, report: WatermarkReport) -> None:
+        """Takes the report of another partition."""
         self.forwarding = True
-        self.heard += 1
-        if said.partition != self.partition:
-            self.excluded.discard(said.partition)
-            self.peers[said.partition] = PeerProgress(said.mark, said.quiet)
-            if (
-                said.anew and self._told is not None and self._told.quiet
-            ):  # who is not quiet tells soon anyway
-                self._told = None
+        self.reports_received += 1
+        if report.partition != self.partition:
+            self.excluded.discard(report.partition)
+            self.peers[report.partition] = PeerProgress(report.watermark_ms, report.idle)
+            # Active partitions report by themselves; an idle one has to report again to a peer that has just started.
+            if report.started and self._reported is not None and self._reported.idle:
+                self._reported = None
 
     @property
-    def to_tell(self) -> WatermarkReport | None:
-        """What the others are to be told now, if anything."""
+    def pending_report(self) -> WatermarkReport | None:
+        """The report that is due now, if any."""
         if not self.forwarding:
             return None
-        now = WatermarkReport(self.partition, self.reach, self._empty >= QUIET_READS)
-        told = self._told
-        if told is None or now.quiet != told.quiet:
+        now, last = self._report_now(), self._reported
+        if last is None or now.idle != last.idle:
             return now
-        return now if now != told and (self._batches >= TELL_BATCHES or self._events >= TELL_EVENTS) else None
+        due = self._batches >= REPORT_BATCHES or self._events >= REPORT_EVENTS
+        return now if due and now != last else None
 
-    def tell(self) -> WatermarkReport | None:
-        """What this batch tells the others, if anything."""
+    def _report_now(self) -> WatermarkReport:
+        return WatermarkReport(self.partition, self.inputs_ms, self._empty_reads >= IDLE_READS)
+
+    def take_report(self) -> WatermarkReport | None:
+        """The report that the open batch has to send, if any. Call it once per batch."""
         self._batches += 1
-        mark = self.to_tell
-        if mark is not None:
-            self._told, self._batches, self._events = mark, 0, 0
-            if not self._begun:
-                self._begun, mark = True, WatermarkReport(mark.partition, mark.mark, mark.quiet, anew=True)
-        return mark
+        report = self.pending_report
+        if report is None:
+            return None
+        self._reported, self._batches, self._events = report, 0, 0
+        if not self._started:
+            self._started = True
+            return msgspec.structs.replace(report, started=True)
+        return report

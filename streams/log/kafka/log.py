@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
@@ -25,7 +25,7 @@ from streams.log.kafka.reader import EndOffsets, last_values, latest_records, re
 from streams.log.kafka.session import CHECKPOINT, KafkaSession
 from streams.log.kafka.topics.cluster import checked
 from streams.log.kafka.writer import Group, write
-from streams.records import Headers, Record, Source
+from streams.records import NewRecord, Record, Source
 from streams.topology import EVENTS, INBOX, STATE
 
 
@@ -82,9 +82,7 @@ class KafkaLog:
         self.sessions.add(session)
         return session
 
-    async def append(
-        self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None
-    ) -> None:
+    async def append(self, records: Sequence[NewRecord], source: Source | None = None) -> None:
         """Appends to the first input, for tests and tools: on a broker, collectors append. The records are
         durable when it returns.
 
@@ -92,15 +90,15 @@ class KafkaLog:
         would not be better: its markers take offsets, which no collector's would.
         """
         assert source is None, "a file is appended once only to an embedded log"
-        assert all(0 <= record[0] < self.partitions for record in records), "no such partition"
+        assert all(0 <= new.partition < self.partitions for new in records), "no such partition"
         groups: list[Group] = []
         # A batch holds either records with a time or records without: the format distinguishes them per
         # batch.
         for (partition, _), run in groupby(
-            sorted(records, key=itemgetter(0)), lambda record: (record[0], record[3] < 0)
+            sorted(records, key=attrgetter("partition")), lambda new: (new.partition, new.time_ms < 0)
         ):
             tp = TopicPartition(self.topic(EVENTS.name), partition)
-            groups.append((tp, [(key, value, headers, time_ms) for _, key, value, time_ms, headers in run]))
+            groups.append((tp, [(new.key, new.value, new.headers, new.time_ms) for new in run]))
         async with self._appending:
             if self._appender is None:
                 producer = self.cluster.producer()

@@ -30,7 +30,7 @@ from streams.log.kafka.lifecycle import start, stop
 from streams.log.kafka.reader import STUCK_S, EndOffsets, latest_records, to_record
 from streams.log.kafka.writer import FENCED, Group, Written, write
 from streams.log.port import Restoring
-from streams.records import Batch, Fetched, Record
+from streams.records import Batch, Fetched, Record, StateRecord
 from streams.topology import STATE
 
 FRESH_WAIT_MS = 10  # a fetch of what is there takes one or two
@@ -85,7 +85,7 @@ class KafkaSession:
 
     async def restore(
         self, on_progress: Restoring | None = None
-    ) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    ) -> tuple[bytes | None, AsyncIterator[StateRecord]]:
         self._check()
         try:
             state_partition = TopicPartition(self._topics.topic(STATE.name), self.partition)
@@ -244,7 +244,9 @@ class KafkaSession:
 
     def _groups(self, batch: Batch) -> list[Group]:
         """What a batch comes to, by topic partition; the checkpoint is the very last record."""
-        assert all(key != CHECKPOINT for key, _ in batch.state), "the checkpoint's key is not a state key"
+        assert all(record.key != CHECKPOINT for record in batch.state), (
+            "the checkpoint's key is not a state key"
+        )
         groups: list[Group] = [
             (
                 TopicPartition(self._topics.topic(topic), self.partition if partition is None else partition),
@@ -253,7 +255,7 @@ class KafkaSession:
             for topic, outputs in by_topic(batch.outputs).items()
             for partition, part in by_partition(outputs).items()
         ]
-        state: list[Written] = [(key, value, (), None) for key, value in batch.state]
+        state: list[Written] = [(record.key, record.value, (), None) for record in batch.state]
         state.append((CHECKPOINT, batch.checkpoint, (), None))
         groups.append((TopicPartition(self._topics.topic(STATE.name), self.partition), state))
         return groups
@@ -281,7 +283,7 @@ class KafkaSession:
         return self._ended
 
 
-async def _pairs(state: dict[bytes, Record]) -> AsyncIterator[tuple[bytes, bytes]]:
+async def _pairs(state: dict[bytes, Record]) -> AsyncIterator[StateRecord]:
     for key, record in state.items():
         if record.value is not None:
-            yield key, record.value
+            yield StateRecord(key, record.value)

@@ -22,7 +22,7 @@ from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
 from streams.log.port import Restoring
 from streams.log.source_names import embedded_sources, source_of, split
 from streams.log.sqlite import chunks, database
-from streams.records import Batch, Fetched, Headers, Output, Record, Source
+from streams.records import Batch, Fetched, NewRecord, Output, Record, Source, StateRecord
 from streams.topology import EVENTS, INBOX, STATE
 
 
@@ -140,13 +140,11 @@ class SqliteLog(SqliteReader):
                 self._epochs[partition] = _epoch(con, partition)
         return [SqliteSession(self, partition, self._epochs[partition]) for partition in partitions]
 
-    async def append(
-        self, records: Sequence[tuple[int, bytes | None, bytes, int, Headers]], source: Source | None = None
-    ) -> None:
+    async def append(self, records: Sequence[NewRecord], source: Source | None = None) -> None:
         rows: dict[int, list[chunks.Row]] = {}
-        for partition, key, value, time_ms, headers in records:
-            assert 0 <= partition < self.partitions, partition
-            rows.setdefault(partition, []).append((time_ms, key, value, headers))
+        for new in records:
+            assert 0 <= new.partition < self.partitions, new.partition
+            rows.setdefault(new.partition, []).append((new.time_ms, new.key, new.value, new.headers))
         packed = [
             (self._places[EVENTS.name, partition], chunks.pack(group)) for partition, group in rows.items()
         ]
@@ -205,6 +203,7 @@ class SqliteSession:
         self.sources = embedded_sources(partition)
         self._log = log
         self._epoch = epoch
+        self._lags: dict[str, int] = {}
         self._ahead: dict[
             str, list[Record]
         ] = {}  # by source: decoded with the last read and not asked for yet, the rest of one chunk
@@ -212,7 +211,7 @@ class SqliteSession:
 
     async def restore(
         self, on_progress: Restoring | None = None
-    ) -> tuple[bytes | None, AsyncIterator[tuple[bytes, bytes]]]:
+    ) -> tuple[bytes | None, AsyncIterator[StateRecord]]:
         con = self._log._reader
         with database.plain_errors(self._log._file):
             con.execute("BEGIN")  # checkpoint and state of one moment
@@ -241,9 +240,13 @@ class SqliteSession:
                 (end,) = self._log._reader.execute(
                     "SELECT next FROM places WHERE place = ?", (self._place(source),)
                 ).fetchone()
+                self._lags[source] = end - position
                 if position >= end:
                     ended.add(source)
         return Fetched(found, frozenset(ended))
+
+    def lags(self) -> dict[str, int]:
+        return self._lags
 
     def _read(self, source: str, offset: int, limit: int) -> list[Record]:
         ahead = self._ahead.get(source)
@@ -280,7 +283,7 @@ class SqliteSession:
             (
                 STATE.name,
                 places[STATE.name, self.partition],
-                chunks.pack([(key, value, ()) for key, value in batch.state]),
+                chunks.pack([(record.key, record.value, ()) for record in batch.state]),
             )
         )
         try:
@@ -340,8 +343,8 @@ def _compacted(con: sqlite3.Connection, place: int) -> Generator[list[Record], N
     ]
 
 
-async def _drained(live: chunks.Live) -> AsyncIterator[tuple[bytes, bytes]]:
+async def _drained(live: chunks.Live) -> AsyncIterator[StateRecord]:
     """Lets go of what it hands over: the state is in memory once, not twice."""
     while live:
         key, (value, _) = live.popitem()
-        yield key, value
+        yield StateRecord(key, value)

@@ -21,29 +21,31 @@ from streams.core.funnels.cells import (
     dwell_bounds_ms,
     dwell_bucket,
 )
-from streams.core.journeys.machine import (
+from streams.core.journeys.transition import (
     ABANDONED,
     ADVANCED,
     CONVERTED,
-    KINDS,
+    KIND_NAMES,
     OPENED,
+    REFUND_UNMATCHED,
     REFUNDED,
     RESUMED,
     RETURNED,
     STALLED,
-    UNMATCHED,
     Transition,
 )
 
 HOUR = 3_600_000
 KNOW, GO, DO, BUY, TRUTH = range(5)
-NONE = -1
+NO_MOMENT = -1
 
 
 def step(kind: int, **said: Any) -> Transition:
     """A transition with the fields that a case is about."""
     fields: dict[str, Any] = (
-        dict.fromkeys(Transition.__struct_fields__, 0) | {"cause": b"", "journey": b"", "dwell_ms": -1} | said
+        dict.fromkeys(Transition.__struct_fields__, 0)
+        | {"caused_by": b"", "journey": b"", "dwell_ms": -1}
+        | said
     )
     return Transition(**fields | {"kind": kind})
 
@@ -65,13 +67,13 @@ def cohort(*steps: Transition) -> dict[tuple[int, str], int]:
 
 
 LIFE = [
-    step(OPENED, frm=NONE, to=KNOW, was=NONE, furthest=KNOW),
-    step(STALLED, frm=KNOW, to=KNOW, was=KNOW, furthest=KNOW),
-    step(RESUMED, frm=KNOW, to=KNOW, was=KNOW, furthest=KNOW),
-    step(ADVANCED, frm=KNOW, to=BUY, was=KNOW, furthest=BUY, dwell_ms=HOUR),
-    step(RETURNED, frm=BUY, to=GO, was=BUY, furthest=BUY, dwell_ms=5),
-    step(CONVERTED, frm=GO, to=TRUTH, was=BUY, furthest=TRUTH, dwell_ms=7),
-    step(REFUNDED, frm=TRUTH, to=NONE, was=TRUTH, furthest=TRUTH),
+    step(OPENED, from_moment=NO_MOMENT, to_moment=KNOW, furthest_before=NO_MOMENT, furthest=KNOW),
+    step(STALLED, from_moment=KNOW, to_moment=KNOW, furthest_before=KNOW, furthest=KNOW),
+    step(RESUMED, from_moment=KNOW, to_moment=KNOW, furthest_before=KNOW, furthest=KNOW),
+    step(ADVANCED, from_moment=KNOW, to_moment=BUY, furthest_before=KNOW, furthest=BUY, dwell_ms=HOUR),
+    step(RETURNED, from_moment=BUY, to_moment=GO, furthest_before=BUY, furthest=BUY, dwell_ms=5),
+    step(CONVERTED, from_moment=GO, to_moment=TRUTH, furthest_before=BUY, furthest=TRUTH, dwell_ms=7),
+    step(REFUNDED, from_moment=TRUTH, to_moment=NO_MOMENT, furthest_before=TRUTH, furthest=TRUTH),
 ]
 
 
@@ -97,14 +99,24 @@ def test_a_journeys_steps_telescope(steps: int, stands: dict[tuple[int, str], in
 
 def test_abandoned_takes_it_from_open_and_from_stalled() -> None:
     """An abandoned journey was stalled before: the patience of a stall is always shorter."""
-    gone = step(ABANDONED, frm=KNOW, to=NONE, was=KNOW, furthest=KNOW, dwell_ms=0)
+    gone = step(
+        ABANDONED, from_moment=KNOW, to_moment=NO_MOMENT, furthest_before=KNOW, furthest=KNOW, dwell_ms=0
+    )
     assert {(KNOW, "abandoned"): 1} == cohort(LIFE[0], LIFE[1], gone)
 
 
 def test_an_unmatched_refund_is_in_no_cohort() -> None:
     """An unmatched refund is counted among the transitions, and nowhere else."""
-    (cell,) = cells(step(UNMATCHED, frm=NONE, to=NONE, was=NONE, furthest=NONE))
-    assert (MEASURE_TRANSITIONS, UNMATCHED, 0, 0) == (
+    (cell,) = cells(
+        step(
+            REFUND_UNMATCHED,
+            from_moment=NO_MOMENT,
+            to_moment=NO_MOMENT,
+            furthest_before=NO_MOMENT,
+            furthest=NO_MOMENT,
+        )
+    )
+    assert (MEASURE_TRANSITIONS, REFUND_UNMATCHED, 0, 0) == (
         cell >> MEASURE_SHIFT & 3,
         cell >> A_SHIFT & 15,
         cell >> B_SHIFT & 7,
@@ -112,7 +124,7 @@ def test_an_unmatched_refund_is_in_no_cohort() -> None:
     )
 
 
-@pytest.mark.parametrize("t", LIFE, ids=lambda t: KINDS[t.kind])
+@pytest.mark.parametrize("t", LIFE, ids=lambda t: KIND_NAMES[t.kind])
 def test_a_retraction_subtracts_what_its_assertion_added(t: Transition) -> None:
     """An assertion and its retraction together change nothing, whatever the step."""
     delta: dict[int, int] = {}
@@ -130,15 +142,15 @@ def test_windows_of_the_measures() -> None:
     at = 26 * HOUR + 61_000
     t = step(
         CONVERTED,
-        frm=BUY,
-        to=TRUTH,
-        was=BUY,
+        from_moment=BUY,
+        to_moment=TRUTH,
+        furthest_before=BUY,
         furthest=TRUTH,
         dwell_ms=9,
         at_ms=at,
         opened_ms=HOUR + 1,
         dims=3,
-        home=2,
+        opened_dims=2,
     )
     found = {(cell >> MEASURE_SHIFT & 3, cell >> START_SHIFT, cell & 0xFFFF) for cell in cells(t)}
     assert {
@@ -161,7 +173,17 @@ def test_windows_of_the_measures() -> None:
 )
 def test_the_hour_of_the_persons_own_week(at: int, offset: int, hour: int) -> None:
     """The hour of the week counts from Monday 00:00, local time."""
-    found = cells(step(OPENED, frm=NONE, to=KNOW, was=NONE, furthest=KNOW, at_ms=at, offset=offset))
+    found = cells(
+        step(
+            OPENED,
+            from_moment=NO_MOMENT,
+            to_moment=KNOW,
+            furthest_before=NO_MOMENT,
+            furthest=KNOW,
+            at_ms=at,
+            utc_offset_quarters=offset,
+        )
+    )
     assert [hour] == [cell >> C_SHIFT & 511 for cell in found if cell >> MEASURE_SHIFT & 3 == MEASURE_HOURS]
 
 

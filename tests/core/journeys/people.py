@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.finals import FinalRefund, JourneySummary
-from streams.core.journeys.machine import KINDS, Patience, Transition
+from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.population import Population
-from streams.core.journeys.profile import APPLIED, DUPLICATE, Profile
-from streams.core.journeys.signal import event_ref, event_text, head, order_ref
+from streams.core.journeys.profile import Profile
+from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, event_ref, event_text, head_of, order_ref
+from streams.core.journeys.state import Patience
+from streams.core.journeys.summary import FinalRefund, JourneySummary
+from streams.core.journeys.transition import KIND_NAMES, Transition
 from tests.laws.driving import Said
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -39,39 +41,40 @@ class People:
         order: str | None = None,
     ) -> int:
         """One signal; returns how it ended."""
-        self.population.mark = max(self.population.mark, at)
-        ref, everywhere = None if order is None else order_ref(order), order is not None and mark == REFUND
-        return self.population.take(
-            key, head(at, mark, sure, 0), event_ref(event), 0, needs, 0, ref, everywhere
-        )
+        self.population.watermark_ms = max(self.population.watermark_ms, at)
+        if order is not None and mark == REFUND:
+            needs = REFUND_EVERYWHERE
+        ref = None if order is None else order_ref(order)
+        signal = Signal(head_of(at, mark, sure, 0), event_ref(event), 0, 0, ref, needs)
+        return self.population.take(key, signal)
 
     def commit(self) -> None:
         """Ends a batch: what was said is heard, what is to be stored is stored."""
         population = self.population
         self.said.hear(population, Windows())
-        self.finals += [(p.key, final) for p, final in population.finals]
+        self.finals += [(found.profile.key, found.final) for found in population.finals]
         self.forgotten += [p.key for p in population.forgotten]
-        for key, number, value in population.commit():
-            if value is None:
-                self.store.get(key, {}).pop(number, None)
+        for part in population.commit():
+            if part.value is None:
+                self.store.get(part.key, {}).pop(part.number, None)
             else:
-                self.store.setdefault(key, {})[number] = value
+                self.store.setdefault(part.key, {})[part.number] = part.value
         self.store = {key: parts for key, parts in self.store.items() if parts}
 
     def tick(self, at: int | None = None, limit: int = ALL_OF_IT) -> None:
         """Time comes to `at` (or stays); what that brings is done and committed, batch by batch."""
         population = self.population
-        population.mark = max(population.mark, at or 0)
+        population.watermark_ms = max(population.watermark_ms, at or 0)
         done = False
         while not done:
-            done = population.advance(population.mark - 1, limit) and population.housekeep(limit)
+            done = population.advance(population.watermark_ms - 1, limit) and population.housekeep(limit)
             self.commit()
 
     def restart(self) -> None:
         """Another population takes over, from what was stored."""
-        mark, timer = self.population.mark, self.population.timer
+        before = self.population
         self.population = Population(self.patience, self.population.allowed_lateness_ms)
-        self.population.restore(self.store, mark, timer)
+        self.population.restore(self.store, before.watermark_ms, before.timers_fired_ms)
 
     def kinds(self, key: str = "u:1") -> list[tuple[int, str]]:
         """(time, kind) of every step that stands, in order of time."""
@@ -82,12 +85,14 @@ class People:
         return {step.journey for _, step in self.said.steps()}
 
     def profile(self, key: str = "u:1") -> Profile:
-        return self.population.profiles[key]
+        found = self.population.profiles.get(key)
+        assert found is not None, key
+        return found
 
     def closed(self) -> list[tuple[str, str, str, int]]:
         """(profile, journey, how it ended, when) of every final record."""
         return [
-            (key, event_text(f.journey), KINDS[f.outcome], f.closed_ms)
+            (key, event_text(f.journey), KIND_NAMES[f.outcome], f.closed_ms)
             for key, f in self.finals
             if isinstance(f, JourneySummary)
         ]
@@ -100,7 +105,7 @@ class People:
 
 
 def kinds(steps: Iterable[Transition]) -> list[str]:
-    return [KINDS[t.kind] for t in steps]
+    return [KIND_NAMES[t.kind] for t in steps]
 
 
 __all__ = [

@@ -1,7 +1,8 @@
 """Two edges that the simulator found: a restart amid a flood of chores, and a copy of the very last event that was folded."""
 
-from streams.core.journeys.profile import APPLIED, CAP, DUPLICATE, OVER_CAP
-from streams.core.journeys.signal import event_ref, head
+from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
+from streams.core.journeys.profile import CAP
+from streams.core.journeys.signal import Signal, event_ref, head_of
 from tests.core.journeys.people import BUY, HORIZON, TRUTH, People
 
 
@@ -12,7 +13,7 @@ def test_chores_that_a_restart_interrupted_are_done_though_time_stands_still() -
         people.put(0, f"cart {person}", BUY, key=f"u:{person}")
         people.put(1, f"order {person}", TRUTH, key=f"u:{person}")
     people.commit()
-    people.population.mark = HORIZON + 2
+    people.population.watermark_ms = HORIZON + 2
     assert not people.population.housekeep(1)
     people.commit()
     assert ["u:a"] == [key for key, _ in people.finals]
@@ -23,14 +24,15 @@ def test_chores_that_a_restart_interrupted_are_done_though_time_stands_still() -
 
 def test_a_smaller_copy_of_the_last_folded_event_is_over_the_cap() -> None:
     """It would replace the other, which can't be taken back: so it is told as late. The same copy once more is a duplicate."""
-    population = People().population
+    people = People()
+    population = people.population
 
     def put(n: int, rule: int) -> int:
-        population.mark = max(population.mark, n)
-        return population.take("u:1", head(n, BUY, True, 0), event_ref(f"e{n}"), rule, ("",), 0, None)
+        population.watermark_ms = max(population.watermark_ms, n)
+        return population.take("u:1", Signal(head_of(n, BUY, True, 0), event_ref(f"e{n}"), rule, 0))
 
     assert {APPLIED} == {put(n, 1) for n in range(CAP + 16)}
-    folded = population.profiles["u:1"].folded
+    folded = people.profile().folded
     assert folded > 0
     assert DUPLICATE == put(folded - 1, 1)
     assert DUPLICATE == put(folded - 1, 2)

@@ -7,26 +7,26 @@ import pytest
 
 from schemas.journey import JourneyRecord, RefundRecord
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.journeys.finals import PATH_STAYS, JourneySummary
-from streams.core.journeys.machine import CONVERTED
 from streams.core.journeys.profile import CAP
+from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
+from streams.core.journeys.transition import CONVERTED
 from streams.core.moments.rules import default_rules
 from streams.core.processing.publisher import Publisher
-from streams.core.processing.rulebook import Rulebook
+from streams.core.processing.rulebook import Door, Rulebook
 from tests import oracle
 from tests.core.journeys.people import BUY, DAY, DO, GO, HORIZON, HOUR, KNOW, MINUTE, REFUND, TRUTH, People
 
 
 def publisher() -> Publisher:
     book = Rulebook()
-    book.adopt(default_rules(), {})
+    book.adopt(default_rules(), Door("segment", 1), {})
     return Publisher(0, Dimensions(), book)
 
 
 def published(people: People) -> list[JourneyRecord | RefundRecord]:
     """The final records as consumers read them."""
     out = publisher()
-    keep = {key: people.population.profiles[key] for key, _ in people.finals}
+    keep = {key: people.profile(key) for key, _ in people.finals}
     return [
         msgspec.json.decode(out.final(keep[key], final), type=JourneyRecord | RefundRecord)
         for key, final in people.finals
@@ -136,7 +136,7 @@ def test_exactly_the_oracles_closed_journeys(seed: int, restarts: bool) -> None:
             (MINUTE, HOUR, HOUR, 10 * HOUR, 8 * DAY if n % 60 == 0 else HOUR, 35 * DAY if n % 100 == 0 else 0)
         )
         when = max(0, at - rnd.choice((0, 0, 0, HOUR, 30 * HOUR)))
-        if when < people.population.mark - HORIZON:
+        if when < people.population.watermark_ms - HORIZON:
             continue
         mark, needs = (
             rnd.choice((KNOW, KNOW, GO, DO, BUY, TRUTH, REFUND)),
@@ -149,9 +149,13 @@ def test_exactly_the_oracles_closed_journeys(seed: int, restarts: bool) -> None:
         if restarts and n % 49 == 0:
             people.restart()
     people.tick(at + 200 * DAY)
-    expected = [j for j in oracle.journeys(accepted, people.population.timer) if j.outcome != "open"]
+    expected = [
+        j for j in oracle.journeys(accepted, people.population.timers_fired_ms) if j.outcome != "open"
+    ]
     refunded = [
-        step for step in oracle.transitions(accepted, people.population.timer) if step.kind == "refunded"
+        step
+        for step in oracle.transitions(accepted, people.population.timers_fired_ms)
+        if step.kind == "refunded"
     ]
     assert sorted((j.journey, j.outcome, j.closed_at) for j in expected) == sorted(
         record[1:] for record in people.closed()
@@ -161,13 +165,13 @@ def test_exactly_the_oracles_closed_journeys(seed: int, restarts: bool) -> None:
 
 
 def test_a_very_long_path_is_cut_and_says_so() -> None:
-    """`path` has the first PATH_STAYS moments, `steps` says how many there were, `dwell_s` is over all."""
+    """`path` has the first MAX_PATH_STAYS moments, `steps` says how many there were, `dwell_s` is over all."""
     people = People()
-    for n in range(PATH_STAYS + 20):
+    for n in range(MAX_PATH_STAYS + 20):
         people.put(n * MINUTE, f"e{n}", n % 2)
-    people.put((PATH_STAYS + 20) * MINUTE, "order", TRUTH)
+    people.put((MAX_PATH_STAYS + 20) * MINUTE, "order", TRUTH)
     people.tick(4 * DAY)
     (record,) = published(people)
     assert isinstance(record, JourneyRecord)
-    assert (PATH_STAYS, PATH_STAYS + 21) == (len(record.path), record.steps)
+    assert (MAX_PATH_STAYS, MAX_PATH_STAYS + 21) == (len(record.path), record.steps)
     assert {"know": 42 * 60.0, "go": 42 * 60.0} == record.dwell_s

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.finals import PATH_STAYS, JourneySummary
-from streams.core.journeys.machine import KINDS
-from streams.core.journeys.profile import APPLIED, DUPLICATE
+from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.signal import event_text, order_ref
+from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
+from streams.core.journeys.transition import KIND_NAMES
 from tests import oracle
 from tests.core.journeys.people import ALL_OF_IT, DAY, HOUR, MINUTE, REFUND, TRUTH, People
 from tests.laws.driving import expected, expected_unmatched
@@ -32,7 +32,7 @@ def live(rnd: random.Random, people: People, cap: int) -> dict[str, list[oracle.
             (MINUTE, HOUR, HOUR, 10 * HOUR, 3 * DAY if n % 10 == 0 else HOUR, 12 * DAY if n % 30 == 0 else 0)
         )
         when = max(0, at - rnd.choice((0, 0, 0, 0, HOUR, allowed_lateness * 9 // 10)))
-        if when < people.population.mark - allowed_lateness:
+        if when < people.population.watermark_ms - allowed_lateness:
             continue
         mark, sure, key = (
             rnd.choice((0, 0, 1, 2, 3, 4, 4, REFUND)),
@@ -69,10 +69,10 @@ Told = tuple[str, str, list[tuple[int, int]], int, int, int]
 
 
 def told_of(f: JourneySummary) -> Told:
-    path = [(moment, at) for moment, at, _ in f.path]
+    path = [(stay.moment, stay.entered_ms) for stay in f.path]
     return (
         event_text(f.journey),
-        KINDS[f.outcome],
+        KIND_NAMES[f.outcome],
         path,
         f.stays,
         sum(ms for ms in f.dwell_ms if ms > 0),
@@ -91,7 +91,7 @@ def tale_of(j: oracle.Journey, steps: list[oracle.Step]) -> Told:
         sum(step.dwell_ms or 0 for step in steps),
         sum(step.kind == "stalled" for step in steps),
     )
-    return j.journey, j.outcome, stays[:PATH_STAYS], len(stays), dwell_ms, stalls
+    return j.journey, j.outcome, stays[:MAX_PATH_STAYS], len(stays), dwell_ms, stalls
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -103,11 +103,11 @@ def test_a_long_life_is_the_oracles(size: tuple[int, int], allowed_lateness: int
     with small(*size):
         people = People(allowed_lateness)
         accepted = live(random.Random(f"{size} {allowed_lateness} {seed}"), people, size[1])
-        timer = people.population.timer
+        timer = people.population.timers_fired_ms
         assert expected(accepted, timer, oracle.DEFAULTS) == people.said.steps()
         assert expected_unmatched(accepted, timer, oracle.DEFAULTS) == people.said.unmatched()
-        people.tick(people.population.mark + 300 * DAY)
-        timer = people.population.timer
+        people.tick(people.population.watermark_ms + 300 * DAY)
+        timer = people.population.timers_fired_ms
         journeys = [(key, j) for key, signals in accepted.items() for j in oracle.journeys(signals, timer)]
         assert sorted((key, j.journey, j.outcome, j.closed_at) for key, j in journeys) == sorted(
             people.closed()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from streams.core.journeys.profile import APPLIED, CAP, CHUNK, DUPLICATE, OVER_CAP, SEGMENT
+from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
+from streams.core.journeys.profile import CAP, SEGMENT, SEGMENT_BYTES
 from streams.core.journeys.signal import MAX_NEEDS, SIZE
 from tests.core.journeys.people import (
     ALL_OF_IT,
@@ -30,9 +31,9 @@ def test_all_timers_of_one_deadline_fire_together() -> None:
     people.put(MINUTE, "look", BUY, key="u:later")
     people.commit()
     assert not people.population.advance(DAY, limit=2)
-    assert (HOUR, 5) == (people.population.timer, len(people.population.changes))
+    assert (HOUR, 5) == (people.population.timers_fired_ms, len(people.population.changes))
     assert people.population.advance(DAY, limit=2)
-    assert (DAY, 6) == (people.population.timer, len(people.population.changes))
+    assert (DAY, 6) == (people.population.timers_fired_ms, len(people.population.changes))
 
 
 def test_a_timer_that_goes_off_early_is_set_again() -> None:
@@ -111,7 +112,7 @@ def test_a_finished_past_does_not_pile_up() -> None:
         people.put(n * DAY + HOUR, f"buy{n}", TRUTH)
         people.tick()
     p = people.profile()
-    assert len(p.journal) <= 4 * CHUNK
+    assert len(p.journal) <= 4 * SEGMENT_BYTES
     assert 400 == len(people.closed()) + sum(1 for _ in (397, 398, 399))
     assert len(people.store["u:1"]) == 1 + p.sealed
 

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.core.journeys.journal import find_event, position_of, time_at
 from streams.core.journeys.signal import (
-    ALL,
     DIMS,
-    MARK,
+    EVERY_NEED,
+    INTENT,
     PACK,
     RECORD,
     REF_SIZE,
@@ -16,11 +17,8 @@ from streams.core.journeys.signal import (
     TIME,
     event_ref,
     event_text,
-    find,
-    head,
+    head_of,
     order_ref,
-    position,
-    time_of,
 )
 
 LAW = settings(max_examples=200, deadline=None, database=None)
@@ -31,9 +29,9 @@ ids = st.one_of(
     st.uuids().map(lambda u: u.hex),
     st.uuids().map(lambda u: u.hex.upper()),
 )
-heads = st.builds(head, st.integers(0, 2**44 - 1), st.integers(0, 5), st.booleans(), st.integers(0, DIMS))
+heads = st.builds(head_of, st.integers(0, 2**44 - 1), st.integers(0, 5), st.booleans(), st.integers(0, DIMS))
 records = st.builds(
-    PACK, heads, ids.map(event_ref), st.integers(0, 0xFFFF), st.integers(0, ALL), st.integers(-48, 56)
+    PACK, heads, ids.map(event_ref), st.integers(0, 0xFFFF), st.integers(0, EVERY_NEED), st.integers(-48, 56)
 )
 
 
@@ -84,7 +82,7 @@ def test_different_ids_stay_different(events: list[str]) -> None:
 @given(heads)
 def test_a_head_can_be_taken_apart(h: int) -> None:
     """Time, mark, certainty and dimensions can be read off a head."""
-    assert h == head(h >> TIME, h >> MARK & 7, bool(h & SURE), h & DIMS)
+    assert h == head_of(h >> TIME, h >> INTENT & 7, bool(h & SURE), h & DIMS)
 
 
 @LAW
@@ -94,7 +92,7 @@ def test_the_order_of_bytes_is_the_order_of_signals(rows: list[bytes]) -> None:
 
     def in_words(record: bytes) -> tuple[int, int, bool, int, bytes]:
         h, ref, _, _, _ = RECORD.unpack(record)
-        return h >> TIME, h >> MARK & 7, bool(h & SURE), h & DIMS, ref
+        return h >> TIME, h >> INTENT & 7, bool(h & SURE), h & DIMS, ref
 
     assert sorted(map(in_words, rows)) == [in_words(record) for record in sorted(rows)]
 
@@ -104,7 +102,7 @@ def test_the_order_of_bytes_is_the_order_of_signals(rows: list[bytes]) -> None:
 def test_the_place_of_a_record(rows: list[bytes], record: bytes) -> None:
     """As many records lie before its place as are smaller."""
     rows.sort()
-    assert sum(row < record for row in rows) == position(b"".join(rows), record)
+    assert sum(row < record for row in rows) == position_of(b"".join(rows), record)
 
 
 @LAW
@@ -115,23 +113,23 @@ def test_an_event_is_found_where_it_is(rows: list[bytes], start: int, other: byt
     refs = [RECORD.unpack(row)[1] for row in rows]
     for ref in [*refs, other]:
         expected = next((n for n in range(start, len(refs)) if refs[n] == ref), -1)
-        assert expected == find(journal, ref, start)
+        assert expected == find_event(journal, ref, start)
 
 
 def test_a_hit_across_two_records_is_no_hit() -> None:
     """Bytes that straddle records are looked past, and the real one after them is found."""
     journal = PACK(1, event_ref("a"), 0, 0, 0) + PACK(2, event_ref("b"), 0, 0, 0)
     across = journal[SIZE - 9 : SIZE + 8]
-    assert -1 == find(journal, across)
-    assert 2 == find(journal + PACK(3, across, 0, 0, 0), across)
+    assert -1 == find_event(journal, across)
+    assert 2 == find_event(journal + PACK(3, across, 0, 0, 0), across)
 
 
 def test_time_of_a_record() -> None:
     """Read off its first bytes, at both ends of what 44 bits hold."""
-    journal = PACK(head(0, 0, True, 7), event_ref("a"), 0, 0, 0) + PACK(
-        head(2**44 - 1, 5, True, 7), event_ref("b"), 0, 0, 0
+    journal = PACK(head_of(0, 0, True, 7), event_ref("a"), 0, 0, 0) + PACK(
+        head_of(2**44 - 1, 5, True, 7), event_ref("b"), 0, 0, 0
     )
-    assert [0, 2**44 - 1] == [time_of(journal, n) for n in (0, 1)]
+    assert [0, 2**44 - 1] == [time_at(journal, n) for n in (0, 1)]
 
 
 def test_orders_are_told_apart() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from streams.core.journeys.profile import SEGMENT, Profile
 from streams.core.journeys.signal import SIZE
-from streams.core.journeys.store import HEAD, records, restore, segments
+from streams.core.journeys.store import HEAD_PART, ProfilePart, load, save, tombstones
 from tests.core.journeys.people import DAY, HOUR, KNOW, REFUND, TRUTH, People
 
 NOT_STORED = {"armed_ms", "tidy_ms"}  # when to look again is worked out anew
@@ -18,7 +18,7 @@ def content(p: Profile) -> dict[str, object]:
 
 
 def stored_again(people: People) -> Profile:
-    return restore("u:1", people.store["u:1"], people.population.timer, people.patience)
+    return load("u:1", people.store["u:1"], people.population.timers_fired_ms, people.patience)
 
 
 steps = st.tuples(
@@ -40,7 +40,7 @@ def test_restored_is_what_was_saved(
     """After every commit, whatever changed, was folded, dropped or shrank: the records give the profile back."""
     people = People()
     for at, event, mark, sure, needs, order, commit in sorted(history, key=lambda step: step[0] // (2 * DAY)):
-        if at < people.population.mark - people.population.allowed_lateness_ms:
+        if at < people.population.watermark_ms - people.population.allowed_lateness_ms:
             continue
         people.put(
             at,
@@ -54,14 +54,14 @@ def test_restored_is_what_was_saved(
             people.tick()
             if "u:1" in people.store:
                 saved, live = stored_again(people), people.profile()
-                assert {HEAD, *segments(live)} == set(people.store["u:1"])
+                assert {part.number for part in tombstones(live)} == set(people.store["u:1"])
                 assert saved.journal == live.journal
                 assert [s for s in saved.states if s.journey] == [s for s in live.states if s.journey]
-                assert (saved.orders, saved.begun, saved.final_ms, saved.newest) == (
+                assert (saved.orders, saved.begun, saved.final_ms, saved.newest_head) == (
                     live.orders,
                     live.begun,
                     live.final_ms,
-                    live.newest,
+                    live.newest_head,
                 )
 
 
@@ -79,10 +79,10 @@ def test_a_saved_profile_comes_back_whole() -> None:
 
 
 def written(p: Profile) -> dict[int, bytes | None]:
-    out: list[tuple[str, int, bytes | None]] = []
-    records(p, out)
-    assert {p.key} == {key for key, _, _ in out}
-    return {number: value for _, number, value in out}
+    out: list[ProfilePart] = []
+    save(p, out)
+    assert {p.key} == {part.key for part in out}
+    return {part.number: part.value for part in out}
 
 
 def test_only_what_changed_is_written() -> None:
@@ -93,9 +93,9 @@ def test_only_what_changed_is_written() -> None:
     people.commit()
     p = people.profile()
     people.put(100, "one more")
-    assert [HEAD] == list(written(p))
+    assert [HEAD_PART] == list(written(p))
     people.put(SEGMENT + 1, "late", KNOW, sure=False)
-    assert [HEAD, 1, 2] == list(written(p))
+    assert [HEAD_PART, 1, 2] == list(written(p))
 
 
 def test_segments_that_are_no_longer_there_are_taken_away() -> None:
@@ -104,16 +104,16 @@ def test_segments_that_are_no_longer_there_are_taken_away() -> None:
     people = People()
     people.put(2 * HOUR, "wide", needs=needs)
     people.commit()
-    assert {HEAD, 0, 1} == set(people.store["u:1"])
+    assert {HEAD_PART, 0, 1} == set(people.store["u:1"])
     people.put(HOUR, "wide", needs=needs[:1])
     assert {0: None, 1: None} == {
-        number: value for number, value in written(people.profile()).items() if number != HEAD
+        number: value for number, value in written(people.profile()).items() if number != HEAD_PART
     }
     people.put(HOUR - 1, "wide", needs=needs[:2])
     people.commit()
     assert 2 * SIZE == len(people.profile().journal)
     assert content(people.profile()) == content(
-        restore("u:1", {HEAD: written(people.profile())[HEAD] or b""}, -1, people.patience)
+        load("u:1", {HEAD_PART: written(people.profile())[HEAD_PART] or b""}, -1, people.patience)
     )
 
 
@@ -122,4 +122,4 @@ def test_a_head_is_one_value() -> None:
     people = People()
     people.put(1, "e1")
     people.commit()
-    assert people.profile().journal == msgspec.msgpack.decode(people.store["u:1"][HEAD])[-1]
+    assert people.profile().journal == msgspec.msgpack.decode(people.store["u:1"][HEAD_PART])[-1]

@@ -5,9 +5,9 @@ from tests.core.journeys.people import DAY, HOUR, KNOW, TRUTH, People
 
 def take(people: People, at: int, event: str, mark: int) -> None:
     """A signal that does not move the horizon mark."""
-    held = people.population.mark
+    held = people.population.watermark_ms
     people.put(at, event, mark)
-    people.population.mark = held
+    people.population.watermark_ms = held
 
 
 def test_a_restart_without_a_horizon_mark_forgets_no_final_record() -> None:

@@ -7,12 +7,12 @@ import msgspec
 
 from schemas import Transition
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.journeys.machine import Patience
+from streams.core.journeys.state import Patience
 from streams.core.moments.rules import Rules, load_rules
-from streams.core.processing import checkpoint
+from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.step import Processor
-from streams.records import Batch, Fetched, Output, Record
+from streams.records import Batch, Fetched, Output, Record, StateRecord
 
 SOURCE = "events:0"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -81,9 +81,10 @@ class Feed:
     def open(self) -> Processor:
         processor = Processor(0, self.plan, b"fold", self.rules, 10 * MINUTE)
         processor.restore(
-            None if self.stored is None else checkpoint.decode(self.stored), list(self.state.items())
+            None if self.stored is None else decode_checkpoint(self.stored),
+            [StateRecord(key, value) for key, value in self.state.items()],
         )
-        processor.progress.reads([SOURCE])
+        processor.tracker.read_from([SOURCE])
         return processor
 
     def reopen(self, of: Rules | None = None) -> None:
@@ -113,11 +114,11 @@ class Feed:
     def commit(self) -> Batch:
         batch = self.processor.batch()
         self.outputs += batch.outputs
-        for key, value in batch.state:
-            if value is None:
-                self.state.pop(key, None)
+        for record in batch.state:
+            if record.value is None:
+                self.state.pop(record.key, None)
             else:
-                self.state[key] = value
+                self.state[record.key] = record.value
         self.stored = batch.checkpoint
         return batch
 

@@ -10,21 +10,15 @@ from schemas import Current, Tally, Transition
 from streams.core.funnels.cells import COHORT_OUTCOMES, counter_code, dwell_bounds_ms
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.funnels.windows import ALL_TIME, WINDOWS
-from streams.core.journeys import machine
-from streams.core.journeys.machine import KINDS, State
+from streams.core.journeys import transition
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import event_ref, event_text
-from streams.core.processing.publisher import (
-    MEASURES,
-    NAMES,
-    TENANT_END,
-    Publisher,
-    current_key,
-    profile_key,
-    rfc3339,
-    split_key,
-)
-from streams.core.processing.rulebook import Rulebook
+from streams.core.journeys.state import State
+from streams.core.journeys.transition import KIND_NAMES
+from streams.core.processing.json_text import rfc3339
+from streams.core.processing.publisher import MEASURES, MOMENT_NAMES, Publisher
+from streams.core.processing.record_keys import SEPARATOR, current_key, profile_key, split_profile_key
+from streams.core.processing.rulebook import Door, Rulebook
 from tests.core.processing.feeding import rules
 
 LAW = settings(max_examples=150, deadline=None, database=None)
@@ -46,28 +40,28 @@ codes = st.integers(0, DIMENSIONS.codes - 1)
 def publisher(partition: int = 3) -> Publisher:
     book = Rulebook()
     for of in (rules("first"), rules("second", "go")):
-        book.adopt(of, {})
+        book.adopt(of, Door("segment", 1), {})
     return Publisher(partition, DIMENSIONS, book)
 
 
 steps = st.builds(
-    machine.Transition,
-    kind=st.sampled_from([n for n, kind in enumerate(KINDS) if kind and kind != "refund_unmatched"]),
+    transition.Transition,
+    kind=st.sampled_from([n for n, kind in enumerate(KIND_NAMES) if kind and kind != "refund_unmatched"]),
     need=st.integers(0, 1),
     at_ms=times,
-    cause=odd.map(event_ref),
+    caused_by=odd.map(event_ref),
     journey=odd.map(event_ref),
     opened_ms=times,
-    frm=st.integers(-1, 4),
-    to=st.integers(-1, 4),
+    from_moment=st.integers(-1, 4),
+    to_moment=st.integers(-1, 4),
     dwell_ms=st.one_of(st.just(-1), st.integers(0, 10**12)),
-    was=st.integers(-1, 4),
+    furthest_before=st.integers(-1, 4),
     furthest=moments,
     dims=codes,
-    home=codes,
-    offset=st.integers(-48, 56),
+    opened_dims=codes,
+    utc_offset_quarters=st.integers(-48, 56),
     rule=st.integers(-1, 5),
-).filter(lambda t: t.to >= 0 or t.kind not in (machine.ADVANCED, machine.CONVERTED))
+).filter(lambda t: t.to_moment >= 0 or t.kind not in (transition.ADVANCED, transition.CONVERTED))
 
 
 @LAW
@@ -80,7 +74,7 @@ steps = st.builds(
     st.integers(0, 2**60),
 )
 def test_a_transition_is_written_as_its_type_would_be(
-    t: machine.Transition, tenant: str, user: str, need: str, op: Any, rev: int
+    t: transition.Transition, tenant: str, user: str, need: str, op: Any, rev: int
 ) -> None:
     """Byte for byte, whatever the ids, needs and tenants are made of."""
     writer = publisher()
@@ -88,7 +82,7 @@ def test_a_transition_is_written_as_its_type_would_be(
     read = msgspec.json.decode(raw, type=Transition)
     assert ENCODE(read) == raw
     infos = [(rule, version.version) for version in writer.rulebook.versions for rule in version.rules]
-    skips = KINDS[t.kind] in ("advanced", "converted") and t.frm >= 0
+    skips = KIND_NAMES[t.kind] in ("advanced", "converted") and t.from_moment >= 0
     expected = Transition(
         id=read.id,
         rev=rev,
@@ -97,35 +91,37 @@ def test_a_transition_is_written_as_its_type_would_be(
         profile=f"u:{user}",
         need=need if t.need else None,
         journey=event_text(t.journey),
-        kind=KINDS[t.kind],  # type: ignore[arg-type]  # the two lists of kinds are held together by this test
-        from_=NAMES[t.frm],
-        to=NAMES[t.to],
-        skipped=NAMES[t.frm + 1 : max(t.to, 0)] if skips else (),
+        kind=KIND_NAMES[t.kind],  # type: ignore[arg-type]  # the two lists of kinds are held together by this test
+        from_=MOMENT_NAMES[t.from_moment],
+        to=MOMENT_NAMES[t.to_moment],
+        skipped=MOMENT_NAMES[t.from_moment + 1 : max(t.to_moment, 0)] if skips else (),
         at=rfc3339(t.at_ms),
-        utc_offset_min=t.offset * 15,
+        utc_offset_min=t.utc_offset_quarters * 15,
         dwell_s=None if t.dwell_ms < 0 else t.dwell_ms / 1000,
         opened_at=rfc3339(t.opened_ms),
-        event=None if t.rule < 0 else event_text(t.cause),
+        event=None if t.rule < 0 else event_text(t.caused_by),
         rule=None if t.rule < 0 else infos[t.rule][0].name,
         confidence=None if t.rule < 0 else infos[t.rule][0].confidence,
         rules=None if t.rule < 0 else infos[t.rule][1],
         dimensions=DIMENSIONS.names(t.dims),
-        opened_dimensions=DIMENSIONS.names(t.home),
-        furthest_before=NAMES[t.was],
-        furthest=NAMES[t.furthest],
+        opened_dimensions=DIMENSIONS.names(t.opened_dims),
+        furthest_before=MOMENT_NAMES[t.furthest_before],
+        furthest=MOMENT_NAMES[t.furthest],
     )
     assert expected == read
 
 
 @LAW
 @given(steps, steps, odd, odd)
-def test_an_id_names_what_and_why(a: machine.Transition, b: machine.Transition, one: str, other: str) -> None:
+def test_an_id_names_what_and_why(
+    a: transition.Transition, b: transition.Transition, one: str, other: str
+) -> None:
     """Two transitions have one id exactly when tenant, profile, need, kind and causing event are the same; content does not matter."""
     writer = publisher()
 
-    def said(t: machine.Transition, user: str) -> tuple[str, tuple[object, ...]]:
+    def said(t: transition.Transition, user: str) -> tuple[str, tuple[object, ...]]:
         raw = writer.transition(Profile(f"u:{user}", [], ("", "car")), "assert", 1, t)
-        return msgspec.json.decode(raw, type=Transition).id, (user, t.need, t.kind, t.cause)
+        return msgspec.json.decode(raw, type=Transition).id, (user, t.need, t.kind, t.caused_by)
 
     changed = msgspec.structs.replace(a, at_ms=a.at_ms + 1, furthest=4)
     cases = [said(a, one), said(b, one), said(a, other), said(changed, one)]
@@ -137,27 +133,35 @@ what = st.one_of(
     st.builds(
         lambda k, f, t: (
             counter_code(0, k, f, t),
-            {"kind": KINDS[k], "from_": NAMES[f - 1], "to": NAMES[t - 1]},
+            {"kind": KIND_NAMES[k], "from_": MOMENT_NAMES[f - 1], "to": MOMENT_NAMES[t - 1]},
         ),
         st.integers(2, 5),
         moments,
         moments,
     ),
     st.builds(
-        lambda f, o: (counter_code(1, f + 1, 0, o), {"furthest": NAMES[f], "outcome": COHORT_OUTCOMES[o]}),
+        lambda f, o: (
+            counter_code(1, f + 1, 0, o),
+            {"furthest": MOMENT_NAMES[f], "outcome": COHORT_OUTCOMES[o]},
+        ),
         moments,
         moments,
     ),
     st.builds(
         lambda m, b: (
             counter_code(2, m + 1, 0, b),
-            {"from_": NAMES[m], "bucket_s": (dwell_bounds_ms(b)[0] / 1000, dwell_bounds_ms(b)[1] / 1000)},
+            {
+                "from_": MOMENT_NAMES[m],
+                "bucket_s": (dwell_bounds_ms(b)[0] / 1000, dwell_bounds_ms(b)[1] / 1000),
+            },
         ),
         moments,
         st.integers(0, 340),
     ),
     st.builds(
-        lambda m, h: (counter_code(3, m + 1, 0, h), {"to": NAMES[m], "hour": h}), moments, st.integers(0, 167)
+        lambda m, h: (counter_code(3, m + 1, 0, h), {"to": MOMENT_NAMES[m], "hour": h}),
+        moments,
+        st.integers(0, 167),
     ),
 )
 
@@ -190,8 +194,8 @@ def test_a_tally_says_what_its_cell_counts(
 def test_keys_can_be_taken_apart(tenant: str, profile: str, need: str) -> None:
     """A profile's key names its tenant and itself; a need makes another key of `current`."""
     key = profile_key(tenant, profile)
-    assert (tenant or None, profile) == split_key(key)
-    assert current_key(key, need).decode() == TENANT_END.join(
+    assert (tenant or None, profile) == split_profile_key(key)
+    assert current_key(key, need).decode() == SEPARATOR.join(
         [part for part in (tenant, profile, need) if part]
     )
 
@@ -200,7 +204,7 @@ def test_where_a_person_is() -> None:
     """An open journey has a moment, a closed one an outcome, one that never was a tombstone."""
     writer, p = publisher(), Profile("u:1", [])
     opened = State(moment=3, furthest=3, stalled=True, opened_ms=0, entered_ms=1000, journey=event_ref("e1"))
-    closed = msgspec.structs.replace(opened, moment=-1, stalled=False, outcome=machine.ABANDONED)
+    closed = msgspec.structs.replace(opened, moment=-1, stalled=False, outcome=transition.ABANDONED)
     shown = [msgspec.json.decode(writer.current(p, s, 7)[1] or b"", type=Current) for s in (opened, closed)]
     assert [("buy", True, None), (None, False, "abandoned")] == [
         (c.moment, c.stalled, c.outcome) for c in shown

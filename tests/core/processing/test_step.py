@@ -8,9 +8,12 @@ import pytest
 
 from schemas import Current, JourneyRecord, LateHeaders, RefundRecord, RejectedHeaders, Tally
 from streams.core.journeys.profile import CAP, SEGMENT
-from streams.core.processing import checkpoint, step
-from streams.core.processing.step import Processor, decode_inbox
-from streams.core.processing.watermark import FROM
+from streams.core.processing import step
+from streams.core.processing.checkpoint import Counts, decode_checkpoint
+from streams.core.processing.dead_letters import MAX_VALUE_BYTES
+from streams.core.processing.inbox import Forwarded, decode_message
+from streams.core.processing.state_keys import PROFILE
+from streams.core.processing.step import Processor
 from streams.records import Fetched, Output, Record
 from tests.core.processing.feeding import DAY, HORIZON, HOUR, MINUTE, PLAN, SOURCE, START, Feed, event, rules
 
@@ -32,8 +35,8 @@ def test_each_record_ends_in_exactly_one_way() -> None:
         b"{",
         event(0, ""),
     )
-    counts = checkpoint.decode(feed.stored or b"").counts
-    assert checkpoint.Counts(received=7, applied=1, no_signal=2, duplicate=1, late=1, rejected=2) == counts
+    counts = decode_checkpoint(feed.stored or b"").counts
+    assert Counts(received=7, applied=1, no_signal=2, duplicate=1, late=1, rejected=2) == counts
 
 
 def test_the_horizon_mark_moves_with_every_record_that_can_be_read() -> None:
@@ -45,7 +48,7 @@ def test_the_horizon_mark_moves_with_every_record_that_can_be_read() -> None:
         event(DAY, "in time"),
         event(9 * DAY, ""),
     )
-    assert (START + 3 * DAY, 1) == (feed.processor.population.mark, len(feed.of("late")))
+    assert (START + 3 * DAY, 1) == (feed.processor.population.watermark_ms, len(feed.of("late")))
 
 
 def test_the_late_ledger() -> None:
@@ -56,7 +59,7 @@ def test_the_late_ledger() -> None:
     (output,) = feed.of("late")
     assert (b"roma\x1fu:1", late) == (output.key, output.value)
     assert LateHeaders(
-        "lateness", 3 * 86_400.0, "u:1", "old", "2024-01-01T00:00:00.000Z", "events", 0, 1
+        "lateness", 3 * 86_400.0, "u:1", "old", "2024-01-01T00:00:00.000Z", "events", 0, 1, 0
     ) == headers(output, LateHeaders)
 
 
@@ -72,7 +75,7 @@ def test_the_late_ledger_of_a_robot() -> None:
 def test_the_rejected_ledger() -> None:
     """The bytes as they came, cut at 64 KiB, with the reason and where it had stood."""
     feed = Feed()
-    feed.take(event(0, "a"), b"\xff{", b"[" + b" " * step.LEDGER_BYTES + b"]")
+    feed.take(event(0, "a"), b"\xff{", b"[" + b" " * MAX_VALUE_BYTES + b"]")
     first, second = feed.of("rejected")
     assert (None, b"\xff{") == (first.key, first.value)
     said = headers(first, RejectedHeaders)
@@ -83,7 +86,7 @@ def test_the_rejected_ledger() -> None:
         said.offset,
         said.cut,
     )
-    assert (step.LEDGER_BYTES, True) == (len(second.value or b""), headers(second, RejectedHeaders).cut)
+    assert (MAX_VALUE_BYTES, True) == (len(second.value or b""), headers(second, RejectedHeaders).cut)
 
 
 def test_from_the_future() -> None:
@@ -96,7 +99,7 @@ def test_from_the_future() -> None:
     feed.processor.take(Fetched.of(SOURCE, records))
     feed.commit()
     assert [b"from_the_future"] == [dict(output.headers)["reason"] for output in feed.of("rejected")]
-    assert START + 10 * MINUTE == feed.processor.population.mark
+    assert START + 10 * MINUTE == feed.processor.population.watermark_ms
 
 
 @pytest.mark.parametrize("said", [START + 9_999 * DAY, -1])
@@ -110,31 +113,29 @@ def test_a_record_is_no_newer_than_when_it_is_read(said: int) -> None:
     feed.processor.take(Fetched([(SOURCE, records)], frozenset([SOURCE]), {}, START))
     feed.commit()
     assert [b"1", b"2"] == [dict(output.headers)["offset"] for output in feed.of("rejected")]
-    assert START + 10 * MINUTE == feed.processor.population.mark
+    assert START + 10 * MINUTE == feed.processor.population.watermark_ms
 
 
 def test_what_is_handed_over_is_bounded() -> None:
     """Headers have no say in an event, and may be larger than any topic takes: they stay behind."""
-    processor = Processor(0, msgspec.structs.replace(PLAN, at_home=True), b"fold", rules(), MINUTE, 2)
+    processor = Processor(0, PLAN, b"fold", rules(), MINUTE, 2)
     processor.restore(None, [])
-    processor.progress.reads([SOURCE, "inbox:0"])
+    processor.tracker.read_from([SOURCE, "inbox:0"])
     users = ("1", "2", "3", "4", "5")
     records = [
-        Record(n, START, b"k", event(0, user, user=user), (("h", b"x" * 9_000_000), (FROM, b"me")))
+        Record(n, START, b"k", event(0, user, user=user), (("h", b"x" * 9_000_000),))
         for n, user in enumerate(users)
     ]
     processor.take(Fetched.of(SOURCE, records))
-    sent = [output for output in processor.batch().outputs if output.topic == "inbox" and output.value]
+    messages = [
+        decode_message(output.value) for output in processor.batch().outputs if output.topic == "inbox"
+    ]
+    sent = [message for message in messages if isinstance(message, Forwarded)]
     assert processor.checkpoint.counts.forwarded == len(sent) > 0
-    for output in sent:
-        found = decode_inbox(Record(0, 9, output.key, output.value, output.headers))
-        assert isinstance(found, tuple)
-        source, origin = found
-        assert (source, origin.time_ms, origin.headers, origin.value) == (
-            SOURCE,
-            START,
-            (),
-            records[origin.offset].value,
+    for found in sent:
+        assert Forwarded(SOURCE, found.offset, 0, START, "segment", (), records[found.offset].value) == found
+        assert records[found.offset] == msgspec.structs.replace(
+            found.record(b"k"), headers=records[0].headers
         )
 
 
@@ -144,18 +145,18 @@ def test_a_position_is_where_the_next_look_begins() -> None:
     feed.processor.take(
         Fetched([(SOURCE, [Record(3, -1, b"k", event(0, "a"))])], frozenset([SOURCE]), {SOURCE: 5})
     )
-    assert checkpoint.decode(feed.commit().checkpoint).sources[SOURCE].offset == 5
+    assert decode_checkpoint(feed.commit().checkpoint).sources[SOURCE].offset == 5
     feed.processor.take(Fetched([], frozenset([SOURCE]), {SOURCE: 7}))
-    assert checkpoint.decode(feed.commit().checkpoint).sources[SOURCE].offset == 7
+    assert decode_checkpoint(feed.commit().checkpoint).sources[SOURCE].offset == 7
 
 
 def test_what_nobody_can_read_tells_nothing_of_where_people_live() -> None:
     """A broken record at the very beginning does not make partitions wait for each other."""
-    processor = Processor(1, msgspec.structs.replace(PLAN, at_home=True), b"fold", rules(), MINUTE, 2)
+    processor = Processor(1, PLAN, b"fold", rules(), MINUTE, 2)
     processor.restore(None, [])
-    processor.progress.reads([SOURCE, "inbox:1"])
+    processor.tracker.read_from([SOURCE, "inbox:1"])
     processor.take(Fetched.of(SOURCE, [Record(0, -1, None, b"broken"), Record(1, -1, None, None)]))
-    assert not processor.progress.forwarding
+    assert not processor.tracker.forwarding
 
 
 def test_needs_tenant_and_order_come_from_their_paths() -> None:
@@ -215,7 +216,7 @@ def test_current_follows() -> None:
     assert [(None, False, "refunded")] == now()
     feed.finish(200 * DAY)
     assert [] == now()
-    assert not any(key.startswith(step.PROFILE) for key in feed.state)
+    assert not any(key.startswith(PROFILE) for key in feed.state)
 
 
 def test_new_rules_hold_from_a_batch_boundary() -> None:
@@ -233,7 +234,7 @@ def test_new_rules_hold_from_a_batch_boundary() -> None:
     ]
     book = feed.processor.rulebook
     assert [first, first, second, first, first] == [
-        book.in_force(SOURCE, offset).version for offset in range(5)
+        book.versions[book.era_of(SOURCE, offset).rules].version for offset in range(5)
     ]
     assert [first, second] == [version.version for version in book.versions]
 

@@ -9,6 +9,7 @@ import pytest
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import Rules, load_rules
 from streams.log.memory import MemoryLog
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from tests.core.processing.feeding import RULES
@@ -35,14 +36,14 @@ async def at_rest(log: MemoryLog) -> list[PartitionAgent]:
     """Two partitions that have read everything: events of somebody who lives in the first, found in both."""
     await log.append(
         [
-            (number, None, looked(timedelta(seconds=second)), -1, ())
+            NewRecord(number, None, looked(timedelta(seconds=second)), -1)
             for second in range(5)
             for number in (0, 1)
         ]
     )
     agents = [await opened(log, number) for number in (0, 1)]
     await work(*agents)
-    assert [[peer.quiet for peer in agent.processor.progress.peers.values()] for agent in agents] == [
+    assert [[peer.idle for peer in agent.processor.tracker.peers.values()] for agent in agents] == [
         [True],
         [True],
     ]
@@ -62,7 +63,11 @@ async def test_nothing_is_late_because_nobody_was_there(first: int) -> None:
     for agent in await at_rest(log):
         await agent.close()
     await log.append(
-        [(number, None, looked(timedelta(hours=hour)), -1, ()) for hour in range(1, 97) for number in (0, 1)]
+        [
+            NewRecord(number, None, looked(timedelta(hours=hour)), -1)
+            for hour in range(1, 97)
+            for number in (0, 1)
+        ]
     )
     one = await opened(log, first)
     await work(one)
@@ -73,7 +78,7 @@ async def test_nothing_is_late_because_nobody_was_there(first: int) -> None:
         10 + 2 * 96,
         0,
     )
-    assert home.processor.population.mark == int((BEGAN + timedelta(hours=96)).timestamp() * 1000)
+    assert home.processor.population.watermark_ms == int((BEGAN + timedelta(hours=96)).timestamp() * 1000)
 
 
 async def test_who_is_back_hears_that_the_others_are_quiet() -> None:
@@ -81,9 +86,9 @@ async def test_who_is_back_hears_that_the_others_are_quiet() -> None:
     log = MemoryLog(2)
     _, other = await at_rest(log)
     back = await opened(log, 0)
-    assert back.processor.progress.waiting_for == [1]
+    assert back.processor.tracker.waiting_for == [1]
     await work(back, other)
-    assert (back.processor.progress.waiting_for, other.processor.progress.waiting_for) == ([], [])
+    assert (back.processor.tracker.waiting_for, other.processor.tracker.waiting_for) == ([], [])
     ends = await log.ends()
     await work(back, other)
     assert await log.ends() == ends

@@ -21,7 +21,7 @@ KEYS = 50
 WRITER = """
 import asyncio, sys
 from streams.log.sqlite import chunks
-from streams.records import Batch, Output
+from streams.records import Batch, NewRecord, Output, StateRecord
 from streams.log.sqlite.log import SqliteLog
 
 chunks.COMPACT_BYTES = 200_000  # so that kills hit compactions too
@@ -34,9 +34,9 @@ async def main():
     while True:
         counter += 1
         tag = b"%d" % counter
-        await log.append([(0, b"k", tag, 0, ())] * 2)
+        await log.append([NewRecord(0, b"k", tag, 0)] * 2)
         outputs = [Output(topic, b"k%d" % (counter % 50), tag, (("pad", b"x" * 300),)) for topic in ("transitions", "current", "tallies")] * 10
-        state = [(b"%d" % number, tag) for number in range(50)] + [(b"pad", b"x" * 5_000)]
+        state = [StateRecord(b"%d" % number, tag) for number in range(50)] + [StateRecord(b"pad", b"x" * 5_000)]
         await session.commit(Batch(outputs, state, tag))
         print(counter, flush=True)
 

@@ -13,7 +13,7 @@ import pytest
 from streams.errors import ConfigError, Fenced, Incompatible, InputError, StreamsError, Unavailable
 from streams.log.sqlite import chunks, database
 from streams.log.sqlite.log import SqliteLog, SqliteReader
-from streams.records import Batch, Output, Source
+from streams.records import Batch, NewRecord, Output, Source
 from tests.contract.looking import (
     Restored,
     batch,
@@ -368,8 +368,8 @@ async def test_who_lost_a_partition_appends_no_more_of_a_file(tmp_path: Path) ->
         for partition in range(2):
             await log.open(partition)
     with pytest.raises(Fenced, match="taken over"):
-        await first.append([(0, None, b"a", 0, ())], Source("f", 0, 1))
-    await second.append([(0, None, b"a", 0, ())], Source("f", 0, 1))
+        await first.append([NewRecord(0, None, b"a", 0)], Source("f", 0, 1))
+    await second.append([NewRecord(0, None, b"a", 0)], Source("f", 0, 1))
     assert await second.position("f") == 1
     await first.close()
     await second.close()

@@ -1,0 +1,31 @@
+"""The profiles that a partition holds in memory, by key, so that how they are held can change in one place."""
+
+from collections.abc import Iterator
+
+from streams.core.journeys.profile import Profile
+
+
+class Profiles:
+    """All profiles of a partition."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, Profile] = {}
+        self.get = self._by_key.get  # the method of the dict itself: it is called for every event
+
+    def put(self, profile: Profile) -> None:
+        """Adds a profile, or replaces the one with its key."""
+        self._by_key[profile.key] = profile
+
+    def drop(self, key: str) -> None:
+        """Takes a profile away. Raises KeyError when there is none."""
+        del self._by_key[key]
+
+    def armed(self) -> list[tuple[int, str]]:
+        """(deadline in ms, key) of every profile whose timer is set, in no order."""
+        return [(p.armed_ms, p.key) for p in self._by_key.values() if p.armed_ms >= 0]
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def __iter__(self) -> Iterator[Profile]:
+        return iter(self._by_key.values())

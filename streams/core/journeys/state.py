@@ -1,0 +1,51 @@
+"""Where a person stands about one need: all that the machine knows between two signals."""
+
+import msgspec
+
+from streams.core.journeys.transition import NO_MOMENT
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """The fold settings that the machine needs, all in milliseconds. Defaults: docs/journeys.md."""
+
+    stall: tuple[int, int, int, int] = (
+        259_200_000,
+        14_400_000,
+        86_400_000,
+        3_600_000,
+    )  # in know, go, do, buy
+    abandon: int = 2_592_000_000
+    refund: int = 7_776_000_000  # refunds and repeated order ids find a purchase this far back
+    join: int = 1_800_000  # a repeat of a purchase without an order id
+
+
+class Conversion(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A purchase, as later signals may refer to it."""
+
+    journey: bytes
+    opened_ms: int
+    at_ms: int  # of its first truth
+    opened_dims: int
+    order: bytes | None  # its order id, its own or lent by a repeat
+    refunded: bool = False
+
+
+class State(msgspec.Struct, gc=False, array_like=True):
+    """Where a profile stands about one need after some prefix of its journal.
+
+    It is a function of that prefix, and of how far timers have fired, alone.
+    """
+
+    need: int = 0
+    moment: int = NO_MOMENT
+    furthest: int = NO_MOMENT
+    stalled: bool = False
+    outcome: int = 0  # of the last journey, once closed: CONVERTED, ABANDONED or REFUNDED
+    opened_ms: int = 0
+    entered_ms: int = 0  # when the moment was entered; once closed: when the journey was closed
+    last_sign_ms: int = 0  # time of the last sign of life
+    last_sign: bytes = b""  # and the event that gave it
+    opened_dims: int = 0
+    opened_utc_offset_quarters: int = 0
+    journey: bytes = b""  # the event that opened it
+    conversions: tuple[Conversion, ...] = ()

@@ -1,0 +1,112 @@
+"""Journey summaries: what `<app>.journeys` says of a journey once no accepted event can change it any more.
+
+A journey that was closed at c is final when c is older than the allowed lateness, or when it was folded into the base of
+a profile over its cap. Its summary is built from the transitions of the fold, so it can't disagree with them. When a
+journey is folded while it is open, its summary so far is kept beside the base.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from streams.core.journeys.transition import ABANDONED, CONVERTED, OPENED, REFUNDED, STALLED, Transition
+
+MAX_PATH_STAYS = 64  # kept of a journey's path, the first ones; later stays are in the sums only
+
+
+class Stay(msgspec.Struct, array_like=True, gc=False):
+    """One stay of a journey in a moment."""
+
+    moment: int
+    entered_ms: int
+    dwell_ms: int = -1  # -1: not left
+
+
+class JourneySummary(msgspec.Struct, array_like=True, gc=False):
+    """A journey as far as it has come. Grows by one transition at a time."""
+
+    need: int
+    journey: bytes
+    opened_ms: int
+    opened_dims: int
+    path: list[Stay] = []
+    stays: int = 0  # of the whole path
+    dwell_ms: list[int] = []  # per moment; -1: never left
+    stalls: int = 0
+    dims: list[int] = []  # of the steps, in order of first use
+    rules: list[int] = []  # codes of the rules that caused a step, in order of first use
+    outcome: int = 0  # CONVERTED or ABANDONED, once closed
+    closed_ms: int = -1
+    furthest: int = -1
+
+
+class FinalRefund(msgspec.Struct, frozen=True):
+    """A refund of a converted journey."""
+
+    step: Transition
+
+
+Final = JourneySummary | FinalRefund
+
+
+def add_step(summary: JourneySummary, t: Transition) -> None:
+    """Adds the next transition of the journey."""
+    summary.furthest = t.furthest
+    if t.rule >= 0:
+        if t.dims not in summary.dims:
+            summary.dims.append(t.dims)
+        if t.rule not in summary.rules:
+            summary.rules.append(t.rule)
+    if t.kind == STALLED:
+        summary.stalls += 1
+    if t.dwell_ms >= 0:
+        summary.dwell_ms[t.from_moment] = max(summary.dwell_ms[t.from_moment], 0) + t.dwell_ms
+        if summary.stays <= MAX_PATH_STAYS:
+            summary.path[-1] = Stay(summary.path[-1].moment, summary.path[-1].entered_ms, t.dwell_ms)
+    entered = t.to_moment >= 0 and t.to_moment != t.from_moment
+    if entered and (t.kind != CONVERTED or t.from_moment >= 0):
+        summary.stays += 1
+        if summary.stays <= MAX_PATH_STAYS:
+            summary.path.append(Stay(t.to_moment, t.at_ms))
+    if t.kind in (CONVERTED, ABANDONED):
+        summary.outcome, summary.closed_ms = t.kind, t.at_ms
+
+
+def summarize(
+    begun: Iterable[JourneySummary], steps: Iterable[Transition]
+) -> tuple[list[Final], list[JourneySummary]]:
+    """The journeys closed and refunds made in a stretch of journal, in order, and the summaries of journeys open at its end.
+
+    `begun`: the summaries of the journeys that were open at its beginning; they are not changed.
+    """
+    under_way = {(summary.need, summary.journey): copy_of(summary) for summary in begun}
+    done: list[Final] = []
+    for t in steps:
+        if t.kind == REFUNDED:
+            done.append(FinalRefund(t))
+            continue
+        if not t.journey:  # a refund that found no purchase
+            continue
+        name = (t.need, t.journey)
+        if t.kind == OPENED:
+            under_way[name] = JourneySummary(t.need, t.journey, t.opened_ms, t.opened_dims, dwell_ms=[-1] * 5)
+        add_step(under_way[name], t)
+        if under_way[name].outcome:
+            done.append(under_way.pop(name))
+    return done, list(under_way.values())
+
+
+def copy_of(summary: JourneySummary) -> JourneySummary:
+    """A summary that can grow without changing this one."""
+    return msgspec.structs.replace(
+        summary,
+        path=[*summary.path],
+        dwell_ms=[*summary.dwell_ms],
+        dims=[*summary.dims],
+        rules=[*summary.rules],
+    )
+
+
+def happened_ms(final: Final) -> int:
+    """When the journey was closed, or the refund made."""
+    return final.closed_ms if isinstance(final, JourneySummary) else final.step.at_ms

@@ -1,0 +1,57 @@
+"""One step of a journey, as the fold finds it: what kind of step, when, why, and where it led.
+
+A transition holds nothing that depends on other journeys or on arrival, so two folds of one set of signals give equal
+transitions, and a correction is a comparison of two lists.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+
+class Kind(IntEnum):
+    """What a step is. The numbers are part of the counters' keys in the state, so they stay as they are."""
+
+    OPENED = 2
+    ADVANCED = 3
+    RETURNED = 4
+    CONVERTED = 5
+    STALLED = 7
+    RESUMED = 8
+    ABANDONED = 9
+    REFUNDED = 10
+    REFUND_UNMATCHED = 11  # a refund that found no purchase: counted, never published
+
+
+# Plain numbers for the hot loop: a look-up of an enum's member costs as much as the comparison.
+OPENED, ADVANCED, RETURNED, CONVERTED, STALLED, RESUMED, ABANDONED, REFUNDED, REFUND_UNMATCHED = (
+    kind.value for kind in Kind
+)
+KIND_CODES = max(Kind) + 1  # how many numbers a table by kind needs
+KIND_NAMES = tuple(
+    {kind.value: kind.name.lower() for kind in Kind}.get(code, "") for code in range(KIND_CODES)
+)
+
+NO_MOMENT = -1  # the moment of somebody who has no journey open
+
+
+class Transition(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One step of a journey. Two are equal when all fields are; (kind, need, caused_by) names it within its profile."""
+
+    kind: int  # a Kind
+    need: int  # the need's number in its profile
+    at_ms: int
+    caused_by: (
+        bytes  # ref of an event: the signal's; stalled: of the last sign of life; abandoned: of the opening
+    )
+    journey: bytes  # ref of the event that opened the journey
+    opened_ms: int
+    from_moment: int
+    to_moment: int
+    dwell_ms: int  # spent in the moment that was left; -1: none was left
+    furthest_before: int
+    furthest: int
+    dims: int  # of the causing signal; of the opening, where silence is the cause
+    opened_dims: int
+    utc_offset_quarters: int  # of the signal that `dims` is of
+    rule: int  # code of the causing signal's rule; -1: silence

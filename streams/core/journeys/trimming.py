@@ -1,0 +1,93 @@
+"""What a profile no longer needs: signals that nothing can change any more, ids that no copy can match, whole people."""
+
+from streams.core.journeys.folding import replay, states_of_base
+from streams.core.journeys.journal import time_at
+from streams.core.journeys.machine import settle
+from streams.core.journeys.profile import CAP, IDS_CAP, SEGMENT, SEGMENT_BYTES, Profile, TimeBounds
+from streams.core.journeys.signal import EVERY_NEED, ORDERED, RECORD, SIZE, TIME
+from streams.core.journeys.state import Patience
+from streams.core.journeys.summary import Final, summarize
+from streams.core.journeys.transition import Transition
+
+
+def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final], list[int]]:
+    """Folds segments that no accepted event can fall into any more into the base, and drops those whose ids are too old.
+
+    Nothing observable changes. Returns the journeys that were closed in what was folded, which nothing can change any
+    more, and the numbers of the segments dropped.
+    """
+    folded = fold_segments(p, bounds, patience)
+    done: list[Final] = []
+    if folded:
+        done, begun = summarize(p.begun or (), folded)
+        p.begun = begun or None
+    return done, drop_segments(p, bounds.ids_from_ms)
+
+
+def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[Transition]:
+    """Moves the front of the live journal into the base. Returns the steps that lie in it."""
+    steps: list[Transition] = []
+    total = len(p.journal) // SIZE
+    while total - p.folded > SEGMENT:
+        end = p.folded + SEGMENT
+        over_cap = total - p.folded > CAP
+        if not over_cap and time_at(p.journal, end - 1) >= bounds.oldest_ms:
+            break
+        states = states_of_base(p)
+        found: list[Transition] = []
+        replay(states, p.journal[p.folded * SIZE : end * SIZE], p.orders, patience, found)
+        open_needs = {s.need for s in states if s.moment >= 0}
+        next_signal_ms = first_times(open_needs, p.journal, end)
+        for n in open_needs:
+            silent_until_ms = next_signal_ms.get(n, bounds.oldest_ms)
+            until_ms = min(bounds.oldest_ms, bounds.timers_fired_ms + 1, silent_until_ms) - 1
+            settle(states[n], until_ms, patience, found)
+        if not over_cap and any(
+            s.moment >= 0 or (s.outcome and s.entered_ms >= bounds.oldest_ms) for s in states
+        ):
+            break
+        p.base, p.folded = states, end
+        steps += found
+    return steps
+
+
+def drop_segments(p: Profile, ids_from_ms: int) -> list[int]:
+    """Drops folded segments whose ids are too old, or too many. Returns the numbers of those that the state topic holds."""
+    dropped = []
+    while p.folded and (time_at(p.journal, SEGMENT - 1) < ids_from_ms or p.folded > IDS_CAP):
+        gone = p.journal[:SEGMENT_BYTES]
+        p.journal = p.journal[SEGMENT_BYTES:]
+        p.folded -= SEGMENT
+        p.saved = max(0, p.saved - SEGMENT)
+        if p.sealed:
+            p.sealed -= 1
+            dropped.append(p.first_segment)
+        p.first_segment += 1
+        if p.orders:
+            for at in range(0, SEGMENT_BYTES, SIZE):
+                # An event about several needs may reach into the next segment.
+                if gone[at : at + ORDERED] not in p.journal:
+                    p.orders.pop(gone[at : at + ORDERED], None)
+            p.orders = p.orders or None
+    return dropped
+
+
+def first_times(needs: set[int], journal: bytes, start: int) -> dict[int, int]:
+    """Per need the time (ms) of its first signal from record `start` on; a need without one is not in it."""
+    times: dict[int, int] = {}
+    for head, _, _, need, _ in RECORD.iter_unpack(journal[start * SIZE :]):
+        for n in (needs - times.keys()) if need == EVERY_NEED else (need,):
+            if n in needs and n not in times:
+                times[n] = head >> TIME
+        if len(times) == len(needs):
+            break
+    return times
+
+
+def forget_after_ms(p: Profile, allowed_lateness_ms: int, patience: Patience) -> int:
+    """The watermark beyond which nothing of this profile can matter any more, if no journey is open then."""
+    due_ms = (p.newest_head >> TIME) + 2 * allowed_lateness_ms
+    for s in p.states:
+        if s.conversions:  # a refund within its window may still come that late
+            due_ms = max(due_ms, s.conversions[-1].at_ms + patience.refund + allowed_lateness_ms)
+    return due_ms

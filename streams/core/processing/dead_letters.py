@@ -1,0 +1,43 @@
+"""Records of the late and rejected topics: the item as it came, and in headers why it was not counted and where it was."""
+
+from streams.core.ingest.event import Event, Rejection
+from streams.core.processing.json_text import rfc3339
+from streams.records import Headers, Output, Record
+from streams.topology import LATE, REJECTED, split_source
+
+MAX_VALUE_BYTES = 64 * 1024  # kept of an item: with its headers a dead letter must fit any topic
+
+
+def rejected_item(source: str, record: Record, rejection: Rejection) -> Output:
+    """The dead letter of an item that could not be read."""
+    why = (
+        ("reason", rejection.reason.encode()),
+        ("detail", rejection.detail.encode("utf-8", "replace")),
+    )
+    return _dead_letter(REJECTED.name, None, source, record, why)
+
+
+def late_item(source: str, record: Record, event: Event, key: str, why: tuple[str, float]) -> Output:
+    """The dead letter of an event that came too late. `why`: the reason, and how many seconds it is behind the watermark."""
+    reason, late_s = why
+    headers = (
+        ("reason", reason.encode()),
+        ("late_s", str(late_s).encode()),
+        ("profile", event.profile.encode()),
+        ("event", event.id.encode()),
+        ("at", rfc3339(event.at_ms).encode()),
+    )
+    return _dead_letter(LATE.name, key.encode(), source, record, headers)
+
+
+def _dead_letter(topic: str, key: bytes | None, source: str, record: Record, why: Headers) -> Output:
+    value = record.value or b""
+    name, partition = split_source(source)
+    where: Headers = (
+        ("topic", name.encode()),
+        ("partition", str(partition).encode()),
+        ("offset", str(record.offset).encode()),
+        ("index", str(record.index).encode()),
+    )
+    cut: Headers = (("cut", b"true"),) if len(value) > MAX_VALUE_BYTES else ()
+    return Output(topic, key, value[:MAX_VALUE_BYTES], (*why, *where, *cut))

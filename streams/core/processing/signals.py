@@ -1,0 +1,55 @@
+"""Event to Signal: the moment that the rules see in it, and what it is about: whose customer, which needs, which order."""
+
+from streams.core.ingest.event import Event
+from streams.core.journeys.signal import (
+    NAMELESS,
+    REFUND_EVERYWHERE,
+    Signal,
+    event_ref,
+    head_of,
+    order_ref,
+)
+from streams.core.moments.classifier import classifier_for
+from streams.core.moments.rules import Rules
+from streams.core.moments.verdict import REFUND, TRUTH, Verdict
+from streams.core.processing.parameters import Parameters
+from streams.core.processing.record_keys import profile_key
+from streams.core.processing.subject import first_text, needs_of
+
+
+class Signals:
+    """Reads signals out of events, by one version of the rules."""
+
+    def __init__(self, parameters: Parameters, rules: Rules, first_code: int) -> None:
+        """`first_code`: the code of the first rule in the partition's rulebook."""
+        self.classify = classifier_for(rules).classify  # Event -> Verdict, or None when it shows no intent
+        self._first_code = first_code
+        self._dims_of = parameters.dimensions.code
+        self._order_of = first_text(parameters.orders)
+        self._needs = parameters.needs
+        self._tenant_of = first_text((parameters.tenant,)) if parameters.tenant else None
+
+    def key(self, event: Event) -> str:
+        """The key of the event's profile."""
+        if self._tenant_of is None:
+            return event.profile
+        return profile_key(self._tenant_of(event), event.profile)
+
+    def signal(self, event: Event, verdict: Verdict) -> Signal:
+        """What the event says about intent, given what the rules say of it."""
+        order: bytes | None = None
+        needs: tuple[str, ...] = NAMELESS
+        if verdict.intent >= TRUTH and (order_id := self._order_of(event)):
+            order = order_ref(order_id)
+        if order is not None and verdict.intent == REFUND:
+            needs = REFUND_EVERYWHERE
+        elif self._needs:
+            needs = needs_of(event, self._needs)
+        return Signal(
+            head_of(event.at_ms, verdict.intent, verdict.sure, self._dims_of(event)),
+            event_ref(event.id),
+            self._first_code + verdict.rule,
+            event.utc_offset_quarters,
+            order,
+            needs,
+        )

@@ -1,0 +1,79 @@
+"""The records of the state topic: their keys, and what is behind each kind of key.
+
+p <profile> 0                 the head of a profile
+p <profile> 0 <number>        one sealed segment of its journal
+c <window> <start> <group>    a group of counters
+r <number>                    a version of the rules
+d <number>                    a door
+"""
+
+from collections.abc import Iterable
+from struct import Struct
+
+import msgspec
+
+from streams.core.funnels.windows import CellGroup, GroupCounts
+from streams.core.journeys.store import HEAD_PART, ProfilePart
+from streams.core.processing.rulebook import Door, RulesVersion
+from streams.records import StateRecord
+
+PROFILE, CELLS, RULES, DOOR = b"p", b"c", b"r", b"d"  # first byte of a key
+_SEGMENT, _GROUP, _NUMBER = Struct(">I"), Struct(">BIQ"), Struct(">H")
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_counts = msgspec.msgpack.Decoder(GroupCounts).decode
+_decode_version = msgspec.msgpack.Decoder(RulesVersion).decode
+_decode_door = msgspec.msgpack.Decoder(Door).decode
+
+
+class Restored(msgspec.Struct):
+    """The state records of a partition, decoded."""
+
+    profiles: dict[str, dict[int, bytes]] = {}  # parts by number, by the profile's key
+    counters: list[tuple[CellGroup, GroupCounts]] = []
+    versions: dict[int, RulesVersion] = {}
+    doors: dict[int, Door] = {}
+
+
+def profile_record(part: ProfilePart) -> StateRecord:
+    """A part of a profile."""
+    key = PROFILE + part.key.encode() + b"\0"
+    return StateRecord(key if part.number == HEAD_PART else key + _SEGMENT.pack(part.number), part.value)
+
+
+def counters_record(group: CellGroup, counts: GroupCounts | None) -> StateRecord:
+    """A group of counters; None: nothing is left of it."""
+    return StateRecord(CELLS + _GROUP.pack(*group), None if counts is None else _encode(counts))
+
+
+def rules_record(number: int, version: RulesVersion) -> StateRecord:
+    """A version of the rules."""
+    return StateRecord(RULES + _NUMBER.pack(number), _encode(version))
+
+
+def door_record(number: int, door: Door) -> StateRecord:
+    """A door."""
+    return StateRecord(DOOR + _NUMBER.pack(number), _encode(door))
+
+
+def restored(state: Iterable[StateRecord]) -> Restored:
+    """Sorts and decodes state records. Raises msgspec.MsgspecError, struct.error or ValueError for a damaged one."""
+    found = Restored()
+    for record in state:
+        key, value = record.key, record.value
+        if value is None:
+            continue
+        match key[:1]:
+            case b"p":
+                name, _, number = key[1:].partition(b"\0")
+                part = _SEGMENT.unpack(number)[0] if number else HEAD_PART
+                found.profiles.setdefault(name.decode(), {})[part] = value
+            case b"c":
+                found.counters.append((_GROUP.unpack(key[1:]), _decode_counts(value)))
+            case b"r":
+                found.versions[_NUMBER.unpack(key[1:])[0]] = _decode_version(value)
+            case b"d":
+                found.doors[_NUMBER.unpack(key[1:])[0]] = _decode_door(value)
+            case unknown:
+                raise ValueError(f"no state key begins with {unknown!r}")
+    return found

@@ -1,0 +1,26 @@
+"""The fold settings as the core takes them. Settings build nothing of other layers, and the core does not know settings."""
+
+from streams.core.funnels.dimensions import Dimension, Dimensions
+from streams.core.journeys.state import Patience
+from streams.core.processing.parameters import Parameters
+from streams.settings.fold import FoldSettings
+
+
+def parameters_of(fold: FoldSettings) -> Parameters:
+    """What these settings come to for the core."""
+    stall = fold.patience
+    patience = Patience(
+        (stall.know, stall.go, stall.do, stall.buy),
+        abandon=fold.abandon_after,
+        refund=fold.refund_window,
+        join=fold.join_window,
+    )
+    dimensions = [Dimension(name, tuple(d.values), d.path, d.aliases) for name, d in fold.dimensions.items()]
+    return Parameters(
+        patience=patience,
+        allowed_lateness_ms=fold.allowed_lateness,
+        dimensions=Dimensions(dimensions),
+        needs=tuple(fold.need),
+        tenant=fold.tenant,
+        orders=tuple(fold.order_id),
+    )
