@@ -69,6 +69,13 @@ printed.
 }}
 ```
 
+**`streams verify --json`** prints one object. `difference` is the first difference, as text, or null if all is equal;
+the other numbers say how much was compared.
+
+```json
+{{"equal": true, "records": 23202, "profiles": 2546, "transitions": 11200, "difference": null}}
+```
+
 **`streams transitions --jsonl`** and **`streams journeys --jsonl`** print the records as they were published:
 [consume.md](consume.md).
 

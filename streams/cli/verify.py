@@ -5,21 +5,24 @@ from pathlib import Path
 
 import typer
 
-from streams.cli.options import DataDirOption, open_reader
+from streams.cli.options import DataDirOption, JsonOption, open_reader
 from streams.cli.progress import Work
+from streams.cli.screen import emit_line
 from streams.cli.stopping import StopRequest
 
+EXIT_DIFFERENT = 1  # the exit code if a difference was found
 
-def verify_command(ctx: typer.Context, data_dir: DataDirOption = None) -> None:
+
+def verify_command(ctx: typer.Context, data_dir: DataDirOption = None, json: JsonOption = False) -> None:
     """Computes everything again from the stored input, in one batch, and compares it with what was published.
 
     It prints that all is equal, or the first difference (exit code 1). Each record is read with the rules
     that were in force; late and rejected records stay what they were.
     """
-    asyncio.run(_verify(ctx, data_dir))
+    asyncio.run(_verify(ctx, data_dir, json))
 
 
-async def _verify(ctx: typer.Context, data_dir: Path | None) -> None:
+async def _verify(ctx: typer.Context, data_dir: Path | None, json: bool) -> None:
     from streams.queries.verify import verify
 
     async with open_reader(ctx, data_dir) as reader:
@@ -31,10 +34,15 @@ async def _verify(ctx: typer.Context, data_dir: Path | None) -> None:
 
             verified = await verify(reader, on_progress)
             work.update(verified.records, 1, 1)
+    if json:
+        import orjson
+
+        emit_line(orjson.dumps({"equal": verified.difference is None, **verified._asdict()}))
+        raise typer.Exit(EXIT_DIFFERENT if verified.difference is not None else 0)
     if verified.difference is not None:
         typer.secho("different: ", fg="red", bold=True, nl=False)
         typer.echo(verified.difference)
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_DIFFERENT)
     typer.secho("equal: ", fg="green", bold=True, nl=False)
     typer.echo(
         f"{verified.records} records, {verified.profiles} profiles, {verified.transitions} transitions"

@@ -79,7 +79,7 @@ class KafkaSettings(SettingsTable):
 
     bootstrap: Annotated[str, AfterValidator(_addresses)] | None = Field(
         None,
-        description="The addresses of some brokers, which name the others: host:port, with commas between.",
+        description="The addresses of some brokers: host:port, with commas between them.",
     )
     app: Annotated[str, AfterValidator(_app_name)] | None = Field(
         None,

@@ -229,7 +229,17 @@ def test_verify_names_the_first_difference(data: Path) -> None:
     result = streams("verify", "--data-dir", data)
     assert 1 == result.exit_code
     assert result.stdout.startswith("different: ")
+    report = json.loads(streams("verify", "--data-dir", data, "--json").stdout)
+    assert (False, True) == (report["equal"], "u:ann" in report["difference"])
     assert "u:ann" in result.stdout
+
+
+def test_verify_for_machines(data: Path) -> None:
+    """verify --json prints whether all is equal, and how much was compared."""
+    (report,) = lines("verify", "--data-dir", data, "--json")
+    assert (True, 6, 2, 4, None) == tuple(
+        report[name] for name in ("equal", "records", "profiles", "transitions", "difference")
+    )
 
 
 def test_check_config(tmp_path: Path) -> None:
