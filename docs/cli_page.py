@@ -34,9 +34,10 @@ only read end at once.
 ## What `--json` prints
 
 **`streams funnel --json`** prints integers over all time. `profiles` are the people of whom a signal was
-applied, with a journey or without one; it does not shrink when somebody is forgotten. `stalled` is part of
-`open`, `refunded` of `converted`; `opened` = `open` + `converted` + `abandoned`; `received` is the sum of the
-other events. With `--by DIMENSION` there is `by` too: `furthest` once more for each value of the dimension.
+applied, with a journey or without one; it does not shrink when somebody is forgotten, and a person who was
+forgotten and comes back counts once more. `stalled` is part of `open`, `refunded` of `converted`; `opened` =
+`open` + `converted` + `abandoned`; `received` is the sum of the other events. With `--by DIMENSION` there is
+`by` too: `furthest` once more for each value of the dimension.
 
 ```json
 {{
@@ -69,8 +70,8 @@ printed.
 }}
 ```
 
-**`streams verify --json`** prints one object. `difference` is the first difference, as text, or null if all is equal;
-the other numbers say how much was compared.
+**`streams verify --json`** prints one object. `difference` is the first difference, as text, or null if all
+is equal; the other numbers say how much was compared.
 
 ```json
 {{"equal": true, "records": 23202, "profiles": 2546, "transitions": 11200, "difference": null}}
