@@ -28,6 +28,8 @@ from streams.core.journeys.transition import (
 )
 
 HOUR_MS = 60 * MINUTE_MS
+HOURS_PER_WEEK = 168
+EPOCH_HOUR_OF_WEEK = 72  # from Monday 00:00: 1970 began on a Thursday
 MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS = range(4)
 COHORT_OUTCOMES = ("open", "stalled", "converted", "abandoned", "refunded")
 IS_OPEN, IS_STALLED, IS_CONVERTED, IS_ABANDONED, IS_REFUNDED = range(5)
@@ -44,16 +46,30 @@ def counter_code(measure: int, a: int, b: int, c: int) -> int:
     return measure << MEASURE_SHIFT | a << A_SHIFT | b << B_SHIFT | c << C_SHIFT
 
 
+# By kind, by moment left + 1, by moment entered + 1
 MOVE_CODES = [
-    [[counter_code(MEASURE_TRANSITIONS, kind, frm, to) for to in range(7)] for frm in range(7)]
+    [[counter_code(MEASURE_TRANSITIONS, kind, left, entered) for entered in range(7)] for left in range(7)]
     for kind in range(KIND_CODES)
 ]
-"""By kind, from + 1, to + 1."""
+# By furthest moment, by outcome
 COHORT_CODES = [
     [counter_code(MEASURE_COHORT, furthest + 1, 0, outcome) for outcome in range(5)] for furthest in range(5)
 ]
+# By moment
 DWELL_CODES = [counter_code(MEASURE_DWELL, moment + 1, 0, 0) for moment in range(5)]
 ENTRY_CODES = [counter_code(MEASURE_HOURS, moment + 1, 0, 0) for moment in range(5)]
+
+# The changes that a kind of transition makes to its journey's cohort: (outcome, +1 or -1). Each counts under
+# the furthest moment after the transition, but what leaves `open` leaves the furthest moment before it.
+COHORT_EFFECTS: list[tuple[tuple[int, int], ...]] = [()] * KIND_CODES
+COHORT_EFFECTS[OPENED] = ((IS_OPEN, 1),)
+COHORT_EFFECTS[ADVANCED] = COHORT_EFFECTS[RETURNED] = ((IS_OPEN, -1), (IS_OPEN, 1))
+COHORT_EFFECTS[CONVERTED] = ((IS_OPEN, -1), (IS_CONVERTED, 1))
+COHORT_EFFECTS[STALLED] = ((IS_STALLED, 1),)
+COHORT_EFFECTS[RESUMED] = ((IS_STALLED, -1),)
+COHORT_EFFECTS[ABANDONED] = ((IS_OPEN, -1), (IS_STALLED, -1), (IS_ABANDONED, 1))
+COHORT_EFFECTS[REFUNDED] = ((IS_REFUNDED, 1),)
+COHORT_EFFECTS[REFUND_UNMATCHED] = ()
 
 
 def dwell_bucket(ms: int) -> int:
@@ -65,54 +81,42 @@ def dwell_bucket(ms: int) -> int:
     return ms if n <= 3 else (n - 3 << 3) + (ms >> n - 4 & 7)
 
 
-def dwell_bounds_ms(b: int) -> tuple[int, int]:
-    """[lower, upper) of a bucket in milliseconds."""
-    if b < 16:
-        return b, b + 1
-    octave, eighth = b >> 3, b & 7
+def dwell_bounds_ms(bucket: int) -> tuple[int, int]:
+    """The bounds [lower, upper) of a bucket, in milliseconds."""
+    if bucket < 16:
+        return bucket, bucket + 1
+    octave, eighth = bucket >> 3, bucket & 7
     return (8 + eighth) << octave - 1, (9 + eighth) << octave - 1
 
 
 def count_transition(t: Transition, sign: int, delta: dict[int, int]) -> None:
-    """Adds one transition's cells (sign 1: asserted, -1: retracted) at their finest windows."""
-    kind, dims, to, dwell_ms = t.kind, t.dims, t.to_moment, t.dwell_ms
-    minute = t.at_ms // MINUTE_MS  # the rest is reckoned in minutes: small numbers, twice as quick
+    """Adds the cells of a transition to `delta`, each in its finest window.
+
+    `sign` is 1 for an assertion and -1 for a retraction.
+    """
+    kind, entered, dims, dwell_ms = t.kind, t.to_moment, t.dims, t.dwell_ms
+    minute = t.at_ms // MINUTE_MS  # all else is computed in minutes: small numbers are twice as fast
     get = delta.get
-    k = (minute << START_SHIFT) + MOVE_CODES[kind][t.from_moment + 1][to + 1] + dims
-    delta[k] = get(k, 0) + sign
+
+    cell = (minute << START_SHIFT) + MOVE_CODES[kind][t.from_moment + 1][entered + 1] + dims
+    delta[cell] = get(cell, 0) + sign
     if dwell_ms >= 0:
-        k = (
-            (minute // 60 * 60 << START_SHIFT)
-            + DWELL_CODES[t.from_moment]
-            + (dwell_bucket(dwell_ms) << C_SHIFT)
-            + dims
-        )
-        delta[k] = get(k, 0) + sign
+        counter = DWELL_CODES[t.from_moment] + (dwell_bucket(dwell_ms) << C_SHIFT) + dims
+        cell = (minute // 60 * 60 << START_SHIFT) + counter
+        delta[cell] = get(cell, 0) + sign
     if kind <= CONVERTED:
         local_hour = (minute // 15 + t.utc_offset_quarters) // 4
-        k = (
-            (minute // 1440 * 1440 << START_SHIFT)
-            + ENTRY_CODES[to]
-            + ((local_hour + 72) % 168 << C_SHIFT)
-            + dims
-        )  # 1970 began on a Thursday
-        delta[k] = get(k, 0) + sign
-    was, furthest = t.furthest_before, t.furthest
-    if was == furthest and kind <= RETURNED:  # a move that went no further
+        hour_of_week = (local_hour + EPOCH_HOUR_OF_WEEK) % HOURS_PER_WEEK
+        cell = (
+            (minute // 1440 * 1440 << START_SHIFT) + ENTRY_CODES[entered] + (hour_of_week << C_SHIFT) + dims
+        )
+        delta[cell] = get(cell, 0) + sign
+
+    furthest_before, furthest = t.furthest_before, t.furthest
+    if furthest_before == furthest and kind <= RETURNED:  # the move changes nothing in the cohort
         return
     opened = (t.opened_ms // HOUR_MS * 60 << START_SHIFT) + t.opened_dims
-    for outcome, by in COHORT_EFFECTS[kind]:
-        k = opened + COHORT_CODES[was if by < 0 and outcome == IS_OPEN else furthest][outcome]
-        delta[k] = get(k, 0) + (sign if by > 0 else -sign)
-
-
-COHORT_EFFECTS: list[tuple[tuple[int, int], ...]] = [()] * KIND_CODES
-"""What a transition does to its journey's cohort: (outcome, +1 or -1). What it takes from `open` it takes from the furthest moment before it."""
-COHORT_EFFECTS[OPENED] = ((IS_OPEN, 1),)
-COHORT_EFFECTS[ADVANCED] = COHORT_EFFECTS[RETURNED] = ((IS_OPEN, -1), (IS_OPEN, 1))
-COHORT_EFFECTS[CONVERTED] = ((IS_OPEN, -1), (IS_CONVERTED, 1))
-COHORT_EFFECTS[STALLED] = ((IS_STALLED, 1),)
-COHORT_EFFECTS[RESUMED] = ((IS_STALLED, -1),)
-COHORT_EFFECTS[ABANDONED] = ((IS_OPEN, -1), (IS_STALLED, -1), (IS_ABANDONED, 1))
-COHORT_EFFECTS[REFUNDED] = ((IS_REFUNDED, 1),)
-COHORT_EFFECTS[REFUND_UNMATCHED] = ()
+    for outcome, change in COHORT_EFFECTS[kind]:
+        under = furthest_before if change < 0 and outcome == IS_OPEN else furthest
+        cell = opened + COHORT_CODES[under][outcome]
+        delta[cell] = get(cell, 0) + (sign if change > 0 else -sign)
