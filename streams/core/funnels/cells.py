@@ -28,8 +28,8 @@ from streams.core.journeys.transition import (
 )
 
 HOUR_MS = 60 * MINUTE_MS
-HOURS_PER_WEEK = 168
-EPOCH_HOUR_OF_WEEK = 72  # from Monday 00:00: 1970 began on a Thursday
+_HOURS_PER_WEEK = 168
+_EPOCH_HOUR_OF_WEEK = 72  # from Monday 00:00: 1970 began on a Thursday
 MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS = range(4)
 COHORT_OUTCOMES = ("open", "stalled", "converted", "abandoned", "refunded")
 IS_OPEN, IS_STALLED, IS_CONVERTED, IS_ABANDONED, IS_REFUNDED = range(5)
@@ -106,7 +106,7 @@ def count_transition(t: Transition, sign: int, delta: dict[int, int]) -> None:
         delta[cell] = get(cell, 0) + sign
     if kind <= CONVERTED:
         local_hour = (minute // 15 + t.utc_offset_quarters) // 4
-        hour_of_week = (local_hour + EPOCH_HOUR_OF_WEEK) % HOURS_PER_WEEK
+        hour_of_week = (local_hour + _EPOCH_HOUR_OF_WEEK) % _HOURS_PER_WEEK
         cell = (
             (minute // 1440 * 1440 << START_SHIFT) + ENTRY_CODES[entered] + (hour_of_week << C_SHIFT) + dims
         )

@@ -14,7 +14,7 @@ import msgspec
 from streams.core.ingest.event import EVENT_TYPES
 from streams.core.moments import spec
 from streams.core.moments.pages import MAX_SEGMENTS, glob_segments
-from streams.core.moments.phrases import BadPhrase, expand
+from streams.core.moments.phrases import BadPhrase, expand_phrase
 from streams.core.moments.query import terms
 from streams.core.moments.words import fold_name
 from streams.errors import ConfigError
@@ -270,7 +270,7 @@ def _lexicons(data: Any) -> Iterable[spec.Lexicon]:
             phrases = table.words(name)
             for phrase in phrases:
                 try:
-                    expand(phrase)
+                    expand_phrase(phrase)
                 except BadPhrase as bad:
                     raise ConfigError(f'[lexicon.{language}]: {name} = "{phrase}": {bad}') from None
             yield spec.Lexicon(language, name, phrases)

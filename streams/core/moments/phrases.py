@@ -84,7 +84,7 @@ def walk(nodes: Sequence[Node], words: Sequence[str], at: int) -> tuple[int, int
     return found, to_end
 
 
-def expand(phrase: str) -> list[list[str]]:
+def expand_phrase(phrase: str) -> list[list[str]]:
     """The word lists that one line of a lexicon stands for."""
     alternatives: list[list[list[str]]] = []
     for part in phrase.split():
@@ -123,7 +123,7 @@ class Phrases:
         self.known: dict[str, tuple[int, tuple[Node, ...]]] = {}
         for bit, phrases in lexicons.items():
             for phrase in phrases:
-                for words in expand(phrase):
+                for words in expand_phrase(phrase):
                     node = self._root
                     for word in words:
                         node = node.child(word)
