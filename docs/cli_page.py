@@ -34,10 +34,10 @@ only read end at once.
 ## What `--json` prints
 
 **`streams funnel --json`** prints integers over all time. `profiles` are the people of whom a signal was
-applied, with a journey or without one; it does not shrink when somebody is forgotten, and a person who was
-forgotten and comes back counts once more. `stalled` is part of `open`, `refunded` of `converted`; `opened` =
-`open` + `converted` + `abandoned`; `received` is the sum of the other events. With `--by DIMENSION` there is
-`by` too: `furthest` once more for each value of the dimension.
+applied, with a journey or without one; it does not shrink when somebody is forgotten. A person who is
+forgotten without ever having had a journey, and who comes back, counts once more. `stalled` is part of
+`open`, `refunded` of `converted`; `opened` = `open` + `converted` + `abandoned`; `received` is the sum of the
+other events. With `--by DIMENSION` there is `by` too: `furthest` once more for each value of the dimension.
 
 ```json
 {{
