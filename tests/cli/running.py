@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def streams(*arguments: object, input: str | None = None) -> Result:
-    """The outcome of a command: `exit_code`, `stdout`, `stderr`. Raises any error that is not an expected one."""
+    """The outcome of a command: `exit_code`, `stdout`, `stderr`.
+
+    Raises any error that is not an expected one.
+    """
     result = CliRunner().invoke(command_line, [str(argument) for argument in arguments], input=input)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -62,6 +65,7 @@ def write(path: Path, events: Iterable[dict[str, Any] | str]) -> Path:
 
 
 SMALL = (
-    event("ann", "Product Viewed", "10:00:00"), event("ann", "Product Added", "10:05:00"), event("ann", "Order Completed", "10:06:00"),
+    event("ann", "Product Viewed", "10:00:00"), event("ann", "Product Added", "10:05:00"),
+    event("ann", "Order Completed", "10:06:00"),
     event("bob", "Product Viewed", "10:07:00"), "{", event("bob", "Product Viewed", "10:07:00"),
 )  # fmt: skip

@@ -63,7 +63,9 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
 def test_the_report_of_a_replay(
     tmp_path: Path, records: list[dict[str, Any] | str], reported: list[str], not_reported: list[str]
 ) -> None:
-    """Records that were not applied are counted by reason, and the report names the command that shows them."""
+    """Records that were not applied are counted by reason, and the
+    report names the command that shows them.
+    """
     report = replayed(tmp_path, *records).replace(str(tmp_path), "")
     assert [] == [words for words in reported if words not in report]
     assert [] == [words for words in not_reported if words in report]
@@ -121,7 +123,10 @@ def test_a_long_record_is_cut(tmp_path: Path) -> None:
 
 
 def test_dead_letters_for_people(tmp_path: Path) -> None:
-    """Reasons with their counts come first, then the newest records, in at most 100 columns. None is one line."""
+    """Reasons with their counts come first, then the newest records, in at most 100 columns.
+
+    None is one line.
+    """
     here = ("--data-dir", tmp_path / "data")
     replayed(tmp_path, *LATER)
     assert "0 rejected records\n" == streams("rejected", *here).stdout

@@ -58,7 +58,9 @@ def test_help_names_every_exit_code() -> None:
 
 
 def test_a_stopped_replay_goes_on(tmp_path: Path) -> None:
-    """Ctrl-C stops a replay between two batches with exit code 130; a new start ends as if it was never stopped."""
+    """Ctrl-C stops a replay between two batches with exit code 130; a
+    new start ends as if it was never stopped.
+    """
     file, data = many(tmp_path / "many.jsonl", 12_000), tmp_path / "data"
     environment = os.environ | {"STREAMS_BATCH": "100"}
     replay = process("replay", file, "--data-dir", data, env=environment)
@@ -156,7 +158,9 @@ def test_a_second_signal_stops_at_once() -> None:
 
 
 def test_another_process_takes_over(tmp_path: Path) -> None:
-    """The former owner of a data directory stops with exit code 4 and the reason; the new owner does its work."""
+    """The former owner of a data directory stops with exit code 4 and
+    the reason; the new owner does its work.
+    """
     file, data = write(tmp_path / "a.jsonl", [event("ann", "Product Viewed", "10:00:00")]), tmp_path / "data"
     run = process("run", file, "--data-dir", data)
     until(lambda: offset(data) == 1)

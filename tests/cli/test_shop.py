@@ -20,7 +20,8 @@ from tests import oracle
 from tests.cli.running import ROOT, TIMEOUT_S, event, lines, process, streams
 
 INTENTS = {
-    "catalog": 0, "product1": 0, "product2": 0, "cart": 3, "delivery_choice": 3, "delivery_courier": 3, "delivery_pickup": 3,
+    "catalog": 0, "product1": 0, "product2": 0, "cart": 3, "delivery_choice": 3, "delivery_courier": 3,
+    "delivery_pickup": 3,
     "payment_choice": 3, "payment_card": 3, "payment_cash": 3, "payment_done": 4,
 }  # fmt: skip
 MOMENTS = ("know", "go", "do", "buy", "truth", None)
@@ -64,7 +65,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_funnel_agrees_with_the_raw_file(shop: Path) -> None:
-    """Everybody who paid has converted, everybody with a signal is a profile, and every row is accounted for."""
+    """Everybody who paid has converted, everybody with a signal is a
+    profile, and every row is accounted for.
+    """
     rows, (found,) = raw(), lines("funnel", "--data-dir", shop, "--json")
     assert (
         472 == len({who for who, event, _ in rows if event == "payment_done"}) == found["profiles_converted"]
@@ -93,7 +96,8 @@ def test_profiles_are_as_the_oracle_says(shop: Path) -> None:
         published[step["profile"]].append(step)
     for who in random.Random(1).sample(sorted(signals), CHOSEN):
         expected = [
-            (s.kind, stamp(s.at), MOMENTS[-1 if s.from_ is None else s.from_], MOMENTS[-1 if s.to is None else s.to], [MOMENTS[m] for m in s.skipped],
+            (s.kind, stamp(s.at), MOMENTS[-1 if s.from_ is None else s.from_],
+            MOMENTS[-1 if s.to is None else s.to], [MOMENTS[m] for m in s.skipped],
              None if s.dwell_ms is None else s.dwell_ms / 1000, stamp(s.opened_at), MOMENTS[s.furthest])
             for s in oracle.transitions(signals[who], timer)
         ]  # fmt: skip
@@ -138,7 +142,9 @@ def test_replayed_again_it_changes_nothing(shop: Path) -> None:
 
 
 def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo fits 100 columns, replaces an earlier demo, and the commands that it suggests work as they are printed."""
+    """The demo fits 100 columns, replaces an earlier demo, and the commands
+    that it suggests work as they are printed.
+    """
     (tmp_path / "demo").mkdir()
     for file in (DEMO_MARKER, "left-over"):
         (tmp_path / "demo" / file).touch()

@@ -55,7 +55,9 @@ async def test_every_event_ended_once() -> None:
 
 
 async def test_forgetting_changes_no_count_of_people() -> None:
-    """Ann bought, Cat glanced, and half a year later both are forgotten; both still count, and Ann as one who bought."""
+    """Ann bought, Cat glanced, and half a year later both are forgotten;
+    both still count, and Ann as one who bought.
+    """
     log = await written([*SHOP[:4], *SHOP[6:8], *LATER])
     held = [record.key or b"" async for _, record in log.scan(STATE.name)]
     assert not any(key.startswith((b"pu:ann", b"pd:cat")) for key in held)

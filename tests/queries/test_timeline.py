@@ -18,7 +18,9 @@ CORRECTED = (
 
 
 async def test_net_transitions_were_not_retracted() -> None:
-    """For each id the record with the greatest rev holds, if it is an assert. Bytes and order are as stored."""
+    """For each id the record with the greatest rev holds, if it is an
+    assert. Bytes and order are as stored.
+    """
     log = await written([*CORRECTED, *SHOP])
     every = [value async for value in read_transitions(log)]
     last: dict[str, dict[str, Any]] = {}
@@ -62,7 +64,9 @@ async def test_steps_of_one_millisecond() -> None:
 
 
 async def test_where_everybody_is() -> None:
-    """The current moment is that of the open journey; a stalled journey is open; a refund is last and the outcome."""
+    """The current moment is that of the open journey; a stalled journey
+    is open; a refund is last and the outcome.
+    """
     log = await written(SHOP)
     (ann,), (dan,) = await read_timelines(log, "ann"), await read_timelines(log, "u:dan")
     assert (None, "refunded", False) == (ann.current, ann.journeys[0].outcome, ann.journeys[0].stalled)

@@ -1,4 +1,6 @@
-"""Computing the stored input again in one batch gives what was published, whatever order, crashes or rules there were."""
+"""Computing the stored input again in one batch gives what was published,
+whatever order, crashes or rules there were.
+"""
 
 import asyncio
 import random
@@ -33,12 +35,15 @@ NAMES = [
     "Products Searched",
 ]
 OTHER_RULES = load_rules(
-    'name = "other"\n[[event]]\nname = "all"\nmoment = "do"\nconfidence = 0.9\nnames = ["Product Viewed", "Page Closed"]\n'
+    'name = "other"\n[[event]]\nname = "all"\nmoment = "do"\nconfidence = 0.9\nnames = ["Product Viewed", '
+    '"Page Closed"]\n'
 )
 
 
 def event(rnd: random.Random, day: float, ids: int) -> bytes:
-    """One Segment record near a day of the run; its id from a small pool, so that copies with other times and contents come about."""
+    """One Segment record near a day of the run; its id from a small pool, so that copies
+    with other times and contents come about.
+    """
     at = START + timedelta(
         days=max(0.0, day + rnd.choice((0, 0, 0, -0.01, -1, -3, 0.02))), seconds=rnd.randrange(3)
     )
@@ -70,7 +75,9 @@ def events(seed: int, count: int, days: float, ids: int) -> Iterator[bytes]:
 
 
 async def live(values: list[bytes], seed: int, overrides: dict[str, Any]) -> tuple[MemoryLog, Verified]:
-    """Feeds the records to agents that crash, are replaced, meet new rules and take batches of any size; then verifies."""
+    """Feeds the records to agents that crash, are replaced, meet new rules and
+    take batches of any size; then verifies.
+    """
     rnd = random.Random(seed)
     log, given = MemoryLog(1), load_settings(**overrides)
     now = int((START + timedelta(days=400)).timestamp() * 1000)
@@ -104,7 +111,9 @@ async def live(values: list[bytes], seed: int, overrides: dict[str, Any]) -> tup
     st.booleans(),
 )
 def test_stream_equals_batch(seed: int, count: int, days: float, ids: int, needs: bool) -> None:
-    """Standing transitions, every counter and how each record ended are what one batch makes of the stored input, robots over their cap included."""
+    """Standing transitions, every counter and how each record ended are what one batch makes of the
+    stored input, robots over their cap included.
+    """
     overrides: dict[str, Any] = {"need": ["properties.products.category"]} if needs else {}
     log, verified = asyncio.run(live(list(events(seed, count, days, ids)), seed, overrides))
     assert verified.difference is None
@@ -151,7 +160,9 @@ async def test_an_unread_log_cannot_be_verified() -> None:
 
 
 async def test_a_replaced_agent_writes_nothing() -> None:
-    """An agent that was replaced while it held a batch fails at its commit, and its batch is done by the other."""
+    """An agent that was replaced while it held a batch fails at its
+    commit, and its batch is done by the other.
+    """
     log = MemoryLog(1)
     await log.append([NewRecord(0, None, value, 10**13) for value in events(3, 50, 1.0, 1000)])
     first = await PartitionAgent.open(log, 0, load_settings(), default_rules())

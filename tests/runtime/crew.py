@@ -1,5 +1,6 @@
-"""Workers of one app over the memory log, in virtual time: the product's own worker, agents and assignment, in a
-group that lives in this process."""
+"""Workers of one app over the memory log, in virtual time: the product's own worker, agents and
+assignment, in a group that lives in this process.
+"""
 
 import asyncio
 import logging
@@ -125,7 +126,9 @@ class Crew:
         await self.ended(name)
 
     async def send(self, count: int, astray: bool = False) -> None:
-        """So many events, dated now, each into the partition of the person it is about; `astray`: into any, to be handed over."""
+        """So many events, dated now, each into the partition of the person it is
+        about; `astray`: into any, to be handed over.
+        """
         records = []
         for number in range(self._sent, self._sent + count):
             user = str(number % PEOPLE)
@@ -167,7 +170,9 @@ class Crew:
         return sum((await self.log.ends()).values()) - read
 
     async def exact(self, so_far: bool = False) -> None:
-        """What was published is what there was: nothing lost, nothing twice. `so_far`: of what was processed."""
+        """What was published is what there was: nothing lost, nothing
+        twice. `so_far`: of what was processed.
+        """
         found = await verify(self.log, lambda done, total: None)
         assert found.difference is None
         assert so_far or found.records >= self._sent

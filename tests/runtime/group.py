@@ -1,9 +1,9 @@
-"""A group of workers in one process and in virtual time: it assigns partitions by the product's own rule, as a
-broker and its members do.
+"""A group of workers in one process and in virtual time: it assigns partitions by the product's
+own rule, as a broker and its members do.
 
-A member that is *cut off* is like a process that was stopped (SIGSTOP) or lost its network: it receives nothing,
-the others learn of it after a session, and when it is back it learns a heartbeat later that it was put out, and
-joins again.
+A member that is *cut off* is like a process that was stopped (SIGSTOP) or lost its network: it
+receives nothing, the others learn of it after a session, and when it is back it learns a heartbeat
+later that it was put out, and joins again.
 """
 
 import asyncio

@@ -67,7 +67,9 @@ class Confirmed(GroupMembership):
 def test_an_agent_is_opened_when_the_group_confirmed_the_membership_after_the_death(
     group: GroupMembership, died_s: float | None, may: bool
 ) -> None:
-    """A worker that was away for too long is fenced before it learns why, and must not fence the new owner."""
+    """A worker that was away for too long is fenced before it learns
+    why, and must not fence the new owner.
+    """
     assert may is may_open(group, 3, died_s=died_s)
 
 

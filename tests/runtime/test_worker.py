@@ -105,8 +105,9 @@ async def test_a_static_member_does_not_work_on_while_it_stops() -> None:
 
 @virtual
 async def test_a_worker_that_was_cut_off_does_not_fight_for_its_partitions() -> None:
-    """The others take over after a session. Its agents are fenced, each once, and it opens none before the group
-    has assigned it a partition again.
+    """The others take over after a session.
+
+    Its agents are fenced, each once, and it opens none before the group has assigned it a partition again.
     """
     crew = Crew()
     crew.hire("zombie")
@@ -261,8 +262,9 @@ async def test_an_error_that_trying_again_cannot_help_ends_the_worker(error: Exc
 
 @virtual
 async def test_an_assertion_of_the_client_is_no_defect_of_ours() -> None:
-    """While a broker is coming back, aiokafka finds none and asserts that there is one. That passes like other
-    errors of a cluster.
+    """While a broker is coming back, aiokafka finds none and asserts that there is one.
+
+    That passes like other errors of a cluster.
     """
     crew = Crew(1)
     client = AIOKafkaClient()
@@ -330,8 +332,8 @@ async def test_an_agent_that_hangs_does_not_hold_up_the_end() -> None:
 
 @virtual
 async def test_commits_of_a_partition_keep_their_distance() -> None:
-    """Under load, at least the shortest interval lies between two commits; the first record after an idle time
-    waits for nothing.
+    """Under load, at least the shortest interval lies between two commits; the first
+    record after an idle time waits for nothing.
     """
     crew = Crew(1)
     crew.hire("a")

@@ -67,7 +67,8 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (
             {"bootstrap": "broker"},
-            "kafka.bootstrap = 'broker': 'broker' is no address: write host:port, several with commas between them (--kafka)",
+            "kafka.bootstrap = 'broker': 'broker' is no address: write host:port, several with commas "
+            "between them (--kafka)",
         ),
         ({"bootstrap": "broker:70000"}, "kafka.bootstrap = 'broker:70000'"),
         ({"app": "my shop"}, "kafka.app = 'my shop': is no name for an app"),
@@ -80,7 +81,8 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
         ),
         (
             {"sasl_mechanism": "PLAIN"},
-            "kafka.sasl_mechanism = PLAIN has no effect with kafka.security_protocol = PLAINTEXT: it needs SASL_SSL",
+            "kafka.sasl_mechanism = PLAIN has no effect with kafka.security_protocol = PLAINTEXT: it "
+            "needs SASL_SSL",
         ),
         (
             SCRAM | {"username": ""},
@@ -125,7 +127,9 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_complaints(given: dict[str, Any], message: str) -> None:
-    """A wrong setting, or settings that exclude each other, are an error that names the right ones, but no secret."""
+    """A wrong setting, or settings that exclude each other, are an error
+    that names the right ones, but no secret.
+    """
     found = complaint(**given)
     assert found.startswith(message)
     assert SECRET not in found
@@ -190,7 +194,9 @@ def test_what_a_connection_is_told() -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")
 def test_certificates(tmp_path: Path) -> None:
-    """Our certificate is loaded with its key, also with an encrypted one, without a question on the terminal."""
+    """Our certificate is loaded with its key, also with an encrypted
+    one, without a question on the terminal.
+    """
 
     def make(name: str, *more: str) -> None:
         options = [

@@ -1,4 +1,6 @@
-"""CSV exports become Segment-shaped JSON; a row that cannot be read is marked, and the rows after it are read."""
+"""CSV exports become Segment-shaped JSON; a row that cannot be read
+is marked, and the rows after it are read.
+"""
 
 import json
 import re
@@ -37,7 +39,10 @@ def reasons(text: bytes) -> list[str]:
 
 
 def test_a_row() -> None:
-    """Mapped columns become fields, the others properties. A row without an id gets its fingerprint, and one without a type is a track."""
+    """Mapped columns become fields, the others properties.
+
+    A row without an id gets its fingerprint, and one without a type is a track.
+    """
     assert rows(HEADER + b"17,cart,2019-11-01 17:59:13.273932,9.50\n") == [
         {
             "type": "track",
@@ -153,7 +158,9 @@ def test_bom_and_odd_headers() -> None:
     ],
 )
 def test_files_that_are_something_else(text: bytes, words: list[str]) -> None:
-    """A file that is no such table is an error at once, which names what is missing and shows what is there."""
+    """A file that is no such table is an error at once, which names
+    what is missing and shows what is there.
+    """
     with pytest.raises(InputError) as error:
         csv_rows(lines(text), MAPPING)
     assert all(word in str(error.value) for word in words), error.value

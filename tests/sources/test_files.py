@@ -71,7 +71,9 @@ def test_a_line_without_end(tmp_path: Path) -> None:
     ],
 )
 def test_a_truncated_gzip(tmp_path: Path, damage: object) -> None:
-    """A compressed file without its end gives all whole lines, and a last record with the rest, marked truncated."""
+    """A compressed file without its end gives all whole lines, and a
+    last record with the rest, marked truncated.
+    """
     assert callable(damage)
     records = list(file_records(Lines(put(tmp_path, damage(gzip.compress(TEXT)))), jsonl_rows))
     rest, headers = records.pop()

@@ -76,7 +76,9 @@ def test_faults_come_at_their_rates(stream: list[MadeRecord]) -> None:
 
 
 def test_people_sign_in_and_stay_signed_in(stream: list[MadeRecord]) -> None:
-    """After an identify event a visitor keeps the user id until the visit ends; half of the people never sign in."""
+    """After an identify event a visitor keeps the user id until the
+    visit ends; half of the people never sign in.
+    """
     users = {json.loads(value).get("userId") for key, value in stream if key} - {None}
     assert users
     assert all(int(user.removeprefix("user-")) % 2 == 0 for user in users)

@@ -13,7 +13,9 @@ def test_lines_are_records() -> None:
 
 
 def test_a_line_too_long() -> None:
-    """A record of the greatest size is kept whole; a longer line is cut and marked, even if it begins with blanks."""
+    """A record of the greatest size is kept whole; a longer line is cut
+    and marked, even if it begins with blanks.
+    """
     full = b"x" * MAX_RECORD_BYTES
     (value, headers), (cut, why), (blank, also) = jsonl_rows(
         [full + b"\r\n", full + b"x\n", b" " * 99 + full]

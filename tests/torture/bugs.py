@@ -1,4 +1,7 @@
-"""Bugs that a worker of this kind may have: a run with one of them planted has to fail. Changes of source text, as in `tests/planted`."""
+"""Bugs that a worker of this kind may have: a run with one of them planted has to fail.
+
+Changes of source text, as in `tests/planted`.
+"""
 
 from tests.planted import Bug
 

@@ -9,7 +9,9 @@ from tests.core.ingest.examples import NEVER_MS, record
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format(name: str) -> None:
-    """A format is listed under its own name, has a version, refuses what is no record, and gives it no key."""
+    """A format is listed under its own name, has a version, refuses
+    what is no record, and gives it no key.
+    """
     known = FORMATS[name]
     assert name == known.name
     assert known.version >= 1
