@@ -356,7 +356,9 @@ async def test_a_frozen_reader_sees_one_moment(tmp_path: Path) -> None:
     await fill(log, [b"2"])
     await session.commit(full_batch(b"2"))
     assert await seen(frozen) == before
-    assert await seen(SqliteLog.read_only(tmp_path)) != before
+    current = SqliteLog.read_only(tmp_path)
+    assert await seen(current) != before
+    await current.close()
     await frozen.close()
     await log.close()
 
