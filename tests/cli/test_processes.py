@@ -48,7 +48,10 @@ def test_help_names_every_exit_code() -> None:
     result = subprocess.run([*STREAMS, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert (0, "") == (result.returncode, result.stderr)
     assert [] == [word for word in ("replay", "check-config", "130", "143") if word not in result.stdout]
-    heavy = "import sys; from streams.cli.app import command_line; print([m for m in ('pydantic', 'rich', 'sqlite3', 'asyncio.events') if m in sys.modules][:2])"
+    heavy = (
+        "import sys; from streams.cli.app import command_line; "
+        "print([m for m in ('pydantic', 'rich', 'sqlite3', 'asyncio.events') if m in sys.modules][:2])"
+    )
     assert (
         "[]"
         == subprocess.run(

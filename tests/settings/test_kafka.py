@@ -250,7 +250,13 @@ def test_certificates(tmp_path: Path) -> None:
 
 def test_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens come from the named function, async or not; an error of the function is reported as one."""
-    code = "def token(): return 'plain'\nasync def later(): return 'async'\ndef nothing(): return None\ndef broken(): 1 / 0\ndef picky(a): pass\n"
+    code = (
+        "def token(): return 'plain'\n"
+        "async def later(): return 'async'\n"
+        "def nothing(): return None\n"
+        "def broken(): 1 / 0\n"
+        "def picky(a): pass\n"
+    )
     (tmp_path / "my_tokens.py").write_text(code)
     (tmp_path / "my_broken_tokens.py").write_text("import nothing_like_that")
     monkeypatch.syspath_prepend(tmp_path)

@@ -8,16 +8,24 @@ from streams.core.moments.verdict import INTENTS
 from tests.core.moments.examples import SHIPPED, classifier, event
 
 NAMES = {
-    "know": """Products Searched; Product List Viewed; Product List Filtered; Promotion Clicked; Product Clicked; Product Viewed; Product Shared;
-        search; view_search_results; view_item_list; select_item; view_item; select_promotion; share;
-        Viewed Product Category; Clicked Product; Clicked Promotion; Viewed Product; list_view; list_click; product_view; promo_click; site_search""",
-    "know, unsure": "Promotion Viewed; Viewed Promotion; view_promotion; promo_view; page_view; scroll; $pageview; $screen",
+    "know": """
+        Products Searched; Product List Viewed; Product List Filtered; Promotion Clicked; Product Clicked;
+        Product Viewed; Product Shared; search; view_search_results; view_item_list; select_item; view_item;
+        select_promotion; share; Viewed Product Category; Clicked Product; Clicked Promotion;
+        Viewed Product; list_view; list_click; product_view; promo_click; site_search""",
+    "know, unsure": """
+        Promotion Viewed; Viewed Promotion; view_promotion; promo_view; page_view; scroll; $pageview;
+        $screen""",
     "go": "Store Located; Directions Requested; Store Selected",
-    "do": """Video Playback Started; Video Playback Completed; tutorial_begin; tutorial_complete; video_start; video_progress; video_complete;
-        file_download; form_start; form_submit; generate_lead""",
-    "buy": """Product Added; Product Removed; Cart Viewed; Cart Shared; Product Added to Wishlist; Wishlist Product Added to Cart; Checkout Started;
-        Checkout Step Viewed; Checkout Step Completed; Payment Info Entered; Coupon Entered; Coupon Applied; Coupon Denied; Coupon Removed;
-        add_to_wishlist; add_to_cart; remove_from_cart; view_cart; begin_checkout; add_shipping_info; add_payment_info; checkout_step; trns_error""",
+    "do": """
+        Video Playback Started; Video Playback Completed; tutorial_begin; tutorial_complete; video_start;
+        video_progress; video_complete; file_download; form_start; form_submit; generate_lead""",
+    "buy": """
+        Product Added; Product Removed; Cart Viewed; Cart Shared; Product Added to Wishlist;
+        Wishlist Product Added to Cart; Checkout Started; Checkout Step Viewed; Checkout Step Completed;
+        Payment Info Entered; Coupon Entered; Coupon Applied; Coupon Denied; Coupon Removed;
+        add_to_wishlist; add_to_cart; remove_from_cart; view_cart; begin_checkout; add_shipping_info;
+        add_payment_info; checkout_step; trns_error""",
     "truth": "Order Completed; Completed Order; purchase; in_app_purchase; close_convert_lead; transaction",
     "refund": "Order Refunded; Order Cancelled; refund",
     "none": "Product Reviewed; Order Updated; session_start; login",

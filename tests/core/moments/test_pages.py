@@ -16,7 +16,8 @@ MOMENTS = {
     "go": "/stores /store-locator /it/negozi/milano /tiendas /contact /orari /es/contacto",
     "do": "/how-to/clean /help /istruzioni /tutorial /configurator /track-order /es/ayuda /it/come-fare/x",
     "buy": "/cart /carrello /carrito /checkout/step-2 /payment /offer /it/pagamento /es/rebajas",
-    "truth": "/thank-you /order-confirmation /checkout/thank-you /it/grazie /es/pedido-confirmado /checkout/order-received/123",
+    "truth": "/thank-you /order-confirmation /checkout/thank-you /it/grazie /es/pedido-confirmado "
+    "/checkout/order-received/123",
     "none": "/newsletter/thank-you /contact-us/thank-you",
     "nothing": "/ /it /cartography /my-cart-is-full/x /impressum",
 }

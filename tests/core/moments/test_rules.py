@@ -14,7 +14,10 @@ from tests.core.moments.examples import DEFAULT, classifier, event
 ROOT = Path(__file__).parents[3]
 SHOP = (ROOT / "examples/simple_shop/rules.toml").read_text("utf-8")
 CART = '[[event]]\nname = "cart"\nmoment = "buy"\nconfidence = 0.9\nnames = ["cart"]\n'
-QUERY = 'read = {query = ["properties.q"]}\n[[query]]\nname = "q"\nmoment = "buy"\nconfidence = 0.9\nany = ["w"]\n[lexicon.en]\nw = ["buy"]\n'
+QUERY = (
+    'read = {query = ["properties.q"]}\n[[query]]\nname = "q"\nmoment = "buy"\nconfidence = 0.9\n'
+    'any = ["w"]\n[lexicon.en]\nw = ["buy"]\n'
+)
 PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfidence = 0.9\npaths = ["/cart"]\n'
 
 
@@ -223,7 +226,8 @@ def test_the_example_shop() -> None:
     shop = classifier(SHOP)
     expected = {
         "know": "catalog product1 product2",
-        "buy": "cart delivery_choice delivery_courier delivery_pickup payment_choice payment_card payment_cash",
+        "buy": "cart delivery_choice delivery_courier delivery_pickup "
+        "payment_choice payment_card payment_cash",
         "truth": "payment_done",
         "none": "main",
     }
