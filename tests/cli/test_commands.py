@@ -35,7 +35,8 @@ def test_the_funnel_for_machines(data: Path) -> None:
         {
             "profiles": 2, "profiles_converted": 1,
             "journeys": {"opened": 2, "open": 1, "stalled": 0, "converted": 1, "abandoned": 0, "refunded": 0},
-            "furthest": {"know": none | {"open": 1}, "go": none, "do": none, "buy": none, "truth": none | {"converted": 1}},
+            "furthest": {"know": none | {"open": 1}, "go": none, "do": none, "buy": none,
+            "truth": none | {"converted": 1}},
             "events": {"received": 6, "applied": 4, "no_signal": 0, "duplicate": 1, "late": 0, "rejected": 1},
         }
     ] == lines("funnel", "--data-dir", data, "--json")  # fmt: skip
@@ -73,7 +74,9 @@ def test_nobody_of_that_name(data: Path) -> None:
 
 
 def test_somebody_without_a_journey(tmp_path: Path) -> None:
-    """A person with no journey, but with a refund of an unknown purchase, is found until they are forgotten, and counted still."""
+    """A person with no journey, but with a refund of an unknown purchase, is found
+    until they are forgotten, and counted still.
+    """
     later = [
         event("zoe", "Product Viewed", "10:00:00") | {"timestamp": f"2024-{month:02d}-20T10:00:00Z"}
         for month in (6, 7, 8, 9, 10, 11)
@@ -192,7 +195,9 @@ def test_explain(what: list[str], read_as: str, moment: str, sure: bool, meaning
 
 
 def test_explain_a_rejection() -> None:
-    """An event that would be rejected is shown with its reason; fields that nobody wants to type may be missing."""
+    """An event that would be rejected is shown with its reason; fields
+    that nobody wants to type may be missing.
+    """
     (report,) = lines("explain", '{"event": 5}', "--json")
     assert "wrong_type" == report["rejected"]
     assert "undecodable" in streams("explain", '{"event": ').stdout
@@ -202,7 +207,8 @@ def test_explain_with_rules_of_ones_own(tmp_path: Path) -> None:
     """--rules names a rules file, as for replay."""
     rules = tmp_path / "rules.toml"
     rules.write_text(
-        'name = "mine"\nextends = "default"\n[[event]]\nname = "tried"\nmoment = "do"\nconfidence = 0.9\nnames = ["Dress Tried On"]\n'
+        'name = "mine"\nextends = "default"\n[[event]]\nname = "tried"\nmoment = "do"\nconfidence = '
+        '0.9\nnames = ["Dress Tried On"]\n'
     )
     (report,) = lines("explain", "Dress Tried On", "--rules", rules, "--json")
     assert ("tried", "do") == (report["rule"], report["moment"])

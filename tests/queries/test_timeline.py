@@ -105,7 +105,9 @@ async def test_an_id_that_looks_like_a_whole_name() -> None:
 
 
 async def test_a_person_of_weak_signs() -> None:
-    """A person without a journey has a timeline while the state holds them, and none once they are forgotten."""
+    """A person without a journey has a timeline while the state holds
+    them, and none once they are forgotten.
+    """
     (cat,) = await read_timelines(await written(SHOP[:11]), "cat")
     assert ("d:cat", None, []) == (cat.profile, cat.current, cat.journeys)
     assert {"profile": "d:cat", "need": None, "current": None, "journeys": []} == json.loads(cat.wire())

@@ -1,4 +1,7 @@
-"""A log with a small shop in it, for reports to read. Partition agents write it, since nothing else knows how."""
+"""A log with a small shop in it, for reports to read.
+
+Partition agents write it, since nothing else knows how.
+"""
 
 import json
 from collections.abc import Sequence
@@ -18,9 +21,15 @@ RULES = load_rules(
     'name = "small"\n'
     + "\n".join(
         f'[[event]]\nname = "{name}"\nmoment = "{moment}"\nconfidence = {confidence}\nnames = ["{name}"]'
-        for name, moment, confidence in (("look", "know", 0.9), ("glance", "know", 0.3), ("cart", "buy", 0.9), ("pay", "truth", 1.0), ("back", "refund", 1.0))
+        for name, moment, confidence in (
+            ("look", "know", 0.9),
+            ("glance", "know", 0.3),
+            ("cart", "buy", 0.9),
+            ("pay", "truth", 1.0),
+            ("back", "refund", 1.0),
+        )
     )
-)  # fmt: skip
+)
 
 
 def did(who: str, event: str, minute: float, **more: Any) -> bytes:
@@ -71,8 +80,10 @@ SHOP = (
     did("u:dan", "cart", 20), did("u:dan", "scroll", 21), b"{",
     did("u:eve", "look", 5 * DAY), did("u:fay", "look", 5 * DAY + 1), did("u:ann", "look", 1 * DAY),
 )  # fmt: skip
-"""Ann bought and gave it back, and her last look was late. Bob looked, in two copies of one event. Cat glanced. Dan has
-a full cart and fell silent. Eve and Fay look days later.
+"""Ann bought and gave it back, and her last look was late.
+
+Bob looked, in two copies of one event. Cat glanced. Dan has a full cart and
+fell silent. Eve and Fay look days later.
 """
 
 LATER = tuple(

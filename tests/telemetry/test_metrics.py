@@ -47,7 +47,9 @@ def shown(of: Meters) -> dict[str, float]:
 
 
 def test_what_is_described_is_what_is_shown() -> None:
-    """The registry's metrics, Prometheus's own of the process aside, are those of the list, with their kinds."""
+    """The registry's metrics, Prometheus's own of the process aside,
+    are those of the list, with their kinds.
+    """
     of = meters()
     of.restoring(0, 1, 2)
     of.committed(step(1, written=False, watermark_ms=0, lags={"clicks:1": 3}))
@@ -126,7 +128,8 @@ def test_a_commit_of_time_alone_is_no_batch_of_events() -> None:
     of.committed(step(commit_s=0.01))
     found = shown(of)
     assert (0, 1, 0) == (
-        found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"], found["streams_end_to_end_latency_seconds_count"],
+        found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"],
+        found["streams_end_to_end_latency_seconds_count"],
     )  # fmt: skip
 
 

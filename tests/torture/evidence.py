@@ -149,7 +149,8 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                 (settings.patience.know, settings.patience.go, settings.patience.do, settings.patience.buy),
                 settings.abandon_after, settings.refund_window, settings.join_window,
             ),
-            allowed_lateness=settings.allowed_lateness, mark=c.watermark_ms, timers=(-1, c.timers_fired_ms), eras=([], []),
+            allowed_lateness=settings.allowed_lateness, mark=c.watermark_ms, timers=(-1, c.timers_fired_ms),
+            eras=([], []),
             everything=True,
         )  # fmt: skip
         for law in LAWS:
