@@ -1,6 +1,6 @@
 """How Faust reads the outputs for agents: committed records only, each at least once.
 
-Stock Faust 0.15.3 differs in four things, which are changed here:
+Stock Faust 0.15.3 differs in five things, which are changed here:
 - *It reads aborted transactions* unless it runs in its own "exactly once" mode. This consumer reads committed
   records only.
 - *It expects offsets without gaps*, and fills the gaps that it finds. Here gaps are normal: commit markers,
@@ -11,8 +11,8 @@ Stock Faust 0.15.3 differs in four things, which are changed here:
   the next turn.
 - *It counts records as done that no agent has seen*: those in a queue while partitions move or the worker
   stops. See `faust_agents.py`.
-
-The clients are made by `streams.log.kafka.client`, so encryption and passwords are configured once.
+- *It starts and stops clients without a time limit*, and when its start is cancelled, it leaves connections and
+  a thread behind. Here every client is started and stopped like all others of this program.
 """
 
 import asyncio
@@ -118,10 +118,7 @@ class AgentConsumer(driver.Consumer):
 
 
 class AgentConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread in which Faust runs the client of a consumer.
-
-    Stock Faust starts and stops the client without an end, and waits for a thread that it never stopped.
-    """
+    """The thread in which Faust runs the client of a consumer, which is a member of the agents' group."""
 
     @property
     def _group(self) -> ConsumerGroup:
@@ -171,7 +168,7 @@ class AgentConsumerThread(driver.AIOKafkaConsumerThread):
         """Prints nothing: the error ends the process, which reports it."""
 
     async def stop(self) -> None:
-        """Stops the thread, also one that was started a moment ago and has not begun yet, or never."""
+        """Stops the thread, also if it was started a moment ago and has not begun to run, or never started."""
         while self._thread is not None and self._thread.is_alive() and not self._started.is_set():
             await asyncio.sleep(THREAD_START_S)
         await super().stop()

@@ -1,4 +1,4 @@
-"""Apps for the tests of the host: their settings name a cluster that nobody asks, and a test steers their worker."""
+"""Apps for the tests of the host: they ask no cluster, and a test steers their worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -69,7 +69,7 @@ def app(**given: Any) -> App:
 
 @asynccontextmanager
 async def running(made: App) -> AsyncIterator[tuple[SteeredWorker, str]]:
-    """The app while it runs: its worker, and the URL of its pages. It is stopped in the end, unless it was before."""
+    """Runs the app until the end of the block. Gives its worker and the URL of its pages."""
     life = asyncio.create_task(run_app(made))
     try:
         while made.worker_service.worker is None and not life.done():

@@ -1,4 +1,4 @@
-"""Files of agents: how they get the app, and what is said of one that is wrong."""
+"""Files of agents get the app of the process, and a wrong one is refused with the reason."""
 
 import sys
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ async def {name}(stream):
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Each test is a process of its own, as far as the app goes."""
+    """Each test begins without an app, as a process does."""
     before = set(sys.modules)
     monkeypatch.setattr(host, "_app", None)
     monkeypatch.chdir(tmp_path)
@@ -32,7 +32,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 def test_a_file_and_a_module(tmp_path: Path) -> None:
-    """Their agents are the app's, in both forms; each topic is the app's own."""
+    """Agents of both become the app's agents, each on a topic of the app."""
     (tmp_path / "mine.py").write_text(AGENT.format(topics="transitions", topic="transitions", name="first"))
     (tmp_path / "shopping").mkdir()
     (tmp_path / "shopping" / "agents.py").write_text(
@@ -70,24 +70,24 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_one(name: str, tmp_path: Path) -> None:
-    """Is named, with what is wrong in it and where."""
-    text, said = WRONG[name]
+    """The error names the file, the mistake and its place."""
+    text, expected = WRONG[name]
     if text is not None:
         (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError) as caught:
         host.make_app(settings(), [name])
-    for part in said.split(" .* "):
+    for part in expected.split(" .* "):
         assert part in str(caught.value)
 
 
 def test_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is one that can be loaded."""
+    """The example of the documentation can be loaded."""
     monkeypatch.chdir(Path(__file__).parents[2])
     assert len(host.make_app(settings(), ["examples/my_agents.py"]).agents) == 2
 
 
 def test_outside_of_a_command_the_settings_of_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is missing there is said; what is there makes the app."""
+    """A missing setting is an error that names it; complete ones make the app."""
     with pytest.raises(ConfigError, match=r"kafka\.bootstrap is missing"):
         host.app  # noqa: B018  (making it is what is tested)
     for key, value in (("BOOTSTRAP", "127.0.0.1:9"), ("APP", "shop"), ("INPUTS", "clicks")):

@@ -1,4 +1,4 @@
-"""Chosen transitions go to a webhook, once as far as the receiver can tell; one that fails now and then loses nothing."""
+"""Chosen transitions reach a webhook once for each key, also when its receiver fails now and then."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ PERSON, SECRET = "u:4711", "s3cr3t"
 
 
 def step(**fields: Any) -> Transition:
-    """Stalled in buy a moment ago, unless told otherwise."""
+    """A step that stalled in buy a moment ago, with other fields where given."""
     stalled = next(example for example in EXAMPLES if example["kind"] == "stalled")
     at = (datetime.now(UTC) - timedelta(seconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return msgspec.convert({**stalled, "at": at, **fields}, Transition)
@@ -49,7 +49,7 @@ def step(**fields: Any) -> Transition:
     ],
 )
 def test_what_is_chosen(settings: dict[str, Any], fields: dict[str, Any], expected: bool) -> None:
-    """By kind, by the moment that is left, and assertions only unless corrections are wanted."""
+    """The settings choose by kind and by the moment left; retractions only if corrections are wanted."""
     assert is_chosen(step(**fields), AnnounceSettings(**settings)) is expected
 
 
@@ -62,7 +62,7 @@ def test_what_is_chosen(settings: dict[str, Any], fields: dict[str, Any], expect
     ],
 )
 def test_what_is_too_old(at: str, expected: bool) -> None:
-    """A replay of last year's events wakes nobody; an event ahead of the clock is not old."""
+    """A replay of last year's events posts nothing; an event ahead of the clock is not old."""
     assert is_too_old(step(at=at), AnnounceSettings(max_age="1d"), int(NOW.timestamp() * 1000)) is expected
 
 
@@ -70,7 +70,7 @@ Answer = int | None  # None: it hangs
 
 
 class Receiver:
-    """A webhook that answers as it is told to, then 200 for ever."""
+    """A webhook that gives these answers, then 200 for ever."""
 
     def __init__(self, answers: Sequence[Answer]) -> None:
         self.answers = list(answers)
@@ -108,7 +108,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_step_is_posted_as_it_is_on_the_wire() -> None:
-    """The whole transition, under a key of id and rev; what is not chosen is not posted."""
+    """A post is the whole transition under a key of id and rev; other transitions are not posted."""
     posted = step()
     async with receiving() as (receiver, webhook):
         await webhook.take(step(kind="converted"))
@@ -118,7 +118,7 @@ async def test_a_step_is_posted_as_it_is_on_the_wire() -> None:
 
 
 async def test_a_receiver_that_fails_now_and_then_misses_nothing() -> None:
-    """Errors of it, no answer, and too many requests are tried again, each time with the same key; and order is kept."""
+    """Its errors, missing answers and refusals for now are retried with the same key, and order is kept."""
     steps = [step(id=f"{number:032x}", rev=number + 1) for number in range(4)]
     async with receiving(500, 200, 503, None, 502, 200, 429, 408, timeout="200ms") as (receiver, webhook):
         for one in steps:
@@ -129,7 +129,7 @@ async def test_a_receiver_that_fails_now_and_then_misses_nothing() -> None:
 
 
 async def test_what_comes_again_is_not_posted_again() -> None:
-    """But a newer record of the same id is."""
+    """A record is posted once, and a newer record of the same id is posted again."""
     async with receiving(corrections=True) as (receiver, webhook):
         for one in (step(rev=1), step(rev=1), step(rev=5, op="retract"), step(rev=1), step(rev=6)):
             await webhook.take(one)
@@ -142,7 +142,7 @@ async def test_what_comes_again_is_not_posted_again() -> None:
 
 @pytest.mark.parametrize("answer", [400, 404, 410, 302])
 async def test_a_refusal_is_given_up_at_once(answer: Answer) -> None:
-    """With a line that counts, and names neither the person nor the address."""
+    """The log line has the total, and names neither the person nor the address."""
     with capture_logs() as lines:
         async with receiving(answer, answer) as (receiver, webhook):
             await webhook.take(step(rev=1))
@@ -156,7 +156,7 @@ async def test_a_refusal_is_given_up_at_once(answer: Answer) -> None:
 
 
 async def test_a_receiver_that_is_down_is_given_up_in_time() -> None:
-    """The rest is posted when it is back."""
+    """A post is given up after its time, and later ones are posted when the receiver is back."""
     with capture_logs() as lines:
         async with receiving(*[500] * 200, retry_for="200ms") as (receiver, webhook):
             await webhook.take(step(rev=1))
@@ -168,7 +168,7 @@ async def test_a_receiver_that_is_down_is_given_up_in_time() -> None:
 
 
 async def test_nobody_listens() -> None:
-    """No connection is like no answer, and the log does not say where to."""
+    """A refused connection counts as no answer, and the log does not show the address."""
     async with receiving() as (_, webhook):
         url = webhook._url
     with capture_logs() as lines:

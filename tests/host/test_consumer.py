@@ -1,4 +1,4 @@
-"""Where an agent goes on after a crash: never behind a record that it has not come back from, whatever gaps the offsets have."""
+"""After a crash an agent continues at or before its first undone record, whatever gaps the offsets have."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ from tests.host.hosting import real_app
 PLACE = TP("shop.transitions", 0)
 ONE, ALL, COMMIT, AGAIN = "one is done", "all are done", "committed", "read again"
 
-# Offsets grow by these: 1 without a gap; marks of transactions, aborted records and compaction leave larger ones, also at the very beginning.
+# Offsets grow by these: 1 without a gap, more over commit markers, aborted records and compaction.
 steps = st.lists(st.one_of(st.integers(1, 5), st.sampled_from([ONE, COMMIT, AGAIN])), max_size=40)
 
 
 @contextmanager
 def consuming() -> Iterator[AgentConsumer]:
-    """A consumer of transitions, of which records come and go as if a broker had sent them."""
+    """A consumer of transitions that gets its records from the test instead of a broker."""
     app = real_app()
     app.consumer_generation_id = 1
     consumer = app.consumer
@@ -43,11 +43,11 @@ def message(offset: int, generation: int = 1) -> ConsumerMessage:
 
 
 async def nobody(message: object) -> None:
-    """Takes it and keeps quiet."""
+    """Stands for agents that have the record and are not done with it."""
 
 
 def test_the_position() -> None:
-    """Is at most the first record that is not done, is beyond all that is done before it, and never goes back."""
+    """The position is after all done records, not after the first that is not done, and never moves back."""
     with consuming() as consumer:
         consumer._to_agents = nobody
 
@@ -61,43 +61,42 @@ def test_the_position() -> None:
 
 
 async def live(consumer: AgentConsumer, offset: int, steps: list[int | str], random: Random) -> None:
-    """Records come after `offset`."""
+    """Plays the steps; the first record comes after `offset`."""
     position, last = 0, offset
-    given_out: list[ConsumerMessage] = []  # and not committed
+    delivered: list[ConsumerMessage] = []  # and not committed
     for step in steps:
         if isinstance(step, int):
             last += step
-            given_out.append(message(last))
-            await consumer._deliver(given_out[-1])
-        elif step == ONE and (under_way := [one for one in given_out if not one.acked]):
+            delivered.append(message(last))
+            await consumer._deliver(delivered[-1])
+        elif step == ONE and (under_way := [one for one in delivered if not one.acked]):
             consumer.ack(random.choice(under_way))
         elif step == ALL:
-            for one in given_out:
+            for one in delivered:
                 consumer.ack(one)
-        elif (
-            step == AGAIN
-        ):  # partitions were moved: what was not committed comes once more; what an agent still had, it may still finish
-            late = [one for one in given_out if not one.acked][:1]
+        elif step == AGAIN:
+            # Partitions moved: uncommitted records come again, and an agent may still finish the one it had.
+            late = [one for one in delivered if not one.acked][:1]
             consumer.forget()
-            given_out = [message(one.offset) for one in given_out]
-            for one in given_out[: len(given_out) // 2]:
+            delivered = [message(one.offset) for one in delivered]
+            for one in delivered[: len(delivered) // 2]:
                 await consumer._deliver(one)
             for one in late:
                 consumer.ack(one)
-                given_out[[again.offset for again in given_out].index(one.offset)].acked = True
-            for one in given_out[len(given_out) // 2 :]:
+                delivered[[again.offset for again in delivered].index(one.offset)].acked = True
+            for one in delivered[len(delivered) // 2 :]:
                 await consumer._deliver(one)
         elif step == COMMIT and (found := consumer._filter_committable_offsets([PLACE])):
             assert found[PLACE] > position
             position = consumer._committed_offset[PLACE] = found[PLACE]
-            assert all(one.acked for one in given_out if one.offset < position)
-            given_out = [one for one in given_out if one.offset >= position]
+            assert all(one.acked for one in delivered if one.offset < position)
+            delivered = [one for one in delivered if one.offset >= position]
     if last > offset:
         assert position == last + 1
 
 
-async def test_what_is_read_while_partitions_move_is_not_handed_over() -> None:
-    """It is read again by whoever has them then."""
+async def test_what_is_read_while_partitions_move_is_not_delivered() -> None:
+    """The next owner of the partitions reads these records again."""
     with consuming() as consumer:
         got: list[int] = []
 
@@ -115,7 +114,7 @@ async def test_what_is_read_while_partitions_move_is_not_handed_over() -> None:
 async def test_a_position_that_the_broker_does_not_take_is_offered_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Until it does; then it is no more."""
+    """The same position is committed until the broker accepts it, and then no more."""
     with consuming() as consumer:
         answers, offered = [False, False, True], list[dict[TP, int]]()
 
@@ -134,7 +133,7 @@ async def test_a_position_that_the_broker_does_not_take_is_offered_again(
 
 
 async def test_the_client_reads_what_is_committed() -> None:
-    """In a group of its own, and commits nothing by itself."""
+    """The client is in a group of its own and commits nothing by itself."""
     with consuming() as consumer:
         client = consumer._thread._create_worker_consumer(cast(Any, consumer.transport))
         assert (client._isolation_level, client._group_id, client._enable_auto_commit) == (

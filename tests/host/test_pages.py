@@ -1,4 +1,4 @@
-"""Health and metrics: what they say, and that there is nothing else."""
+"""The pages show health and metrics, and there are no others."""
 
 import time
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ async def get(url: str) -> tuple[int, str, str]:
 
 
 async def test_the_pages() -> None:
-    """They are there, of the right type, on loopback; and /readyz follows the worker."""
+    """The three pages are served on loopback with their types, and /readyz follows the worker."""
     async with running(app()) as (worker, url):
         assert url.startswith("http://127.0.0.1:")
         assert await get(f"{url}/livez") == (200, "text/plain", "ok\n")
@@ -75,7 +75,7 @@ async def test_the_pages() -> None:
     "path", ["/", "/table/", "/router/", "/graph/", "/performance/metrics", "/stats/", "/nothing"]
 )
 async def test_no_page_of_fausts_is_served(path: str) -> None:
-    """Some of them show the contents of tables."""
+    """Faust's pages, of which some show the contents of tables, are not found."""
     async with running(app()) as (_, url):
         assert (await get(url + path))[0] == 404
 
@@ -90,7 +90,7 @@ async def test_a_loop_that_stood_still(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_loop_shows_that_it_turns() -> None:
-    """Its sign of life is never older than the time between two of them and some."""
+    """The last sign of life of a running loop is recent."""
     made = app()
     async with running(made):
         assert time.monotonic() - made.worker_service.last_beat_s < 5
@@ -104,7 +104,7 @@ async def test_the_loop_shows_that_it_turns() -> None:
     ],
 )
 async def test_an_address_that_cannot_be_had(web: dict[str, Any], expected: str) -> None:
-    """Ends the worker, with the setting that is to be changed."""
+    """The worker ends with an error that names the setting to change."""
     async with running(app()) as (_, url):
         taken = int(url.rpartition(":")[2])
         made = app(web=WebSettings(**{**web, "port": taken if web["port"] is None else web["port"]}))

@@ -1,4 +1,4 @@
-"""What was dealt with lately."""
+"""Recent knows the records that were added lately, and forgets old ones."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +10,7 @@ IDS, REVS = st.sampled_from("abcd"), st.integers(0, 9)
 
 @given(st.lists(st.tuples(IDS, REVS)))
 def test_a_record_is_known_when_it_or_a_newer_one_of_its_id_was_added(added: list[tuple[str, int]]) -> None:
-    """Nothing else is."""
+    """A record is known exactly then."""
     recent = Recent()
     for id, rev in added:
         recent.add(id, rev)
@@ -20,7 +20,7 @@ def test_a_record_is_known_when_it_or_a_newer_one_of_its_id_was_added(added: lis
 
 
 def test_the_ids_longest_untouched_are_forgotten_first() -> None:
-    """Adding an id again keeps it."""
+    """Adding an id again makes it the latest."""
     recent = Recent(kept=2)
     for id, rev in (("a", 1), ("b", 2), ("a", 3), ("c", 4)):
         recent.add(id, rev)

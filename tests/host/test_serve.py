@@ -1,4 +1,4 @@
-"""How a worker process ends: by a signal, by an error of ours, by a defect; and always within its time."""
+"""A worker process ends by a signal, by a StreamsError or by a defect, and always within its time."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from tests.host.hosting import KAFKA, app, real_app, running
 
 
 async def test_asked_to_stop_it_closes_and_has_no_failure() -> None:
-    """The worker finishes what it is in first."""
+    """The worker finishes its open batch first."""
     made = app()
     async with running(made) as (worker, _):
         worker.closing_s = 0.2
@@ -31,7 +31,7 @@ async def test_asked_to_stop_it_closes_and_has_no_failure() -> None:
     ],
 )
 async def test_an_error_of_the_worker_ends_the_process_with_it(failure: Exception) -> None:
-    """The very error, from which the exit code is."""
+    """The failure of the process is the very error, which decides the exit code."""
     made = app()
     async with running(made) as (worker, _):
         worker.failure = failure
@@ -41,7 +41,7 @@ async def test_an_error_of_the_worker_ends_the_process_with_it(failure: Exceptio
 
 
 async def test_a_worker_that_ends_by_itself_is_a_defect() -> None:
-    """A process that lives on without its worker would look healthy."""
+    """The process ends too: without its worker it would still look healthy."""
     made = app()
     async with running(made) as (worker, _):
         worker.failing.set()
@@ -51,7 +51,7 @@ async def test_a_worker_that_ends_by_itself_is_a_defect() -> None:
 
 
 async def test_what_does_not_close_is_left_after_the_grace() -> None:
-    """It is said that it was."""
+    """Closing returns False when the grace time is over."""
     made = app(kafka=KafkaSettings(**{**KAFKA.model_dump(), "session_timeout": "100ms", "grace": "300ms"}))
     life = asyncio.create_task(run_app(made))
     while made.worker_service.worker is None:
@@ -69,7 +69,7 @@ async def test_what_does_not_close_is_left_after_the_grace() -> None:
 
 
 async def test_stopped_while_it_still_waits_for_the_cluster() -> None:
-    """At once, without a failure."""
+    """The process ends at once, without a failure."""
     made = real_app()
     with capture_logs() as lines:
         life = asyncio.create_task(run_app(made))
@@ -81,7 +81,7 @@ async def test_stopped_while_it_still_waits_for_the_cluster() -> None:
 
 
 async def test_a_cluster_that_does_not_answer_is_tried_for_a_time() -> None:
-    """With one line about it; then it is Unavailable, which names the setting."""
+    """One line reports it; then the failure is Unavailable and names the setting."""
     made = real_app(kafka=KafkaSettings(**{**KAFKA.model_dump(), "start_timeout": "1s"}))
     with capture_logs() as lines:
         assert await asyncio.wait_for(run_app(made), 10)
@@ -92,7 +92,7 @@ async def test_a_cluster_that_does_not_answer_is_tried_for_a_time() -> None:
 
 
 async def test_a_crash_of_fausts_ends_the_process(caplog: pytest.LogCaptureFixture) -> None:
-    """With its reason."""
+    """The failure of the process is the reason of the crash."""
     made = app()
     reason = RuntimeError("something of Faust's")
     async with running(made):
@@ -102,7 +102,7 @@ async def test_a_crash_of_fausts_ends_the_process(caplog: pytest.LogCaptureFixtu
 
 
 async def test_the_leader_is_who_works_on_partition_0() -> None:
-    """For timers that only one worker is to run."""
+    """Timers that only one worker runs need one leader."""
     made = app()
     async with running(made) as (worker, _):
         assert made.is_leader()

@@ -1,4 +1,4 @@
-"""The real command on a real broker, in both forms: from the first event to the exit code."""
+"""The real command works on a real broker in both forms, from the first event to the exit code."""
 
 import json
 import os
@@ -38,48 +38,48 @@ MAPPING = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp
 FAUST = [sys.executable, "-m", "faust", "-A", "streams.host", "worker"]
 SOON_S = 40.0
 GRACE_S = 8.0
-TELLS = ["--agents", "tells.py"]
+AGENTS_OPTION = ["--agents", "steps.py"]
 ROOT = Path(__file__).parents[2]
 AGENTS = """
 import os
 from streams.host import Recent, app, transitions
 
 recent = Recent()
-told = open("told", "a", buffering=1)
+seen = open("seen", "a", buffering=1)
 
 @app.agent(transitions)
-async def tells(steps):
+async def note(steps):
     async for step in steps:
         if not recent.knows(step.id, step.rev):
-            told.write(f"{step.id} {step.rev}\\n")
+            seen.write(f"{step.id} {step.rev}\\n")
             recent.add(step.id, step.rev)
 """
 
 
 class Process:
-    """A worker process, and what it has said, line by line."""
+    """A worker process and its output."""
 
     def __init__(self, command: list[str], directory: Path, env: dict[str, str]) -> None:
-        self.said = directory / f"said-{time.monotonic_ns()}"
-        with self.said.open("wb") as said:
+        self.output = directory / f"output-{time.monotonic_ns()}"
+        with self.output.open("wb") as file:
             self.popen = subprocess.Popen(
                 command,
                 cwd=directory,
-                stdout=said,
-                stderr=said,
+                stdout=file,
+                stderr=file,
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **env},
             )
 
     def lines(self) -> list[dict[str, Any]]:
         found = []
-        for line in self.said.read_text().splitlines():
+        for line in self.output.read_text().splitlines():
             with suppress(ValueError):
                 found.append(json.loads(line))
         return found
 
     def web(self) -> str:
-        """Where its pages are."""
+        """The URL of its pages."""
         return str(
             self.until(
                 lambda: next((line["web"] for line in self.lines() if line["event"] == "serving"), None)
@@ -89,8 +89,8 @@ class Process:
     def until(self, look: Any) -> Any:
         deadline = time.monotonic() + SOON_S
         while not (found := look()):
-            assert self.popen.poll() is None, self.said.read_text()
-            assert time.monotonic() < deadline, self.said.read_text()
+            assert self.popen.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.05)
         return found
 
@@ -103,7 +103,7 @@ class Process:
 def worker(
     app: str, directory: Path, args: Sequence[str] = (), env: Mapping[str, str] = {}, faust: bool = False
 ) -> Iterator[Process]:
-    """In one of the two forms. Killed in the end, if it is still there."""
+    """A worker in one of the two forms. It is killed in the end, if it still runs."""
     named = {
         "STREAMS_KAFKA__BOOTSTRAP": bootstrap(),
         "STREAMS_KAFKA__APP": app,
@@ -141,7 +141,7 @@ def get(url: str) -> tuple[int, bytes]:
 
 
 def received(url: str) -> int:
-    """Events, as /metrics counts them."""
+    """The number of events received, as /metrics counts them."""
     _, text = get(f"{url}/metrics")
     return sum(
         int(float(line.split()[-1]))
@@ -151,7 +151,7 @@ def received(url: str) -> int:
 
 
 async def fill(app: str, count: int = EVENTS) -> None:
-    """The first events of the real shop, keyed and placed as collectors do."""
+    """Appends the first events of the real shop, keyed and partitioned as collectors do."""
     log = topics.log(app, PARTITIONS)
     now = time.time_ns() // 1_000_000
     records = list(islice(file_records(Lines(shop.FILE), InputFormat("csv", MAPPING).rows), count))
@@ -163,7 +163,7 @@ async def fill(app: str, count: int = EVENTS) -> None:
 
 
 async def exact(app: str, count: int = EVENTS) -> set[str]:
-    """Computed again from the input it is the same; every event has come to its end. Returns "id rev" of each transition."""
+    """Asserts that a recomputation gives the same outputs. Returns "id rev" of each transition."""
     log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
     verified = await verify(log, lambda done, total: None)
     assert verified.difference is None
@@ -178,38 +178,38 @@ async def exact(app: str, count: int = EVENTS) -> set[str]:
 
 @pytest.mark.parametrize("faust", [False, True], ids=["streams run", "faust worker"])
 async def test_from_the_first_event_to_the_exit(faust: bool, tmp_path: Path) -> None:
-    """Ready, counted, told to an agent, stopped by a signal with 0 and in time; nothing is left on disk; the numbers are exact."""
+    """Numbers are exact, an agent gets every step, a signal ends it in time with 0; no file is left."""
     app = topics.new_app(PARTITIONS)
     await fill(app)
-    (tmp_path / "tells.py").write_text(AGENTS)
-    args, env = ([], {"STREAMS_AGENTS": "tells.py"}) if faust else (TELLS, {})
+    (tmp_path / "steps.py").write_text(AGENTS)
+    args, env = ([], {"STREAMS_AGENTS": "steps.py"}) if faust else (AGENTS_OPTION, {})
     with worker(app, tmp_path, args, env, faust) as process:
         url = process.web()
         assert get(f"{url}/livez") == (200, b"ok\n")
         process.until(lambda: get(f"{url}/readyz")[0] == 200)
         process.until(lambda: received(url) == EVENTS)
         expected = await exact(app)
-        told = tmp_path / "told"
-        process.until(lambda: set(told.read_text().splitlines()) == expected)
+        seen = tmp_path / "seen"
+        process.until(lambda: set(seen.read_text().splitlines()) == expected)
         began = time.monotonic()
         assert process.ended(signal.SIGINT if faust else signal.SIGTERM) == 0
         assert time.monotonic() - began < GRACE_S
     events = [line["event"] for line in process.lines()]
     assert {"serving", "joined", "assigned", "opened", "stopping", "closed", "left", "stopped"} <= set(events)
-    assert sorted(told.read_text().splitlines()) == sorted(expected)
+    assert sorted(seen.read_text().splitlines()) == sorted(expected)
     assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {
-        "told",
-        "tells.py",
-        process.said.name,
+        "seen",
+        "steps.py",
+        process.output.name,
     }
 
 
 async def test_killed_and_started_again(tmp_path: Path) -> None:
-    """Agents are told everything, some of it twice perhaps; a second worker takes over from a first that is killed."""
+    """A second worker takes over from one that is killed, and agents get every step, some of them twice."""
     app = topics.new_app(PARTITIONS)
-    (tmp_path / "tells.py").write_text(AGENTS)
+    (tmp_path / "steps.py").write_text(AGENTS)
     await fill(app, 200)
-    with worker(app, tmp_path, TELLS) as first, worker(app, tmp_path, TELLS) as second:
+    with worker(app, tmp_path, AGENTS_OPTION) as first, worker(app, tmp_path, AGENTS_OPTION) as second:
         first.until(lambda: get(f"{first.web()}/readyz")[0] == 200)
         second.until(lambda: get(f"{second.web()}/readyz")[0] == 200)
         first.until(lambda: received(first.web()) + received(second.web()) >= 200)
@@ -217,7 +217,7 @@ async def test_killed_and_started_again(tmp_path: Path) -> None:
         await fill(app)
         second.until(lambda: received(second.web()) == 200 + EVENTS)
         expected = await exact(app, 200 + EVENTS)
-        second.until(lambda: set((tmp_path / "told").read_text().splitlines()) == expected)
+        second.until(lambda: set((tmp_path / "seen").read_text().splitlines()) == expected)
         assert second.ended() == 0
 
 
@@ -256,22 +256,22 @@ def filled() -> str:
 
 @pytest.mark.parametrize("what", WRONG)
 def test_what_ends_a_worker(what: str, filled: str, tmp_path: Path) -> None:
-    """With the exit code of its kind, in a line that says what would be right, and no traceback but that of somebody else's code."""
-    code, env, args, said = WRONG[what]
+    """The exit code is the error's, the last line says what would be right, only user code has a traceback."""
+    code, env, args, expected = WRONG[what]
     (tmp_path / "fails.py").write_text(FAILS)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         values = {name: value.replace("TAKEN", str(taken.getsockname()[1])) for name, value in env.items()}
         named = [f"127.0.0.1:{free_ports(1)[0]}" if arg == "NOBODY" else arg for arg in args]
         with worker(filled, tmp_path, named, {"STREAMS_LOG_FORMAT": "console", **values}) as process:
-            assert process.popen.wait(SOON_S) == code, process.said.read_text()
-    text = process.said.read_text()
-    assert said in text.splitlines()[-1]
+            assert process.popen.wait(SOON_S) == code, process.output.read_text()
+    text = process.output.read_text()
+    assert expected in text.splitlines()[-1]
     assert text.splitlines()[-1].startswith("error: ")
     assert ("Traceback" in text) == (what == "an agent that fails")
 
 
 async def test_other_fold_settings(tmp_path: Path) -> None:
-    """Numbers that were folded under other rules do not add up: 3, and it says how to go on. In both forms; in JSON, too, where JSON is asked for."""
+    """Other settings end a worker with 3 and a line that says how to go on, in both forms and in JSON."""
     app = topics.new_app(PARTITIONS)
     await fill(app)
     log = topics.log(app, PARTITIONS)
@@ -282,17 +282,17 @@ async def test_other_fold_settings(tmp_path: Path) -> None:
     await log.close()
     other = {"STREAMS_PATIENCE__BUY": "2h"}
     with worker(app, tmp_path, env={**other, "STREAMS_LOG_FORMAT": "console"}, faust=True) as process:
-        assert process.popen.wait(SOON_S) == 3, process.said.read_text()
-    assert "error: the data was folded under other settings" in process.said.read_text()
+        assert process.popen.wait(SOON_S) == 3, process.output.read_text()
+    assert "error: the data was folded under other settings" in process.output.read_text()
     with worker(app, tmp_path, env=other) as process:
-        assert process.popen.wait(SOON_S) == 3, process.said.read_text()
+        assert process.popen.wait(SOON_S) == 3, process.output.read_text()
     last = process.lines()[-1]
     assert (last["event"], last["exit_code"]) == ("ended", 3)
     assert "patience.buy" in last["reason"]
 
 
 def test_a_second_signal_ends_it_at_once(filled: str, tmp_path: Path) -> None:
-    """Nothing is lost by it: what was not committed is done again."""
+    """The process dies of the second signal; uncommitted work is done again."""
     with worker(filled, tmp_path) as process:
         url = process.web()
         process.until(lambda: get(f"{url}/readyz")[0] == 200)
@@ -305,7 +305,7 @@ def test_a_second_signal_ends_it_at_once(filled: str, tmp_path: Path) -> None:
 
 
 def test_waiting_can_be_interrupted(tmp_path: Path) -> None:
-    """Whoever has mistyped the address need not wait."""
+    """A worker that waits for a cluster ends by a signal at once, with 0."""
     with worker("x", tmp_path, ["--kafka", f"127.0.0.1:{free_ports(1)[0]}"]) as process:
         process.until(lambda: any(line["event"] == "waiting" for line in process.lines()))
         assert process.ended() == 0

@@ -1,4 +1,4 @@
-"""What an agent of somebody's own gets on a real broker: all that was committed, nothing that was not, and again what it did not come back from."""
+"""A user's agent on a real broker gets each committed record, again if it was not done, and no other."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ def step(rev: int) -> bytes:
 
 
 class Written:
-    """Transitions of an app, written as partition agents write them: in transactions."""
+    """Writes transitions of an app as partition agents do, in transactions."""
 
     def __init__(self, app: str) -> None:
         self.app = app
@@ -50,7 +50,7 @@ class Written:
         self.rev = 0
 
     async def write(self, sizes: Sequence[int], commits: bool = True, topic: str = "transitions") -> None:
-        """A transaction per size, in each partition."""
+        """Writes a transaction for each size, with so many records in each partition."""
         producer = Cluster(bootstrap()).producer(f"{self.app}-writer")
         await producer.start()
         for size in sizes:
@@ -59,12 +59,12 @@ class Written:
             for partition in range(PARTITIONS):
                 for _ in range(size):
                     self.rev += 1
-                    said = await producer.send_and_wait(
+                    metadata = await producer.send_and_wait(
                         f"{self.app}.{topic}", step(self.rev), b"k", partition=partition
                     )
-                    sent.append((said.offset, partition))
+                    sent.append((metadata.offset, partition))
                     if commits:
-                        self.committed[partition, said.offset] = self.rev
+                        self.committed[partition, metadata.offset] = self.rev
             await (producer.commit_transaction() if commits else producer.abort_transaction())
         await producer.stop()
 
@@ -78,7 +78,7 @@ Fun = Callable[[Any, list[Place]], Awaitable[None]]
 
 
 async def notes(steps: "StreamT[Transition]", got: list[Place]) -> None:
-    """An agent that notes where what it gets is from."""
+    """An agent that notes the position of each record."""
     async for one in steps:
         assert isinstance(one, Transition)
         got.append(place())
@@ -118,7 +118,7 @@ async def until(done: Callable[[], bool]) -> None:
 
 
 async def run(app: str, done: Callable[[], bool], got: list[Place], fun: Fun = notes, **options: Any) -> App:
-    """Until something is so, or the process would end by itself."""
+    """Runs the app until the condition holds or the process ends by itself."""
     host = made(app, fun, got, **options)
     async with running(host):
         await until(lambda: done() or host.process.ending.is_set())
@@ -126,7 +126,7 @@ async def run(app: str, done: Callable[[], bool], got: list[Place], fun: Fun = n
 
 
 async def position(app: str, topic: str = "transitions") -> dict[int, int | None]:
-    """What the agents' group has committed."""
+    """The positions that the agents' group has committed."""
     cluster = Cluster(bootstrap())
     group = AIOKafkaConsumer(**cluster.common(), group_id=f"{app}-agents", enable_auto_commit=False)
     await group.start()
@@ -139,7 +139,7 @@ async def position(app: str, topic: str = "transitions") -> dict[int, int | None
 
 
 async def test_what_was_aborted_never_comes_and_a_restart_goes_on_where_it_was(written: Written) -> None:
-    """Over marks of transactions, over what aborted ones left (at the very beginning, too), and with nothing new but marks in between."""
+    """Commit markers and aborted records, also at the very beginning, are passed over."""
     for sizes, commits in (([1], True), ([7], False), ([1, 1, 3], True), ([2, 2], False)):
         await written.write(sizes, commits)
     seen: list[Place] = []
@@ -155,7 +155,7 @@ async def test_what_was_aborted_never_comes_and_a_restart_goes_on_where_it_was(w
 
 
 async def test_partitions_that_move_under_a_backlog_lose_nothing(written: Written) -> None:
-    """Slow agents in two workers that come and go, with hundreds of records read ahead: each record comes, however often."""
+    """With slow agents in two workers that come and go, and much read ahead, each record comes."""
     await written.write([150, 150])
     got: list[Place] = []
 
@@ -178,7 +178,7 @@ async def test_partitions_that_move_under_a_backlog_lose_nothing(written: Writte
 async def test_an_agent_that_fails_gets_the_same_record_again(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And then the next one: none is lost, none is out of order."""
+    """The next record comes only then: none is lost and none is out of order."""
     monkeypatch.setattr(faust_agents, "FIRST_RESTART_S", 0.05)
     await written.write([10])
     tried: list[Place] = []
@@ -206,7 +206,7 @@ async def test_an_agent_that_fails_gets_the_same_record_again(
 async def test_an_agent_that_cannot_go_on_ends_the_process(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After its tries; the record is named, and a new process gets it again."""
+    """The process ends after the retries; its error names the record, and a new process gets it again."""
     monkeypatch.setattr(faust_agents, "FIRST_RESTART_S", 0.01)
     await written.write([3])
     got: list[Place] = []
@@ -231,7 +231,7 @@ async def test_an_agent_that_cannot_go_on_ends_the_process(
 
 
 async def test_an_agent_that_takes_many_at_once_and_fails(written: Written) -> None:
-    """Ends the process at the first failure; all that it had comes again."""
+    """The process ends at the first failure, and all records of the `take` come again."""
     await written.write([5])
     got: list[Place] = []
 
@@ -248,7 +248,7 @@ async def test_an_agent_that_takes_many_at_once_and_fails(written: Written) -> N
 
 
 async def test_an_agent_that_stops_by_itself_ends_the_process(written: Written) -> None:
-    """Its records would pile up unnoticed."""
+    """The process ends: otherwise records would pile up unnoticed."""
     await written.write([2])
     got: list[Place] = []
 
@@ -263,7 +263,7 @@ async def test_an_agent_that_stops_by_itself_ends_the_process(written: Written) 
 
 
 async def test_records_that_are_not_ours_are_left_out(written: Written) -> None:
-    """With a line that says where they are; the rest comes."""
+    """A log line names the position of each, and the other records come."""
     producer = Cluster(bootstrap()).producer()
     await producer.start()
     for value in (b"{", b'{"id": 7}', b"\xff"):
@@ -283,7 +283,7 @@ async def test_records_that_are_not_ours_are_left_out(written: Written) -> None:
 
 
 async def test_the_forgotten_come_with_their_key(written: Written) -> None:
-    """A tombstone of `current` is a None beside the key that it is of."""
+    """A tombstone of `current` reaches an agent as a key with None."""
     producer = Cluster(bootstrap()).producer()
     await producer.start()
     await producer.send_and_wait(f"{written.app}.current", None, b'[null,"u:1",null]', partition=0)
@@ -299,7 +299,7 @@ async def test_the_forgotten_come_with_their_key(written: Written) -> None:
 
 
 async def test_several_agents_on_one_topic(written: Written) -> None:
-    """One that is far behind holds the position back for both: what it did not get comes again."""
+    """The slowest agent holds the position back: what it did not get comes again."""
     await written.write([30])
     quick: list[Place] = []
     slow: list[Place] = []
@@ -320,7 +320,7 @@ async def test_several_agents_on_one_topic(written: Written) -> None:
 
 
 async def test_what_compaction_took_away(written: Written) -> None:
-    """Is a gap like any other, in front and in between: what is left comes once, and the position is at the end."""
+    """What compaction left comes once, and the position is at the end."""
     name = f"{written.app}.current"
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap())
     await admin.start()
@@ -362,7 +362,7 @@ async def test_what_compaction_took_away(written: Written) -> None:
 
 
 async def test_announce(written: Written) -> None:
-    """Posts what is committed and chosen, once over restarts, though the receiver fails now and then."""
+    """announce posts chosen transitions once over restarts, though the receiver fails now and then."""
     posted: list[str] = []
 
     async def take(request: web.Request) -> web.Response:
