@@ -11,8 +11,8 @@ Stock Faust 0.15.3 differs in five things, which are changed here:
   the next turn.
 - *It counts records as done that no agent has seen*: those in a queue while partitions move or the worker
   stops. See `faust_agents.py`.
-- *It starts and stops clients without a time limit*, and when its start is cancelled, it leaves connections and
-  a thread behind. Here every client is started and stopped like all others of this program.
+- *It starts and stops clients without a time limit*, and a cancelled start leaves connections and a thread
+  behind. Here every client is started and stopped like all others of this program.
 """
 
 import asyncio
@@ -158,9 +158,7 @@ class AgentConsumerThread(driver.AIOKafkaConsumerThread):
             await starting
 
     async def on_thread_stop(self) -> None:
-        await QueueServiceThread.on_thread_stop(
-            self
-        )  # Faust's own would stop the client without a time limit
+        await QueueServiceThread.on_thread_stop(self)  # Faust's own stops the client without a limit
         if self._consumer is not None:
             await stop(self._consumer)
 
@@ -168,7 +166,7 @@ class AgentConsumerThread(driver.AIOKafkaConsumerThread):
         """Prints nothing: the error ends the process, which reports it."""
 
     async def stop(self) -> None:
-        """Stops the thread, also if it was started a moment ago and has not begun to run, or never started."""
+        """Stops the thread, also if it was started a moment ago and does not run yet, or never started."""
         while self._thread is not None and self._thread.is_alive() and not self._started.is_set():
             await asyncio.sleep(THREAD_START_S)
         await super().stop()
@@ -201,9 +199,7 @@ class AgentProducer(driver.Producer):
 
     async def on_start(self) -> None:
         """Starts the client. Raises Refused or Unavailable."""
-        await super(
-            driver.Producer, self
-        ).on_start()  # Faust's own would start the client without a time limit
+        await super(driver.Producer, self).on_start()  # Faust's own starts the client without a limit
         self._producer = self._new_producer()
         await start(self._producer, process_of(self.app).cluster, "agents cannot send")
 

@@ -256,7 +256,7 @@ def filled() -> str:
 
 @pytest.mark.parametrize("what", WRONG)
 def test_what_ends_a_worker(what: str, filled: str, tmp_path: Path) -> None:
-    """The exit code is the error's, the last line says what would be right, only user code has a traceback."""
+    """The exit code is the error's, the last line says what to change, and only user code has a traceback."""
     code, env, args, expected = WRONG[what]
     (tmp_path / "fails.py").write_text(FAILS)
     with socket.create_server(("127.0.0.1", 0)) as taken:
