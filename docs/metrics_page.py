@@ -23,7 +23,7 @@ the app.
 
 {partitions}
 
-`outcome`: {outcomes}. A record has exactly one, so they add up to what was received. A forwarded event is
+`outcome`: {outcomes}. An item has exactly one, so they add up to what was received. A forwarded event is
 received by the partition that owns its person.
 
 ## Figures of a process

@@ -19,7 +19,7 @@ from streams.errors import ConfigError
 from streams.host.process import ProcessApp
 from streams.host.service import WorkerService
 from streams.runtime.status import WorkerStatus
-from streams.telemetry.metrics import CONTENT_TYPE
+from streams.telemetry.meters import CONTENT_TYPE
 
 STANDSTILL_S = 60.0  # without a turn of the event loop; nothing intended takes half of it
 CLOSE_S = 1.0  # for requests that are being answered when the worker stops

@@ -15,7 +15,7 @@ from streams.runtime.rules_file import read_rules
 from streams.settings.kafka import deployment
 from streams.settings.tables import Settings
 from streams.telemetry import logs
-from streams.telemetry.metrics import Meters
+from streams.telemetry.meters import Meters
 
 
 class Process:

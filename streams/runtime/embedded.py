@@ -71,7 +71,9 @@ class Embedded:
         log = SqliteLog(settings.data_dir, settings.partitions)
         try:
             agents = [
-                await PartitionAgent.restored(session, log.partitions, settings, rules, observers=observers)
+                await PartitionAgent.restored(
+                    session, log.partitions, settings, rules, observers=observers, clock=clock
+                )
                 for session in await log.open_all()
             ]
         except BaseException:

@@ -6,6 +6,7 @@ All times are seconds of one clock that never goes back.
 
 from typing import NamedTuple
 
+from streams.core.processing.committed import Committed
 from streams.runtime.group import GroupMembership
 
 # After a death: a fenced agent should be back at once, and a broker that is away is asked every few seconds.
@@ -40,15 +41,6 @@ def may_open(group: GroupMembership, partition: int, *, died_s: float | None) ->
     )
 
 
-class Turn(NamedTuple):
-    """What a step did."""
-
-    took_s: float
-    records: int
-    committed: bool
-    busy: bool  # time has passed further than one batch could follow
-
-
 def interval_s(shortest_s: float, active: int) -> float:
     """The time between two commits of one partition while so many partitions of this process are at work.
 
@@ -58,15 +50,15 @@ def interval_s(shortest_s: float, active: int) -> float:
     return max(shortest_s, active * SPACING_S)
 
 
-def rest_s(turn: Turn, interval_s: float) -> float:
-    """How long to rest after a step, so that commits keep their distance.
+def rest_s(step: Committed, *, took_s: float, interval_s: float) -> float:
+    """How long to rest after a step that took so long, so that commits keep their distance.
 
     The distance is measured from beginning to beginning: so a large batch loses no time, and the first record
     after an idle time waits for nobody.
     """
-    if turn.committed:
-        return max(0.0, interval_s - turn.took_s)
-    if not turn.records and not turn.busy and turn.took_s < QUICK_S:
+    if step.written:
+        return max(0.0, interval_s - took_s)
+    if not step.records and not step.more and took_s < QUICK_S:
         return IDLE_POLL_S
     return 0.0
 

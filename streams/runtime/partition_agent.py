@@ -15,7 +15,7 @@ import msgspec
 from streams.clock import Clock
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import REPLAY, Checkpoint, copy_of_counts, decode_checkpoint
-from streams.core.processing.committed import Committed, Observer
+from streams.core.processing.committed import Committed, Observer, Reasons
 from streams.core.processing.step import Processor
 from streams.core.processing.watermark import PeerProgress
 from streams.errors import Incompatible
@@ -62,10 +62,13 @@ class PartitionAgent:
         on_restore: Restoring | None = None,
         *,
         observers: Sequence[Observer] = (),
+        clock: Clock | None = None,
     ) -> "PartitionAgent":
         """Takes the partition over and restores it. Raises Incompatible when its state has other fold settings or another format."""
         session = await log.open(partition)
-        return await cls.restored(session, log.partitions, settings, rules, on_restore, observers=observers)
+        return await cls.restored(
+            session, log.partitions, settings, rules, on_restore, observers=observers, clock=clock
+        )
 
     @classmethod
     async def restored(
@@ -77,6 +80,7 @@ class PartitionAgent:
         on_restore: Restoring | None = None,
         *,
         observers: Sequence[Observer] = (),
+        clock: Clock | None = None,
     ) -> "PartitionAgent":
         """Restores a partition that has been taken over already; `partitions`: of the app, in all."""
         try:
@@ -84,7 +88,7 @@ class PartitionAgent:
         except BaseException:
             await session.close()
             raise
-        return cls(session, processor, settings, observers=observers)
+        return cls(session, processor, settings, observers=observers, clock=clock)
 
     async def step(
         self, clock_ms: int | None = None, watermark_ms: int | None = None, checkpoint: bool = False
@@ -104,8 +108,11 @@ class PartitionAgent:
         caught_up = not count and not processor.tracker.waiting_for
         done = processor.advance(clock_ms if caught_up else None, watermark_ms if caught_up else None)
         written = bool(count) or checkpoint or processor.time_state != before
-        retracted, reasons, outputs, commit_s = processor.retracted, processor.reasons, 0, 0.0
+        retracted, outputs, commit_s = 0, 0, 0.0
+        reasons: Reasons = {}
         if written:
+            processor.publish()
+            retracted, reasons = processor.retracted, processor.reasons
             batch = processor.batch()
             outputs = len(batch.outputs)
             began_s = self.clock.monotonic_s()

@@ -23,7 +23,6 @@ from streams.runtime.pace import (
     CHECKPOINT_EVERY_S,
     FIRST_DELAY_S,
     LONGEST_DELAY_S,
-    Turn,
     interval_s,
     largest_batch,
     may_open,
@@ -31,7 +30,7 @@ from streams.runtime.pace import (
 )
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
-from streams.telemetry.metrics import Death, Meters
+from streams.telemetry.meters import Death, Meters
 
 # At once. Each holds its state twice for a while, and more than two only wait for each other's turn.
 RESTORES = 2
@@ -197,8 +196,8 @@ class Supervisor:
             if step.written:
                 committed_s = began_s
                 self._backoff.reset()
-            turn = Turn(clock.monotonic_s() - began_s, step.records, step.written, more)
-            await asyncio.sleep(rest_s(turn, context.interval_s(began_s)))
+            took_s, interval_s = clock.monotonic_s() - began_s, context.interval_s(began_s)
+            await asyncio.sleep(rest_s(step, took_s=took_s, interval_s=interval_s))
 
     def _died(self, reason: Death, error: BaseException, **about: Any) -> None:
         self._opening_logged = False

@@ -10,13 +10,14 @@ and nothing else.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 
 from structlog.typing import FilteringBoundLogger
 
 from streams.clock import Clock
 from streams.core.moments.rules import Rules
+from streams.core.processing.committed import Observer
 from streams.log.kafka.log import KafkaLog
 from streams.log.port import Log, Restoring
 from streams.runtime.group import Assignment, GroupMembership
@@ -27,7 +28,7 @@ from streams.runtime.partition_agent import PartitionAgent
 from streams.runtime.status import WorkerStatus
 from streams.runtime.supervisor import Supervisor, SupervisorContext
 from streams.settings.tables import Settings
-from streams.telemetry.metrics import Meters
+from streams.telemetry.meters import Meters
 from streams.topology import INBOX
 
 _LOOK_S = 1.0  # between looks when the group reports nothing; each look also shows that the loop turns
@@ -46,11 +47,13 @@ class Worker:
         meters: Meters,
         logger: FilteringBoundLogger,
         clock: Clock,
+        observers: Sequence[Observer] = (),
         draw: Callable[[], float] = random.random,
         watch: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`clock`: the one that `membership` has. `draw`: for the random part of delays. `watch`: runs beside
-        the worker, and ends it by raising. The log belongs to the caller, who closes it.
+        """`clock`: the one that `membership` has. `observers`: called after each step of a partition, after
+        the meters. `draw`: for the random part of delays. `watch`: runs beside the worker, and ends it by
+        raising. The log belongs to the caller, who closes it.
         """
         self.membership = membership
         self._kafka, self._meters, self._logger, self._clock = settings.kafka, meters, logger, clock
@@ -62,7 +65,13 @@ class Worker:
 
         async def open(partition: int, on_restore: Restoring) -> PartitionAgent:
             return await PartitionAgent.open(
-                log, partition, settings, rules, on_restore, observers=(meters.committed,)
+                log,
+                partition,
+                settings,
+                rules,
+                on_restore,
+                observers=(meters.committed, *observers),
+                clock=clock,
             )
 
         self.context = SupervisorContext(
@@ -77,7 +86,14 @@ class Worker:
 
     @classmethod
     def on_kafka(
-        cls, log: KafkaLog, settings: Settings, rules: Rules, *, meters: Meters, logger: FilteringBoundLogger
+        cls,
+        log: KafkaLog,
+        settings: Settings,
+        rules: Rules,
+        *,
+        meters: Meters,
+        logger: FilteringBoundLogger,
+        observers: Sequence[Observer] = (),
     ) -> "Worker":
         """A member of the app's consumer group."""
         clock, topics = Clock(), (*log.topics.co_partitioned, log.topic(INBOX.name))
@@ -89,6 +105,7 @@ class Worker:
             meters=meters,
             logger=logger,
             clock=clock,
+            observers=observers,
             watch=lambda: watch(log),
         )
 

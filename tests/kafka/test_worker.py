@@ -24,7 +24,7 @@ from streams.runtime import growth
 from streams.runtime.membership import KafkaMembership
 from streams.runtime.worker import Worker
 from streams.settings.tables import Settings
-from streams.telemetry.metrics import Death, Meters
+from streams.telemetry.meters import Death, Meters
 from tests.core.processing.feeding import START, event, rules
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, free_ports

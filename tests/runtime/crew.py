@@ -21,7 +21,7 @@ from streams.queries.verify import verify
 from streams.records import NewRecord
 from streams.runtime.worker import Worker
 from streams.settings.tables import Settings
-from streams.telemetry.metrics import Death, Meters
+from streams.telemetry.meters import Death, Meters
 from tests.core.processing.feeding import START, event, rules
 from tests.runtime.group import LocalGroup, LocalMember
 from tests.runtime.virtual import VirtualClock, now_s
@@ -52,13 +52,13 @@ def logger_into(lines: list[Line], worker: str) -> FilteringBoundLogger:
 
 
 class Figures(Meters):
-    """A worker's meters, and what they were told. They can't look at a step: over this log nobody lags."""
+    """A worker's meters, which keep what they receive."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(VirtualClock(START))
         self.deaths: Counter[str] = Counter()
         self.open: set[int] = set()
-        self.steps: list[tuple[float, int, int, bool]] = []  # when, partition, records, committed
+        self.steps: list[tuple[float, Committed]] = []  # when, and what
 
     def opened(self, partition: int, seconds: float, records: int) -> None:
         super().opened(partition, seconds, records)
@@ -66,8 +66,9 @@ class Figures(Meters):
         self.open.add(partition)
 
     def committed(self, step: Committed) -> None:
+        super().committed(step)
         assert step.partition in self.open
-        self.steps.append((now_s(), step.partition, step.records, step.written))
+        self.steps.append((now_s(), step))
 
     def closed(self, partition: int) -> None:
         super().closed(partition)

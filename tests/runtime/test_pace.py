@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.core.processing.committed import Committed
 from streams.runtime.group import Assignment, GroupMembership
 from streams.runtime.pace import (
     EVENT_S,
     HELD_S,
     IDLE_POLL_S,
     LEAST_BATCH,
-    Turn,
     interval_s,
     largest_batch,
     may_open,
     rest_s,
     stop_times,
 )
+from tests.telemetry.steps import step as made_step
 
 INTERVAL_S = 0.05
 
@@ -74,22 +75,21 @@ def test_an_agent_is_opened_when_the_group_confirmed_the_membership_after_the_de
 
 
 @pytest.mark.parametrize(
-    ("turn", "rest"),
+    ("step", "took_s", "rest"),
     [
-        (Turn(0.01, 100, True, False), 0.04),  # under load: the shortest time between two commits
-        (Turn(0.3, 5_000, True, False), 0.0),  # a large batch took longer than that
-        (
-            Turn(0.1, 0, False, False),
-            0.0,
-        ),  # the broker has held its answer back: ask again at once, a first record waits for nobody
-        (Turn(0.0, 0, False, False), IDLE_POLL_S),  # a log that answers at once must not be asked without end
-        (Turn(0.0, 0, False, True), 0.0),  # nothing to read, but much to do
-        (Turn(0.01, 0, True, True), 0.04),  # that is committed in pieces, which are commits like others
+        (made_step(records=100), 0.01, 0.04),  # under load: the shortest time between two commits
+        (made_step(records=5_000), 0.3, 0.0),  # a large batch took longer than that
+        # The broker held its answer back: ask again at once, so that a first record waits for nobody.
+        (made_step(written=False), 0.1, 0.0),
+        # A log that answers at once must not be asked without end.
+        (made_step(written=False), 0.0, IDLE_POLL_S),
+        (made_step(written=False, more=True), 0.0, 0.0),  # there is nothing to read, but much to do
+        (made_step(more=True), 0.01, 0.04),  # that is committed in pieces, which are commits like others
     ],
 )
-def test_how_long_an_agent_rests(turn: Turn, rest: float) -> None:
+def test_how_long_an_agent_rests(step: Committed, took_s: float, rest: float) -> None:
     """It depends on what its last step did."""
-    assert rest == pytest.approx(rest_s(turn, INTERVAL_S))
+    assert rest == pytest.approx(rest_s(step, took_s=took_s, interval_s=INTERVAL_S))
 
 
 @pytest.mark.parametrize(("active", "interval_ms"), [(0, 50), (1, 50), (10, 50), (16, 80), (64, 320)])

@@ -341,7 +341,7 @@ async def test_commits_of_a_partition_keep_their_distance() -> None:
     for _ in range(200):
         await crew.send(3)
         await asyncio.sleep(0.003)
-    steps = [at_s for at_s, _, records, committed in crew.figures["a"].steps if records and committed]
+    steps = [at_s for at_s, step in crew.figures["a"].steps if step.records and step.written]
     interval_s = SETTINGS.kafka.commit_interval / 1000
     assert all(later_s - sooner_s >= interval_s - 1e-9 for sooner_s, later_s in pairwise(steps))
     assert 0.6 / interval_s / 2 < len(steps)
@@ -349,7 +349,7 @@ async def test_commits_of_a_partition_keep_their_distance() -> None:
     sent_s = now_s()
     await crew.send(1)
     await crew.caught_up()
-    first_s = next(at_s for at_s, _, records, _ in crew.figures["a"].steps if at_s >= sent_s and records)
+    first_s = next(at_s for at_s, step in crew.figures["a"].steps if at_s >= sent_s and step.records)
     assert (
         first_s - sent_s <= IDLE_POLL_S
     )  # this log answers at once that there is nothing; a broker waits for the record
@@ -364,7 +364,7 @@ async def test_an_idle_agent_commits_every_few_seconds() -> None:
     await crew.open_everywhere("a")
     await asyncio.sleep(600)
     steps = crew.figures["a"].steps
-    commits = sum(committed for *_, committed in steps)
+    commits = sum(step.written for _, step in steps)
     assert 600 / CHECKPOINT_EVERY_S * 0.9 < commits < 600 / CHECKPOINT_EVERY_S * 1.1 + 2
     assert len(steps) < 600 * 25
     await crew.dismiss("a")

@@ -1,0 +1,176 @@
+"""Counts what a worker does, for Prometheus: one method per thing that happens. Nothing here asks a broker.
+
+There are two kinds of figures:
+
+- *of a partition*: how its items ended and where it stands. They are what its last commit says, so they are
+  exact, they go on where they were when the partition is opened elsewhere, and a batch that failed never
+  shows. `max by (partition)` over the workers, and then `sum`, is the truth of the app.
+- *of this process*: latencies, deaths, reasons. They begin at zero when it starts.
+"""
+
+from collections.abc import Collection, Iterator
+from enum import StrEnum
+from importlib.metadata import version
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from streams.clock import Clock
+from streams.core.ingest.event import Reason
+from streams.core.processing.checkpoint import OUTCOMES
+from streams.core.processing.committed import Committed
+from streams.telemetry import metrics
+from streams.telemetry.metrics import Described
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_LATE_REASONS = ("lateness", "over_cap")  # of the late topic
+
+# They would be one more series per metric, with the time at which it began.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client has no types there
+
+
+class Death(StrEnum):
+    """Why an agent died."""
+
+    FENCED = "fenced"  # another agent was opened on its partition
+    UNAVAILABLE = "unavailable"  # the cluster did not do what it was asked for
+    DEFECT = "defect"  # a fault of this program
+
+
+class Meters(Collector):
+    """All figures of one worker, in a registry of their own."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.registry = CollectorRegistry()
+        self._clock = clock or Clock()
+        self._steps: dict[int, Committed] = {}  # the last one of each partition
+        self._open: set[int] = set()
+        self._restoring: dict[int, float] = {}
+        self._assigned = 0
+        self._batch_size = self._histogram(metrics.BATCH_SIZE)
+        self._commit_latency = self._histogram(metrics.COMMIT_LATENCY)
+        self._end_to_end_latency = self._histogram(metrics.END_TO_END_LATENCY)
+        self._restore_seconds = self._histogram(metrics.RESTORE_SECONDS)
+        self._restored_records = self._counter(metrics.RESTORED_RECORDS)
+        self._retracted = self._counter(metrics.RETRACTED)
+        self._deaths = self._counters(metrics.AGENT_DEATHS, list(Death))
+        self._reasons = {
+            "rejected": self._counters(metrics.REJECTED_ITEMS, list(Reason)),
+            "late": self._counters(metrics.LATE_ITEMS, _LATE_REASONS),
+        }
+        self.registry.register(self)
+        ProcessCollector(registry=self.registry)
+
+    def assigned(self, partitions: Collection[int]) -> None:
+        """The group has assigned these partitions to this worker, in place of what it had before."""
+        self._assigned = len(partitions)
+
+    def restoring(self, partition: int, done: int, total: int) -> None:
+        """So many of about `total` state records of a partition have been read."""
+        self._restoring[partition] = min(done / total, 1.0) if total > 0 else 1.0
+
+    def opened(self, partition: int, seconds: float, records: int) -> None:
+        """An agent begins to read; restoring `records` state records took it `seconds`."""
+        self._restoring.pop(partition, None)
+        self._open.add(partition)
+        self._restore_seconds.observe(seconds)
+        self._restored_records.inc(records)
+
+    def committed(self, step: Committed) -> None:
+        """A partition has made a step, though it may have found nothing to do."""
+        self._steps[step.partition] = step
+        if not step.written:
+            return
+        self._commit_latency.observe(step.commit_s)
+        self._retracted.inc(step.retracted)
+        for outcome, counters in self._reasons.items():
+            for reason, count in step.reasons.get(outcome, {}).items():
+                counters[reason].inc(count)
+        if step.records:
+            self._batch_size.observe(step.records)
+            if step.oldest_ms >= 0:
+                self._end_to_end_latency.observe(max(0.0, (self._clock.wall_ms() - step.oldest_ms) / 1000))
+
+    def closed(self, partition: int) -> None:
+        """The partition is given back. Its series end here, and go on where it is opened next."""
+        self._open.discard(partition)
+        self._steps.pop(partition, None)
+        self._restoring.pop(partition, None)
+
+    def died(self, partition: int, reason: Death) -> None:
+        """The agent of a partition ended by an error."""
+        self._deaths[reason].inc()
+        self.closed(partition)
+
+    def render(self) -> bytes:
+        """All figures, as Prometheus reads them."""
+        return generate_latest(self.registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures that are looked up when Prometheus asks for them."""
+        yield from self._of_partitions()
+        restore = _gauge(metrics.RESTORE_PROGRESS)
+        for partition, ratio in sorted(self._restoring.items()):
+            restore.add_metric([str(partition)], ratio)
+        yield restore
+        for described, value in ((metrics.OPEN_AGENTS, len(self._open)), (metrics.ASSIGNED, self._assigned)):
+            gauge = _gauge(described)
+            gauge.add_metric([], value)
+            yield gauge
+        info = _gauge(metrics.BUILD_INFO)
+        info.add_metric([version("customer-journey-streams")], 1)
+        yield info
+
+    def _of_partitions(self) -> Iterator[Metric]:
+        lag, watermark = _gauge(metrics.LAG), _gauge(metrics.WATERMARK_LAG)
+        excluded, events = _gauge(metrics.EXCLUDED), _sum(metrics.EVENTS_BY_OUTCOME)
+        received, forwarded = _sum(metrics.RECEIVED), _sum(metrics.FORWARDED)
+        transitions, expired = _sum(metrics.TRANSITIONS_WRITTEN), _sum(metrics.EXPIRED_CORRECTIONS)
+        now_ms = self._clock.wall_ms()
+        for partition, step in sorted(self._steps.items()):
+            number = str(partition)
+            for source, records in sorted(step.lags.items()):
+                lag.add_metric([number, source], records)
+            if step.watermark_ms >= 0:
+                watermark.add_metric([number], (now_ms - step.watermark_ms) / 1000)
+            excluded.add_metric([number], step.excluded)
+            received.add_metric([number], step.totals.received)
+            for outcome in OUTCOMES:
+                events.add_metric([number, outcome], getattr(step.totals, outcome))
+            forwarded.add_metric([number], step.totals.forwarded)
+            transitions.add_metric([number], step.rev)
+            expired.add_metric([number], step.expired_corrections)
+        yield from (lag, watermark, excluded, received, events, forwarded, transitions, expired)
+
+    def _counter(self, described: Described) -> Counter:
+        return Counter(described.name, described.about, described.labels, registry=self.registry)
+
+    def _counters(self, described: Described, words: Collection[str]) -> dict[str, Counter]:
+        """One counter per word, from the start: a rate over a series that begins with its first case misses it."""
+        counter = self._counter(described)
+        return {str(word): counter.labels(word) for word in words}
+
+    def _histogram(self, described: Described) -> Histogram:
+        return Histogram(
+            described.name,
+            described.about,
+            described.labels,
+            buckets=described.buckets,
+            registry=self.registry,
+        )
+
+
+def _gauge(described: Described) -> GaugeMetricFamily:
+    return GaugeMetricFamily(described.name, described.about, labels=described.labels)
+
+
+def _sum(described: Described) -> CounterMetricFamily:
+    return CounterMetricFamily(described.name, described.about, labels=described.labels)

@@ -1,0 +1,77 @@
+"""All partitions of a data directory in one process."""
+
+from collections import Counter
+from pathlib import Path
+
+from streams.core.processing.committed import Committed
+from streams.runtime.embedded import Embedded
+from streams.settings.fold import PatienceSettings
+from streams.settings.tables import Settings
+from streams.sources.input_file import InputFile, InputFormat
+from streams.telemetry.meters import Meters
+from tests.core.processing.feeding import START, event, rules
+from tests.telemetry.fixed import FixedClock
+
+EVENTS, PEOPLE, PARTITIONS = 300, 20, 3
+
+
+def file_of_events(path: Path) -> Path:
+    """A file with some events and one record that cannot be read."""
+    values = [
+        event(n * 1_000, f"e{n}", "Bought" if n % 7 == 0 else "Looked", user=f"u{n % PEOPLE}")
+        for n in range(EVENTS)
+    ]
+    path.write_bytes(b"\n".join([*values, b"{"]) + b"\n")
+    return path
+
+
+async def test_observers_see_each_step_as_on_kafka(tmp_path: Path) -> None:
+    """The meters are an observer, and their figures add up to what was read; each observer sees each step."""
+    meters, steps = Meters(), list[Committed]()
+    settings = Settings(data_dir=tmp_path / "data", partitions=PARTITIONS, batch=50)
+    embedded = await Embedded.open(settings, rules(), observers=(meters.committed, steps.append))
+    await embedded.replay(
+        InputFile(file_of_events(tmp_path / "clicks"), InputFormat()), lambda progress: None
+    )
+    await embedded.close()
+    assert EVENTS + 1 == sum(step.records for step in steps)
+    last = {step.partition: step for step in steps}
+    assert set(range(PARTITIONS)) == last.keys()
+    assert EVENTS + 1 == sum(step.totals.received for step in last.values())
+    reasons = sum((Counter(step.reasons.get("rejected", {})) for step in steps), Counter())
+    assert Counter(undecodable=1) == reasons
+    assert 1 == len({step.watermark_ms for step in last.values()}), "the input's end is the same for all"
+    shown = meters.render().decode()
+    for partition, step in last.items():
+        assert f'streams_events_received_total{{partition="{partition}"}} {step.totals.received}.0' in shown
+    assert 'streams_rejected_total{reason="undecodable"} 1.0' in shown
+
+
+async def test_a_step_that_commits_nothing_is_seen_too(tmp_path: Path) -> None:
+    """It carries the totals of the commits before it."""
+    steps = list[Committed]()
+    settings = Settings(data_dir=tmp_path / "data", partitions=1)
+    embedded = await Embedded.open(settings, rules(), observers=(steps.append,))
+    await embedded.append([(event(0, "e", "Looked"), ())])
+    await embedded.step(idle_s=0.0)
+    await embedded.step(idle_s=0.0)
+    await embedded.close()
+    assert [(1, True), (0, False), (0, False)] == [(step.records, step.written) for step in steps]
+    assert {1} == {step.totals.received for step in steps}
+
+
+async def test_an_idle_directory_follows_the_wall_clock(tmp_path: Path) -> None:
+    """A journey stalls although no event comes, once the input has been idle for long enough."""
+    clock, steps = FixedClock(START / 1_000), list[Committed]()
+    settings = Settings(
+        data_dir=tmp_path / "data", partitions=1, idle_after="60s", patience=PatienceSettings(know="30s")
+    )
+    embedded = await Embedded.open(settings, rules(), observers=(steps.append,), clock=clock)
+    await embedded.append([(event(0, "e", "Looked"), ())])
+    await embedded.step(idle_s=0.0)
+    clock.now_s += 100
+    await embedded.step(idle_s=59.0)
+    assert [1, 1] == [step.rev for step in steps[::2]], "opened; only events move the time yet"
+    await embedded.step(idle_s=60.0)
+    assert 2 == steps[-1].rev, "stalled"
+    await embedded.close()

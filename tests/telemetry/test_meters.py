@@ -1,0 +1,187 @@
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.core.processing.checkpoint import Counts
+from streams.telemetry.meters import Death, Meters
+from streams.telemetry.metrics import METRICS
+from tests.telemetry.fixed import FixedClock
+from tests.telemetry.steps import step
+
+NOW_S = 1_700_000_000.0
+
+
+def meters() -> Meters:
+    return Meters(FixedClock(NOW_S))
+
+
+def shown(of: Meters) -> dict[str, float]:
+    """Every sample, by its name and labels as Prometheus reads them."""
+    return {
+        sample.name
+        + "".join(f" {name}={value}" for name, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(of.render().decode())
+        for sample in family.samples
+    }
+
+
+def test_the_registry_has_the_metrics_of_the_list() -> None:
+    """Their kinds and labels are those of the list, too. Prometheus adds its own metrics of the process."""
+    of = meters()
+    of.restoring(0, 1, 2)
+    of.committed(step(1, written=False, watermark_ms=0, lags={"clicks:1": 3}))
+    families = {
+        family.name: family
+        for family in text_string_to_metric_families(of.render().decode())
+        if not family.name.startswith("process_")
+    }
+    assert {metric.name.removesuffix("_total"): metric.kind for metric in METRICS} == {
+        name: family.type for name, family in families.items()
+    }
+    for metric in METRICS:
+        labels = {
+            label
+            for sample in families[metric.name.removesuffix("_total")].samples
+            for label in sample.labels
+        } - {"le"}
+        assert set(metric.labels) == labels, metric.name
+
+
+def test_a_partition_shows_its_last_commit() -> None:
+    """Outcomes add up to what was received; the watermark is measured from now."""
+    of = meters()
+    counts = Counts(received=10, applied=4, no_signal=3, duplicate=1, late=1, rejected=1)
+    of.committed(
+        step(
+            3,
+            10,
+            totals=counts,
+            commit_s=0.008,
+            oldest_ms=int(NOW_S * 1000) - 40,
+            watermark_ms=int(NOW_S * 1000) - 2_500,
+            rev=7,
+            lags={"clicks:3": 12, "shop.inbox:3": 0},
+        )
+    )
+    found = shown(of)
+    assert {"applied": 4, "no_signal": 3, "duplicate": 1, "late": 1, "rejected": 1} == {
+        name.partition("outcome=")[2].split()[0]: value
+        for name, value in found.items()
+        if name.startswith("streams_events_total ") and value
+    }
+    assert 10 == found["streams_events_received_total partition=3"]
+    assert pytest.approx(2.5) == found["streams_watermark_lag_seconds partition=3"]
+    assert (12, 0) == (found["streams_consumer_lag_records partition=3 source=clicks:3"],
+                       found["streams_consumer_lag_records partition=3 source=shop.inbox:3"])  # fmt: skip
+    assert 7 == found["streams_transitions_written_total partition=3"]
+    assert (1, 10) == (found["streams_batch_size_events_count"], found["streams_batch_size_events_sum"])
+    assert 1 == found["streams_commit_latency_seconds_count"]
+    assert pytest.approx(0.008) == found["streams_commit_latency_seconds_sum"]
+    assert pytest.approx(0.04, abs=1e-3) == found["streams_end_to_end_latency_seconds_sum"]
+
+
+def test_a_step_that_found_nothing_is_no_batch() -> None:
+    """It refreshes the lag, and shows the totals of a partition that has committed nothing here yet."""
+    of = meters()
+    of.committed(step(written=False, totals=Counts(received=5, applied=5), lags={"clicks:0": 0}))
+    found = shown(of)
+    assert (0, 0) == (found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"])
+    assert (5, 0) == (
+        found["streams_events_received_total partition=0"],
+        found["streams_consumer_lag_records partition=0 source=clicks:0"],
+    )
+
+
+def test_a_commit_of_time_alone_is_no_batch_of_events() -> None:
+    """An idle partition commits from time to time: that has a latency, but no size."""
+    of = meters()
+    of.committed(step(commit_s=0.01))
+    found = shown(of)
+    assert (0, 1, 0) == (
+        found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"], found["streams_end_to_end_latency_seconds_count"],
+    )  # fmt: skip
+
+
+def test_a_partition_without_events_has_no_watermark() -> None:
+    """A lag of half a century would be a false alarm."""
+    of = meters()
+    of.committed(step())
+    assert not any(name.startswith("streams_watermark_lag") for name in shown(of))
+
+
+def test_a_restore_shows_how_far_it_is_until_the_partition_is_open() -> None:
+    """A restore without records is a whole one."""
+    of = meters()
+    of.assigned([1, 2, 5])
+    of.restoring(1, 25, 100)
+    of.restoring(2, 0, 0)
+    found = shown(of)
+    assert (0.25, 1) == (
+        found["streams_restore_progress_ratio partition=1"],
+        found["streams_restore_progress_ratio partition=2"],
+    )
+    of.opened(1, 2.0, 100)
+    found = shown(of)
+    assert "streams_restore_progress_ratio partition=1" not in found
+    assert (1, 3) == (found["streams_open_agents"], found["streams_assigned_partitions"])
+    assert (2.0, 100) == (found["streams_restore_seconds_sum"], found["streams_restored_records_total"])
+
+
+@pytest.mark.parametrize("reason", Death)
+def test_a_death_is_counted_and_ends_the_series_of_the_partition(reason: Death) -> None:
+    """The worker that opens the partition next shows them."""
+    of = meters()
+    of.opened(4, 1.0, 0)
+    of.committed(step(4, 1, totals=Counts(received=1, applied=1), watermark_ms=5, lags={"clicks:4": 1}))
+    of.died(4, reason)
+    found = shown(of)
+    assert (1, 0) == (found[f"streams_agent_deaths_total reason={reason}"], found["streams_open_agents"])
+    assert not any("partition=4" in name for name in found)
+
+
+def test_reasons_are_there_before_their_first_case() -> None:
+    """Every reason begins at zero, so that its first case is a rise."""
+    of = meters()
+    before = {name: value for name, value in shown(of).items() if " reason=" in name}
+    assert {"streams_rejected_total reason=undecodable", "streams_late_total reason=over_cap"} <= set(before)
+    assert {0} == set(before.values())
+    of.committed(
+        step(0, 4, reasons={"rejected": {"bad_time": 1}, "late": {"lateness": 3}, "no_signal": {"empty": 2}})
+    )
+    of.committed(step(written=False))
+    after = shown(of)
+    assert {"streams_late_total reason=lateness": 3, "streams_rejected_total reason=bad_time": 1} == {
+        name: value for name, value in after.items() if " reason=" in name and value
+    }
+
+
+def test_two_workers_of_one_process_do_not_share_figures() -> None:
+    """Each has a registry of its own."""
+    one, other = meters(), meters()
+    one.died(0, Death.FENCED)
+    assert 0 == shown(other)["streams_agent_deaths_total reason=fenced"]
+
+
+def test_each_outcome_is_shown() -> None:
+    """All counts but those of received and forwarded items are outcomes, so that the outcomes add up."""
+    of = meters()
+    of.committed(step(0, 1, totals=Counts(*range(1, len(msgspec.structs.fields(Counts)) + 1))))
+    outcomes = [name for name in shown(of) if name.startswith("streams_events_total ")]
+    assert len(msgspec.structs.fields(Counts)) - 2 == len(outcomes)
+
+
+def test_a_forwarded_event_has_no_outcome_here() -> None:
+    """It is received by the partition that owns its person, and has its outcome there."""
+    of = meters()
+    of.committed(step(0, 5, totals=Counts(received=2, applied=2, forwarded=3)))
+    found = shown(of)
+    assert 3 == found["streams_events_forwarded_total partition=0"]
+    assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
+
+
+def test_corrections_add_up() -> None:
+    """A batch that was not committed took nothing back."""
+    of = meters()
+    for retracted, written in ((2, True), (5, False), (1, True)):
+        of.committed(step(0, 9, written=written, retracted=retracted))
+    assert 3 == shown(of)["streams_transitions_retracted_total"]
