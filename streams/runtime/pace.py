@@ -41,7 +41,7 @@ def may_open(group: GroupMembership, partition: int, *, died_s: float | None) ->
     )
 
 
-def interval_s(shortest_s: float, active: int) -> float:
+def commit_interval_s(shortest_s: float, active: int) -> float:
     """The time between two commits of one partition while so many partitions of this process are at work.
 
     With many of them, batches become larger instead of commits more frequent: otherwise a process of 64

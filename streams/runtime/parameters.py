@@ -1,4 +1,7 @@
-"""The fold settings as the core takes them. Settings build nothing of other layers, and the core does not know settings."""
+"""Turns the fold settings into what the core takes.
+
+Settings build nothing of other layers, and the core does not know settings.
+"""
 
 from streams.core.funnels.dimensions import Dimension, Dimensions
 from streams.core.journeys.state import Patience
@@ -7,7 +10,7 @@ from streams.settings.fold import FoldSettings
 
 
 def parameters_of(fold: FoldSettings) -> Parameters:
-    """What these settings come to for the core."""
+    """The parameters that these settings stand for."""
     stall = fold.patience
     patience = Patience(
         (stall.know, stall.go, stall.do, stall.buy),

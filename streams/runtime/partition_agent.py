@@ -2,8 +2,9 @@
 
     open (fences the owner before) -> restore -> read -> step -> commit -> read ...
 
-The commit is the only effect. Whatever happens in between is done again from the last checkpoint; what was committed is
-not. After any error the agent is dead, because its memory may be ahead of its log. Drop it and open another.
+The commit is the only effect. Whatever happens in between is done again from the last checkpoint; what was
+committed is not. After any error the agent is dead, because its memory may be ahead of its log. Drop it and
+open another.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from streams.settings.tables import Settings
 
 # A partition that others wait for reports how far it is; each time is a record to every other partition.
 REPORT_EVERY_S = 2.0
-# State records: more than these are put together in a thread, so that nobody in this process misses a heartbeat.
+# More state records than these are put together in a thread, so that no heartbeat of this process is missed.
 MAX_RESTORED_INLINE = 10_000
 
 
@@ -64,7 +65,10 @@ class PartitionAgent:
         observers: Sequence[Observer] = (),
         clock: Clock | None = None,
     ) -> "PartitionAgent":
-        """Takes the partition over and restores it. Raises Incompatible when its state has other fold settings or another format."""
+        """Takes the partition over and restores it.
+
+        Raises Incompatible when its state has other fold settings or another format.
+        """
         session = await log.open(partition)
         return await cls.restored(
             session, log.partitions, settings, rules, on_restore, observers=observers, clock=clock
@@ -95,9 +99,9 @@ class PartitionAgent:
     ) -> Committed:
         """Reads one batch, folds it and commits. Nothing is committed when nothing happened.
 
-        `clock_ms`, `watermark_ms`: see `Processor.advance`; they count only when there was nothing left to read, here and
-        in the partitions that forward to this one. `checkpoint`: commits also when nothing happened, so that an idle agent
-        notices that it was replaced.
+        `clock_ms`, `watermark_ms`: see `Processor.advance`; they count only when there was nothing left to
+        read, here and in the partitions that forward to this one. `checkpoint`: commits also when nothing
+        happened, so that an idle agent notices that it was replaced.
         """
         processor = self.processor
         fetched = await self.session.read(processor.tracker.offsets, self.batch)
@@ -182,8 +186,8 @@ async def _restored_processor(
                 await _restore(processor, _checked(stored, fold), records)
     except (msgspec.MsgspecError, struct.error, KeyError, ValueError) as error:
         raise Incompatible(
-            f"the state of partition {session.partition} cannot be read ({error!r}): it is damaged, or no released"
-            f" version wrote it: {REPLAY}"
+            f"the state of partition {session.partition} cannot be read ({error!r}): it is damaged, or no"
+            f" released version wrote it: {REPLAY}"
         ) from error
     processor.tracker.read_from(session.sources)
     if session.round_robin and partitions > 1:
@@ -203,8 +207,8 @@ def _checked(stored: bytes, fold: FoldSettings) -> Checkpoint:
     last = decode_checkpoint(stored)
     if difference := fold.difference(last.fold):
         raise Incompatible(
-            f"the data was folded under other settings:\n{difference}\nNumbers folded under different rules do not add"
-            f" up: put the settings back, or {REPLAY}"
+            f"the data was folded under other settings:\n{difference}\nNumbers folded under different rules"
+            f" do not add up: put the settings back, or {REPLAY}"
         )
     return last
 

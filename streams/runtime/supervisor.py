@@ -23,7 +23,7 @@ from streams.runtime.pace import (
     CHECKPOINT_EVERY_S,
     FIRST_DELAY_S,
     LONGEST_DELAY_S,
-    interval_s,
+    commit_interval_s,
     largest_batch,
     may_open,
     rest_s,
@@ -66,7 +66,7 @@ class SupervisorContext:
     def interval_s(self, now_s: float) -> float:
         """The shortest time between two commits of a partition, as of now."""
         busy = sum([now_s - at_s < ACTIVE_S for at_s in self.busy_s.values()])
-        return interval_s(self.settings.kafka.commit_interval / 1000, busy)
+        return commit_interval_s(self.settings.kafka.commit_interval / 1000, busy)
 
 
 class Supervisor:

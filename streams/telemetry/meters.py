@@ -154,7 +154,7 @@ class Meters(Collector):
         return Counter(described.name, described.about, described.labels, registry=self.registry)
 
     def _counters(self, described: Described, words: Collection[str]) -> dict[str, Counter]:
-        """One counter per word, from the start: a rate over a series that begins with its first case misses it."""
+        """One counter per word, from the start: a rate does not see the first value of a series."""
         counter = self._counter(described)
         return {str(word): counter.labels(word) for word in words}
 

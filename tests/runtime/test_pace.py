@@ -13,7 +13,7 @@ from streams.runtime.pace import (
     HELD_S,
     IDLE_POLL_S,
     LEAST_BATCH,
-    interval_s,
+    commit_interval_s,
     largest_batch,
     may_open,
     rest_s,
@@ -95,7 +95,7 @@ def test_how_long_an_agent_rests(step: Committed, took_s: float, rest: float) ->
 @pytest.mark.parametrize(("active", "interval_ms"), [(0, 50), (1, 50), (10, 50), (16, 80), (64, 320)])
 def test_many_partitions_commit_more_rarely(active: int, interval_ms: int) -> None:
     """A process makes a bounded number of commits a second; the setting is the shortest interval."""
-    assert interval_ms / 1000 == pytest.approx(interval_s(INTERVAL_S, active))
+    assert interval_ms / 1000 == pytest.approx(commit_interval_s(INTERVAL_S, active))
 
 
 @given(st.integers(1, 50_000), st.integers(0, 1_024))
