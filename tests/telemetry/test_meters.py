@@ -98,8 +98,10 @@ def test_a_commit_of_time_alone_is_no_batch_of_events() -> None:
     of.committed(step(commit_s=0.01))
     found = shown(of)
     assert (0, 1, 0) == (
-        found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"], found["streams_end_to_end_latency_seconds_count"],
-    )  # fmt: skip
+        found["streams_batch_size_events_count"],
+        found["streams_commit_latency_seconds_count"],
+        found["streams_end_to_end_latency_seconds_count"],
+    )
 
 
 def test_a_partition_without_events_has_no_watermark() -> None:
