@@ -21,7 +21,7 @@ from streams.core.funnels.cells import count_transition
 from streams.core.ingest.event import Event
 from streams.core.ingest.formats.segment import read
 from streams.core.ingest.times import LATEST_MS
-from streams.core.journeys.transition import REFUND_UNMATCHED
+from streams.core.journeys.journey_step import REFUND_UNMATCHED
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
 from streams.core.processing.step import Processor

@@ -7,19 +7,19 @@ from typing import Annotated
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, Profile, says
+from schemas.kinds import COUNT, INSTANT, ProfileName, documented
 
 
 class RejectedHeaders(msgspec.Struct, frozen=True, gc=False):
     """Why a record could not be read, and where it was."""
 
-    reason: Annotated[str, says("one of a closed list, such as missing_id; docs/consume.md has it")]
-    detail: Annotated[str, says("for a person: which field, what was found")]
-    topic: Annotated[str, says("the source")]
-    partition: Annotated[int, says("of the source", **COUNT)]
-    offset: Annotated[int, says("of the record in it", **COUNT)]
-    index: Annotated[int, says("of the item in the record; 0 where a record is one item", **COUNT)]
-    cut: Annotated[bool, says("the value was longer than 64 KiB and is cut")] = False
+    reason: Annotated[str, documented("one of a closed list, such as missing_id; docs/consume.md has it")]
+    detail: Annotated[str, documented("for a person: which field, what was found")]
+    topic: Annotated[str, documented("the source")]
+    partition: Annotated[int, documented("of the source", **COUNT)]
+    offset: Annotated[int, documented("of the record in it", **COUNT)]
+    index: Annotated[int, documented("of the item in the record; 0 where a record is one item", **COUNT)]
+    cut: Annotated[bool, documented("the value was longer than 64 KiB and is cut")] = False
 
 
 class LateHeaders(msgspec.Struct, frozen=True, gc=False):
@@ -27,16 +27,17 @@ class LateHeaders(msgspec.Struct, frozen=True, gc=False):
 
     reason: Annotated[
         str,
-        says(
-            "lateness: older than the allowed lateness admits; over_cap: before what its very busy profile still holds"
+        documented(
+            "lateness: older than the allowed lateness admits;"
+            " over_cap: before what its very busy profile still holds"
         ),
     ]
-    late_s: Annotated[float, says("seconds behind the partition's watermark")]
-    profile: Profile
-    event: Annotated[str, says("id of the event")]
-    at: Annotated[str, says("time of the event", **INSTANT)]
-    topic: Annotated[str, says("the source")]
-    partition: Annotated[int, says("of the source", **COUNT)]
-    offset: Annotated[int, says("of the record in it", **COUNT)]
-    index: Annotated[int, says("of the item in the record; 0 where a record is one item", **COUNT)]
-    cut: Annotated[bool, says("the value was longer than 64 KiB and is cut")] = False
+    late_s: Annotated[float, documented("seconds behind the partition's watermark")]
+    profile: ProfileName
+    event: Annotated[str, documented("id of the event")]
+    at: Annotated[str, documented("time of the event", **INSTANT)]
+    topic: Annotated[str, documented("the source")]
+    partition: Annotated[int, documented("of the source", **COUNT)]
+    offset: Annotated[int, documented("of the record in it", **COUNT)]
+    index: Annotated[int, documented("of the item in the record; 0 where a record is one item", **COUNT)]
+    cut: Annotated[bool, documented("the value was longer than 64 KiB and is cut")] = False

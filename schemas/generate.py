@@ -15,7 +15,7 @@ import schemas
 
 HERE = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-TOPICS: dict[str, Any] = {
+SCHEMA_TYPES: dict[str, Any] = {
     "transitions": schemas.Transition,
     "tallies": schemas.Tally,
     "current": schemas.Current,
@@ -25,17 +25,28 @@ TOPICS: dict[str, Any] = {
 }
 ABOUT = {
     "transitions": "Every step of every journey, with corrections. Key: tenant and profile.",
-    "tallies": "Funnel counters, absolute per source partition: add up the partitions. Compacted; key: partition and cell.",
-    "current": "Where each person is now, per need. Compacted; key: tenant, profile, need; a tombstone: forgotten.",
+    "tallies": (
+        "Funnel counters, absolute per source partition: add up the partitions. Compacted; key: partition and"
+        " cell."
+    ),
+    "current": (
+        "Where each person is now, per need. Compacted; key: tenant, profile, need; a tombstone: forgotten."
+    ),
     "journeys": "Finished journeys, never corrected, and their later refunds. Key: tenant and profile.",
-    "late": "Headers of an event that came too late to count; each is the text of its field. The value is the record as it came.",
-    "rejected": "Headers of a record that could not be read; each is the text of its field. The value is the record as it came.",
+    "late": (
+        "Headers of an event that came too late to count; each is the text of its field. The value is the"
+        " item as it came."
+    ),
+    "rejected": (
+        "Headers of an item that could not be read; each is the text of its field. The value is the item as"
+        " it came."
+    ),
 }
 
 
 def schema(topic: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a topic's values, or headers for the ledgers."""
-    made = tidy(msgspec.json.schema(TOPICS[topic]))
+    """The JSON Schema (2020-12) of a topic's values, or of the headers of dead letters."""
+    made = tidy(msgspec.json.schema(SCHEMA_TYPES[topic]))
     return {
         "$schema": DIALECT,
         "$id": f"urn:customer-journey-streams:{topic}",
@@ -47,7 +58,7 @@ def schema(topic: str) -> dict[str, Any]:
 
 def files() -> Iterator[tuple[Path, str]]:
     """Each schema file with the text that belongs into it."""
-    for topic in TOPICS:
+    for topic in SCHEMA_TYPES:
         yield (
             HERE / "json" / f"{topic}.schema.json",
             json.dumps(schema(topic), indent=2, ensure_ascii=False) + "\n",

@@ -1,19 +1,22 @@
-"""`<app>.journeys` (append-only): one record per journey once no accepted event can change it any more, and one per later refund."""
+"""`<app>.journeys` (append-only): one record per journey once no accepted event can change it any more, and
+one per later refund.
+"""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, Journey, Moment, Need, Profile, Tenant, says
+from schemas.kinds import COUNT, INSTANT, Journey, Moment, Need, ProfileName, Tenant, documented
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
     """A stay in one moment."""
 
     moment: Moment
-    at: Annotated[str, says("when it was entered", **INSTANT)]
+    at: Annotated[str, documented("when it was entered", **INSTANT)]
     dwell_s: Annotated[
-        float | None, says("seconds; null for the moment of truth, which is where a journey ends", **COUNT)
+        float | None,
+        documented("seconds; null for the moment of truth, which is where a journey ends", **COUNT),
     ]
 
 
@@ -21,30 +24,35 @@ class JourneyRecord(msgspec.Struct, frozen=True, gc=False, tag="journey", tag_fi
     """A finished journey: never corrected, never repeated."""
 
     tenant: Tenant
-    profile: Profile
+    profile: ProfileName
     need: Need
     journey: Journey
-    opened_at: Annotated[str, says("time of the event that opened it", **INSTANT)]
-    closed_at: Annotated[str, says("time of the purchase, or when silence had lasted long enough", **INSTANT)]
-    outcome: Literal["converted", "abandoned"]
-    furthest: Annotated[Moment, says("furthest moment reached")]
-    path: Annotated[
-        tuple[Step, ...], says("the moments it went through, in order; of a very long journey the first ones")
+    opened_at: Annotated[str, documented("time of the event that opened it", **INSTANT)]
+    closed_at: Annotated[
+        str, documented("time of the purchase, or when silence had lasted long enough", **INSTANT)
     ]
-    steps: Annotated[int, says("how many there were, those that `path` leaves out included", **COUNT)]
-    dwell_s: Annotated[dict[str, float], says("seconds per moment, over the whole path")]
-    stalls: Annotated[int, says("how often it fell silent for longer than its moment's patience", **COUNT)]
-    devices: Annotated[tuple[str, ...], says("on which steps were taken, in order of first use")]
-    opened_dimensions: Annotated[dict[str, str], says("of its opening")]
-    rules: Annotated[tuple[str, ...], says("versions of the rules that had a say")]
+    outcome: Literal["converted", "abandoned"]
+    furthest: Annotated[Moment, documented("furthest moment reached")]
+    path: Annotated[
+        tuple[Step, ...],
+        documented("the moments it went through, in order; of a very long journey the first ones"),
+    ]
+    steps: Annotated[int, documented("how many there were, those that `path` leaves out included", **COUNT)]
+    dwell_s: Annotated[dict[str, float], documented("seconds per moment, over the whole path")]
+    stalls: Annotated[
+        int, documented("how often it fell silent for longer than its moment's patience", **COUNT)
+    ]
+    devices: Annotated[tuple[str, ...], documented("on which steps were taken, in order of first use")]
+    opened_dimensions: Annotated[dict[str, str], documented("of its opening")]
+    rules: Annotated[tuple[str, ...], documented("versions of the rules that had a say")]
 
 
 class RefundRecord(msgspec.Struct, frozen=True, gc=False, tag="refund", tag_field="record"):
     """A refund of a finished, converted journey."""
 
     tenant: Tenant
-    profile: Profile
+    profile: ProfileName
     need: Need
     journey: Journey
-    refunded_at: Annotated[str, says("time of the refund", **INSTANT)]
-    event: Annotated[str, says("id of the refund's event")]
+    refunded_at: Annotated[str, documented("time of the refund", **INSTANT)]
+    event: Annotated[str, documented("id of the refund's event")]

@@ -10,18 +10,26 @@ Outcome = Literal["converted", "abandoned", "refunded"]
 Op = Literal["assert", "retract"]
 
 
-def says(description: str, **keywords: object) -> msgspec.Meta:
-    """A field's description, and further JSON Schema keywords. Costs nothing when a record is encoded or decoded: nothing is checked there."""
+def documented(description: str, **keywords: object) -> msgspec.Meta:
+    """A field's description, and further JSON Schema keywords. Costs nothing when a record is encoded or
+    decoded: nothing is checked there.
+    """
     return msgspec.Meta(description=description, extra_json_schema=keywords)
 
 
 INSTANT = {"format": "date-time"}  # RFC 3339, UTC, milliseconds
 COUNT = {"minimum": 0}
 
-Tenant = Annotated[str | None, says("whose customer it is; null: the one tenant there is")]
-Profile = Annotated[str, says("whose journey it is: u:<userId> or d:<anonymousId>", pattern="^[ud]:.")]
-Need = Annotated[str | None, says("what the journey is about; null: the one nameless need")]
-AS_SENT = "as it was sent if it is a UUID, 32 hex digits or at most 16 bytes long, else `blake2b:` and its BLAKE2b-128 in hex"
+Tenant = Annotated[str | None, documented("whose customer it is; null: the one tenant there is")]
+ProfileName = Annotated[
+    str, documented("whose journey it is: u:<userId> or d:<anonymousId>", pattern="^[ud]:.")
+]
+Need = Annotated[str | None, documented("what the journey is about; null: the one nameless need")]
+AS_SENT = (
+    "as it was sent if it is a UUID, 32 hex digits or at most 16 bytes long,"
+    " else `blake2b:` and its BLAKE2b-128 in hex"
+)
 Journey = Annotated[
-    str, says(f"id of the event that opened the journey, {AS_SENT}; unique within (tenant, profile, need)")
+    str,
+    documented(f"id of the event that opened the journey, {AS_SENT}; unique within (tenant, profile, need)"),
 ]

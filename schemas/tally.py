@@ -7,31 +7,32 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, Kind, Moment, says
+from schemas.kinds import COUNT, INSTANT, Kind, Moment, documented
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One counter. Which of the optional fields are there depends on `measure`.
 
-    - `transitions`: `kind`, `from`, `to`: transitions at a time in this window; kind `refund_unmatched`: refunds that found no purchase
+    - `transitions`: `kind`, `from`, `to`: transitions at a time in this window; kind `refund_unmatched`:
+    refunds that found no purchase
     - `cohort`: `furthest`, `outcome`: journeys *opened* in this window.
       opened - converted - abandoned = open; stalled is part of open, refunded of converted
     - `dwell`: `from`, `bucket_s`: stays that ended in this window, by length
     - `hour_of_week`: `to`, `hour`: moments entered, by hour of the person's own week
     """
 
-    partition: Annotated[int, says("of the source: one summand", **COUNT)]
-    window: Annotated[Literal["minute", "hour", "day", "all"], says("of event time")]
-    start: Annotated[str | None, says("of the window; null for `all`", **INSTANT)]
+    partition: Annotated[int, documented("of the source: one summand", **COUNT)]
+    window: Annotated[Literal["minute", "hour", "day", "all"], documented("of event time")]
+    start: Annotated[str | None, documented("of the window; null for `all`", **INSTANT)]
     measure: Literal["transitions", "cohort", "dwell", "hour_of_week"]
     dimensions: dict[str, str]
-    count: Annotated[int, says("absolute: replaces what this cell had", **COUNT)]
+    count: Annotated[int, documented("absolute: replaces what this cell had", **COUNT)]
     kind: Kind | Literal["refund_unmatched"] | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
     furthest: Moment | None = None
     outcome: Literal["open", "stalled", "converted", "abandoned", "refunded"] | None = None
     bucket_s: Annotated[
-        tuple[float, float] | None, says("[lower, upper) seconds of a logarithmic bucket")
+        tuple[float, float] | None, documented("[lower, upper) seconds of a logarithmic bucket")
     ] = None
-    hour: Annotated[int | None, says("0 = Monday 00:00-00:59 .. 167", minimum=0, maximum=167)] = None
+    hour: Annotated[int | None, documented("0 = Monday 00:00-00:59 .. 167", minimum=0, maximum=167)] = None

@@ -1,1 +1,3 @@
-"""Customer journeys from a clickstream: which micro-moment every person is in, and a funnel that counts exactly."""
+"""Customer journeys from a clickstream: which micro-moment every person is in, and a funnel that counts
+exactly.
+"""

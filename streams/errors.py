@@ -1,14 +1,15 @@
-"""Every error that a person is meant to read.
+"""Every error that a person is meant to read, with the exit code of the command that ends by it.
 
-    StreamsError                 exit code 1
-      ConfigError                2: a setting, a rules file or a command is wrong: names the key, the value and what would be right
-      InputError                 2: a file to read is missing, or is not what the command says it is
-      Incompatible               3: the data belongs to other fold settings, partitions or an older format: says how to go on
-      Fenced                     4: another process has taken over this partition or data directory
-      Unavailable                5: the log cannot be read or written now: disk full, an I/O error, locked for too long, damaged, no broker answers
-      Refused                    6: the cluster will not have it, now or later: a wrong password, a right that is missing, a record too large
+    StreamsError       1
+      ConfigError      2   a setting, a rules file or a command is wrong
+      InputError       2   a file to read is missing, or is not what the command takes it for
+      Incompatible     3   the data belongs to other fold settings, another number of partitions or an older
+      format Fenced           4   another process has taken over this partition or data directory Unavailable
+      5   the log cannot be read or written now Refused          6   the cluster refuses, and will refuse
+      again
 
-Anything else that is raised is a defect of this program. Bad records are values (`streams.core.ingest.Rejection`), never exceptions.
+Anything else that is raised is a defect of this program. Bad records are values
+(`streams.core.ingest.event.Rejection`), never exceptions.
 """
 
 
@@ -19,39 +20,48 @@ class StreamsError(Exception):
 
 
 class ConfigError(StreamsError):
-    """A setting or a rules file is wrong. The message names the key, the value and what would be right."""
+    """A setting, a rules file or a command is wrong. The message names the key, the value and what would be
+    right.
+    """
 
     exit_code = 2
 
 
 class InputError(StreamsError):
-    """A file that was to be read is missing or is not what the command says it is."""
+    """A file to read is missing, or is not what the command takes it for."""
 
     exit_code = 2
 
 
 class Incompatible(StreamsError):
-    """What is stored was written under other fold settings, another partition count or an older format."""
+    """The stored data belongs to other fold settings, another number of partitions or an older format.
+
+    The message tells how to go on.
+    """
 
     exit_code = 3
 
 
 class Fenced(StreamsError):
-    """Another process took over. Nothing of the open batch was written; this one must stop or start over."""
+    """Another process took over. Nothing of the open batch was written; this process stops or starts over."""
 
     exit_code = 4
 
 
 class Unavailable(StreamsError):
-    """The log cannot be read or written now: disk full, an I/O error, locked for too long, damaged. What is committed stays; open it again."""
+    """The log cannot be read or written now: a full disk, an I/O error, a lock held for too long, no broker.
+
+    What is committed stays. Opening the log again may help.
+    """
 
     exit_code = 5
 
 
 class Refused(StreamsError):
-    """The cluster says no, and will say so again: a wrong password, a right that is missing, a record larger than its topic takes.
+    """The cluster refuses, and will refuse again: a wrong password, a missing right, a record larger than its
+    topic takes.
 
-    Trying again helps nobody: a worker ends with it. The message says what to change, and where.
+    Trying again cannot help, so a worker ends with it. The message tells what to change, and where.
     """
 
     exit_code = 6

@@ -42,9 +42,11 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
     chunks: Sequence[tuple[str, list[Record]]]
     # The sources that this reads to their end, as far as is known.
     ended: frozenset[str]
-    # Where the next read of a source begins, if that is known: on a broker it may be some offsets beyond the last record.
+    # Where the next read of a source begins, if that is known: on a broker it may be some offsets
+    # beyond the last record.
     reached: Mapping[str, int] = {}
-    # The wall clock, where records bear times that their senders chose: none came later than now. -1: not asked.
+    # The wall clock, where records bear times that their senders chose: none came later than now. -1:
+    # not asked.
     read_ms: int = -1
 
     @classmethod
@@ -59,7 +61,9 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
-    """A record to write. In a compacted topic (which needs a key) the latest value of a key stays; None takes it away."""
+    """A record to write. In a compacted topic (which needs a key) the latest value of a key stays; None takes
+    it away.
+    """
 
     topic: str  # one of streams.topology.OUTPUTS or INBOX, by name
     key: bytes | None

@@ -1,6 +1,7 @@
 """Every topic, once: its name, its key, what is in it, how long it is kept, who writes it.
 
-`streams topology` prints this; the log adapters, the docs and later the broker's topics are made from it. Nothing else names a topic.
+`streams topology` prints this list. The log adapters, the docs and the topics on a broker are made from it;
+nothing else names a topic.
 """
 
 from enum import StrEnum
@@ -19,106 +20,99 @@ class Cleanup(StrEnum):
     COMPACT = "compact"  # the latest value per key stays
 
 
-class Topic(msgspec.Struct, frozen=True):
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One topic of an app; on a broker its name is `<app>.<name>`."""
 
     name: str
     key: str  # in words
     value: str  # in words
-    types: tuple[type, ...]  # of the value (of the headers, for the ledgers); () where it is bytes
+    types: tuple[type, ...] = ()  # of the value; of the headers, for the dead letters; () where it is bytes
     cleanup: Cleanup
-    writer: str
+    writer: str = "agent"
     about: str
 
 
 EVENTS = Topic(
-    "events",
-    "profile",
-    "a record as it came",
-    (),
-    Cleanup.DELETE,
-    "collectors; replay and run",
-    "the clickstream",
+    name="events",
+    key="profile",
+    value="a record as it came",
+    cleanup=Cleanup.DELETE,
+    writer="collectors; replay and run",
+    about="the clickstream",
 )
 TRANSITIONS = Topic(
-    "transitions",
-    "tenant, profile",
-    "Transition",
-    (schemas.Transition,),
-    Cleanup.DELETE,
-    "agent",
-    "every step of every journey, with corrections",
+    name="transitions",
+    key="tenant, profile",
+    value="Transition",
+    types=(schemas.Transition,),
+    cleanup=Cleanup.DELETE,
+    about="every step of every journey, with corrections",
 )
 TALLIES = Topic(
-    "tallies",
-    "partition, cell",
-    "Tally",
-    (schemas.Tally,),
-    Cleanup.COMPACT,
-    "agent",
-    "funnel counters, absolute per partition",
+    name="tallies",
+    key="partition, cell",
+    value="Tally",
+    types=(schemas.Tally,),
+    cleanup=Cleanup.COMPACT,
+    about="funnel counters, absolute per partition",
 )
 CURRENT = Topic(
-    "current",
-    "tenant, profile, need",
-    "Current",
-    (schemas.Current,),
-    Cleanup.COMPACT,
-    "agent",
-    "where each person is now",
+    name="current",
+    key="tenant, profile, need",
+    value="Current",
+    types=(schemas.Current,),
+    cleanup=Cleanup.COMPACT,
+    about="where each person is now",
 )
 JOURNEYS = Topic(
-    "journeys",
-    "tenant, profile",
-    "JourneyRecord | RefundRecord",
-    (schemas.JourneyRecord, schemas.RefundRecord),
-    Cleanup.DELETE,
-    "agent",
-    "finished journeys, never corrected",
+    name="journeys",
+    key="tenant, profile",
+    value="JourneyRecord or RefundRecord",
+    types=(schemas.JourneyRecord, schemas.RefundRecord),
+    cleanup=Cleanup.DELETE,
+    about="finished journeys, never corrected",
 )
 LATE = Topic(
-    "late",
-    "tenant, profile",
-    "the record as it came",
-    (schemas.LateHeaders,),
-    Cleanup.DELETE,
-    "agent",
-    "events that came too late to count",
+    name="late",
+    key="tenant, profile",
+    value="the item as it came",
+    types=(schemas.LateHeaders,),
+    cleanup=Cleanup.DELETE,
+    about="events that came too late to count",
 )
 REJECTED = Topic(
-    "rejected",
-    "none",
-    "the record as it came",
-    (schemas.RejectedHeaders,),
-    Cleanup.DELETE,
-    "agent",
-    "records that could not be read",
+    name="rejected",
+    key="none",
+    value="the item as it came",
+    types=(schemas.RejectedHeaders,),
+    cleanup=Cleanup.DELETE,
+    about="records that could not be read",
 )
 INBOX = Topic(
-    "inbox",
-    "person",
-    "Forwarded | WatermarkReport",
-    (),
-    Cleanup.DELETE,
-    "agent",
-    "messages between partitions: events for the partition that owns their person",
+    name="inbox",
+    key="person",
+    value="Forwarded or WatermarkReport",
+    cleanup=Cleanup.DELETE,
+    about="messages between partitions: events on their way to the partition that owns their person",
 )
 STATE = Topic(
-    "state",
-    "internal",
-    "internal",
-    (),
-    Cleanup.COMPACT,
-    "agent",
-    "what an agent needs to go on, with its checkpoint",
+    name="state",
+    key="internal",
+    value="internal",
+    cleanup=Cleanup.COMPACT,
+    about="what an agent needs to go on, with its checkpoint",
 )
 
 OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, JOURNEYS, LATE, REJECTED)
 TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
 
+_INBOX_SOURCE = f"{INBOX.name}:"
+
 
 def source_name(topic: str, partition: int) -> str:
-    """The name of a source, `topic:partition`: for ever, since a checkpoint knows by it how far the source was read."""
+    """The name of a source, `topic:partition`: for ever, since a checkpoint knows by it how far the source
+    was read.
+    """
     return f"{topic}:{partition}"
 
 
@@ -131,6 +125,3 @@ def split_source(source: str) -> tuple[str, int]:
 def is_inbox(source: str) -> bool:
     """True for the source by which other partitions reach one."""
     return source.startswith(_INBOX_SOURCE)
-
-
-_INBOX_SOURCE = f"{INBOX.name}:"

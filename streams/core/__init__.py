@@ -1,1 +1,3 @@
-"""The pure core: bytes of one partition in, one batch of effects out. No I/O, clock, randomness, logging or waiting."""
+"""The pure core: bytes of one partition in, one batch of effects out. No I/O, clock, randomness, logging or
+waiting.
+"""

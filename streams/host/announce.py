@@ -31,7 +31,7 @@ LONGEST_RETRY_S = 30.0  # a receiver that is down is left alone
 RETRIED_STATUSES = (408, 425, 429)  # client errors that may pass; others are final
 USER_AGENT = "customer-journey-streams"
 
-Outcome = Literal["posted", "refused", "given_up"]
+PostOutcome = Literal["posted", "refused", "given_up"]
 
 
 def is_chosen(step: Transition, settings: AnnounceSettings) -> bool:
@@ -51,7 +51,7 @@ def is_too_old(step: Transition, settings: AnnounceSettings, now_ms: int) -> boo
 class Posted(NamedTuple):
     """What became of a post."""
 
-    outcome: Outcome
+    outcome: PostOutcome
     reason: str  # the last answer, without the address
     tries: int
 
@@ -62,7 +62,7 @@ class Webhook:
     def __init__(self, settings: AnnounceSettings, logger: FilteringBoundLogger, clock: Clock) -> None:
         assert settings.url is not None
         self.settings, self.logger, self.clock = settings, logger, clock
-        self.totals: Counter[Outcome] = Counter()
+        self.totals: Counter[PostOutcome] = Counter()
         self._url = settings.url.get_secret_value()
         self._recent = Recent()
         self._session: aiohttp.ClientSession | None = None

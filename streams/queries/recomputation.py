@@ -1,15 +1,13 @@
 """One partition, computed again from its stored input without increments, corrections or timers.
 
-It makes each person's set of events and folds it once. It takes over only the judgements that depend on arrival and were
-therefore recorded: which items were late or rejected, and which rules and reader read which record. Everything else must
-come out the same: the net transitions, every counter, how many items ended how.
+It makes each person's set of events and folds it once. It takes over only the judgements that depend on
+arrival and were therefore recorded: which items were late or rejected, and which rules and reader read which
+record. Everything else must come out the same: the net transitions, every counter, how many items ended how.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import NamedTuple
-
-import msgspec
 
 from streams import topology
 from streams.core.funnels.cells import count_transition
@@ -20,6 +18,7 @@ from streams.core.ingest.partition import partition_of, person_key
 from streams.core.ingest.times import LATEST_MS
 from streams.core.ingest.zones import zones_version
 from streams.core.journeys.folding import fold
+from streams.core.journeys.journey_step import REFUND_UNMATCHED, JourneyStep
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import (
     EVERY_NEED,
@@ -30,30 +29,23 @@ from streams.core.journeys.signal import (
     event_ref,
     order_key,
 )
-from streams.core.journeys.transition import REFUND_UNMATCHED, Transition
 from streams.core.moments.rules import load_rules
 from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, Counts
 from streams.core.processing.inbox import Forwarded, decode_message
+from streams.core.processing.items import read_items
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.rulebook import Door, Rulebook
 from streams.core.processing.signals import Signals
 from streams.core.processing.state_keys import DOOR, RULES, restored
-from streams.core.processing.step import expand
 from streams.log.port import Reader
+from streams.queries.origins import Origin, read_origins
 from streams.records import Record, StateRecord
 from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
-from streams.topology import is_inbox, source_name
+from streams.topology import is_inbox
 
 REPORT_EVERY = 5_000  # items between two reports of progress
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """Where an item was read first."""
-
-    source: str
-    offset: int
-    index: int
+_ANY_SKEW_MS = LATEST_MS  # how new an event may be was judged when it was read, and is recorded
 
 
 class Unchecked(NamedTuple):
@@ -85,7 +77,8 @@ class Recomputation:
         self.reader, self.partition, self.checkpoint, self.book = reader, partition, checkpoint, book
         self.parameters = parameters_of(FoldSettings.model_validate_json(checkpoint.fold))
         self.publisher = Publisher(partition, self.parameters.dimensions, book)
-        # By profile: its events. There is more than one set where an id came again after it was no longer known.
+        # By profile: its events. There is more than one set where an id came again after it was no
+        # longer known.
         self.people: dict[str, list[EventSet]] = {}
         self.late: set[Origin] = set()
         self.rejected: set[Origin] = set()
@@ -101,7 +94,7 @@ class Recomputation:
 
     @classmethod
     async def load(cls, reader: Reader, partition: int, checkpoint: Checkpoint) -> "Recomputation":
-        """With the dead letters, and with every version of the rules and every door that was ever in force."""
+        """Reads the dead letters, and every version of the rules and every door that was ever in force."""
         state = [
             StateRecord(record.key, record.value)
             async for _, record in reader.scan(topology.STATE.name, partition)
@@ -111,12 +104,14 @@ class Recomputation:
         versions = [known.versions[n] for n in sorted(known.versions)]
         doors = [known.doors[n] for n in sorted(known.doors)]
         found = cls(reader, partition, checkpoint, Rulebook(versions, doors, checkpoint.eras))
-        found.late = {origin async for origin in _origins(reader, topology.LATE.name, partition)}
-        found.rejected = {origin async for origin in _origins(reader, topology.REJECTED.name, partition)}
+        found.late = {origin async for origin in read_origins(reader, topology.LATE.name, partition)}
+        found.rejected = {origin async for origin in read_origins(reader, topology.REJECTED.name, partition)}
         return found
 
     async def read_input(self) -> AsyncIterator[int]:
-        """Takes every stored record up to the checkpoint into its person's set. Yields how many items were read, now and then."""
+        """Takes every stored record up to the checkpoint into its person's set. Yields how many items were
+        read, now and then.
+        """
         reported = 0
         for source, position in self.checkpoint.sources.items():
             async for record in self.reader.scan_source(source):
@@ -134,7 +129,7 @@ class Recomputation:
             return
         signals = self._signals[era.rules]
         if not is_inbox(source):
-            for item, outcome in _items(door.format, record):
+            for item, outcome in zip(*read_items(door.format, [record], _ANY_SKEW_MS), strict=True):
                 self._take_item(Origin(source, item.offset, item.index), outcome, signals, forwarded=False)
             return
         message = decode_message(record.value)
@@ -142,7 +137,7 @@ class Recomputation:
             self._take_item(Origin(source, record.offset, 0), None, signals, forwarded=True)
         elif isinstance(message, Forwarded):
             origin = Origin(message.source, message.offset, message.index)
-            ((_, outcome),) = _items(message.format, message.record(record.key))
+            _, (outcome,) = read_items(message.format, [message.record(record.key)], _ANY_SKEW_MS)
             self._take_item(origin, outcome, signals, forwarded=True)
 
     def _take_item(
@@ -153,7 +148,9 @@ class Recomputation:
         *,
         forwarded: bool,
     ) -> None:
-        """Counts an item by how it ends, and adds it to its person's set. `outcome`: what it was read as; None: nothing."""
+        """Counts an item by how it ends, and adds it to its person's set. `outcome`: what it was read as;
+        None: nothing.
+        """
         self.counts.received += 1
         if origin in self.rejected:
             self.counts.rejected += 1
@@ -163,10 +160,8 @@ class Recomputation:
             return
         if not isinstance(outcome, Event):
             why = "no partition wrote it" if outcome is None else f"{outcome.reason}: {outcome.detail}"
-            self.broken = (
-                self.broken
-                or f"item {origin.index} of record {origin.source} {origin.offset} cannot be read ({why}), and is not in the rejected topic"
-            )
+            place = f"item {origin.index} of record {origin.source} {origin.offset}"
+            self.broken = self.broken or f"{place} cannot be read ({why}), and is not in the rejected topic"
             return
         self._greatest_ms = max(self._greatest_ms, outcome.at_ms)
         verdict = signals.classify(outcome)
@@ -196,8 +191,8 @@ class Recomputation:
     def _add(self, key: str, event: Event, signal: Signal) -> None:
         """An event id is one event for twice the allowed lateness; the smallest copy stays.
 
-        Sources are read here one after the other, so the watermark may be beyond what it was then: but never more than the
-        allowed lateness beyond an event in time.
+        Sources are read here one after the other, so the watermark may be beyond what it was then: but never
+        more than the allowed lateness beyond an event in time.
         """
         lateness_ms = self.parameters.allowed_lateness_ms
         ids_from_ms = min(self._greatest_ms, event.at_ms + lateness_ms) - 2 * lateness_ms
@@ -273,7 +268,7 @@ class Recomputation:
                 net[_content(record.value)] += 1 if b'"op":"assert"' in record.value[:100] else -1
         return net
 
-    def _fold(self, key: str) -> tuple[Profile, list[Transition]]:
+    def _fold(self, key: str) -> tuple[Profile, list[JourneyStep]]:
         """One person's whole set, folded at once."""
         events = [pair for events in self.people[key] for pair in events.items()]
         names = {name for _, event in events for name in event.needs}
@@ -292,7 +287,9 @@ class Recomputation:
         return Profile(key, states, needs), steps
 
     async def _difference_in_counters(self, windows: Windows) -> str | None:
-        """Published counters against the sum over the recomputed transitions. Expired windows are left out on both sides."""
+        """Published counters against the sum over the recomputed transitions. Expired windows are left out on
+        both sides.
+        """
         windows.roll_up(self.checkpoint.watermark_ms)
         expected: dict[bytes, bytes] = {}
         for cell, n in windows.cells():
@@ -308,7 +305,9 @@ class Recomputation:
         return None
 
     def _expired(self, key: bytes) -> bool:
-        """True if a counter's window may have had corrections that were not written any more, or is about to go."""
+        """True if a counter's window may have had corrections that were not written any more, or is about to
+        go.
+        """
         _, window, start_min, _ = (int(part) for part in key.split(b":"))
         return (
             window != ALL_TIME and kept_until_min(window, start_min) < self.checkpoint.watermark_ms // 60_000
@@ -331,20 +330,9 @@ def kept_until_min(window: int, start_min: int) -> int:
     return start_min + LENGTH_MIN[window] + KEPT_MIN[window]
 
 
-def _items(format: str, record: Record) -> Sequence[tuple[Record, Event | Rejection | Items]]:
-    """The items of a record, read without a limit on how new they are: that judgement was recorded."""
-    outcome = FORMATS[format].read(record.value, record.headers, LATEST_MS)
-    return list(zip(*expand([record], [outcome]), strict=True))
-
-
-async def _origins(reader: Reader, topic: str, partition: int) -> AsyncIterator[Origin]:
-    async for _, record in reader.scan(topic, partition):
-        headers = dict(record.headers)
-        source = source_name(headers["topic"].decode(), int(headers["partition"]))
-        yield Origin(source, int(headers["offset"]), int(headers["index"]))
-
-
 def _content(raw: bytes) -> bytes:
-    """A transition as it was written, but for what says when that was (rev) and whether it was taken back (op)."""
+    """A transition as it was written, but for what says when that was (rev) and whether it was taken back
+    (op).
+    """
     before, _, rest = raw.partition(b',"rev":')
     return before + b"," + rest.partition(b'","tenant":')[2]

@@ -1,4 +1,5 @@
-"""Finds the people whom only the state names: those who gave signals but have no journey, and are not forgotten.
+"""Finds the people whom only the state names: those who gave signals but have no journey, and are not
+forgotten.
 
 Transitions name everybody who has a journey, for ever.
 """

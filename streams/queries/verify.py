@@ -22,9 +22,9 @@ class Verified(NamedTuple):
 async def verify(reader: Reader, on_progress: Callable[[int, int], None]) -> Verified:
     """Recomputes and compares partition after partition, and stops at the first difference.
 
-    `on_progress` is called with the items done and the items in all. A partition that holds items of an era whose reader
-    this release does not have is not compared: those offsets are named in `unchecked`. Raises InputError when nothing was
-    processed yet, Incompatible for another format.
+    `on_progress` is called with the items done and the items in all. A partition that holds items of an era
+    whose reader this release does not have is not compared: those offsets are named in `unchecked`. Raises
+    InputError when nothing was processed yet, Incompatible for another format.
     """
     stored = [None if raw is None else decode_checkpoint(raw) for raw in await reader.checkpoints()]
     if not any(stored):

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 from streams.core.funnels import cells
 from streams.core.funnels.windows import ALL_TIME, Windows
+from streams.core.journeys.journey_step import ADVANCED, CONVERTED, KIND_NAMES, REFUND_UNMATCHED, JourneyStep
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, event_ref, event_text, head_of
 from streams.core.journeys.state import Patience
-from streams.core.journeys.transition import ADVANCED, CONVERTED, KIND_NAMES, REFUND_UNMATCHED, Transition
 from streams.core.moments.verdict import REFUND
 from tests import oracle
 
@@ -30,7 +30,7 @@ def put(population: Population, key: str, s: oracle.Signal) -> str:
     return OUTCOMES[population.take(key, Signal(h, event_ref(s.event), s.rule, s.offset, order, needs))]
 
 
-def step(p: Profile, t: Transition) -> oracle.Step:
+def step(p: Profile, t: JourneyStep) -> oracle.Step:
     """A transition in the oracle's words."""
 
     def known(n: int) -> int | None:
@@ -48,7 +48,7 @@ def step(p: Profile, t: Transition) -> oracle.Step:
     )  # fmt: skip
 
 
-def unmatched(p: Profile, t: Transition) -> oracle.Unmatched:
+def unmatched(p: Profile, t: JourneyStep) -> oracle.Unmatched:
     return oracle.Unmatched(need=p.needs[t.need], at=t.at_ms, event=event_text(t.caused_by), dims=t.dims)
 
 
@@ -72,7 +72,7 @@ class Said:
                 self.say(p, t, 1)
         population.changes = []
 
-    def say(self, p: Profile, t: Transition, sign: int) -> None:
+    def say(self, p: Profile, t: JourneyStep, sign: int) -> None:
         self.records += 1
         if t.kind == REFUND_UNMATCHED:
             self.refunds[p.key, unmatched(p, t)] += sign

@@ -1,6 +1,6 @@
 """The lag is what the last commits have not processed."""
 
-from streams.core.processing.checkpoint import FORMAT, Checkpoint
+from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint
 from streams.core.processing.watermark import SourcePosition
 from streams.log.memory import MemoryLog
 from streams.queries.lag import SourceLag, partition_lag, read_lag
@@ -61,7 +61,7 @@ async def test_a_batch_under_way_is_still_behind() -> None:
 
 def test_a_worker_ahead_of_the_end_is_not_behind() -> None:
     """Records that come and are processed between reading the ends and the checkpoints are no lag."""
-    last = Checkpoint(FORMAT, b"", sources={"clicks:0": SourcePosition(7, MAY_1_MS)})
+    last = Checkpoint(STATE_FORMAT, b"", sources={"clicks:0": SourcePosition(7, MAY_1_MS)})
     assert [SourceLag(0, "clicks:0", 7, 7, 0, MAY_1_MS)] == partition_lag(
         0, ["clicks:0"], last, {"clicks:0": 5}
     )

@@ -58,7 +58,7 @@ def told(output: Output) -> Any:
     """A record as its schema describes it: the value; of the ledgers the headers."""
     if output.topic in (LATE.name, REJECTED.name):
         text = {name: value.decode() for name, value in output.headers}
-        return msgspec.to_builtins(msgspec.convert(text, generate.TOPICS[output.topic], strict=False))
+        return msgspec.to_builtins(msgspec.convert(text, generate.SCHEMA_TYPES[output.topic], strict=False))
     return None if output.value is None else json.loads(output.value)
 
 
@@ -90,7 +90,7 @@ def chosen(found: list[Any]) -> Iterator[Any]:
 def files() -> Iterator[tuple[Path, str]]:
     """Each file of this version with what belongs into it."""
     outputs = asyncio.run(real())
-    for topic in generate.TOPICS:
+    for topic in generate.SCHEMA_TYPES:
         yield (
             HERE / "history" / f"v{schemas.VERSION}" / f"{topic}.schema.json",
             json.dumps(generate.schema(topic), indent=2, ensure_ascii=False),

@@ -111,7 +111,9 @@ def test_it_describes_what_is_published(topic: Any) -> None:
     for record in golden_topics.stored(topic.name):
         headers = record.get("headers")
         if topic in (LATE, REJECTED):
-            headers = msgspec.to_builtins(msgspec.convert(headers, generate.TOPICS[topic.name], strict=False))
+            headers = msgspec.to_builtins(
+                msgspec.convert(headers, generate.SCHEMA_TYPES[topic.name], strict=False)
+            )
         fits = [
             message["summary"]
             for message in described

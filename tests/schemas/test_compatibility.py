@@ -25,7 +25,9 @@ OLDER = sorted(
     path.name for path in (HERE / "history").glob(f"v{MAJOR}.*")
 )  # of this major version, this one included
 EVERY = [
-    pytest.param(version, topic, id=f"{version}-{topic}") for version in OLDER for topic in generate.TOPICS
+    pytest.param(version, topic, id=f"{version}-{topic}")
+    for version in OLDER
+    for topic in generate.SCHEMA_TYPES
 ]
 
 SAY_MINOR = (
@@ -61,7 +63,9 @@ def published(topic: str) -> list[dict[str, Any]]:
     records = golden_topics.stored(topic)
     if topic in (LATE.name, REJECTED.name):
         return [
-            msgspec.to_builtins(msgspec.convert(record["headers"], generate.TOPICS[topic], strict=False))
+            msgspec.to_builtins(
+                msgspec.convert(record["headers"], generate.SCHEMA_TYPES[topic], strict=False)
+            )
             for record in records
         ]
     return [record["value"] for record in records if record["value"] is not None]
@@ -78,7 +82,7 @@ def without_words(node: Any) -> Any:
     return [without_words(member) for member in node] if isinstance(node, list) else node
 
 
-@pytest.mark.parametrize("topic", generate.TOPICS)
+@pytest.mark.parametrize("topic", generate.SCHEMA_TYPES)
 def test_a_version_names_one_contract(topic: str) -> None:
     """The current schemas are those that are kept under the current version."""
     assert (NEWEST / f"{topic}.schema.json").exists(), (
@@ -124,7 +128,7 @@ def test_old_records_are_read(version: str, topic: str) -> None:
     So a field that is added needs a default which says what was so before.
     """
     for example in examples(version, topic):
-        again = json.loads(msgspec.json.encode(msgspec.convert(example, generate.TOPICS[topic])))
+        again = json.loads(msgspec.json.encode(msgspec.convert(example, generate.SCHEMA_TYPES[topic])))
         assert example == {name: value for name, value in again.items() if name in example}
         Draft202012Validator(stored(version, topic)).validate(example)
 
@@ -133,7 +137,7 @@ def test_the_examples_show_everything() -> None:
     """The records kept of this version have every word of its closed vocabularies,
     nothing where nothing can be, and tenants.
     """
-    for topic in generate.TOPICS:
+    for topic in generate.SCHEMA_TYPES:
         shown = json.dumps(examples(NEWEST.name, topic))
         assert [word for word in _enums(stored(NEWEST.name, topic)) if json.dumps(word) not in shown] == []
     assert {None} < {example["tenant"] for example in examples(NEWEST.name, "transitions")}

@@ -13,7 +13,7 @@ A cell is one int, cheap to hash:   window start in minutes | measure 2 bits | a
 """
 
 from streams.core.ingest.times import MINUTE_MS
-from streams.core.journeys.transition import (
+from streams.core.journeys.journey_step import (
     ABANDONED,
     ADVANCED,
     CONVERTED,
@@ -24,7 +24,7 @@ from streams.core.journeys.transition import (
     RESUMED,
     RETURNED,
     STALLED,
-    Transition,
+    JourneyStep,
 )
 
 HOUR_MS = 60 * MINUTE_MS
@@ -89,7 +89,7 @@ def dwell_bounds_ms(bucket: int) -> tuple[int, int]:
     return (8 + eighth) << octave - 1, (9 + eighth) << octave - 1
 
 
-def count_transition(t: Transition, sign: int, delta: dict[int, int]) -> None:
+def count_transition(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
     """Adds the cells of a transition to `delta`, each in its finest window.
 
     `sign` is 1 for an assertion and -1 for a retraction.

@@ -1,18 +1,6 @@
 """The journey machine, drawn: docs/journeys.md shows what the table says, and can show nothing else."""
 
-from streams.core.journeys.machine import (
-    ADVANCE,
-    BUY,
-    CONFIRM,
-    CONVERT,
-    IGNORE,
-    KIND_OF_MOVE,
-    OPEN,
-    RETURN,
-    TABLE,
-    TIMERS,
-)
-from streams.core.journeys.transition import (
+from streams.core.journeys.journey_step import (
     ABANDONED,
     CONVERTED,
     KIND_NAMES,
@@ -22,15 +10,27 @@ from streams.core.journeys.transition import (
     RESUMED,
     STALLED,
 )
+from streams.core.journeys.machine import (
+    ADVANCE,
+    CONFIRM,
+    CONVERT,
+    IGNORE,
+    KIND_OF_MOVE,
+    OPEN,
+    PURCHASE,
+    RETURN,
+    TABLE,
+    TIMERS,
+)
 from streams.core.moments.verdict import INTENTS, TRUTH
 
 MOMENTS = INTENTS[:TRUTH]
-SIGNALS = (*INTENTS[: TRUTH + 1], "unsure")
+SIGNAL_NAMES = (*INTENTS[: TRUTH + 1], "unsure")
 WORDS = {
     IGNORE: "",
     CONFIRM: "confirmed",
     OPEN: KIND_NAMES[OPENED],
-    BUY: f"{KIND_NAMES[OPENED]}, {KIND_NAMES[CONVERTED]}",
+    PURCHASE: f"{KIND_NAMES[OPENED]}, {KIND_NAMES[CONVERTED]}",
     **{action: KIND_NAMES[kind] for action, kind in KIND_OF_MOVE.items()},
 }
 
@@ -39,7 +39,8 @@ def mermaid() -> str:
     """The moments of an open journey and the ways in and out, as a Mermaid state diagram."""
     lines = ["stateDiagram-v2", "    direction LR"]
     lines += [
-        f"    [*] --> {SIGNALS[intent]}: {WORDS[TABLE[NO_MOMENT][intent]]}" for intent in range(TRUTH + 1)
+        f"    [*] --> {SIGNAL_NAMES[intent]}: {WORDS[TABLE[NO_MOMENT][intent]]}"
+        for intent in range(TRUTH + 1)
     ]
     lines.append("    state open {")
     for action in (ADVANCE, RETURN):
@@ -67,21 +68,22 @@ def mermaid() -> str:
 
 def table() -> str:
     """What each signal does in each moment, as a Markdown table."""
-    lines = ["| in | " + " | ".join(SIGNALS) + " |", "|---" * (len(SIGNALS) + 1) + "|"]
+    lines = ["| in | " + " | ".join(SIGNAL_NAMES) + " |", "|---" * (len(SIGNAL_NAMES) + 1) + "|"]
     for name, row in zip((*MOMENTS, "none"), TABLE, strict=True):
         lines.append(f"| **{name}** | " + " | ".join(WORDS[action] for action in row) + " |")
     return "\n".join(lines) + "\n"
 
 
 def section() -> str:
-    """Both, with the words they need."""
+    """The diagram and the table, with a paragraph that explains them."""
     return f"""\
 ```mermaid
 {mermaid()}```
 
 {table()}
-Columns are signals, rows the moment a person is in. *confirmed* says nothing and is a sign of life; an empty cell is not even that. A journey that
-stalled is in its moment still: whatever signal comes but a refund or a repeat of a purchase, it is *resumed* before its row is read. *stalled* and
-*abandoned* are said by silence, not by a signal. Refunds, and truths that join an earlier conversion, never come to this table: *refunded* is a new
-fact about a conversion, which stays one.
+Columns are signals, and rows are the moment that a person is in. *confirmed* publishes nothing and is a sign
+of life; an empty cell is not even that. A journey that has stalled is still in its moment: any signal but a
+refund or a repeat of a purchase *resumes* it before its row is read. *stalled* and *abandoned* come from
+silence, not from a signal. Refunds, and truths that join an earlier conversion, never come to this table:
+*refunded* is a new fact about a conversion, which stays one.
 """

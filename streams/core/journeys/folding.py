@@ -1,8 +1,8 @@
 """The fold: what is true of a profile, given its journal, and how one more event changes that.
 
-An event that is newer than all that is known of its person, which is nearly every event, is appended and stepped; nothing
-is compared. Any other event is put where it belongs: the part of the journal behind it is folded with and without it, and
-the difference is published.
+An event that is newer than all that is known of its person, which is nearly every event, is appended and
+stepped; nothing is compared. Any other event is put where it belongs: the part of the journal behind it is
+folded with and without it, and the difference is published.
 """
 
 from copy import copy
@@ -16,6 +16,7 @@ from streams.core.journeys.journal import (
     records_of_event,
     without_event,
 )
+from streams.core.journeys.journey_step import JourneyStep
 from streams.core.journeys.machine import refund, settle, step, unmatched_refund
 from streams.core.journeys.profile import Orders, Profile, TimeBounds
 from streams.core.journeys.signal import (
@@ -32,7 +33,6 @@ from streams.core.journeys.signal import (
     order_key,
 )
 from streams.core.journeys.state import Patience, State
-from streams.core.journeys.transition import Transition
 from streams.core.moments.verdict import TRUTH
 
 APPLIED, DUPLICATE, OVER_CAP = range(3)
@@ -43,8 +43,8 @@ NO_ORDERS: Orders = {}
 class Change(msgspec.Struct, gc=False):
     """How an event changes what is published of a profile, in the order to publish it."""
 
-    retracted: list[Transition] = []
-    asserted: list[Transition] = []
+    retracted: list[JourneyStep] = []
+    asserted: list[JourneyStep] = []
 
 
 class Rewrite(msgspec.Struct, frozen=True, gc=False):
@@ -55,10 +55,11 @@ class Rewrite(msgspec.Struct, frozen=True, gc=False):
     orders: Orders | None
 
 
-def append(
-    p: Profile, signal: Signal, needs: tuple[int, ...], patience: Patience, asserted: list[Transition]
+def append_signal(
+    p: Profile, signal: Signal, needs: tuple[int, ...], patience: Patience, asserted: list[JourneyStep]
 ) -> bool:
-    """Takes an event that is newer than all that is known of the profile. False: it is not newer, use `insert`.
+    """Takes an event that is newer than all that is known of the profile. False: it is not newer, use
+    `insert_signal`.
 
     `needs`: the signal's needs, by number.
     """
@@ -81,13 +82,14 @@ def append(
     return True
 
 
-def insert(
+def insert_signal(
     p: Profile, signal: Signal, needs: tuple[int, ...], bounds: TimeBounds, patience: Patience, change: Change
 ) -> int:
     """Takes an event that may fall anywhere in the journal: APPLIED, DUPLICATE or OVER_CAP.
 
     The caller has judged the allowed lateness; the profile's own floor is judged here. A copy older than
-    `bounds.ids_from_ms` is no longer known, so what counts again does not depend on when the profile was tidied.
+    `bounds.ids_from_ms` is no longer known, so what counts again does not depend on when the profile was
+    tidied.
     """
     head, ref, journal = signal.head, signal.ref, p.journal
     records = [PACK(head, ref, signal.rule, need, signal.utc_offset_quarters) for need in needs]
@@ -139,9 +141,9 @@ def rewrite(p: Profile, new: Rewrite, timers_fired_ms: int, patience: Patience, 
     cut = max(new.first * SIZE, start)
     reached = states_of_base(p)
     replay(reached, new.journal[start:cut], new.orders, patience, [])
-    before: list[Transition] = []
+    before: list[JourneyStep] = []
     replay(copies(reached), p.journal[cut:], p.orders, patience, before, timers_fired_ms)
-    after: list[Transition] = []
+    after: list[JourneyStep] = []
     p.settled_ms = replay(reached, new.journal[cut:], new.orders, patience, after, timers_fired_ms)
     p.states = reached
     p.journal, p.orders = new.journal, new.orders
@@ -150,8 +152,10 @@ def rewrite(p: Profile, new: Rewrite, timers_fired_ms: int, patience: Patience, 
     difference(before, after, change)
 
 
-def difference(before: list[Transition], after: list[Transition], change: Change) -> None:
-    """Adds what is no longer true, the newest first, and what now is. Equal ends are passed over: most of it is equal."""
+def difference(before: list[JourneyStep], after: list[JourneyStep], change: Change) -> None:
+    """Adds what is no longer true, the newest first, and what now is. Equal ends are passed over: most of it
+    is equal.
+    """
     low, high = 0, 0
     shorter = min(len(before), len(after))
     while low < shorter and before[low] == after[low]:
@@ -180,7 +184,7 @@ def replay(
     journal: bytes,
     orders: Orders | None,
     patience: Patience,
-    out: list[Transition],
+    out: list[JourneyStep],
     timers_fired_ms: int = -1,
 ) -> int:
     """Steps the states through a journal in order, then settles the silence that timers have judged.
@@ -198,7 +202,7 @@ def replay(
     return settle_all(states, timers_fired_ms, patience, out) if timers_fired_ms >= 0 else -1
 
 
-def settle_all(states: list[State], timers_fired_ms: int, patience: Patience, out: list[Transition]) -> int:
+def settle_all(states: list[State], timers_fired_ms: int, patience: Patience, out: list[JourneyStep]) -> int:
     """Judges the silence in every need. Returns the latest deadline (ms) that has passed; -1: none has."""
     settled_ms = -1
     for s in states:
@@ -209,7 +213,9 @@ def settle_all(states: list[State], timers_fired_ms: int, patience: Patience, ou
     return settled_ms
 
 
-def refund_everywhere(states: list[State], signal: Signal, patience: Patience, out: list[Transition]) -> None:
+def refund_everywhere(
+    states: list[State], signal: Signal, patience: Patience, out: list[JourneyStep]
+) -> None:
     """Takes a refund of an order: it is refunded in every need that the order bought something for."""
     found = not signal.head & SURE
     for s in states:
@@ -222,14 +228,14 @@ def refund_everywhere(states: list[State], signal: Signal, patience: Patience, o
 
 def fold(
     journal: bytes, needs: tuple[str, ...], orders: Orders | None, timers_fired_ms: int, patience: Patience
-) -> tuple[list[State], list[Transition]]:
+) -> tuple[list[State], list[JourneyStep]]:
     """The law: what is true of a profile, given all its signals in order and how far timers have fired."""
     states = [State(need=n) for n in range(len(needs))]
-    out: list[Transition] = []
+    out: list[JourneyStep] = []
     replay(states, journal, orders, patience, out, timers_fired_ms)
     return states, out
 
 
-def fire(p: Profile, timers_fired_ms: int, patience: Patience, out: list[Transition]) -> None:
+def fire(p: Profile, timers_fired_ms: int, patience: Patience, out: list[JourneyStep]) -> None:
     """Timers have fired up to here: appends what the silence in each need now means."""
     p.settled_ms = max(p.settled_ms, settle_all(p.states, timers_fired_ms, patience, out))

@@ -1,4 +1,6 @@
-"""Looking things up in a journal: the signals of one profile in order, 30 bytes each, packed into one `bytes`."""
+"""Looking things up in a journal: the signals of one profile in order, 30 bytes each, packed into one
+`bytes`.
+"""
 
 from streams.core.journeys.signal import REF_AT, REF_SIZE, SIZE, TIME
 

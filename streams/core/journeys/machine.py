@@ -1,22 +1,20 @@
 """The journey machine: what each signal does, as a table, and the short interpreter that reads it.
 
-A person, about one need, is in one moment or in none. A sure signal opens a journey, moves it or confirms it. An unsure
-signal only shows that the person is still there. Silence longer than the patience of the moment *stalls* the journey:
-it stays open, and the next signal *resumes* it. One long silence *abandons* it. The moment of truth *converts* it.
-Repeats of one purchase (a thank-you page, a reload, the server's own event) join its conversion. A refund rewrites
-nothing: it is a new fact about a conversion.
+A person, about one need, is in one moment or in none. A sure signal opens a journey, moves it or confirms it.
+An unsure signal only shows that the person is still there. Silence longer than the patience of the moment
+*stalls* the journey: it stays open, and the next signal *resumes* it. One long silence *abandons* it. The
+moment of truth *converts* it. Repeats of one purchase (a thank-you page, a reload, the server's own event)
+join its conversion. A refund rewrites nothing: it is a new fact about a conversion.
 
-Every journey is opened once and closed at most once, so opened - converted - abandoned = open, in every window.
-docs/journeys.md has the rules in full; its diagram is drawn from the table below.
+Every journey is opened once and closed at most once, so opened - converted - abandoned = open, in every
+window. docs/journeys.md has the rules in full; its diagram is drawn from the table below.
 """
 
 from enum import IntEnum
 
 import msgspec
 
-from streams.core.journeys.signal import DIMS, INTENT, SURE, TIME, Signal
-from streams.core.journeys.state import Conversion, Patience, State
-from streams.core.journeys.transition import (
+from streams.core.journeys.journey_step import (
     ABANDONED,
     ADVANCED,
     CONVERTED,
@@ -27,8 +25,10 @@ from streams.core.journeys.transition import (
     RESUMED,
     RETURNED,
     STALLED,
-    Transition,
+    JourneyStep,
 )
+from streams.core.journeys.signal import DIMS, INTENT, SURE, TIME, Signal
+from streams.core.journeys.state import Conversion, Patience, State
 from streams.core.moments.verdict import REFUND, TRUTH
 
 
@@ -41,10 +41,10 @@ class Action(IntEnum):
     ADVANCE = 3
     RETURN = 4
     CONVERT = 5
-    BUY = 6  # opens and converts at once
+    PURCHASE = 6  # opens and converts at once
 
 
-IGNORE, CONFIRM, OPEN, ADVANCE, RETURN, CONVERT, BUY = (action.value for action in Action)
+IGNORE, CONFIRM, OPEN, ADVANCE, RETURN, CONVERT, PURCHASE = (action.value for action in Action)
 
 UNSURE = 5  # the last column: a signal too weak to mean anything but presence
 
@@ -54,11 +54,12 @@ TABLE = (
     (RETURN,  CONFIRM, ADVANCE, ADVANCE, CONVERT, CONFIRM),  # in go
     (RETURN,  RETURN,  CONFIRM, ADVANCE, CONVERT, CONFIRM),  # in do
     (RETURN,  RETURN,  RETURN,  CONFIRM, CONVERT, CONFIRM),  # in buy
-    (OPEN,    OPEN,    OPEN,    OPEN,    BUY,     IGNORE),   # in none: row NO_MOMENT, the last
+    (OPEN,    OPEN,    OPEN,    OPEN,    PURCHASE,     IGNORE),   # in none: row NO_MOMENT, the last
 )  # fmt: skip
 KIND_OF_MOVE = {ADVANCE: ADVANCED, RETURN: RETURNED, CONVERT: CONVERTED}
 
-# A stalled journey is resumed before its row is read. Refunds, and truths that join a conversion, do not come to the table.
+# A stalled journey is resumed before its row is read. Refunds, and truths that join a conversion, do not
+# come to the table.
 TIMERS = ((STALLED, "silent for the moment's patience"), (ABANDONED, "silent for the long patience"))
 
 MAX_CONVERSIONS = (
@@ -66,7 +67,7 @@ MAX_CONVERSIONS = (
 )
 
 
-def step(s: State, signal: Signal, patience: Patience, out: list[Transition]) -> None:
+def step(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> None:
     """Takes one signal of this need, in order. Changes `s` and appends what is now true to `out`."""
     head = signal.head
     at_ms, intent, moment = head >> TIME, head >> INTENT & 7, s.moment
@@ -90,7 +91,7 @@ def step(s: State, signal: Signal, patience: Patience, out: list[Transition]) ->
     if moment < 0:
         open_journey(s, signal, intent)
         out.append(caused(s, signal, OPENED, to_moment=intent, furthest_before=NO_MOMENT))
-        if action == BUY:
+        if action == PURCHASE:
             out.append(caused(s, signal, CONVERTED, to_moment=intent, furthest_before=intent))
             convert(s, signal, patience)
         return
@@ -139,7 +140,8 @@ def convert(s: State, signal: Signal, patience: Patience) -> None:
 
 
 def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
-    """True if a truth repeats an earlier purchase: by its order id, else by being close to one when either has none.
+    """True if a truth repeats an earlier purchase: by its order id, else by being close to one when either
+    has none.
 
     A repeat that has an order id lends it to a conversion that has none.
     """
@@ -160,14 +162,14 @@ def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
     return True
 
 
-def refund(s: State, signal: Signal, patience: Patience, out: list[Transition]) -> bool:
-    """Finds the purchase that a refund is about and appends the step; False when there is none in this need."""
+def refund(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> bool:
+    """Finds the purchase that a refund is about and appends the step; False: this need has none."""
     at_ms, order = signal.head >> TIME, signal.order
     for n in range(len(s.conversions) - 1, -1, -1):
         c = s.conversions[n]
         if not c.refunded and at_ms - c.at_ms <= patience.refund and (order is None or c.order == order):
             out.append(
-                Transition(
+                JourneyStep(
                     kind=REFUNDED,
                     need=s.need,
                     at_ms=at_ms,
@@ -197,8 +199,10 @@ def replace_conversion(s: State, n: int, conversion: Conversion) -> None:
     s.conversions = (*s.conversions[:n], conversion, *s.conversions[n + 1 :])
 
 
-def settle(s: State, until_ms: int, patience: Patience, out: list[Transition]) -> None:
-    """Judges the silence after the last sign of life, once every deadline up to and including `until_ms` has passed."""
+def settle(s: State, until_ms: int, patience: Patience, out: list[JourneyStep]) -> None:
+    """Judges the silence after the last sign of life, once every deadline up to and including `until_ms` has
+    passed.
+    """
     moment = s.moment
     if moment < 0:
         return
@@ -231,9 +235,9 @@ def caused(
     furthest_before: int,
     from_moment: int = NO_MOMENT,
     dwell_ms: int = -1,
-) -> Transition:
+) -> JourneyStep:
     """A step of the open journey that this signal causes."""
-    return Transition(
+    return JourneyStep(
         kind=kind,
         need=s.need,
         at_ms=signal.head >> TIME,
@@ -254,9 +258,9 @@ def caused(
 
 def silence(
     s: State, kind: int, due_ms: int, caused_by: bytes, *, to_moment: int, dwell_ms: int = -1
-) -> Transition:
+) -> JourneyStep:
     """A step that no event causes: a deadline has passed."""
-    return Transition(
+    return JourneyStep(
         kind=kind,
         need=s.need,
         at_ms=due_ms,
@@ -275,10 +279,10 @@ def silence(
     )
 
 
-def unmatched_refund(need: int, signal: Signal) -> Transition:
+def unmatched_refund(need: int, signal: Signal) -> JourneyStep:
     """A refund that found no purchase: counted by the tallies, published nowhere."""
     dims = signal.head & DIMS
-    return Transition(
+    return JourneyStep(
         kind=REFUND_UNMATCHED,
         need=need,
         at_ms=signal.head >> TIME,

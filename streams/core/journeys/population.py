@@ -1,9 +1,10 @@
-"""All profiles of one partition, with their timers. Pure: signals and time come in, changes of what is published come out.
+"""All profiles of one partition, with their timers. Pure: signals and time come in, changes of what is
+published come out.
 
-Time has two measures (docs/journeys.md, Time): the watermark decides what is late and what is final; silence has been
-judged up to the deadlines that timers have fired on. A heap of timers holds at most one live entry per profile. An entry
-may go off early, because signals have moved the deadline on since; it is then set again. A second heap holds the
-housekeeping that follows the watermark: final records, trimming, forgetting.
+Time has two measures (docs/journeys.md, Time): the watermark decides what is late and what is final; silence
+has been judged up to the deadlines that timers have fired on. A heap of timers holds at most one live entry
+per profile. An entry may go off early, because signals have moved the deadline on since; it is then set
+again. A second heap holds the housekeeping that follows the watermark: final records, trimming, forgetting.
 """
 
 from collections.abc import Mapping
@@ -15,12 +16,13 @@ from streams.core.journeys.folding import (
     APPLIED,
     OVER_CAP,
     Change,
-    append,
+    append_signal,
     fire,
-    insert,
+    insert_signal,
     replay,
     states_of_base,
 )
+from streams.core.journeys.journey_step import ABANDONED, CONVERTED, REFUNDED, JourneyStep
 from streams.core.journeys.profile import (
     SEGMENT_BYTES,
     Profile,
@@ -31,9 +33,8 @@ from streams.core.journeys.profile import (
 from streams.core.journeys.profiles import Profiles
 from streams.core.journeys.signal import EVERY_NEED, NAMELESS, REFUND_EVERYWHERE, SIZE, TIME, Signal
 from streams.core.journeys.state import Patience, State
-from streams.core.journeys.store import ProfilePart, load, save, tombstones
+from streams.core.journeys.store import ProfilePart, load_profile, save_profile, tombstones
 from streams.core.journeys.summary import Final, happened_ms, summarize
-from streams.core.journeys.transition import ABANDONED, CONVERTED, REFUNDED, Transition
 from streams.core.journeys.trimming import forget_after_ms, trim
 
 NAMELESS_ONLY = (0,)  # the numbers of the needs of a signal that names none
@@ -90,7 +91,7 @@ class Population:
                 return OVER_CAP
         change, patience = self._change, self.patience
         asserted = change.asserted
-        if append(p, signal, needs, patience, asserted):
+        if append_signal(p, signal, needs, patience, asserted):
             # Timers may have fired beyond the new deadlines already.
             if (
                 asserted
@@ -99,7 +100,7 @@ class Population:
             ):
                 fire(p, self.timers_fired_ms, patience, asserted)
         else:
-            outcome = insert(p, signal, needs, self.bounds, patience, change)
+            outcome = insert_signal(p, signal, needs, self.bounds, patience, change)
             if outcome != APPLIED:
                 return outcome
             self._arm(
@@ -180,7 +181,8 @@ class Population:
         return True
 
     def housekeep(self, limit: int) -> bool:
-        """Final records, trimming and forgetting of what the watermark has passed, for about `limit` profiles.
+        """Final records, trimming and forgetting of what the watermark has passed, for about `limit`
+        profiles.
 
         Returns False when there is more to do.
         """
@@ -201,7 +203,7 @@ class Population:
         """Does everything that the watermark now allows for this profile, and sets when to look again."""
         lateness_ms = self.allowed_lateness_ms
         oldest_ms = self.watermark_ms - lateness_ms
-        steps: list[Transition] = []
+        steps: list[JourneyStep] = []
         live = p.journal[p.folded * SIZE :]
         replay(states_of_base(p), live, p.orders, self.patience, steps, self.timers_fired_ms)
         done, _ = summarize(p.begun or (), steps)
@@ -238,10 +240,12 @@ class Population:
         self.forgotten_without_journey += not any(s.journey for s in p.states)
 
     def commit(self) -> list[ProfilePart]:
-        """The state records of the open batch; begins the next one. Take `changes`, `finals` and `forgotten` before."""
+        """The state records of the open batch; begins the next one. Take `changes`, `finals` and `forgotten`
+        before.
+        """
         parts = self._dropped
         for p in self._touched.values():
-            save(p, parts)
+            save_profile(p, parts)
         self._touched, self._dropped = {}, []
         self.changes, self.finals, self.forgotten = [], [], []
         return parts
@@ -254,7 +258,7 @@ class Population:
         # Each profile is looked at once, at the next step: what was due before may not have been done yet.
         look_ms = max(watermark_ms - 1, 0)  # below 0 is never
         for key, values in parts.items():
-            p = load(key, values, timers_fired_ms, self.patience)
+            p = load_profile(key, values, timers_fired_ms, self.patience)
             p.tidy_ms = look_ms
             self.profiles.put(p)
         self._timers = self.profiles.armed()

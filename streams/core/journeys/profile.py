@@ -1,9 +1,11 @@
 """One profile: all that is kept of one person.
 
-    journal   | folded: ids only, for twice the allowed lateness | live: from `folded` on |     in segments of 8 records
+    journal   | folded: ids only, for twice the allowed lateness | live: from `folded` on |     in segments of
+    8 records
                                                             base ^                  states ^
 
-What is published of a profile is not stored: it is fold(base, journal, timers fired up to), always (`folding.py`).
+What is published of a profile is not stored: it is fold(base, journal, timers fired up to), always
+(`folding.py`).
 """
 
 import msgspec

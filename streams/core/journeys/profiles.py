@@ -1,4 +1,4 @@
-"""The profiles that a partition holds in memory, by key, so that how they are held can change in one place."""
+"""The profiles that a partition holds in memory, by key: how they are held can change in this one place."""
 
 from collections.abc import Iterator
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.core.journeys.transition import NO_MOMENT
+from streams.core.journeys.journey_step import NO_MOMENT
 
 
 class Patience(msgspec.Struct, frozen=True):

@@ -1,4 +1,6 @@
-"""A profile as state records, and back: a head that every change rewrites, and sealed segments that rarely change."""
+"""A profile as state records, and back: a head that every change rewrites, and sealed segments that rarely
+change.
+"""
 
 from collections.abc import Mapping
 
@@ -39,8 +41,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ProfileHead).decode
 
 
-def save(p: Profile, out: list[ProfilePart]) -> None:
-    """Appends what a commit writes for a changed profile: its head and the sealed segments that changed. Notes them as saved."""
+def save_profile(p: Profile, out: list[ProfilePart]) -> None:
+    """Appends what a commit writes for a changed profile: its head and the sealed segments that changed.
+    Notes them as saved.
+    """
     key, journal, first = p.key, p.journal, p.first_segment
     full = len(journal) // SEGMENT_BYTES
     tail = journal[full * SEGMENT_BYTES :]
@@ -72,8 +76,10 @@ def tombstones(p: Profile) -> list[ProfilePart]:
     return [ProfilePart(p.key, number, None) for number in (HEAD_PART, *sealed)]
 
 
-def load(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, patience: Patience) -> Profile:
-    """The profile as it was when these parts (by number) were committed. Raises msgspec.MsgspecError or KeyError."""
+def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, patience: Patience) -> Profile:
+    """The profile as it was when these parts (by number) were committed. Raises msgspec.MsgspecError or
+    KeyError.
+    """
     head = _decode(parts[HEAD_PART])
     sealed = len(parts) - 1
     segments = [parts[n] for n in range(head.first_segment, head.first_segment + sealed)]

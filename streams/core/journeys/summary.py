@@ -1,15 +1,15 @@
 """Journey summaries: what `<app>.journeys` says of a journey once no accepted event can change it any more.
 
-A journey that was closed at c is final when c is older than the allowed lateness, or when it was folded into the base of
-a profile over its cap. Its summary is built from the transitions of the fold, so it can't disagree with them. When a
-journey is folded while it is open, its summary so far is kept beside the base.
+A journey that was closed at c is final when c is older than the allowed lateness, or when it was folded into
+the base of a profile over its cap. Its summary is built from the transitions of the fold, so it can't
+disagree with them. When a journey is folded while it is open, its summary so far is kept beside the base.
 """
 
 from collections.abc import Iterable
 
 import msgspec
 
-from streams.core.journeys.transition import ABANDONED, CONVERTED, OPENED, REFUNDED, STALLED, Transition
+from streams.core.journeys.journey_step import ABANDONED, CONVERTED, OPENED, REFUNDED, STALLED, JourneyStep
 
 MAX_PATH_STAYS = 64  # kept of a journey's path, the first ones; later stays are in the sums only
 
@@ -43,13 +43,13 @@ class JourneySummary(msgspec.Struct, array_like=True, gc=False):
 class FinalRefund(msgspec.Struct, frozen=True):
     """A refund of a converted journey."""
 
-    step: Transition
+    step: JourneyStep
 
 
 Final = JourneySummary | FinalRefund
 
 
-def add_step(summary: JourneySummary, t: Transition) -> None:
+def add_step(summary: JourneySummary, t: JourneyStep) -> None:
     """Adds the next transition of the journey."""
     summary.furthest = t.furthest
     if t.rule >= 0:
@@ -73,9 +73,10 @@ def add_step(summary: JourneySummary, t: Transition) -> None:
 
 
 def summarize(
-    begun: Iterable[JourneySummary], steps: Iterable[Transition]
+    begun: Iterable[JourneySummary], steps: Iterable[JourneyStep]
 ) -> tuple[list[Final], list[JourneySummary]]:
-    """The journeys closed and refunds made in a stretch of journal, in order, and the summaries of journeys open at its end.
+    """The journeys closed and refunds made in a stretch of journal, in order, and the summaries of journeys
+    open at its end.
 
     `begun`: the summaries of the journeys that were open at its beginning; they are not changed.
     """

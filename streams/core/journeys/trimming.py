@@ -1,20 +1,23 @@
-"""What a profile no longer needs: signals that nothing can change any more, ids that no copy can match, whole people."""
+"""What a profile no longer needs: signals that nothing can change any more, ids that no copy can match, whole
+people.
+"""
 
 from streams.core.journeys.folding import replay, states_of_base
 from streams.core.journeys.journal import time_at
+from streams.core.journeys.journey_step import JourneyStep
 from streams.core.journeys.machine import settle
 from streams.core.journeys.profile import CAP, IDS_CAP, SEGMENT, SEGMENT_BYTES, Profile, TimeBounds
 from streams.core.journeys.signal import EVERY_NEED, ORDERED, RECORD, SIZE, TIME
 from streams.core.journeys.state import Patience
 from streams.core.journeys.summary import Final, summarize
-from streams.core.journeys.transition import Transition
 
 
 def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final], list[int]]:
-    """Folds segments that no accepted event can fall into any more into the base, and drops those whose ids are too old.
+    """Folds segments that no accepted event can fall into any more into the base, and drops those whose ids
+    are too old.
 
-    Nothing observable changes. Returns the journeys that were closed in what was folded, which nothing can change any
-    more, and the numbers of the segments dropped.
+    Nothing observable changes. Returns the journeys that were closed in what was folded, which nothing can
+    change any more, and the numbers of the segments dropped.
     """
     folded = fold_segments(p, bounds, patience)
     done: list[Final] = []
@@ -24,9 +27,9 @@ def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final
     return done, drop_segments(p, bounds.ids_from_ms)
 
 
-def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[Transition]:
+def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[JourneyStep]:
     """Moves the front of the live journal into the base. Returns the steps that lie in it."""
-    steps: list[Transition] = []
+    steps: list[JourneyStep] = []
     total = len(p.journal) // SIZE
     while total - p.folded > SEGMENT:
         end = p.folded + SEGMENT
@@ -34,7 +37,7 @@ def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[Tr
         if not over_cap and time_at(p.journal, end - 1) >= bounds.oldest_ms:
             break
         states = states_of_base(p)
-        found: list[Transition] = []
+        found: list[JourneyStep] = []
         replay(states, p.journal[p.folded * SIZE : end * SIZE], p.orders, patience, found)
         open_needs = {s.need for s in states if s.moment >= 0}
         next_signal_ms = first_times(open_needs, p.journal, end)
@@ -52,7 +55,9 @@ def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[Tr
 
 
 def drop_segments(p: Profile, ids_from_ms: int) -> list[int]:
-    """Drops folded segments whose ids are too old, or too many. Returns the numbers of those that the state topic holds."""
+    """Drops folded segments whose ids are too old, or too many. Returns the numbers of those that the state
+    topic holds.
+    """
     dropped = []
     while p.folded and (time_at(p.journal, SEGMENT - 1) < ids_from_ms or p.folded > IDS_CAP):
         gone = p.journal[:SEGMENT_BYTES]

@@ -1,4 +1,6 @@
-"""What a partition agent commits with every batch, and starts from: where it stands in its input, in time, in its output."""
+"""What a partition agent commits with every batch, and starts from: where it stands in its input, in time, in
+its output.
+"""
 
 import msgspec
 
@@ -7,7 +9,7 @@ from streams.core.processing.watermark import PeerProgress, SourcePosition
 from streams.errors import Incompatible
 from streams.topology import is_inbox
 
-FORMAT = 1  # of the checkpoint and of every state record
+STATE_FORMAT = 1  # of the checkpoint and of every state record
 
 REPLAY = "start a new app id or data directory, and replay"
 
@@ -75,13 +77,15 @@ def decode_checkpoint(raw: bytes) -> Checkpoint:
     except msgspec.DecodeError as error:
         message = "the checkpoint cannot be read: it is damaged, or no version of this program wrote it"
         raise Incompatible(f"{message}: {REPLAY}") from error
-    if number > FORMAT:
+    if number > STATE_FORMAT:
         raise Incompatible(
-            f"the state has format {number}, and this program knows formats up to {FORMAT}: use the version that"
-            f" wrote it or a later one, or {REPLAY}"
+            f"the state has format {number}, and this program knows formats up to {STATE_FORMAT}:"
+            f" use the version that wrote it or a later one, or {REPLAY}"
         )
-    if number < FORMAT:
-        raise Incompatible(f"the state has format {number}, and this program reads format {FORMAT}: {REPLAY}")
+    if number < STATE_FORMAT:
+        raise Incompatible(
+            f"the state has format {number}, and this program reads format {STATE_FORMAT}: {REPLAY}"
+        )
     try:
         return _decode(raw)
     except msgspec.DecodeError as error:

@@ -1,4 +1,6 @@
-"""Records of the late and rejected topics: the item as it came, and in headers why it was not counted and where it was."""
+"""Records of the late and rejected topics: the item as it came, and in headers why it was not counted and
+where it was.
+"""
 
 from streams.core.ingest.event import Event, Rejection
 from streams.core.processing.json_text import rfc3339
@@ -18,7 +20,9 @@ def rejected_item(source: str, record: Record, rejection: Rejection) -> Output:
 
 
 def late_item(source: str, record: Record, event: Event, key: str, why: tuple[str, float]) -> Output:
-    """The dead letter of an event that came too late. `why`: the reason, and how many seconds it is behind the watermark."""
+    """The dead letter of an event that came too late. `why`: the reason, and how many seconds it is behind
+    the watermark.
+    """
     reason, late_s = why
     headers = (
         ("reason", reason.encode()),

@@ -1,7 +1,8 @@
-"""Messages between partitions: everything that one partition writes into another one's inbox, as one typed union.
+"""Messages between partitions: everything that one partition writes into another one's inbox, as one typed
+union.
 
-A message is the value of a record of the inbox topic. Each type has a tag with its version; a record that is no message
-of this union was written by somebody else, or by a release whose messages this one does not know.
+A message is the value of a record of the inbox topic. Each type has a tag with its version; a record that is
+no message of this union was written by somebody else, or by a release whose messages this one does not know.
 """
 
 import msgspec
@@ -10,7 +11,9 @@ from streams.records import Headers, Record
 
 
 class Forwarded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="forwarded/1"):
-    """An item whose person another partition owns, as it was read, and where. The owner reads it by its own rules."""
+    """An item whose person another partition owns, as it was read, and where. The owner reads it by its own
+    rules.
+    """
 
     source: str  # `topic:partition`
     offset: int

@@ -1,4 +1,6 @@
-"""Values as the JSON text that consumers read, each by the quickest way: most of a transition is such pieces, joined."""
+"""Values as the JSON text that consumers read, each by the quickest way: most of a transition is such pieces,
+joined.
+"""
 
 from datetime import UTC, datetime
 

@@ -1,7 +1,7 @@
 """What consumers read, as JSON. The types are in `schemas`; tests hold what is written here to them.
 
-Most of a transition's text is one of a few hundred pieces: joining them takes half the time of encoding a Struct.
-Everything rarer is encoded from its type.
+Most of a transition's text is one of a few hundred pieces: joining them takes half the time of encoding a
+Struct. Everything rarer is encoded from its type.
 """
 
 from hashlib import blake2b
@@ -25,11 +25,11 @@ from streams.core.funnels.cells import (
 )
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.funnels.windows import ALL_TIME, WINDOWS, Cell
+from streams.core.journeys.journey_step import ADVANCED, CONVERTED, KIND_CODES, KIND_NAMES, JourneyStep
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import event_text
 from streams.core.journeys.state import State
 from streams.core.journeys.summary import Final, FinalRefund, JourneySummary
-from streams.core.journeys.transition import ADVANCED, CONVERTED, KIND_CODES, KIND_NAMES, Transition
 from streams.core.moments.verdict import INTENTS
 from streams.core.processing.json_text import encode_json, event_json, quoted, rfc3339, seconds_text
 from streams.core.processing.record_keys import current_key, split_profile_key
@@ -38,7 +38,7 @@ from streams.core.processing.rulebook import Rulebook
 Measure = Literal["transitions", "cohort", "dwell", "hour_of_week"]
 
 MEASURES: tuple[Measure, ...] = ("transitions", "cohort", "dwell", "hour_of_week")
-MOMENT_NAMES: tuple[Any, ...] = (*INTENTS[:5], None)  # index -1: none
+MOMENT_LABELS: tuple[Any, ...] = (*INTENTS[:5], None)  # index -1: none
 MAX_WINDOWS = 10_000  # whose beginnings are kept: a week of minutes
 
 _MOMENTS = (0, 1, 2, 3, 4, -1)
@@ -48,15 +48,15 @@ def _move(kind: int, from_moment: int, to_moment: int) -> str:
     skips = kind in (ADVANCED, CONVERTED) and from_moment >= 0
     fields = {
         "kind": KIND_NAMES[kind],
-        "from": MOMENT_NAMES[from_moment],
-        "to": MOMENT_NAMES[to_moment],
+        "from": MOMENT_LABELS[from_moment],
+        "to": MOMENT_LABELS[to_moment],
         "skipped": INTENTS[from_moment + 1 : to_moment] if skips else (),
     }
     return encode_json(fields)[1:-1].decode()
 
 
 def _furthest(before: int, now: int) -> str:
-    return f'"furthest_before":{quoted(MOMENT_NAMES[before])},"furthest":{quoted(MOMENT_NAMES[now])}'
+    return f'"furthest_before":{quoted(MOMENT_LABELS[before])},"furthest":{quoted(MOMENT_LABELS[now])}'
 
 
 # Pieces of text by their numbers; index -1 stands for no moment.
@@ -109,7 +109,7 @@ class Publisher:
             text = self._dims[dims] = encode_json(self.dimensions.names(dims)).decode()
         return text
 
-    def transition(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: Transition) -> bytes:
+    def transition(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: JourneyStep) -> bytes:
         """One record of `<app>.transitions`."""
         kind, caused_by, dims, opened_dims = t.kind, t.caused_by, t.dims, t.opened_dims
         key, need, at, journey = p.key, p.needs[t.need], rfc3339(t.at_ms), event_json(t.journey)
@@ -133,7 +133,7 @@ class Publisher:
         ).encode()
 
     def current(self, p: Profile, s: State, rev: int) -> tuple[bytes, bytes | None]:
-        """Key and value of `<app>.current` for one need; a tombstone when the need has no journey (any more)."""
+        """Key and value of `<app>.current` for one need; a tombstone when the need has no journey."""
         need = p.needs[s.need]
         key = current_key(p.key, need)
         if not s.journey:
@@ -142,7 +142,7 @@ class Publisher:
         return key, (
             f'{{{about_person(p.key, need)},{where},"journey":{event_json(s.journey)},'
             f'"opened_at":"{rfc3339(s.opened_ms)}","since":"{rfc3339(s.entered_ms)}",'
-            f'"furthest":"{MOMENT_NAMES[s.furthest]}",'
+            f'"furthest":"{MOMENT_LABELS[s.furthest]}",'
             f'"outcome":{_OUTCOMES[s.outcome] if s.moment < 0 else "null"},"rev":{rev}}}'
         ).encode()
 
@@ -170,13 +170,13 @@ class Publisher:
         versions = dict.fromkeys(self.rulebook.version_of(rule) for rule in summary.rules)
         path = [
             Step(
-                MOMENT_NAMES[stay.moment],
+                MOMENT_LABELS[stay.moment],
                 rfc3339(stay.entered_ms),
                 None if stay.dwell_ms < 0 else stay.dwell_ms / 1000,
             )
             for stay in summary.path
         ]
-        dwell_s = {MOMENT_NAMES[moment]: ms / 1000 for moment, ms in enumerate(summary.dwell_ms) if ms >= 0}
+        dwell_s = {MOMENT_LABELS[moment]: ms / 1000 for moment, ms in enumerate(summary.dwell_ms) if ms >= 0}
         return JourneyRecord(
             tenant=tenant,
             profile=profile,
@@ -185,7 +185,7 @@ class Publisher:
             opened_at=rfc3339(summary.opened_ms),
             closed_at=rfc3339(summary.closed_ms),
             outcome="converted" if summary.outcome == CONVERTED else "abandoned",
-            furthest=MOMENT_NAMES[summary.furthest],
+            furthest=MOMENT_LABELS[summary.furthest],
             path=tuple(path),
             steps=summary.stays,
             dwell_s=dwell_s,
@@ -196,7 +196,9 @@ class Publisher:
         )
 
     def tally(self, cell: Cell, n: int | None) -> tuple[bytes, bytes | None]:
-        """Key and value of `<app>.tallies`; a tombstone when the counter is zero, or its window is no longer kept."""
+        """Key and value of `<app>.tallies`; a tombstone when the counter is zero, or its window is no longer
+        kept.
+        """
         window, start, what = cell
         begin = self._windows.get((window, start))
         if begin is None:
@@ -221,14 +223,14 @@ class Publisher:
         b, c = what >> B_SHIFT & 7, what >> C_SHIFT & 511
         fields: dict[str, Any] = {}
         if measure == MEASURE_TRANSITIONS:
-            fields = {"kind": KIND_NAMES[a], "from_": MOMENT_NAMES[b - 1], "to": MOMENT_NAMES[c - 1]}
+            fields = {"kind": KIND_NAMES[a], "from_": MOMENT_LABELS[b - 1], "to": MOMENT_LABELS[c - 1]}
         elif measure == MEASURE_COHORT:
-            fields = {"furthest": MOMENT_NAMES[a - 1], "outcome": COHORT_OUTCOMES[c]}
+            fields = {"furthest": MOMENT_LABELS[a - 1], "outcome": COHORT_OUTCOMES[c]}
         elif measure == MEASURE_DWELL:
             lower, upper = dwell_bounds_ms(c)
-            fields = {"from_": MOMENT_NAMES[a - 1], "bucket_s": (lower / 1000, upper / 1000)}
+            fields = {"from_": MOMENT_LABELS[a - 1], "bucket_s": (lower / 1000, upper / 1000)}
         elif measure == MEASURE_HOURS:
-            fields = {"to": MOMENT_NAMES[a - 1], "hour": c}
+            fields = {"to": MOMENT_LABELS[a - 1], "hour": c}
         dimensions = self.dimensions.names(what & 0xFFFF)
         tally = Tally(self.partition, "all", None, MEASURES[measure], dimensions, 0, **fields)
         whole: dict[str, Any] = msgspec.to_builtins(tally)

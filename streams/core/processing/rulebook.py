@@ -1,8 +1,8 @@
 """Which rules and readers judged which record, ever since this partition began.
 
-What an event means, and how its bytes become an event, may change at any batch boundary. A signal keeps the rule that read
-it, so transitions name it truly, and a recomputation reads each stored record as it was read then. A signal names its rule
-in two bytes: a number in this book.
+What an event means, and how its bytes become an event, may change at any batch boundary. A signal keeps the
+rule that read it, so transitions name it truly, and a recomputation reads each stored record as it was read
+then. A signal names its rule in two bytes: a number in this book.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,9 @@ class Era(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rulebook:
-    """All versions of the rules, and all doors, that were ever in force, in the order in which they came into use."""
+    """All versions of the rules, and all doors, that were ever in force, in the order in which they came into
+    use.
+    """
 
     def __init__(
         self,
@@ -81,8 +83,8 @@ class Rulebook:
         codes = self.codes
         if codes + len(rules.rules) > MAX_RULE_CODES:
             raise Incompatible(
-                f"rules {rules.version}: the {len(self.versions)} versions of the rules used so far have {codes} rules,"
-                f" and at most {MAX_RULE_CODES} can be told apart: start a new data directory and replay"
+                f"rules {rules.version}: the {len(self.versions)} versions so far have {codes} rules, and an"
+                f" app can use {MAX_RULE_CODES} in all: start a new data directory and replay"
             )
         self.versions.append(RulesVersion(rules.version, codes, rules.rules, rules.text))
         return len(self.versions) - 1

@@ -1,4 +1,6 @@
-"""Event to Signal: the moment that the rules see in it, and what it is about: whose customer, which needs, which order."""
+"""Event to Signal: the moment that the rules see in it, and what it is about: whose customer, which needs,
+which order.
+"""
 
 from streams.core.ingest.event import Event
 from streams.core.journeys.signal import (

@@ -57,7 +57,9 @@ def door_record(number: int, door: Door) -> StateRecord:
 
 
 def restored(state: Iterable[StateRecord]) -> Restored:
-    """Sorts and decodes state records. Raises msgspec.MsgspecError, struct.error or ValueError for a damaged one."""
+    """Sorts and decodes state records. Raises msgspec.MsgspecError, struct.error or ValueError for a damaged
+    one.
+    """
     found = Restored()
     for record in state:
         key, value = record.key, record.value

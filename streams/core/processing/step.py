@@ -1,16 +1,14 @@
-"""One partition's whole computation, between what is read and what is committed. Pure: the agent reads, calls, commits.
+"""One partition's whole computation, between what is read and what is committed. Pure: the agent reads,
+calls, commits.
 
     take(fetched)  ->  advance(...)  ->  batch()
 
-Everything that a step changes in memory is committed by the batch that it makes, or lost with the process and done again
-from the checkpoint: there is nothing in between.
+Everything that a step changes in memory is committed by the batch that it makes, or lost with the process and
+done again from the checkpoint: there is nothing in between.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-
-import msgspec
 
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
@@ -19,17 +17,16 @@ from streams.core.ingest.formats import FORMATS, Items
 from streams.core.ingest.partition import partition_of, person_key
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.folding import APPLIED, DUPLICATE
+from streams.core.journeys.journey_step import REFUND_UNMATCHED
 from streams.core.journeys.population import Population
-from streams.core.journeys.profile import Profile
-from streams.core.journeys.transition import REFUND_UNMATCHED
 from streams.core.moments.rules import Rules
-from streams.core.processing.checkpoint import FORMAT, Checkpoint, encode_checkpoint
+from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
 from streams.core.processing.committed import Reasons
-from streams.core.processing.dead_letters import late_item, rejected_item
 from streams.core.processing.inbox import Forwarded, WatermarkReport, decode_message, encode_message
+from streams.core.processing.items import read_items
+from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher
-from streams.core.processing.record_keys import current_key
 from streams.core.processing.rulebook import Rulebook, door_of
 from streams.core.processing.signals import Signals
 from streams.core.processing.state_keys import (
@@ -40,18 +37,19 @@ from streams.core.processing.state_keys import (
     rules_record,
 )
 from streams.core.processing.watermark import SourcePosition, WatermarkTracker
-from streams.records import Batch, Fetched, Headers, Output, Record, StateRecord
-from streams.topology import CURRENT, INBOX, JOURNEYS, TALLIES, TRANSITIONS, is_inbox
+from streams.records import Batch, Fetched, Output, Record, StateRecord
+from streams.topology import INBOX, TALLIES, TRANSITIONS, is_inbox
 
 TIMERS_PER_BATCH = (
     10_000  # profiles whose timers fire in one batch: many deadlines must not make one huge transaction
 )
 CHORES_PER_BATCH = 10_000  # likewise for final records and forgetting
-# Records that are read, then folded, then published: the code of one stage at a time stays in the processor's caches.
+# Records that are read, then folded, then published: the code of one stage at a time stays in the
+# processor's caches.
 RUN = 250
 
-# Each is looked up thousands of times in a batch.
-_TRANSITIONS, _CURRENT, _TALLIES = TRANSITIONS.name, CURRENT.name, TALLIES.name
+# Both are looked up thousands of times in a batch.
+_TRANSITIONS, _TALLIES = TRANSITIONS.name, TALLIES.name
 
 
 class TimeState(NamedTuple):
@@ -61,24 +59,6 @@ class TimeState(NamedTuple):
     timers_fired_ms: int
     profiles_done: int
     report_due: bool
-
-
-class _OpenBatch:
-    """What the step under way has to commit, beside what the population and the windows hold."""
-
-    def __init__(self) -> None:
-        self.transitions: list[Output] = []
-        self.dead_letters: list[Output] = []
-        self.forwarded: list[Output] = []
-        self.moved: dict[
-            tuple[str, int], Profile
-        ] = {}  # by key and need: whose place in their journey it changed
-        self.retracted = 0
-        self.reasons: dict[str, Counter[str]] = {
-            "rejected": Counter(),
-            "late": Counter(),
-            "no_signal": Counter(),
-        }
 
 
 class Processor:
@@ -100,7 +80,7 @@ class Processor:
         self.partition, self.parameters, self.rules, self.skew_ms = partition, parameters, rules, skew_ms
         self.format = FORMATS["segment"]
         self.tracker = WatermarkTracker(partition, partitions)
-        self.checkpoint = Checkpoint(FORMAT, fold)
+        self.checkpoint = Checkpoint(STATE_FORMAT, fold)
         self.population = Population(parameters.patience, parameters.allowed_lateness_ms)
         self.windows = Windows()
         self.rulebook = Rulebook()
@@ -108,10 +88,12 @@ class Processor:
         self._signals = Signals(parameters, rules, 0)
         self._stored_versions, self._stored_doors = 0, 0  # of the rulebook: how many the state holds
         self._latest_ms = LATEST_MS  # no record of the open batch was appended later
-        self._open = _OpenBatch()
+        self._open = OpenBatch()
 
     def restore(self, checkpoint: Checkpoint | None, state: Iterable[StateRecord]) -> None:
-        """Begins from the last committed checkpoint and the live state records, then puts this start's rules in force."""
+        """Begins from the last committed checkpoint and the live state records, then puts this start's rules
+        in force.
+        """
         if checkpoint is not None:
             found = restored(state)
             self.checkpoint = checkpoint
@@ -154,7 +136,9 @@ class Processor:
         return self._open.reasons
 
     def take(self, fetched: Fetched) -> None:
-        """Reads and folds what one read of the sources found: of each, the records from its position on, in offset order."""
+        """Reads and folds what one read of the sources found: of each, the records from its position on, in
+        offset order.
+        """
         tracker, population = self.tracker, self.population
         if not tracker.forwarding and tracker.partitions > 1 and not self.checkpoint.counts.received:
             people = (
@@ -202,7 +186,9 @@ class Processor:
     def _fold(
         self, source: str, format: str, records: Sequence[Record], position: SourcePosition | None
     ) -> None:
-        """Reads and folds records of one source. `position`: how far the source was read; None: they were forwarded."""
+        """Reads and folds records of one source. `position`: how far the source was read; None: they were
+        forwarded.
+        """
         population, tracker, signals, counts = (
             self.population,
             self.tracker,
@@ -214,7 +200,7 @@ class Processor:
         watermark_ms, held_back_ms = population.watermark_ms, tracker.held_back_ms(source)
         reached_ms = LATEST_MS if position is None else position.watermark_ms
         may_forward, forwarded = position is not None and tracker.partitions > 1, 0
-        items, outcomes = self._read(format, records)
+        items, outcomes = read_items(format, records, self.skew_ms, self._latest_ms)
         for record, event in zip(items, outcomes, strict=True):
             if not isinstance(event, Event):
                 self._not_an_event(source, record, event)
@@ -248,28 +234,6 @@ class Processor:
         if position is not None:
             position.watermark_ms = reached_ms
 
-    def _read(
-        self, format: str, records: Sequence[Record]
-    ) -> tuple[Sequence[Record], Sequence[Event | Rejection | Items]]:
-        """The items of these records, and what each was read as. A record without any is one item."""
-        known = FORMATS.get(format)
-        if known is None:
-            rejection = reject(
-                Reason.UNDECODABLE, f"an item of the format {format}, which this release cannot read"
-            )
-            return records, [rejection] * len(records)
-        read, skew_ms, latest_ms = known.read, self.skew_ms, self._latest_ms
-        limit_ms = min(latest_ms + skew_ms, LATEST_MS)
-        outcomes = [
-            read(
-                record.value,
-                record.headers,
-                record.time_ms + skew_ms if 0 <= record.time_ms < latest_ms else limit_ms,
-            )
-            for record in records
-        ]
-        return (records, outcomes) if Items not in map(type, outcomes) else expand(records, outcomes)
-
     def _not_an_event(self, source: str, record: Record, outcome: Rejection | Items) -> None:
         if type(outcome) is Rejection:
             self._reject(source, record, outcome)
@@ -282,37 +246,30 @@ class Processor:
         return partition_of(who, self.tracker.partitions) != self.partition
 
     def _forward(self, source: str, format: str, record: Record, event: Event) -> bool:
-        """Sends an item to the partition that owns its person; False: that is this one.
-
-        Of its headers only those go along that the format needs: there is no end to how large others may be.
-        """
+        """Sends an item to the partition that owns its person; False: that is this one."""
         who = person_key(event)
         owner = partition_of(who, self.tracker.partitions)
         if owner == self.partition:
             return False
         self.tracker.forwarding = True
-        needed = FORMATS[format].headers
-        headers: Headers = tuple([pair for pair in record.headers if pair[0] in needed]) if needed else ()
-        item = Forwarded(source, record.offset, record.index, record.time_ms, format, headers, record.value)
-        self._open.forwarded.append(Output(INBOX.name, who, encode_message(item), (), owner))
+        self._open.forward(source, format, record, who, owner)
         return True
 
     def _reject(self, source: str, record: Record, rejection: Rejection) -> None:
         self.checkpoint.counts.rejected += 1
-        self._open.reasons["rejected"][rejection.reason.value] += 1
-        self._open.dead_letters.append(rejected_item(source, record, rejection))
+        self._open.reject(source, record, rejection)
 
     def _late(self, source: str, record: Record, event: Event, key: str, reason: str) -> None:
         self.checkpoint.counts.late += 1
-        self._open.reasons["late"][reason] += 1
         late_s = (self.population.watermark_ms - event.at_ms) / 1000
-        self._open.dead_letters.append(late_item(source, record, event, key, (reason, late_s)))
+        self._open.late(source, record, event, key, (reason, late_s))
 
     def advance(self, clock_ms: int | None = None, watermark_ms: int | None = None) -> bool:
         """Lets time pass after a batch was taken: timers fire, closed journeys become final.
 
-        Returns False when there is more to do, in further batches. `clock_ms`: the wall clock, on an idle partition that is
-        caught up. `watermark_ms`: the whole input's greatest time, at the end of a finite replay.
+        Returns False when there is more to do, in further batches. `clock_ms`: the wall clock, on an idle
+        partition that is caught up. `watermark_ms`: the whole input's greatest time, at the end of a finite
+        replay.
         """
         population = self.population
         if watermark_ms is not None and watermark_ms > population.watermark_ms:
@@ -320,7 +277,8 @@ class Processor:
         until_ms = population.watermark_ms - 1
         if clock_ms is not None and clock_ms > until_ms:
             until_ms = clock_ms
-        # Final records come when every timer has fired: a journey that a timer has yet to close would be passed over.
+        # Final records come when every timer has fired: a journey that a timer has yet to close
+        # would be passed over.
         return population.advance(until_ms, TIMERS_PER_BATCH) and population.housekeep(CHORES_PER_BATCH)
 
     def publish(self) -> None:
@@ -350,33 +308,22 @@ class Processor:
         """All effects since the last call, to be committed as one."""
         self.publish()
         changed, groups = self.windows.roll_up(self.population.watermark_ms)
-        outputs = self._outputs()
+        outputs = self._open.outputs(self.population, self.publisher, self.checkpoint.rev) + self._report()
         outputs += [Output(_TALLIES, *self.publisher.tally(cell, n)) for cell, n in changed]
         state = [profile_record(part) for part in self.population.commit()]
         state += [counters_record(group, counts) for group, counts in groups]
         state += self._new_versions()
-        self._open = _OpenBatch()
+        self._open = OpenBatch()
         return Batch(outputs, state, encode_checkpoint(self._current_checkpoint()))
 
-    def _outputs(self) -> list[Output]:
-        """The records of the open batch, but for the counters."""
-        population, publisher, tracker, open = self.population, self.publisher, self.tracker, self._open
-        outputs, rev = open.transitions, self.checkpoint.rev
-        for (_, need), p in open.moved.items():
-            outputs.append(Output(_CURRENT, *publisher.current(p, p.states[need], rev)))
-        for p in population.forgotten:
-            keys = [current_key(p.key, p.needs[s.need]) for s in p.states if s.journey]
-            outputs += [Output(_CURRENT, key, None) for key in keys]
-        for found in population.finals:
-            p = found.profile
-            outputs.append(Output(JOURNEYS.name, p.key.encode(), publisher.final(p, found.final)))
-        outputs += open.dead_letters
-        outputs += open.forwarded
-        if (report := tracker.take_report()) is not None:
-            message = encode_message(report)
-            others = [number for number in range(tracker.partitions) if number != self.partition]
-            outputs += [Output(INBOX.name, None, message, (), number) for number in others]
-        return outputs
+    def _report(self) -> list[Output]:
+        """The report to the other partitions that is due, if any."""
+        report = self.tracker.take_report()
+        if report is None:
+            return []
+        message = encode_message(report)
+        others = [number for number in range(self.tracker.partitions) if number != self.partition]
+        return [Output(INBOX.name, None, message, (), number) for number in others]
 
     def _new_versions(self) -> list[StateRecord]:
         """The versions of rules and the doors that the state does not hold yet."""
@@ -393,20 +340,3 @@ class Processor:
         c.expired_corrections = self.windows.expired_corrections
         c.sources, c.peers, c.forwarding = tracker.sources, tracker.peers, tracker.forwarding
         return c
-
-
-def expand(
-    records: Sequence[Record], outcomes: Sequence[Event | Rejection | Items]
-) -> tuple[list[Record], list[Event | Rejection | Items]]:
-    """Puts the items of each record that holds several in its place. A record without items stays: it is one item."""
-    items: list[Record] = []
-    read: list[Event | Rejection | Items] = []
-    for record, outcome in zip(records, outcomes, strict=True):
-        if type(outcome) is Items and outcome.items:
-            for index, item in enumerate(outcome.items):
-                items.append(msgspec.structs.replace(record, value=item.value, index=index))
-                read.append(item.outcome)
-        else:
-            items.append(record)
-            read.append(outcome)
-    return items, read

@@ -1,6 +1,7 @@
 """What an event is about, beyond its moment: whose customer, which needs, which order.
 
-All of these come from open fields of the event, so they may hold anything; what is no usable text counts as absent.
+All of these come from open fields of the event, so they may hold anything; what is no usable text counts as
+absent.
 """
 
 from collections.abc import Callable, Iterator

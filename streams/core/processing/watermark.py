@@ -1,13 +1,13 @@
 """How far a partition has come in event time, when it reads more than one source.
 
-A source's watermark is the greatest event time read from it. The partition's watermark is the least of its sources'
-watermarks, because what a source has yet to deliver may be as old as its watermark. A source that was read to its end
-holds nothing back. With one source, the partition's watermark is that source's.
+A source's watermark is the greatest event time read from it. The partition's watermark is the least of its
+sources' watermarks, because what a source has yet to deliver may be as old as its watermark. A source that
+was read to its end holds nothing back. With one source, the partition's watermark is that source's.
 
-Events of people whom another partition owns are *forwarded* to its inbox. The first one that a partition forwards or
-receives turns *forwarding* on: from then on every other partition is a source of it, and reports now and then how far it
-has come in its own inputs. The report goes through the inbox too, behind what was forwarded before it. A partition reports
-its own inputs only, so no two partitions wait for each other.
+Events of people whom another partition owns are *forwarded* to its inbox. The first one that a partition
+forwards or receives turns *forwarding* on: from then on every other partition is a source of it, and reports
+now and then how far it has come in its own inputs. The report goes through the inbox too, behind what was
+forwarded before it. A partition reports its own inputs only, so no two partitions wait for each other.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,11 +18,10 @@ from streams.core.processing.inbox import WatermarkReport
 from streams.records import Fetched
 from streams.topology import is_inbox
 
-UNKNOWN_MS = -1  # watermark of a source or peer that was not heard of yet
+UNKNOWN_MS = -1  # watermark of a source or peer that is not known yet
 UNBOUNDED_MS = 1 << 62  # watermark of a source or peer that holds nothing back
-REPORT_EVENTS = (
-    50_000  # read between two reports of a busy partition: others hold back what is newer for so long
-)
+# Read between two reports of a busy partition: others hold back what is newer for so long.
+REPORT_EVENTS = 50_000
 REPORT_BATCHES = 200  # or so many small batches; the shell asks for a report by the clock (`request_report`)
 IDLE_READS = (
     3  # empty reads in a row before a partition reports that it is idle: it also writes while events come
@@ -64,7 +63,9 @@ class WatermarkTracker:
     def restore(
         self, sources: dict[str, SourcePosition], peers: Mapping[int, PeerProgress], forwarding: bool
     ) -> None:
-        """Begins from a checkpoint. No peer counts as idle: while this partition was away, peers may have been away too."""
+        """Begins from a checkpoint. No peer counts as idle: while this partition was away, peers may have
+        been away too.
+        """
         self.sources, self.forwarding = sources, forwarding
         self.peers = {number: PeerProgress(peer.watermark_ms) for number, peer in peers.items()}
 
@@ -88,7 +89,9 @@ class WatermarkTracker:
         return max([self.sources[name].watermark_ms for name in self._inputs], default=UNKNOWN_MS)
 
     def held_back_ms(self, reading: str = "") -> int:
-        """The least watermark of the sources and peers that may still deliver something old, the source `reading` aside."""
+        """The least watermark of the sources and peers that may still deliver something old, the source
+        `reading` aside.
+        """
         least_ms = UNBOUNDED_MS
         for name in self._inputs:
             if name != reading and name not in self._ended:
@@ -138,7 +141,8 @@ class WatermarkTracker:
         if report.partition != self.partition:
             self.excluded.discard(report.partition)
             self.peers[report.partition] = PeerProgress(report.watermark_ms, report.idle)
-            # Active partitions report by themselves; an idle one has to report again to a peer that has just started.
+            # Active partitions report by themselves; an idle one has to report again to a peer
+            # that has just started.
             if report.started and self._reported is not None and self._reported.idle:
                 self._reported = None
 

@@ -21,7 +21,7 @@ from streams.core.funnels.cells import (
     dwell_bounds_ms,
     dwell_bucket,
 )
-from streams.core.journeys.transition import (
+from streams.core.journeys.journey_step import (
     ABANDONED,
     ADVANCED,
     CONVERTED,
@@ -32,7 +32,7 @@ from streams.core.journeys.transition import (
     RESUMED,
     RETURNED,
     STALLED,
-    Transition,
+    JourneyStep,
 )
 
 HOUR = 3_600_000
@@ -40,24 +40,24 @@ KNOW, GO, DO, BUY, TRUTH = range(5)
 NO_MOMENT = -1
 
 
-def step(kind: int, **said: Any) -> Transition:
+def step(kind: int, **said: Any) -> JourneyStep:
     """A transition with the fields that a case is about."""
     fields: dict[str, Any] = (
-        dict.fromkeys(Transition.__struct_fields__, 0)
+        dict.fromkeys(JourneyStep.__struct_fields__, 0)
         | {"caused_by": b"", "journey": b"", "dwell_ms": -1}
         | said
     )
-    return Transition(**fields | {"kind": kind})
+    return JourneyStep(**fields | {"kind": kind})
 
 
-def cells(*steps: Transition) -> dict[int, int]:
+def cells(*steps: JourneyStep) -> dict[int, int]:
     delta: dict[int, int] = {}
     for t in steps:
         count_transition(t, 1, delta)
     return {cell: n for cell, n in delta.items() if n}
 
 
-def cohort(*steps: Transition) -> dict[tuple[int, str], int]:
+def cohort(*steps: JourneyStep) -> dict[tuple[int, str], int]:
     """The cohorts as (furthest, outcome) -> count."""
     return {
         ((cell >> A_SHIFT & 15) - 1, COHORT_OUTCOMES[cell >> C_SHIFT & 511]): n
@@ -125,7 +125,7 @@ def test_an_unmatched_refund_is_in_no_cohort() -> None:
 
 
 @pytest.mark.parametrize("t", LIFE, ids=lambda t: KIND_NAMES[t.kind])
-def test_a_retraction_subtracts_what_its_assertion_added(t: Transition) -> None:
+def test_a_retraction_subtracts_what_its_assertion_added(t: JourneyStep) -> None:
     """An assertion and its retraction together change nothing, whatever the step."""
     delta: dict[int, int] = {}
     count_transition(t, 1, delta)

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from streams.core.funnels.windows import Windows
 from streams.core.journeys.folding import APPLIED, DUPLICATE
+from streams.core.journeys.journey_step import KIND_NAMES, JourneyStep
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, event_ref, event_text, head_of, order_ref
 from streams.core.journeys.state import Patience
 from streams.core.journeys.summary import FinalRefund, JourneySummary
-from streams.core.journeys.transition import KIND_NAMES, Transition
 from tests.laws.driving import Said
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -104,7 +104,7 @@ class People:
         ]
 
 
-def kinds(steps: Iterable[Transition]) -> list[str]:
+def kinds(steps: Iterable[JourneyStep]) -> list[str]:
     return [KIND_NAMES[t.kind] for t in steps]
 
 

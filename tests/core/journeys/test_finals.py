@@ -7,9 +7,9 @@ import pytest
 
 from schemas.journey import JourneyRecord, RefundRecord
 from streams.core.funnels.dimensions import Dimensions
+from streams.core.journeys.journey_step import CONVERTED
 from streams.core.journeys.profile import CAP
 from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
-from streams.core.journeys.transition import CONVERTED
 from streams.core.moments.rules import default_rules
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.rulebook import Door, Rulebook

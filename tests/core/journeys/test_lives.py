@@ -9,9 +9,9 @@ import pytest
 
 from streams.core.funnels.windows import Windows
 from streams.core.journeys.folding import APPLIED, DUPLICATE
+from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.signal import event_text, order_ref
 from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
-from streams.core.journeys.transition import KIND_NAMES
 from tests import oracle
 from tests.core.journeys.people import ALL_OF_IT, DAY, HOUR, MINUTE, REFUND, TRUTH, People
 from tests.laws.driving import expected, expected_unmatched

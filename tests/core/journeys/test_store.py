@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from streams.core.journeys.profile import SEGMENT, Profile
 from streams.core.journeys.signal import SIZE
-from streams.core.journeys.store import HEAD_PART, ProfilePart, load, save, tombstones
+from streams.core.journeys.store import HEAD_PART, ProfilePart, load_profile, save_profile, tombstones
 from tests.core.journeys.people import DAY, HOUR, KNOW, REFUND, TRUTH, People
 
 NOT_STORED = {"armed_ms", "tidy_ms"}  # when to look again is worked out anew
@@ -18,7 +18,7 @@ def content(p: Profile) -> dict[str, object]:
 
 
 def stored_again(people: People) -> Profile:
-    return load("u:1", people.store["u:1"], people.population.timers_fired_ms, people.patience)
+    return load_profile("u:1", people.store["u:1"], people.population.timers_fired_ms, people.patience)
 
 
 steps = st.tuples(
@@ -80,7 +80,7 @@ def test_a_saved_profile_comes_back_whole() -> None:
 
 def written(p: Profile) -> dict[int, bytes | None]:
     out: list[ProfilePart] = []
-    save(p, out)
+    save_profile(p, out)
     assert {p.key} == {part.key for part in out}
     return {part.number: part.value for part in out}
 
@@ -113,7 +113,7 @@ def test_segments_that_are_no_longer_there_are_taken_away() -> None:
     people.commit()
     assert 2 * SIZE == len(people.profile().journal)
     assert content(people.profile()) == content(
-        load("u:1", {HEAD_PART: written(people.profile())[HEAD_PART] or b""}, -1, people.patience)
+        load_profile("u:1", {HEAD_PART: written(people.profile())[HEAD_PART] or b""}, -1, people.patience)
     )
 
 

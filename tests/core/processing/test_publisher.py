@@ -10,13 +10,13 @@ from schemas import Current, Tally, Transition
 from streams.core.funnels.cells import COHORT_OUTCOMES, counter_code, dwell_bounds_ms
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.funnels.windows import ALL_TIME, WINDOWS
-from streams.core.journeys import transition
+from streams.core.journeys import journey_step
+from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import event_ref, event_text
 from streams.core.journeys.state import State
-from streams.core.journeys.transition import KIND_NAMES
 from streams.core.processing.json_text import rfc3339
-from streams.core.processing.publisher import MEASURES, MOMENT_NAMES, Publisher
+from streams.core.processing.publisher import MEASURES, MOMENT_LABELS, Publisher
 from streams.core.processing.record_keys import SEPARATOR, current_key, profile_key, split_profile_key
 from streams.core.processing.rulebook import Door, Rulebook
 from tests.core.processing.feeding import rules
@@ -45,7 +45,7 @@ def publisher(partition: int = 3) -> Publisher:
 
 
 steps = st.builds(
-    transition.Transition,
+    journey_step.JourneyStep,
     kind=st.sampled_from([n for n, kind in enumerate(KIND_NAMES) if kind and kind != "refund_unmatched"]),
     need=st.integers(0, 1),
     at_ms=times,
@@ -61,7 +61,7 @@ steps = st.builds(
     opened_dims=codes,
     utc_offset_quarters=st.integers(-48, 56),
     rule=st.integers(-1, 5),
-).filter(lambda t: t.to_moment >= 0 or t.kind not in (transition.ADVANCED, transition.CONVERTED))
+).filter(lambda t: t.to_moment >= 0 or t.kind not in (journey_step.ADVANCED, journey_step.CONVERTED))
 
 
 @LAW
@@ -74,7 +74,7 @@ steps = st.builds(
     st.integers(0, 2**60),
 )
 def test_a_transition_is_written_as_its_type_would_be(
-    t: transition.Transition, tenant: str, user: str, need: str, op: Any, rev: int
+    t: journey_step.JourneyStep, tenant: str, user: str, need: str, op: Any, rev: int
 ) -> None:
     """Byte for byte, whatever the ids, needs and tenants are made of."""
     writer = publisher()
@@ -92,9 +92,9 @@ def test_a_transition_is_written_as_its_type_would_be(
         need=need if t.need else None,
         journey=event_text(t.journey),
         kind=KIND_NAMES[t.kind],  # type: ignore[arg-type]  # the two lists of kinds are held together by this test
-        from_=MOMENT_NAMES[t.from_moment],
-        to=MOMENT_NAMES[t.to_moment],
-        skipped=MOMENT_NAMES[t.from_moment + 1 : max(t.to_moment, 0)] if skips else (),
+        from_=MOMENT_LABELS[t.from_moment],
+        to=MOMENT_LABELS[t.to_moment],
+        skipped=MOMENT_LABELS[t.from_moment + 1 : max(t.to_moment, 0)] if skips else (),
         at=rfc3339(t.at_ms),
         utc_offset_min=t.utc_offset_quarters * 15,
         dwell_s=None if t.dwell_ms < 0 else t.dwell_ms / 1000,
@@ -105,8 +105,8 @@ def test_a_transition_is_written_as_its_type_would_be(
         rules=None if t.rule < 0 else infos[t.rule][1],
         dimensions=DIMENSIONS.names(t.dims),
         opened_dimensions=DIMENSIONS.names(t.opened_dims),
-        furthest_before=MOMENT_NAMES[t.furthest_before],
-        furthest=MOMENT_NAMES[t.furthest],
+        furthest_before=MOMENT_LABELS[t.furthest_before],
+        furthest=MOMENT_LABELS[t.furthest],
     )
     assert expected == read
 
@@ -114,12 +114,12 @@ def test_a_transition_is_written_as_its_type_would_be(
 @LAW
 @given(steps, steps, odd, odd)
 def test_an_id_names_what_and_why(
-    a: transition.Transition, b: transition.Transition, one: str, other: str
+    a: journey_step.JourneyStep, b: journey_step.JourneyStep, one: str, other: str
 ) -> None:
     """Two transitions have one id exactly when tenant, profile, need, kind and causing event are the same; content does not matter."""
     writer = publisher()
 
-    def said(t: transition.Transition, user: str) -> tuple[str, tuple[object, ...]]:
+    def said(t: journey_step.JourneyStep, user: str) -> tuple[str, tuple[object, ...]]:
         raw = writer.transition(Profile(f"u:{user}", [], ("", "car")), "assert", 1, t)
         return msgspec.json.decode(raw, type=Transition).id, (user, t.need, t.kind, t.caused_by)
 
@@ -133,7 +133,7 @@ what = st.one_of(
     st.builds(
         lambda k, f, t: (
             counter_code(0, k, f, t),
-            {"kind": KIND_NAMES[k], "from_": MOMENT_NAMES[f - 1], "to": MOMENT_NAMES[t - 1]},
+            {"kind": KIND_NAMES[k], "from_": MOMENT_LABELS[f - 1], "to": MOMENT_LABELS[t - 1]},
         ),
         st.integers(2, 5),
         moments,
@@ -142,7 +142,7 @@ what = st.one_of(
     st.builds(
         lambda f, o: (
             counter_code(1, f + 1, 0, o),
-            {"furthest": MOMENT_NAMES[f], "outcome": COHORT_OUTCOMES[o]},
+            {"furthest": MOMENT_LABELS[f], "outcome": COHORT_OUTCOMES[o]},
         ),
         moments,
         moments,
@@ -151,7 +151,7 @@ what = st.one_of(
         lambda m, b: (
             counter_code(2, m + 1, 0, b),
             {
-                "from_": MOMENT_NAMES[m],
+                "from_": MOMENT_LABELS[m],
                 "bucket_s": (dwell_bounds_ms(b)[0] / 1000, dwell_bounds_ms(b)[1] / 1000),
             },
         ),
@@ -159,7 +159,7 @@ what = st.one_of(
         st.integers(0, 340),
     ),
     st.builds(
-        lambda m, h: (counter_code(3, m + 1, 0, h), {"to": MOMENT_NAMES[m], "hour": h}),
+        lambda m, h: (counter_code(3, m + 1, 0, h), {"to": MOMENT_LABELS[m], "hour": h}),
         moments,
         st.integers(0, 167),
     ),
@@ -204,7 +204,7 @@ def test_where_a_person_is() -> None:
     """An open journey has a moment, a closed one an outcome, one that never was a tombstone."""
     writer, p = publisher(), Profile("u:1", [])
     opened = State(moment=3, furthest=3, stalled=True, opened_ms=0, entered_ms=1000, journey=event_ref("e1"))
-    closed = msgspec.structs.replace(opened, moment=-1, stalled=False, outcome=transition.ABANDONED)
+    closed = msgspec.structs.replace(opened, moment=-1, stalled=False, outcome=journey_step.ABANDONED)
     shown = [msgspec.json.decode(writer.current(p, s, 7)[1] or b"", type=Current) for s in (opened, closed)]
     assert [("buy", True, None), (None, False, "abandoned")] == [
         (c.moment, c.stalled, c.outcome) for c in shown

@@ -7,7 +7,7 @@ from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.zones import zones_version
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import (
-    FORMAT,
+    STATE_FORMAT,
     Checkpoint,
     Counts,
     decode_checkpoint,
@@ -89,7 +89,7 @@ def test_the_door_of_a_start_names_what_decides_how_bytes_are_read() -> None:
 def test_a_checkpoint_comes_back() -> None:
     """With its eras and counts; one of another format is refused with a way to go on, as is anything else."""
     c = Checkpoint(
-        FORMAT,
+        STATE_FORMAT,
         b"fold",
         sources={"e:0": SourcePosition(7, 8), "inbox:0": SourcePosition(3)},
         watermark_ms=8,
@@ -105,7 +105,7 @@ def test_a_checkpoint_comes_back() -> None:
     assert 7 == c.offset
     raw = encode_checkpoint(c)
     assert c == decode_checkpoint(raw)
-    later, older = (msgspec.structs.replace(c, format=FORMAT + by) for by in (1, -1))
+    later, older = (msgspec.structs.replace(c, format=STATE_FORMAT + by) for by in (1, -1))
     for bad in (encode_checkpoint(later), encode_checkpoint(older), raw[:-1], b""):
         with pytest.raises(Incompatible, match="start a new app id or data directory, and replay"):
             decode_checkpoint(bad)

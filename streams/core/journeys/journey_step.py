@@ -1,7 +1,7 @@
 """One step of a journey, as the fold finds it: what kind of step, when, why, and where it led.
 
-A transition holds nothing that depends on other journeys or on arrival, so two folds of one set of signals give equal
-transitions, and a correction is a comparison of two lists.
+A transition holds nothing that depends on other journeys or on arrival, so two folds of one set of signals
+give equal transitions, and a correction is a comparison of two lists.
 """
 
 from enum import IntEnum
@@ -9,7 +9,7 @@ from enum import IntEnum
 import msgspec
 
 
-class Kind(IntEnum):
+class StepKind(IntEnum):
     """What a step is. The numbers are part of the counters' keys in the state, so they stay as they are."""
 
     OPENED = 2
@@ -25,20 +25,22 @@ class Kind(IntEnum):
 
 # Plain numbers for the hot loop: a look-up of an enum's member costs as much as the comparison.
 OPENED, ADVANCED, RETURNED, CONVERTED, STALLED, RESUMED, ABANDONED, REFUNDED, REFUND_UNMATCHED = (
-    kind.value for kind in Kind
+    kind.value for kind in StepKind
 )
-KIND_CODES = max(Kind) + 1  # how many numbers a table by kind needs
+KIND_CODES = max(StepKind) + 1  # how many numbers a table by kind needs
 KIND_NAMES = tuple(
-    {kind.value: kind.name.lower() for kind in Kind}.get(code, "") for code in range(KIND_CODES)
+    {kind.value: kind.name.lower() for kind in StepKind}.get(code, "") for code in range(KIND_CODES)
 )
 
 NO_MOMENT = -1  # the moment of somebody who has no journey open
 
 
-class Transition(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One step of a journey. Two are equal when all fields are; (kind, need, caused_by) names it within its profile."""
+class JourneyStep(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One step of a journey. Two are equal when all fields are; (kind, need, caused_by) names it within its
+    profile.
+    """
 
-    kind: int  # a Kind
+    kind: int  # a StepKind
     need: int  # the need's number in its profile
     at_ms: int
     caused_by: (

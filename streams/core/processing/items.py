@@ -1,0 +1,54 @@
+"""Records to items: what ends in exactly one way is an item, and a record may hold several."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from streams.core.ingest.event import Event, Reason, Rejection, reject
+from streams.core.ingest.formats import FORMATS, Items
+from streams.core.ingest.times import LATEST_MS
+from streams.records import Record
+
+ReadOutcome = Event | Rejection | Items  # Items: a record that holds none
+
+
+def read_items(
+    format: str, records: Sequence[Record], skew_ms: int, latest_ms: int = LATEST_MS
+) -> tuple[Sequence[Record], Sequence[ReadOutcome]]:
+    """The items of these records, and what each was read as.
+
+    `skew_ms`: how far ahead of its own record an event may be dated.
+    `latest_ms`: no record was appended later.
+    """
+    known = FORMATS.get(format)
+    if known is None:
+        detail = f"an item of the format {format}, which this release cannot read"
+        return records, [reject(Reason.UNDECODABLE, detail)] * len(records)
+    read = known.read
+    limit_ms = min(latest_ms + skew_ms, LATEST_MS)
+    outcomes = [
+        read(
+            record.value,
+            record.headers,
+            record.time_ms + skew_ms if 0 <= record.time_ms < latest_ms else limit_ms,
+        )
+        for record in records
+    ]
+    return (records, outcomes) if Items not in map(type, outcomes) else _expand(records, outcomes)
+
+
+def _expand(
+    records: Sequence[Record], outcomes: Sequence[ReadOutcome]
+) -> tuple[list[Record], list[ReadOutcome]]:
+    """Puts the items of each record that holds several in its place. A record without items stays one."""
+    items: list[Record] = []
+    read: list[ReadOutcome] = []
+    for record, outcome in zip(records, outcomes, strict=True):
+        if type(outcome) is Items and outcome.items:
+            for index, item in enumerate(outcome.items):
+                items.append(msgspec.structs.replace(record, value=item.value, index=index))
+                read.append(item.outcome)
+        else:
+            items.append(record)
+            read.append(outcome)
+    return items, read

@@ -1,0 +1,75 @@
+"""What the step under way has to commit, beside what the population and the counters hold."""
+
+from collections import Counter
+
+from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.formats import FORMATS
+from streams.core.journeys.population import Population
+from streams.core.journeys.profile import Profile
+from streams.core.processing.dead_letters import late_item, rejected_item
+from streams.core.processing.inbox import Forwarded, encode_message
+from streams.core.processing.publisher import Publisher
+from streams.core.processing.record_keys import current_key
+from streams.records import Headers, Output, Record
+from streams.topology import CURRENT, INBOX, JOURNEYS
+
+_CURRENT = CURRENT.name  # looked up thousands of times in a batch
+
+
+class OpenBatch:
+    """The records that a step has to write, in the order in which they came about."""
+
+    def __init__(self) -> None:
+        self.transitions: list[Output] = []
+        self.moved: dict[
+            tuple[str, int], Profile
+        ] = {}  # by key and need: whose place in their journey changed
+        self.retracted = 0  # transitions
+        self.reasons: dict[str, Counter[str]] = {
+            "rejected": Counter(),
+            "late": Counter(),
+            "no_signal": Counter(),
+        }
+        self._dead_letters: list[Output] = []
+        self._forwarded: list[Output] = []
+
+    def reject(self, source: str, record: Record, rejection: Rejection) -> None:
+        """Adds an item that could not be read."""
+        self.reasons["rejected"][rejection.reason.value] += 1
+        self._dead_letters.append(rejected_item(source, record, rejection))
+
+    def late(self, source: str, record: Record, event: Event, key: str, why: tuple[str, float]) -> None:
+        """Adds an event that came too late. `why`: the reason, and the seconds behind the watermark."""
+        self.reasons["late"][why[0]] += 1
+        self._dead_letters.append(late_item(source, record, event, key, why))
+
+    def forward(self, source: str, format: str, record: Record, who: bytes, owner: int) -> None:
+        """Adds an item for the partition that owns its person.
+
+        Only those headers go along that the format needs: there is no end to how large others may be.
+        """
+        needed = FORMATS[format].headers
+        headers: Headers = tuple([pair for pair in record.headers if pair[0] in needed]) if needed else ()
+        item = Forwarded(
+            source=source,
+            offset=record.offset,
+            index=record.index,
+            time_ms=record.time_ms,
+            format=format,
+            headers=headers,
+            value=record.value,
+        )
+        self._forwarded.append(Output(INBOX.name, who, encode_message(item), (), owner))
+
+    def outputs(self, population: Population, publisher: Publisher, rev: int) -> list[Output]:
+        """Everything that is to be written, but for counters and reports."""
+        outputs = self.transitions
+        for (_, need), p in self.moved.items():
+            outputs.append(Output(_CURRENT, *publisher.current(p, p.states[need], rev)))
+        for p in population.forgotten:
+            keys = [current_key(p.key, p.needs[s.need]) for s in p.states if s.journey]
+            outputs += [Output(_CURRENT, key, None) for key in keys]
+        for found in population.finals:
+            p = found.profile
+            outputs.append(Output(JOURNEYS.name, p.key.encode(), publisher.final(p, found.final)))
+        return outputs + self._dead_letters + self._forwarded
