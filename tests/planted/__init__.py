@@ -161,7 +161,7 @@ BUGS = (
     ),
     _bug(
         "an event from the future is let in",
-        "streams.core.processing.step",
+        "streams.core.processing.items",
         "record.time_ms + skew_ms if 0 <= record.time_ms < latest_ms else limit_ms",
         "LATEST_MS",
     ),
