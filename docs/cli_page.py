@@ -71,10 +71,12 @@ printed.
 ```
 
 **`streams verify --json`** prints one object. `difference` is the first difference, as text, or null if all
-is equal; the other numbers say how much was compared.
+is equal; the other numbers say how much was compared. `unchecked` names records whose reader this release
+does not have any more: source, offsets and reader. Their partition was not compared.
 
 ```json
-{{"equal": true, "records": 23202, "profiles": 2546, "transitions": 11200, "difference": null}}
+{{"equal": true, "records": 23202, "profiles": 2546, "transitions": 11200, "difference": null,
+  "unchecked": []}}
 ```
 
 **`streams transitions --jsonl`** and **`streams journeys --jsonl`** print the records as they were published:

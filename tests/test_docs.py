@@ -18,7 +18,7 @@ from streams.core.journeys.machine import TABLE
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import INTENTS
-from streams.settings.loading import load
+from streams.settings.loading import load_settings
 from streams.topology import OUTPUTS
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
@@ -65,7 +65,7 @@ def test_the_settings_file_shown_is_right(tmp_path: Path, monkeypatch: pytest.Mo
     file.write_text(
         block((HERE / "settings.md").read_text(encoding="utf-8"), "Settings", "toml"), encoding="utf-8"
     )
-    settings = load(file)
+    settings = load_settings(file)
     assert (settings.need, settings.patience.buy, settings.dimensions["country"].values) == (
         ("properties.category",),
         7_200_000,

@@ -11,7 +11,7 @@ import yaml
 from docs.generate import HERE
 from streams.settings.describing import describe
 from streams.settings.kafka import deployment
-from streams.settings.loading import load
+from streams.settings.loading import load_settings
 from streams.telemetry.metrics import METRICS
 from tests.compose.parsing import parse
 from tests.kafka import secure
@@ -70,7 +70,7 @@ def test_settings_can_be_set(text: str, tmp_path: Path, monkeypatch: pytest.Monk
     file.write_text(text, "utf-8")
     if "username" in text:
         monkeypatch.setenv("STREAMS_KAFKA__PASSWORD", "a secret")
-    kafka = load(file).kafka
+    kafka = load_settings(file).kafka
     assert ("shop", ("clicks",)) == deployment(kafka)[1:]
     assert kafka.security_protocol.endswith("SSL")
 

@@ -130,9 +130,9 @@ InputsOption = Annotated[
 
 def settings_of(ctx: typer.Context, **flags: Any) -> "Settings":
     """The settings of this start. Raises ConfigError."""
-    from streams.settings.loading import load
+    from streams.settings.loading import load_settings
 
-    return load(ctx.obj, **flags)
+    return load_settings(ctx.obj, **flags)
 
 
 def rules_of(settings: "Settings") -> "Rules":

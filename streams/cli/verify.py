@@ -37,12 +37,23 @@ async def _verify(ctx: typer.Context, data_dir: Path | None, json: bool) -> None
     if json:
         import orjson
 
-        emit_line(orjson.dumps({"equal": verified.difference is None, **verified._asdict()}))
+        report = {
+            "equal": verified.difference is None,
+            **verified._asdict(),
+            "unchecked": [records._asdict() for records in verified.unchecked],
+        }
+        emit_line(orjson.dumps(report))
         raise typer.Exit(EXIT_DIFFERENT if verified.difference is not None else 0)
     if verified.difference is not None:
         typer.secho("different: ", fg="red", bold=True, nl=False)
         typer.echo(verified.difference)
         raise typer.Exit(EXIT_DIFFERENT)
+    for records in verified.unchecked:
+        typer.secho("not checked: ", fg="yellow", bold=True, nl=False)
+        typer.echo(
+            f"the partition of {records.source}: this release does not have the reader ({records.reader}) of"
+            f" the records {records.first} to {records.last}"
+        )
     typer.secho("equal: ", fg="green", bold=True, nl=False)
     typer.echo(
         f"{verified.records} records, {verified.profiles} profiles, {verified.transitions} transitions"

@@ -78,8 +78,8 @@ def __getattr__(name: str) -> object:
 def _app_from_environment() -> "App":
     """The app when `streams run` did not make it: most likely Faust's command imports it."""
     from streams.host.command import as_click_errors
-    from streams.settings.loading import load
+    from streams.settings.loading import load_settings
 
     with as_click_errors():
-        settings = load()
+        settings = load_settings()
         return make_app(settings, settings.agents)

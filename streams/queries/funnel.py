@@ -17,7 +17,7 @@ from streams.queries.state_profiles import read_state_profiles
 from streams.queries.tallies import read_all_time_tallies
 from streams.topology import TRANSITIONS
 
-MOMENT_NAMES: tuple[str, ...] = get_args(Moment)
+FUNNEL_MOMENTS: tuple[str, ...] = get_args(Moment)
 
 
 class Cohort(msgspec.Struct):
@@ -96,7 +96,7 @@ def count_journeys(cells: Iterable[Tally]) -> JourneyCounts:
 
 def cohorts_by_moment(cells: Iterable[Tally]) -> dict[str, Cohort]:
     """The journeys of these cells by their furthest moment."""
-    cohorts = {moment: Cohort() for moment in MOMENT_NAMES}
+    cohorts = {moment: Cohort() for moment in FUNNEL_MOMENTS}
     for cell in cells:
         if cell.measure == "cohort" and cell.furthest is not None and cell.outcome is not None:
             cohort = cohorts[cell.furthest]

@@ -1,4 +1,4 @@
-"""One partition, computed again from its stored input without increments, corrections or timers.
+"""Computes one partition again from its stored input, without increments, corrections or timers.
 
 It makes each person's set of events and folds it once. It takes over only the judgements that depend on
 arrival and were therefore recorded: which items were late or rejected, and which rules and reader read which
@@ -52,13 +52,13 @@ class Unchecked(NamedTuple):
     """Records that were read by a reader which this release does not have."""
 
     source: str
-    first: int  # offsets
-    last: int
-    reader: str  # which reader it was
+    first: int  # offset of the first of these records
+    last: int  # offset of the last one
+    reader: str
 
 
 class EventCopy(NamedTuple):
-    """One copy of an event. The smallest of several is the one that counts (docs/journeys.md, The set)."""
+    """One copy of an event. The smallest of several copies counts (docs/journeys.md, The set)."""
 
     head: int
     utc_offset_quarters: int
@@ -67,18 +67,18 @@ class EventCopy(NamedTuple):
     needs: tuple[str, ...]
 
 
-EventSet = dict[bytes, EventCopy]  # by the event's ref
+EventSet = dict[bytes, EventCopy]
+"""Copies by the event's ref."""
 
 
 class Recomputation:
-    """One partition, recomputed."""
+    """The partition as it was computed again, to compare it with what was published."""
 
     def __init__(self, reader: Reader, partition: int, checkpoint: Checkpoint, book: Rulebook) -> None:
         self.reader, self.partition, self.checkpoint, self.book = reader, partition, checkpoint, book
         self.parameters = parameters_of(FoldSettings.model_validate_json(checkpoint.fold))
         self.publisher = Publisher(partition, self.parameters.dimensions, book)
-        # By profile: its events. There is more than one set where an id came again after it was no
-        # longer known.
+        # The events of each profile. An id that came again after it was no longer known begins another set.
         self.people: dict[str, list[EventSet]] = {}
         self.late: set[Origin] = set()
         self.rejected: set[Origin] = set()
@@ -87,6 +87,7 @@ class Recomputation:
         self.broken: str | None = None  # what could not be recomputed, in words
         self.transitions = 0
         self._greatest_ms = -1
+        self._is_readable = [is_readable(door) for door in book.doors]
         self._signals = [
             Signals(self.parameters, load_rules(version.text), version.first_code)
             for version in book.versions
@@ -109,8 +110,9 @@ class Recomputation:
         return found
 
     async def read_input(self) -> AsyncIterator[int]:
-        """Takes every stored record up to the checkpoint into its person's set. Yields how many items were
-        read, now and then.
+        """Takes every stored record up to the checkpoint into its person's set.
+
+        Yields the number of items read so far, every few thousand items.
         """
         reported = 0
         for source, position in self.checkpoint.sources.items():
@@ -124,7 +126,8 @@ class Recomputation:
 
     def _take_record(self, source: str, record: Record) -> None:
         era = self.book.era_of(source, record.offset)
-        if not readable(door := self.book.doors[era.door]):
+        door = self.book.doors[era.door]
+        if not self._is_readable[era.door]:
             self._leave_unchecked(source, record.offset, door)
             return
         signals = self._signals[era.rules]
@@ -148,8 +151,9 @@ class Recomputation:
         *,
         forwarded: bool,
     ) -> None:
-        """Counts an item by how it ends, and adds it to its person's set. `outcome`: what it was read as;
-        None: nothing.
+        """Counts an item by how it ends, and adds it to its person's set.
+
+        `outcome` is what it was read as; None if it could not be read at all.
         """
         self.counts.received += 1
         if origin in self.rejected:
@@ -184,15 +188,15 @@ class Recomputation:
             self.unchecked.append(Unchecked(source, offset, offset, reader))
 
     def _is_foreign(self, event: Event) -> bool:
-        """True if another partition owns the event's person."""
+        """Whether another partition owns the event's person."""
         partitions = self.reader.partitions
         return partitions > 1 and partition_of(person_key(event), partitions) != self.partition
 
     def _add(self, key: str, event: Event, signal: Signal) -> None:
-        """An event id is one event for twice the allowed lateness; the smallest copy stays.
+        """Adds a copy of an event. The smallest stays; after twice the allowed lateness an id is a new event.
 
-        Sources are read here one after the other, so the watermark may be beyond what it was then: but never
-        more than the allowed lateness beyond an event in time.
+        Sources are read one after the other here, so the greatest time may be later than the watermark was
+        when the event was read. But for an event in time it was never more than the allowed lateness later.
         """
         lateness_ms = self.parameters.allowed_lateness_ms
         ids_from_ms = min(self._greatest_ms, event.at_ms + lateness_ms) - 2 * lateness_ms
@@ -210,7 +214,7 @@ class Recomputation:
             if known.head >> TIME >= ids_from_ms:
                 if new < known:
                     events[ref] = new
-                    self.counts.applied += 1  # it was applied too, in the place of the other
+                    self.counts.applied += 1  # it was applied as well, in place of the other copy
                 else:
                     self.counts.duplicate += 1
                 return
@@ -218,7 +222,7 @@ class Recomputation:
         self.counts.applied += 1
 
     def difference_in_counts(self) -> str | None:
-        """How items ended, against the checkpoint's counts; None: they agree."""
+        """The first count of items that is not that of the checkpoint. None if all are equal."""
         if self.broken:
             return self.broken
         stored, now = self.checkpoint.counts, self.counts
@@ -229,7 +233,7 @@ class Recomputation:
         ]
         pairs = [(name, getattr(stored, name), getattr(now, name)) for name in names]
         if len([position for position in self.checkpoint.sources.values() if position.offset]) > 1:
-            # Which of two copies came first is known within one source only; their sum is known always.
+            # Only within one source is it known which of two copies came first. Their sum is always known.
             both = stored.applied + stored.duplicate, now.applied + now.duplicate
             pairs.append(("applied or duplicate", *both))
         else:
@@ -241,7 +245,7 @@ class Recomputation:
         return None
 
     async def difference(self) -> str | None:
-        """The first net transition or counter that is not as recomputed; None: all are."""
+        """The first net transition or counter that is not as recomputed. None if all are."""
         net = await self._net_transitions()
         windows = Windows()
         for key in sorted(self.people):
@@ -254,14 +258,14 @@ class Recomputation:
                 content = _content(self.publisher.transition(p, "assert", 0, t))
                 net[content] -= 1
                 if net[content] < 0:
-                    return f"transition recomputed, and not published so: {content.decode()}"
+                    return f"transition recomputed, but not published: {content.decode()}"
         for content, n in net.items():
             if n:
-                return f"transition published, and not so when recomputed: {content.decode()}"
+                return f"transition published, but not recomputed: {content.decode()}"
         return await self._difference_in_counters(windows)
 
     async def _net_transitions(self) -> Counter[bytes]:
-        """What the published transitions assert and have not taken back."""
+        """The contents of published transitions that were asserted and not retracted since."""
         net: Counter[bytes] = Counter()
         async for _, record in self.reader.scan(topology.TRANSITIONS.name, self.partition):
             if record.value is not None:
@@ -269,7 +273,7 @@ class Recomputation:
         return net
 
     def _fold(self, key: str) -> tuple[Profile, list[JourneyStep]]:
-        """One person's whole set, folded at once."""
+        """Folds the whole set of one person at once."""
         events = [pair for events in self.people[key] for pair in events.items()]
         names = {name for _, event in events for name in event.needs}
         needs = ("", *sorted(names - {"", *REFUND_EVERYWHERE}))
@@ -287,8 +291,9 @@ class Recomputation:
         return Profile(key, states, needs), steps
 
     async def _difference_in_counters(self, windows: Windows) -> str | None:
-        """Published counters against the sum over the recomputed transitions. Expired windows are left out on
-        both sides.
+        """Compares published counters with the sum over the recomputed transitions.
+
+        Expired windows are left out on both sides.
         """
         windows.roll_up(self.checkpoint.watermark_ms)
         expected: dict[bytes, bytes] = {}
@@ -298,24 +303,22 @@ class Recomputation:
         async for _, record in self.reader.scan(topology.TALLIES.name, self.partition):
             key, value = record.key or b"", record.value or b""
             if expected.pop(key, None) != value and not self._expired(key):
-                return f"counter {value.decode()} is not so when recomputed"
+                return f"counter published, but not recomputed: {value.decode()}"
         for key, value in expected.items():
             if not self._expired(key):
-                return f"counter {value.decode()} is recomputed, and not published so"
+                return f"counter recomputed, but not published: {value.decode()}"
         return None
 
     def _expired(self, key: bytes) -> bool:
-        """True if a counter's window may have had corrections that were not written any more, or is about to
-        go.
-        """
+        """Whether a counter's window is about to go, or may lack corrections that came too late for it."""
         _, window, start_min, _ = (int(part) for part in key.split(b":"))
         return (
             window != ALL_TIME and kept_until_min(window, start_min) < self.checkpoint.watermark_ms // 60_000
         )
 
 
-def readable(door: Door) -> bool:
-    """True if this release reads records as they were read through this door."""
+def is_readable(door: Door) -> bool:
+    """Whether this release reads records as they were read through this door."""
     known = FORMATS.get(door.format)
     return (
         known is not None
@@ -331,8 +334,6 @@ def kept_until_min(window: int, start_min: int) -> int:
 
 
 def _content(raw: bytes) -> bytes:
-    """A transition as it was written, but for what says when that was (rev) and whether it was taken back
-    (op).
-    """
+    """A transition as it was written, without its `rev` and `op`."""
     before, _, rest = raw.partition(b',"rev":')
     return before + b"," + rest.partition(b'","tenant":')[2]

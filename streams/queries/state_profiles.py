@@ -1,5 +1,4 @@
-"""Finds the people whom only the state names: those who gave signals but have no journey, and are not
-forgotten.
+"""Finds the people whom only the state names: they gave signals, have no journey and were not forgotten.
 
 Transitions name everybody who has a journey, for ever.
 """

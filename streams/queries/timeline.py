@@ -7,7 +7,7 @@ import msgspec
 from schemas import Transition
 from streams.core.processing.record_keys import SEPARATOR, split_profile_key
 from streams.log.port import Reader
-from streams.queries.funnel import MOMENT_NAMES
+from streams.queries.funnel import FUNNEL_MOMENTS
 from streams.queries.state_profiles import read_state_profiles
 from streams.topology import TRANSITIONS
 
@@ -122,4 +122,4 @@ def _order(step: Transition) -> tuple[str, int]:
         return step.at, -2
     if step.kind == "resumed":
         return step.at, -1
-    return step.at, len(MOMENT_NAMES) if step.to is None else MOMENT_NAMES.index(step.to)
+    return step.at, len(FUNNEL_MOMENTS) if step.to is None else FUNNEL_MOMENTS.index(step.to)

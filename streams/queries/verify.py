@@ -1,4 +1,4 @@
-"""Recomputes everything from the stored input, in one batch, and compares it with what was published."""
+"""Computes everything again from the stored input, in one batch, and compares it with what was published."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from streams.queries.recomputation import Recomputation, Unchecked
 
 
 class Verified(NamedTuple):
-    """What was compared, what could not be, and the first difference."""
+    """How much was compared, the first difference, and the records that could not be checked."""
 
     records: int
     profiles: int
@@ -22,9 +22,9 @@ class Verified(NamedTuple):
 async def verify(reader: Reader, on_progress: Callable[[int, int], None]) -> Verified:
     """Recomputes and compares partition after partition, and stops at the first difference.
 
-    `on_progress` is called with the items done and the items in all. A partition that holds items of an era
-    whose reader this release does not have is not compared: those offsets are named in `unchecked`. Raises
-    InputError when nothing was processed yet, Incompatible for another format.
+    `on_progress` is called with the items done so far and the number of all items. A partition is not
+    compared if it has records of an era whose reader this release does not have: `unchecked` names their
+    offsets. Raises InputError if nothing was processed yet, and Incompatible for another format.
     """
     stored = [None if raw is None else decode_checkpoint(raw) for raw in await reader.checkpoints()]
     if not any(stored):

@@ -27,7 +27,7 @@ class _Environment(Settings, BaseSettings):
     )
 
 
-def load(file: Path | None = None, **flags: Any) -> Settings:
+def load_settings(file: Path | None = None, **flags: Any) -> Settings:
     """The settings of this start. A flag that is None was not given.
 
     Without a file, `streams.toml` of the working directory is read if it is there. Raises ConfigError, with a

@@ -1,4 +1,4 @@
-"""All settings in one class, which `load` fills from a file, the environment and flags."""
+"""All settings in one class, which `load_settings` fills from a file, the environment and flags."""
 
 from collections.abc import Mapping
 from pathlib import Path

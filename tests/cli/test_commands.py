@@ -5,11 +5,14 @@ import json
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 
 from schemas.kinds import Kind
 from streams.cli.options import FormatOption
+from streams.core.ingest.formats import FORMATS
 from streams.log.sqlite.log import SqliteLog
+from streams.queries import recomputation
 from streams.records import Batch, Output
 from streams.sources.input_file import InputFormat
 from streams.topology import TOPICS, TRANSITIONS
@@ -243,9 +246,20 @@ def test_verify_names_the_first_difference(data: Path) -> None:
 def test_verify_for_machines(data: Path) -> None:
     """verify --json prints whether all is equal, and how much was compared."""
     (report,) = lines("verify", "--data-dir", data, "--json")
-    assert (True, 6, 2, 4, None) == tuple(
-        report[name] for name in ("equal", "records", "profiles", "transitions", "difference")
-    )
+    assert {
+        "equal": True, "records": 6, "profiles": 2, "transitions": 4, "difference": None, "unchecked": [],
+    } == report  # fmt: skip
+
+
+def test_verify_names_what_it_cannot_check(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of a reader that this release does not have are named, and their partition is not compared."""
+    newer = msgspec.structs.replace(FORMATS["segment"], version=FORMATS["segment"].version + 1)
+    monkeypatch.setattr(recomputation, "FORMATS", {"segment": newer})
+    (report,) = lines("verify", "--data-dir", data, "--json")
+    (unchecked,) = report["unchecked"]
+    assert ("events:0", 0, 5) == (unchecked["source"], unchecked["first"], unchecked["last"])
+    assert (True, 0) == (report["equal"], report["transitions"])
+    assert "not checked: the partition of events:0" in streams("verify", "--data-dir", data).stdout
 
 
 def test_check_config(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from streams.log.kafka.lifecycle import reach, stop
 from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.topics.cluster import checked
 from streams.records import NewRecord
-from streams.settings.loading import load
+from streams.settings.loading import load_settings
 from tests.cli.running import streams
 from tests.contract.looking import Restored, full_batch, restored
 from tests.kafka import topics
@@ -55,7 +55,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
 
 def at(kafka: dict[str, Any]) -> Cluster:
     """A connection as settings have it."""
-    return cluster(load(kafka=kafka).kafka)
+    return cluster(load_settings(kafka=kafka).kafka)
 
 
 async def app(broker: Secure, *rights: Callable[[str], Right]) -> str:

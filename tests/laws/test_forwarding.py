@@ -23,7 +23,7 @@ from streams.queries.funnel import read_funnel
 from streams.queries.verify import verify
 from streams.records import Batch, NewRecord, Output
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import load
+from streams.settings.loading import load_settings
 from streams.settings.tables import Settings
 
 DAY, START = 86_400_000, 1_772_323_200_000
@@ -136,7 +136,7 @@ def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
 
     async def law() -> None:
         rnd = random.Random(seed)
-        settings = load(batch=500)
+        settings = load_settings(batch=500)
         values = events(rnd, rnd.choice((60, 400)), rnd.choice((3, 30, 90)), rnd.choice((2, 12)))
         one = await alone(values, settings)
         many = await together(values, settings, rnd, rnd.choice((2, 3, 5)), rnd.choice((0.0, 0.0, 0.9, 1.0)))
@@ -159,7 +159,7 @@ def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
 async def test_a_keyed_input_costs_nothing() -> None:
     """When everybody's events are where they belong, nothing is handed over and nobody tells anybody anything."""
     values = events(random.Random(1), 200, 9, 8)
-    log = await together(values, load(batch=500), random.Random(2), 3, 1.0)
+    log = await together(values, load_settings(batch=500), random.Random(2), 3, 1.0)
     assert [record async for _, record in log.scan("inbox")] == []
     assert not any(c.forwarding or c.peers for c in await checkpoints(log))
 
@@ -167,7 +167,7 @@ async def test_a_keyed_input_costs_nothing() -> None:
 async def test_a_partition_that_is_ahead_waits() -> None:
     """One that has read three months does not judge late what another has yet to hand over, however long that takes."""
     values = events(random.Random(3), 300, 90, 4)
-    settings = load(batch=500)
+    settings = load_settings(batch=500)
     log = MemoryLog(2, round_robin=True)
     await log.append([NewRecord(n % 2, None, value, NOW) for n, value in enumerate(values)])
     ahead, behind = [await PartitionAgent.open(log, number, settings, default_rules()) for number in range(2)]
@@ -191,7 +191,7 @@ async def test_who_is_silent_for_ever_can_be_let_go() -> None:
     values = events(random.Random(4), 100, 30, 4)
     log = MemoryLog(2, round_robin=True)
     await log.append([NewRecord(0, None, value, NOW) for value in values])
-    agent = await PartitionAgent.open(log, 0, load(batch=500), default_rules())
+    agent = await PartitionAgent.open(log, 0, load_settings(batch=500), default_rules())
     while (await agent.step()).records:
         pass
     stuck = agent.processor.population.watermark_ms
@@ -200,7 +200,7 @@ async def test_who_is_silent_for_ever_can_be_let_go() -> None:
     await agent.step()
     assert agent.processor.tracker.excluded == {1}
     assert agent.processor.population.watermark_ms > stuck
-    other = await PartitionAgent.open(log, 1, load(batch=500), default_rules())
+    other = await PartitionAgent.open(log, 1, load_settings(batch=500), default_rules())
     await other.step()
     await agent.step()
     assert agent.processor.tracker.excluded == set()
@@ -210,7 +210,7 @@ async def test_who_is_silent_for_ever_can_be_let_go() -> None:
 async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
     """One rejection each, which names the place; everything else goes on, and the recomputation agrees."""
     values = events(random.Random(5), 60, 3, 4)
-    log = await together(values, load(batch=500), random.Random(6), 2, 0.0)
+    log = await together(values, load_settings(batch=500), random.Random(6), 2, 0.0)
     before = (await read_funnel(log)).events
     strangers = [
         None,
@@ -225,7 +225,7 @@ async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:
     raw = (await log.checkpoints())[1]
     assert raw is not None
     await foreign.commit(Batch([Output("inbox", None, stranger, (), 0) for stranger in strangers], [], raw))
-    agent = await PartitionAgent.open(log, 0, load(batch=500), default_rules())
+    agent = await PartitionAgent.open(log, 0, load_settings(batch=500), default_rules())
     await agent.catch_up()
     after = (await read_funnel(log)).events
     assert len(strangers) == after.rejected - before.rejected == after.received - before.received

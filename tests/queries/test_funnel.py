@@ -6,7 +6,7 @@ from schemas import Tally
 from streams.log.memory import MemoryLog
 from streams.queries.dead_letters import count_reasons
 from streams.queries.funnel import (
-    MOMENT_NAMES,
+    FUNNEL_MOMENTS,
     Cohort,
     EventCounts,
     JourneyCounts,
@@ -32,7 +32,7 @@ async def test_the_funnel_of_a_small_shop(partitions: int) -> None:
     """The funnel is as worked out by hand: stalled journeys count as open, refunded ones as converted."""
     found = await read_funnel(await written(SHOP, partitions))
     assert JourneyCounts(opened=5, open=4, stalled=2, converted=1, abandoned=0, refunded=1) == found.journeys
-    assert tuple(found.furthest) == MOMENT_NAMES
+    assert tuple(found.furthest) == FUNNEL_MOMENTS
     assert Cohort(open=3, stalled=1) == found.furthest["know"]
     assert Cohort(open=1, stalled=1) == found.furthest["buy"]
     assert Cohort(converted=1, refunded=1) == found.furthest["truth"]
@@ -82,7 +82,7 @@ async def test_an_empty_log() -> None:
         found.journeys,
         found.events,
     )
-    assert dict.fromkeys(MOMENT_NAMES, Cohort()) == found.furthest
+    assert dict.fromkeys(FUNNEL_MOMENTS, Cohort()) == found.furthest
 
 
 async def test_by_a_dimension() -> None:

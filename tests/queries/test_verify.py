@@ -20,7 +20,7 @@ from streams.log.memory import MemoryLog
 from streams.queries.verify import Verified, verify
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
-from streams.settings.loading import load as load_settings
+from streams.settings.loading import load_settings
 
 LAW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ from streams.log.kafka.connection import cluster
 from streams.log.kafka.oauth import Tokens
 from streams.settings.describing import describe
 from streams.settings.kafka import KafkaSettings, deployment
-from streams.settings.loading import load
+from streams.settings.loading import load_settings
 from tests.cli.running import lines, streams
 
 SECRET = "hunter2-of-the-shop"
@@ -41,7 +41,7 @@ def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def complaint(**kafka: Any) -> str:
     """The error of reading these settings, or of making a connection of them."""
     with pytest.raises(ConfigError) as caught:
-        cluster(load(kafka=AT | kafka).kafka)
+        cluster(load_settings(kafka=AT | kafka).kafka)
     return str(caught.value)
 
 
@@ -52,7 +52,7 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
     )
     monkeypatch.setenv("STREAMS_KAFKA__APP", "environment")
     monkeypatch.setenv("STREAMS_KAFKA__INPUTS", "b, c")
-    kafka = load(kafka={"bootstrap": "flag:1, other:2", "app": None, "inputs": None}).kafka
+    kafka = load_settings(kafka={"bootstrap": "flag:1, other:2", "app": None, "inputs": None}).kafka
     assert ("flag:1,other:2", "environment", ("b", "c"), 30_000) == (
         kafka.bootstrap,
         kafka.app,
@@ -144,7 +144,7 @@ def test_what_has_no_default() -> None:
     ]
     assert "give --input TOPIC or set STREAMS_KAFKA__INPUTS" in str(caught.value)
     with pytest.raises(ConfigError, match=r"shop\.late: this app writes that topic itself"):
-        deployment(load(kafka=AT | {"app": "shop", "inputs": ["clicks", "shop.late"]}).kafka)
+        deployment(load_settings(kafka=AT | {"app": "shop", "inputs": ["clicks", "shop.late"]}).kafka)
     with pytest.raises(ConfigError, match=r"kafka\.bootstrap is missing"):
         cluster(KafkaSettings())
 
@@ -154,7 +154,7 @@ def test_a_secret_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in SCRAM.items():
         monkeypatch.setenv(f"STREAMS_KAFKA__{key.upper()}", value)
     monkeypatch.setenv("STREAMS_ANNOUNCE__URL", f"https://hooks.example/{SECRET}")
-    settings = load()
+    settings = load_settings()
     (shown,) = lines("check-config", "--json")
     assert ("***", "***", "shop") == tuple(
         shown["settings"][key] for key in ("kafka.password", "announce.url", "kafka.username")
@@ -179,7 +179,7 @@ def test_a_secret_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_a_connection_is_told() -> None:
     """The settings become the arguments of aiokafka; `none` is no compression."""
-    made = cluster(load(kafka=AT | SCRAM | {"compression": "zstd"}).kafka)
+    made = cluster(load_settings(kafka=AT | SCRAM | {"compression": "zstd"}).kafka)
     assert ("broker:9092", "zstd") == (made.bootstrap, made.compression)
     assert isinstance(made.security["ssl_context"], ssl.SSLContext)
     assert ("SASL_SSL", "SCRAM-SHA-256", "shop", SECRET) == tuple(
@@ -187,7 +187,7 @@ def test_what_a_connection_is_told() -> None:
         for key in ("ecurity_protocol", "asl_mechanism", "asl_plain_username", "asl_plain_password")
     )
     assert ({"security_protocol": "PLAINTEXT"}, None) == (
-        (plain := cluster(load(kafka=AT).kafka)).security,
+        (plain := cluster(load_settings(kafka=AT).kafka)).security,
         plain.compression,
     )
 
@@ -221,11 +221,11 @@ def test_certificates(tmp_path: Path) -> None:
     )
     tls = {"security_protocol": "SSL", "ca_file": "ours.pem"}
     for given in ({"cert_file": "ours.pem", "key_file": "ours.key"}, {"cert_file": "both.pem"}):
-        assert cluster(load(kafka=AT | tls | given).kafka).security["ssl_context"].get_ca_certs()[0][
+        assert cluster(load_settings(kafka=AT | tls | given).kafka).security["ssl_context"].get_ca_certs()[0][
             "subject"
         ] == ((("commonName", "ours"),),)
     locked = tls | {"cert_file": "locked.pem", "key_file": "locked.key"}
-    cluster(load(kafka=AT | locked | {"key_password": SECRET}).kafka)
+    cluster(load_settings(kafka=AT | locked | {"key_password": SECRET}).kafka)
     for given, message in (
         (
             locked,
@@ -263,7 +263,7 @@ def test_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def tokens(name: str) -> Tokens:
         bearer = {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER", "oauth": name}
-        provider = cluster(load(kafka=AT | bearer).kafka).security["sasl_oauth_token_provider"]
+        provider = cluster(load_settings(kafka=AT | bearer).kafka).security["sasl_oauth_token_provider"]
         assert isinstance(provider, Tokens)
         return provider
 

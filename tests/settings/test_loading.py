@@ -9,7 +9,7 @@ import pytest
 from streams.errors import ConfigError
 from streams.settings.describing import describe
 from streams.settings.fold import FoldSettings
-from streams.settings.loading import load
+from streams.settings.loading import load_settings
 from streams.settings.tables import Settings
 
 HOUR = 3_600_000
@@ -31,17 +31,17 @@ def write(text: str, name: str = "streams.toml") -> Path:
 
 
 def complaint(file: Path | None = None, **flags: object) -> str:
-    """The error of `load`."""
+    """The error of `load_settings`."""
     with pytest.raises(ConfigError) as caught:
-        load(file, **flags)
+        load_settings(file, **flags)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
 
 def test_defaults_need_nothing() -> None:
     """Without a file, a variable or a flag, the settings are the defaults."""
-    assert Settings() == load()
-    assert (3 * 24 * HOUR, 4 * HOUR, 24 * HOUR, HOUR) == tuple(ms for _, ms in load().patience)
+    assert Settings() == load_settings()
+    assert (3 * 24 * HOUR, 4 * HOUR, 24 * HOUR, HOUR) == tuple(ms for _, ms in load_settings().patience)
 
 
 def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("STREAMS_BATCH", "2")
     monkeypatch.setenv("STREAMS_SKEW", "2m")
     monkeypatch.setenv("STREAMS_PATIENCE__BUY", "3h")
-    settings = load(batch=3, skew=None)
+    settings = load_settings(batch=3, skew=None)
     assert (3, 120_000, Path("file")) == (settings.batch, settings.skew, settings.data_dir)
     assert (3 * HOUR, 5 * HOUR) == (settings.patience.buy, settings.patience.go)
 
@@ -58,13 +58,13 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_named_file_alone_counts() -> None:
     """A named file is read in place of streams.toml."""
     write("batch = 1\n")
-    assert load(write('skew = "1m"\n', "other.toml")).batch == Settings().batch
+    assert load_settings(write('skew = "1m"\n', "other.toml")).batch == Settings().batch
 
 
 def test_an_empty_variable_was_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty variable leaves the default."""
     monkeypatch.setenv("STREAMS_PARTITIONS", "")
-    assert load().partitions is None
+    assert load_settings().partitions is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_empty_variable_was_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lists_in_the_environment(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list is written with commas or as JSON."""
     monkeypatch.setenv("STREAMS_NEED", value)
-    assert load().need == ("properties.category", "properties.products.category")
+    assert load_settings().need == ("properties.category", "properties.products.category")
 
 
 def test_a_dimension_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_dimension_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("STREAMS_DIMENSIONS__COUNTRY__VALUES", "it, es")
     monkeypatch.setenv("STREAMS_DIMENSIONS__COUNTRY__PATH", "context.country")
     monkeypatch.setenv("STREAMS_DIMENSIONS__COUNTRY__ALIASES", '{"italia": "it"}')
-    dimensions = load().dimensions
+    dimensions = load_settings().dimensions
     assert list(dimensions) == ["device", "channel", "country"]
     assert (("it", "es"), {"italia": "it"}) == (dimensions["country"].values, dimensions["country"].aliases)
 
@@ -93,7 +93,7 @@ def test_a_dimension_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
 def test_values_of_a_built_in_dimension_can_be_replaced() -> None:
     """New values keep the path of the dimension, and those aliases that still stand for one of the values."""
     write('[dimensions.channel]\nvalues = ["web", "shop"]\n')
-    channel = load().dimensions["channel"]
+    channel = load_settings().dimensions["channel"]
     assert (("web", "shop"), None, {"browser": "web"}) == (channel.values, channel.path, channel.aliases)
 
 
@@ -101,7 +101,7 @@ def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch
     """The variables that Kubernetes sets for a service called `streams` are no errors."""
     for name in ("STREAMS_SERVICE_HOST", "STREAMS_PORT", "STREAMS_PORT_80_TCP_ADDR"):
         monkeypatch.setenv(name, "10.0.0.1")
-    assert load() == Settings()
+    assert load_settings() == Settings()
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_equal_fold_settings_have_equal_records() -> None:
 
 def test_the_record_is_of_the_fold_settings_alone() -> None:
     """Settings that do not change what is counted may differ."""
-    assert load(batch=7, skew="1s").fold.record() == Settings().record() == FoldSettings().record()
+    assert load_settings(batch=7, skew="1s").fold.record() == Settings().record() == FoldSettings().record()
 
 
 @pytest.mark.parametrize(

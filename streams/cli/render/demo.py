@@ -16,7 +16,7 @@ from streams.cli.render import timeline
 from streams.cli.render.funnel import render_events, render_moments, render_totals
 from streams.cli.render.tables import plain_grid
 from streams.cli.screen import MOMENT_COLOURS, bar, bar_columns, moment_text, percent, span_text
-from streams.queries.funnel import MOMENT_NAMES, Funnel
+from streams.queries.funnel import FUNNEL_MOMENTS, Funnel
 from streams.queries.tallies import Bucket, count_by_hour_of_week, count_moves, dwell_histograms, quantile_s
 from streams.queries.timeline import Timeline
 
@@ -43,7 +43,7 @@ class Findings(NamedTuple):
 
 def opening() -> RenderableType:
     """What is about to happen."""
-    moments = " → ".join(moment_text(moment) for moment in MOMENT_NAMES)
+    moments = " → ".join(moment_text(moment) for moment in FUNNEL_MOMENTS)
     return Group(
         "",
         f"[bold]A real online shop[/], {moments}: from the first look to the purchase.",
@@ -110,7 +110,7 @@ def _stays(tallies: Sequence[Tally]) -> Table:
         for kind in ("stalled", "resumed")
     )
     most, columns = max(stalled.values(), default=0), bar_columns(SILENCE_BAR_COLUMNS)
-    for moment in MOMENT_NAMES[:-1]:
+    for moment in FUNNEL_MOMENTS[:-1]:
         histogram = histograms.get(moment)
         if histogram is None and not stalled[moment]:
             continue

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.screen import MOMENT_COLOURS, bar, bar_columns, count_text, moment_text, percent
-from streams.queries.funnel import MOMENT_NAMES, Cohort, EventCounts, Funnel
+from streams.queries.funnel import FUNNEL_MOMENTS, Cohort, EventCounts, Funnel
 
 REACHED_BAR_COLUMNS = 24
 EVENTS_BAR_COLUMNS = 60
@@ -51,8 +51,8 @@ def render_moments(furthest: Mapping[str, Cohort]) -> Table:
     for heading in OUTCOMES_SHOWN:
         table.add_column(heading, justify="right")
     opened = sum(cohort.all for cohort in furthest.values())
-    for n, moment in enumerate(MOMENT_NAMES):
-        reached, ended_here = sum(furthest[later].all for later in MOMENT_NAMES[n:]), furthest[moment]
+    for n, moment in enumerate(FUNNEL_MOMENTS):
+        reached, ended_here = sum(furthest[later].all for later in FUNNEL_MOMENTS[n:]), furthest[moment]
         table.add_row(
             moment_text(moment),
             f"{reached:,}",
