@@ -224,7 +224,7 @@ class KafkaMembership(
         return self._clock.monotonic_s() - self._alive_s > HUNG_S
 
     def _fatal(self) -> StreamsError | None:
-        """The error that the group itself is the reason of, and that only a person can put right."""
+        """The error that ends this membership for good; None: a new consumer may join."""
         if self._assignor.failure is not None:
             return self._assignor.failure
         if self._replaced:
