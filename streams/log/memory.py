@@ -13,10 +13,14 @@ from streams.errors import Fenced
 from streams.log.grouping import COMPACTED, NAMES, by_topic
 from streams.log.port import Restoring
 from streams.log.source_names import embedded_sources, split
+from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import Batch, Fetched, Headers, NewRecord, Record, Source, StateRecord
 from streams.topology import EVENTS, STATE
 
 Faults = Callable[[str], None]
+
+# A compacted topic is compacted when it holds more superseded records than this and twice its keys.
+COMPACT_RECORDS = 1_000
 
 
 class _Partition:
@@ -26,7 +30,8 @@ class _Partition:
         self.epoch = 0
         self.checkpoint: bytes | None = None
         self.appended: dict[str, list[Record]] = {name: [] for name in NAMES - COMPACTED}
-        self.latest: dict[str, dict[bytes, Record]] = {name: {} for name in COMPACTED}
+        self.compacted: dict[str, _CompactedTopic] = {name: _CompactedTopic() for name in COMPACTED}
+        self.latest = {name: topic.latest for name, topic in self.compacted.items()}
 
     def append(
         self, topic: str, time_ms: int, key: bytes | None, value: bytes | None, headers: Headers
@@ -34,11 +39,36 @@ class _Partition:
         records = self.appended[topic]
         records.append(Record(len(records), time_ms, key, value, headers))
 
-    def put(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> None:
+
+class _CompactedTopic:
+    """One partition of a compacted topic: its records since the last compaction, and the last one of each
+    key.
+    """
+
+    def __init__(self) -> None:
+        self.latest: dict[bytes, Record] = {}
+        self.first = 0  # the offset of the first record
+        self.records: list[Record] = []
+
+    @property
+    def next(self) -> int:
+        """The offset that the next record gets."""
+        return self.first + len(self.records)
+
+    def put(self, key: bytes, value: bytes | None, headers: Headers) -> None:
+        self.records.append(Record(self.next, -1, key, value, headers))
         if value is None:
-            self.latest[topic].pop(key, None)
+            self.latest.pop(key, None)
         else:
-            self.latest[topic][key] = Record(-1, -1, key, value, headers)
+            self.latest[key] = Record(-1, -1, key, value, headers)
+        if len(self.records) > COMPACT_RECORDS + 2 * len(self.latest):
+            self.compact()
+
+    def compact(self) -> None:
+        """Keeps the last record of each key, under new offsets, as the SQLite log does. Tombstones go."""
+        self.first, self.records = self.next, []
+        for record in self.latest.values():
+            self.records.append(Record(self.next, -1, record.key, record.value, record.headers))
 
 
 class MemorySession:
@@ -97,12 +127,12 @@ class MemorySession:
             for output in outputs:
                 if topic in COMPACTED:
                     assert output.key is not None  # by_topic saw to it
-                    self._stored.put(topic, output.key, output.value, output.headers)
+                    self._stored.compacted[topic].put(output.key, output.value, output.headers)
                 else:
                     to = self._stored if output.partition is None else self._every[output.partition]
                     to.append(topic, -1, output.key, output.value, output.headers)
         for record in batch.state:
-            self._stored.put(STATE.name, record.key, record.value, ())
+            self._stored.compacted[STATE.name].put(record.key, record.value, ())
         self._stored.checkpoint = batch.checkpoint
         self._faults("commit.after")
 
@@ -171,6 +201,26 @@ class MemoryLog:
         topic, partition = split(source)
         for record in list(self._stored[partition].appended[topic]):
             yield record
+
+    async def tail(
+        self, topic: str, partition: int, position: TailPosition | None = None, limit: int = TAIL_LIMIT
+    ) -> Tail:
+        assert limit > 0, limit
+        stored = self._stored[partition]
+        if topic in COMPACTED:
+            first, records = stored.compacted[topic].first, stored.compacted[topic].records
+        else:
+            first, records = 0, stored.appended[topic]
+        end = first + len(records)
+        anew = position is not None and not first <= position.offset <= end
+        offset = first if position is None or anew else position.offset
+        found = records[offset - first : offset - first + limit]
+        reached = offset + len(found)
+        return Tail(found, TailPosition(reached), anew, reached == end)
+
+    def compact(self, topic: str, partition: int) -> None:
+        """Compacts a topic partition now. It also happens by itself, when most records are superseded."""
+        self._stored[partition].compacted[topic].compact()
 
     async def ends(self) -> dict[str, int]:
         return {

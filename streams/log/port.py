@@ -17,6 +17,8 @@ holds them to it:
 - **atomic commit**: outputs, state and checkpoint of a batch become visible together or not at all, and each
   topic's in the order given. A commit that raises has written nothing, unless it raises `Unavailable`, which
   leaves it open: drop the session and open anew.
+- **following**: `tail` gives what has come since a position, compacted topics included; a follower that may
+  have missed what a compaction removed is told to read anew.
 
 Methods are coroutines because Kafka's are; the embedded adapters just never wait (a scan of SQLite gives way
 now and then).
@@ -25,6 +27,7 @@ now and then).
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
+from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import Batch, Fetched, NewRecord, Record, Source, StateRecord
 
 Restoring = Callable[[int, int], None]  # (state records read, about how many there are)
@@ -99,6 +102,17 @@ class Reader(Protocol):
 
     def scan_source(self, source: str) -> AsyncIterator[Record]:
         """Committed records of a source, in offset order. For readers, as `scan`."""
+        ...
+
+    async def tail(
+        self, topic: str, partition: int, position: TailPosition | None = None, limit: int = TAIL_LIMIT
+    ) -> Tail:
+        """Committed records from `position` on, which is the one that the last call returned (None: from the
+        first record on), at most `limit` of them. For followers: see `streams.log.tail`.
+
+        On a broker it waits a tenth of a second when there is nothing, and what was committed a moment ago
+        may come with the next call.
+        """
         ...
 
     async def ends(self) -> dict[str, int]:

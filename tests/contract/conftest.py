@@ -1,11 +1,14 @@
 """Every test that asks for `new_store` runs once per adapter."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from tests.contract.adapters import ADAPTERS, EMBEDDED, Store, need
+from streams.log.port import Log
+from streams.log.tail import TailPosition
+from tests.contract.adapters import ADAPTERS, COMPACTIONS, EMBEDDED, Store, need
 
 
 class NewStore(Protocol):
@@ -22,6 +25,15 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> NewStore:
         return ADAPTERS[request.param](tmp_path, partitions)
 
     return new
+
+
+Compact = Callable[[Log, str, int, TailPosition], Awaitable[TailPosition]]
+
+
+@pytest.fixture
+def sleep_through_compaction(request: pytest.FixtureRequest) -> Compact:
+    """Of the adapter that `new_store` runs with."""
+    return COMPACTIONS[request.node.callspec.params["new_store"]]
 
 
 @pytest.fixture(params=sorted(EMBEDDED))

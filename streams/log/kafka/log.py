@@ -15,6 +15,7 @@ from operator import attrgetter
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
+from streams.clock import Clock
 from streams.errors import ConfigError
 from streams.log.grouping import COMPACTED
 from streams.log.kafka.app_topics import AppTopics
@@ -23,8 +24,10 @@ from streams.log.kafka.errors import cluster_errors
 from streams.log.kafka.lifecycle import start, stop
 from streams.log.kafka.reader import EndOffsets, last_values, latest_records, read_up_to, to_record
 from streams.log.kafka.session import CHECKPOINT, KafkaSession
+from streams.log.kafka.tail import Tails
 from streams.log.kafka.topics.cluster import checked
 from streams.log.kafka.writer import Group, write
+from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import NewRecord, Record, Source
 from streams.topology import EVENTS, INBOX, STATE
 
@@ -50,6 +53,7 @@ class KafkaLog:
         self.topics = AppTopics(app, inputs, partitions)
         self.sessions: set[KafkaSession] = set()
         self._end_offsets = EndOffsets(cluster)
+        self._tails = Tails(cluster, Clock(), hidden_key=CHECKPOINT)
         self._appender: AIOKafkaProducer | None = None
         self._appending = asyncio.Lock()
 
@@ -136,6 +140,13 @@ class KafkaLog:
                 for record in chunk:
                     yield to_record(record)
 
+    async def tail(
+        self, topic: str, partition: int, position: TailPosition | None = None, limit: int = TAIL_LIMIT
+    ) -> Tail:
+        assert limit > 0, limit
+        tp = TopicPartition(self.topic(topic), partition)
+        return await self._tails.tail(tp, position, limit, compacted=topic in COMPACTED)
+
     async def ends(self) -> dict[str, int]:
         """The ends of what is committed: while a collector's transaction is open, the offset at which it
         begins.
@@ -158,4 +169,5 @@ class KafkaLog:
             await asyncio.gather(*(session.close() for session in self.sessions))
         finally:
             appender, self._appender = self._appender, None
-            await stop(*self._end_offsets.detach(), *([] if appender is None else [appender]))
+            others = () if appender is None else (appender,)
+            await stop(*self._end_offsets.detach(), *self._tails.detach(), *others)

@@ -72,11 +72,17 @@ def append(con: sqlite3.Connection, place: int, bodies: list[Body]) -> None:
     con.execute("UPDATE places SET next = ?, recent = recent + ? WHERE place = ?", (first, size, place))
 
 
-def compact(con: sqlite3.Connection, place: int) -> None:
-    """Rewrites a place of a compacted topic with what is alive in it, if most of it may not be."""
+def compact_if_due(con: sqlite3.Connection, place: int) -> None:
+    """Compacts a place of a compacted topic if most of it may be superseded."""
     kept, recent = con.execute("SELECT kept, recent FROM places WHERE place = ?", (place,)).fetchone()
-    if recent < kept + COMPACT_BYTES:
-        return
+    if recent >= kept + COMPACT_BYTES:
+        compact(con, place)
+
+
+def compact(con: sqlite3.Connection, place: int) -> None:
+    """Rewrites a place of a compacted topic with what is alive in it, under new offsets: a follower at an
+    older offset is one that may have missed tombstones.
+    """
     bodies = pack([(key, value, headers) for key, (value, headers) in live(con, place).items()])
     con.execute("DELETE FROM chunks WHERE place = ?", (place,))
     append(con, place, bodies)
@@ -98,7 +104,17 @@ def live(con: sqlite3.Connection, place: int) -> Live:
     return found
 
 
-def read(con: sqlite3.Connection, place: int, offset: int = 0) -> Generator[list[Record], None, None]:
+def bounds(con: sqlite3.Connection, place: int) -> tuple[int, int]:
+    """The offset of the first record of a place and the one that its next record will get."""
+    first, end = con.execute(
+        "SELECT (SELECT min(first) FROM chunks WHERE place = ?1), next FROM places WHERE place = ?1", (place,)
+    ).fetchone()
+    return end if first is None else first, end
+
+
+def read(
+    con: sqlite3.Connection, place: int, offset: int = 0, *, compacted: bool = False
+) -> Generator[list[Record], None, None]:
     """The records of a place from `offset` on, chunk by chunk. Close it when done early: it holds a view of
     the database open.
     """
@@ -110,8 +126,12 @@ def read(con: sqlite3.Connection, place: int, offset: int = 0) -> Generator[list
     )
     try:
         for first, body in chunks:
-            rows = _decoded(_rows, body)
-            records = [Record(number, *row) for number, row in enumerate(rows, first)]
+            if compacted:
+                entries = _decoded(_entries, body)
+                records = [Record(number, -1, *entry) for number, entry in enumerate(entries, first)]
+            else:
+                rows = _decoded(_rows, body)
+                records = [Record(number, *row) for number, row in enumerate(rows, first)]
             yield records if first >= offset else records[offset - first :]
     finally:
         chunks.close()

@@ -36,7 +36,7 @@ def test_a_place_is_compacted_when_it_has_outgrown_what_it_kept(tmp_path: Path) 
     kept = []
     for turn in range(40):
         chunks.append(con, place, chunks.pack([(b"%d" % turn, value, ())]))
-        chunks.compact(con, place)
+        chunks.compact_if_due(con, place)
         kept.append(_kept(con, place) // len(value))
     assert sorted(set(kept)) == [0, 8, 24]
     con.close()

@@ -12,7 +12,8 @@ import pytest
 
 from streams.errors import ConfigError, Fenced, Incompatible, InputError, StreamsError, Unavailable
 from streams.log.sqlite import chunks, database
-from streams.log.sqlite.log import SqliteLog, SqliteReader
+from streams.log.sqlite.log import SqliteLog
+from streams.log.sqlite.reader import SqliteReader
 from streams.records import Batch, NewRecord, Output, Source
 from tests.contract.looking import (
     Restored,

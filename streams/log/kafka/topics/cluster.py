@@ -86,6 +86,13 @@ async def _configs(
     return found, refused
 
 
+async def topic_setting(cluster: Cluster, topic: str, name: str) -> str | None:
+    """One setting of a topic; None if we have no right to see it. Raises Refused, Unavailable."""
+    async with admin(cluster, f"the settings of {topic} cannot be read") as client:
+        found, _ = await _configs(client, [ConfigResource(ConfigResourceType.TOPIC, topic, {name: None})])
+    return found.get(topic, {}).get(name)
+
+
 async def planned(cluster: Cluster, wanted: Wanted) -> Plan:
     """What `streams topics plan` shows. Raises ConfigError, Refused or Unavailable."""
     async with admin(cluster, f"the topics of {cluster.bootstrap} cannot be looked at") as client:

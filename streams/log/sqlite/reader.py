@@ -1,0 +1,129 @@
+"""Reading the embedded log beside whoever writes it: for reports, verify and followers.
+
+The reading connection sees what is committed and nothing else.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from streams.log.grouping import COMPACTED, NAMES
+from streams.log.source_names import embedded_sources, source_of, split
+from streams.log.sqlite import chunks, database
+from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
+from streams.records import Record
+from streams.topology import EVENTS, INBOX
+
+
+class SqliteReader:
+    """A `streams.log.port.Reader` of a data directory. Fences nobody and works while a writer runs.
+
+    A scan sees the log as it was when the scan began; with `frozen`, everything is seen as it was when the
+    reader was made. While a scan is unfinished, or a frozen reader open, the WAL file grows.
+    """
+
+    def __init__(self, data_dir: Path | str, frozen: bool = False) -> None:
+        self._file = Path(data_dir) / database.FILE
+        self._reader = database.connect_to_read(self._file)
+        self._frozen = frozen
+        if frozen:
+            self._reader.execute("BEGIN")  # the first query below fixes what all others see
+        self.partitions = database.partition_count(self._reader)
+        self._places = database.places(self._reader)
+
+    async def scan(
+        self, topic: str, partition: int | None = None, key: bytes | None = None
+    ) -> AsyncIterator[tuple[int, Record]]:
+        assert topic in NAMES, topic
+        records = _compacted if topic in COMPACTED else chunks.read
+        with database.plain_errors(self._file), self._scanning() as con:
+            for number in range(self.partitions) if partition is None else (partition,):
+                place = self._places.get((topic, number))
+                if place is None:  # a topic that this version added and no writer has met yet
+                    continue
+                with closing(records(con, place)) as found:
+                    for chunk in found:
+                        for record in chunk:
+                            if key is None or record.key == key:
+                                yield number, record
+                        await asyncio.sleep(0)  # a long scan lets others have their turn
+
+    @contextmanager
+    def _scanning(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one moment."""
+        if self._frozen:
+            yield self._reader
+            return
+        with closing(database.connect_to_read(self._file)) as con:
+            con.execute("BEGIN")
+            yield con
+
+    def sources(self, partition: int) -> tuple[str, ...]:
+        return embedded_sources(partition)
+
+    async def scan_source(self, source: str) -> AsyncIterator[Record]:
+        topic, partition = split(source)
+        async for _, record in self.scan(topic, partition):
+            yield record
+
+    async def tail(
+        self, topic: str, partition: int, position: TailPosition | None = None, limit: int = TAIL_LIMIT
+    ) -> Tail:
+        assert topic in NAMES, topic
+        assert limit > 0, limit
+        place = self._places.get((topic, partition))
+        if place is None:  # as in `scan`
+            return Tail([], position or TailPosition(0), anew=False, at_end=True)
+        records: list[Record] = []
+        with database.plain_errors(self._file), self._one_moment() as con:
+            first, end = chunks.bounds(con, place)
+            anew = position is not None and not first <= position.offset <= end
+            offset = first if position is None or anew else position.offset
+            with closing(chunks.read(con, place, offset, compacted=topic in COMPACTED)) as found:
+                for chunk in found:
+                    records += chunk[: limit - len(records)]
+                    if len(records) == limit:
+                        break
+        reached = offset + len(records)
+        return Tail(records, TailPosition(reached), anew, reached == end)
+
+    @contextmanager
+    def _one_moment(self) -> Iterator[sqlite3.Connection]:
+        """The reading connection, for several queries that must see the same. Nothing may await meanwhile."""
+        if self._frozen:
+            yield self._reader
+            return
+        self._reader.execute("BEGIN")
+        try:
+            yield self._reader
+        finally:
+            self._reader.execute("COMMIT")
+
+    async def ends(self) -> dict[str, int]:
+        with database.plain_errors(self._file):
+            rows = self._reader.execute(
+                "SELECT topic, partition, next FROM places WHERE topic IN (?, ?) ORDER BY topic, partition",
+                (EVENTS.name, INBOX.name),
+            )
+            return {source_of(topic, partition): end for topic, partition, end in rows}
+
+    async def checkpoints(self) -> list[bytes | None]:
+        with database.plain_errors(self._file):
+            return [
+                checkpoint
+                for (checkpoint,) in self._reader.execute(
+                    "SELECT checkpoint FROM partitions ORDER BY partition"
+                )
+            ]
+
+    async def close(self) -> None:
+        self._reader.close()
+
+
+def _compacted(con: sqlite3.Connection, place: int) -> Generator[list[Record], None, None]:
+    yield [
+        Record(-1, -1, key, value, headers)
+        for key, (value, headers) in sorted(chunks.live(con, place).items())
+    ]
