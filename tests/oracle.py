@@ -1,9 +1,11 @@
-"""What docs/journeys.md says about a finished history, by brute force: the judge of everything that computes it step by step.
+"""What docs/journeys.md says about a finished history, by brute force: the judge of
+everything that computes it step by step.
 
-It looks at a whole history at once and cuts it up: into purchases and the truths that join them, then into journeys as
-lists of signals, then into steps. It is slow, keeps nothing, and imports nothing of the program.
+It looks at a whole history at once and cuts it up: into purchases and the truths that join them, then into
+journeys as lists of signals, then into steps. It is slow, keeps nothing, and imports nothing of the program.
 
-All times are whole milliseconds of event time. Lateness, caps and forgetting are not here: whoever asks leaves out what was judged late.
+All times are whole milliseconds of event time. Lateness, caps and forgetting are not here:
+whoever asks leaves out what was judged late.
 """
 
 from collections import Counter
@@ -21,7 +23,10 @@ QUARTER = 15 * MINUTE  # the unit of a signal's offset
 
 
 class Signal(NamedTuple):
-    """What one event says about intent. `needs` is never empty; `("",)` is the nameless need. `offset` is in quarter hours."""
+    """What one event says about intent.
+
+    `needs` is never empty; `("",)` is the nameless need. `offset` is in quarter hours.
+    """
 
     at: int
     event: str
@@ -35,7 +40,9 @@ class Signal(NamedTuple):
 
 
 class Patience(NamedTuple):
-    """How long silence may last before it means something, and how far back purchases are looked for; milliseconds."""
+    """How long silence may last before it means something, and how far
+    back purchases are looked for; milliseconds.
+    """
 
     stall: tuple[int, int, int, int] = (
         3 * DAY,
@@ -52,7 +59,10 @@ DEFAULTS = Patience()
 
 
 class Step(NamedTuple):
-    """One transition. `event` is what its id is made of: for stalled the last sign of life, for abandoned the opening event."""
+    """One transition.
+
+    `event` is what its id is made of: for stalled the last sign of life, for abandoned the opening event.
+    """
 
     kind: str
     need: str
@@ -73,7 +83,10 @@ class Step(NamedTuple):
 
 
 class Unmatched(NamedTuple):
-    """A refund that found no purchase. One with an order id belongs to all needs and is listed under the nameless one."""
+    """A refund that found no purchase.
+
+    One with an order id belongs to all needs and is listed under the nameless one.
+    """
 
     need: str
     at: int
@@ -82,7 +95,10 @@ class Unmatched(NamedTuple):
 
 
 class Journey(NamedTuple):
-    """How a journey stands. `outcome`: open, converted or abandoned. `stalled` is only ever true of an open one."""
+    """How a journey stands.
+
+    `outcome`: open, converted or abandoned. `stalled` is only ever true of an open one.
+    """
 
     need: str
     journey: str
@@ -112,7 +128,9 @@ def _copy_key(s: Signal) -> tuple[object, ...]:
 
 
 def history(signals: Sequence[Signal]) -> list[Signal]:
-    """The set of events as an ordered list: of all copies of an event the smallest, then by (at, mark, sure, dims, event)."""
+    """The set of events as an ordered list: of all copies of an event the
+    smallest, then by (at, mark, sure, dims, event).
+    """
     copies = groupby(sorted(signals, key=lambda s: s.event), key=lambda s: s.event)
     smallest = [min(same, key=_copy_key) for _, same in copies]
     return sorted(smallest, key=lambda s: (s.at, s.mark, s.sure, s.dims, s.event))
@@ -142,7 +160,10 @@ class _Conversion:
 
 
 def _conversions(line: Sequence[Signal], patience: Patience) -> list[_Conversion]:
-    """The conversions of a need with their joiners. No journey is looked at: every sure truth joins a conversion or is one."""
+    """The conversions of a need with their joiners.
+
+    No journey is looked at: every sure truth joins a conversion or is one.
+    """
     found: list[_Conversion] = []
     for place, truth in enumerate(line):
         if truth.mark != TRUTH or not truth.sure:
@@ -191,7 +212,9 @@ def _refund(line: Sequence[Signal], conversions: Sequence[_Conversion], patience
 def _cut(
     line: Sequence[Signal], conversions: Sequence[_Conversion], patience: Patience
 ) -> list[list[Signal]]:
-    """Each journey as the list of its signs of life: from a sure signal to a purchase, or to a silence longer than patience."""
+    """Each journey as the list of its signs of life: from a sure signal to a
+    purchase, or to a silence longer than patience.
+    """
     joiners = {j.event for c in conversions for j in c.joiners}
     cut: list[list[Signal]] = []
     for s in line:
@@ -347,9 +370,11 @@ def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
 def transitions(
     signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS
 ) -> list[Step]:
-    """All transitions of one profile that stand true when the timer position is `timer`: by need, then in time order.
+    """All transitions of one profile that stand true when the timer position
+    is `timer`: by need, then in time order.
 
-    Of one time: first what signals cause, in the order of the history, then what silence causes. Of one signal: resumed, then opened, then the move.
+    Of one time: first what signals cause, in the order of the history, then what silence causes. Of one
+    signal: resumed, then opened, then the move.
     """
     place = {s.event: n for n, s in enumerate(history(signals))}
     silence = ("stalled", "abandoned")
@@ -428,7 +453,10 @@ def _all(profiles: Profiles, timer: int, patience: Patience) -> list[Step]:
 def moves(
     profiles: Profiles, timer: int, patience: Patience, window_ms: int
 ) -> Counter[tuple[int, str, int | None, int | None, int]]:
-    """Transitions of every kind: (window start, kind, from, to, dims). Unmatched refunds are not transitions: see `unmatched_refunds`."""
+    """Transitions of every kind: (window start, kind, from, to, dims).
+
+    Unmatched refunds are not transitions: see `unmatched_refunds`.
+    """
     return Counter(
         (_window(s.at, window_ms), s.kind, s.from_, s.to, s.dims) for s in _all(profiles, timer, patience)
     )
@@ -446,7 +474,9 @@ def unmatched_refunds(profiles: Profiles, patience: Patience, window_ms: int) ->
 def dwells(
     profiles: Profiles, timer: int, patience: Patience, window_ms: int
 ) -> Counter[tuple[int, int | None, int, int]]:
-    """Stays in a moment by their length, where the step stands that ended them: (window start, moment left, dwell ms, dims)."""
+    """Stays in a moment by their length, where the step stands that ended them:
+    (window start, moment left, dwell ms, dims).
+    """
     steps = _all(profiles, timer, patience)
     return Counter(
         (_window(s.at, window_ms), s.from_, s.dwell_ms, s.dims) for s in steps if s.dwell_ms is not None

@@ -1,10 +1,12 @@
 """One fixed input, and every byte that consumers see of it.
 
-A change of a field, a number or an order of records that nobody meant must show up in review, so what is published is stored beside the input, one
-line per record. `input.jsonl` holds, in this order: a whole way with a repeated order and a thank-you page; copies of one event; an anonymous device
-that searches; events that say nothing; two needs in one order; going back; refunds with and without an order id, matched and not; events out of
-order; records that cannot be read; silence in the store and at the till; a late purchase that splits a journey; a device's wrong clock; new rules;
-events beyond the horizon; a person busy enough to be folded; and months of silence in which journeys are abandoned, become final and are forgotten.
+A change of a field, a number or an order of records that nobody meant must show up in review, so what is
+published is stored beside the input, one line per record. `input.jsonl` holds, in this order: a whole way
+with a repeated order and a thank-you page; copies of one event; an anonymous device that searches; events
+that say nothing; two needs in one order; going back; refunds with and without an order id, matched and not;
+events out of order; records that cannot be read; silence in the store and at the till; a late purchase that
+splits a journey; a device's wrong clock; new rules; events beyond the horizon; a person busy enough to be
+folded; and months of silence in which journeys are abandoned, become final and are forgotten.
 """
 
 import json
@@ -23,7 +25,8 @@ from streams.topology import LATE, OUTPUTS, REJECTED, TALLIES, Topic
 
 HERE = Path(__file__).parent
 ARRIVED_MS = 1_785_542_400_000  # 2026-08-01: when all of it was appended
-END_MS = 1_790_812_800_000  # 2026-10-01: how far time goes on in the end, so that all is final and some are forgotten
+# 2026-10-01: how far time goes on in the end, so that all is final and some are forgotten
+END_MS = 1_790_812_800_000
 BATCH = 40
 SECOND_RULES_FROM = 65  # the offset of the first record read with them
 SETTINGS: dict[str, Any] = {
@@ -34,7 +37,9 @@ SETTINGS: dict[str, Any] = {
 
 
 class Published(MemoryLog):
-    """A log that also keeps every record it was given, tombstones and replaced values included, with the number of its batch."""
+    """A log that also keeps every record it was given, tombstones and replaced
+    values included, with the number of its batch.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +101,11 @@ def pages(said: list[tuple[int, Output]]) -> Iterator[tuple[Path, str]]:
 
 
 def _lines(topic: Topic, batch: list[Output]) -> Iterator[str]:
-    """Of one batch. The counters change each key once in a batch, in no order that means anything: by key they are easier to compare."""
+    """Of one batch.
+
+    The counters change each key once in a batch, in no order that means
+    anything: by key they are easier to compare.
+    """
     outputs = [output for output in batch if output.topic == topic.name]
     for output in sorted(outputs, key=lambda o: o.key or b"") if topic is TALLIES else outputs:
         key = "null" if output.key is None else _quoted(output.key)

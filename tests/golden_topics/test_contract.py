@@ -30,7 +30,9 @@ def test_asserts_and_retracts_take_turns() -> None:
 
 
 def test_counters_are_the_sum_of_what_stands() -> None:
-    """The last `all` counters of transitions are what the standing ones add up to; unmatched refunds are told by counters alone."""
+    """The last `all` counters of transitions are what the standing ones add up to;
+    unmatched refunds are told by counters alone.
+    """
     last = {record["key"]: record["value"] for record in stored("tallies")}
     cells = [
         cell for cell in last.values() if cell and (cell["window"], cell["measure"]) == ("all", "transitions")
@@ -63,7 +65,9 @@ def test_finished_journeys_come_once_and_agree() -> None:
 
 
 def test_the_standing_leads_to_the_transitions() -> None:
-    """Before a profile is forgotten, `current` says how its latest journey of a need ended; afterwards nothing is left."""
+    """Before a profile is forgotten, `current` says how its latest journey of
+    a need ended; afterwards nothing is left.
+    """
     last, left = {}, {}
     for record in stored("current"):
         left[record["key"]] = record["value"]

@@ -11,7 +11,10 @@ from tests.golden_topics import pages, records, run, stored
 
 
 async def test_what_consumers_see_has_not_changed() -> None:
-    """Every topic's records are the stored ones. If they differ and should: `make golden`, and read the difference."""
+    """Every topic's records are the stored ones.
+
+    If they differ and should: `make golden`, and read the difference.
+    """
     for path, text in pages(await run(records())):
         stored = path.read_text(encoding="utf-8")
         first = next(
@@ -23,7 +26,8 @@ async def test_what_consumers_see_has_not_changed() -> None:
             "the end",
         )
         assert stored == text, (
-            f"{path.name} differs from line {first} on. If that is meant: `make golden`, and read the difference"
+            f"{path.name} differs from line {first} on. If that is meant: `make golden`, and read the "
+            "difference"
         )
 
 
@@ -58,7 +62,9 @@ def test_the_input_has_everything(topic: str, field: str, values: set[Any]) -> N
 
 
 def test_the_input_has_every_reason() -> None:
-    """Each rejection that a line of JSON can bring about is there, and the compacted topics have tombstones."""
+    """Each rejection that a line of JSON can bring about is there, and
+    the compacted topics have tombstones.
+    """
     elsewhere = {
         Reason.TOO_LARGE,
         Reason.BAD_ROW,

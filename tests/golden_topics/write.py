@@ -1,4 +1,7 @@
-"""Writes down anew what consumers see of the golden input: `make golden`. Read the difference before you commit it."""
+"""Writes down anew what consumers see of the golden input: `make golden`.
+
+Read the difference before you commit it.
+"""
 
 import asyncio
 

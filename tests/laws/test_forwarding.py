@@ -1,7 +1,9 @@
-"""Inputs that are not keyed by the person: events take the way through the handover topic, and nothing of it shows in the result.
+"""Inputs that are not keyed by the person: events take the way through the handover
+topic, and nothing of it shows in the result.
 
-Law: however the events are spread over partitions and inputs, however far the agents run ahead of each other and whenever they die, everybody's
-journeys and all counters are what one partition makes of the same events in order.
+Law: however the events are spread over partitions and inputs, however far the agents run ahead
+of each other and whenever they die, everybody's journeys and all counters are what one
+partition makes of the same events in order.
 """
 
 import asyncio
@@ -77,7 +79,9 @@ async def alone(values: list[bytes], settings: Settings) -> MemoryLog:
 async def together(
     values: list[bytes], settings: Settings, rnd: random.Random, partitions: int, keyed: float
 ) -> MemoryLog:
-    """Spread over the partitions, a part of them where they belong; agents take turns as they like, and die."""
+    """Spread over the partitions, a part of them where they belong;
+    agents take turns as they like, and die.
+    """
     log = MemoryLog(partitions, round_robin=keyed < 1.0)
     home = [partition_of(key_of(value), partitions) for value in values]
     spread = [number if rnd.random() < keyed else rnd.randrange(partitions) for number in home]
@@ -132,7 +136,9 @@ async def checkpoints(log: MemoryLog) -> list[Checkpoint]:
 
 @pytest.mark.parametrize("seed", range(16))
 def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
-    """Transitions, counters and how each record ended are one partition's; what was handed over was read elsewhere; nothing is late by it."""
+    """Transitions, counters and how each record ended are one partition's; what was handed over
+    was read elsewhere; nothing is late by it.
+    """
 
     async def law() -> None:
         rnd = random.Random(seed)
@@ -157,7 +163,9 @@ def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
 
 
 async def test_a_keyed_input_costs_nothing() -> None:
-    """When everybody's events are where they belong, nothing is handed over and nobody tells anybody anything."""
+    """When everybody's events are where they belong, nothing is handed
+    over and nobody tells anybody anything.
+    """
     values = events(random.Random(1), 200, 9, 8)
     log = await together(values, load_settings(batch=500), random.Random(2), 3, 1.0)
     assert [record async for _, record in log.scan("inbox")] == []
@@ -165,7 +173,9 @@ async def test_a_keyed_input_costs_nothing() -> None:
 
 
 async def test_a_partition_that_is_ahead_waits() -> None:
-    """One that has read three months does not judge late what another has yet to hand over, however long that takes."""
+    """One that has read three months does not judge late what another has
+    yet to hand over, however long that takes.
+    """
     values = events(random.Random(3), 300, 90, 4)
     settings = load_settings(batch=500)
     log = MemoryLog(2, round_robin=True)

@@ -1,4 +1,6 @@
-"""The laws of docs/journeys.md: stream == batch, at every instant, whatever the order, repetition, pauses and restarts."""
+"""The laws of docs/journeys.md: stream == batch, at every instant, whatever
+the order, repetition, pauses and restarts.
+"""
 
 import os
 import random
@@ -51,7 +53,9 @@ histories = st.lists(signals, max_size=14)
 
 
 def tidy(s: oracle.Signal) -> oracle.Signal:
-    """As the pipeline makes signals: only truths and refunds carry an order, a refund of an order is about no need in particular."""
+    """As the pipeline makes signals: only truths and refunds carry an order, a refund of
+    an order is about no need in particular.
+    """
     order = (
         order_ref(s.order).hex() if s.order and s.mark >= 4 else None
     )  # orders compare by what stands for them
@@ -146,7 +150,9 @@ class Life:
 def test_any_permutation_with_duplicates_says_the_same(
     history: list[oracle.Signal], rnd: random.Random, timer: int
 ) -> None:
-    """Inside the horizon the result is a function of the set of events: order and repetition do not matter, counters included."""
+    """Inside the horizon the result is a function of the set of events: order and
+    repetition do not matter, counters included.
+    """
     rows = one_profile(history)
     order = rows + [s for s in rows if rnd.random() < 0.3]
     rnd.shuffle(order)
@@ -177,7 +183,10 @@ operations = st.lists(
 @LAW
 @given(operations)
 def test_after_every_step_what_stands_said_is_the_oracle(ops: list[Any]) -> None:
-    """With timers, commits and restarts in between, at every instant and not only at the end. Two profiles share the partition."""
+    """With timers, commits and restarts in between, at every instant and not only at the end.
+
+    Two profiles share the partition.
+    """
     life = Life()
     for op in ops:
         match op:

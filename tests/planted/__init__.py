@@ -1,7 +1,9 @@
-"""Bugs that this kind of program has had elsewhere, planted into the real code one at a time: a law that catches none of them is not a law.
+"""Bugs that this kind of program has had elsewhere, planted into the real code one at a time: a
+law that catches none of them is not a law.
 
-Each is a change of source text. The text must be there exactly once, so a bug whose place has moved fails loudly and is planted anew.
-`python -m tests.planted` plants all of them, prints which law catches each and first in which seed, and `--write` puts that into docs/testing.md.
+Each is a change of source text. The text must be there exactly once, so a bug whose place has moved fails
+loudly and is planted anew. `python -m tests.planted` plants all of them, prints which law catches each and
+first in which seed, and `--write` puts that into docs/testing.md.
 """
 
 from typing import NamedTuple
@@ -247,6 +249,7 @@ BUGS = (
         "new rules are recorded one record late",
         "streams.core.processing.rulebook",
         "self.eras.append(era)",
-        "self.eras.append(Era({source: offset + 1 for source, offset in begins.items()}, era.rules, era.door))",
+        "self.eras.append(Era({source: offset + 1 for source, offset in begins.items()}, era.rules, "
+        "era.door))",
     ),
 )

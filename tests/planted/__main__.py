@@ -1,6 +1,7 @@
 """`python -m tests.planted`: plants every bug and prints which laws catch it, and in which seed first.
 
-`--bug N`: one of them, as JSON; with `--report SECONDS` what the simulator says when it meets it. `--write`: puts the table into docs/testing.md too.
+`--bug N`: one of them, as JSON; with `--report SECONDS` what the simulator says when it meets it. `--write`:
+puts the table into docs/testing.md too.
 """
 
 import argparse

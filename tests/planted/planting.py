@@ -1,4 +1,7 @@
-"""Puts a bug into a module as it is imported. For a process of its own: what is imported already stays as it is."""
+"""Puts a bug into a module as it is imported.
+
+For a process of its own: what is imported already stays as it is.
+"""
 
 import re
 import sys

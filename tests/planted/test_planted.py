@@ -28,7 +28,9 @@ def test_every_law_catches_a_bug(caught: list[Caught]) -> None:
 
 
 def test_the_page_tells_of_each_bug() -> None:
-    """docs/testing.md has all of them, with the laws that caught them when it was written: `python -m tests.planted --write` writes it anew."""
+    """docs/testing.md has all of them, with the laws that caught them when it was written: `python
+    -m tests.planted --write` writes it anew.
+    """
     written = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]

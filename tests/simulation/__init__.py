@@ -1,4 +1,5 @@
-"""Worst days in virtual time: partitions and workers over the memory log, everything drawn from one seed. docs/testing.md.
+"""Worst days in virtual time: partitions and workers over the memory log,
+everything drawn from one seed. docs/testing.md.
 
 world     what a seed makes of settings, people and how often things go wrong
 script    the day itself, as a list of operations that each stand alone (so that any of them can be left out)

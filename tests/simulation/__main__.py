@@ -1,6 +1,8 @@
-"""`python -m tests.simulation SEED`: lives through one seed, or `--seeds N` from it on, or `--soak` without end.
+"""`python -m tests.simulation SEED`: lives through one seed, or
+`--seeds N` from it on, or `--soak` without end.
 
-Exit code 1 when a law breaks: then the seed, the law, the commit and the shortest trace found are printed. The same seed does the same again.
+Exit code 1 when a law breaks: then the seed, the law, the commit and the shortest trace found are
+printed. The same seed does the same again.
 """
 
 import argparse
@@ -40,7 +42,8 @@ def main() -> int:
             done, records, seed = done + 1, records + outcome.records, seed + 1
             if args.soak and done % 50 == 0:
                 print(
-                    f"{done} seeds, {records} records, {(time.monotonic() - began) / done:.2f} s a seed, next {seed}",
+                    f"{done} seeds, {records} records, {(time.monotonic() - began) / done:.2f} s a seed, "
+                    f"next {seed}",
                     flush=True,
                 )
     except KeyboardInterrupt:
@@ -49,7 +52,8 @@ def main() -> int:
         print(f"seed {seed - 1}: every law holds over {records} records; digest {outcome.digest}")
     else:
         print(
-            f"{done} seeds up to {seed - 1}: every law holds over {records} records, {time.monotonic() - began:.1f} s"
+            f"{done} seeds up to {seed - 1}: every law holds over {records} records, "
+            f"{time.monotonic() - began:.1f} s"
         )
     return 0
 

@@ -1,7 +1,9 @@
-"""What the stored input of a partition says, read record by record and independently of the code that folds it.
+"""What the stored input of a partition says, read record by record and
+independently of the code that folds it.
 
-Taken over from the product are readers without memory (segment, classifier, dimensions) and the two things that are recorded because they cannot be
-known from the input: which version of the rules read a record, and which records came before what an over-busy profile still held.
+Taken over from the product are readers without memory (segment, classifier, dimensions) and the two things
+that are recorded because they cannot be known from the input: which version of the rules read a record, and
+which records came before what an over-busy profile still held.
 """
 
 from collections import Counter
@@ -18,7 +20,8 @@ from tests import oracle
 from tests.simulation.world import RULES, World
 
 Key = tuple[str | None, str]  # tenant, profile
-AGAIN = "#"  # after the id of an event that came again when it was no longer known: another event with the same name
+# after the id of an event that came again when it was no longer known: another event with the same name
+AGAIN = "#"
 CLASSIFIERS = {rules.version: Classifier(rules) for rules in RULES}
 
 
@@ -46,7 +49,10 @@ def account(
     over_cap: set[int],
     world: World,
 ) -> Account:
-    """Judges records 0 .. n in order. `bases`: code of the first rule of each version; `over_cap`: the recorded offsets."""
+    """Judges records 0 .. n in order.
+
+    `bases`: code of the first rule of each version; `over_cap`: the recorded offsets.
+    """
     a = Account()
     settings, allowed_lateness = world.settings, world.allowed_lateness
     dims_of = parameters_of(settings.fold).dimensions.code
@@ -74,7 +80,8 @@ def account(
         order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
         needs = ("*",) if order and verdict.intent == oracle.REFUND else needs_of(event, world)
         s = oracle.Signal(
-            event.at_ms, event.id, verdict.intent, verdict.sure, dims_of(event), event.utc_offset_quarters, bases[version] + verdict.rule, needs,
+            event.at_ms, event.id, verdict.intent, verdict.sure, dims_of(event), event.utc_offset_quarters,
+            bases[version] + verdict.rule, needs,
             order_ref(order).hex() if order else None,
         )  # fmt: skip
         a.counts["applied" if take(a, key, mine, s, a.mark - 2 * allowed_lateness) else "duplicate"] += 1

@@ -1,7 +1,8 @@
 """Real agents over the memory log, one effect at a time.
 
-The log of the simulation does what the memory log does, with a pause before and after every effect. A worker that is between two pauses can be
-killed there, or left alone while another takes its partition over, and goes on later as a zombie.
+The log of the simulation does what the memory log does, with a pause before and after every effect.
+A worker that is between two pauses can be killed there, or left alone while another takes its
+partition over, and goes on later as a zombie.
 """
 
 import types
@@ -251,7 +252,9 @@ class Cluster:
                     self.met[name] += getattr(c.counts, name)
 
     def zombies(self) -> None:
-        """Whoever is in the middle of something, and does not own its partition any more, goes on to the end of it."""
+        """Whoever is in the middle of something, and does not own its
+        partition any more, goes on to the end of it.
+        """
         for number, worker in enumerate(self.workers):
             for partition in [p for p in worker.hands if self.owner[p] != number]:
                 for _ in range(2 * len(self.owner)):

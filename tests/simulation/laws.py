@@ -1,7 +1,8 @@
-"""What must be true of the output, whatever happened on the way: each law is a function that says what breaks it.
+"""What must be true of the output, whatever happened on the way: each
+law is a function that says what breaks it.
 
-They see the committed topics as a consumer does, and what `account` and the oracle make of the stored input. docs/testing.md tells which
-planted bug each of them catches.
+They see the committed topics as a consumer does, and what `account` and the oracle make of the stored input.
+docs/testing.md tells which planted bug each of them catches.
 """
 
 from collections import Counter
@@ -50,10 +51,13 @@ class Evidence:
         eras: tuple[list[str], list[str]],
         everything: bool,
     ) -> None:
-        """`topics`: decoded values by name; of compacted ones too, of ledgers the offsets. `rules`: by code, with their version.
+        """`topics`: decoded values by name; of compacted ones too, of ledgers the offsets.
 
-        `mark`: what the horizon mark must be; `timers`: the least and the greatest the timer position may be; `eras`: by offset, the version that
-        read it, as recorded and in truth; `everything`: nothing is left to do.
+        `rules`: by code, with their version.
+
+        `mark`: what the horizon mark must be; `timers`: the least and the greatest the timer
+        position may be; `eras`: by offset, the version that read it, as recorded and in
+        truth; `everything`: nothing is left to do.
         """
         self.account, self.checkpoint, self.topics, self.names, self.patience = (
             account,
@@ -101,7 +105,9 @@ def rev(e: Evidence) -> Iterator[str]:
 
 
 def once(e: Evidence) -> Iterator[str]:
-    """At every prefix, each id is asserted or it is not; a retraction has the full content of what stands, and one id names one step for ever."""
+    """At every prefix, each id is asserted or it is not; a retraction has the full content of what
+    stands, and one id names one step for ever.
+    """
     standing: dict[str, list[Any]] = {}
     about: dict[str, Any] = {}
     incarnations: dict[
@@ -125,7 +131,8 @@ def once(e: Evidence) -> Iterator[str]:
             if len(held) > incarnations.get(key, 1):
                 yield f"rev {t['rev']}: asserted while it stands: {t['kind']} of {t['profile']} at {t['at']}"
         elif said not in held:
-            yield f"rev {t['rev']}: retracted, and does not stand so: {t['kind']} of {t['profile']} at {t['at']}"
+            step = f"{t['kind']} of {t['profile']} at {t['at']}"
+            yield f"rev {t['rev']}: retracted, and does not stand so: {step}"
         else:
             held.remove(said)
 
@@ -164,7 +171,9 @@ def expired(cell: Any, mark: int) -> bool:
 
 
 def endings(e: Evidence) -> Iterator[str]:
-    """Every offset ends in exactly one way: the counts add up, and the ledgers hold the right offsets, each once."""
+    """Every offset ends in exactly one way: the counts add up, and the
+    ledgers hold the right offsets, each once.
+    """
     counts = e.checkpoint.counts
     for name in ENDINGS:
         if getattr(counts, name) != e.account.counts[name]:
@@ -173,7 +182,8 @@ def endings(e: Evidence) -> Iterator[str]:
         yield f"{counts} does not add up to {e.checkpoint.offset} records"
     for name in ("late", "rejected"):
         if e.topics[name] != getattr(e.account, name):
-            yield f"the {name} topic holds offsets {e.topics[name]}, by the stored input they are {getattr(e.account, name)}"
+            right = getattr(e.account, name)
+            yield f"the {name} topic holds offsets {e.topics[name]}, by the stored input they are {right}"
     if e.account.unjust:
         yield f"offsets {e.account.unjust} were called over_cap, and their profile is under its cap"
 
@@ -196,7 +206,9 @@ def versions(e: Evidence) -> Iterator[str]:
 
 
 def currents(e: Evidence) -> Iterator[str]:
-    """The current topic says of everybody's needs where their last journey stands; only who may be forgotten is not in it."""
+    """The current topic says of everybody's needs where their last journey
+    stands; only who may be forgotten is not in it.
+    """
     said = {(c["tenant"], c["profile"], c["need"]): c for c in e.topics["current"]}
     for key, journeys in e.journeys.items():
         last = {j.need: j for j in journeys}
@@ -226,7 +238,9 @@ def forgettable(e: Evidence, key: Key, j: oracle.Journey) -> bool:
 
 
 def finals(e: Evidence) -> Iterator[str]:
-    """The journeys topic has one record of each journey that is closed for good, as the oracle tells it, and of each refund; none of another."""
+    """The journeys topic has one record of each journey that is closed for good, as the oracle tells
+    it, and of each refund; none of another.
+    """
     said = Counter(content(f) for f in e.topics["journeys"])
     for key, journeys in e.journeys.items():
         for j in journeys:

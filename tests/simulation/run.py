@@ -142,7 +142,10 @@ def _read_mark(cluster: Cluster, partition: int) -> int:
 def _ask(
     cluster: Cluster, partition: int, latest: int | None = None, forgotten: bool = False
 ) -> Iterator[Broken]:
-    """The laws of one partition, on what is committed. `latest`: nothing is left to do, and this is the whole input's greatest time."""
+    """The laws of one partition, on what is committed.
+
+    `latest`: nothing is left to do, and this is the whole input's greatest time.
+    """
     world, stored = cluster.world, cluster.log._stored[partition]
     raw = stored.checkpoint
     if raw is None:
@@ -156,7 +159,8 @@ def _ask(
     if c.offset > len(events):
         yield Broken(
             "endings",
-            f"partition {partition}: the checkpoint is at offset {c.offset}, and there are {len(events)} records",
+            f"partition {partition}: the checkpoint is at offset {c.offset}, and there are {len(events)} "
+            "records",
         )
         return
     read_with = cluster.read_with[partition][: c.offset]
@@ -181,7 +185,8 @@ def _ask(
         rules=[(rule, v.version) for v in versions for rule in v.rules],
         names=parameters_of(s.fold).dimensions.names,
         patience=oracle.Patience(
-            (s.patience.know, s.patience.go, s.patience.do, s.patience.buy), s.abandon_after, s.refund_window, s.join_window
+            (s.patience.know, s.patience.go, s.patience.do, s.patience.buy), s.abandon_after, s.refund_window,
+            s.join_window
         ),
         allowed_lateness=s.allowed_lateness,
         mark=mark,
@@ -216,7 +221,8 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
     if hand is None or hand.agent is None or hand.doing is not None:
         return
     stored = cluster.log._stored[partition]
-    if stored.checkpoint is None or hand.agent.session.inner._epoch != stored.epoch:  # type: ignore[attr-defined]  # a memory session
+    # a memory session
+    if stored.checkpoint is None or hand.agent.session.inner._epoch != stored.epoch:  # type: ignore[attr-defined]
         return
     held, settings = hand.agent.processor, cluster.world.settings
     fresh = Processor(
@@ -238,7 +244,8 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
         if p.armed_ms >= 0 and not 0 <= mine.armed_ms <= p.armed_ms:
             yield Broken(
                 "restore",
-                f"partition {partition}: {p.key} has its timer at {mine.armed_ms}, its deadline is {p.armed_ms}",
+                f"partition {partition}: {p.key} has its timer at {mine.armed_ms}, its deadline is "
+                f"{p.armed_ms}",
             )
             return
         for which, population, armed_ms in (
@@ -248,7 +255,8 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
             if armed_ms >= 0 and (armed_ms, p.key) not in population._timers:
                 yield Broken(
                     "restore",
-                    f"partition {partition}: {p.key} is armed for {armed_ms}, and {which} there is no such timer",
+                    f"partition {partition}: {p.key} is armed for {armed_ms}, and {which} there is no "
+                    "such timer",
                 )
                 return
 

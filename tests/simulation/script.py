@@ -1,6 +1,7 @@
 """The script of a run: everything that happens from outside, drawn once from the seed.
 
-Each operation stands alone and holds absolute times, so that leaving any of them out is another possible day: that is how a trace is shortened.
+Each operation stands alone and holds absolute times, so that leaving any of them out is another
+possible day: that is how a trace is shortened.
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +40,10 @@ class Send(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A worker goes on with a partition, if it has or may have it, for some effects. `clock`: the wall time, as the partition has been idle."""
+    """A worker goes on with a partition, if it has or may have it, for some effects.
+
+    `clock`: the wall time, as the partition has been idle.
+    """
 
     worker: int
     partition: int
@@ -195,7 +199,8 @@ class _Author:
         crash = rnd.choice(POINTS) if rnd.random() < self.world.rates.crash else None
         self.ops.append(
             Turn(
-                rnd.randrange(self.world.workers), partition, rnd.randint(1, PAUSES), rnd.choice((1, 2, 7, 50)),
+                rnd.randrange(self.world.workers), partition, rnd.randint(1, PAUSES),
+                rnd.choice((1, 2, 7, 50)),
                 now + self.offset if idle else None, crash, rnd.choice((0, 0, 1, 3, 9)),
             )
         )  # fmt: skip

@@ -1,4 +1,6 @@
-"""The shortest script that still breaks the same law: operations are left out, in halves, quarters and one by one, for as long as time is given."""
+"""The shortest script that still breaks the same law: operations are left out, in halves, quarters and
+one by one, for as long as time is given.
+"""
 
 from collections.abc import Callable, Sequence
 

@@ -84,7 +84,9 @@ def test_a_seed_is_the_same_day_every_time() -> None:
 
 
 def test_everything_that_can_go_wrong_does() -> None:
-    """Each fault, each ending of a record, each kind of transition and its retraction come about within a few dozen seeds."""
+    """Each fault, each ending of a record, each kind of transition and its
+    retraction come about within a few dozen seeds.
+    """
     met: Counter[str] = Counter()
     for seed in range(40):
         met += simulate(draw(seed)).met

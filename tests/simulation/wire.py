@@ -1,4 +1,7 @@
-"""The oracle's words as a consumer reads them: transitions, counters, where people stand, final records. Written from schemas/, not from the code."""
+"""The oracle's words as a consumer reads them: transitions, counters, where people stand, final records.
+
+Written from schemas/, not from the code.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,7 +14,8 @@ from tests.simulation.account import AGAIN, Key
 MOMENTS = ("know", "go", "do", "buy", "truth")
 SILENT = ("stalled", "abandoned")
 CONTENT = (
-    "tenant", "profile", "need", "journey", "kind", "from", "to", "skipped", "at", "utc_offset_min", "dwell_s", "opened_at", "event", "rule",
+    "tenant", "profile", "need", "journey", "kind", "from", "to", "skipped", "at", "utc_offset_min",
+    "dwell_s", "opened_at", "event", "rule",
     "confidence", "rules", "dimensions", "opened_dimensions", "furthest_before", "furthest",
 )  # fmt: skip
 LENGTHS = {"minute": oracle.MINUTE, "hour": oracle.HOUR, "day": oracle.DAY, "all": 10**18}
@@ -48,11 +52,15 @@ def wire(key: Key, s: oracle.Step, rules: Rules, names: Names) -> Wire:
     """A step as a transition record."""
     rule, version = rules[s.rule] if s.rule is not None else (None, None)
     return {
-        "tenant": key[0], "profile": key[1], "need": s.need or None, "journey": sent(s.journey), "kind": s.kind, "from": moment(s.from_),
-        "to": moment(s.to), "skipped": [MOMENTS[m] for m in s.skipped], "at": time(s.at), "utc_offset_min": 15 * s.offset,
+        "tenant": key[0], "profile": key[1], "need": s.need or None, "journey": sent(s.journey),
+        "kind": s.kind, "from": moment(s.from_),
+        "to": moment(s.to), "skipped": [MOMENTS[m] for m in s.skipped], "at": time(s.at),
+        "utc_offset_min": 15 * s.offset,
         "dwell_s": None if s.dwell_ms is None else s.dwell_ms / 1000, "opened_at": time(s.opened_at),
-        "event": None if s.kind in SILENT else sent(s.event), "rule": rule and rule.name, "confidence": rule and rule.confidence, "rules": version,
-        "dimensions": names(s.dims), "opened_dimensions": names(s.opened_dims), "furthest_before": moment(s.furthest_before),
+        "event": None if s.kind in SILENT else sent(s.event), "rule": rule and rule.name,
+        "confidence": rule and rule.confidence, "rules": version,
+        "dimensions": names(s.dims), "opened_dimensions": names(s.opened_dims),
+        "furthest_before": moment(s.furthest_before),
         "furthest": moment(s.furthest),
     }  # fmt: skip
 
@@ -119,9 +127,12 @@ def current(key: Key, j: oracle.Journey, told: Sequence[oracle.Step]) -> Wire:
     moved = [s for s in told if s.kind in ("opened", "advanced", "returned")][-1]
     is_open = j.outcome == "open"
     return {
-        "tenant": key[0], "profile": key[1], "need": j.need or None, "moment": moment(moved.to) if is_open else None, "stalled": j.stalled,
-        "journey": sent(j.journey), "opened_at": time(j.opened_at), "since": time(moved.at if j.closed_at is None else j.closed_at),
-        "furthest": moment(j.furthest), "outcome": None if is_open else "refunded" if j.refunded else j.outcome,
+        "tenant": key[0], "profile": key[1], "need": j.need or None,
+        "moment": moment(moved.to) if is_open else None, "stalled": j.stalled,
+        "journey": sent(j.journey), "opened_at": time(j.opened_at),
+        "since": time(moved.at if j.closed_at is None else j.closed_at),
+        "furthest": moment(j.furthest),
+        "outcome": None if is_open else "refunded" if j.refunded else j.outcome,
     }  # fmt: skip
 
 
@@ -141,10 +152,14 @@ def final(key: Key, j: oracle.Journey, told: Sequence[oracle.Step], rules: Rules
     spoken = [s for s in own if s.rule is not None]
     used = dict.fromkeys(rules[s.rule][1] for s in spoken if s.rule is not None)
     return {
-        "record": "journey", "tenant": key[0], "profile": key[1], "need": j.need or None, "journey": sent(j.journey), "opened_at": time(j.opened_at),
-        "closed_at": time(closed_at), "outcome": j.outcome, "furthest": moment(j.furthest), "path": path[:64], "steps": len(path),
-        "dwell_s": {m: ms / 1000 for m, ms in dwell_ms.items()}, "stalls": sum(s.kind == "stalled" for s in own),
-        "devices": list(dict.fromkeys(names(s.dims)["device"] for s in spoken)), "opened_dimensions": names(j.opened_dims),
+        "record": "journey", "tenant": key[0], "profile": key[1], "need": j.need or None,
+        "journey": sent(j.journey), "opened_at": time(j.opened_at),
+        "closed_at": time(closed_at), "outcome": j.outcome, "furthest": moment(j.furthest), "path": path[:64],
+        "steps": len(path),
+        "dwell_s": {m: ms / 1000 for m, ms in dwell_ms.items()},
+        "stalls": sum(s.kind == "stalled" for s in own),
+        "devices": list(dict.fromkeys(names(s.dims)["device"] for s in spoken)),
+        "opened_dimensions": names(j.opened_dims),
         "rules": list(used),
     }  # fmt: skip
 
@@ -152,6 +167,7 @@ def final(key: Key, j: oracle.Journey, told: Sequence[oracle.Step], rules: Rules
 def refund_record(key: Key, s: oracle.Step) -> Wire:
     """The final record of a refund."""
     return {
-        "record": "refund", "tenant": key[0], "profile": key[1], "need": s.need or None, "journey": sent(s.journey), "refunded_at": time(s.at),
+        "record": "refund", "tenant": key[0], "profile": key[1], "need": s.need or None,
+        "journey": sent(s.journey), "refunded_at": time(s.at),
         "event": sent(s.event),
     }  # fmt: skip

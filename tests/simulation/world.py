@@ -1,6 +1,7 @@
 """What one seed makes of a world: how long it lasts, who lives in it, and how often things go wrong.
 
-Spans are drawn against the horizon, so that some days lie inside it and others outlast patience, refund window and memory.
+Spans are drawn against the horizon, so that some days lie inside it and others
+outlast patience, refund window and memory.
 """
 
 from collections.abc import Iterator
@@ -48,7 +49,8 @@ _V3 = (
 def _rules(name: str, *rules: tuple[str, str, float]) -> Rules:
     text = f'name = "{name}"\n'
     for said, moment, sure in rules:
-        text += f'[[event]]\nname = "{said.replace(" ", "-")}-is-{moment}"\nmoment = "{moment}"\nconfidence = {sure}\nnames = ["{said}"]\n'
+        text += f'[[event]]\nname = "{said.replace(" ", "-")}-is-{moment}"\n'
+        text += f'moment = "{moment}"\nconfidence = {sure}\nnames = ["{said}"]\n'
     return load_rules(text)
 
 
@@ -111,8 +113,11 @@ def draw(
         (allowed_lateness // 2, allowed_lateness * 3 // 2, allowed_lateness * 5, allowed_lateness * 45)
     )
     ms = {
-        "know": know, "go": allowed_lateness // 12, "do": allowed_lateness // 2, "buy": allowed_lateness // 48, "abandon_after": rnd.choice((2, 4, 15)) * allowed_lateness,
-        "refund_window": refund, "join_window": rnd.choice((0, allowed_lateness // 96, allowed_lateness // 6)), "allowed_lateness": allowed_lateness, "skew": allowed_lateness // 20,
+        "know": know, "go": allowed_lateness // 12, "do": allowed_lateness // 2,
+        "buy": allowed_lateness // 48, "abandon_after": rnd.choice((2, 4, 15)) * allowed_lateness,
+        "refund_window": refund,
+        "join_window": rnd.choice((0, allowed_lateness // 96, allowed_lateness // 6)),
+        "allowed_lateness": allowed_lateness, "skew": allowed_lateness // 20,
     }  # fmt: skip
     given: dict[str, Any] = {
         name: f"{n}ms" for name, n in ms.items() if name not in ("know", "go", "do", "buy")
@@ -127,8 +132,10 @@ def draw(
         return rnd.choice((0.0, most / 10, most / 3, most))
 
     rates = Rates(
-        crash=rate(0.15), kill=rate(0.03), move=rate(0.05), deploy=rate(0.02), impostor=rate(0.01), clock=rate(0.03), again=rate(0.2),
-        restamped=rate(0.2), resent=rate(0.02), disorder=rate(0.5), late=rate(0.2), poison=rate(0.1), wrong_clock=rate(0.05),
+        crash=rate(0.15), kill=rate(0.03), move=rate(0.05), deploy=rate(0.02), impostor=rate(0.01),
+        clock=rate(0.03), again=rate(0.2),
+        restamped=rate(0.2), resent=rate(0.02), disorder=rate(0.5), late=rate(0.2), poison=rate(0.1),
+        wrong_clock=rate(0.05),
     )  # fmt: skip
     drawn = World(
         seed=seed,
@@ -155,10 +162,13 @@ def draw(
 
 @contextmanager
 def sizes(world: World) -> Iterator[None]:
-    """The product's bounds made small, so that short lives meet them; what is a rule of the page is made small in the oracle too."""
+    """The product's bounds made small, so that short lives meet them; what is a rule of
+    the page is made small in the oracle too.
+    """
     new = {
         "SEGMENT": world.segment, "SEGMENT_BYTES": world.segment * SIZE, "CAP": world.cap,
-        "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores, "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions,
+        "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores,
+        "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions,
     }  # fmt: skip
     modules = (machine, profile, trimming, population, store, step, oracle)
     old = [

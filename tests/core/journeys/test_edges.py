@@ -1,4 +1,6 @@
-"""Two edges that the simulator found: a restart amid a flood of chores, and a copy of the very last event that was folded."""
+"""Two edges that the simulator found: a restart amid a flood of chores, and a
+copy of the very last event that was folded.
+"""
 
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
 from streams.core.journeys.profile import CAP
@@ -7,7 +9,9 @@ from tests.core.journeys.people import BUY, HORIZON, TRUTH, People
 
 
 def test_chores_that_a_restart_interrupted_are_done_though_time_stands_still() -> None:
-    """Final records that one batch had no room for are written after a restart, even if the input has ended and the mark does not move again."""
+    """Final records that one batch had no room for are written after a restart, even if the input
+    has ended and the mark does not move again.
+    """
     people = People()
     for person in "ab":
         people.put(0, f"cart {person}", BUY, key=f"u:{person}")
@@ -23,7 +27,10 @@ def test_chores_that_a_restart_interrupted_are_done_though_time_stands_still() -
 
 
 def test_a_smaller_copy_of_the_last_folded_event_is_over_the_cap() -> None:
-    """It would replace the other, which can't be taken back: so it is told as late. The same copy once more is a duplicate."""
+    """It would replace the other, which can't be taken back: so it is told as late.
+
+    The same copy once more is a duplicate.
+    """
     people = People()
     population = people.population
 

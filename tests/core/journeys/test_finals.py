@@ -103,7 +103,9 @@ def test_a_journey_that_is_folded_while_open_is_told_whole() -> None:
 
 
 def test_stays_add_up() -> None:
-    """What was spent in moments is the time from opening to purchase; of an abandoned journey, to the last sign of life."""
+    """What was spent in moments is the time from opening to purchase; of an
+    abandoned journey, to the last sign of life.
+    """
     rnd = random.Random(5)
     people = People()
     for n in range(40):
@@ -126,7 +128,9 @@ def test_stays_add_up() -> None:
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("restarts", [False, True], ids=["one life", "restarts"])
 def test_exactly_the_oracles_closed_journeys(seed: int, restarts: bool) -> None:
-    """Each closed journey of a history read with disorder, batches and restarts has one record, and no other has any."""
+    """Each closed journey of a history read with disorder, batches and
+    restarts has one record, and no other has any.
+    """
     rnd = random.Random(seed)
     people = People()
     accepted: list[oracle.Signal] = []
@@ -165,7 +169,9 @@ def test_exactly_the_oracles_closed_journeys(seed: int, restarts: bool) -> None:
 
 
 def test_a_very_long_path_is_cut_and_says_so() -> None:
-    """`path` has the first MAX_PATH_STAYS moments, `steps` says how many there were, `dwell_s` is over all."""
+    """`path` has the first MAX_PATH_STAYS moments, `steps` says how
+    many there were, `dwell_s` is over all.
+    """
     people = People()
     for n in range(MAX_PATH_STAYS + 20):
         people.put(n * MINUTE, f"e{n}", n % 2)

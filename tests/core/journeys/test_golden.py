@@ -38,7 +38,9 @@ def as_read(s: oracle.Signal) -> oracle.Signal:
 @pytest.mark.parametrize("arrival", ORDERS, ids=["as told", "backwards", "shuffled", "twice"])
 @pytest.mark.parametrize("story", STORIES, ids=[story.title for story in STORIES])
 def test_the_product_tells_the_story(story: Story, arrival: Callable[[Signals], Signals]) -> None:
-    """Whatever the order of arrival, the steps and unmatched refunds that stand are those that were worked out by hand."""
+    """Whatever the order of arrival, the steps and unmatched refunds that
+    stand are those that were worked out by hand.
+    """
     population, said = Population(patience(oracle.DEFAULTS), FOREVER), Said()
     for s in arrival(story.signals):
         put(population, "p", as_read(s))

@@ -1,6 +1,8 @@
-"""Long lives of two people, with all that a partition does to them: what was said and what became final is the oracle's, to the last record.
+"""Long lives of two people, with all that a partition does to them: what was said and what became
+final is the oracle's, to the last record.
 
-The laws in tests/laws try every small history; these are months long, so that trimming, caps, forgetting and final records all take part.
+The laws in tests/laws try every small history; these are months long, so that trimming, caps,
+forgetting and final records all take part.
 """
 
 import random
@@ -24,7 +26,9 @@ HORIZONS = [6 * HOUR, 2 * DAY, 10 * DAY]
 
 
 def live(rnd: random.Random, people: People, cap: int) -> dict[str, list[oracle.Signal]]:
-    """Months of signals, in some disorder, with batches, floods of timers and restarts; returns what was accepted, by profile."""
+    """Months of signals, in some disorder, with batches, floods of timers and
+    restarts; returns what was accepted, by profile.
+    """
     accepted: dict[str, list[oracle.Signal]] = {}
     allowed_lateness, at = people.population.allowed_lateness_ms, 0
     for n in range(SIGNALS):
@@ -65,7 +69,9 @@ def is_of(step: oracle.Step, journey: oracle.Journey) -> bool:
 
 
 Told = tuple[str, str, list[tuple[int, int]], int, int, int]
-"""Of a final record: journey, outcome, path as (moment, when), how many stays it had, time spent in moments, how often it fell silent."""
+"""Of a final record: journey, outcome, path as (moment, when), how many stays it had, time
+spent in moments, how often it fell silent.
+"""
 
 
 def told_of(f: JourneySummary) -> Told:
@@ -98,8 +104,9 @@ def tale_of(j: oracle.Journey, steps: list[oracle.Step]) -> Told:
 @pytest.mark.parametrize("allowed_lateness", HORIZONS, ids=lambda ms: f"{ms // HOUR} h")
 @pytest.mark.parametrize("seed", range(3))
 def test_a_long_life_is_the_oracles(size: tuple[int, int], allowed_lateness: int, seed: int) -> None:
-    """Steps and unmatched refunds as they stand; then, long after, one final record per closed journey and refund,
-    with all of its steps, and nothing stored any more."""
+    """Steps and unmatched refunds as they stand; then, long after, one final record per closed journey and
+    refund, with all of its steps, and nothing stored any more.
+    """
     with small(*size):
         people = People(allowed_lateness)
         accepted = live(random.Random(f"{size} {allowed_lateness} {seed}"), people, size[1])

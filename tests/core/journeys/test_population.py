@@ -1,4 +1,7 @@
-"""What time does to people: silence, limits per batch, trimming, forgetting. The laws hold the rest (tests/laws)."""
+"""What time does to people: silence, limits per batch, trimming, forgetting.
+
+The laws hold the rest (tests/laws).
+"""
 
 import pytest
 
@@ -50,7 +53,9 @@ def test_a_timer_that_goes_off_early_is_set_again() -> None:
 
 
 def test_a_copy_that_moves_the_last_sign_of_life_back_moves_the_timer_back() -> None:
-    """It changes no step by itself, but silence now began earlier, and is said when it is due and not when the later copy's would have been."""
+    """It changes no step by itself, but silence now began earlier, and is said when it is due and
+    not when the later copy's would have been.
+    """
     people = People()
     people.put(0, "a")
     people.put(2 * DAY, "b")
@@ -62,7 +67,9 @@ def test_a_copy_that_moves_the_last_sign_of_life_back_moves_the_timer_back() -> 
 
 
 def test_a_signal_exactly_at_its_deadline_is_in_time() -> None:
-    """Silence is over when its deadline has passed, not when it has come; after it has fired, the signal takes it back."""
+    """Silence is over when its deadline has passed, not when it has come;
+    after it has fired, the signal takes it back.
+    """
     people = People()
     people.put(0, "a", BUY)
     people.population.advance(HOUR, ALL_OF_IT)
@@ -75,7 +82,9 @@ def test_a_signal_exactly_at_its_deadline_is_in_time() -> None:
 
 @pytest.mark.parametrize("every", [6 * HOUR, DAY, 5 * DAY], ids=str)
 def test_a_long_journey_with_signs_of_life_stays_one(every: int) -> None:
-    """Trimming must not take a pause for the end: whatever is folded, the journey goes on, also for whoever restores it."""
+    """Trimming must not take a pause for the end: whatever is folded, the
+    journey goes on, also for whoever restores it.
+    """
     people = People()
     for n in range(600 if every < DAY else 60):
         people.put(n * every, f"e{n}")
@@ -92,7 +101,9 @@ def test_a_long_journey_with_signs_of_life_stays_one(every: int) -> None:
 
 
 def test_needs_are_trimmed_each_by_its_own_silence() -> None:
-    """One need's abandonment does not wait for the silence of another, and one's signs of life do not close another."""
+    """One need's abandonment does not wait for the silence of another, and
+    one's signs of life do not close another.
+    """
     people = People()
     people.put(0, "car", needs=("car",))
     for n in range(1, 100):
@@ -105,7 +116,9 @@ def test_needs_are_trimmed_each_by_its_own_silence() -> None:
 
 
 def test_a_finished_past_does_not_pile_up() -> None:
-    """Closed journeys are folded and their signals let go: what a customer of years holds is what two horizons hold."""
+    """Closed journeys are folded and their signals let go: what a customer
+    of years holds is what two horizons hold.
+    """
     people = People()
     for n in range(400):
         people.put(n * DAY, f"look{n}", KNOW)
@@ -118,7 +131,9 @@ def test_a_finished_past_does_not_pile_up() -> None:
 
 
 def test_a_robot_stays_bounded() -> None:
-    """Thousands of signals within the horizon: the newest CAP are held in full, and the ids of a few thousand before them."""
+    """Thousands of signals within the horizon: the newest CAP are held in full,
+    and the ids of a few thousand before them.
+    """
     people = People()
     for n in range(5_000):
         assert APPLIED == people.put(n * 1_000, f"e{n}", n % 4)
@@ -142,7 +157,9 @@ def test_a_profile_holds_so_many_needs() -> None:
 
 
 def test_a_profile_with_nothing_open_is_forgotten() -> None:
-    """No purchase: two horizons after its newest signal it is gone, with a tombstone for each record that was stored."""
+    """No purchase: two horizons after its newest signal it is gone, with a
+    tombstone for each record that was stored.
+    """
     people = People()
     for n in range(20):
         people.put(n, f"e{n}", sure=False)

@@ -56,7 +56,8 @@ def test_ids_come_back_as_they_were_sent(event: str) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        "a text of 17 byte", "caffècaffècaffè", "D41D8CD98F00B204E9800998ECF8427E", "123E4567-e89b-12d3-a456-426614174000",
+        "a text of 17 byte", "caffècaffècaffè", "D41D8CD98F00B204E9800998ECF8427E",
+        "123E4567-e89b-12d3-a456-426614174000",
         "123e4567e89b-12d3-a456-4266141-74000", "d4 1d8cd98f00b204e9800998ecf8427", "x" * 256,
     ],
 )  # fmt: skip
@@ -88,7 +89,9 @@ def test_a_head_can_be_taken_apart(h: int) -> None:
 @LAW
 @given(st.lists(records, max_size=12))
 def test_the_order_of_bytes_is_the_order_of_signals(rows: list[bytes]) -> None:
-    """By time, mark, certainty, dimensions, then the bytes that stand for the id: as docs/journeys.md has it."""
+    """By time, mark, certainty, dimensions, then the bytes that stand
+    for the id: as docs/journeys.md has it.
+    """
 
     def in_words(record: bytes) -> tuple[int, int, bool, int, bytes]:
         h, ref, _, _, _ = RECORD.unpack(record)
@@ -108,7 +111,9 @@ def test_the_place_of_a_record(rows: list[bytes], record: bytes) -> None:
 @LAW
 @given(st.lists(records, max_size=12), st.integers(0, 12), st.binary(min_size=17, max_size=17))
 def test_an_event_is_found_where_it_is(rows: list[bytes], start: int, other: bytes) -> None:
-    """The first record from a number on with these 17 bytes as its id, and nothing else that looks like it."""
+    """The first record from a number on with these 17 bytes as its
+    id, and nothing else that looks like it.
+    """
     journal = b"".join(rows)
     refs = [RECORD.unpack(row)[1] for row in rows]
     for ref in [*refs, other]:

@@ -37,7 +37,9 @@ steps = st.tuples(
 def test_restored_is_what_was_saved(
     history: list[tuple[int, str, int, bool, tuple[str, ...], str | None, bool]],
 ) -> None:
-    """After every commit, whatever changed, was folded, dropped or shrank: the records give the profile back."""
+    """After every commit, whatever changed, was folded, dropped or
+    shrank: the records give the profile back.
+    """
     people = People()
     for at, event, mark, sure, needs, order, commit in sorted(history, key=lambda step: step[0] // (2 * DAY)):
         if at < people.population.watermark_ms - people.population.allowed_lateness_ms:
@@ -99,7 +101,9 @@ def test_only_what_changed_is_written() -> None:
 
 
 def test_segments_that_are_no_longer_there_are_taken_away() -> None:
-    """A smaller copy of an event about fewer needs shrinks the journal: sealed segments beyond its end get a tombstone."""
+    """A smaller copy of an event about fewer needs shrinks the journal: sealed
+    segments beyond its end get a tombstone.
+    """
     needs = tuple(f"need {n:02}" for n in range(2 * SEGMENT))
     people = People()
     people.put(2 * HOUR, "wide", needs=needs)

@@ -1,4 +1,6 @@
-"""A restart before it is known how far time has come: partitions that are handed events fold them before they have heard from the others."""
+"""A restart before it is known how far time has come: partitions that are handed events fold
+them before they have heard from the others.
+"""
 
 from tests.core.journeys.people import DAY, HOUR, KNOW, TRUTH, People
 

@@ -1,4 +1,6 @@
-"""What is joined from pieces is what encoding the type would write: the same fields, in the same order, for any content."""
+"""What is joined from pieces is what encoding the type would write: the same
+fields, in the same order, for any content.
+"""
 
 from typing import Any
 
@@ -91,7 +93,8 @@ def test_a_transition_is_written_as_its_type_would_be(
         profile=f"u:{user}",
         need=need if t.need else None,
         journey=event_text(t.journey),
-        kind=KIND_NAMES[t.kind],  # type: ignore[arg-type]  # the two lists of kinds are held together by this test
+        # the two lists of kinds are held together by this test
+        kind=KIND_NAMES[t.kind],  # type: ignore[arg-type]
         from_=MOMENT_LABELS[t.from_moment],
         to=MOMENT_LABELS[t.to_moment],
         skipped=MOMENT_LABELS[t.from_moment + 1 : max(t.to_moment, 0)] if skips else (),
@@ -116,7 +119,9 @@ def test_a_transition_is_written_as_its_type_would_be(
 def test_an_id_names_what_and_why(
     a: journey_step.JourneyStep, b: journey_step.JourneyStep, one: str, other: str
 ) -> None:
-    """Two transitions have one id exactly when tenant, profile, need, kind and causing event are the same; content does not matter."""
+    """Two transitions have one id exactly when tenant, profile, need, kind and causing
+    event are the same; content does not matter.
+    """
     writer = publisher()
 
     def said(t: journey_step.JourneyStep, user: str) -> tuple[str, tuple[object, ...]]:
@@ -176,7 +181,8 @@ def test_a_tally_says_what_its_cell_counts(
     assert raw is not None
     expected = Tally(
         partition=3,
-        window=WINDOWS[window],  # type: ignore[arg-type]  # the two lists of windows are held together by this test
+        # the two lists of windows are held together by this test
+        window=WINDOWS[window],  # type: ignore[arg-type]
         start=None if window == ALL_TIME else rfc3339(start * 60_000),
         measure=MEASURES[cell[0] >> 32],
         dimensions=DIMENSIONS.names(dims),

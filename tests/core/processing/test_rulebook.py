@@ -69,7 +69,9 @@ def test_a_full_book_says_how_to_go_on() -> None:
 
 
 def test_a_door_is_part_of_the_era() -> None:
-    """Another reader opens an era although the rules are the same; a door that comes back has the number it had."""
+    """Another reader opens an era although the rules are the same; a
+    door that comes back has the number it had.
+    """
     book = Rulebook()
     book.adopt(FIRST, DOOR, {})
     book.adopt(FIRST, OTHER_DOOR, {"e:0": 5})
@@ -80,7 +82,9 @@ def test_a_door_is_part_of_the_era() -> None:
 
 
 def test_the_door_of_a_start_names_what_decides_how_bytes_are_read() -> None:
-    """The format, the version of its reader, and digests of the lists and settings that the reader looks at."""
+    """The format, the version of its reader, and digests of the lists
+    and settings that the reader looks at.
+    """
     door = door_of(FORMATS["segment"], 5)
     assert ("segment", FORMATS["segment"].version, {}) == (door.format, door.reader, door.mapping)
     assert {"time_zones": zones_version(), "skew_ms": "5"} == door.digests

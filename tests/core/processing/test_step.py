@@ -104,7 +104,9 @@ def test_from_the_future() -> None:
 
 @pytest.mark.parametrize("said", [START + 9_999 * DAY, -1])
 def test_a_record_is_no_newer_than_when_it_is_read(said: int) -> None:
-    """Whoever sends a record says when that was, or does not: neither may move time to where all that others send is late."""
+    """Whoever sends a record says when that was, or does not: neither may move
+    time to where all that others send is late.
+    """
     feed = Feed()
     records = [
         Record(n, said, None, event(at, str(at)))
@@ -140,7 +142,9 @@ def test_what_is_handed_over_is_bounded() -> None:
 
 
 def test_a_position_is_where_the_next_look_begins() -> None:
-    """Behind the last record there may be marks of transactions; when all before them has been deleted, only this position is left."""
+    """Behind the last record there may be marks of transactions; when all before them has
+    been deleted, only this position is left.
+    """
     feed = Feed()
     feed.processor.take(
         Fetched([(SOURCE, [Record(3, -1, b"k", event(0, "a"))])], frozenset([SOURCE]), {SOURCE: 5})
@@ -220,7 +224,9 @@ def test_current_follows() -> None:
 
 
 def test_new_rules_hold_from_a_batch_boundary() -> None:
-    """A signal keeps the rule and version it was read with; the book says which version read which offset, also after restarts."""
+    """A signal keeps the rule and version it was read with; the book says which
+    version read which offset, also after restarts.
+    """
     feed = Feed(rules("first", "know"))
     feed.take(event(0, "a"), event(1, "b"))
     feed.reopen(rules("second", "go"))
@@ -269,7 +275,9 @@ def history(seed: int, count: int = 400) -> list[bytes]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_restored_is_as_if_it_had_never_stopped(seed: int) -> None:
-    """Restored from its own batches again and again, a pipeline says what one that never stopped says, in every topic."""
+    """Restored from its own batches again and again, a pipeline says what one
+    that never stopped says, in every topic.
+    """
     steady, restarted = Feed(), Feed()
     values = history(seed)
     for n in range(0, len(values), 17):
@@ -311,7 +319,9 @@ def test_the_size_of_batches_changes_nothing_in_the_end(seed: int, size: int) ->
 
 
 def test_what_is_published_is_what_is_stored() -> None:
-    """The counters of the tallies topic are those of the restored windows, and every value is of its topic's type."""
+    """The counters of the tallies topic are those of the restored
+    windows, and every value is of its topic's type.
+    """
     feed = Feed()
     for value in history(9):
         feed.take(value)
@@ -327,7 +337,9 @@ def test_what_is_published_is_what_is_stored() -> None:
 
 
 def test_a_flood_of_deadlines_loses_no_final_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While timers are behind, what they are about to close is not passed over: each journey gets its record."""
+    """While timers are behind, what they are about to close is not
+    passed over: each journey gets its record.
+    """
     monkeypatch.setattr(step, "TIMERS_PER_BATCH", 1)
     feed = Feed()
     for n in range(4):

@@ -58,7 +58,9 @@ async def work(*agents: PartitionAgent) -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 async def test_nothing_is_late_because_nobody_was_there(first: int) -> None:
-    """Nothing ran for four days, twice the horizon, and one partition is back before the other: what that has yet to hand over is waited for."""
+    """Nothing ran for four days, twice the horizon, and one partition is back before the other: what
+    that has yet to hand over is waited for.
+    """
     log = MemoryLog(2)
     for agent in await at_rest(log):
         await agent.close()
