@@ -212,3 +212,16 @@ def test_every_place_is_on_the_design_page() -> None:
     }
     places |= {f"`streams/{path.name}`" for path in under.glob("*.py") if path.name != "__init__.py"}
     assert [place for place in sorted(places) if place not in DESIGN.split("## Places")[1]] == []
+
+
+def test_files_named_in_the_places_are_there() -> None:
+    """Each file or folder that a row of the table of places names is somewhere below the folder of that row."""
+    rows = re.findall(r"^\| `(streams/[\w/]+/)` \| (.+) \|$", DESIGN.split("## Places")[1], re.MULTILINE)
+    missing = [
+        f"{folder}: {name}"
+        for folder, row in rows
+        for name in re.findall(r"`([\w.]+/?)`", row)
+        if not any((ROOT / folder).rglob(name if name.endswith(("/", ".toml")) else f"{name}.py"))
+    ]
+    assert len(rows) > 10
+    assert [] == missing
