@@ -48,7 +48,7 @@ class Broken(NamedTuple):
 class Account:
     """What the stored input says of one partition of the app.
 
-    Made as the simulator's, so that its laws can be asked.
+    It has what the simulator's account has, so that the simulator's laws can read it.
     """
 
     signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)
@@ -57,19 +57,19 @@ class Account:
         default_factory=Counter
     )  # events that came again when no longer known: none, in a month
     rejected: set[Place] = field(default_factory=set)
-    handed: set[Place] = field(default_factory=set)  # what came here from elsewhere
+    forwarded_here: set[Place] = field(default_factory=set)  # read in other partitions
     mark: int = -1
 
 
 class Found(NamedTuple):
-    """What a run comes to."""
+    """What a run has led to."""
 
     broken: list[Broken]
     figures: dict[str, int]
 
 
 async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
-    """Reads everything and asks every law."""
+    """Reads everything and checks every law."""
     broken: list[Broken] = []
     figures: Counter[str] = Counter()
     stored = [decode_checkpoint(raw) if raw is not None else None for raw in await log.checkpoints()]
@@ -83,15 +83,20 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
             ],
             {},
         )
-    late = [await _ledger(log, topology.LATE.name, n) for n in range(log.partitions)]
-    rejected = [await _ledger(log, topology.REJECTED.name, n) for n in range(log.partitions)]
-    for name, ledgers in (("late", late), ("rejected", rejected)):
+    late = [await _dead_letters(log, topology.LATE.name, n) for n in range(log.partitions)]
+    rejected = [await _dead_letters(log, topology.REJECTED.name, n) for n in range(log.partitions)]
+    for name, letters in (("late", late), ("rejected", rejected)):
         twice = [
-            place for place, n in Counter(place for ledger in ledgers for place in ledger).items() if n > 1
+            place
+            for place, n in Counter(place for partition in letters for place in partition).items()
+            if n > 1
         ]
         if twice:
             broken.append(
-                Broken("ledgers", f"{len(twice)} records are in the {name} topic more than once: {twice[:3]}")
+                Broken(
+                    "dead letters",
+                    f"{len(twice)} records are in the {name} topic more than once: {twice[:3]}",
+                )
             )
     inputs = {
         source: [r async for r in log.scan_source(source)]
@@ -106,7 +111,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                 f"{sent} records were sent, {figures['input records']} are stored: the run itself is wrong",
             )
         )
-    accounts = account(log, inputs, settings, {place for ledger in late for place in ledger})
+    accounts = account(log, inputs, settings, {place for partition in late for place in partition})
     ends = await log.ends()
     for number, (a, c) in enumerate(zip(accounts, stored, strict=True)):
         assert c is not None
@@ -119,8 +124,8 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                 if (place := _origin(r)) is not None
             ]
         )
-        if arrived != Counter(a.handed):
-            lost, more = Counter(a.handed) - arrived, arrived - Counter(a.handed)
+        if arrived != Counter(a.forwarded_here):
+            lost, more = Counter(a.forwarded_here) - arrived, arrived - Counter(a.forwarded_here)
             broken.append(
                 Broken(
                     "inbox",
@@ -134,7 +139,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                 for name in ("received", "applied", "no_signal", "duplicate", "late", "rejected")
             }
         )
-        figures["handed over"] += c.counts.forwarded
+        figures["forwarded"] += c.counts.forwarded
         topics = {
             name: await _values(log, name, number)
             for name in ("transitions", "journeys", "current", "tallies")
@@ -158,13 +163,15 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
         figures["profiles"] += len(a.signals)
         figures["transition records"] += len(topics["transitions"])
         figures["of them retractions"] += sum(t["op"] == "retract" for t in topics["transitions"])
-        figures["standing, equal to the oracle's"] += sum(map(len, evidence.steps.values()))
+        figures["net transitions, equal to the oracle's"] += sum(map(len, evidence.steps.values()))
         figures["counters compared"] += len(evidence.topics["tallies"])
         figures["final journeys"] += len(topics["journeys"])
-    forwarded = sum(len(a.handed) for a in accounts)
-    for said, true in (("received", figures["input records"]), ("handed over", forwarded)):
-        if figures[said] != true:
-            broken.append(Broken("offsets", f"{figures[said]} records {said}, {true} by the stored input"))
+    forwarded = sum(len(a.forwarded_here) for a in accounts)
+    for outcome, true in (("received", figures["input records"]), ("forwarded", forwarded)):
+        if figures[outcome] != true:
+            broken.append(
+                Broken("offsets", f"{figures[outcome]} records {outcome}, {true} by the stored input")
+            )
     if figures["late"] > LATE_PART * figures["input records"]:
         broken.append(Broken("late", f"{figures['late']} of {figures['input records']} records were late"))
     return Found(broken, dict(figures))
@@ -195,10 +202,10 @@ def account(
             if verdict is None:
                 here.counts["no_signal"] += 1
                 continue
-            home = home_of(event, log.partitions)
-            a = accounts[home]
+            owner = owner_of(event, log.partitions)
+            a = accounts[owner]
             if a is not here:
-                a.handed.add(place)
+                a.forwarded_here.add(place)
             if place in late:
                 a.counts["late"] += 1
                 continue
@@ -211,7 +218,7 @@ def account(
                 order_ref(order).hex() if order else None,
             )  # fmt: skip
             key: Key = (None, f"u:{event.user_id}" if event.user_id else f"d:{event.anonymous_id}")
-            copies[home].setdefault((key, s.event), []).append(s)
+            copies[owner].setdefault((key, s.event), []).append(s)
     for a, known in zip(accounts, copies, strict=True):
         for (key, event_id), same in known.items():
             a.again[key, event_id] = 1
@@ -219,7 +226,7 @@ def account(
     return accounts
 
 
-def home_of(event: Event, partitions: int) -> int:
+def owner_of(event: Event, partitions: int) -> int:
     """Where Java clients put a record that is keyed by the person."""
     hashed: int = murmur2((event.user_id or event.anonymous_id or "").encode())
     return (hashed & 0x7FFFFFFF) % partitions
@@ -244,14 +251,14 @@ def _accounted(
     n = c.counts
     if n.received != n.applied + n.no_signal + n.duplicate + n.late + n.rejected:
         yield f"{n} does not add up"
-    for what, said, true in (
+    for what, counted, true in (
         ("no signal", n.no_signal, a.counts["no_signal"]),
         ("applied or duplicate", n.applied + n.duplicate, a.counts["counted"]),
         ("late", n.late, a.counts["late"]), ("in the late topic", len(late), a.counts["late"]),
         ("rejected", n.rejected, len(a.rejected)),
     ):  # fmt: skip
-        if said != true:
-            yield f"{what}: {said} counted, {true} by the stored input"
+        if counted != true:
+            yield f"{what}: {counted} counted, {true} by the stored input"
     if set(rejected) != a.rejected:
         yield f"the rejected topic holds {len(rejected)} records, by the stored input {len(a.rejected)}"
 
@@ -260,11 +267,11 @@ async def _values(log: KafkaLog, topic: str, number: int) -> list[dict[str, Any]
     return [msgspec.json.decode(record.value) async for _, record in log.scan(topic, number) if record.value]
 
 
-async def _ledger(log: KafkaLog, topic: str, number: int) -> list[Place]:
+async def _dead_letters(log: KafkaLog, topic: str, number: int) -> list[Place]:
     found = []
     async for _, record in log.scan(topic, number):
-        said = dict(record.headers)
-        found.append((said["topic"].decode(), int(said["partition"]), int(said["offset"])))
+        headers = dict(record.headers)
+        found.append((headers["topic"].decode(), int(headers["partition"]), int(headers["offset"])))
     return found
 
 
