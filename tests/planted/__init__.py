@@ -90,7 +90,7 @@ BUGS = (
         "pass",
     ),
     _bug(
-        "what is so now is said before what is not so any more is taken back",
+        "assertions are published before the retractions that they replace",
         "streams.core.processing.step",
         """            for t in change.retracted:
                 count_transition(t, -1, delta)
@@ -126,7 +126,7 @@ BUGS = (
         "pass",
     ),
     _bug(
-        "where somebody stands is not told after a retraction",
+        "the current record is not written after a retraction",
         "streams.core.processing.step",
         "count_transition(t, -1, delta)\n                moved[p.key, t.need] = p",
         "count_transition(t, -1, delta)",
@@ -138,7 +138,7 @@ BUGS = (
         "self.checkpoint = checkpoint; checkpoint.rev = 0\n",
     ),
     _bug(
-        "a batch that moves no mark is not committed",
+        "a batch that moves no watermark is not committed",
         "streams.runtime.partition_agent",
         "written = bool(count) or checkpoint or",
         "written = checkpoint or",
