@@ -90,45 +90,35 @@ def step(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -
         return
     if moment < 0:
         open_journey(s, signal, intent)
-        out.append(caused(s, signal, OPENED, to_moment=intent, furthest_before=NO_MOMENT))
+        out.append(caused(s, signal, OPENED, intent, NO_MOMENT))
         if action == PURCHASE:
-            out.append(caused(s, signal, CONVERTED, to_moment=intent, furthest_before=intent))
+            out.append(caused(s, signal, CONVERTED, intent, intent))
             convert(s, signal, patience)
+        else:
+            s.moment = intent
         return
     if s.stalled:
         s.stalled = False
-        out.append(
-            caused(s, signal, RESUMED, from_moment=moment, to_moment=moment, furthest_before=s.furthest)
-        )
+        out.append(caused(s, signal, RESUMED, moment, s.furthest))
     s.last_sign_ms, s.last_sign = at_ms, signal.ref
     if action == CONFIRM:
         return
-    furthest_before, dwell_ms = s.furthest, at_ms - s.entered_ms
+    furthest_before = s.furthest
     if intent > furthest_before:
         s.furthest = intent
+    out.append(caused(s, signal, KIND_OF_MOVE[action], intent, furthest_before, at_ms - s.entered_ms))
     s.moment, s.entered_ms = intent, at_ms
-    out.append(
-        caused(
-            s,
-            signal,
-            KIND_OF_MOVE[action],
-            from_moment=moment,
-            to_moment=intent,
-            furthest_before=furthest_before,
-            dwell_ms=dwell_ms,
-        )
-    )
     if action == CONVERT:
         convert(s, signal, patience)
 
 
 def open_journey(s: State, signal: Signal, intent: int) -> None:
-    """Opens a journey in the moment of the signal."""
-    at_ms, dims = signal.head >> TIME, signal.head & DIMS
+    """Opens a journey. The moment is left to the caller: the step that opens it comes out of none."""
+    at_ms = signal.head >> TIME
     s.outcome, s.stalled, s.opened_ms, s.entered_ms = 0, False, at_ms, at_ms
     s.last_sign_ms, s.last_sign, s.journey = at_ms, signal.ref, signal.ref
-    s.opened_dims, s.opened_utc_offset_quarters = dims, signal.utc_offset_quarters
-    s.moment = s.furthest = intent
+    s.opened_dims, s.opened_utc_offset_quarters = signal.head & DIMS, signal.utc_offset_quarters
+    s.furthest = intent
 
 
 def convert(s: State, signal: Signal, patience: Patience) -> None:
@@ -227,16 +217,9 @@ def next_deadline(s: State, patience: Patience) -> int:
 
 
 def caused(
-    s: State,
-    signal: Signal,
-    kind: int,
-    *,
-    to_moment: int,
-    furthest_before: int,
-    from_moment: int = NO_MOMENT,
-    dwell_ms: int = -1,
+    s: State, signal: Signal, kind: int, to_moment: int, furthest_before: int, dwell_ms: int = -1
 ) -> JourneyStep:
-    """A step of the open journey that this signal causes."""
+    """A step of the open journey that this signal causes, out of the moment that the state is still in."""
     return JourneyStep(
         kind=kind,
         need=s.need,
@@ -244,7 +227,7 @@ def caused(
         caused_by=signal.ref,
         journey=s.journey,
         opened_ms=s.opened_ms,
-        from_moment=from_moment,
+        from_moment=s.moment,
         to_moment=to_moment,
         dwell_ms=dwell_ms,
         furthest_before=furthest_before,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
 from streams.core.ingest.event import Event, Reason, Rejection, reject
-from streams.core.ingest.formats import FORMATS, Items
+from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.partition import partition_of, person_key
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.folding import APPLIED, DUPLICATE
@@ -23,7 +23,7 @@ from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
 from streams.core.processing.committed import Reasons
 from streams.core.processing.inbox import Forwarded, WatermarkReport, decode_message, encode_message
-from streams.core.processing.items import read_items
+from streams.core.processing.items import ReadOutcome, read_items
 from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher
@@ -202,14 +202,15 @@ class Processor:
         may_forward, forwarded = position is not None and tracker.partitions > 1, 0
         items, outcomes = read_items(format, records, self.skew_ms, self._latest_ms)
         for record, event in zip(items, outcomes, strict=True):
-            if not isinstance(event, Event):
+            if type(event) is not Event:
                 self._not_an_event(source, record, event)
                 continue
             at_ms = event.at_ms
             if at_ms > reached_ms:
                 reached_ms = at_ms
                 if at_ms > watermark_ms and watermark_ms < held_back_ms:
-                    population.watermark_ms = watermark_ms = min(at_ms, held_back_ms)
+                    watermark_ms = at_ms if at_ms < held_back_ms else held_back_ms
+                    population.watermark_ms = watermark_ms
             verdict = classify(event)
             if verdict is None:
                 counts.no_signal += 1
@@ -234,8 +235,8 @@ class Processor:
         if position is not None:
             position.watermark_ms = reached_ms
 
-    def _not_an_event(self, source: str, record: Record, outcome: Rejection | Items) -> None:
-        if type(outcome) is Rejection:
+    def _not_an_event(self, source: str, record: Record, outcome: ReadOutcome) -> None:
+        if isinstance(outcome, Rejection):
             self._reject(source, record, outcome)
         else:
             self.checkpoint.counts.no_signal += 1
