@@ -215,7 +215,7 @@ def test_every_place_is_on_the_design_page() -> None:
 
 
 def test_files_named_in_the_places_are_there() -> None:
-    """Each file or folder that a row of the table of places names is somewhere below the folder of that row."""
+    """Each file or folder that a row of the table of places names is somewhere below that row's folder."""
     rows = re.findall(r"^\| `(streams/[\w/]+/)` \| (.+) \|$", DESIGN.split("## Places")[1], re.MULTILINE)
     missing = [
         f"{folder}: {name}"

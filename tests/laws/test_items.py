@@ -35,7 +35,7 @@ def is_call(value: bytes) -> bool:
 
 
 def put_together(values: list[bytes], rnd: random.Random) -> list[bytes]:
-    """The same events in fewer records: some alone, some in batches, and some batches with nothing in them."""
+    """The same events in fewer records: some alone, some in batches, and some batches that hold none."""
     records: list[bytes] = []
     at = 0
     while at < len(values):
