@@ -12,7 +12,8 @@ from streams.log.sqlite.log import SqliteLog
 from streams.log.tail import TailPosition
 from tests.kafka import broker, topics
 
-# Calling it opens the same stored log once more, as another process would; with the number of partitions it was first opened with.
+# Calling it opens the same stored log once more, as another process would; with the
+# number of partitions it was first opened with.
 Store = Callable[[], Log]
 
 
@@ -33,7 +34,8 @@ def kafka(_: Path, partitions: int) -> Store:
 # A new place (a directory of its own, a number of partitions) -> a store.
 ADAPTERS: dict[str, Callable[[Path, int], Store]] = {"kafka": kafka, "memory": memory, "sqlite": sqlite}
 
-# The logs that files are appended to, each file once. On a broker it is collectors who append, and nobody keeps count for them.
+# The logs that files are appended to, each file once. On a broker it is collectors who
+# append, and nobody keeps count for them.
 EMBEDDED = frozenset({"memory", "sqlite"})
 
 
@@ -51,11 +53,15 @@ async def compact_sqlite(log: Log, topic: str, partition: int, position: TailPos
 
 
 async def compact_kafka(log: Log, topic: str, partition: int, position: TailPosition) -> TailPosition:
-    """A broker compacts when it likes. What a follower is told depends on how long it slept, whatever the broker did meanwhile."""
+    """A broker compacts when it likes.
+
+    What a follower is told depends on how long it slept, whatever the broker did meanwhile.
+    """
     return msgspec.structs.replace(position, current_ms=position.current_ms - 3 * 24 * 60 * 60 * 1_000)
 
 
-# Has a follower sleep through a compaction that may remove tombstones; returns the position that it wakes up with.
+# Has a follower sleep through a compaction that may remove tombstones;
+# returns the position that it wakes up with.
 COMPACTIONS: dict[str, Callable[[Log, str, int, TailPosition], Awaitable[TailPosition]]] = {
     "kafka": compact_kafka,
     "memory": compact_memory,

@@ -34,7 +34,9 @@ def batch(
 
 
 def full_batch(tag: bytes) -> Batch:
-    """A batch with something in an append-only topic, a compacted one and the state, all of which say `tag`."""
+    """A batch with something in an append-only topic, a compacted one
+    and the state, all of which say `tag`.
+    """
     outputs = [
         Output("transitions", b"k", tag),
         Output("current", b"k", tag),

@@ -84,7 +84,9 @@ async def test_a_commit_that_fails_leaves_no_trace(new_store: NewStore, bad: str
 
 
 async def test_opening_fences_the_session_before(new_store: NewStore) -> None:
-    """Its next commit raises Fenced and writes nothing, also when the other is another process's; the new session goes on unharmed."""
+    """Its next commit raises Fenced and writes nothing, also when the other is another
+    process's; the new session goes on unharmed.
+    """
     store = new_store()
     log, other = store(), store()
     first = await log.open(0)
@@ -131,7 +133,9 @@ async def test_partitions_keep_apart(new_store: NewStore) -> None:
 
 
 async def test_state_is_the_latest_value_of_each_key(new_store: NewStore) -> None:
-    """Within a batch and from batch to batch; a tombstone takes the key away, a value after it brings it back. Any bytes are a key or a value."""
+    """Within a batch and from batch to batch; a tombstone takes the key away, a value after it brings
+    it back. Any bytes are a key or a value.
+    """
     log = new_store()()
     session = await log.open(0)
     await session.commit(
@@ -276,7 +280,9 @@ async def test_a_scan_begun_before_a_commit_shows_all_of_it_or_none(new_store: N
 
 
 async def test_what_is_handed_over_is_read_there(new_store: NewStore) -> None:
-    """Each partition's sessions read what all partitions have handed over to it, each writer's in order, beside their input and after it."""
+    """Each partition's sessions read what all partitions have handed over to it, each writer's
+    in order, beside their input and after it.
+    """
     log = new_store(3)()
     sessions = [await log.open(number) for number in range(3)]
     for number, session in enumerate(sessions):

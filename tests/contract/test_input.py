@@ -27,7 +27,9 @@ async def test_what_was_appended_is_read_as_it_was(new_store: NewStore) -> None:
 
 @pytest.mark.parametrize("limit", [1, 7, 1_000, 1_024, MANY, 10 * MANY])
 async def test_reading_on_misses_nothing(new_store: NewStore, limit: int) -> None:
-    """Reading on from the last offset gives every record once, in order, whatever the size of the steps and of the appends."""
+    """Reading on from the last offset gives every record once, in order, whatever
+    the size of the steps and of the appends.
+    """
     log = new_store()()
     session = await log.open(0)
     values = [b"%d" % number for number in range(MANY if limit > 1 else 50)]
@@ -56,7 +58,9 @@ async def test_reading_starts_anywhere(new_store: NewStore, offset: int) -> None
 
 
 async def test_the_end_is_empty_until_more_comes(new_store: NewStore) -> None:
-    """At the end there is nothing; what is appended later, through another opener even, is seen by a session that is open."""
+    """At the end there is nothing; what is appended later, through another opener
+    even, is seen by a session that is open.
+    """
     store = new_store()
     log, other = store(), store()
     session = await log.open(0)
@@ -81,7 +85,9 @@ async def test_partitions_count_for_themselves(new_store: NewStore) -> None:
 
 
 async def test_an_append_to_no_partition_writes_nothing(new_store: NewStore) -> None:
-    """All or none: a record for a partition that isn't there is a defect, and its neighbours are not written."""
+    """All or none: a record for a partition that isn't there is a
+    defect, and its neighbours are not written.
+    """
     log = new_store(2)()
     before = await seen(log)
     with pytest.raises(AssertionError):
@@ -117,7 +123,8 @@ async def test_the_input_outlives_the_log(new_store: NewStore) -> None:
 
 
 async def test_a_source_is_appended_once(new_embedded_store: NewStore) -> None:
-    """How far a file was appended is known for good, together with its records; whoever appends from another position is fenced.
+    """How far a file was appended is known for good, together with its records; whoever
+    appends from another position is fenced.
 
     Of the embedded logs: on a broker it is collectors who append.
     """

@@ -135,7 +135,9 @@ async def test_all_keys_can_be_gone_after_a_sleep(
 async def test_a_follower_ends_with_what_a_scan_gives(
     new_store: NewStore, sleep_through_compaction: Compact, seed: int
 ) -> None:
-    """It reads in small steps, sleeps through compactions, and restarts from a stored position, in any order."""
+    """It reads in small steps, sleeps through compactions, and
+    restarts from a stored position, in any order.
+    """
     log = new_store()()
     session = await log.open(0)
     chance, table = random.Random(seed), FollowedTable()

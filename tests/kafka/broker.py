@@ -1,8 +1,10 @@
-"""A real broker for the tests: the one that KAFKA_BOOTSTRAP names, else one in a container, else one of our own, for as long as the tests run.
+"""A real broker for the tests: the one that KAFKA_BOOTSTRAP names, else one in a container, else one
+of our own, for as long as the tests run.
 
-The container is Apache's own image, if a Docker engine answers. Our own is Apache Kafka as Maven fetches it (pom.xml beside this file), one node that
-is broker and controller, on free loopback ports, in a directory that is deleted afterwards. Without a broker the tests that need one are skipped and
-the summary says so; with CI=true or REQUIRE_KAFKA=1 they fail.
+The container is Apache's own image, if a Docker engine answers. Our own is Apache Kafka as Maven fetches it
+(pom.xml beside this file), one node that is broker and controller, on free loopback ports, in a directory
+that is deleted afterwards. Without a broker the tests that need one are skipped and the summary says so;
+with CI=true or REQUIRE_KAFKA=1 they fail.
 """
 
 import os
@@ -45,7 +47,10 @@ def from_environment() -> str | None:
 
 
 def from_docker() -> str | None:
-    """In a container, if an engine answers. It goes with this process: a shell at the other end of a pipe sees to that."""
+    """In a container, if an engine answers.
+
+    It goes with this process: a shell at the other end of a pipe sees to that.
+    """
     if not run(["docker", "version", "--format", "{{.Server.Version}}"], ENGINE_S):
         return None
     port, controller = free_ports(2)
@@ -54,7 +59,8 @@ def from_docker() -> str | None:
         "log.dirs": "/tmp/kafka",  # in the container
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         "listeners": f"PLAINTEXT://0.0.0.0:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",  # the same inside and outside: it talks to itself too
+        # the same inside and outside: it talks to itself too
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     }
     options = [
@@ -127,7 +133,9 @@ def bootstrap() -> str:
 
 
 def our_own() -> None:
-    """For a test that does to a broker what nobody else's may suffer: one of our own can be started, or the end of the test."""
+    """For a test that does to a broker what nobody else's may suffer: one of our
+    own can be started, or the end of the test.
+    """
     try:
         needs_java()
         libraries()

@@ -1,7 +1,8 @@
-"""Brokers as processes of our own: one, or three that are a cluster, each of which can be killed, frozen and started again.
+"""Brokers as processes of our own: one, or three that are a cluster, each of which
+can be killed, frozen and started again.
 
-A process dies with the one that started it, however that ends: a shell waits at the other end of a pipe and kills it when the pipe closes, and takes
-its directory away.
+A process dies with the one that started it, however that ends: a shell waits at the other end of a pipe and
+kills it when the pipe closes, and takes its directory away.
 """
 
 import atexit
@@ -48,11 +49,14 @@ OF_THREE: Mapping[str, object] = {
     "transaction.state.log.min.isr": 2,
     "broker.session.timeout.ms": 3000,  # a dead broker's partitions move after 3 s instead of 9
 }
-# The shell's own number becomes the broker's: what is killed at the end of the pipe is exactly that process. Then its directory goes, unless it is to
-# be started again.
+# The shell's own number becomes the broker's: what is killed at the end of the pipe is exactly that process.
+# Then its directory goes, unless it is to be started again.
 WATCHED = """
 directory=$1; shift; exec 3<&0
-(read -r _ <&3; kill -9 $$; while kill -0 $$; do sleep 0.1; done; [ -e "$directory/again" ] || rm -rf "$directory") 2>/dev/null &
+(
+    read -r _ <&3; kill -9 $$; while kill -0 $$; do sleep 0.1; done
+    [ -e "$directory/again" ] || rm -rf "$directory"
+) 2>/dev/null &
 exec "$@" 3<&- </dev/null
 """
 
@@ -132,7 +136,8 @@ class Node:
         """Also again, after it was killed: it has what it had."""
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["sh", "-c", WATCHED, "broker", str(self.directory), *self._java, "kafka.Kafka", str(self._properties)],
+                ["sh", "-c", WATCHED, "broker", str(self.directory), *self._java, "kafka.Kafka",
+                str(self._properties)],
                 stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         atexit.register(end, self.process)
@@ -147,7 +152,8 @@ class Node:
         ):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise Missing(
-                    f"the broker did not start: {(self.directory / 'log').read_text(errors='replace')[-2_000:]}"
+                    "the broker did not start: "
+                    f"{(self.directory / 'log').read_text(errors='replace')[-2_000:]}"
                 )
             time.sleep(0.05)
 
@@ -176,7 +182,10 @@ class Node:
 
 
 class Brokers:
-    """One broker or a cluster of three, on loopback, answering once it is made. With three, topics want 3 replicas and min.insync.replicas 2."""
+    """One broker or a cluster of three, on loopback, answering once it is made.
+
+    With three, topics want 3 replicas and min.insync.replicas 2.
+    """
 
     def __init__(
         self,
@@ -185,7 +194,9 @@ class Brokers:
         options: Sequence[str] = (),
         listeners: Mapping[str, str] | None = None,
     ) -> None:
-        """`properties`, `options` (for formatting), `listeners` (beside the plain one: name and protocol): of each."""
+        """`properties`, `options` (for formatting), `listeners` (beside the
+        plain one: name and protocol): of each.
+        """
         assert count in (1, 3), count
         needs_java()
         ports = free_ports(2 * count)
@@ -225,7 +236,10 @@ def needs_java() -> None:
 
 
 def libraries() -> Path:
-    """Where the broker's libraries are. Fetched if they are not there, and put in place at once or not at all."""
+    """Where the broker's libraries are.
+
+    Fetched if they are not there, and put in place at once or not at all.
+    """
     if CACHE.is_dir():
         return CACHE
     if shutil.which("mvn") is None:

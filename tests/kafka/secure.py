@@ -1,4 +1,5 @@
-"""A broker that lets in whom it knows, and lets them do what they may: certificates, passwords and rights made anew for each run of the tests.
+"""A broker that lets in whom it knows, and lets them do what they may: certificates, passwords and
+rights made anew for each run of the tests.
 
 inside   no security, the broker's own; who comes here may do everything
 clients  SASL_SSL: PLAIN, SCRAM-SHA-256, OAUTHBEARER
@@ -60,9 +61,8 @@ class Secure:
                 "listener.name.clients.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,OAUTHBEARER",
                 jaas.format("plain"): f"{modules}.plain.PlainLoginModule required {users};",
                 jaas.format("scram-sha-256"): f"{modules}.scram.ScramLoginModule required;",
-                jaas.format(
-                    "oauthbearer"
-                ): f'{modules}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";',
+                jaas.format("oauthbearer"): f"{modules}.oauthbearer.OAuthBearerLoginModule required "
+                'unsecuredLoginStringClaim_sub="broker";',
                 "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
                 "super.users": "User:ANONYMOUS;User:owner",
             },
@@ -150,7 +150,9 @@ def token() -> str:
 
 
 def certificates(directory: Path) -> None:
-    """An authority (ca.pem), the broker's key and certificate (broker.pem), a client's (client.pem), and another authority that signed nobody."""
+    """An authority (ca.pem), the broker's key and certificate (broker.pem), a client's (client.pem),
+    and another authority that signed nobody.
+    """
     if shutil.which("openssl") is None:
         raise Missing("there is no openssl to make certificates with")
 

@@ -32,7 +32,9 @@ MAPPING = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp
 
 
 async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
-    """The first agents are left in mid-run, as if frozen; others take over; the first wake up, are told so, and nothing of theirs counts."""
+    """The first agents are left in mid-run, as if frozen; others take over; the first wake up,
+    are told so, and nothing of theirs counts.
+    """
     app, settings, read_by = (
         topics.new_app(PARTITIONS),
         Settings(batch=1_000),
@@ -86,7 +88,9 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
 
 
 async def test_an_input_that_has_grown_is_read_on() -> None:
-    """By agents that are opened anew: people who are in another partition of it now are the same people, and each event counts once."""
+    """By agents that are opened anew: people who are in another partition of it now are the
+    same people, and each event counts once.
+    """
     app, settings, read_by, people = (
         topics.new_app(PARTITIONS),
         Settings(),
@@ -143,11 +147,16 @@ def viewed(who: str, day: int) -> bytes:
 
 
 async def test_the_largest_records_fit_their_topics() -> None:
-    """In topics as `topics apply` makes them: the largest event is handed over and counted; what is as large and no event is one rejection."""
+    """In topics as `topics apply` makes them: the largest event is handed over and counted; what
+    is as large and no event is one rejection.
+    """
     app, cluster = topics.new_name(), Cluster(bootstrap())
     await applied(cluster, Wanted(app, [f"{app}.clicks"], partitions=PARTITIONS, create_inputs=True))
     log = await KafkaLog.connect(cluster, app, [f"{app}.clicks"])
-    event = b'{"type":"track","messageId":"%d","userId":"%d","event":"Product Viewed","timestamp":"2026-03-01T10:00:00Z","properties":{"text":"%s"}}'
+    event = (
+        b'{"type":"track","messageId":"%d","userId":"%d","event":"Product Viewed",'
+        b'"timestamp":"2026-03-01T10:00:00Z","properties":{"text":"%s"}}'
+    )
     large = [event % (n, n, b"x" * 1_000_000) for n in range(4)]
     now = time.time_ns() // 1_000_000
     await log.append([NewRecord(0, None, value, now) for value in (*large, b"\xff" * 1_000_000)])

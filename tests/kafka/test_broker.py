@@ -65,9 +65,13 @@ if sys.argv[1] == "version":
     print("1.0")
 elif sys.argv[1] == "run":
     port = next(word for word in sys.argv if word.startswith("127.0.0.1:")).rpartition(":")[2]
-    code = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\\nwhile True: s.accept()[0].sendall(b'x')"
+    code = (
+        "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\\n"
+        "while True: s.accept()[0].sendall(b'x')"
+    )
     nowhere = subprocess.DEVNULL
-    child = subprocess.Popen([sys.executable, "-c", code, port], stdout=nowhere, stderr=nowhere, start_new_session=True)
+    command = [sys.executable, "-c", code, port]
+    child = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, start_new_session=True)
     (home / "child").write_text(str(child.pid))
     print("named")
 elif sys.argv[1:] == ["rm", "-f", "named"]:
@@ -80,7 +84,9 @@ IN_A_CONTAINER = STARTED.replace("from_maven", "from_docker")
 def test_an_engine_that_does_not_answer_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str | None
 ) -> None:
-    """It is not installed, does not run, hangs, or has not the image: then there is no broker in a container, and the next source is asked."""
+    """It is not installed, does not run, hangs, or has not the image: then there is no broker in a
+    container, and the next source is asked.
+    """
     if engine is not None:
         (tmp_path / "docker").write_text(f"#!/bin/sh\n{engine}\n")
         (tmp_path / "docker").chmod(0o755)
@@ -90,7 +96,9 @@ def test_an_engine_that_does_not_answer_is_passed_over(
 
 
 def test_a_container_ends_with_whoever_started_it(tmp_path: Path) -> None:
-    """It is asked for with Apache's own image and a port of this machine alone, and removed even when the tests are killed."""
+    """It is asked for with Apache's own image and a port of this machine alone,
+    and removed even when the tests are killed.
+    """
     (tmp_path / "docker").write_text(ENGINE.format(python=sys.executable))
     (tmp_path / "docker").chmod(0o755)
     path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}

@@ -1,4 +1,6 @@
-"""The broker of docker-compose.yml: what its container is told, told to a broker of the same version without a container."""
+"""The broker of docker-compose.yml: what its container is told, told to a broker
+of the same version without a container.
+"""
 
 import re
 

@@ -1,4 +1,6 @@
-"""docker-compose.yml on a broker, without Docker: every command in it is run, in Compose's order, as the process that it would start."""
+"""docker-compose.yml on a broker, without Docker: every command in it is run, in Compose's
+order, as the process that it would start.
+"""
 
 import os
 import re
@@ -38,7 +40,9 @@ def finished(*arguments: str) -> bytes:
 
 
 def worker(name: str, app: str, port: int, directory: Path) -> "subprocess.Popen[bytes]":
-    """As Compose would start it, on a port of this machine; the second as Kubernetes would, which has everything in the environment."""
+    """As Compose would start it, on a port of this machine; the second as Kubernetes would,
+    which has everything in the environment.
+    """
     given, arguments = dict(ours()[name]["environment"]), command(name, app)
     if name == "worker-2":
         settings = {"BOOTSTRAP": bootstrap(), "APP": app, "INPUTS": f"{app}.clicks"}
@@ -76,7 +80,9 @@ def totals(ports: list[int], name: str) -> float:
 
 
 def test_topics_workers_shoppers_and_lag(tmp_path: Path) -> None:
-    """The topics are made, two workers share the partitions, made-up clicks are processed, nothing is behind, and both stop in time with code 0."""
+    """The topics are made, two workers share the partitions, made-up clicks are processed, nothing is
+    behind, and both stop in time with code 0.
+    """
     app, ports = new_name(), free_ports(2)
     assert b"created" in finished(*command("topics", app))
     assert b"nothing to do" in finished(*command("topics", app))

@@ -14,13 +14,16 @@ VALUE = b"the same again and again " * 1_000  # four times that, until it is com
 
 @pytest.mark.parametrize("kind", ["gzip", "snappy", "lz4", "zstd"])
 async def test_what_is_written_is_compressed(kind: str) -> None:
-    """The broker gets less than it could take, and every reader, whatever it writes itself, gets all of it back."""
+    """The broker gets less than it could take, and every reader,
+    whatever it writes itself, gets all of it back.
+    """
     app = topics.new_name()
     new = topics.new_topics(app, 1)
     for topic in new:
         topic.topic_configs["max.message.bytes"] = str(LARGEST)
     await topics.create(new)
-    log = KafkaLog(Cluster(bootstrap(), compression=kind), app, {f"{app}.events": 1}, 1)  # type: ignore[arg-type]  # one of its literals
+    # one of its literals
+    log = KafkaLog(Cluster(bootstrap(), compression=kind), app, {f"{app}.events": 1}, 1)  # type: ignore[arg-type]
     session = await log.open(0)
     await session.commit(batch(b"1", [Output("transitions", b"k", VALUE)], [(b"state", VALUE)]))
     await log.close()
@@ -41,7 +44,8 @@ async def test_uncompressed_it_is_too_large() -> None:
     session = await log.open(0)
     with pytest.raises(
         Refused,
-        match=r"a record is larger than topic .*takes: raise its max\.message\.bytes; `streams topics plan` says",
+        match=r"a record is larger than topic .*takes: "
+        r"raise its max\.message\.bytes; `streams topics plan` says",
     ):
         await session.commit(batch(b"1", [Output("transitions", b"k", VALUE)]))
     await session.close()

@@ -125,7 +125,9 @@ def test_what_an_error_means(
 
 
 def test_the_table_is_of_errors_that_there_are() -> None:
-    """Nothing is both; what aiokafka itself takes for passing is not called permanent, but for a topic's missing right."""
+    """Nothing is both; what aiokafka itself takes for passing is not called
+    permanent, but for a topic's missing right.
+    """
     assert set(PERMANENT).isdisjoint(PASSING)
     assert [kind for kind in PERMANENT if getattr(kind, "retriable", False)] == []
 
@@ -141,7 +143,9 @@ async def test_other_errors_are_defects() -> None:
 
 
 async def test_nobody_answers() -> None:
-    """A line for each try that says which address, why and for how long yet; then the end, in time, with exit code 5."""
+    """A line for each try that says which address, why and for how long yet;
+    then the end, in time, with exit code 5.
+    """
     first, second = free_ports(2)
     lines: list[str] = []
     began = asyncio.get_running_loop().time()

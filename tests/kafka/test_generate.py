@@ -42,7 +42,9 @@ def new_topic() -> str:
 
 
 async def test_events_reach_the_partition_of_their_person() -> None:
-    """As many as were asked for, each keyed by the id in it and where a Java client would have put it; their times are now."""
+    """As many as were asked for, each keyed by the id in it and where a Java
+    client would have put it; their times are now.
+    """
     topic, began = new_topic(), time.time()
     running = process(
         "generate", "--kafka", bootstrap(), "--input", topic, "--rate", 5_000, "--events", 1_500, "--seed", 1
@@ -100,5 +102,7 @@ def test_a_topic_that_does_not_exist_is_a_wrong_command() -> None:
     ],
 )
 def test_what_is_due(elapsed_s: float, rate: float, sent: int, events: int | None, expected: int) -> None:
-    """`rate` a second from the beginning on, at most a second's worth at once, and no more than was asked for."""
+    """`rate` a second from the beginning on, at most a second's worth
+    at once, and no more than was asked for.
+    """
     assert expected == due(elapsed_s, rate, sent, events)

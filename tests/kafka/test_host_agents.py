@@ -146,7 +146,8 @@ async def test_what_was_aborted_never_comes_and_a_restart_goes_on_where_it_was(w
     for _ in range(3):
         got: list[Place] = []
         expected = sorted(set(written.committed) - set(seen))
-        await run(written.app, lambda got=got, expected=expected: len(got) >= len(expected), got)  # type: ignore[misc]  # bound at once
+        # bound at once
+        await run(written.app, lambda got=got, expected=expected: len(got) >= len(expected), got)  # type: ignore[misc]
         assert sorted(got) == expected
         seen += got
         await written.write([2], commits=False)
@@ -383,6 +384,7 @@ async def test_announce(written: Written) -> None:
         expected = {f"{rev:032x}:{rev}" for rev in written.committed.values()}
         host = hosting.app(kafka=kafka(written.app), announce=announce)
         async with running(host):
-            await until(lambda expected=expected: set(posted) == expected)  # type: ignore[misc]  # bound at once
+            # bound at once
+            await until(lambda expected=expected: set(posted) == expected)  # type: ignore[misc]
     await runner.cleanup()
     assert len(posted) <= len(expected) * 5 / 4 + 2

@@ -20,7 +20,9 @@ PARTITIONS = 2
 
 
 async def test_it_says_what_is_not_processed_yet() -> None:
-    """Before, between and after: position, end and lag of each partition, in records, though transactions leave marks that are none."""
+    """Before, between and after: position, end and lag of each partition, in records,
+    though transactions leave marks that are none.
+    """
     app = topics.new_app(PARTITIONS)
     log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
     people = ["ann", "bob", "cid", "dan"]

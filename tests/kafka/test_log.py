@@ -1,4 +1,6 @@
-"""What only a broker can do to an agent: transactions that nobody ends, batches it refuses, records it has deleted, topics that are not there."""
+"""What only a broker can do to an agent: transactions that nobody ends, batches it refuses, records
+it has deleted, topics that are not there.
+"""
 
 import asyncio
 import signal
@@ -38,7 +40,9 @@ async def log() -> AsyncIterator[KafkaLog]:
 
 
 async def test_a_dead_writer_leaves_nothing(log: KafkaLog) -> None:
-    """A transaction that was written and not committed is neither restored nor read, and opening ends it: nobody waits for it to time out."""
+    """A transaction that was written and not committed is neither restored nor read, and opening
+    ends it: nobody waits for it to time out.
+    """
     session = await log.open(0)
     await session.commit(full_batch(b"1"))
     await session.close()
@@ -63,7 +67,9 @@ async def test_a_dead_writer_leaves_nothing(log: KafkaLog) -> None:
 
 
 async def test_a_batch_that_the_broker_refuses_takes_the_whole_commit_with_it() -> None:
-    """One record is too large for its topic: the client's commit would succeed without it; ours fails, and the session is over."""
+    """One record is too large for its topic: the client's commit would succeed without
+    it; ours fails, and the session is over.
+    """
     app = topics.new_name()
     new = topics.new_topics(app, 1)
     for topic in new:
@@ -110,7 +116,9 @@ async def test_a_commit_that_is_cancelled_ends_its_session(log: KafkaLog) -> Non
 
 
 async def test_an_input_written_in_transactions_has_gaps(log: KafkaLog) -> None:
-    """Marks of a collector's transactions take offsets, what it took back is not read, and an agent that has read all is at the end."""
+    """Marks of a collector's transactions take offsets, what it took back is not read, and
+    an agent that has read all is at the end.
+    """
     session = await log.open(0)
     collector = log.cluster.producer(f"{log.app}-collector")
     await collector.start()
@@ -128,7 +136,9 @@ async def test_an_input_written_in_transactions_has_gaps(log: KafkaLog) -> None:
 
 
 async def test_a_first_start_begins_where_the_topic_does(log: KafkaLog) -> None:
-    """What age has deleted is no loss to whoever never was there; to an agent that had come so far it is, and it says so."""
+    """What age has deleted is no loss to whoever never was there; to an agent
+    that had come so far it is, and it says so.
+    """
     await fill(log, [b"%d" % number for number in range(10)])
     session = await log.open(0)
     assert [record.offset for record in await read(session, 0, 2)] == [0, 1]
@@ -191,7 +201,9 @@ async def test_nobody_answers() -> None:
 
 
 async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A commit gives up in time and leaves it open, closing does not hang; awake again, the next session finds all of the batch or nothing."""
+    """A commit gives up in time and leaves it open, closing does not hang; awake again, the next
+    session finds all of the batch or nothing.
+    """
     our_own()
     monkeypatch.setattr("streams.log.kafka.session.COMMIT_TIMEOUT_S", 1)
     monkeypatch.setattr("streams.log.kafka.lifecycle.CLOSE_TIMEOUT_S", 1)
@@ -221,7 +233,9 @@ async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_marks_of_transactions_behind_the_last_record_are_no_loss(log: KafkaLog) -> None:
-    """When age has deleted everything, only the marks were unread: whoever goes on from where its reading had come to is at the end."""
+    """When age has deleted everything, only the marks were unread: whoever goes on from
+    where its reading had come to is at the end.
+    """
     collector = log.cluster.producer(f"{log.app}-collector")
     await collector.start()
     await collector.begin_transaction()

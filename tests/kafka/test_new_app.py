@@ -1,4 +1,6 @@
-"""Another number of partitions, other fold settings: the commands of docs/operations.md, as they stand there, beside the running app."""
+"""Another number of partitions, other fold settings: the commands of docs/operations.md, as
+they stand there, beside the running app.
+"""
 
 import asyncio
 import os
@@ -77,7 +79,10 @@ def ended(arguments: list[str], directory: Path, **variables: str) -> tuple[int,
 
 
 async def keeps_up(lag: list[str], what: str) -> None:
-    """Asks the page's third command until nothing is left. In this process: a new one for each look would take most of the time."""
+    """Asks the page's third command until nothing is left.
+
+    In this process: a new one for each look would take most of the time.
+    """
 
     def behind() -> int:
         result = streams(*lag, "--json")
@@ -100,7 +105,9 @@ async def held(app: str, input: str) -> tuple[Funnel, Counter[bytes]]:
 
 
 async def test_a_new_app_counts_the_same_beside_the_old_one(tmp_path: Path) -> None:
-    """Eight partitions instead of two, and another setting that the old app refuses: same journeys, same transitions, by the page's own commands."""
+    """Eight partitions instead of two, and another setting that the old app refuses: same journeys, same
+    transitions, by the page's own commands.
+    """
     old, new, input = topics.new_name(), topics.new_name(), topics.new_name()
     topics.elsewhere(topics.create([NewTopic(input, PARTITIONS, 1)]))
     make, run, lag = commands(new, input)

@@ -1,4 +1,6 @@
-"""A broker that asks who we are and looks what we may do: it lets us work, and what it does not let us do is told with what to change."""
+"""A broker that asks who we are and looks what we may do: it lets us work, and what it does
+not let us do is told with what to change.
+"""
 
 import asyncio
 import time
@@ -87,7 +89,9 @@ def transactions(app: str) -> Right:
 
 
 async def test_a_worker_works(broker: Secure) -> None:
-    """With a password over TLS and no right but those on the page: what is appended is read, committed and restored."""
+    """With a password over TLS and no right but those on the page: what is
+    appended is read, committed and restored.
+    """
     name = topics.new_name()
     await topics.create(topics.new_topics(name, 1), broker.inside)
     await broker.allow(*worker(name, f"{name}.events"))
@@ -121,7 +125,9 @@ async def test_a_worker_works(broker: Secure) -> None:
     ids=lambda given: given["sasl_mechanism"],
 )
 async def test_ways_to_say_who_we_are(broker: Secure, given: dict[str, Any]) -> None:
-    """Each of them is let in, and is the user who was meant: a topic that only this user may write is written."""
+    """Each of them is let in, and is the user who was meant: a topic
+    that only this user may write is written.
+    """
     name = await app(broker, writes_own)
     found = at(broker.kafka(**given))
     await reach(found, NOBODY_MS, print)
@@ -138,7 +144,8 @@ async def test_certificates_of_clients(broker: Secure) -> None:
     await reach(at(tls | {"cert_file": broker.directory / "client.pem"}), NOBODY_MS, print)
     with pytest.raises(
         Unavailable,
-        match=r"does it ask for a certificate \(kafka\.cert_file\)|is kafka\.security_protocol what that port speaks",
+        match=r"does it ask for a certificate \(kafka\.cert_file\)|"
+        r"is kafka\.security_protocol what that port speaks",
     ):
         await reach(at(tls), NOBODY_MS, lambda line: None)
 
@@ -148,7 +155,8 @@ async def test_certificates_of_clients(broker: Secure) -> None:
     [
         (
             {"password": "wrong"},
-            r"the broker does not accept this name and password or token: see kafka\.username, kafka\.password",
+            r"the broker does not accept this name and password or token: "
+            r"see kafka\.username, kafka\.password",
         ),
         (
             {"sasl_mechanism": "PLAIN", "username": "nobody"},
@@ -163,7 +171,10 @@ async def test_certificates_of_clients(broker: Secure) -> None:
     ],
 )
 async def test_not_let_in(broker: Secure, given: dict[str, Any], said: str) -> None:
-    """Is refused at once, not tried again: it will be no other the next time. The password is not in the message."""
+    """Is refused at once, not tried again: it will be no other the next time.
+
+    The password is not in the message.
+    """
     if given.get("ca_file"):
         given = {"ca_file": broker.directory / given["ca_file"]}
     kafka = broker.kafka(**given)
@@ -220,7 +231,8 @@ async def test_a_right_to_write_is_missing(broker: Secure) -> None:
     producer = at(broker.kafka()).producer(f"{name}-0")
     said = await refused(writing(producer, name), producer)
     assert said.startswith(
-        f"x: the right is missing to use topic {name}.late: inputs need Read, topics of the app Read, Write and Describe"
+        f"x: the right is missing to use topic {name}.late: inputs need Read, topics of the app Read, "
+        "Write and Describe"
     )
 
 
@@ -230,7 +242,8 @@ async def test_a_right_to_transactions_is_missing(broker: Secure) -> None:
     producer = at(broker.kafka()).producer(f"{name}-0")
     said = await refused(writing(producer, name), producer)
     assert said.startswith(
-        f"x: the right is missing to use transactional id {name}-0: it needs Write and Describe on all transactional ids that begin"
+        f"x: the right is missing to use transactional id {name}-0: it needs Write and Describe on all "
+        "transactional ids that begin"
     )
 
 
@@ -249,7 +262,8 @@ async def test_a_right_to_the_group_is_missing(broker: Secure) -> None:
         await refused(writing(producer, name, group=True), producer),
     ):
         assert said.startswith(
-            f"x: the right is missing to use group {name}: it needs Read on the group that is called like the app"
+            f"x: the right is missing to use group {name}: it needs Read on the group that is called like "
+            "the app"
         )
 
 
@@ -275,7 +289,10 @@ async def test_a_right_to_read_is_missing(broker: Secure) -> None:
 
 
 async def test_whoever_makes_topics(broker: Secure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Needs the rights on the page, sees everything with them, and is told which is missing without them. Nothing prints the password."""
+    """Needs the rights on the page, sees everything with them, and is told which is missing without them.
+
+    Nothing prints the password.
+    """
     monkeypatch.chdir(tmp_path)
     name = topics.new_name()
     await topics.create([NewTopic(f"{name}.events", 2, 1)], broker.inside)

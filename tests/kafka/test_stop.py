@@ -19,7 +19,9 @@ WORKED_S = 2.0  # a cancelled task has closed its clients by then, on a busy mac
 
 
 async def test_a_client_whose_broker_is_gone_is_stopped() -> None:
-    """A consumer that is waiting to ask again ends silently: whoever stops it is not cancelled by that, and goes on."""
+    """A consumer that is waiting to ask again ends silently: whoever stops
+    it is not cancelled by that, and goes on.
+    """
     our_own()
     address, process = start()
     app = topics.new_name()

@@ -49,7 +49,9 @@ async def test_a_topic_whose_tombstones_go_at_once_cannot_be_followed() -> None:
 
 
 async def test_many_partitions_are_followed_at_once() -> None:
-    """Each of them whole and in order, although a partition that is new to the follower interrupts the others."""
+    """Each of them whole and in order, although a partition that is new
+    to the follower interrupts the others.
+    """
     log = topics.log(topics.new_app(PARTITIONS), PARTITIONS)
     values = [b"%d" % number for number in range(300)]
 

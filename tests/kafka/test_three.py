@@ -1,4 +1,6 @@
-"""Three brokers, of which one after the other is lost: agents die of it, others go on where they were, and the numbers are exact."""
+"""Three brokers, of which one after the other is lost: agents die of it, others go on
+where they were, and the numbers are exact.
+"""
 
 import asyncio
 import time
@@ -95,7 +97,10 @@ async def without_one(brokers: Brokers, number: int) -> AsyncIterator[None]:
 
 
 async def test_a_leader_is_killed_under_a_session(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The session dies when its partition has no leader for longer than a commit may take. The next one finds that commit whole or not at all."""
+    """The session dies when its partition has no leader for longer than a commit may take.
+
+    The next one finds that commit whole or not at all.
+    """
     app = await new_app(brokers, 1)
     log = await insistent(lambda: KafkaLog.connect(Cluster(brokers.bootstrap), app, [f"{app}.events"]))
     session = await insistent(lambda: log.open(0))
@@ -145,7 +150,9 @@ async def in_sync(brokers: Brokers, app: str) -> None:
 async def test_leaders_are_killed_one_after_the_other(
     brokers: Brokers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While agents read a shop's events: each time, those that cannot go on are opened anew, and in the end a recomputation finds all equal."""
+    """While agents read a shop's events: each time, those that cannot go on are opened anew, and in
+    the end a recomputation finds all equal.
+    """
     app, settings, read_by = (
         await new_app(brokers, PARTITIONS),
         Settings(batch=200),

@@ -55,7 +55,9 @@ def verdicts(found: dict[str, Any]) -> dict[str, str]:
 
 
 def test_made_once(app: str) -> None:
-    """A plan says what is missing (1), applying makes exactly that (0), and then there is nothing to do (0), however often it is applied."""
+    """A plan says what is missing (1), applying makes exactly that (0), and then there is
+    nothing to do (0), however often it is applied.
+    """
     code, found = run("plan", app)
     assert (1, 3) == (code, found["partitions"])
     assert verdicts(found) == {f"{app}.events": "fine"} | dict.fromkeys(own(app), "create")
@@ -96,7 +98,9 @@ def test_what_a_person_sees(app: str) -> None:
 
 
 def test_inputs_for_a_laptop(app: str) -> None:
-    """An input that is not there is an error that names it (2), and nothing is made; --create-inputs makes it."""
+    """An input that is not there is an error that names it (2), and
+    nothing is made; --create-inputs makes it.
+    """
     new = f"{app}.orders"
     code, found = run("apply", app, inputs=(f"{app}.events", new))
     assert (2, True) == (code, f"{new}: is not there: make it, or see --create-inputs" in found["error"])

@@ -188,14 +188,17 @@ async def test_workers_share_hand_over_and_are_exact(capsys: pytest.CaptureFixtu
     await b.end()
     with capsys.disabled():
         print(
-            f"\nstall when a worker joins {1000 * joined_s:.0f} ms, at worst {1000 * stalled_s:.0f} ms; leaving took {1000 * took_s:.0f} ms"
+            f"\nstall when a worker joins {1000 * joined_s:.0f} ms, at worst {1000 * stalled_s:.0f} ms; "
+            f"leaving took {1000 * took_s:.0f} ms"
         )
 
 
 async def test_a_zombie_is_fenced_and_comes_back_in_peace(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its heartbeats stop, its agents do not: the other takes over after a session, and is never fenced in turn.
+    """Its heartbeats stop, its agents do not: the other takes over after
+    a session, and is never fenced in turn.
 
-    How an agent learns of it depends on what it was doing: in the middle of a commit it can't tell whether that was written.
+    How an agent learns of it depends on what it was doing: in the middle of a
+    commit it can't tell whether that was written.
     """
     app = topics.new_app(PARTITIONS)
     zombie, b = await Running(app).start(), await Running(app).start()

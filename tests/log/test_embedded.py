@@ -1,4 +1,6 @@
-"""What the embedded logs promise beyond the contract: a fenced session learns of it when it looks, not only when it writes."""
+"""What the embedded logs promise beyond the contract: a fenced session learns of
+it when it looks, not only when it writes.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""A broker that answers so many kinds of requests and then nothing more, and knows which of its connections are open."""
+"""A broker that answers so many kinds of requests and then nothing more, and
+knows which of its connections are open.
+"""
 
 import asyncio
 import struct

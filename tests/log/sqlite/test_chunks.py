@@ -29,7 +29,9 @@ def test_the_format_is_what_it_was() -> None:
 
 
 def test_a_place_is_compacted_when_it_has_outgrown_what_it_kept(tmp_path: Path) -> None:
-    """Not at every commit: the first time beyond the size that is not worth it, then each time as much was added again."""
+    """Not at every commit: the first time beyond the size that is not worth
+    it, then each time as much was added again.
+    """
     con = database.connect_to_write(tmp_path / database.FILE, 1, None, NAMES)
     place = database.places(con)["state", 0]
     value = b"x" * (chunks.COMPACT_BYTES // 8)

@@ -1,6 +1,7 @@
 """kill -9: a real process that commits as fast as it can, killed at moments of chance's choosing.
 
-After each kill the database opens, and outputs, state and checkpoint say the same number: at least the one that the process last said was committed.
+After each kill the database opens, and outputs, state and checkpoint say the same number: at least the one
+that the process last said was committed.
 """
 
 import asyncio
@@ -35,8 +36,12 @@ async def main():
         counter += 1
         tag = b"%d" % counter
         await log.append([NewRecord(0, b"k", tag, 0)] * 2)
-        outputs = [Output(topic, b"k%d" % (counter % 50), tag, (("pad", b"x" * 300),)) for topic in ("transitions", "current", "tallies")] * 10
-        state = [StateRecord(b"%d" % number, tag) for number in range(50)] + [StateRecord(b"pad", b"x" * 5_000)]
+        outputs = [
+            Output(topic, b"k%d" % (counter % 50), tag, (("pad", b"x" * 300),))
+            for topic in ("transitions", "current", "tallies")
+        ] * 10
+        state = [StateRecord(b"%d" % number, tag) for number in range(50)]
+        state.append(StateRecord(b"pad", b"x" * 5_000))
         await session.commit(Batch(outputs, state, tag))
         print(counter, flush=True)
 
@@ -102,7 +107,9 @@ async def _agreed(directory: Path, at_least: int) -> int:
 
 
 def test_a_second_process_fences_the_first_which_says_so(tmp_path: Path) -> None:
-    """One data directory, two processes: the older one stops at its next commit with `Fenced`, and nothing is corrupted."""
+    """One data directory, two processes: the older one stops at its next commit
+    with `Fenced`, and nothing is corrupted.
+    """
 
     async def take_over() -> None:
         log = SqliteLog(tmp_path)

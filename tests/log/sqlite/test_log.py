@@ -58,7 +58,9 @@ async def test_the_directory_is_made_with_one_file_in_it(tmp_path: Path) -> None
 
 
 async def test_what_is_stored_is_taken(tmp_path: Path) -> None:
-    """No partition count and no app asked for: what the directory was made with; 1 partition for a new one."""
+    """No partition count and no app asked for: what the directory was
+    made with; 1 partition for a new one.
+    """
     for directory, made, partitions in [(tmp_path / "new", None, 1), (tmp_path / "old", 4, 4)]:
         await SqliteLog(directory, made).close()
         log = SqliteLog(directory)
@@ -172,7 +174,9 @@ async def test_readers_work_beside_a_writer(tmp_path: Path) -> None:
 
 
 async def test_an_uncommitted_batch_is_seen_by_nobody(tmp_path: Path) -> None:
-    """With all of a batch written and its transaction still open, neither the log itself nor a reader sees any of it."""
+    """With all of a batch written and its transaction still open, neither
+    the log itself nor a reader sees any of it.
+    """
     log, reader = SqliteLog(tmp_path), None
     session = await log.open(0)
     await session.commit(full_batch(b"1"))
@@ -312,7 +316,9 @@ async def test_a_full_disk_ends_the_session_and_loses_nothing(tmp_path: Path) ->
 
 
 async def test_damage_is_told_in_words(tmp_path: Path) -> None:
-    """A chunk whose bytes are not what was written is an error with a way out, not a traceback of the decoder."""
+    """A chunk whose bytes are not what was written is an error with a
+    way out, not a traceback of the decoder.
+    """
     log = SqliteLog(tmp_path)
     await fill(log, [b"a"])
     session = await log.open(0)
@@ -330,7 +336,9 @@ async def test_damage_is_told_in_words(tmp_path: Path) -> None:
 async def test_a_compacted_topic_does_not_grow_with_what_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At most about twice what is alive, plus the size that is not worth compacting; the file reuses the room."""
+    """At most about twice what is alive, plus the size that is not
+    worth compacting; the file reuses the room.
+    """
     monkeypatch.setattr(chunks, "COMPACT_BYTES", 10_000)
     log = SqliteLog(tmp_path)
     session = await log.open(0)
@@ -347,7 +355,9 @@ async def test_a_compacted_topic_does_not_grow_with_what_is_written(
 
 
 async def test_a_frozen_reader_sees_one_moment(tmp_path: Path) -> None:
-    """While a writer goes on, all scans, ends and checkpoints of a frozen reader are of when it was made; another reader sees the new."""
+    """While a writer goes on, all scans, ends and checkpoints of a frozen reader are of when
+    it was made; another reader sees the new.
+    """
     log = SqliteLog(tmp_path)
     session = await log.open(0)
     await fill(log, [b"1"])
@@ -365,7 +375,10 @@ async def test_a_frozen_reader_sees_one_moment(tmp_path: Path) -> None:
 
 
 async def test_who_lost_a_partition_appends_no_more_of_a_file(tmp_path: Path) -> None:
-    """Of two that read one file, exactly one goes on: the last to open. The other's next append of the file is fenced, and so not in the way."""
+    """Of two that read one file, exactly one goes on: the last to open.
+
+    The other's next append of the file is fenced, and so not in the way.
+    """
     first, second = SqliteLog(tmp_path, 2), SqliteLog(tmp_path)
     for log in (first, second):
         for partition in range(2):

@@ -45,7 +45,9 @@ WANTED = Wanted("shop", ["clicks"])
 
 
 def test_a_new_app() -> None:
-    """All its topics are made, with the partitions of the first input, three copies of which two must have a record; the input is left alone."""
+    """All its topics are made, with the partitions of the first input, three copies of which two
+    must have a record; the input is left alone.
+    """
     found = plan(seen(), WANTED)
     assert (
         [f"shop.{topic.name}" for topic in TOPICS if topic is not EVENTS]
@@ -63,14 +65,18 @@ def test_a_new_app() -> None:
 
 
 def test_every_topic_has_its_settings() -> None:
-    """None is left to what a broker happens to have: each topic says how long it is kept, or how it is compacted."""
+    """None is left to what a broker happens to have: each topic says how
+    long it is kept, or how it is compacted.
+    """
     assert set(OWN) == {topic.name for topic in TOPICS if topic is not EVENTS}
     for topic in TOPICS[1:]:
         assert ("retention.ms" in OWN[topic.name]) == (topic.cleanup is Cleanup.DELETE)
 
 
 def test_the_largest_record_fits() -> None:
-    """An input record as large as can be, handed over with its headers; a batch; and what no client of ours could send need not fit."""
+    """An input record as large as can be, handed over with its headers; a batch; and what
+    no client of ours could send need not fit.
+    """
     for one in plan(seen(), WANTED).to_create:
         takes = int(one.config["max.message.bytes"])
         assert max(MAX_RECORD_BYTES + 64 * 1024, BATCH_BYTES) < takes <= REQUEST_BYTES
@@ -94,7 +100,9 @@ def test_made_once_there_is_nothing_to_do() -> None:
     ],
 )
 def test_copies(brokers: int, asked: int | None, copies: int, in_sync: str, note: str | None) -> None:
-    """As many as make sense, or as were asked for; fewer than three are told of, unless somebody wanted it so."""
+    """As many as make sense, or as were asked for; fewer than three are
+    told of, unless somebody wanted it so.
+    """
     found = plan(seen(brokers=brokers), WANTED._replace(replicas=asked))
     assert {(copies, in_sync)} == {
         (one.replicas, one.config["min.insync.replicas"]) for one in found.to_create
@@ -120,11 +128,13 @@ ANEW = r"start a new app id \(--app\), make its topics, and replay"
         ),
         (
             {"shop.transitions": Found(4, 3, {"cleanup.policy": "compact"})},
-            rf"^shop\.transitions: has cleanup\.policy=compact, and must have delete; records may be lost by now: {ANEW}$",
+            rf"^shop\.transitions: has cleanup\.policy=compact, and must have delete; "
+            rf"records may be lost by now: {ANEW}$",
         ),
         (
             {"shop.state": Found(4, 3, {"cleanup.policy": "compact,delete"})},
-            r"^shop\.state: has cleanup\.policy=compact,delete, and must have compact; what is known of people may be lost by now",
+            r"^shop\.state: has cleanup\.policy=compact,delete, and must have compact; "
+            r"what is known of people may be lost by now",
         ),
         (
             {"shop.current": Found(4, 3, {"cleanup.policy": "delete"})},
@@ -133,7 +143,9 @@ ANEW = r"start a new app id \(--app\), make its topics, and replay"
     ],
 )
 def test_topics_that_are_wrong(topics: dict[str, Found], said: str) -> None:
-    """Another number of partitions or another policy is refused with what was found, what must be, and how to go on."""
+    """Another number of partitions or another policy is refused with what
+    was found, what must be, and how to go on.
+    """
     wrong = plan(seen(topics), WANTED).wrong
     assert isinstance(wrong, Incompatible)
     with pytest.raises(Incompatible, match=said):
@@ -141,7 +153,9 @@ def test_topics_that_are_wrong(topics: dict[str, Found], said: str) -> None:
 
 
 def test_an_input_that_is_not_there() -> None:
-    """Is named, and nothing but that is to be done first; it is only made when somebody says so, with its partitions."""
+    """Is named, and nothing but that is to be done first; it is only made
+    when somebody says so, with its partitions.
+    """
     wanted = WANTED._replace(inputs=["orders", "clicks"])
     wrong = plan(seen(), wanted).wrong
     assert isinstance(wrong, ConfigError)
@@ -162,7 +176,10 @@ def test_an_input_that_is_not_there() -> None:
 
 
 def test_partitions_of_the_app_stay() -> None:
-    """An input may have other numbers than the app, also one that has grown since. Asking the app for other numbers is refused."""
+    """An input may have other numbers than the app, also one that has grown since.
+
+    Asking the app for other numbers is refused.
+    """
     there = made(plan(seen(), WANTED))
     grown = seen({"clicks": Found(8, 3, {}), "orders": Found(2, 3, {}), **there})
     found = plan(grown, WANTED._replace(inputs=["clicks", "orders"]))
@@ -212,7 +229,8 @@ def test_settings_that_are_unwise(changed: dict[str, dict[str, str]], said: str 
     [
         (
             {"retention.ms": str(48 * HOURS)},
-            "clicks: is kept for 48h: events are lost when nothing runs for longer than that: retention.ms, at least 3d",
+            "clicks: is kept for 48h: events are lost when nothing runs for longer than that: "
+            "retention.ms, at least 3d",
         ),
         (
             {"cleanup.policy": "compact"},
