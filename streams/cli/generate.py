@@ -1,7 +1,6 @@
 """`streams generate`: puts made-up shoppers into an input topic, for trying a deployment out."""
 
 import asyncio
-import time
 from contextlib import suppress
 from math import ceil
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from streams.cli.options import KafkaOption, checked_text, settings_of
 from streams.cli.progress import Work
 from streams.cli.screen import plural
 from streams.cli.stopping import StopRequest
+from streams.clock import Clock
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def generate_command(
         raise ConfigError(
             "kafka.inputs is missing (the topic to write to): give --input TOPIC or set STREAMS_KAFKA__INPUTS"
         )
-    asyncio.run(_generate(settings, rate, events, people, time.time_ns() if seed is None else seed))
+    asyncio.run(_generate(settings, rate, events, people, Clock().wall_ms() if seed is None else seed))
 
 
 async def _generate(settings: "Settings", rate: float, events: int | None, people: int, seed: int) -> None:
@@ -130,7 +130,7 @@ def _records(shop: "Shop", count: int, partitions: int) -> "dict[int, list[Writt
     """The next records of the shop by partition."""
     from streams.core.ingest.partition import partition_of
 
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = Clock().wall_ms()
     groups: dict[int, list[Written]] = {}
     for _ in range(count):
         key, value = shop.next(now_ms)

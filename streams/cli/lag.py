@@ -1,7 +1,6 @@
 """`streams lag`: how far an app is behind its inputs. The first question when numbers look old."""
 
 import asyncio
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from streams.cli.options import (
     settings_of,
 )
 from streams.cli.screen import console, emit_line
+from streams.clock import Clock
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def lag_command(
         lag = asyncio.run(_cluster_lag(settings))
     else:
         lag = asyncio.run(_directory_lag(ctx, data_dir))
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = Clock().wall_ms()
     if json:
         import orjson
 

@@ -5,9 +5,10 @@ so that standard output has nothing but results.
 """
 
 import sys
-import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from streams.clock import Clock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -25,8 +26,9 @@ class Work:
 
     def __init__(self, name: str, unit: str = "events", is_endless: bool = False) -> None:
         self.name, self.unit, self.is_endless = name, unit, is_endless
+        self._clock = Clock()
         self.done_before = 0  # part of the count, but done before this work began, so not part of its rate
-        self._began_s = self._printed_s = time.monotonic()
+        self._began_s = self._printed_s = self._clock.monotonic_s()
         self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -51,7 +53,7 @@ class Work:
         `done / total` is the share that is done, for example in bytes. A total of 0 means that it is not
         known.
         """
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic_s()
         if self._bar is not None:
             self._bar.update(
                 self._task, completed=done, total=total or None, count=self._count_text(count, now_s)
@@ -71,7 +73,7 @@ class Work:
     @property
     def seconds(self) -> float:
         """The time since the work began."""
-        return time.monotonic() - self._began_s
+        return self._clock.monotonic_s() - self._began_s
 
 
 def _columns(is_endless: bool) -> "list[ProgressColumn]":

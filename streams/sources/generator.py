@@ -13,7 +13,7 @@ from random import Random
 from time import gmtime, strftime
 from typing import NamedTuple
 
-import orjson
+import msgspec
 
 THINK_S = 12.0  # the mean time between two events of a visitor
 MIN_VISITORS = 8  # in the shop at once, however slow the stream is
@@ -227,7 +227,7 @@ class Shop:
         key = device
         if visitor.signed_in:
             record["userId"] = key = f"user-{visitor.number}"
-        return MadeRecord(key.encode(), orjson.dumps(record | fields))
+        return MadeRecord(key.encode(), msgspec.json.encode(record | fields))
 
     def _draw(self, steps: Steps) -> str:
         sums = list(accumulate(weight for _, weight in steps))

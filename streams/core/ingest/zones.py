@@ -5,6 +5,7 @@ an hour of the week.
 """
 
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata, resources
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,7 @@ def _look_up(name: str, quarter: int) -> int:
     return int(offset.total_seconds()) // (QUARTER_MS // 1000)
 
 
+@cache
 def zones_version() -> str:
     """The version of the time zone database that this release reads, such as 2025.2."""
     return metadata.version("tzdata")
