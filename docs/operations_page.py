@@ -2,7 +2,7 @@
 
 from textwrap import fill
 
-from streams.log.kafka.topics.plan import OWN, RECORD_BYTES
+from streams.log.kafka.topics.config import OWN_CONFIG, RECORD_BYTES
 from streams.settings.durations import duration_text
 from streams.telemetry.logs import LIFE
 from streams.topology import EVENTS, TOPICS, Cleanup, Topic
@@ -18,7 +18,7 @@ def topics() -> str:
         for topic in TOPICS
         if topic is not EVENTS
     )
-    compacted = next(OWN[topic.name] for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)
+    compacted = next(OWN_CONFIG[topic.name] for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)
     details = ", ".join(f"`{key}={value}`" for key, value in compacted.items() if key != "max.message.bytes")
     head = "| topic | what it is | kept | largest record |\n|---|---|---|---|\n"
     return f"{head}{rows}\n{fill(f'The compacted ones also have {details}.', COLUMNS)}\n"
@@ -34,9 +34,9 @@ def life() -> str:
 def _kept(topic: Topic) -> str:
     if topic.cleanup is Cleanup.COMPACT:
         return "the last per key (`cleanup.policy=compact`)"
-    kept = int(OWN[topic.name]["retention.ms"])
+    kept = int(OWN_CONFIG[topic.name]["retention.ms"])
     return duration_text(kept) if kept >= 0 else "for ever"
 
 
 def _bytes(topic: Topic) -> str:
-    return f"{int(OWN[topic.name].get('max.message.bytes', RECORD_BYTES)) // MEBIBYTE} MiB"
+    return f"{int(OWN_CONFIG[topic.name].get('max.message.bytes', RECORD_BYTES)) // MEBIBYTE} MiB"

@@ -13,7 +13,7 @@ from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.log.kafka.client import Cluster
-    from streams.log.kafka.topics.plan import Plan, Wanted
+    from streams.log.kafka.topics.model import TopicPlan, WantedTopics
 
 EXIT_TO_CREATE = 1  # the exit code of `plan` if `apply` has something to create
 MAX_REPLICAS = 7  # more would slow down every write without making anything safer
@@ -137,10 +137,10 @@ def _given(
     partitions: int | None,
     replicas: int | None,
     create_inputs: bool,
-) -> "tuple[Cluster, Wanted, int]":
+) -> "tuple[Cluster, WantedTopics, int]":
     """The cluster, what is wanted there, and how long to wait for an answer (milliseconds)."""
     from streams.log.kafka.connection import cluster
-    from streams.log.kafka.topics.plan import Wanted
+    from streams.log.kafka.topics.model import WantedTopics
     from streams.settings.kafka import deployment
     from streams.topology import MAX_PARTITIONS
 
@@ -148,7 +148,7 @@ def _given(
         raise ConfigError(f"--partitions {partitions}: an app has at most {MAX_PARTITIONS} partitions")
     settings = settings_of(ctx, kafka=kafka)
     needed = deployment(settings.kafka)
-    wanted = Wanted(needed.app, needed.inputs, partitions, replicas, create_inputs)
+    wanted = WantedTopics(needed.app, needed.inputs, partitions, replicas, create_inputs)
     return cluster(settings.kafka), wanted, settings.kafka.start_timeout
 
 
@@ -157,7 +157,7 @@ async def _reached(cluster: "Cluster", wait_ms: int, work: Callable[[], Awaitabl
     return await work()
 
 
-def _show(plan: "Plan", json: bool, created: set[str]) -> None:
+def _show(plan: "TopicPlan", json: bool, created: set[str]) -> None:
     if json:
         import orjson
 
@@ -168,7 +168,7 @@ def _show(plan: "Plan", json: bool, created: set[str]) -> None:
     console().print(render(plan, created))
 
 
-def _wire(plan: "Plan", created: set[str]) -> dict[str, object]:
+def _wire(plan: "TopicPlan", created: set[str]) -> dict[str, object]:
     """The plan as a JSON-ready dict."""
     return {
         "app": plan.app,
@@ -181,7 +181,7 @@ def _wire(plan: "Plan", created: set[str]) -> dict[str, object]:
                 "partitions": line.partitions,
                 "replicas": line.replicas,
                 "config": dict(line.config),
-                "details": list(line.says),
+                "details": list(line.details),
             }
             for line in plan.lines
         ],

@@ -1,5 +1,5 @@
-"""What may go into a batch, checked before anything is written: one place, so that all adapters refuse the
-same things.
+"""Checks what may go into a batch before anything is written, in one place, so that all adapters refuse the
+same.
 
 A wrong topic or a missing key is a defect of the writer, hence an assertion.
 """
@@ -15,7 +15,7 @@ _WRITABLE = frozenset(topic.name for topic in (*OUTPUTS, INBOX))
 
 
 def by_topic(outputs: Sequence[Output]) -> dict[str, list[Output]]:
-    """The outputs of a batch per topic, each in the order given."""
+    """The outputs of a batch by topic, those of each in the order given."""
     groups: dict[str, list[Output]] = {}
     for output in outputs:
         group = groups.get(output.topic)
@@ -30,13 +30,15 @@ def by_topic(outputs: Sequence[Output]) -> dict[str, list[Output]]:
             )
         if topic != INBOX.name:
             assert all(output.partition is None for output in group), (
-                f"{topic}: a partition says nothing but in its own number"
+                f"{topic}: outputs of a partition go to the partition of its number"
             )
     return groups
 
 
 def by_partition(outputs: Sequence[Output]) -> dict[int | None, list[Output]]:
-    """The outputs for one topic per partition they name (None: the writer's own), each in the order given."""
+    """The outputs for one topic by the partition they name (None: the writer's own), those of each in the
+    order given.
+    """
     if outputs and outputs[0].topic != INBOX.name:
         return {None: list(outputs)}
     groups: dict[int | None, list[Output]] = {}

@@ -1,21 +1,21 @@
-"""The log in memory: for tests, and for a simulator that crashes it wherever it likes.
+"""The log in memory: for tests, and for a simulator that crashes it at any point.
 
-Nothing here reads a clock or draws a number, so a run is repeated exactly. `faults` is called with the name
-of a point before and after each effect (`open`, `append`, `commit`) and before each look (`read`, `restore`);
-what it raises is the crash. `commit.write` comes once per write of a commit, before any of them can be seen.
-A crash at `commit.after` is the nasty one: everything is written and the writer does not know. The object
-itself is the disk: after a crash, `open` again.
+Nothing here reads a clock or draws a random number, so a run can be repeated exactly. `faults` is called with
+the name of a point before and after each effect (`open`, `append`, `commit`) and before each look (`read`,
+`restore`); an exception that it raises is the crash. `commit.write` comes once per write of a commit, before
+any of them can be seen. A crash at `commit.after` is the nasty one: everything is written and the writer does
+not know. The object itself is the disk: after a crash, `open` again.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from streams.errors import Fenced
+from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES, by_topic
 from streams.log.port import Restoring
-from streams.log.source_names import embedded_sources, split
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import Batch, Fetched, Headers, NewRecord, Record, Source, StateRecord
-from streams.topology import EVENTS, STATE
+from streams.topology import EVENTS, STATE, split_source
 
 Faults = Callable[[str], None]
 
@@ -80,7 +80,7 @@ class MemorySession:
         self.partition = partition
         self.round_robin = round_robin
         self.sources = embedded_sources(partition)
-        self._every, self._stored = every, every[partition]
+        self._all, self._stored = every, every[partition]
         self._epoch = self._stored.epoch
         self._faults = faults
         self._lags: dict[str, int] = {}
@@ -104,7 +104,7 @@ class MemorySession:
         chunks: list[tuple[str, list[Record]]] = []
         ended = set()
         for source in self.sources:
-            position, stored = positions.get(source, 0), self._stored.appended[split(source)[0]]
+            position, stored = positions.get(source, 0), self._stored.appended[split_source(source)[0]]
             assert position >= 0, position
             if limit and (records := stored[position : position + limit]):
                 chunks.append((source, records))
@@ -126,10 +126,10 @@ class MemorySession:
         for topic, outputs in groups.items():
             for output in outputs:
                 if topic in COMPACTED:
-                    assert output.key is not None  # by_topic saw to it
+                    assert output.key is not None  # by_topic has checked it
                     self._stored.compacted[topic].put(output.key, output.value, output.headers)
                 else:
-                    to = self._stored if output.partition is None else self._every[output.partition]
+                    to = self._stored if output.partition is None else self._all[output.partition]
                     to.append(topic, -1, output.key, output.value, output.headers)
         for record in batch.state:
             self._stored.compacted[STATE.name].put(record.key, record.value, ())
@@ -137,7 +137,7 @@ class MemorySession:
         self._faults("commit.after")
 
     async def close(self) -> None:
-        """Nothing is held: a session that is not used any more is gone."""
+        """There is nothing to free: a session that is not used any more is gone."""
 
     def _check(self) -> None:
         if self._epoch != self._stored.epoch:
@@ -151,7 +151,7 @@ class MemoryLog:
     """A `streams.log.port.Log` that lives as long as the object."""
 
     def __init__(self, partitions: int = 1, faults: Faults | None = None, round_robin: bool = False) -> None:
-        """`dealt`: its input is appended without regard to who lives where."""
+        """`round_robin`: its input is appended without regard to whom the events belong to."""
         assert partitions > 0, partitions
         self.round_robin = round_robin
         self.partitions = partitions
@@ -198,7 +198,7 @@ class MemoryLog:
         return embedded_sources(partition)
 
     async def scan_source(self, source: str) -> AsyncIterator[Record]:
-        topic, partition = split(source)
+        topic, partition = split_source(source)
         for record in list(self._stored[partition].appended[topic]):
             yield record
 
@@ -224,7 +224,7 @@ class MemoryLog:
 
     async def ends(self) -> dict[str, int]:
         return {
-            source: len(stored.appended[split(source)[0]])
+            source: len(stored.appended[split_source(source)[0]])
             for n, stored in enumerate(self._stored)
             for source in embedded_sources(n)
         }
@@ -233,7 +233,7 @@ class MemoryLog:
         return [stored.checkpoint for stored in self._stored]
 
     async def close(self) -> None:
-        """Nothing to free; the records stay, as on a disk."""
+        """There is nothing to free; the records stay, as on a disk."""
 
     def _records(self, partition: int, topic: str) -> Sequence[Record]:
         if topic in COMPACTED:

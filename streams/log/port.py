@@ -1,27 +1,27 @@
-"""The log as an agent sees it: read on from where the last commit stood, and commit a batch as one.
+"""What an agent needs of a log: to read on from where the last commit stood, and to commit a batch as one.
 
-Three adapters keep this contract (`memory`, `sqlite`, `kafka`) and one suite of tests (`tests/contract`)
+Three adapters keep this contract (`memory`, `sqlite`, `kafka`), and one suite of tests (`tests/contract`)
 holds them to it:
 
-- **fencing**: `open` on a partition makes every session opened on it before fail with `Fenced` at its next
-  `commit`, and nothing of it is written. Other partitions are left alone. The embedded logs tell a fenced
-  session at its next `read` too; a broker may not know by then.
-- **restore**: a session starts from the last committed checkpoint: its state records (latest value per key,
-  tombstones gone) and checkpoint bytes;
-- **sources**: what a session reads are one or more sources, each with a name for ever, `topic:partition`:
-  partitions of the input, and last the one of the `handover` topic, to which the sessions of all partitions
-  write;
-- **read order**: records of one source come in offset order from the position asked for, none left out. In
-  the embedded logs offsets count from 0 without gaps; on a broker marks of transactions take offsets too, and
-  what age has deleted is gone: 0 stands for the first there is;
-- **atomic commit**: outputs, state and checkpoint of a batch become visible together or not at all, and each
-  topic's in the order given. A commit that raises has written nothing, unless it raises `Unavailable`, which
-  leaves it open: drop the session and open anew.
-- **following**: `tail` gives what has come since a position, compacted topics included; a follower that may
-  have missed what a compaction removed is told to read anew.
+- **fencing**: `open` on a partition fences every session that was opened on it before: its next `commit`
+  raises `Fenced` and writes nothing. Other partitions are not affected. On the embedded logs the next `read`
+  of a fenced session raises `Fenced` too; a broker may not know by then.
+- **restore**: a session starts from the last committed checkpoint: the bytes of the checkpoint, and the state
+  records (the latest value per key, without tombstones).
+- **sources**: a session reads one or more sources, each with a permanent name, `topic:partition`: partitions
+  of the inputs and, last, one of the inbox topic, to which the sessions of all partitions write.
+- **read order**: records of one source come in offset order from the position that was asked for, and none is
+  left out. In the embedded logs offsets count from 0 without gaps. On a broker, markers of transactions take
+  offsets too, and records that were deleted by age are gone: position 0 stands for the first record that
+  still exists.
+- **atomic commit**: outputs, state and checkpoint of a batch become visible together or not at all, and those
+  of each topic in the order given. A commit that raises has written nothing, except `Unavailable`, which
+  leaves it open: drop the session and open another.
+- **following**: `tail` returns what has come since a position, in compacted topics too. A follower that may
+  have missed what a compaction removed has to read anew.
 
-Methods are coroutines because Kafka's are; the embedded adapters just never wait (a scan of SQLite gives way
-now and then).
+Methods are coroutines because Kafka's are. The embedded adapters never wait (but a scan of SQLite yields to
+others now and then).
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -40,48 +40,47 @@ class Session(Protocol):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it reads, the handover last."""
+        """What it reads, the inbox last."""
         ...
 
     @property
     def round_robin(self) -> bool:
-        """Whether it is known that some of the sources have been dealt out without regard to who
-        lives where.
+        """True if some of its sources are read round-robin, so that most of their events belong to other
+        partitions.
         """
         ...
 
     async def restore(
         self, on_progress: Restoring | None = None
     ) -> tuple[bytes | None, AsyncIterator[StateRecord]]:
-        """The last committed checkpoint (None: a first start) and the live state records."""
+        """The last committed checkpoint (None at a first start) and the live state records."""
         ...
 
     async def read(self, positions: Mapping[str, int], limit: int) -> Fetched:
-        """At most `limit` records, of each source from its position on (0 if it has none); no chunks when
-        there is nothing yet.
+        """Reads at most `limit` records, of each source from its position on (0 if it has none). There are no
+        chunks when there is nothing yet.
         """
         ...
 
     async def commit(self, batch: Batch) -> None:
-        """Writes the batch as one; durable when it returns. Raises Fenced, having written nothing, if the
-        partition was opened again since.
+        """Writes the batch as one; it is durable when this returns. An empty batch commits its checkpoint.
 
-        An empty batch commits its checkpoint.
+        Raises Fenced, having written nothing, if the partition was opened again since.
         """
         ...
 
     def lags(self) -> Mapping[str, int]:
-        """Per source: the records that were still to be read after the last read."""
+        """How many records of each source were still to be read after the last read."""
         ...
 
     async def close(self) -> None:
-        """Gives the partition back. Does not commit."""
+        """Gives the partition back, without a commit."""
         ...
 
 
 class Reader(Protocol):
-    """The side of a log that fences nobody: for tables, verify and whoever waits for the end of a finite
-    input.
+    """The side of a log that fences nobody: for reports, verify, followers, and those who wait for the end of
+    a finite input.
     """
 
     partitions: int
@@ -89,19 +88,19 @@ class Reader(Protocol):
     def scan(
         self, topic: str, partition: int | None = None, key: bytes | None = None
     ) -> AsyncIterator[tuple[int, Record]]:
-        """Committed records as (partition, record): of one partition or all of them in turn, in offset order
-        (a compacted topic: in key order).
+        """Committed records as (partition, record), of one partition or of all in turn, in offset order;
+        those of a compacted topic in key order.
 
-        With `key`, only that key's. For readers (tables, verify), not for agents.
+        With `key`, only the records of that key. This is for readers, not for agents.
         """
         ...
 
     def sources(self, partition: int) -> tuple[str, ...]:
-        """What the session of this partition reads, the handover last."""
+        """What the session of this partition reads, the inbox last."""
         ...
 
     def scan_source(self, source: str) -> AsyncIterator[Record]:
-        """Committed records of a source, in offset order. For readers, as `scan`."""
+        """Committed records of a source, in offset order. This is for readers, as `scan` is."""
         ...
 
     async def tail(
@@ -116,17 +115,17 @@ class Reader(Protocol):
         ...
 
     async def ends(self) -> dict[str, int]:
-        """Per source: the offset that its next record will get. A session that has read up to it has caught
-        up.
+        """The offset that the next record of each source will get. A session that has read up to it has
+        caught up.
         """
         ...
 
     async def checkpoints(self) -> list[bytes | None]:
-        """Per partition: the last committed checkpoint (None: nothing committed yet)."""
+        """The last committed checkpoint of each partition; None where nothing is committed yet."""
         ...
 
     async def close(self) -> None:
-        """Frees what the log holds. Sessions opened on it end with it."""
+        """Frees what the log holds. Sessions that were opened on it end with it."""
         ...
 
 
@@ -134,21 +133,21 @@ class Log(Reader, Protocol):
     """A log with one input topic of `partitions` partitions, and the topics of `streams.topology`."""
 
     async def open(self, partition: int) -> Session:
-        """Takes the partition over, fencing whoever has it."""
+        """Takes the partition over and fences its former owner."""
         ...
 
     async def append(self, records: Sequence[NewRecord], source: Source | None = None) -> None:
-        """Adds records to the input topic, all or none, durable when it returns.
+        """Adds records to the input topic, all or none; they are durable when this returns.
 
-        On a broker it is collectors who append; there this is for tests and tools, takes no `source`, and a
-        failure may leave some.
+        With `source`, the same transaction stores how far that file has been appended. It raises Fenced,
+        having written nothing, if another process has appended from the file since: so a file that is read
+        again after a crash is appended once.
 
-        With `source`, notes in the same transaction how far that file has been appended; raises Fenced,
-        having written nothing, when somebody else has appended from it since: a file that is read again after
-        a crash is appended once.
+        On a broker, collectors append. There this is for tests and tools; it takes no `source`, and a failure
+        may leave some of the records.
         """
         ...
 
     async def position(self, name: str) -> int:
-        """How many records of this source have been appended."""
+        """How many records of this file have been appended."""
         ...

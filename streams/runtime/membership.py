@@ -174,7 +174,7 @@ class KafkaMembership(
                 failed += 1
                 if failed >= _TRIES or self._fatal() is not None or explained(error).permanent:
                     raise
-                self.trouble = f"group {self._app}: {explained(error).says}"
+                self.trouble = f"group {self._app}: {explained(error).detail}"
                 await asyncio.sleep(_RETRY_S)
         raise LookupError("another member has joined under this name")
 

@@ -14,7 +14,7 @@ from streams.errors import Fenced
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.topics.cluster import applied
-from streams.log.kafka.topics.plan import Wanted
+from streams.log.kafka.topics.model import WantedTopics
 from streams.queries.funnel import read_funnel
 from streams.queries.verify import verify
 from streams.records import NewRecord
@@ -151,7 +151,7 @@ async def test_the_largest_records_fit_their_topics() -> None:
     is as large and no event is one rejection.
     """
     app, cluster = topics.new_name(), Cluster(bootstrap())
-    await applied(cluster, Wanted(app, [f"{app}.clicks"], partitions=PARTITIONS, create_inputs=True))
+    await applied(cluster, WantedTopics(app, [f"{app}.clicks"], partitions=PARTITIONS, create_inputs=True))
     log = await KafkaLog.connect(cluster, app, [f"{app}.clicks"])
     event = (
         b'{"type":"track","messageId":"%d","userId":"%d","event":"Product Viewed",'

@@ -83,13 +83,13 @@ def about(topic: str, error: BaseException) -> BaseException:
             errors.InvalidTransactionTimeout(),
             None,
             Refused,
-            "x: the brokers admit no transaction as long as ours",
+            "x: the brokers allow no transaction as long as ours",
         ),
         (
             ssl.SSLCertVerificationError("self-signed"),
             None,
             Refused,
-            "x: the broker's certificate is not to be believed: see kafka.ca_file",
+            "x: the broker's certificate is not trusted: see kafka.ca_file",
         ),
         (
             caused(errors.KafkaError("wrapped"), errors.GroupAuthorizationFailedError("g")),
@@ -101,7 +101,7 @@ def about(topic: str, error: BaseException) -> BaseException:
             errors.UnknownTopicOrPartitionError(),
             "shop.state",
             Unavailable,
-            "x: topic shop.state is not there",
+            "x: topic shop.state does not exist",
         ),
         (
             errors.NotEnoughReplicasError(),
@@ -109,7 +109,7 @@ def about(topic: str, error: BaseException) -> BaseException:
             Unavailable,
             "x: fewer replicas of topic are alive than its min.insync.replicas",
         ),
-        (ssl.SSLError("wrong version"), None, Unavailable, "x: no secure connection comes about"),
+        (ssl.SSLError("wrong version"), None, Unavailable, "x: no secure connection was made"),
         (TimeoutError(), None, Unavailable, "x: no answer in time (TimeoutError)"),
         (errors.NotLeaderForPartitionError(), None, Unavailable, "x: [Error 6] NotLeaderForPartitionError"),
         (ConnectionResetError(104, "reset"), None, Unavailable, "x: ConnectionResetError: [Errno 104] reset"),

@@ -176,7 +176,7 @@ async def test_a_state_record_may_not_pass_for_a_checkpoint(log: KafkaLog) -> No
 async def test_connecting_looks_whether_the_topics_are_there() -> None:
     """What is missing, and what has another number of partitions than the input, is named."""
     app, cluster = topics.new_name(), Cluster(bootstrap())
-    with pytest.raises(ConfigError, match=rf"{app}\.events: is not there"):
+    with pytest.raises(ConfigError, match=rf"{app}\.events: does not exist"):
         await KafkaLog.connect(cluster, app, [f"{app}.events"])
     new = topics.new_topics(app, 2)
     next(topic for topic in new if topic.name == f"{app}.state").num_partitions = 3

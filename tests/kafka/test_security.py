@@ -166,8 +166,8 @@ async def test_certificates_of_clients(broker: Secure) -> None:
             {"sasl_mechanism": "SCRAM-SHA-512"},
             r"the broker does not offer kafka\.sasl_mechanism: take one that it offers",
         ),
-        ({"ca_file": "other.pem"}, r"the broker's certificate is not to be believed: see kafka\.ca_file"),
-        ({"ca_file": None}, r"the broker's certificate is not to be believed: see kafka\.ca_file"),
+        ({"ca_file": "other.pem"}, r"the broker's certificate is not trusted: see kafka\.ca_file"),
+        ({"ca_file": None}, r"the broker's certificate is not trusted: see kafka\.ca_file"),
     ],
 )
 async def test_not_let_in(broker: Secure, given: dict[str, Any], said: str) -> None:
@@ -306,7 +306,7 @@ async def test_whoever_makes_topics(broker: Secure, monkeypatch: pytest.MonkeyPa
     nothing = await run("apply")
     assert (2, True) == (
         nothing.exit_code,
-        f"{name}.events: is not there, or we have no right to see it: Describe" in nothing.stderr,
+        f"{name}.events: does not exist, or we have no right to see it: Describe" in nothing.stderr,
     )
     await broker.allow(*worker(name, f"{name}.events"))
     no_create = await run("apply")

@@ -18,7 +18,7 @@ from streams.errors import Fenced, StreamsError, Unavailable
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.topics.cluster import admin, applied, checked
-from streams.log.kafka.topics.plan import Wanted
+from streams.log.kafka.topics.model import WantedTopics
 from streams.queries.verify import verify
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
@@ -63,7 +63,7 @@ async def insistent(work: Callable[[], Awaitable[T]]) -> T:
 async def new_app(brokers: Brokers, partitions: int) -> str:
     """An app and its input, as `streams topics apply` makes them."""
     app = topics.new_name()
-    wanted = Wanted(app, [f"{app}.events"], partitions, create_inputs=True)
+    wanted = WantedTopics(app, [f"{app}.events"], partitions, create_inputs=True)
     made, _ = await insistent(lambda: applied(Cluster(brokers.bootstrap), wanted))
     assert {(3, "2")} == {(line.replicas, line.config["min.insync.replicas"]) for line in made.to_create}
     assert [] == made.warnings

@@ -10,7 +10,8 @@ from aiokafka.admin import NewTopic
 from streams.errors import ConfigError, Incompatible
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.topics.cluster import admin, checked, look
-from streams.log.kafka.topics.plan import OWN, own
+from streams.log.kafka.topics.config import OWN_CONFIG
+from streams.log.kafka.topics.plan import own_topics
 from tests.cli.running import streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, free_ports
@@ -60,10 +61,10 @@ def test_made_once(app: str) -> None:
     """
     code, found = run("plan", app)
     assert (1, 3) == (code, found["partitions"])
-    assert verdicts(found) == {f"{app}.events": "fine"} | dict.fromkeys(own(app), "create")
+    assert verdicts(found) == {f"{app}.events": "fine"} | dict.fromkeys(own_topics(app), "create")
     code, found = run("apply", app)
     assert 0 == code
-    assert verdicts(found) == {f"{app}.events": "fine"} | dict.fromkeys(own(app), "created")
+    assert verdicts(found) == {f"{app}.events": "fine"} | dict.fromkeys(own_topics(app), "created")
     for command in ("plan", "apply", "plan"):
         code, found = run(command, app)
         assert (0, {"fine"}) == (code, set(verdicts(found).values()))
@@ -72,12 +73,12 @@ def test_made_once(app: str) -> None:
         async with admin(Cluster(bootstrap()), "x") as client:
             return {
                 name: (found.partitions, found.config)
-                for name, found in (await look(client, own(app))).topics.items()
+                for name, found in (await look(client, own_topics(app))).topics.items()
             }
 
     for name, (partitions, config) in asyncio.run(there()).items():
         assert 3 == partitions
-        wanted = OWN[name.removeprefix(f"{app}.")]
+        wanted = OWN_CONFIG[name.removeprefix(f"{app}.")]
         assert wanted == {key: config[key] for key in wanted}
     assert (3, {f"{app}.events": 3}) == asyncio.run(checked(Cluster(bootstrap()), app, [f"{app}.events"]))[:2]
 
@@ -86,7 +87,7 @@ def test_what_a_person_sees(app: str) -> None:
     """A table of at most 100 columns with every topic, what to do, and what one broker means."""
     said = streams("topics", "plan", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
     assert 1 == said.exit_code
-    assert [] == [name for name in [*own(app), f"{app}.events"] if name not in said.stdout]
+    assert [] == [name for name in [*own_topics(app), f"{app}.events"] if name not in said.stdout]
     assert "8 topics to create: streams topics apply" in said.stdout
     assert max(map(len, said.stdout.splitlines())) <= 100
     made = streams("topics", "apply", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
@@ -103,9 +104,9 @@ def test_inputs_for_a_laptop(app: str) -> None:
     """
     new = f"{app}.orders"
     code, found = run("apply", app, inputs=(f"{app}.events", new))
-    assert (2, True) == (code, f"{new}: is not there: make it, or see --create-inputs" in found["error"])
+    assert (2, True) == (code, f"{new}: does not exist: make it, or see --create-inputs" in found["error"])
     assert {"create"} == {
-        verdict for name, verdict in verdicts(run("plan", app)[1]).items() if name in own(app)
+        verdict for name, verdict in verdicts(run("plan", app)[1]).items() if name in own_topics(app)
     }
     code, _ = run("apply", app, "--create-inputs", "--partitions", 2, inputs=(f"{app}.events", new))
     assert 0 == code

@@ -5,7 +5,7 @@ from rich.markup import escape
 
 from streams.cli.render.tables import plain_table
 from streams.cli.screen import printable
-from streams.log.kafka.topics.plan import Line, Plan
+from streams.log.kafka.topics.model import TopicLine, TopicPlan
 from streams.settings.durations import duration_text
 
 VERDICT_COLOURS = {
@@ -17,7 +17,7 @@ VERDICT_COLOURS = {
 }
 
 
-def render(plan: Plan, created: set[str]) -> RenderableType:
+def render(plan: TopicPlan, created: set[str]) -> RenderableType:
     """A row per topic, then the warnings. `created` are the topics that were created just now."""
     table = plain_table("topic", "", "partitions", "copies", "kept", wrapped=("topic",))
     for column in table.columns[2:4]:
@@ -30,12 +30,12 @@ def render(plan: Plan, created: set[str]) -> RenderableType:
             *(str(number) if number else "-" for number in (line.partitions, line.replicas)),
             _kept(line),
         )
-    details = [f"{line.topic}: {detail}" for line in plan.to_create for detail in line.says]
+    details = [f"{line.topic}: {detail}" for line in plan.to_create for detail in line.details]
     warnings = [f"\n[yellow]{escape(printable(text))}[/]" for text in (*details, *plan.warnings)]
     return Group(table, *warnings)
 
 
-def _kept(line: Line) -> str:
+def _kept(line: TopicLine) -> str:
     policy = line.config.get("cleanup.policy", "")
     if "compact" in policy:
         return "last per key" if policy == "compact" else policy

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from aiokafka import TopicPartition
 
 from streams.log.grouping import NAMES
-from streams.log.source_names import source_of, split
-from streams.topology import EVENTS, INBOX
+from streams.topology import EVENTS, INBOX, source_name, split_source
 
 
 class AppTopics:
@@ -31,17 +30,17 @@ class AppTopics:
     def sources(self, partition: int) -> tuple[str, ...]:
         """What the agent of this partition reads, the inbox last."""
         round_robin = (
-            source_of(name, number)
+            source_name(name, number)
             for name in self.round_robin
             for number in range(partition, self.inputs[name], self.partitions)
         )
         return (
-            *(source_of(name, partition) for name in self.co_partitioned),
+            *(source_name(name, partition) for name in self.co_partitioned),
             *round_robin,
-            source_of(INBOX.name, partition),
+            source_name(INBOX.name, partition),
         )
 
     def topic_partition(self, source: str) -> TopicPartition:
         """Where a source is on the cluster."""
-        topic, partition = split(source)
+        topic, partition = split_source(source)
         return TopicPartition(self.topic(topic) if topic == INBOX.name else topic, partition)

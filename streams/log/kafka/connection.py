@@ -1,4 +1,4 @@
-"""The one place where the settings of a cluster become a connection."""
+"""Turns the settings of a cluster into a connection, in one place."""
 
 import importlib
 import inspect
@@ -14,8 +14,8 @@ from streams.settings.kafka import KafkaSettings, missing_setting
 
 
 def cluster(kafka: KafkaSettings) -> Cluster:
-    """A connection as these settings have it; nothing is connected yet. Raises ConfigError, which names the
-    key and the value.
+    """A connection with these settings; nothing is connected yet. Raises ConfigError, which names the key and
+    the value.
     """
     if kafka.bootstrap is None:
         raise ConfigError(missing_setting("bootstrap"))
@@ -50,7 +50,9 @@ def _tls(kafka: KafkaSettings) -> ssl.SSLContext:
     asked = False
 
     def password() -> str:
-        """Asked for only when the key is encrypted. Without this OpenSSL would ask on the terminal."""
+        """The password. OpenSSL calls this only if the key is encrypted, and without it would ask on the
+        terminal.
+        """
         nonlocal asked
         asked = True
         return kafka.key_password.get_secret_value() if kafka.key_password is not None else ""
@@ -89,11 +91,11 @@ def _provider(hook: str) -> Any:
 
 
 def function(hook: str) -> Callable[[], object]:
-    """What `module:function` names. Raises ConfigError."""
+    """The function that `module:function` names. Raises ConfigError."""
     module, _, name = hook.partition(":")
     try:
         found: object = getattr(importlib.import_module(module), name, None)
-    except Exception as error:  # of somebody else's module: anything
+    except Exception as error:  # somebody else's module may raise anything
         raise ConfigError(
             f"kafka.oauth = {hook}: {module} cannot be imported: {type(error).__name__}: {error}"
         ) from error
@@ -103,6 +105,6 @@ def function(hook: str) -> Callable[[], object]:
         inspect.signature(found).bind()
     except TypeError as error:
         raise ConfigError(f"kafka.oauth = {hook}: is to be called without arguments, but {error}") from error
-    except ValueError:  # a built-in without a signature: it will tell when it is called
+    except ValueError:  # a built-in without a signature: calling it will show
         pass
     return found

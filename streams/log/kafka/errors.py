@@ -1,9 +1,9 @@
-"""What a cluster's answers mean: whether trying again can help, and what to do. One table; whoever talks to
-Kafka asks it.
+"""What a cluster's errors mean: whether trying again can help, and what to do. There is one table, for
+everyone who uses Kafka.
 
 aiokafka raises some eighty kinds of errors, and most of them pass: a leader moves, a broker restarts, an
-answer is lost. Those that do not pass are worse when they are tried again for ever, since nobody is told. So
-each of these is named here with the thing to change.
+answer is lost. An error that does not pass must not be retried for ever, since nobody would learn of it. So
+each of these is named here, with what to change.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from streams.errors import Refused, StreamsError, Unavailable
 class Explained(NamedTuple):
     """What an error means to whoever runs the program."""
 
-    permanent: bool  # it will be the same tomorrow, unless somebody changes something
-    says: str
+    permanent: bool  # it stays until somebody changes something
+    detail: str
 
 
 PERMANENT: dict[type[BaseException], str] = {
@@ -62,40 +62,40 @@ PERMANENT: dict[type[BaseException], str] = {
     ),
     errors.RecordListTooLargeError: "a batch is larger than a segment of topic {of}: raise its segment.bytes",
     errors.InvalidTransactionTimeout: (
-        "the brokers admit no transaction as long as ours: raise their transaction.max.timeout.ms"
+        "the brokers allow no transaction as long as ours: raise their transaction.max.timeout.ms"
     ),
-    errors.InvalidTopicError: "{of} is no name that a topic can have",
+    errors.InvalidTopicError: "{of} is not a valid name of a topic",
     errors.InvalidSessionTimeoutError: (
         "kafka.session_timeout is not between the brokers' group.min.session.timeout.ms and "
         "group.max.session.timeout.ms"
     ),
     errors.InconsistentGroupProtocolError: (
-        "others are in the group that are no workers of this app: is another program using its name?"
+        "the group has members that are not workers of this app: is another program using its name?"
     ),
     errors.PolicyViolationError: "a policy of the cluster does not allow it",
     errors.InvalidConfigurationError: "the cluster does not allow a setting of the topic",
     errors.InvalidReplicationFactorError: (
-        "the cluster has not as many brokers as replicas were asked for: see --replication"
+        "the cluster has fewer brokers than replicas were asked for: see --replication"
     ),
     errors.SecurityDisabled: "the cluster has no security switched on, but was asked about it",
     errors.IncompatibleBrokerVersion: "the brokers are too old: Apache Kafka 2.5 or later is needed",
     errors.UnsupportedVersionError: "the brokers are too old: Apache Kafka 2.5 or later is needed",
     errors.UnsupportedCodecError: "kafka.compression cannot be used here",
     ssl.SSLCertVerificationError: (
-        "the broker's certificate is not to be believed: see kafka.ca_file, and call brokers by the names in "
+        "the broker's certificate is not trusted: see kafka.ca_file, and call brokers by the names in "
         "their certificates"
     ),
 }
 PASSING: dict[type[BaseException], str] = {
     errors.UnknownTopicOrPartitionError: (
-        "topic {of} is not there: `streams topics apply` makes those of the app"
+        "topic {of} does not exist: `streams topics apply` makes those of the app"
     ),
     errors.NotEnoughReplicasError: "fewer replicas of topic {of} are alive than its min.insync.replicas",
     errors.NotEnoughReplicasAfterAppendError: (
         "fewer replicas of topic {of} are alive than its min.insync.replicas"
     ),
     ssl.SSLError: (
-        "no secure connection comes about: is this the broker's port for SSL, and does it ask for a "
+        "no secure connection was made: is this the broker's port for SSL, and does it ask for a "
         "certificate (kafka.cert_file)?"
     ),
     TimeoutError: "no answer in time",
@@ -105,25 +105,27 @@ PASSING: dict[type[BaseException], str] = {
 
 
 def explained(error: BaseException, of: str | None = None) -> Explained:
-    """What it means. `of`: the topic it is about, where the caller knows better than the error."""
+    """What an error means. `of` is the topic that it is about, where the caller knows it better than the
+    error.
+    """
     if isinstance(error, StreamsError):  # explained before, by `failure`
         return Explained(not isinstance(error, Unavailable), str(error))
     chain = _chain(error)
     for table, permanent in ((PERMANENT, True), (PASSING, False)):
-        for one in chain:
-            for kind in type(one).__mro__:
+        for link in chain:
+            for kind in type(link).__mro__:
                 if kind in table:
-                    said = table[kind].format(of=of or _about(one) or "(unnamed)").replace(" (unnamed)", "")
-                    return Explained(permanent, f"{said} ({described(one)})")
+                    text = table[kind].format(of=of or _about(link) or "(unnamed)").replace(" (unnamed)", "")
+                    return Explained(permanent, f"{text} ({described(link)})")
     return Explained(False, described(error))
 
 
 def failure(what: str, error: BaseException, of: str | None = None) -> StreamsError:
-    """The error to raise: Refused where trying again cannot help, Unavailable where it can. `what` could not
-    be done, in words.
+    """The error to raise: Refused where trying again cannot help, Unavailable where it can. Its message
+    begins with `what`.
     """
-    permanent, says = explained(error, of)
-    return (Refused if permanent else Unavailable)(f"{what}: {says}")
+    permanent, detail = explained(error, of)
+    return (Refused if permanent else Unavailable)(f"{what}: {detail}")
 
 
 @asynccontextmanager
@@ -139,13 +141,13 @@ async def cluster_errors(what: str, timeout_s: float | None = None) -> AsyncIter
 
 
 def described(error: BaseException) -> str:
-    """Its name and what it says itself."""
+    """The name of an error and its own text."""
     name, text = type(error).__name__, str(error)
     return text if name in text else f"{name}: {text}" if text else name
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """It and what caused it: aiokafka wraps some in a KafkaError that says nothing."""
+    """An error and what caused it: aiokafka wraps some errors in a KafkaError without a text."""
     chain: list[BaseException] = []
     while error not in chain:
         chain.append(error)
@@ -157,8 +159,8 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _about(error: BaseException) -> str:
-    """The topics, group or id that aiokafka gives an error along, or that whoever knew it has put beside it
-    as `topic`.
+    """The topics, group or id that an error is about: aiokafka's argument, or the `topic` that our writer has
+    added.
     """
     if isinstance(topic := getattr(error, "topic", None), str):
         return topic

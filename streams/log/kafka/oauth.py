@@ -1,4 +1,4 @@
-"""Tokens for brokers that want them, from a function of the user's."""
+"""Gets tokens for brokers that ask for them from a function of the user's."""
 
 import asyncio
 import inspect
@@ -11,16 +11,16 @@ TOKEN_TIMEOUT_S = 8  # as long as any request may take
 
 
 class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
-    """Asks the function whenever a connection is made, in a thread, unless it is async. It is for the
-    function to keep a token while it is good.
+    """Calls the function whenever a connection is made, in a thread unless it is async. The function may keep
+    a token while it is valid.
     """
 
     def __init__(self, function: Callable[[], object], name: str) -> None:
         self._function, self._name = function, name
 
     async def token(self) -> str:
-        """Whatever goes wrong is no answer from the cluster: it is tried again, and the message says whose
-        fault it is.
+        """A token. Any failure counts as no answer from the cluster: it is tried again, and the message names
+        the function.
         """
         try:
             async with asyncio.timeout(TOKEN_TIMEOUT_S):

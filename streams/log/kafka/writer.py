@@ -1,5 +1,5 @@
-"""Hands records to a producer by the batch: 0.8 us each, against 5 to 12 one by one, and every batch has a
-result that is looked at.
+"""Gives records to a producer by the batch: 0.8 us each, against 5 to 12 one by one, and the result of every
+batch is checked.
 """
 
 import asyncio
@@ -14,18 +14,17 @@ from streams.records import Headers
 
 FENCED = (ProducerFenced, InvalidProducerEpoch)
 
-Written = tuple[
-    bytes | None, bytes | None, Headers, int | None
-]  # key, value, headers, time in ms (None: now)
+# Key, value, headers, and the time in ms (None: now). Tuples, because there are many of them in every commit.
+Written = tuple[bytes | None, bytes | None, Headers, int | None]
 Group = tuple[TopicPartition, Sequence[Written]]
 
 
 async def write(producer: AIOKafkaProducer, groups: Sequence[Group]) -> None:
-    """Hands everything over in as few batches as may be and waits for all of them. Raises the first failure,
-    when none is left under way.
+    """Sends everything in as few batches as possible and waits for all of them. Raises the first failure,
+    when no batch is under way any more.
     """
     sent: list[asyncio.Future[Any]] = []
-    topics: list[str] = []  # of each
+    topics: list[str] = []  # the topic of each
     failures: list[BaseException] = []
     try:
         for tp, group in groups:
@@ -40,7 +39,7 @@ async def write(producer: AIOKafkaProducer, groups: Sequence[Group]) -> None:
             if batch.record_count():
                 sent.append(await producer.send_batch(batch, tp.topic, partition=tp.partition))
                 topics.append(tp.topic)
-    except Exception as error:  # that no more can be handed over; why is known to what was handed over before
+    except Exception as error:  # no more can be sent; the batches that were sent before know why
         failures = [error]
     except BaseException:
         for future in sent:
@@ -49,7 +48,7 @@ async def write(producer: AIOKafkaProducer, groups: Sequence[Group]) -> None:
     results = await asyncio.gather(*sent, return_exceptions=True)
     for topic, result in zip(topics, results, strict=True):
         if isinstance(result, BrokerResponseError) and not result.args:
-            result.args = (topic,)  # which the broker's answer does not repeat
+            result.args = (topic,)  # the broker's answer does not repeat it
     failures = [*(result for result in results if isinstance(result, BaseException)), *failures]
     if failures:
         raise next((failure for failure in failures if isinstance(failure, FENCED)), failures[0])

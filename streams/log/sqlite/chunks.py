@@ -1,17 +1,17 @@
-"""How records lie in the embedded log: packed by the hundreds into one blob, a chunk, as a broker packs its
-record batches.
+"""How records are stored in the embedded log: packed by the hundreds into one blob, a chunk, as a broker
+packs its record batches.
 
 Measured per event (500 B appended and read, half a transition of 700 B, half a state record of 200 B under a
-random key, some compacted outputs; 4,000 a batch): a row per record and a B-tree per compacted topic 13.8 us,
-chunks 4.9 us. SQLite then moves few large blobs, and a random key no longer rewrites a page of its own.
-(Chunks for what is new, merged into a B-tree now and then: 6.4 us.)
+random key, some compacted outputs; 4,000 events a batch): a row per record and a B-tree per compacted topic
+13.8 us, chunks 4.9 us. With chunks, SQLite moves few large blobs, and a random key does not rewrite a page of
+its own. (Chunks for what is new, merged into a B-tree now and then: 6.4 us.)
 
-Every topic is a list of chunks. A compacted topic is one too, in which the last record of a key counts; when
-what was written since the last compaction outweighs what that kept, it is compacted again, in the same
-transaction. So each record is rewritten about once, whatever the number of keys, and a restore reads about
-twice what is alive at most. The price: a compaction holds the live records of its topic partition in memory
-and takes some 2 us for each (0.2 s for 100,000); more partitions make it smaller. And there is no index by
-key: a scan for one key reads the partition.
+Every topic is a list of chunks. In a compacted topic the last record of a key counts. When what was written
+since the last compaction outweighs what that one kept, the topic is compacted again, in the same transaction.
+So each record is rewritten about once, whatever the number of keys, and a restore reads at most about twice
+what is alive. The price is that a compaction holds the live records of its topic partition in memory and
+takes some 2 us for each (0.2 s for 100,000); with more partitions it is smaller. And there is no index by
+key: a scan for one key reads the whole partition.
 
 Everything here runs inside a transaction of the caller's.
 """
@@ -25,13 +25,12 @@ import msgspec
 from streams.errors import Unavailable
 from streams.records import Headers, Record
 
-CHUNK_RECORDS = (
-    1_024  # enough to forget the cost of a row; a small read does not decode much more than it wants
-)
+# Enough to make the cost of a row small; a small read does not decode much more than it wants.
+CHUNK_RECORDS = 1_024
 CHUNK_BYTES = 4 << 20  # large records make a chunk of fewer: a reader holds one chunk at a time
-COMPACT_BYTES = (
-    32 << 20
-)  # a topic this small is not worth compacting: at 8 MB tallies were rewritten so often that it was half of a commit
+# A smaller topic is not worth compacting: at 8 MB, tallies were rewritten so often that it was half of a
+# commit.
+COMPACT_BYTES = 32 << 20
 
 Row = tuple[int, bytes | None, bytes | None, Headers]  # time_ms, key, value, headers
 Entry = tuple[bytes, bytes | None, Headers]  # key, value (None: a tombstone), headers
@@ -46,7 +45,7 @@ Body = tuple[int, bytes]  # number of records, packed
 
 
 def pack(records: Sequence[Row] | Sequence[Entry]) -> list[Body]:
-    """The records as chunk bodies, in order. Done before the transaction begins, to keep it short."""
+    """The records as chunk bodies, in order. This is done before the transaction begins, to keep it short."""
     return [
         body
         for at in range(0, len(records), CHUNK_RECORDS)
@@ -93,7 +92,9 @@ def compact(con: sqlite3.Connection, place: int) -> None:
 
 
 def live(con: sqlite3.Connection, place: int) -> Live:
-    """What is alive in a place of a compacted topic: the last value and headers of each key."""
+    """The last value and headers of each key in a place of a compacted topic, without those whose last record
+    is a tombstone.
+    """
     found: Live = {}
     for (body,) in con.execute("SELECT body FROM chunks WHERE place = ? ORDER BY first", (place,)):
         for key, value, headers in _decoded(_entries, body):
@@ -115,7 +116,7 @@ def bounds(con: sqlite3.Connection, place: int) -> tuple[int, int]:
 def read(
     con: sqlite3.Connection, place: int, offset: int = 0, *, compacted: bool = False
 ) -> Generator[list[Record], None, None]:
-    """The records of a place from `offset` on, chunk by chunk. Close it when done early: it holds a view of
+    """The records of a place from `offset` on, chunk by chunk. Close it if you stop early: it holds a view of
     the database open.
     """
     chunks = con.execute(

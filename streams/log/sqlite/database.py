@@ -1,7 +1,7 @@
-"""The database file of the embedded log: where it is, how it is opened, what its errors mean to a person.
+"""The database file of the embedded log: where it is, how it is opened, and what its errors mean to a person.
 
-One file per data directory, in WAL mode, with synchronous=FULL: a commit is on the disk when it returns, and
-a reader never waits for the writer. The bounds below were measured with the mix of
+There is one file per data directory, in WAL mode, with synchronous=FULL: a commit is on the disk when it
+returns, and a reader never waits for the writer. The bounds below were measured with the workload of
 `streams.log.sqlite.chunks`.
 """
 
@@ -18,34 +18,38 @@ FILE = "log.sqlite"
 FORMAT = 1  # of the tables and of what is packed into them; a newer one is refused
 DEFAULT_APP = "streams"
 
-BUSY_S = (
-    10.0  # how long to wait for another process's transaction: the longest here takes well under a second
-)
-POLL_MS = 5  # how long SQLite itself waits; its own pauses grow to 100 ms, and a process that writes all the time starves whoever sleeps so long
-PAGE_BYTES = (
-    16_384  # records are stored in large blobs: 4 kB pages cost a fifth more, 64 kB pages gain nothing
-)
-CHECKPOINT_PAGES = 4_096  # 64 MB of WAL between checkpoints: 16 MB cost 0.6 us more per event, and a checkpoint takes some 0.1 s
-WAL_KEPT_BYTES = 128 << 20  # a WAL that a long scan made longer is cut back to this
-CACHE_KIB = 32_768  # a batch's dirty pages stay in memory until its commit
+# How long to wait for another process's transaction; the longest of ours takes well under a second.
+BUSY_S = 10.0
+# How long SQLite itself waits. Its own pauses grow to 100 ms, and a process that writes all the time starves
+# one that sleeps so long.
+POLL_MS = 5
+# Records are stored in large blobs: 4 kB pages cost a fifth more, 64 kB pages gain nothing.
+PAGE_BYTES = 16_384
+# 64 MB of WAL between checkpoints. 16 MB cost 0.6 us more per event, and a checkpoint takes some 0.1 s.
+CHECKPOINT_PAGES = 4_096
+WAL_KEPT_BYTES = 128 << 20  # a WAL that a long scan has made longer is cut back to this
+CACHE_KIB = 32_768  # the dirty pages of a batch stay in memory until its commit
 
 _SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "CREATE TABLE partitions (partition INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, checkpoint BLOB)",
-    "CREATE TABLE sources (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",  # records appended per file
-    # next: the offset the next record gets; kept, recent: bytes in and since the last compaction (compacted
-    # topics)
-    "CREATE TABLE places (place INTEGER PRIMARY KEY, topic TEXT NOT NULL, partition INTEGER NOT NULL, next "
-    "INTEGER NOT NULL, "
-    "kept INTEGER NOT NULL, recent INTEGER NOT NULL, UNIQUE (topic, partition))",
-    "CREATE TABLE chunks (place INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, body BLOB "
-    "NOT NULL, PRIMARY KEY (place, first))",
+    # position: how many records of a file were appended
+    "CREATE TABLE sources (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
+    # place: the number under which the chunks of a topic partition are filed; next: the offset of its next
+    # record; kept, recent: of a compacted topic, the bytes that the last compaction kept and those written
+    # since
+    """CREATE TABLE places (place INTEGER PRIMARY KEY, topic TEXT NOT NULL, partition INTEGER NOT NULL,
+    next INTEGER NOT NULL, kept INTEGER NOT NULL, recent INTEGER NOT NULL, UNIQUE (topic, partition))""",
+    """CREATE TABLE chunks (place INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
+    body BLOB NOT NULL, PRIMARY KEY (place, first))""",
 )
 
 
 @contextmanager
 def plain_errors(file: Path) -> Iterator[None]:
-    """Turns what SQLite says into what a person can act on. Misuse of SQLite stays what it is: a defect."""
+    """Turns errors of SQLite into errors that a person can act on. Misuse of SQLite stays what it is: a
+    defect.
+    """
     try:
         yield
     except (sqlite3.OperationalError, sqlite3.DataError) as error:
@@ -60,7 +64,7 @@ def _plain(error: sqlite3.Error, file: Path) -> Exception:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the low byte is the kind, the rest its detail
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Unavailable(
-                f"{file} is held by another process, which did not let go for {BUSY_S:g} s. Stop that "
+                f"{file} is held by another process, which did not release it within {BUSY_S:g} s. Stop that "
                 "process, or wait for it."
             )
         case sqlite3.SQLITE_FULL:
@@ -69,13 +73,12 @@ def _plain(error: sqlite3.Error, file: Path) -> Exception:
             )
         case sqlite3.SQLITE_IOERR:
             return Unavailable(
-                f"{file} could not be read or written ({error}). What was committed is safe: see to the disk "
+                f"{file} could not be read or written ({error}). What was committed is safe: check the disk "
                 "and start again."
             )
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return Unavailable(
-                f"{file} may not be written ({error}). Give this user the right to write it and its "
-                "directory."
+                f"{file} cannot be written ({error}). Give this user the right to write it and its directory."
             )
         case sqlite3.SQLITE_CANTOPEN:
             return InputError(f"{file} cannot be opened ({error}).")
@@ -96,9 +99,10 @@ def _plain(error: sqlite3.Error, file: Path) -> Exception:
 def connect_to_write(
     file: Path, partitions: int | None, app: str | None, topics: frozenset[str]
 ) -> sqlite3.Connection:
-    """Opens the database to write, making it and its directory if need be.
+    """Opens the database to write, and makes it and its directory if need be.
 
-    `partitions` and `app`: what it must be; None: whatever is stored, for a new one 1 and `streams`.
+    `partitions` and `app` must be what is stored; None accepts that, and makes a new one with 1 partition and
+    the app `streams`.
     """
     if partitions is not None and not 1 <= partitions <= MAX_PARTITIONS:
         raise ConfigError(f"partitions is {partitions}: it must be between 1 and {MAX_PARTITIONS}.")
@@ -110,9 +114,8 @@ def connect_to_write(
         con = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
         try:
             if _tables(con):
-                _check(
-                    con, file, partitions, app
-                )  # before anything is changed in a file that may not be ours
+                # Before anything is changed: the file may not be ours.
+                _check(con, file, partitions, app)
             _set_up(con, file)
             con.execute(f"PRAGMA busy_timeout = {POLL_MS}")
             begin(con)
@@ -149,12 +152,12 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
 
 
 def begin(con: sqlite3.Connection) -> None:
-    """Begins a transaction that writes, waiting for another process's to end."""
+    """Begins a transaction that writes, once those of other processes have ended."""
     _insist(con, "BEGIN IMMEDIATE")
 
 
 def _insist(con: sqlite3.Connection, statement: str) -> None:
-    """Executes a statement, again and again while another process holds the file."""
+    """Executes a statement; retries while another process holds the file."""
     deadline = time.monotonic() + BUSY_S
     while True:
         asked = time.monotonic()
@@ -164,7 +167,7 @@ def _insist(con: sqlite3.Connection, statement: str) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or asked > deadline:
                 raise
-        time.sleep(max(0.0, asked + POLL_MS / 1_000 - time.monotonic()))  # SQLite has not always waited
+        time.sleep(max(0.0, asked + POLL_MS / 1_000 - time.monotonic()))  # SQLite has not waited in all cases
 
 
 def partition_count(con: sqlite3.Connection) -> int:
@@ -172,7 +175,7 @@ def partition_count(con: sqlite3.Connection) -> int:
 
 
 def places(con: sqlite3.Connection) -> dict[tuple[str, int], int]:
-    """(topic, partition) -> the number its chunks are filed under."""
+    """The number under which the chunks of each (topic, partition) are filed."""
     return {
         (topic, partition): place
         for place, topic, partition in con.execute("SELECT place, topic, partition FROM places")
@@ -180,11 +183,10 @@ def places(con: sqlite3.Connection) -> dict[tuple[str, int], int]:
 
 
 def _set_up(con: sqlite3.Connection, file: Path) -> None:
-    con.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # counts for a new file only
+    con.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # has an effect on a new file only
     if con.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        _insist(
-            con, "PRAGMA journal_mode = WAL"
-        )  # two processes that make the same file: SQLite itself waits for nobody here
+        # Two processes may be making the same file, and here SQLite itself does not wait.
+        _insist(con, "PRAGMA journal_mode = WAL")
     con.execute("PRAGMA synchronous = FULL")
     con.execute("PRAGMA fullfsync = ON")  # macOS: without it the disk may still hold a commit in its cache
     con.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
@@ -194,7 +196,7 @@ def _set_up(con: sqlite3.Connection, file: Path) -> None:
         con.execute("PRAGMA journal_mode").fetchone(),
         con.execute("PRAGMA synchronous").fetchone(),
     )
-    if (mode, synchronous) != ("wal", 2):  # a network file system, say
+    if (mode, synchronous) != ("wal", 2):  # on a network file system, for example
         raise Unavailable(
             f"{file} cannot be written safely here (journal {mode}, synchronous {synchronous}). Put it on a "
             "local disk."
@@ -215,7 +217,7 @@ def _create(con: sqlite3.Connection, partitions: int, app: str) -> None:
 
 
 def _add_places(con: sqlite3.Connection, topics: frozenset[str]) -> None:
-    """A topic that a later version of this program adds gets its places in an older file."""
+    """Adds places for topics that an older version of this program did not have."""
     wanted = {(topic, partition) for topic in topics for partition in range(partition_count(con))}
     con.executemany(
         "INSERT INTO places (topic, partition, next, kept, recent) VALUES (?, ?, 0, 0, 0)",

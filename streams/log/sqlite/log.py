@@ -1,14 +1,13 @@
 """The embedded log: everything in one SQLite file, one transaction per batch.
 
 A second opener of a partition, in this process or another, fences the first: the epoch of the partition is in
-the database, `open` raises it and `commit` looks at it in its own transaction. A process that hangs can so be
-replaced without being found and killed first. Nothing awaits in mid-transaction, so a cancellation cannot get
-in; an exception (Ctrl-C) rolls back.
+the database, `open` raises it, and `commit` checks it in its own transaction. So a process that hangs can be
+replaced without being found and killed first. Nothing awaits in mid-transaction, so a cancellation cannot
+interrupt it; an exception (Ctrl-C) rolls back.
 
-The writing connection is one per log, whatever the number of partitions: SQLite has one writer at a time.
-Reading has its own, so that it sees what is committed and nothing else. Calls are made in place, not in a
-thread: each return from SQLite would wait for the fold to let go of the interpreter, and the whole was slower
-by 4 to 11 % when measured so.
+There is one writing connection per log, whatever the number of partitions: SQLite has one writer at a time.
+Calls are made in place and not in a thread: each return from SQLite would wait until the fold releases the
+interpreter, and the whole was slower by 4 to 11 % when measured so.
 """
 
 import sqlite3
@@ -17,17 +16,17 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from streams.errors import Fenced, Unavailable
+from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
 from streams.log.port import Restoring
-from streams.log.source_names import embedded_sources, split
 from streams.log.sqlite import chunks, database
 from streams.log.sqlite.reader import SqliteReader
 from streams.records import Batch, Fetched, NewRecord, Output, Record, Source, StateRecord
-from streams.topology import EVENTS, STATE
+from streams.topology import EVENTS, STATE, split_source
 
 
 class SqliteLog(SqliteReader):
-    """A `streams.log.port.Log` in a data directory, made if it is not there.
+    """A `streams.log.port.Log` in a data directory, which is made if it does not exist.
 
     `partitions` and `app`: what the directory must have been made with; None: whatever it was (a new one: 1
     partition, app `streams`). Raises Incompatible if it was made with others or has another format,
@@ -45,7 +44,7 @@ class SqliteLog(SqliteReader):
 
     @staticmethod
     def read_only(data_dir: Path | str, frozen: bool = False) -> SqliteReader:
-        """For tables and verify. `frozen`: all that is read is of one moment. Raises InputError if there is
+        """A reader for reports and verify. With `frozen`, it sees one moment. Raises InputError if there is
         no log in the directory.
         """
         return SqliteReader(data_dir, frozen)
@@ -56,7 +55,7 @@ class SqliteLog(SqliteReader):
         return session
 
     async def open_all(self) -> list["SqliteSession"]:
-        """Takes all partitions over at once: of two processes that do so at the same time one has everything,
+        """Takes all partitions over at once: if two processes do so at the same time, one gets everything,
         never each a part.
         """
         return self._open(range(self.partitions))
@@ -87,8 +86,10 @@ class SqliteLog(SqliteReader):
             return _position(self._reader, name)
 
     def _note(self, con: sqlite3.Connection, source: Source) -> None:
-        """Of two processes that read the same file, the one that opened the partitions last goes on; the
-        other must not append any more.
+        """Stores how far a file has been appended.
+
+        If two processes read the same file, the one that opened the partitions last goes on; the other must
+        not append any more, and Fenced is raised.
         """
         for partition, epoch in self._epochs.items():
             if _epoch(con, partition) != epoch:
@@ -106,7 +107,7 @@ class SqliteLog(SqliteReader):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is done inside is committed as one, or rolled back if anything at all is raised."""
+        """Commits everything that is done inside as one, or rolls it back if anything at all is raised."""
         con = self._writer
         with database.plain_errors(self._file):
             if con.in_transaction:  # an interrupt struck between two lines of a roll-back
@@ -124,7 +125,7 @@ class SqliteLog(SqliteReader):
 class SqliteSession:
     """One agent's hold on a partition of a SqliteLog."""
 
-    round_robin = False  # whoever appends puts events where their people live
+    round_robin = False  # events are appended to the partitions that own their people
 
     def __init__(self, log: SqliteLog, partition: int, epoch: int) -> None:
         self.partition = partition
@@ -132,9 +133,8 @@ class SqliteSession:
         self._log = log
         self._epoch = epoch
         self._lags: dict[str, int] = {}
-        self._ahead: dict[
-            str, list[Record]
-        ] = {}  # by source: decoded with the last read and not asked for yet, the rest of one chunk
+        # By source: the rest of one chunk, which was decoded with the last read and not asked for yet.
+        self._ahead: dict[str, list[Record]] = {}
         self._dead = False
 
     async def restore(
@@ -184,7 +184,7 @@ class SqliteSession:
         return records[:limit]
 
     def _place(self, source: str) -> int:
-        return self._log._places[split(source)]
+        return self._log._places[split_source(source)]
 
     async def commit(self, batch: Batch) -> None:
         if self._dead:
@@ -234,7 +234,7 @@ class SqliteSession:
 
 
 def taken_over(partition: int, file: Path) -> str:
-    """What the one who lost a partition is told."""
+    """The message for the session that lost a partition."""
     return (
         f"Partition {partition} of {file.parent} was taken over by another worker. Nothing of the open batch "
         "was written. "
@@ -255,12 +255,12 @@ def _stored(topic: str, outputs: Sequence[Output]) -> list[chunks.Row] | list[ch
     if topic in COMPACTED:
         return [
             (output.key, output.value, output.headers) for output in outputs if output.key is not None
-        ]  # never None: by_topic saw to it
+        ]  # never None: by_topic has checked it
     return [(-1, output.key, output.value, output.headers) for output in outputs]
 
 
 async def _drained(live: chunks.Live) -> AsyncIterator[StateRecord]:
-    """Lets go of what it hands over: the state is in memory once, not twice."""
+    """Removes each record as it yields it: the state is in memory once, not twice."""
     while live:
         key, (value, _) = live.popitem()
         yield StateRecord(key, value)

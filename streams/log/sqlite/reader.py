@@ -1,4 +1,4 @@
-"""Reading the embedded log beside whoever writes it: for reports, verify and followers.
+"""Reads the embedded log beside whoever writes it: for reports, verify and followers.
 
 The reading connection sees what is committed and nothing else.
 """
@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES
-from streams.log.source_names import embedded_sources, source_of, split
 from streams.log.sqlite import chunks, database
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import Record
-from streams.topology import EVENTS, INBOX
+from streams.topology import EVENTS, INBOX, source_name, split_source
 
 
 class SqliteReader:
@@ -48,11 +48,11 @@ class SqliteReader:
                         for record in chunk:
                             if key is None or record.key == key:
                                 yield number, record
-                        await asyncio.sleep(0)  # a long scan lets others have their turn
+                        await asyncio.sleep(0)  # a long scan yields to others
 
     @contextmanager
     def _scanning(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one moment."""
+        """A connection that sees the log as it is now, however long it is used."""
         if self._frozen:
             yield self._reader
             return
@@ -64,7 +64,7 @@ class SqliteReader:
         return embedded_sources(partition)
 
     async def scan_source(self, source: str) -> AsyncIterator[Record]:
-        topic, partition = split(source)
+        topic, partition = split_source(source)
         async for _, record in self.scan(topic, partition):
             yield record
 
@@ -107,7 +107,7 @@ class SqliteReader:
                 "SELECT topic, partition, next FROM places WHERE topic IN (?, ?) ORDER BY topic, partition",
                 (EVENTS.name, INBOX.name),
             )
-            return {source_of(topic, partition): end for topic, partition, end in rows}
+            return {source_name(topic, partition): end for topic, partition, end in rows}
 
     async def checkpoints(self) -> list[bytes | None]:
         with database.plain_errors(self._file):

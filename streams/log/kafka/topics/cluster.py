@@ -1,8 +1,8 @@
-"""Looking at a cluster's topics and making new ones: for `streams topics`, and for every worker before it
-begins. What they must be: kafka_plan.
+"""Looks at a cluster's topics and makes new ones: for `streams topics`, and for every worker before it
+begins.
 
-Nothing is asked for by name: a broker that makes topics by itself would make each one that somebody asks for,
-with one partition. So all topics are listed, and only what is there is looked at more closely.
+Nothing is asked for by name: a broker that makes topics by itself would make each one that is asked for, with
+one partition. So all topics are listed, and only what exists is looked at more closely.
 """
 
 import asyncio
@@ -19,11 +19,12 @@ from streams.log.kafka import quirks
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.errors import cluster_errors, failure
 from streams.log.kafka.lifecycle import start, stop
-from streams.log.kafka.topics.plan import Found, Plan, Seen, Wanted, own, plan
+from streams.log.kafka.topics.model import ClusterTopics, ExistingTopic, TopicPlan, WantedTopics
+from streams.log.kafka.topics.plan import own_topics, plan_topics
 
 TRANSACTION_MAX = "transaction.max.timeout.ms"
 CREATE_TIMEOUT_MS = 30_000  # a controller with many topics takes a while
-APPEAR_S = 30.0  # brokers hear of a new topic from the controller, one after the other
+APPEAR_S = 30.0  # brokers learn of a new topic from the controller, one after the other
 APPEAR_POLL_S = 0.2
 
 
@@ -39,8 +40,8 @@ async def admin(cluster: Cluster, what: str) -> AsyncIterator[AIOKafkaAdminClien
         await stop(client)
 
 
-async def look(client: Any, names: Iterable[str]) -> Seen:
-    """These topics, as far as they are there and we may see them."""
+async def look(client: Any, names: Iterable[str]) -> ClusterTopics:
+    """Looks at these topics, as far as they exist and we may see them."""
     wanted = set(names)
     listed = await quirks.cluster_metadata(client)
     there = {
@@ -57,19 +58,23 @@ async def look(client: Any, names: Iterable[str]) -> Seen:
         [ConfigResource(ConfigResourceType.BROKER, str(node), {TRANSACTION_MAX: None}) for node in brokers],
     )
     topics = {
-        name: Found(
+        name: ExistingTopic(
             len(partitions), min(len(partition["replicas"]) for partition in partitions), configs.get(name)
         )
         for name, partitions in there.items()
     }
-    admitted = [int(limit[TRANSACTION_MAX]) for limit in limits.values() if TRANSACTION_MAX in limit]
-    return Seen(len(brokers), topics, frozenset(refused - topics.keys()), min(admitted, default=None))
+    allowed_ms = [int(limit[TRANSACTION_MAX]) for limit in limits.values() if TRANSACTION_MAX in limit]
+    return ClusterTopics(
+        len(brokers), topics, frozenset(refused - topics.keys()), min(allowed_ms, default=None)
+    )
 
 
 async def _configs(
     client: Any, resources: Sequence[ConfigResource]
 ) -> tuple[dict[str, dict[str, str]], set[str]]:
-    """Settings by topic or broker; and of which we may not see them. What is not there is in neither."""
+    """Settings by topic or broker, and the names whose settings we may not see. What does not exist is in
+    neither.
+    """
     found: dict[str, dict[str, str]] = {}
     refused: set[str] = set()
     for answer in await client.describe_configs(list(resources)):
@@ -93,13 +98,13 @@ async def topic_setting(cluster: Cluster, topic: str, name: str) -> str | None:
     return found.get(topic, {}).get(name)
 
 
-async def planned(cluster: Cluster, wanted: Wanted) -> Plan:
+async def planned(cluster: Cluster, wanted: WantedTopics) -> TopicPlan:
     """What `streams topics plan` shows. Raises ConfigError, Refused or Unavailable."""
     async with admin(cluster, f"the topics of {cluster.bootstrap} cannot be looked at") as client:
-        return plan(await look(client, [*wanted.inputs, *own(wanted.app)]), wanted)
+        return plan_topics(await look(client, [*wanted.inputs, *own_topics(wanted.app)]), wanted)
 
 
-async def applied(cluster: Cluster, wanted: Wanted) -> tuple[Plan, Plan]:
+async def applied(cluster: Cluster, wanted: WantedTopics) -> tuple[TopicPlan, TopicPlan]:
     """Makes what is missing and waits until brokers know of it: the plan, and how it is then. Nothing is made
     when anything is wrong.
 
@@ -107,9 +112,9 @@ async def applied(cluster: Cluster, wanted: Wanted) -> tuple[Plan, Plan]:
     meantime is left as they made it.
     """
     async with admin(cluster, f"the topics of {cluster.bootstrap} cannot be made") as client:
-        names = [*wanted.inputs, *own(wanted.app)]
-        seen = await look(client, names)
-        before = plan(seen, wanted)
+        names = [*wanted.inputs, *own_topics(wanted.app)]
+        existing = await look(client, names)
+        before = plan_topics(existing, wanted)
         if before.wrong is not None:
             raise before.wrong
         if before.to_create:
@@ -120,13 +125,13 @@ async def applied(cluster: Cluster, wanted: Wanted) -> tuple[Plan, Plan]:
             for name, code, message in (
                 await client.create_topics(new, timeout_ms=CREATE_TIMEOUT_MS)
             ).topic_errors:
-                if code == errors.TopicAlreadyExistsError.errno and name in seen.hidden:
-                    raise Refused(f"{name} cannot be seen, but is there: the right Describe is missing")
+                if code == errors.TopicAlreadyExistsError.errno and name in existing.hidden:
+                    raise Refused(f"{name} cannot be seen, but exists: the right Describe is missing")
                 if code not in (0, errors.TopicAlreadyExistsError.errno):
                     raise failure(f"{name} cannot be made", errors.for_code(code)(message or name), of=name)
         deadline = asyncio.get_running_loop().time() + APPEAR_S
         while True:
-            after = plan(await look(client, names), wanted)
+            after = plan_topics(await look(client, names), wanted)
             if not after.to_create or after.wrong is not None:
                 return before, after
             if asyncio.get_running_loop().time() > deadline:
@@ -143,14 +148,14 @@ async def checked(cluster: Cluster, app: str, inputs: Sequence[str]) -> tuple[in
 
     Raises ConfigError for a topic that is missing, Incompatible for one that is wrong, Refused, Unavailable.
     """
-    found = await planned(cluster, Wanted(app, inputs))
+    found = await planned(cluster, WantedTopics(app, inputs))
     if (wrong := found.wrong) is not None:
         raise wrong
     if found.to_create:
         missing = ", ".join(line.topic for line in found.to_create)
         hidden = (
             " (or we have no right to see some of them: Describe)"
-            if any(line.says for line in found.to_create)
+            if any(line.details for line in found.to_create)
             else ""
         )
         raise ConfigError(

@@ -9,55 +9,66 @@ import pytest
 from streams.core.ingest.event import MAX_RECORD_BYTES
 from streams.errors import ConfigError, Incompatible
 from streams.log.kafka.client import BATCH_BYTES, REQUEST_BYTES, TRANSACTION_TIMEOUT_MS
-from streams.log.kafka.topics.plan import OWN, Found, Line, Plan, Seen, Verdict, Wanted, own, plan
+from streams.log.kafka.topics.config import OWN_CONFIG
+from streams.log.kafka.topics.model import (
+    ClusterTopics,
+    ExistingTopic,
+    TopicLine,
+    TopicPlan,
+    TopicVerdict,
+    WantedTopics,
+)
+from streams.log.kafka.topics.plan import own_topics, plan_topics
 from streams.settings.durations import DAYS, HOURS
 from streams.topology import EVENTS, TOPICS, Cleanup
 
-INPUT = Found(4, 3, {"cleanup.policy": "delete", "retention.ms": str(7 * DAYS)})
+INPUT = ExistingTopic(4, 3, {"cleanup.policy": "delete", "retention.ms": str(7 * DAYS)})
 
 
 def seen(
-    topics: Mapping[str, Found] = MappingProxyType({}),
+    topics: Mapping[str, ExistingTopic] = MappingProxyType({}),
     brokers: int = 3,
     limit_ms: int | None = 900_000,
     hidden: str = "",
-) -> Seen:
+) -> ClusterTopics:
     """A cluster with the input `clicks` and these topics."""
-    return Seen(brokers, {"clicks": INPUT, **topics}, frozenset([hidden] if hidden else []), limit_ms)
+    return ClusterTopics(
+        brokers, {"clicks": INPUT, **topics}, frozenset([hidden] if hidden else []), limit_ms
+    )
 
 
-def made(found: Plan, **changed: dict[str, str]) -> dict[str, Found]:
+def made(found: TopicPlan, **changed: dict[str, str]) -> dict[str, ExistingTopic]:
     """The topics as the plan would make them, some of them with other settings."""
     topics = {}
     for line in found.to_create:
-        topics[line.topic] = Found(
+        topics[line.topic] = ExistingTopic(
             line.partitions, line.replicas, dict(line.config) | changed.get(line.topic.partition(".")[2], {})
         )
     return topics
 
 
-def line(found: Plan, topic: str) -> Line:
+def line(found: TopicPlan, topic: str) -> TopicLine:
     """That topic's."""
     return next(line for line in found.lines if line.topic == topic)
 
 
-WANTED = Wanted("shop", ["clicks"])
+WANTED = WantedTopics("shop", ["clicks"])
 
 
 def test_a_new_app() -> None:
     """All its topics are made, with the partitions of the first input, three copies of which two
     must have a record; the input is left alone.
     """
-    found = plan(seen(), WANTED)
+    found = plan_topics(seen(), WANTED)
     assert (
         [f"shop.{topic.name}" for topic in TOPICS if topic is not EVENTS]
         == [one.topic for one in found.to_create]
-        == own("shop")
+        == own_topics("shop")
     )
     assert {(4, 3, "2")} == {
         (one.partitions, one.replicas, one.config["min.insync.replicas"]) for one in found.to_create
     }
-    assert (None, [], Verdict.FINE) == (found.wrong, found.warnings, line(found, "clicks").verdict)
+    assert (None, [], TopicVerdict.FINE) == (found.wrong, found.warnings, line(found, "clicks").verdict)
     assert all(
         one.config["cleanup.policy"] == topic.cleanup
         for one, topic in zip(found.to_create, TOPICS[1:], strict=True)
@@ -68,24 +79,24 @@ def test_every_topic_has_its_settings() -> None:
     """None is left to what a broker happens to have: each topic says how
     long it is kept, or how it is compacted.
     """
-    assert set(OWN) == {topic.name for topic in TOPICS if topic is not EVENTS}
+    assert set(OWN_CONFIG) == {topic.name for topic in TOPICS if topic is not EVENTS}
     for topic in TOPICS[1:]:
-        assert ("retention.ms" in OWN[topic.name]) == (topic.cleanup is Cleanup.DELETE)
+        assert ("retention.ms" in OWN_CONFIG[topic.name]) == (topic.cleanup is Cleanup.DELETE)
 
 
 def test_the_largest_record_fits() -> None:
     """An input record as large as can be, handed over with its headers; a batch; and what
     no client of ours could send need not fit.
     """
-    for one in plan(seen(), WANTED).to_create:
+    for one in plan_topics(seen(), WANTED).to_create:
         takes = int(one.config["max.message.bytes"])
         assert max(MAX_RECORD_BYTES + 64 * 1024, BATCH_BYTES) < takes <= REQUEST_BYTES
 
 
 def test_made_once_there_is_nothing_to_do() -> None:
     """What a plan would make satisfies the next one."""
-    again = plan(seen(made(plan(seen(), WANTED))), WANTED)
-    assert {Verdict.FINE} == {one.verdict for one in again.lines}
+    again = plan_topics(seen(made(plan_topics(seen(), WANTED))), WANTED)
+    assert {TopicVerdict.FINE} == {one.verdict for one in again.lines}
     assert ([], None, []) == (again.to_create, again.wrong, again.warnings)
 
 
@@ -103,7 +114,7 @@ def test_copies(brokers: int, asked: int | None, copies: int, in_sync: str, note
     """As many as make sense, or as were asked for; fewer than three are
     told of, unless somebody wanted it so.
     """
-    found = plan(seen(brokers=brokers), WANTED._replace(replicas=asked))
+    found = plan_topics(seen(brokers=brokers), WANTED._replace(replicas=asked))
     assert {(copies, in_sync)} == {
         (one.replicas, one.config["min.insync.replicas"]) for one in found.to_create
     }
@@ -113,7 +124,7 @@ def test_copies(brokers: int, asked: int | None, copies: int, in_sync: str, note
 def test_more_copies_than_brokers() -> None:
     """Cannot be."""
     with pytest.raises(ConfigError, match="--replication 3: there are 2 brokers"):
-        plan(seen(brokers=2), WANTED._replace(replicas=3))
+        plan_topics(seen(brokers=2), WANTED._replace(replicas=3))
 
 
 ANEW = r"start a new app id \(--app\), make its topics, and replay"
@@ -123,30 +134,30 @@ ANEW = r"start a new app id \(--app\), make its topics, and replay"
     ("topics", "said"),
     [
         (
-            {"shop.late": Found(5, 3, {}), "shop.state": Found(4, 3, {})},
+            {"shop.late": ExistingTopic(5, 3, {}), "shop.state": ExistingTopic(4, 3, {})},
             rf"^shop\.late: has 5 partitions, and must have 4, .*: {ANEW}$",
         ),
         (
-            {"shop.transitions": Found(4, 3, {"cleanup.policy": "compact"})},
+            {"shop.transitions": ExistingTopic(4, 3, {"cleanup.policy": "compact"})},
             rf"^shop\.transitions: has cleanup\.policy=compact, and must have delete; "
             rf"records may be lost by now: {ANEW}$",
         ),
         (
-            {"shop.state": Found(4, 3, {"cleanup.policy": "compact,delete"})},
+            {"shop.state": ExistingTopic(4, 3, {"cleanup.policy": "compact,delete"})},
             r"^shop\.state: has cleanup\.policy=compact,delete, and must have compact; "
             r"what is known of people may be lost by now",
         ),
         (
-            {"shop.current": Found(4, 3, {"cleanup.policy": "delete"})},
+            {"shop.current": ExistingTopic(4, 3, {"cleanup.policy": "delete"})},
             r"^shop\.current: has cleanup\.policy=delete, and must have compact",
         ),
     ],
 )
-def test_topics_that_are_wrong(topics: dict[str, Found], said: str) -> None:
+def test_topics_that_are_wrong(topics: dict[str, ExistingTopic], said: str) -> None:
     """Another number of partitions or another policy is refused with what
     was found, what must be, and how to go on.
     """
-    wrong = plan(seen(topics), WANTED).wrong
+    wrong = plan_topics(seen(topics), WANTED).wrong
     assert isinstance(wrong, Incompatible)
     with pytest.raises(Incompatible, match=said):
         raise wrong
@@ -157,17 +168,17 @@ def test_an_input_that_is_not_there() -> None:
     when somebody says so, with its partitions.
     """
     wanted = WANTED._replace(inputs=["orders", "clicks"])
-    wrong = plan(seen(), wanted).wrong
+    wrong = plan_topics(seen(), wanted).wrong
     assert isinstance(wrong, ConfigError)
-    assert "orders: is not there: make it, or see --create-inputs" == str(wrong)
-    assert "orders: is not there, or we have no right to see it: Describe" == str(
-        plan(seen(hidden="orders"), wanted).wrong
+    assert "orders: does not exist: make it, or see --create-inputs" == str(wrong)
+    assert "orders: does not exist, or we have no right to see it: Describe" == str(
+        plan_topics(seen(hidden="orders"), wanted).wrong
     )
     with pytest.raises(ConfigError, match="--partitions N"):
-        plan(seen(), wanted._replace(create_inputs=True))
-    found = plan(seen(), wanted._replace(create_inputs=True, partitions=4))
+        plan_topics(seen(), wanted._replace(create_inputs=True))
+    found = plan_topics(seen(), wanted._replace(create_inputs=True, partitions=4))
     assert found.wrong is None
-    assert (Verdict.CREATE, 4, 3, "delete") == (
+    assert (TopicVerdict.CREATE, 4, 3, "delete") == (
         (one := line(found, "orders")).verdict,
         one.partitions,
         one.replicas,
@@ -180,18 +191,18 @@ def test_partitions_of_the_app_stay() -> None:
 
     Asking the app for other numbers is refused.
     """
-    there = made(plan(seen(), WANTED))
-    grown = seen({"clicks": Found(8, 3, {}), "orders": Found(2, 3, {}), **there})
-    found = plan(grown, WANTED._replace(inputs=["clicks", "orders"]))
+    there = made(plan_topics(seen(), WANTED))
+    grown = seen({"clicks": ExistingTopic(8, 3, {}), "orders": ExistingTopic(2, 3, {}), **there})
+    found = plan_topics(grown, WANTED._replace(inputs=["clicks", "orders"]))
     assert (4, None, []) == (found.partitions, found.wrong, found.to_create)
-    assert [Verdict.UNWISE] * 2 == [line(found, name).verdict for name in ("clicks", "orders")]
+    assert [TopicVerdict.UNWISE] * 2 == [line(found, name).verdict for name in ("clicks", "orders")]
     assert found.warnings[0].startswith(
         "clicks: has 8 partitions, the app 4: its events take a way round through inbox"
     )
-    wrong = plan(grown, WANTED._replace(partitions=8)).wrong
+    wrong = plan_topics(grown, WANTED._replace(partitions=8)).wrong
     assert isinstance(wrong, Incompatible)
-    assert len(own("shop")) == len(str(wrong).splitlines())
-    assert 16 == plan(seen(), WANTED._replace(partitions=16)).to_create[0].partitions
+    assert len(own_topics("shop")) == len(str(wrong).splitlines())
+    assert 16 == plan_topics(seen(), WANTED._replace(partitions=16)).to_create[0].partitions
 
 
 @pytest.mark.parametrize(
@@ -219,7 +230,7 @@ def test_partitions_of_the_app_stay() -> None:
 )
 def test_settings_that_are_unwise(changed: dict[str, dict[str, str]], said: str | None) -> None:
     """What works is told of and left as it is."""
-    found = plan(seen(made(plan(seen(), WANTED), **changed)), WANTED)
+    found = plan_topics(seen(made(plan_topics(seen(), WANTED), **changed)), WANTED)
     assert (None, []) == (found.wrong, found.to_create)
     assert [] == found.warnings if said is None else [one[: len(said)] for one in found.warnings] == [said]
 
@@ -241,14 +252,14 @@ def test_settings_that_are_unwise(changed: dict[str, dict[str, str]], said: str 
 )
 def test_inputs_that_are_unwise(clicks: dict[str, Any], said: str | None) -> None:
     """An input belongs to somebody else: it is told of, never refused."""
-    found = plan(seen({"clicks": Found(4, 3, clicks)}), WANTED)
+    found = plan_topics(seen({"clicks": ExistingTopic(4, 3, clicks)}), WANTED)
     assert ([] if said is None else [said]) == found.warnings
     assert found.wrong is None
 
 
 def test_fewer_copies_than_there_could_be() -> None:
     """An app that was made while the cluster was small."""
-    found = plan(seen(made(plan(seen(brokers=1), WANTED))), WANTED)
+    found = plan_topics(seen(made(plan_topics(seen(brokers=1), WANTED))), WANTED)
     assert found.wrong is None
     assert (
         "shop.transitions: has 1 replicas where there could be 3: what is on a broker that is lost is lost"
@@ -258,17 +269,17 @@ def test_fewer_copies_than_there_could_be() -> None:
 
 def test_what_may_not_be_looked_at() -> None:
     """Is no reason not to run: it is told which right is missing."""
-    there = {name: found._replace(config=None) for name, found in made(plan(seen(), WANTED)).items()}
-    found = plan(seen(there, limit_ms=None), WANTED)
+    there = {name: found._replace(config=None) for name, found in made(plan_topics(seen(), WANTED)).items()}
+    found = plan_topics(seen(there, limit_ms=None), WANTED)
     assert found.wrong is None
     assert [True] * (len(there) + 1) == ["DescribeConfigs" in one for one in found.warnings]
-    hidden = plan(seen(hidden="shop.late"), WANTED)
-    assert ("is not there, or we have no right to see it: Describe",) == line(hidden, "shop.late").says
+    hidden = plan_topics(seen(hidden="shop.late"), WANTED)
+    assert ("does not exist, or we have no right to see it: Describe",) == line(hidden, "shop.late").details
 
 
 def test_transactions_must_be_admitted() -> None:
     """A broker that admits none as long as ours would stop every worker at its first commit."""
-    wrong = plan(seen(limit_ms=TRANSACTION_TIMEOUT_MS - 1), WANTED).wrong
+    wrong = plan_topics(seen(limit_ms=TRANSACTION_TIMEOUT_MS - 1), WANTED).wrong
     assert isinstance(wrong, ConfigError)
     assert f"ours may take {TRANSACTION_TIMEOUT_MS}: raise their transaction.max.timeout.ms" in str(wrong)
-    assert plan(seen(limit_ms=TRANSACTION_TIMEOUT_MS), WANTED).wrong is None
+    assert plan_topics(seen(limit_ms=TRANSACTION_TIMEOUT_MS), WANTED).wrong is None
