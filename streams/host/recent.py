@@ -5,9 +5,8 @@ never happen twice needs (id, rev) where it happens: as the idempotency key of a
 of a table.
 """
 
-KEPT = (
-    100_000  # ids, about 20 MB; a record usually comes again within seconds, after a rebalance or a restart
-)
+# Ids, about 20 MB; a record usually comes again within seconds, after a rebalance or a restart.
+KEPT = 100_000
 
 
 class Recent:

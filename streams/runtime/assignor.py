@@ -89,9 +89,8 @@ class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka shi
         self.partitions = partitions
         self.claim = Claim()
         self.members = 0
-        self.failure: Incompatible | None = (
-            None  # kept, since aiokafka turns what is raised here into another error
-        )
+        # Kept, since aiokafka turns what is raised here into another error.
+        self.failure: Incompatible | None = None
 
     def metadata(self, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
         return ConsumerProtocolMemberMetadata(0, sorted(topics), msgspec.msgpack.encode(self.claim))

@@ -18,9 +18,8 @@ from streams.errors import InputError
 from streams.records import Headers
 
 READ_BYTES = 256 * 1024  # read at once: large enough that the time of the calls is negligible
-MAX_LINE_BYTES = (
-    MAX_RECORD_BYTES + 3
-)  # a record, its \r\n, and one byte more, which shows that it is too long
+# A record, its \r\n, and one byte more, which shows that it is too long.
+MAX_LINE_BYTES = MAX_RECORD_BYTES + 3
 GZIP_MAGIC = b"\x1f\x8b"
 
 

@@ -1,1 +1,1 @@
-"""The heart: journeys as a fold over the set of a person's signals."""
+"""The heart of the program: a person's journeys, as a fold over the set of their signals."""

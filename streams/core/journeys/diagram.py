@@ -1,4 +1,4 @@
-"""The journey machine, drawn: docs/journeys.md shows what the table says, and can show nothing else."""
+"""Draws the journey machine from its table, so that docs/journeys.md can show nothing else."""
 
 from streams.core.journeys.journey_step import (
     ABANDONED,

@@ -1,8 +1,9 @@
 """The fold: what is true of a profile, given its journal, and how one more event changes that.
 
-An event that is newer than all that is known of its person, which is nearly every event, is appended and
-stepped; nothing is compared. Any other event is put where it belongs: the part of the journal behind it is
-folded with and without it, and the difference is published.
+Nearly every event is newer than all that is known of its person. It is appended to the journal and read by
+the machine, and nothing is compared (`append_signal`). Any other event is put where it belongs in the
+journal. The journal is folded from there on with the event and without it, and the difference is published
+(`insert_signal`).
 """
 
 from copy import copy
@@ -17,7 +18,7 @@ from streams.core.journeys.journal import (
     without_event,
 )
 from streams.core.journeys.journey_step import JourneyStep
-from streams.core.journeys.machine import refund, settle, step, unmatched_refund
+from streams.core.journeys.machine import refund, settle, step
 from streams.core.journeys.profile import Orders, Profile, TimeBounds
 from streams.core.journeys.signal import (
     EVERY_NEED,
@@ -33,6 +34,7 @@ from streams.core.journeys.signal import (
     order_key,
 )
 from streams.core.journeys.state import Patience, State
+from streams.core.journeys.steps import unmatched_refund
 from streams.core.moments.verdict import TRUTH
 
 APPLIED, DUPLICATE, OVER_CAP = range(3)
@@ -41,14 +43,14 @@ NO_ORDERS: Orders = {}
 
 
 class Change(msgspec.Struct, gc=False):
-    """How an event changes what is published of a profile, in the order to publish it."""
+    """How an event changes what is published of a profile: first the retractions, then the assertions."""
 
     retracted: list[JourneyStep] = []
     asserted: list[JourneyStep] = []
 
 
 class Rewrite(msgspec.Struct, frozen=True, gc=False):
-    """Another journal for a profile, equal to its own before record `first`."""
+    """A new journal for a profile. Before record number `first` it equals the old one."""
 
     first: int
     journal: bytes
@@ -58,8 +60,7 @@ class Rewrite(msgspec.Struct, frozen=True, gc=False):
 def append_signal(
     p: Profile, signal: Signal, needs: tuple[int, ...], patience: Patience, asserted: list[JourneyStep]
 ) -> bool:
-    """Takes an event that is newer than all that is known of the profile. False: it is not newer, use
-    `insert_signal`.
+    """Takes an event if it is newer than all that is known of the profile. False: use `insert_signal`.
 
     `needs`: the signal's needs, by number.
     """
@@ -87,9 +88,9 @@ def insert_signal(
 ) -> int:
     """Takes an event that may fall anywhere in the journal: APPLIED, DUPLICATE or OVER_CAP.
 
-    The caller has judged the allowed lateness; the profile's own floor is judged here. A copy older than
-    `bounds.ids_from_ms` is no longer known, so what counts again does not depend on when the profile was
-    tidied.
+    The caller has judged that it is not late; whether it falls into the base is judged here. Copies older
+    than `bounds.ids_from_ms` are passed over even where they are still in the journal. So it does not matter
+    when the profile was tidied.
     """
     head, ref, journal = signal.head, signal.ref, p.journal
     records = [PACK(head, ref, signal.rule, need, signal.utc_offset_quarters) for need in needs]
@@ -101,7 +102,7 @@ def insert_signal(
     if twin >= 0:
         if not sorts_before(p, twin, signal, needs):
             return DUPLICATE
-        if twin < p.folded:  # at the very edge of the base, where the other copy can't be taken back any more
+        if twin < p.folded:  # the stored copy is in the base, and can't be taken back any more
             return OVER_CAP
         orders.pop(journal[twin * SIZE :][:ORDERED], None)
         journal, first = without_event(journal, ref, twin), twin
@@ -136,7 +137,7 @@ def need_name(p: Profile, need: int) -> str:
 
 
 def rewrite(p: Profile, new: Rewrite, timers_fired_ms: int, patience: Patience, change: Change) -> None:
-    """Gives the profile another journal, and adds what that changes in what is published."""
+    """Gives the profile its new journal, and adds to `change` how that changes what is published."""
     start = p.folded * SIZE
     cut = max(new.first * SIZE, start)
     reached = states_of_base(p)
@@ -153,10 +154,11 @@ def rewrite(p: Profile, new: Rewrite, timers_fired_ms: int, patience: Patience, 
 
 
 def difference(before: list[JourneyStep], after: list[JourneyStep], change: Change) -> None:
-    """Adds what is no longer true, the newest first, and what now is. Equal ends are passed over: most of it
-    is equal.
+    """Adds to `change` the steps that are no longer true, the newest first, and those that now are.
+
+    Most steps are equal: those at both ends are passed over.
     """
-    low, high = 0, 0
+    low, high = 0, 0  # how many are equal from the front, and from the back
     shorter = min(len(before), len(after))
     while low < shorter and before[low] == after[low]:
         low += 1
@@ -168,7 +170,7 @@ def difference(before: list[JourneyStep], after: list[JourneyStep], change: Chan
 
 
 def copies(states: list[State]) -> list[State]:
-    """Copies that can be stepped on while these stay as they are."""
+    """Copies of the states, for a fold that must leave these as they are."""
     return [copy(s) for s in states]
 
 
@@ -187,7 +189,7 @@ def replay(
     out: list[JourneyStep],
     timers_fired_ms: int = -1,
 ) -> int:
-    """Steps the states through a journal in order, then settles the silence that timers have judged.
+    """Reads a journal in order, which changes `states`; then settles the silence that timers have judged.
 
     Returns the latest deadline (ms) that a timer fired on; -1: none did.
     """
@@ -216,7 +218,7 @@ def settle_all(states: list[State], timers_fired_ms: int, patience: Patience, ou
 def refund_everywhere(
     states: list[State], signal: Signal, patience: Patience, out: list[JourneyStep]
 ) -> None:
-    """Takes a refund of an order: it is refunded in every need that the order bought something for."""
+    """Takes a refund with an order id: each need that has a conversion with this id refunds it."""
     found = not signal.head & SURE
     for s in states:
         settle(s, (signal.head >> TIME) - 1, patience, out)
@@ -229,7 +231,10 @@ def refund_everywhere(
 def fold(
     journal: bytes, needs: tuple[str, ...], orders: Orders | None, timers_fired_ms: int, patience: Patience
 ) -> tuple[list[State], list[JourneyStep]]:
-    """The law: what is true of a profile, given all its signals in order and how far timers have fired."""
+    """What is true of a profile, given all its signals in order and how far timers have fired.
+
+    This is the law: all other ways to the steps of a profile must give what this gives.
+    """
     states = [State(need=n) for n in range(len(needs))]
     out: list[JourneyStep] = []
     replay(states, journal, orders, patience, out, timers_fired_ms)
@@ -237,5 +242,5 @@ def fold(
 
 
 def fire(p: Profile, timers_fired_ms: int, patience: Patience, out: list[JourneyStep]) -> None:
-    """Timers have fired up to here: appends what the silence in each need now means."""
+    """Appends what silence means in each need, now that timers have fired up to `timers_fired_ms`."""
     p.settled_ms = max(p.settled_ms, settle_all(p.states, timers_fired_ms, patience, out))

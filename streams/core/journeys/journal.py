@@ -1,6 +1,4 @@
-"""Looking things up in a journal: the signals of one profile in order, 30 bytes each, packed into one
-`bytes`.
-"""
+"""Looking things up in a journal: one `bytes` with the signals of a profile in order, 30 bytes each."""
 
 from streams.core.journeys.signal import REF_AT, REF_SIZE, SIZE, TIME
 

@@ -1,7 +1,7 @@
-"""One step of a journey, as the fold finds it: what kind of step, when, why, and where it led.
+"""One step of a journey, as the machine makes it: what kind of step, when, why, and where it led.
 
-A transition holds nothing that depends on other journeys or on arrival, so two folds of one set of signals
-give equal transitions, and a correction is a comparison of two lists.
+A published step is a transition. A step holds nothing that depends on other journeys or on the order of
+arrival. So two folds of one set of signals give equal steps, and a correction is the difference of two lists.
 """
 
 from enum import IntEnum
@@ -23,7 +23,7 @@ class StepKind(IntEnum):
     REFUND_UNMATCHED = 11  # a refund that found no purchase: counted, never published
 
 
-# Plain numbers for the hot loop: a look-up of an enum's member costs as much as the comparison.
+# Plain numbers for the hot loop, where looking up a member of an enum would cost as much as the comparison.
 OPENED, ADVANCED, RETURNED, CONVERTED, STALLED, RESUMED, ABANDONED, REFUNDED, REFUND_UNMATCHED = (
     kind.value for kind in StepKind
 )
@@ -36,16 +36,16 @@ NO_MOMENT = -1  # the moment of somebody who has no journey open
 
 
 class JourneyStep(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One step of a journey. Two are equal when all fields are; (kind, need, caused_by) names it within its
-    profile.
+    """One step of a journey.
+
+    (kind, need, caused_by) names a step within its profile; two steps are equal when all their fields are.
     """
 
     kind: int  # a StepKind
     need: int  # the need's number in its profile
     at_ms: int
-    caused_by: (
-        bytes  # ref of an event: the signal's; stalled: of the last sign of life; abandoned: of the opening
-    )
+    # Ref of the signal's event. Stalled: of the last sign of life. Abandoned: of the journey's opening.
+    caused_by: bytes
     journey: bytes  # ref of the event that opened the journey
     opened_ms: int
     from_moment: int

@@ -1,13 +1,55 @@
-"""The journey machine: what each signal does, as a table, and the short interpreter that reads it.
+"""The journey machine: first the theory, then the table, then the short interpreter that reads it.
 
-A person, about one need, is in one moment or in none. A sure signal opens a journey, moves it or confirms it.
-An unsure signal only shows that the person is still there. Silence longer than the patience of the moment
-*stalls* the journey: it stays open, and the next signal *resumes* it. One long silence *abandons* it. The
-moment of truth *converts* it. Repeats of one purchase (a thank-you page, a reload, the server's own event)
-join its conversion. A refund rewrites nothing: it is a new fact about a conversion.
+Theory
+======
+
+A *signal* is what one event says about a person's intent. The intent is one of the five *moments* (know, go,
+do, buy, truth, in this order; truth is the purchase) or a *refund*. A signal is sure or unsure: a sure one
+says what the person wants, an unsure one says only that the person is there.
+
+A *need* is what a signal is about, such as coffee or a car. The machine reads one need of one person. It
+takes the signals in the order of their times, and it knows no other need, no clock and no order of arrival.
+So one set of signals always gives one list of steps.
+
+A *journey* is one search for what the need is about. Either one journey is open or none is. An open journey
+is in one moment: know, go, do or buy. It is never in truth, because a purchase closes it.
+
+The state of a need is three small machines that work together.
+
+1. The moment: none, know, go, do or buy. Sure signals move it, as the table says. With no journey open, a
+   signal *opens* one. In an open journey, a signal for a further moment *advances* it, one for a nearer
+   moment *returns* it, and one for its own moment only confirms it. A truth *converts* it. A truth with no
+   journey open does both: it opens a journey and converts it at once.
+
+2. Silence: the time since the last *sign of life*. Each signal that the table reads while a journey is open
+   is a sign of life, be it unsure. Silence as long as the patience of the moment *stalls* the journey: it
+   stays open, in its moment. The next sign of life *resumes* it, before its row of the table is read.
+   Silence as long as the one long patience *abandons* the journey, which closes it.
+
+3. The *conversions*: the purchases so far, each of them refunded or not. Two sorts of signals are about a
+   conversion, and never come to the table. A truth can repeat a purchase (a thank-you page, a reload, the
+   server's own event): it *joins* the conversion, and nothing is published. A sure refund makes a
+   conversion *refunded*. That is a new fact about it and rewrites nothing: the journey stays converted. A
+   refund that finds no conversion is unmatched: it is counted, and that is all. Neither sort is a sign of
+   life, and neither touches an open journey.
+
+Time passes in two ways, and both give the same steps. Any signal of the need, a refund too, shows that time
+has come so far: the silence before it is judged first. Where no signal comes, a timer judges the silence.
+A signal that comes exactly at a deadline is still in time.
 
 Every journey is opened once and closed at most once, so opened - converted - abandoned = open, in every
-window. docs/journeys.md has the rules in full; its diagram is drawn from the table below.
+window.
+
+Implementation
+==============
+
+All that changes a `State` is in this file. `step` reads one signal: it judges the silence before it, sets
+aside what is about a conversion, and looks up the rest in the table. `settle` judges silence. `convert`,
+`joins_conversion` and `refund` keep the conversions. A refund that has an order id is offered to every need
+of the person: `folding.refund_everywhere` does that.
+
+docs/journeys.md is the specification. `diagram.py` draws its picture from TABLE, KIND_OF_MOVE and TIMERS. It
+can't read code: whoever changes how a journey is resumed or refunded changes the picture there by hand.
 """
 
 from enum import IntEnum
@@ -20,7 +62,6 @@ from streams.core.journeys.journey_step import (
     CONVERTED,
     NO_MOMENT,
     OPENED,
-    REFUND_UNMATCHED,
     REFUNDED,
     RESUMED,
     RETURNED,
@@ -29,11 +70,12 @@ from streams.core.journeys.journey_step import (
 )
 from streams.core.journeys.signal import DIMS, INTENT, SURE, TIME, Signal
 from streams.core.journeys.state import Conversion, Patience, State
+from streams.core.journeys.steps import step_of_refund, step_of_signal, step_of_silence, unmatched_refund
 from streams.core.moments.verdict import REFUND, TRUTH
 
 
 class Action(IntEnum):
-    """What a signal does to a journey in the moment that it is in."""
+    """What the table can say about a signal."""
 
     IGNORE = 0
     CONFIRM = 1  # a sign of life, and nothing to publish
@@ -44,36 +86,39 @@ class Action(IntEnum):
     PURCHASE = 6  # opens and converts at once
 
 
+# Plain numbers for the hot loop (as in journey_step.py).
 IGNORE, CONFIRM, OPEN, ADVANCE, RETURN, CONVERT, PURCHASE = (action.value for action in Action)
 
-UNSURE = 5  # the last column: a signal too weak to mean anything but presence
+UNSURE = 5  # the last column: an unsure signal of any moment (an unsure refund does nothing)
 
 TABLE = (
-    # know    go       do       buy      truth    unsure        <- the signal
-    (CONFIRM, ADVANCE, ADVANCE, ADVANCE, CONVERT, CONFIRM),  # in know
-    (RETURN,  CONFIRM, ADVANCE, ADVANCE, CONVERT, CONFIRM),  # in go
-    (RETURN,  RETURN,  CONFIRM, ADVANCE, CONVERT, CONFIRM),  # in do
-    (RETURN,  RETURN,  RETURN,  CONFIRM, CONVERT, CONFIRM),  # in buy
-    (OPEN,    OPEN,    OPEN,    OPEN,    PURCHASE,     IGNORE),   # in none: row NO_MOMENT, the last
+    # know    go       do       buy      truth     unsure       <- the signal
+    (CONFIRM, ADVANCE, ADVANCE, ADVANCE, CONVERT,  CONFIRM),  # in know
+    (RETURN,  CONFIRM, ADVANCE, ADVANCE, CONVERT,  CONFIRM),  # in go
+    (RETURN,  RETURN,  CONFIRM, ADVANCE, CONVERT,  CONFIRM),  # in do
+    (RETURN,  RETURN,  RETURN,  CONFIRM, CONVERT,  CONFIRM),  # in buy
+    (OPEN,    OPEN,    OPEN,    OPEN,    PURCHASE, IGNORE),   # in none: row -1 (NO_MOMENT), so the last
 )  # fmt: skip
+# The kind of step that each of these actions publishes.
 KIND_OF_MOVE = {ADVANCE: ADVANCED, RETURN: RETURNED, CONVERT: CONVERTED}
 
-# A stalled journey is resumed before its row is read. Refunds, and truths that join a conversion, do not
-# come to the table.
+# What silence does, beside the table: each kind of step, and when it comes (a text for the picture).
 TIMERS = ((STALLED, "silent for the moment's patience"), (ABANDONED, "silent for the long patience"))
 
-MAX_CONVERSIONS = (
-    64  # remembered per need, for refunds and repeats to come; most are older than the refund window by then
-)
+# Conversions that a need remembers, for refunds and repeats to come. When there are more of them, most are
+# older than the refund window.
+MAX_CONVERSIONS = 64
 
 
 def step(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> None:
-    """Takes one signal of this need, in order. Changes `s` and appends what is now true to `out`."""
+    """Reads the next signal of this need: changes `s`, and appends the steps that follow to `out`."""
     head = signal.head
     at_ms, intent, moment = head >> TIME, head >> INTENT & 7, s.moment
+    # The silence before the signal.
     if moment >= 0 and at_ms - s.last_sign_ms > patience.stall[moment]:
         settle(s, at_ms - 1, patience, out)
         moment = s.moment
+    # Which column, or none: refunds, and truths that join a conversion, do not come to the table.
     if not head & SURE:
         if intent == REFUND:
             return
@@ -85,35 +130,36 @@ def step(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -
             return
         if s.conversions and joins_conversion(s, signal, patience):
             return
+    # What the table says.
     action = TABLE[moment][intent]
     if action == IGNORE:
         return
     if moment < 0:
         open_journey(s, signal, intent)
-        out.append(caused(s, signal, OPENED, intent, NO_MOMENT))
+        out.append(step_of_signal(s, signal, OPENED, intent, NO_MOMENT))
         if action == PURCHASE:
-            out.append(caused(s, signal, CONVERTED, intent, intent))
+            out.append(step_of_signal(s, signal, CONVERTED, intent, intent))
             convert(s, signal, patience)
         else:
             s.moment = intent
         return
     if s.stalled:
         s.stalled = False
-        out.append(caused(s, signal, RESUMED, moment, s.furthest))
+        out.append(step_of_signal(s, signal, RESUMED, moment, s.furthest))
     s.last_sign_ms, s.last_sign = at_ms, signal.ref
     if action == CONFIRM:
         return
     furthest_before = s.furthest
     if intent > furthest_before:
         s.furthest = intent
-    out.append(caused(s, signal, KIND_OF_MOVE[action], intent, furthest_before, at_ms - s.entered_ms))
+    out.append(step_of_signal(s, signal, KIND_OF_MOVE[action], intent, furthest_before, at_ms - s.entered_ms))
     s.moment, s.entered_ms = intent, at_ms
     if action == CONVERT:
         convert(s, signal, patience)
 
 
 def open_journey(s: State, signal: Signal, intent: int) -> None:
-    """Opens a journey. The moment is left to the caller: the step that opens it comes out of none."""
+    """Opens a journey. The caller sets the moment later: the opening step goes out of none."""
     at_ms = signal.head >> TIME
     s.outcome, s.stalled, s.opened_ms, s.entered_ms = 0, False, at_ms, at_ms
     s.last_sign_ms, s.last_sign, s.journey = at_ms, signal.ref, signal.ref
@@ -122,7 +168,7 @@ def open_journey(s: State, signal: Signal, intent: int) -> None:
 
 
 def convert(s: State, signal: Signal, patience: Patience) -> None:
-    """Closes the journey by a purchase, and remembers that as long as a later signal may refer to it."""
+    """Closes the journey by a purchase, and remembers the purchase while a signal may refer to it."""
     at_ms = signal.head >> TIME
     kept = [c for c in s.conversions[1 - MAX_CONVERSIONS :] if at_ms - c.at_ms <= patience.refund]
     s.conversions = (*kept, Conversion(s.journey, s.opened_ms, at_ms, s.opened_dims, signal.order))
@@ -130,10 +176,10 @@ def convert(s: State, signal: Signal, patience: Patience) -> None:
 
 
 def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
-    """True if a truth repeats an earlier purchase: by its order id, else by being close to one when either
-    has none.
+    """True if a truth repeats a remembered purchase.
 
-    A repeat that has an order id lends it to a conversion that has none.
+    It does when both have the same order id. Failing that, it does when one of them has no order id and they
+    are close in time. A repeat that has an order id gives it to a conversion that has none.
     """
     at_ms, order = signal.head >> TIME, signal.order
     found = -1
@@ -153,30 +199,12 @@ def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
 
 
 def refund(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> bool:
-    """Finds the purchase that a refund is about and appends the step; False: this need has none."""
+    """Refunds the latest conversion that a sure refund can be about. False: there is none in this need."""
     at_ms, order = signal.head >> TIME, signal.order
     for n in range(len(s.conversions) - 1, -1, -1):
         c = s.conversions[n]
         if not c.refunded and at_ms - c.at_ms <= patience.refund and (order is None or c.order == order):
-            out.append(
-                JourneyStep(
-                    kind=REFUNDED,
-                    need=s.need,
-                    at_ms=at_ms,
-                    caused_by=signal.ref,
-                    journey=c.journey,
-                    opened_ms=c.opened_ms,
-                    from_moment=TRUTH,
-                    to_moment=NO_MOMENT,
-                    dwell_ms=-1,
-                    furthest_before=TRUTH,
-                    furthest=TRUTH,
-                    dims=signal.head & DIMS,
-                    opened_dims=c.opened_dims,
-                    utc_offset_quarters=signal.utc_offset_quarters,
-                    rule=signal.rule,
-                )
-            )
+            out.append(step_of_refund(s.need, signal, c))
             replace_conversion(s, n, msgspec.structs.replace(c, refunded=True))
             if s.moment < 0 and c.journey == s.journey:
                 s.outcome = REFUNDED
@@ -185,14 +213,12 @@ def refund(s: State, signal: Signal, patience: Patience, out: list[JourneyStep])
 
 
 def replace_conversion(s: State, n: int, conversion: Conversion) -> None:
-    """Puts another conversion in the place of number n."""
+    """Replaces conversion number n."""
     s.conversions = (*s.conversions[:n], conversion, *s.conversions[n + 1 :])
 
 
 def settle(s: State, until_ms: int, patience: Patience, out: list[JourneyStep]) -> None:
-    """Judges the silence after the last sign of life, once every deadline up to and including `until_ms` has
-    passed.
-    """
+    """Judges the silence since the last sign of life: deadlines at or before `until_ms` have passed."""
     moment = s.moment
     if moment < 0:
         return
@@ -201,84 +227,16 @@ def settle(s: State, until_ms: int, patience: Patience, out: list[JourneyStep]) 
         if due_ms > until_ms:
             return
         s.stalled = True
-        out.append(silence(s, STALLED, due_ms, s.last_sign, to_moment=moment))
+        out.append(step_of_silence(s, STALLED, due_ms, s.last_sign, to_moment=moment))
     due_ms = s.last_sign_ms + patience.abandon
     if due_ms <= until_ms:
         dwell_ms = s.last_sign_ms - s.entered_ms
-        out.append(silence(s, ABANDONED, due_ms, s.journey, to_moment=NO_MOMENT, dwell_ms=dwell_ms))
+        out.append(step_of_silence(s, ABANDONED, due_ms, s.journey, to_moment=NO_MOMENT, dwell_ms=dwell_ms))
         s.moment, s.stalled, s.outcome, s.entered_ms = NO_MOMENT, False, ABANDONED, due_ms
 
 
 def next_deadline(s: State, patience: Patience) -> int:
-    """When the silence that has begun will next mean something, in ms; -1: never."""
+    """When silence will next stall or abandon the journey, in ms; -1: no journey is open."""
     if s.moment < 0:
         return -1
     return s.last_sign_ms + (patience.abandon if s.stalled else patience.stall[s.moment])
-
-
-def caused(
-    s: State, signal: Signal, kind: int, to_moment: int, furthest_before: int, dwell_ms: int = -1
-) -> JourneyStep:
-    """A step of the open journey that this signal causes, out of the moment that the state is still in."""
-    return JourneyStep(
-        kind=kind,
-        need=s.need,
-        at_ms=signal.head >> TIME,
-        caused_by=signal.ref,
-        journey=s.journey,
-        opened_ms=s.opened_ms,
-        from_moment=s.moment,
-        to_moment=to_moment,
-        dwell_ms=dwell_ms,
-        furthest_before=furthest_before,
-        furthest=s.furthest,
-        dims=signal.head & DIMS,
-        opened_dims=s.opened_dims,
-        utc_offset_quarters=signal.utc_offset_quarters,
-        rule=signal.rule,
-    )
-
-
-def silence(
-    s: State, kind: int, due_ms: int, caused_by: bytes, *, to_moment: int, dwell_ms: int = -1
-) -> JourneyStep:
-    """A step that no event causes: a deadline has passed."""
-    return JourneyStep(
-        kind=kind,
-        need=s.need,
-        at_ms=due_ms,
-        caused_by=caused_by,
-        journey=s.journey,
-        opened_ms=s.opened_ms,
-        from_moment=s.moment,
-        to_moment=to_moment,
-        dwell_ms=dwell_ms,
-        furthest_before=s.furthest,
-        furthest=s.furthest,
-        dims=s.opened_dims,
-        opened_dims=s.opened_dims,
-        utc_offset_quarters=s.opened_utc_offset_quarters,
-        rule=-1,
-    )
-
-
-def unmatched_refund(need: int, signal: Signal) -> JourneyStep:
-    """A refund that found no purchase: counted by the tallies, published nowhere."""
-    dims = signal.head & DIMS
-    return JourneyStep(
-        kind=REFUND_UNMATCHED,
-        need=need,
-        at_ms=signal.head >> TIME,
-        caused_by=signal.ref,
-        journey=b"",
-        opened_ms=0,
-        from_moment=NO_MOMENT,
-        to_moment=NO_MOMENT,
-        dwell_ms=-1,
-        furthest_before=NO_MOMENT,
-        furthest=NO_MOMENT,
-        dims=dims,
-        opened_dims=dims,
-        utc_offset_quarters=signal.utc_offset_quarters,
-        rule=signal.rule,
-    )

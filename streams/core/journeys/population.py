@@ -1,10 +1,10 @@
 """All profiles of one partition, with their timers. Pure: signals and time come in, changes of what is
 published come out.
 
-Time has two measures (docs/journeys.md, Time): the watermark decides what is late and what is final; silence
-has been judged up to the deadlines that timers have fired on. A heap of timers holds at most one live entry
-per profile. An entry may go off early, because signals have moved the deadline on since; it is then set
-again. A second heap holds the housekeeping that follows the watermark: final records, trimming, forgetting.
+Time is measured twice (docs/journeys.md, Time). The watermark decides what is late and what is final. Silence
+has been judged up to the time up to which timers have fired. A heap of timers holds at most one live entry
+per profile. An entry may go off too early, when signals have moved the deadline since; it is then set again.
+A second heap is for the housekeeping that follows the watermark: final records, trimming, forgetting.
 """
 
 from collections.abc import Mapping
@@ -39,8 +39,8 @@ from streams.core.journeys.trimming import forget_after_ms, trim
 
 NAMELESS_ONLY = (0,)  # the numbers of the needs of a signal that names none
 EVERY_NEED_ONLY = (EVERY_NEED,)
-SPARE_TIMERS = 100  # stale timers that are not worth a look
-CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # kinds that a final record tells of
+SPARE_TIMERS = 100  # so many stale timers are not worth a clean-up
+CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # kinds of step that a final record is about
 
 
 class ProfileChange(msgspec.Struct, frozen=True, gc=False):
@@ -58,21 +58,23 @@ class ProfileFinal(msgspec.Struct, frozen=True, gc=False):
 
 
 class Population:
-    """What a partition agent keeps in memory of people."""
+    """All that a partition agent keeps in memory about people."""
 
     def __init__(self, patience: Patience, allowed_lateness_ms: int) -> None:
         self.patience, self.allowed_lateness_ms = patience, allowed_lateness_ms
         self.watermark_ms, self.timers_fired_ms = -1, -1
         self.profiles = Profiles()
-        self.forgotten_without_journey = 0  # people; of those with a journey the transitions tell for ever
-        self.changes: list[ProfileChange] = []  # of the open batch, in order
-        self.finals: list[ProfileFinal] = []  # likewise
-        self.forgotten: list[Profile] = []  # likewise
+        # Forgotten people who never had a journey: no published transition counts them.
+        self.forgotten_without_journey = 0
+        # What has come about in the open batch, in order.
+        self.changes: list[ProfileChange] = []
+        self.finals: list[ProfileFinal] = []
+        self.forgotten: list[Profile] = []
         self.done = 0  # profiles whose timers have fired or that were tidied, since the start
         self._timers: list[tuple[int, str]] = []
         self._chores: list[tuple[int, str]] = []
         self._touched: dict[str, Profile] = {}
-        self._dropped: list[ProfilePart] = []  # state records to take away
+        self._dropped: list[ProfilePart] = []  # tombstones of state records
         self._change = Change()
 
     def take(self, key: str, signal: Signal) -> int:
@@ -103,9 +105,8 @@ class Population:
             outcome = insert_signal(p, signal, needs, self.bounds, patience, change)
             if outcome != APPLIED:
                 return outcome
-            self._arm(
-                p
-            )  # even if nothing was published: a smaller copy may have moved the last sign of life back
+            # Even if nothing was published: a smaller copy may have moved the last sign of life back.
+            self._arm(p)
         self._touched[key] = p
         if asserted or change.retracted:
             self.changes.append(ProfileChange(p, change))
@@ -135,7 +136,7 @@ class Population:
         return p
 
     def _arm(self, p: Profile) -> None:
-        """Sets the timer for the profile's next deadline, unless an earlier one will look at it anyway."""
+        """Sets the timer for the profile's next deadline, unless one is set that goes off before it."""
         due_ms = deadline_of(p, self.patience)
         if due_ms >= 0 and (p.armed_ms < 0 or due_ms < p.armed_ms):
             p.armed_ms = due_ms
@@ -146,15 +147,15 @@ class Population:
                 heapify(self._timers)
 
     def _tidy_by(self, p: Profile, due_ms: int) -> None:
-        """Sees to it that the profile is tidied once the watermark is beyond this."""
+        """Has the profile tidied once the watermark is beyond `due_ms`, or earlier."""
         if p.tidy_ms < 0 or due_ms < p.tidy_ms:
             p.tidy_ms = due_ms
             heappush(self._chores, (due_ms, p.key))
 
     def advance(self, until_ms: int, limit: int) -> bool:
-        """Fires the timers up to this time, about `limit` of them, all of one deadline together.
+        """Fires the timers up to this time, but stops after about `limit` of them. False: more are due.
 
-        Returns False when there are more to fire.
+        Timers of one deadline fire together, so there can be more than `limit`.
         """
         fired = 0
         while self._timers and self._timers[0][0] <= until_ms:
@@ -181,11 +182,7 @@ class Population:
         return True
 
     def housekeep(self, limit: int) -> bool:
-        """Final records, trimming and forgetting of what the watermark has passed, for about `limit`
-        profiles.
-
-        Returns False when there is more to do.
-        """
+        """Tidies profiles that the watermark has made due, at most `limit` of them. False: more are due."""
         while self._chores and self._chores[0][0] < self.watermark_ms:
             if limit <= 0:
                 return False
@@ -200,7 +197,7 @@ class Population:
         return True
 
     def _tidy(self, p: Profile) -> None:
-        """Does everything that the watermark now allows for this profile, and sets when to look again."""
+        """Makes final, trims or forgets what the watermark now allows, and sets when to look again."""
         lateness_ms = self.allowed_lateness_ms
         oldest_ms = self.watermark_ms - lateness_ms
         steps: list[JourneyStep] = []
@@ -219,9 +216,8 @@ class Population:
         if not ahead and due_ms < self.watermark_ms:
             self._forget(p)
         else:
-            self._tidy_by(
-                p, max(due_ms, self.watermark_ms)
-            )  # not before now: timers may be behind the watermark
+            # Not before now: timers may be behind the watermark.
+            self._tidy_by(p, max(due_ms, self.watermark_ms))
 
     def _trim(self, p: Profile) -> None:
         done, dropped = trim(p, self.bounds, self.patience)
@@ -232,7 +228,7 @@ class Population:
             self._dropped += [ProfilePart(p.key, n, None) for n in dropped]
 
     def _forget(self, p: Profile) -> None:
-        """Nothing that may still come can refer to it: its state goes, and where it stood."""
+        """Drops a profile that nothing to come can refer to: its state, and its `current` records."""
         self.profiles.drop(p.key)
         self._touched.pop(p.key, None)
         self._dropped += tombstones(p)
@@ -240,8 +236,9 @@ class Population:
         self.forgotten_without_journey += not any(s.journey for s in p.states)
 
     def commit(self) -> list[ProfilePart]:
-        """The state records of the open batch; begins the next one. Take `changes`, `finals` and `forgotten`
-        before.
+        """Returns the state records of the open batch, and begins the next one.
+
+        `changes`, `finals` and `forgotten` are empty afterwards: take them before.
         """
         parts = self._dropped
         for p in self._touched.values():
@@ -253,7 +250,7 @@ class Population:
     def restore(
         self, parts: Mapping[str, Mapping[int, bytes]], watermark_ms: int, timers_fired_ms: int
     ) -> None:
-        """Begins from the state records of each profile, by number, and from how far time had come."""
+        """Begins from the state records of each profile, by their number, and from how far time had come."""
         self.watermark_ms, self.timers_fired_ms = watermark_ms, timers_fired_ms
         # Each profile is looked at once, at the next step: what was due before may not have been done yet.
         look_ms = max(watermark_ms - 1, 0)  # below 0 is never

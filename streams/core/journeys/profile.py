@@ -1,11 +1,11 @@
 """One profile: all that is kept of one person.
 
-    journal   | folded: ids only, for twice the allowed lateness | live: from `folded` on |     in segments of
-    8 records
-                                                            base ^                  states ^
+    journal  | folded: kept for the ids only | live: from record `folded` on |
+                                        base ^                        states ^
 
-What is published of a profile is not stored: it is fold(base, journal, timers fired up to), always
-(`folding.py`).
+A journal lies in segments of 8 records. `base` is where the person stands after the folded records, and
+`states` after all of them. What is published of a profile is not stored, since it always is
+fold(base, live journal, timers fired up to): see `folding.py`.
 """
 
 import msgspec
@@ -15,11 +15,12 @@ from streams.core.journeys.signal import MAX_NEEDS, NAMELESS, SIZE
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import JourneySummary
 
-SEGMENT = (
-    8  # signals per sealed state record: a changed profile rewrites its head and the segments that changed
-)
+# Signals per sealed state record: a changed profile rewrites its head and the segments that changed.
+SEGMENT = 8
 SEGMENT_BYTES = SEGMENT * SIZE
-CAP = 256  # live signals; a profile busier than that (a robot) shortens its own allowed lateness: over_cap
+# Live records. A busier profile (a robot) folds newer ones too; what comes before its base is then `over_cap`
+# (a reason for late).
+CAP = 256
 IDS_CAP = 2_048  # folded records whose ids are still known, of a profile over its cap
 
 Orders = dict[bytes, bytes]  # `order_key` of a truth or refund -> its order
@@ -33,26 +34,25 @@ class Profile(msgspec.Struct, gc=False):
     needs: tuple[str, ...] = NAMELESS  # the names of the needs; number 0 is the nameless need
     journal: bytes = b""
     newest_head: int = -1  # of the newest signal
-    settled_ms: int = (
-        -1
-    )  # the latest deadline that a timer fired on: a signal before it undoes what the timer published
+    # The latest deadline that a timer fired on: a signal before it undoes what the timer published.
+    settled_ms: int = -1
     folded: int = 0  # records at the front of the journal that are in the base already
-    base: list[State] | None = None  # the states after those
-    begun: list[JourneySummary] | None = None  # of the journeys that are open where the base ends
+    base: list[State] | None = None  # the states after those; None: nothing is folded
+    begun: list[JourneySummary] | None = None  # summaries so far of the journeys that are open in the base
     orders: Orders | None = None
     first_segment: int = 0  # the number of the journal's first segment
     saved: int = 0  # records at the front of the journal that the state topic holds unchanged
     sealed: int = 0  # segment records that the state topic holds, from `first_segment` on
     final_ms: int = 0  # journeys that closed before this have had their final record
     armed_ms: int = -1  # when its timer goes off; -1: it has none
-    tidy_ms: int = -1  # when it is tidied next
+    tidy_ms: int = -1  # the watermark beyond which it is tidied next; -1: not due
 
 
 class TimeBounds(msgspec.Struct, frozen=True, gc=False):
-    """How far time has come for the profiles of a partition, in ms."""
+    """How far time has come for the profiles of a partition."""
 
     oldest_ms: int  # events before this are late
-    ids_from_ms: int  # a copy of an event before this is no longer known as one
+    ids_from_ms: int  # a copy of an event before this is taken for a new event
     timers_fired_ms: int
 
 
@@ -69,7 +69,7 @@ def need_number(p: Profile, name: str) -> int:
 
 
 def deadline_of(p: Profile, patience: Patience) -> int:
-    """When its timer must go off, in ms; -1: nothing is open."""
+    """When the timer of a profile must go off, in ms; -1: no journey is open."""
     if len(p.states) == 1:
         return next_deadline(p.states[0], patience)
     due_ms = -1

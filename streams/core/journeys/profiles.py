@@ -1,4 +1,4 @@
-"""The profiles that a partition holds in memory, by key: how they are held can change in this one place."""
+"""The profiles that a partition holds in memory. How they are held is known in this file only."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from streams.core.journeys.profile import Profile
 
 
 class Profiles:
-    """All profiles of a partition."""
+    """All profiles of a partition, by key."""
 
     def __init__(self) -> None:
         self._by_key: dict[str, Profile] = {}
@@ -17,7 +17,7 @@ class Profiles:
         self._by_key[profile.key] = profile
 
     def drop(self, key: str) -> None:
-        """Takes a profile away. Raises KeyError when there is none."""
+        """Removes a profile. Raises KeyError when there is none with this key."""
         del self._by_key[key]
 
     def armed(self) -> list[tuple[int, str]]:

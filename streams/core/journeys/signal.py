@@ -1,9 +1,8 @@
-"""A signal: what one event says about intent, and its form in a journal, 30 bytes whose order is the
-journal's order.
+"""A signal: what one event says about intent, and the 30 bytes that stand for it in a journal.
 
-Why bytes: a profile's journal in memory is the journal in the state topic (nothing to encode on write or
-decode on restore), comparing two signals is one comparison of bytes, and 20 of them take 633 bytes where 20
-tuples take 4 kB.
+A journal is these bytes in order. Why bytes: the journal in memory is the journal in the state topic, so
+nothing is encoded on a write or decoded on a restore; two signals are compared by one comparison of bytes;
+and 20 signals take 633 bytes, where 20 tuples take 4 kB.
 
     head          8  at_ms 44 bits (to the year 2527) | intent 3 | sure 1 | dims 16     big-endian
     ref          17  the event's id: one byte for its form, 16 that stand for it
@@ -19,7 +18,7 @@ import msgspec
 
 RECORD = Struct(">Q17sHHb")
 PACK, SIZE = RECORD.pack, RECORD.size
-# The shifts of time and intent in a head, its sure bit, and the mask of its dimensions.
+# How a head is taken apart: `head >> TIME`, `head >> INTENT & 7`, `head & SURE`, `head & DIMS`.
 TIME, INTENT, SURE, DIMS = 20, 17, 1 << 16, 0xFFFF
 ORDERED = 25  # the bytes that order a journal: head and ref
 REF_AT, REF_SIZE = 8, 17
@@ -28,7 +27,8 @@ EVERY_NEED = 0xFFFF  # the number of a need that stands for all of them
 # Needs by name. These two are recognized by identity, since most signals have one of them.
 NAMELESS = ("",)  # a signal that names no need
 REFUND_EVERYWHERE = ("*",)  # a refund with an order id
-# Of one profile (a robot that walks every category); a signal about a further one is `over_cap`.
+# Needs of one profile: a robot that walks every category has many. A signal about a further one is late, with
+# the reason `over_cap`.
 MAX_NEEDS = 1_000
 
 # Forms of an event id. CAPITAL_UUID: a UUID in capitals, as iOS writes them.
@@ -36,8 +36,10 @@ UUID, HEX, TEXT, HASH, CAPITAL_UUID = b"\0", b"\1", b"\2", b"\3", b"\4"
 
 
 class Signal(msgspec.Struct, frozen=True, gc=False):
-    """What one event says about intent. Its needs are named where an event comes in, and numbered in a
-    journal.
+    """What one event says about intent.
+
+    Where the event comes in, `needs` holds its needs by name. A journal holds them by number instead, one
+    record for each, and a signal that is read back from a journal leaves `needs` as it is.
     """
 
     head: int  # time, intent, certainty and dimensions: `head_of`
@@ -54,17 +56,18 @@ def head_of(at_ms: int, intent: int, sure: bool, dims: int) -> int:
 
 
 def order_key(head: int, ref: bytes) -> bytes:
-    """The key of a signal's order: its place in the journal, since an id that comes again later is another
-    event.
+    """The key of a signal's order id in `Profile.orders`: the head and the event's id.
+
+    The id alone would not do: an id that comes again after it was forgotten is another event.
     """
     return head.to_bytes(REF_AT, "big") + ref
 
 
 def event_ref(event_id: str) -> bytes:
-    """17 bytes that stand for an event id.
+    """The 17 bytes that stand for an event id: its form, and 16 bytes.
 
-    They are exact for UUIDs, 32 hex digits and up to 16 bytes of text, and a BLAKE2b-128 hash for anything
-    else.
+    The 16 bytes hold a UUID, 32 hex digits or up to 16 bytes of text exactly, and a BLAKE2b-128 hash of
+    anything else.
     """
     size = len(event_id)
     if (size == 36 and event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-") or size == 32:
@@ -86,9 +89,7 @@ def event_ref(event_id: str) -> bytes:
 
 
 def event_text(ref: bytes) -> str:
-    """The event's id as transitions give it: as it was sent, or `blake2b:` and 32 hex digits when it was
-    longer.
-    """
+    """The event's id for a reader: as it was sent, or `blake2b:` and 32 hex digits of its hash."""
     form = ref[0]
     if form == 0 or form == 4:
         h = ref.hex() if form == 0 else ref.hex().upper()

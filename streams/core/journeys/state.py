@@ -8,12 +8,8 @@ from streams.core.journeys.journey_step import NO_MOMENT
 class Patience(msgspec.Struct, frozen=True):
     """The fold settings that the machine needs, all in milliseconds. Defaults: docs/journeys.md."""
 
-    stall: tuple[int, int, int, int] = (
-        259_200_000,
-        14_400_000,
-        86_400_000,
-        3_600_000,
-    )  # in know, go, do, buy
+    # Of each moment: know, go, do, buy.
+    stall: tuple[int, int, int, int] = (259_200_000, 14_400_000, 86_400_000, 3_600_000)
     abandon: int = 2_592_000_000
     refund: int = 7_776_000_000  # refunds and repeated order ids find a purchase this far back
     join: int = 1_800_000  # a repeat of a purchase without an order id
@@ -22,25 +18,25 @@ class Patience(msgspec.Struct, frozen=True):
 class Conversion(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A purchase, as later signals may refer to it."""
 
-    journey: bytes
+    journey: bytes  # ref of the event that opened the journey
     opened_ms: int
     at_ms: int  # of its first truth
     opened_dims: int
-    order: bytes | None  # its order id, its own or lent by a repeat
+    order: bytes | None  # `order_ref` of its order id: of the first truth, or of a repeat that had one
     refunded: bool = False
 
 
 class State(msgspec.Struct, gc=False, array_like=True):
-    """Where a profile stands about one need after some prefix of its journal.
+    """Where a profile stands about one need, after some first part of its journal.
 
-    It is a function of that prefix, and of how far timers have fired, alone.
+    It depends on nothing but that part, and on how far timers have fired.
     """
 
     need: int = 0
     moment: int = NO_MOMENT
     furthest: int = NO_MOMENT
     stalled: bool = False
-    outcome: int = 0  # of the last journey, once closed: CONVERTED, ABANDONED or REFUNDED
+    outcome: int = 0  # of the last journey, once closed: CONVERTED, ABANDONED or REFUNDED; 0: open, or none
     opened_ms: int = 0
     entered_ms: int = 0  # when the moment was entered; once closed: when the journey was closed
     last_sign_ms: int = 0  # time of the last sign of life

@@ -1,5 +1,7 @@
-"""A profile as state records, and back: a head that every change rewrites, and sealed segments that rarely
-change.
+"""A profile as state records, and back.
+
+Each change rewrites the profile's head, which is small. The journal's full segments have records of their own
+(sealed), which rarely change.
 """
 
 from collections.abc import Mapping
@@ -25,7 +27,7 @@ class ProfilePart(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProfileHead(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """All of a profile but its sealed segments."""
+    """All of a profile except its sealed segments."""
 
     needs: tuple[str, ...]
     base: list[State] | None
@@ -42,8 +44,9 @@ _decode = msgspec.msgpack.Decoder(ProfileHead).decode
 
 
 def save_profile(p: Profile, out: list[ProfilePart]) -> None:
-    """Appends what a commit writes for a changed profile: its head and the sealed segments that changed.
-    Notes them as saved.
+    """Appends what a commit writes for a changed profile: its head, and the sealed segments that changed.
+
+    The profile notes what is saved.
     """
     key, journal, first = p.key, p.journal, p.first_segment
     full = len(journal) // SEGMENT_BYTES
@@ -71,14 +74,15 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
 
 
 def tombstones(p: Profile) -> list[ProfilePart]:
-    """What takes a saved profile out of the state."""
+    """The state records that delete a saved profile."""
     sealed = range(p.first_segment, p.first_segment + p.sealed)
     return [ProfilePart(p.key, number, None) for number in (HEAD_PART, *sealed)]
 
 
 def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, patience: Patience) -> Profile:
-    """The profile as it was when these parts (by number) were committed. Raises msgspec.MsgspecError or
-    KeyError.
+    """The profile as it was when these parts (by number) were committed.
+
+    Raises msgspec.MsgspecError or KeyError for damaged ones.
     """
     head = _decode(parts[HEAD_PART])
     sealed = len(parts) - 1

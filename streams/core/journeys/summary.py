@@ -1,8 +1,8 @@
 """Journey summaries: what `<app>.journeys` says of a journey once no accepted event can change it any more.
 
-A journey that was closed at c is final when c is older than the allowed lateness, or when it was folded into
-the base of a profile over its cap. Its summary is built from the transitions of the fold, so it can't
-disagree with them. When a journey is folded while it is open, its summary so far is kept beside the base.
+A journey is final when its closing is older than the allowed lateness, or when it was folded into the base of
+a profile over its cap. Its summary is built from the steps of the fold, so it can't disagree with the
+transitions. When a journey is folded while it is open, its summary so far is kept beside the base.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class Stay(msgspec.Struct, array_like=True, gc=False):
 
 
 class JourneySummary(msgspec.Struct, array_like=True, gc=False):
-    """A journey as far as it has come. Grows by one transition at a time."""
+    """A journey as far as it has come. It grows by one step at a time (`add_step`)."""
 
     need: int
     journey: bytes
@@ -50,7 +50,7 @@ Final = JourneySummary | FinalRefund
 
 
 def add_step(summary: JourneySummary, t: JourneyStep) -> None:
-    """Adds the next transition of the journey."""
+    """Adds the next step of the journey to its summary."""
     summary.furthest = t.furthest
     if t.rule >= 0:
         if t.dims not in summary.dims:
@@ -75,10 +75,10 @@ def add_step(summary: JourneySummary, t: JourneyStep) -> None:
 def summarize(
     begun: Iterable[JourneySummary], steps: Iterable[JourneyStep]
 ) -> tuple[list[Final], list[JourneySummary]]:
-    """The journeys closed and refunds made in a stretch of journal, in order, and the summaries of journeys
-    open at its end.
+    """Splits steps by journey: returns what they finished, in order, and summaries of what is still open.
 
-    `begun`: the summaries of the journeys that were open at its beginning; they are not changed.
+    Finished are journeys that were closed and refunds that were made. `begun`: the summaries of the journeys
+    that were open before; they are not changed.
     """
     under_way = {(summary.need, summary.journey): copy_of(summary) for summary in begun}
     done: list[Final] = []

@@ -1,5 +1,5 @@
-"""What a profile no longer needs: signals that nothing can change any more, ids that no copy can match, whole
-people.
+"""Trimming a profile: folding signals that nothing can change any more, and dropping ids that no copy can
+match any more.
 """
 
 from streams.core.journeys.folding import replay, states_of_base
@@ -13,11 +13,10 @@ from streams.core.journeys.summary import Final, summarize
 
 
 def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final], list[int]]:
-    """Folds segments that no accepted event can fall into any more into the base, and drops those whose ids
-    are too old.
+    """Folds the segments that no accepted event can change any more, and drops those whose ids are too old.
 
-    Nothing observable changes. Returns the journeys that were closed in what was folded, which nothing can
-    change any more, and the numbers of the segments dropped.
+    Nothing that is published changes. Returns what became final (the journeys closed and the refunds made in
+    what was folded), and the numbers of the segments dropped.
     """
     folded = fold_segments(p, bounds, patience)
     done: list[Final] = []

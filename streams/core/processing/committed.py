@@ -26,9 +26,8 @@ class Committed(msgspec.Struct, frozen=True):
     watermark_ms: int  # -1: not known yet
     lags: Mapping[str, int]  # records still to be read, per source, where the log knows
     commit_s: float
-    oldest_ms: (
-        int  # when the oldest record of the step had been appended, ms since 1970 UTC; -1: none, or not known
-    )
+    # When the oldest record of the step had been appended, ms since 1970 UTC; -1: none, or not known.
+    oldest_ms: int
 
 
 Observer = Callable[[Committed], None]

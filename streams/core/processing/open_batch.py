@@ -21,9 +21,8 @@ class OpenBatch:
 
     def __init__(self) -> None:
         self.transitions: list[Output] = []
-        self.moved: dict[
-            tuple[str, int], Profile
-        ] = {}  # by key and need: whose place in their journey changed
+        # By key and need: whose place in their journey changed.
+        self.moved: dict[tuple[str, int], Profile] = {}
         self.retracted = 0  # transitions
         self.reasons: dict[str, Counter[str]] = {
             "rejected": Counter(),

@@ -1,7 +1,7 @@
-"""What consumers read, as JSON. The types are in `schemas`; tests hold what is written here to them.
+"""Writes what consumers read, as JSON. The types are in `schemas`, and tests compare this text with them.
 
-Most of a transition's text is one of a few hundred pieces: joining them takes half the time of encoding a
-Struct. Everything rarer is encoded from its type.
+A transition consists mostly of a few hundred fixed pieces of text: joining them takes half the time of
+encoding a Struct. Rarer records are encoded from their types.
 """
 
 from hashlib import blake2b
@@ -39,7 +39,7 @@ Measure = Literal["transitions", "cohort", "dwell", "hour_of_week"]
 
 MEASURES: tuple[Measure, ...] = ("transitions", "cohort", "dwell", "hour_of_week")
 MOMENT_LABELS: tuple[Any, ...] = (*INTENTS[:5], None)  # index -1: none
-MAX_WINDOWS = 10_000  # whose beginnings are kept: a week of minutes
+MAX_WINDOWS = 10_000  # windows whose texts are kept: a week of minutes
 
 _MOMENTS = (0, 1, 2, 3, 4, -1)
 
@@ -74,7 +74,7 @@ _BY_SILENCE = '"event":null,"rule":null,"confidence":null,"rules":null'
 def about_person(key: str, need: str) -> str:
     """The fields that all records about a profile and need begin with.
 
-    They are not kept: by the time they are needed again they would be out of the processor's caches.
+    This text is made anew each time: a kept one would be out of the processor's caches when it is needed.
     """
     tenant, profile = split_profile_key(key)
     return (
@@ -90,7 +90,7 @@ class Publisher:
         self.partition, self.dimensions, self.rulebook = partition, dimensions, rulebook
         self._dims: dict[int, str] = {}  # by code: as many as the vocabularies allow
         self._windows: dict[tuple[int, int], tuple[bytes, str]] = {}
-        self._cells: dict[int, tuple[bytes, str]] = {}  # by what is counted: likewise
+        self._cells: dict[int, tuple[bytes, str]] = {}  # by what is counted: as few
         self._rules: list[str] = []
         self.rules_changed()
 
@@ -103,7 +103,7 @@ class Publisher:
         ]
 
     def dims_json(self, dims: int) -> str:
-        """The dimensions of a code, as JSON."""
+        """The dimensions that a code stands for, as JSON."""
         text = self._dims.get(dims)
         if text is None:
             text = self._dims[dims] = encode_json(self.dimensions.names(dims)).decode()
@@ -196,9 +196,7 @@ class Publisher:
         )
 
     def tally(self, cell: Cell, n: int | None) -> tuple[bytes, bytes | None]:
-        """Key and value of `<app>.tallies`; a tombstone when the counter is zero, or its window is no longer
-        kept.
-        """
+        """Key and value of one counter in `<app>.tallies`. `n`: what it counts; None makes a tombstone."""
         window, start, what = cell
         begin = self._windows.get((window, start))
         if begin is None:
@@ -210,7 +208,7 @@ class Publisher:
         return begin[0] + counted[0], value
 
     def _window(self, window: int, start: int) -> tuple[bytes, str]:
-        """How the key and the value of every counter of a window begin. The latest are kept."""
+        """How the key and the value of every counter of a window begin."""
         if len(self._windows) >= MAX_WINDOWS:
             self._windows.clear()
         at = "null" if window == ALL_TIME else f'"{rfc3339(start * 60_000)}"'

@@ -1,10 +1,10 @@
-"""One partition's whole computation, between what is read and what is committed. Pure: the agent reads,
-calls, commits.
+"""One partition's whole computation, between what is read and what is committed.
 
     take(fetched)  ->  advance(...)  ->  batch()
 
-Everything that a step changes in memory is committed by the batch that it makes, or lost with the process and
-done again from the checkpoint: there is nothing in between.
+It is pure: the partition agent reads the sources, makes these three calls and commits the batch. What a step
+changes in memory is either committed by its batch, or lost with the process and done again from the
+checkpoint. There is nothing in between.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,20 +40,19 @@ from streams.core.processing.watermark import SourcePosition, WatermarkTracker
 from streams.records import Batch, Fetched, Output, Record, StateRecord
 from streams.topology import INBOX, TALLIES, TRANSITIONS, is_inbox
 
-TIMERS_PER_BATCH = (
-    10_000  # profiles whose timers fire in one batch: many deadlines must not make one huge transaction
-)
-CHORES_PER_BATCH = 10_000  # likewise for final records and forgetting
-# Records that are read, then folded, then published: the code of one stage at a time stays in the
-# processor's caches.
+# Profiles whose timers fire in one batch: many deadlines must not make one huge transaction.
+TIMERS_PER_BATCH = 10_000
+CHORES_PER_BATCH = 10_000  # profiles tidied in one batch, for the same reason
+# So many records are read, then folded, then published, before the next ones are: the code of one stage
+# stays in the processor's caches.
 RUN = 250
 
-# Both are looked up thousands of times in a batch.
+# Plain names, since both are looked up thousands of times in a batch.
 _TRANSITIONS, _TALLIES = TRANSITIONS.name, TALLIES.name
 
 
 class TimeState(NamedTuple):
-    """Differs from an earlier one whenever there is something to commit, be it only that time has passed."""
+    """How far time has come. When it differs from an earlier one, there is something to commit."""
 
     watermark_ms: int
     timers_fired_ms: int
@@ -73,9 +72,10 @@ class Processor:
         skew_ms: int,
         partitions: int = 1,
     ) -> None:
-        """`fold`: the fold settings as they are recorded; `partitions`: of the app, in all.
+        """`fold`: the fold settings, in the form in which the checkpoint records them.
 
-        `skew_ms`: how far ahead of its own arrival an event may be dated.
+        `skew_ms`: how much later than its own arrival an event may be dated. `partitions`: how many the app
+        has.
         """
         self.partition, self.parameters, self.rules, self.skew_ms = partition, parameters, rules, skew_ms
         self.format = FORMATS["segment"]
@@ -91,9 +91,7 @@ class Processor:
         self._open = OpenBatch()
 
     def restore(self, checkpoint: Checkpoint | None, state: Iterable[StateRecord]) -> None:
-        """Begins from the last committed checkpoint and the live state records, then puts this start's rules
-        in force.
-        """
+        """Begins from the last committed checkpoint and the live state records; then adopts its rules."""
         if checkpoint is not None:
             found = restored(state)
             self.checkpoint = checkpoint
@@ -111,7 +109,7 @@ class Processor:
         self.adopt(self.rules)
 
     def adopt(self, rules: Rules) -> None:
-        """Puts rules in force from the next record on. Only between batches."""
+        """Puts rules in force from the next record on. Call it between batches only."""
         era = self.rulebook.adopt(rules, door_of(self.format, self.skew_ms), self.tracker.offsets)
         self.rules = rules
         self._signals = Signals(self.parameters, rules, self.rulebook.versions[era.rules].first_code)
@@ -119,7 +117,7 @@ class Processor:
 
     @property
     def time_state(self) -> TimeState:
-        """How far time has come."""
+        """How far time has come in this partition."""
         population, report = self.population, self.tracker.pending_report
         return TimeState(
             population.watermark_ms, population.timers_fired_ms, population.done, report is not None
@@ -127,7 +125,7 @@ class Processor:
 
     @property
     def retracted(self) -> int:
-        """Transitions that the open batch takes back."""
+        """How many transitions the open batch retracts."""
         return self._open.retracted
 
     @property
@@ -136,9 +134,7 @@ class Processor:
         return self._open.reasons
 
     def take(self, fetched: Fetched) -> None:
-        """Reads and folds what one read of the sources found: of each, the records from its position on, in
-        offset order.
-        """
+        """Processes what one read of the sources found: the records of each source, in offset order."""
         tracker, population = self.tracker, self.population
         if not tracker.forwarding and tracker.partitions > 1 and not self.checkpoint.counts.received:
             people = (
@@ -161,9 +157,9 @@ class Processor:
         population.watermark_ms = max(population.watermark_ms, tracker.watermark_ms)
 
     def _take_inbox(self, source: str, records: Sequence[Record]) -> None:
-        """Takes what other partitions sent: items, by where they were read, then reports.
+        """Takes what other partitions sent: first the items, by the source they were read from, then reports.
 
-        What a report is about was forwarded before it.
+        In the inbox, the items that a report counts on come before the report.
         """
         self.tracker.forwarding = True
         runs: dict[tuple[str, str], list[Record]] = {}
@@ -186,15 +182,12 @@ class Processor:
     def _fold(
         self, source: str, format: str, records: Sequence[Record], position: SourcePosition | None
     ) -> None:
-        """Reads and folds records of one source. `position`: how far the source was read; None: they were
-        forwarded.
+        """Reads and folds records of one source.
+
+        `position`: how far that source was read; None: the records were forwarded from another partition.
         """
-        population, tracker, signals, counts = (
-            self.population,
-            self.tracker,
-            self._signals,
-            self.checkpoint.counts,
-        )
+        population, tracker = self.population, self.tracker
+        signals, counts = self._signals, self.checkpoint.counts
         classify, key_of, signal_of, take = signals.classify, signals.key, signals.signal, population.take
         profile_of, lateness_ms = population.profiles.get, self.parameters.allowed_lateness_ms
         watermark_ms, held_back_ms = population.watermark_ms, tracker.held_back_ms(source)
@@ -247,7 +240,7 @@ class Processor:
         return partition_of(who, self.tracker.partitions) != self.partition
 
     def _forward(self, source: str, format: str, record: Record, event: Event) -> bool:
-        """Sends an item to the partition that owns its person; False: that is this one."""
+        """Forwards an item to the partition that owns its person. False: this one owns the person."""
         who = person_key(event)
         owner = partition_of(who, self.tracker.partitions)
         if owner == self.partition:
@@ -266,11 +259,11 @@ class Processor:
         self._open.late(source, record, event, key, (reason, late_s))
 
     def advance(self, clock_ms: int | None = None, watermark_ms: int | None = None) -> bool:
-        """Lets time pass after a batch was taken: timers fire, closed journeys become final.
+        """Lets time pass after `take`: timers fire, and closed journeys become final.
 
-        Returns False when there is more to do, in further batches. `clock_ms`: the wall clock, on an idle
-        partition that is caught up. `watermark_ms`: the whole input's greatest time, at the end of a finite
-        replay.
+        Returns False when this is more than one batch can hold: commit, and call it again. `clock_ms`: the
+        wall clock, on an idle partition that is caught up. `watermark_ms`: the greatest time of the whole
+        input, at the end of a finite replay.
         """
         population = self.population
         if watermark_ms is not None and watermark_ms > population.watermark_ms:
@@ -278,12 +271,12 @@ class Processor:
         until_ms = population.watermark_ms - 1
         if clock_ms is not None and clock_ms > until_ms:
             until_ms = clock_ms
-        # Final records come when every timer has fired: a journey that a timer has yet to close
-        # would be passed over.
+        # Final records wait until every timer has fired: a journey that a timer has yet to close would be
+        # passed over.
         return population.advance(until_ms, TIMERS_PER_BATCH) and population.housekeep(CHORES_PER_BATCH)
 
     def publish(self) -> None:
-        """Writes and counts the transitions that have come about since the last call."""
+        """Turns the changes since the last call into transition records, and counts them in the tallies."""
         delta, rev, transition = self.windows.delta, self.checkpoint.rev, self.publisher.transition
         outputs, moved = self._open.transitions, self._open.moved
         changes, self.population.changes = self.population.changes, []
@@ -318,7 +311,7 @@ class Processor:
         return Batch(outputs, state, encode_checkpoint(self._current_checkpoint()))
 
     def _report(self) -> list[Output]:
-        """The report to the other partitions that is due, if any."""
+        """The watermark report that is due, once for each other partition."""
         report = self.tracker.take_report()
         if report is None:
             return []

@@ -23,9 +23,8 @@ UNBOUNDED_MS = 1 << 62  # watermark of a source or peer that holds nothing back
 # Read between two reports of a busy partition: others hold back what is newer for so long.
 REPORT_EVENTS = 50_000
 REPORT_BATCHES = 200  # or so many small batches; the shell asks for a report by the clock (`request_report`)
-IDLE_READS = (
-    3  # empty reads in a row before a partition reports that it is idle: it also writes while events come
-)
+# Empty reads in a row before a partition reports that it is idle: it also writes while events come.
+IDLE_READS = 3
 
 
 class SourcePosition(msgspec.Struct, array_like=True):

@@ -1,0 +1,102 @@
+"""How a step of a journey is written down: one function for each sort of cause.
+
+Nothing here decides anything. The machine decides, and calls one of these while the state is still in the
+moment that the step leaves.
+"""
+
+from streams.core.journeys.journey_step import NO_MOMENT, REFUND_UNMATCHED, REFUNDED, JourneyStep
+from streams.core.journeys.signal import DIMS, TIME, Signal
+from streams.core.journeys.state import Conversion, State
+from streams.core.moments.verdict import TRUTH
+
+
+def step_of_signal(
+    s: State, signal: Signal, kind: int, to_moment: int, furthest_before: int, dwell_ms: int = -1
+) -> JourneyStep:
+    """A step of the open journey that a signal causes, from the moment of the state to `to_moment`."""
+    return JourneyStep(
+        kind=kind,
+        need=s.need,
+        at_ms=signal.head >> TIME,
+        caused_by=signal.ref,
+        journey=s.journey,
+        opened_ms=s.opened_ms,
+        from_moment=s.moment,
+        to_moment=to_moment,
+        dwell_ms=dwell_ms,
+        furthest_before=furthest_before,
+        furthest=s.furthest,
+        dims=signal.head & DIMS,
+        opened_dims=s.opened_dims,
+        utc_offset_quarters=signal.utc_offset_quarters,
+        rule=signal.rule,
+    )
+
+
+def step_of_silence(
+    s: State, kind: int, due_ms: int, caused_by: bytes, *, to_moment: int, dwell_ms: int = -1
+) -> JourneyStep:
+    """A step that no event causes, because a deadline has passed.
+
+    `caused_by`: the event that the step is named after: the last sign of life, or the opening event.
+    """
+    return JourneyStep(
+        kind=kind,
+        need=s.need,
+        at_ms=due_ms,
+        caused_by=caused_by,
+        journey=s.journey,
+        opened_ms=s.opened_ms,
+        from_moment=s.moment,
+        to_moment=to_moment,
+        dwell_ms=dwell_ms,
+        furthest_before=s.furthest,
+        furthest=s.furthest,
+        dims=s.opened_dims,
+        opened_dims=s.opened_dims,
+        utc_offset_quarters=s.opened_utc_offset_quarters,
+        rule=-1,
+    )
+
+
+def step_of_refund(need: int, signal: Signal, conversion: Conversion) -> JourneyStep:
+    """A refund of a remembered purchase."""
+    return JourneyStep(
+        kind=REFUNDED,
+        need=need,
+        at_ms=signal.head >> TIME,
+        caused_by=signal.ref,
+        journey=conversion.journey,
+        opened_ms=conversion.opened_ms,
+        from_moment=TRUTH,
+        to_moment=NO_MOMENT,
+        dwell_ms=-1,
+        furthest_before=TRUTH,
+        furthest=TRUTH,
+        dims=signal.head & DIMS,
+        opened_dims=conversion.opened_dims,
+        utc_offset_quarters=signal.utc_offset_quarters,
+        rule=signal.rule,
+    )
+
+
+def unmatched_refund(need: int, signal: Signal) -> JourneyStep:
+    """A refund that found no conversion. It is counted in the tallies and published nowhere else."""
+    dims = signal.head & DIMS
+    return JourneyStep(
+        kind=REFUND_UNMATCHED,
+        need=need,
+        at_ms=signal.head >> TIME,
+        caused_by=signal.ref,
+        journey=b"",
+        opened_ms=0,
+        from_moment=NO_MOMENT,
+        to_moment=NO_MOMENT,
+        dwell_ms=-1,
+        furthest_before=NO_MOMENT,
+        furthest=NO_MOMENT,
+        dims=dims,
+        opened_dims=dims,
+        utc_offset_quarters=signal.utc_offset_quarters,
+        rule=signal.rule,
+    )
