@@ -5,7 +5,7 @@ never happen twice needs (id, rev) where it happens: as the idempotency key of a
 of a table.
 """
 
-# Ids, about 20 MB; a record usually comes again within seconds, after a rebalance or a restart.
+# So many ids take about 20 MB. A record usually comes again within seconds, after a rebalance or a restart.
 KEPT = 100_000
 
 

@@ -105,10 +105,8 @@ def _stays(tallies: Sequence[Tally]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("")
     histograms, moves = dwell_histograms(tallies), count_moves(tallies)
-    stalled, resumed = (
-        Counter({move.from_: n for move, n in moves.items() if move.kind == kind})
-        for kind in ("stalled", "resumed")
-    )
+    stalled = Counter({move.from_: n for move, n in moves.items() if move.kind == "stalled"})
+    resumed = Counter({move.from_: n for move, n in moves.items() if move.kind == "resumed"})
     most, columns = max(stalled.values(), default=0), bar_columns(SILENCE_BAR_COLUMNS)
     for moment in FUNNEL_MOMENTS[:-1]:
         histogram = histograms.get(moment)

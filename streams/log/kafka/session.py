@@ -54,12 +54,8 @@ class KafkaSession:
         self.partition = partition
         self.sources = topics.sources(partition)
         self.round_robin = bool(topics.round_robin)
-        self._cluster, self._topics, self._end_offsets, self._on_close = (
-            cluster,
-            topics,
-            end_offsets,
-            on_close,
-        )
+        self._cluster, self._topics = cluster, topics
+        self._end_offsets, self._on_close = end_offsets, on_close
         self._partitions = {source: topics.topic_partition(source) for source in self.sources}
         self._sources = {tp: source for source, tp in self._partitions.items()}
         self._unreadable = f"partition {partition} of {', '.join(topics.inputs)} cannot be read"
@@ -213,9 +209,8 @@ class KafkaSession:
                 await self._producer.begin_transaction()
                 self._writing = True
                 await write(self._producer, groups)
-                if (
-                    now_s - self._group_offsets_s >= GROUP_OFFSETS_EVERY_S
-                ):  # after the batches, never beside them
+                # Sent after the batches, never at the same time.
+                if now_s - self._group_offsets_s >= GROUP_OFFSETS_EVERY_S:
                     read = {
                         tp: OffsetAndMetadata(offset, "") for tp, offset in self._next.items() if offset > 0
                     }
@@ -267,9 +262,8 @@ class KafkaSession:
         self._ended = self._ended or Unavailable(f"partition {self.partition}: is closed")
         try:
             if self._writing and not fenced:
-                with suppress(
-                    Exception
-                ):  # a courtesy to readers: the next owner ends this transaction anyway
+                # This spares readers the wait; the next owner ends the transaction anyway.
+                with suppress(Exception):
                     await asyncio.wait_for(self._producer.abort_transaction(), CLOSE_TIMEOUT_S)
         finally:
             await stop(self._producer, self._consumer)

@@ -64,9 +64,8 @@ class Tails:
                     self._seek(consumer, tp, position.offset)
                     continue
                 if records := found.get(tp):
-                    self._next[tp] = (
-                        records[-1].offset + 1
-                    )  # at once: whoever is cancelled below loses nothing
+                    # Noted at once: if the next await is cancelled, the next read seeks back, and nothing is lost.
+                    self._next[tp] = records[-1].offset + 1
                 reached: int = await consumer.position(tp)
                 self._next[tp] = reached
                 answered_ms = consumer.last_poll_timestamp(tp) or 0

@@ -253,9 +253,8 @@ def _epoch(con: sqlite3.Connection, partition: int) -> int:
 
 def _stored(topic: str, outputs: Sequence[Output]) -> list[chunks.Row] | list[chunks.Entry]:
     if topic in COMPACTED:
-        return [
-            (output.key, output.value, output.headers) for output in outputs if output.key is not None
-        ]  # never None: by_topic has checked it
+        # No key is None, since by_topic has checked it: this is for the type checker.
+        return [(output.key, output.value, output.headers) for output in outputs if output.key is not None]
     return [(-1, output.key, output.value, output.headers) for output in outputs]
 
 
