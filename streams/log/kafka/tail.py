@@ -64,7 +64,7 @@ class Tails:
                     self._seek(consumer, tp, position.offset)
                     continue
                 if records := found.get(tp):
-                    # Noted at once: if the next await is cancelled, the next read seeks back, and nothing is lost.
+                    # Noted at once: if the next await is cancelled, the next read seeks back.
                     self._next[tp] = records[-1].offset + 1
                 reached: int = await consumer.position(tp)
                 self._next[tp] = reached
