@@ -116,13 +116,13 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
         times.append(process_time())
         delta: dict[int, int] = {}
         for changed in p.population.changes:
-            for t in changed.change.retracted:
+            for t in changed.retracted:
                 count_transition(t, -1, delta)
-            for t in changed.change.asserted:
+            for t in changed.asserted:
                 count_transition(t, 1, delta)
         times.append(process_time())
         for changed in p.population.changes:
-            for t in changed.change.retracted + changed.change.asserted:
+            for t in (*changed.retracted, *changed.asserted):
                 if t.kind != REFUND_UNMATCHED:
                     write(changed.profile, "assert", 1, t)
         times.append(process_time())

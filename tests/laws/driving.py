@@ -66,10 +66,10 @@ class Said:
         """Takes the changes of the open batch in, counts them, and begins the next."""
         for changed in population.changes:
             p = changed.profile
-            for t in changed.change.retracted:
+            for t in changed.retracted:
                 cells.count_transition(t, -1, windows.delta)
                 self.say(p, t, -1)
-            for t in changed.change.asserted:
+            for t in changed.asserted:
                 cells.count_transition(t, 1, windows.delta)
                 self.say(p, t, 1)
         population.changes = []

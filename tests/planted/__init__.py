@@ -92,26 +92,26 @@ BUGS = (
     _bug(
         "assertions are published before the retractions that they replace",
         "streams.core.processing.step",
-        """            for t in change.retracted:
+        """            for t in retracted:
                 count_transition(t, -1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
-            for t in change.asserted:
+            for t in changed.asserted:
                 count_transition(t, 1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))
 """,
-        """            for t in change.asserted:
+        """            for t in changed.asserted:
                 count_transition(t, 1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))
-            for t in change.retracted:
+            for t in retracted:
                 count_transition(t, -1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:

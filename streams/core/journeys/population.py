@@ -7,7 +7,7 @@ per profile. An entry may go off too early, when signals have moved the deadline
 A second heap is for the housekeeping that follows the watermark: final records, trimming, forgetting.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 import msgspec
@@ -44,10 +44,11 @@ CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # kinds of step that a final record 
 
 
 class ProfileChange(msgspec.Struct, frozen=True, gc=False):
-    """What a signal or a timer has changed for one profile."""
+    """What a signal or a timer has changed for one profile, in the order to publish it."""
 
     profile: Profile
-    change: Change
+    retracted: Sequence[JourneyStep]
+    asserted: Sequence[JourneyStep]
 
 
 class ProfileFinal(msgspec.Struct, frozen=True, gc=False):
@@ -75,7 +76,7 @@ class Population:
         self._chores: list[tuple[int, str]] = []
         self._touched: dict[str, Profile] = {}
         self._dropped: list[ProfilePart] = []  # tombstones of state records
-        self._change = Change()
+        self._asserted: list[JourneyStep] = []  # by the event at hand
 
     def take(self, key: str, signal: Signal) -> int:
         """Takes one event that is not late: APPLIED, DUPLICATE or OVER_CAP."""
@@ -91,8 +92,8 @@ class Population:
             needs = tuple([need_number(p, name) for name in names])
             if -1 in needs:
                 return OVER_CAP
-        change, patience = self._change, self.patience
-        asserted = change.asserted
+        patience, asserted = self.patience, self._asserted
+        retracted: Sequence[JourneyStep] = ()
         if append_signal(p, signal, needs, patience, asserted):
             # Timers may have fired beyond the new deadlines already.
             if (
@@ -102,19 +103,21 @@ class Population:
             ):
                 fire(p, self.timers_fired_ms, patience, asserted)
         else:
+            change = Change()
             outcome = insert_signal(p, signal, needs, self.bounds, patience, change)
             if outcome != APPLIED:
                 return outcome
-            # Even if nothing was published: a smaller copy may have moved the last sign of life back.
+            asserted, retracted = change.asserted, change.retracted
+            # Even if nothing is published: a smaller copy may have moved the last sign of life back.
             self._arm(p)
         self._touched[key] = p
-        if asserted or change.retracted:
-            self.changes.append(ProfileChange(p, change))
+        if asserted or retracted:
+            self.changes.append(ProfileChange(p, retracted, asserted))
             self._arm(p)
             for t in asserted:
                 if t.kind in CLOSING:
                     self._tidy_by(p, t.at_ms + self.allowed_lateness_ms)
-            self._change = Change()
+            self._asserted = []
         live = len(p.journal) - p.folded * SIZE
         if live > SEGMENT_BYTES and live % SEGMENT_BYTES < SIZE * len(needs):
             self._trim(p)
@@ -141,7 +144,7 @@ class Population:
         if due_ms >= 0 and (p.armed_ms < 0 or due_ms < p.armed_ms):
             p.armed_ms = due_ms
             heappush(self._timers, (due_ms, p.key))
-            if len(self._timers) > len(self.profiles) * 3 // 2 + SPARE_TIMERS:
+            if len(self._timers) > self.profiles.count() * 3 // 2 + SPARE_TIMERS:
                 # Most entries are stale: an earlier deadline has overtaken them.
                 self._timers = self.profiles.armed()
                 heapify(self._timers)
@@ -168,13 +171,13 @@ class Population:
             if p is None or p.armed_ms != due_ms:
                 continue
             p.armed_ms = -1
-            change = Change()
-            fire(p, self.timers_fired_ms, self.patience, change.asserted)
-            if change.asserted:
+            asserted: list[JourneyStep] = []
+            fire(p, self.timers_fired_ms, self.patience, asserted)
+            if asserted:
                 fired += 1
                 self.done += 1
-                self.changes.append(ProfileChange(p, change))
-                for t in change.asserted:
+                self.changes.append(ProfileChange(p, (), asserted))
+                for t in asserted:
                     if t.kind == ABANDONED:
                         self._tidy_by(p, t.at_ms + self.allowed_lateness_ms)
             self._arm(p)

@@ -10,7 +10,8 @@ class Profiles:
 
     def __init__(self) -> None:
         self._by_key: dict[str, Profile] = {}
-        self.get = self._by_key.get  # the method of the dict itself: it is called for every event
+        # The methods of the dict itself: they are called for every event.
+        self.get, self.count = self._by_key.get, self._by_key.__len__
 
     def put(self, profile: Profile) -> None:
         """Adds a profile, or replaces the one with its key."""

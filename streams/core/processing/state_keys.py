@@ -35,15 +35,23 @@ class Restored(msgspec.Struct):
     doors: dict[int, Door] = {}
 
 
-def profile_record(part: ProfilePart) -> StateRecord:
-    """A part of a profile."""
-    key = PROFILE + part.key.encode() + b"\0"
-    return StateRecord(key if part.number == HEAD_PART else key + _SEGMENT.pack(part.number), part.value)
+def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
+    """Parts of profiles."""
+    records = []
+    for part in parts:
+        key = PROFILE + part.key.encode() + b"\0"
+        if part.number != HEAD_PART:
+            key += _SEGMENT.pack(part.number)
+        records.append(StateRecord(key, part.value))
+    return records
 
 
-def counters_record(group: CellGroup, counts: GroupCounts | None) -> StateRecord:
-    """A group of counters; None: nothing is left of it."""
-    return StateRecord(CELLS + _GROUP.pack(*group), None if counts is None else _encode(counts))
+def counter_records(groups: Iterable[tuple[CellGroup, GroupCounts | None]]) -> list[StateRecord]:
+    """Groups of counters; None: nothing is left of the group."""
+    return [
+        StateRecord(CELLS + _GROUP.pack(*group), None if counts is None else _encode(counts))
+        for group, counts in groups
+    ]
 
 
 def rules_record(number: int, version: RulesVersion) -> StateRecord:

@@ -30,9 +30,9 @@ from streams.core.processing.publisher import Publisher
 from streams.core.processing.rulebook import Rulebook, door_of
 from streams.core.processing.signals import Signals
 from streams.core.processing.state_keys import (
-    counters_record,
+    counter_records,
     door_record,
-    profile_record,
+    profile_records,
     restored,
     rules_record,
 )
@@ -281,16 +281,16 @@ class Processor:
         outputs, moved = self._open.transitions, self._open.moved
         changes, self.population.changes = self.population.changes, []
         for changed in changes:
-            p, change = changed.profile, changed.change
+            p, retracted = changed.profile, changed.retracted
             key = p.key.encode()
-            self._open.retracted += len(change.retracted)
-            for t in change.retracted:
+            self._open.retracted += len(retracted)
+            for t in retracted:
                 count_transition(t, -1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
-            for t in change.asserted:
+            for t in changed.asserted:
                 count_transition(t, 1, delta)
                 moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
@@ -304,8 +304,8 @@ class Processor:
         changed, groups = self.windows.roll_up(self.population.watermark_ms)
         outputs = self._open.outputs(self.population, self.publisher, self.checkpoint.rev) + self._report()
         outputs += [Output(_TALLIES, *self.publisher.tally(cell, n)) for cell, n in changed]
-        state = [profile_record(part) for part in self.population.commit()]
-        state += [counters_record(group, counts) for group, counts in groups]
+        state = profile_records(self.population.commit())
+        state += counter_records(groups)
         state += self._new_versions()
         self._open = OpenBatch()
         return Batch(outputs, state, encode_checkpoint(self._current_checkpoint()))
