@@ -1,8 +1,8 @@
 """The wire contract: one type per output topic. Consumers need nothing else of this program.
 
-All values are JSON (UTF-8). Times are RFC 3339 in UTC with milliseconds. A field may be added in a minor
-version; none changes its meaning or goes away without a major one, so decode leniently: ignore what you do
-not know. docs/contract.md says what is promised.
+All values are JSON (UTF-8). Times are RFC 3339 in UTC with milliseconds. A minor version may add a field, so
+a consumer must ignore fields that it does not know. Only a major version may remove a field or change what it
+means. docs/contract.md says what is promised.
 """
 
 from schemas.current import Current
@@ -12,8 +12,8 @@ from schemas.kinds import Kind, Moment, Outcome
 from schemas.tally import Tally
 from schemas.transition import Transition
 
-# of this contract, major.minor: docs/contract.md says when it is raised, `history` and `examples` keep
-# every version
+# The version of this contract, major.minor. docs/contract.md says when it is raised; `history` and `examples`
+# keep every version.
 VERSION = "1.0"
 
 __all__ = [

@@ -1,4 +1,6 @@
-"""`<app>.current` (compacted): where each person is now, per need. Key: tenant, profile, need. A tombstone:
+"""`<app>.current` (compacted): where each person is now, per need.
+
+Key: tenant, profile, need. A tombstone means that the need has no journey any more, or the person is
 forgotten.
 """
 
@@ -10,16 +12,20 @@ from schemas.kinds import COUNT, INSTANT, Moment, Need, Outcome, ProfileName, Te
 
 
 class Current(msgspec.Struct, frozen=True, gc=False):
-    """The latest known standing of a (tenant, profile, need)."""
+    """Where a person is now, about one need."""
 
     tenant: Tenant
     profile: ProfileName
     need: Need
     moment: Annotated[Moment | None, documented("null: no journey open")]
-    stalled: Annotated[bool, documented("silent for longer than the moment's patience")]
+    stalled: Annotated[bool, documented("the open journey is silent for longer than its moment's patience")]
     journey: Annotated[str, documented("the open journey, else the last one")]
     opened_at: Annotated[str, documented("when that journey was opened", **INSTANT)]
-    since: Annotated[str, documented("when the moment was entered; once closed, when that was", **INSTANT)]
+    since: Annotated[
+        str, documented("when the moment was entered, or else when the journey was closed", **INSTANT)
+    ]
     furthest: Annotated[Moment, documented("furthest moment of that journey")]
-    outcome: Annotated[Outcome | None, documented("of the last journey; null while one is open")]
-    rev: Annotated[int, documented("of the partition's transitions when this was written", **COUNT)]
+    outcome: Annotated[Outcome | None, documented("how the last journey ended; null while one is open")]
+    rev: Annotated[
+        int, documented("the partition's greatest `rev` of a transition when this was written", **COUNT)
+    ]

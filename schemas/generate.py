@@ -1,6 +1,6 @@
 """Writes the JSON Schema of every output topic from its type: `python -m schemas.generate`, or `make docs`.
 
-The types are the source; a test compares what lies in `schemas/json` with what this makes.
+The types are the source: a test compares the files in `schemas/json` with what this makes of them.
 """
 
 import json
@@ -45,19 +45,19 @@ ABOUT = {
 
 
 def schema(topic: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a topic's values, or of the headers of dead letters."""
-    made = tidy(msgspec.json.schema(SCHEMA_TYPES[topic]))
+    """The JSON Schema (2020-12) of a topic's values; for the dead letters, of their headers."""
+    generated = tidy(msgspec.json.schema(SCHEMA_TYPES[topic]))
     return {
         "$schema": DIALECT,
         "$id": f"urn:customer-journey-streams:{topic}",
         "title": topic,
         "description": ABOUT[topic],
-        **made,
+        **generated,
     }
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Each schema file with the text that belongs into it."""
+    """Each schema file, and the text that it should hold."""
     for topic in SCHEMA_TYPES:
         yield (
             HERE / "json" / f"{topic}.schema.json",
@@ -66,7 +66,7 @@ def files() -> Iterator[tuple[Path, str]]:
 
 
 def tidy(node: Any) -> Any:
-    """Docstrings without their indentation; no keyword of other standards (`discriminator` is OpenAPI's)."""
+    """The schema without indentation in descriptions, and without `discriminator`, which is OpenAPI's."""
     if isinstance(node, dict):
         return {
             key: cleandoc(value) if key == "description" and isinstance(value, str) else tidy(value)

@@ -1,5 +1,5 @@
-"""`<app>.journeys` (append-only): one record per journey once no accepted event can change it any more, and
-one per later refund.
+"""`<app>.journeys` (append-only): a record for each journey that no accepted event can change any more, and
+one for each refund of it.
 """
 
 from typing import Annotated, Literal
@@ -13,10 +13,10 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     """A stay in one moment."""
 
     moment: Moment
-    at: Annotated[str, documented("when it was entered", **INSTANT)]
+    at: Annotated[str, documented("when the moment was entered", **INSTANT)]
     dwell_s: Annotated[
         float | None,
-        documented("seconds; null for the moment of truth, which is where a journey ends", **COUNT),
+        documented("seconds until it was left; null for truth, where a journey ends", **COUNT),
     ]
 
 
@@ -35,16 +35,20 @@ class JourneyRecord(msgspec.Struct, frozen=True, gc=False, tag="journey", tag_fi
     furthest: Annotated[Moment, documented("furthest moment reached")]
     path: Annotated[
         tuple[Step, ...],
-        documented("the moments it went through, in order; of a very long journey the first ones"),
+        documented("its stays in moments, in order; only the first ones if there are very many"),
     ]
-    steps: Annotated[int, documented("how many there were, those that `path` leaves out included", **COUNT)]
+    steps: Annotated[int, documented("the number of stays, including those that `path` leaves out", **COUNT)]
     dwell_s: Annotated[dict[str, float], documented("seconds per moment, over the whole path")]
     stalls: Annotated[
         int, documented("how often it fell silent for longer than its moment's patience", **COUNT)
     ]
-    devices: Annotated[tuple[str, ...], documented("on which steps were taken, in order of first use")]
-    opened_dimensions: Annotated[dict[str, str], documented("of its opening")]
-    rules: Annotated[tuple[str, ...], documented("versions of the rules that had a say")]
+    devices: Annotated[
+        tuple[str, ...], documented("devices on which steps were taken, in order of first use")
+    ]
+    opened_dimensions: Annotated[dict[str, str], documented("the dimensions of the event that opened it")]
+    rules: Annotated[
+        tuple[str, ...], documented("versions of the rules that read its events, in order of first use")
+    ]
 
 
 class RefundRecord(msgspec.Struct, frozen=True, gc=False, tag="refund", tag_field="record"):

@@ -1,4 +1,4 @@
-"""The closed vocabularies of the contract, and what its JSON Schemas say of a field beside its type."""
+"""The closed vocabularies of the contract, and what its JSON Schemas say about a field beside its type."""
 
 from typing import Annotated, Literal
 
@@ -11,8 +11,9 @@ Op = Literal["assert", "retract"]
 
 
 def documented(description: str, **keywords: object) -> msgspec.Meta:
-    """A field's description, and further JSON Schema keywords. Costs nothing when a record is encoded or
-    decoded: nothing is checked there.
+    """A field's description, and further JSON Schema keywords.
+
+    They are documentation only: nothing is checked, so encoding and decoding take no longer.
     """
     return msgspec.Meta(description=description, extra_json_schema=keywords)
 
@@ -20,11 +21,11 @@ def documented(description: str, **keywords: object) -> msgspec.Meta:
 INSTANT = {"format": "date-time"}  # RFC 3339, UTC, milliseconds
 COUNT = {"minimum": 0}
 
-Tenant = Annotated[str | None, documented("whose customer it is; null: the one tenant there is")]
+Tenant = Annotated[str | None, documented("whose customer the person is; null if no tenant is named")]
 ProfileName = Annotated[
     str, documented("whose journey it is: u:<userId> or d:<anonymousId>", pattern="^[ud]:.")
 ]
-Need = Annotated[str | None, documented("what the journey is about; null: the one nameless need")]
+Need = Annotated[str | None, documented("what the journey is about; null for the nameless need")]
 AS_SENT = (
     "as it was sent if it is a UUID, 32 hex digits or at most 16 bytes long,"
     " else `blake2b:` and its BLAKE2b-128 in hex"

@@ -1,6 +1,6 @@
-"""`<app>.tallies` (compacted): funnel counters. Absolute per source partition: add up the partitions.
+"""`<app>.tallies` (compacted): funnel counters, absolute per source partition: add up the partitions.
 
-One cell per key; a later value replaces the earlier. Never negative.
+Each key is one counter. A later value replaces the earlier one. No value is negative.
 """
 
 from typing import Annotated, Literal
@@ -13,20 +13,22 @@ from schemas.kinds import COUNT, INSTANT, Kind, Moment, documented
 class Tally(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One counter. Which of the optional fields are there depends on `measure`.
 
-    - `transitions`: `kind`, `from`, `to`: transitions at a time in this window; kind `refund_unmatched`:
-    refunds that found no purchase
-    - `cohort`: `furthest`, `outcome`: journeys *opened* in this window.
-      opened - converted - abandoned = open; stalled is part of open, refunded of converted
+    - `transitions`: `kind`, `from`, `to`: transitions at a time in this window;
+      kind `refund_unmatched`: refunds that found no purchase
+    - `cohort`: `furthest`, `outcome`: journeys *opened* in this window. `open` includes `stalled`, and
+      `converted` includes `refunded`; opened - converted - abandoned = open
     - `dwell`: `from`, `bucket_s`: stays that ended in this window, by length
     - `hour_of_week`: `to`, `hour`: moments entered, by hour of the person's own week
     """
 
-    partition: Annotated[int, documented("of the source: one summand", **COUNT)]
-    window: Annotated[Literal["minute", "hour", "day", "all"], documented("of event time")]
-    start: Annotated[str | None, documented("of the window; null for `all`", **INSTANT)]
+    partition: Annotated[int, documented("the source partition; add up the counts of all", **COUNT)]
+    window: Annotated[
+        Literal["minute", "hour", "day", "all"], documented("how long the window is, in event time")
+    ]
+    start: Annotated[str | None, documented("when the window begins; null for `all`", **INSTANT)]
     measure: Literal["transitions", "cohort", "dwell", "hour_of_week"]
     dimensions: dict[str, str]
-    count: Annotated[int, documented("absolute: replaces what this cell had", **COUNT)]
+    count: Annotated[int, documented("absolute: it replaces the earlier value of this counter", **COUNT)]
     kind: Kind | Literal["refund_unmatched"] | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None

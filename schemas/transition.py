@@ -1,5 +1,6 @@
-"""`<app>.transitions`: every step of every journey, with corrections. Key: tenant and profile, so a person's
-records stay in order.
+"""`<app>.transitions`: every step of every journey, with corrections.
+
+Key: tenant and profile, so a person's records stay in order.
 """
 
 from typing import Annotated
@@ -22,14 +23,15 @@ from schemas.kinds import (
 
 
 class Transition(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}):
-    """One step. `op: retract` takes an earlier `assert` with the same id back, with its full old content.
+    """One step of a journey, asserted or retracted.
 
-    Of two records with one id, the greater `rev` holds; (id, rev) is an idempotency key. Exactly the ids
-    whose last record is an assert are true.
+    `op: retract` takes back the earlier `assert` with the same id, and repeats its content. If two records
+    have one id, the one with the greater `rev` holds; (id, rev) is an idempotency key. The true steps are
+    those whose last record is an assert.
     """
 
     id: Annotated[str, documented("32 hex digits; the same in every replay", pattern="^[0-9a-f]{32}$")]
-    rev: Annotated[int, documented("grows within a partition", **COUNT)]
+    rev: Annotated[int, documented("grows with each record of a partition", **COUNT)]
     op: Op
     tenant: Tenant
     profile: ProfileName
@@ -54,15 +56,17 @@ class Transition(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}
         ),
     ]
     rule: Annotated[str | None, documented("the rule that read that event")]
-    confidence: Annotated[float | None, documented("that rule's", minimum=0, maximum=1)]
-    rules: Annotated[str | None, documented("version of the rules that read that event")]
+    confidence: Annotated[float | None, documented("the confidence of that rule", minimum=0, maximum=1)]
+    rules: Annotated[str | None, documented("the version of the rules that it belongs to")]
     dimensions: Annotated[
-        dict[str, str], documented("of the causing event; for stalled and abandoned, of the opening")
+        dict[str, str],
+        documented("those of the causing event; for stalled and abandoned, of the opening event"),
     ]
     opened_dimensions: Annotated[
-        dict[str, str], documented("of the journey's opening: what its cohort is counted under")
+        dict[str, str], documented("those of the opening event; the journey's cohort is counted under them")
     ]
     furthest_before: Annotated[
-        Moment | None, documented("furthest moment of the journey before this step; null: it opened it")
+        Moment | None,
+        documented("the journey's furthest moment before this step; null if this step opened it"),
     ]
-    furthest: Annotated[Moment, documented("and after it")]
+    furthest: Annotated[Moment, documented("the journey's furthest moment after this step")]

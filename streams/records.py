@@ -1,4 +1,4 @@
-"""What goes in and out of a step: plain values, known to the pure core and to the log adapters alike."""
+"""What goes into a step and comes out of it: plain values, which the pure core and the logs share."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ Headers = tuple[tuple[str, bytes], ...]
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A record read from a topic partition, or one item of a record that holds several."""
 
-    offset: int  # in a compacted topic of an embedded log -1: only the key counts there
+    offset: int  # -1 in a compacted topic of an embedded log, where only the key counts
     time_ms: int  # when it was appended, milliseconds since 1970 UTC; -1: not known
     key: bytes | None
     value: bytes | None
@@ -40,13 +40,13 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
 
     # (source, its records in offset order); each source at most once.
     chunks: Sequence[tuple[str, list[Record]]]
-    # The sources that this reads to their end, as far as is known.
+    # The sources of which nothing is left to read after this, as far as is known.
     ended: frozenset[str]
-    # Where the next read of a source begins, if that is known: on a broker it may be some offsets
-    # beyond the last record.
+    # Where the next read of a source begins, if that is known. On a broker it may be some offsets beyond the
+    # last record.
     reached: Mapping[str, int] = {}
-    # The wall clock, where records bear times that their senders chose: none came later than now. -1:
-    # not asked.
+    # The wall clock at the read, for records whose times their senders chose: none was sent later than this.
+    # -1: not asked for.
     read_ms: int = -1
 
     @classmethod
@@ -56,20 +56,21 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def count(self) -> int:
-        """How many records."""
+        """How many records it holds."""
         return sum([len(records) for _, records in self.chunks])
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
-    """A record to write. In a compacted topic (which needs a key) the latest value of a key stays; None takes
-    it away.
+    """A record to write.
+
+    In a compacted topic it needs a key, whose latest value stays; the value None deletes the key.
     """
 
-    topic: str  # one of streams.topology.OUTPUTS or INBOX, by name
+    topic: str  # the name of one of streams.topology.OUTPUTS, or of INBOX
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-    partition: int | None = None  # None: the writer's own. Only messages to an inbox go to another
+    partition: int | None = None  # None: the writer's own; only messages to an inbox name another
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
@@ -81,8 +82,8 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):
-    """Which records of a file an append holds: those numbered start .. end - 1, counted from 0."""
+    """Which records of an input file an append holds: numbers `start` to `end - 1`, counted from 0."""
 
-    name: str  # stands for the file
+    name: str  # a permanent name of the file
     start: int
     end: int

@@ -10,7 +10,8 @@ import msgspec
 
 import schemas
 
-MAX_PARTITIONS = 1_024  # of an app: each has an agent and a checkpoint, and far fewer keep any machine busy
+# Partitions of an app. Each has an agent and a checkpoint, and far fewer keep any machine busy.
+MAX_PARTITIONS = 1_024
 
 
 class Cleanup(StrEnum):
@@ -26,7 +27,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     key: str  # in words
     value: str  # in words
-    types: tuple[type, ...] = ()  # of the value; of the headers, for the dead letters; () where it is bytes
+    types: tuple[type, ...] = ()  # of the value; for the dead letters, of the headers; (): plain bytes
     cleanup: Cleanup
     writer: str = "agent"
     about: str
@@ -110,18 +111,19 @@ _INBOX_SOURCE = f"{INBOX.name}:"
 
 
 def source_name(topic: str, partition: int) -> str:
-    """The name of a source, `topic:partition`: for ever, since a checkpoint knows by it how far the source
-    was read.
+    """The name of a source, `topic:partition`.
+
+    It can never change, because checkpoints store under it how far the source was read.
     """
     return f"{topic}:{partition}"
 
 
 def split_source(source: str) -> tuple[str, int]:
-    """Topic and partition of a source."""
+    """The topic and the partition of a source, by its name."""
     topic, _, partition = source.rpartition(":")
     return topic, int(partition)
 
 
 def is_inbox(source: str) -> bool:
-    """True for the source by which other partitions reach one."""
+    """True for the inbox: the source into which other partitions write."""
     return source.startswith(_INBOX_SOURCE)

@@ -1,8 +1,9 @@
 """Computes one partition again from its stored input, without increments, corrections or timers.
 
-It makes each person's set of events and folds it once. It takes over only the judgements that depend on
-arrival and were therefore recorded: which items were late or rejected, and which rules and reader read which
-record. Everything else must come out the same: the net transitions, every counter, how many items ended how.
+It collects the set of events of each person and folds it once. It takes over only what depended on arrival
+and was recorded for that reason: which items were late or rejected, and which rules and reader read each
+record. Everything else must come out the same: the net transitions, every counter, and how many items ended
+in which way.
 """
 
 from collections import Counter
@@ -45,11 +46,12 @@ from streams.settings.fold import FoldSettings
 from streams.topology import is_inbox
 
 REPORT_EVERY = 5_000  # items between two reports of progress
-_ANY_SKEW_MS = LATEST_MS  # how new an event may be was judged when it was read, and is recorded
+# No event is too far ahead here: that was judged when it was read, and such items were recorded as rejected.
+_ANY_SKEW_MS = LATEST_MS
 
 
 class Unchecked(NamedTuple):
-    """Records that were read by a reader which this release does not have."""
+    """A range of records that this release cannot check, because it does not have their reader."""
 
     source: str
     first: int  # offset of the first of these records
@@ -68,7 +70,7 @@ class EventCopy(NamedTuple):
 
 
 EventSet = dict[bytes, EventCopy]
-"""Copies by the event's ref."""
+"""The copy of each event that counts, by the event's ref."""
 
 
 class Recomputation:
@@ -78,14 +80,15 @@ class Recomputation:
         self.reader, self.partition, self.checkpoint, self.book = reader, partition, checkpoint, book
         self.parameters = parameters_of(FoldSettings.model_validate_json(checkpoint.fold))
         self.publisher = Publisher(partition, self.parameters.dimensions, book)
-        # The events of each profile. An id that came again after it was no longer known begins another set.
+        # The events of each profile. A profile has more than one set if an event's id came again after it was
+        # forgotten: it is then another event.
         self.people: dict[str, list[EventSet]] = {}
         self.late: set[Origin] = set()
         self.rejected: set[Origin] = set()
         self.counts = Counts()
         self.unchecked: list[Unchecked] = []
-        self.broken: str | None = None  # what could not be recomputed, in words
-        self.transitions = 0
+        self.broken: str | None = None  # the first item that could not be recomputed, and why
+        self.transitions = 0  # recomputed
         self._greatest_ms = -1
         self._is_readable = [is_readable(door) for door in book.doors]
         self._signals = [
@@ -151,7 +154,7 @@ class Recomputation:
         *,
         forwarded: bool,
     ) -> None:
-        """Counts an item by how it ends, and adds it to its person's set.
+        """Counts an item by how it ends, and adds its event to the set of its person.
 
         `outcome` is what it was read as; None if it could not be read at all.
         """
@@ -195,8 +198,9 @@ class Recomputation:
     def _add(self, key: str, event: Event, signal: Signal) -> None:
         """Adds a copy of an event. The smallest stays; after twice the allowed lateness an id is a new event.
 
-        Sources are read one after the other here, so the greatest time may be later than the watermark was
-        when the event was read. But for an event in time it was never more than the allowed lateness later.
+        Here the sources are read one after the other, so the greatest time so far can be later than the
+        watermark was when the event was first read. An event that was not late was at most the allowed
+        lateness behind that watermark, which bounds it.
         """
         lateness_ms = self.parameters.allowed_lateness_ms
         ids_from_ms = min(self._greatest_ms, event.at_ms + lateness_ms) - 2 * lateness_ms
@@ -222,7 +226,7 @@ class Recomputation:
         self.counts.applied += 1
 
     def difference_in_counts(self) -> str | None:
-        """The first count of items that is not that of the checkpoint. None if all are equal."""
+        """The first count of items that differs from the checkpoint's. None if all are equal."""
         if self.broken:
             return self.broken
         stored, now = self.checkpoint.counts, self.counts
@@ -233,9 +237,9 @@ class Recomputation:
         ]
         pairs = [(name, getattr(stored, name), getattr(now, name)) for name in names]
         if len([position for position in self.checkpoint.sources.values() if position.offset]) > 1:
-            # Only within one source is it known which of two copies came first. Their sum is always known.
-            both = stored.applied + stored.duplicate, now.applied + now.duplicate
-            pairs.append(("applied or duplicate", *both))
+            # Which of two copies came first is known only within one source. The sum of both is always known.
+            stored_sum = stored.applied + stored.duplicate
+            pairs.append(("applied or duplicate", stored_sum, now.applied + now.duplicate))
         else:
             pairs.append(("applied", stored.applied, now.applied))
             pairs.append(("duplicate", stored.duplicate, now.duplicate))
@@ -245,7 +249,7 @@ class Recomputation:
         return None
 
     async def difference(self) -> str | None:
-        """The first net transition or counter that is not as recomputed. None if all are."""
+        """The first net transition or counter that differs from the recomputed one. None if all are equal."""
         net = await self._net_transitions()
         windows = Windows()
         for key in sorted(self.people):
@@ -265,7 +269,7 @@ class Recomputation:
         return await self._difference_in_counters(windows)
 
     async def _net_transitions(self) -> Counter[bytes]:
-        """The contents of published transitions that were asserted and not retracted since."""
+        """How often each content was asserted and not retracted since, in the published transitions."""
         net: Counter[bytes] = Counter()
         async for _, record in self.reader.scan(topology.TRANSITIONS.name, self.partition):
             if record.value is not None:
@@ -277,10 +281,10 @@ class Recomputation:
         events = [pair for events in self.people[key] for pair in events.items()]
         names = {name for _, event in events for name in event.needs}
         needs = ("", *sorted(names - {"", *REFUND_EVERYWHERE}))
-        number = {name: n for n, name in enumerate(needs)} | {REFUND_EVERYWHERE[0]: EVERY_NEED}
+        numbers = {name: n for n, name in enumerate(needs)} | {REFUND_EVERYWHERE[0]: EVERY_NEED}
         journal = b"".join(
             sorted(
-                PACK(event.head, ref, event.rule, number[name], event.utc_offset_quarters)
+                PACK(event.head, ref, event.rule, numbers[name], event.utc_offset_quarters)
                 for ref, event in events
                 for name in event.needs
             )
@@ -293,7 +297,7 @@ class Recomputation:
     async def _difference_in_counters(self, windows: Windows) -> str | None:
         """Compares published counters with the sum over the recomputed transitions.
 
-        Expired windows are left out on both sides.
+        Windows that have expired are left out on both sides.
         """
         windows.roll_up(self.checkpoint.watermark_ms)
         expected: dict[bytes, bytes] = {}
@@ -310,7 +314,7 @@ class Recomputation:
         return None
 
     def _expired(self, key: bytes) -> bool:
-        """Whether a counter's window is about to go, or may lack corrections that came too late for it."""
+        """True if the counter's window is no longer kept, so that it may be gone or lack late corrections."""
         _, window, start_min, _ = (int(part) for part in key.split(b":"))
         return (
             window != ALL_TIME and kept_until_min(window, start_min) < self.checkpoint.watermark_ms // 60_000
@@ -318,7 +322,7 @@ class Recomputation:
 
 
 def is_readable(door: Door) -> bool:
-    """Whether this release reads records as they were read through this door."""
+    """True if this release reads records exactly as they were read through this door."""
     known = FORMATS.get(door.format)
     return (
         known is not None
@@ -328,7 +332,7 @@ def is_readable(door: Door) -> bool:
 
 
 def kept_until_min(window: int, start_min: int) -> int:
-    """The minute beyond which a window is no longer kept."""
+    """The minute (since 1970) after which a window is no longer kept."""
     assert window < len(WINDOWS) - 1
     return start_min + LENGTH_MIN[window] + KEPT_MIN[window]
 

@@ -1,10 +1,10 @@
-"""The partition agent: owns one partition of the input, and everything that is known of the people in it.
+"""The partition agent: owns one partition of the input, and everything that is known about the people in it.
 
-    open (fences the owner before) -> restore -> read -> step -> commit -> read ...
+    open (fences the former owner) -> restore -> read -> process -> commit -> read ...
 
-The commit is the only effect. Whatever happens in between is done again from the last checkpoint; what was
-committed is not. After any error the agent is dead, because its memory may be ahead of its log. Drop it and
-open another.
+The commit is the only effect. What was not committed is done again from the last checkpoint, and what was
+committed is never done again. After any error the agent is dead, because its memory may be ahead of its log:
+drop it and open another.
 """
 
 import asyncio
@@ -27,14 +27,15 @@ from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
 from streams.settings.tables import Settings
 
-# A partition that others wait for reports how far it is; each time is a record to every other partition.
+# How often a partition that others wait for reports its watermark. Each report is a record to every other
+# partition.
 REPORT_EVERY_S = 2.0
-# More state records than these are put together in a thread, so that no heartbeat of this process is missed.
+# More state records than this are restored in a thread, so that this process misses no heartbeat meanwhile.
 MAX_RESTORED_INLINE = 10_000
 
 
 class PartitionAgent:
-    """One partition's worker over any log."""
+    """Processes one partition, over any log."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class PartitionAgent:
         self.observers, self.clock = observers, clock or Clock()
         self._exclude_after_s = settings.exclude_after / 1000
         self._reported_s = 0.0  # when this partition reported last
-        # Of each peer that it waits for: the last report, and since when that is the last.
+        # By peer that it waits for: the last report (None: none yet), and when this partition first saw it.
         self._last_reports: dict[int, tuple[PeerProgress | None, float]] = {}
 
     @classmethod
@@ -65,9 +66,9 @@ class PartitionAgent:
         observers: Sequence[Observer] = (),
         clock: Clock | None = None,
     ) -> "PartitionAgent":
-        """Takes the partition over and restores it.
+        """Takes a partition over, which fences its former owner, and restores its state.
 
-        Raises Incompatible when its state has other fold settings or another format.
+        Raises Incompatible when the state was written with other fold settings or in another format.
         """
         session = await log.open(partition)
         return await cls.restored(
@@ -97,11 +98,11 @@ class PartitionAgent:
     async def step(
         self, clock_ms: int | None = None, watermark_ms: int | None = None, checkpoint: bool = False
     ) -> Committed:
-        """Reads one batch, folds it and commits. Nothing is committed when nothing happened.
+        """Reads one batch, processes it and commits it. When nothing happened, nothing is committed.
 
-        `clock_ms`, `watermark_ms`: see `Processor.advance`; they count only when there was nothing left to
-        read, here and in the partitions that forward to this one. `checkpoint`: commits also when nothing
-        happened, so that an idle agent notices that it was replaced.
+        `clock_ms`, `watermark_ms`: see `Processor.advance`. They count only when nothing was left to read,
+        here and in the partitions that forward to this one. `checkpoint`: commit even when nothing happened,
+        so that an idle agent notices that it was replaced.
         """
         processor = self.processor
         fetched = await self.session.read(processor.tracker.offsets, self.batch)
@@ -145,7 +146,7 @@ class PartitionAgent:
         return committed
 
     def _follow_peers(self) -> None:
-        """Has this partition report in time, and excludes peers that have been silent for too long."""
+        """Has this partition report often enough, and excludes peers that have been silent for too long."""
         tracker, now_s = self.processor.tracker, self.clock.monotonic_s()
         if not tracker.forwarding:
             return
@@ -167,7 +168,7 @@ class PartitionAgent:
             await asyncio.sleep(0)
 
     async def close(self) -> None:
-        """Gives the partition back; what was not committed is not written."""
+        """Gives the partition back without a commit."""
         await self.session.close()
 
 

@@ -1,7 +1,7 @@
 """Names and describes every metric, once: the registry and docs/metrics.md are made from this list.
 
-Labels are partitions, sources and closed lists of words. No label holds a person, or anything else of an
-event.
+Labels are partitions, sources and closed lists of words. No label holds a person's id, or anything else that
+an event holds.
 """
 
 from typing import Literal, NamedTuple
@@ -86,7 +86,7 @@ BATCH_SIZE = Described(
     "histogram",
     (),
     "records of a batch",
-    (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000),  # the last is MAX_BATCH
+    (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000),  # as far as MAX_BATCH_EVENTS
 )
 COMMIT_LATENCY = Described(
     "streams_commit_latency_seconds",

@@ -1,4 +1,4 @@
-"""The way of an event, in one pure step: records in, one batch of effects out.
+"""The pure step of a partition: records go in, and one batch of effects comes out.
 
 bytes -> ingest -> moments -> journeys -> funnels -> records to publish, state and checkpoint to keep.
 """

@@ -1,5 +1,6 @@
-"""What a partition agent commits with every batch, and starts from: where it stands in its input, in time, in
-its output.
+"""The checkpoint: how far a partition has come in its inputs, in time and in its outputs.
+
+A partition agent commits it with every batch, and starts from the last one.
 """
 
 import msgspec
@@ -17,7 +18,8 @@ REPLAY = "start a new app id or data directory, and replay"
 class Counts(msgspec.Struct, array_like=True):
     """How the items of a partition ended, each in exactly one way.
 
-    `received` is the sum of the outcomes. What was forwarded is counted beside: it ends in another partition.
+    `received` is the sum of the five outcomes. `forwarded` is not part of it: those items end in another
+    partition.
     """
 
     received: int = 0
@@ -38,7 +40,7 @@ OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in ("rece
 
 
 class Checkpoint(msgspec.Struct, array_like=True):
-    """Committed with every batch; the authority on where to continue."""
+    """All that says where to go on after the batch that it was committed with."""
 
     format: int
     fold: bytes  # the fold settings, canonical: a start with others is refused
@@ -55,12 +57,12 @@ class Checkpoint(msgspec.Struct, array_like=True):
 
     @property
     def offset(self) -> int:
-        """How far the partition has come in its inputs, as one figure: their offsets added up."""
+        """The sum of the offsets of its inputs: one figure for how far the partition has come in them."""
         return sum(position.offset for name, position in self.sources.items() if not is_inbox(name))
 
 
 class _Numbered(msgspec.Struct, array_like=True):
-    """What every format begins with."""
+    """The field that every format of the checkpoint begins with."""
 
     format: int
 
@@ -71,7 +73,7 @@ _decode_number = msgspec.msgpack.Decoder(_Numbered).decode
 
 
 def decode_checkpoint(raw: bytes) -> Checkpoint:
-    """Raises Incompatible when it is damaged, or was written in another format."""
+    """The checkpoint in these bytes. Raises Incompatible if they are damaged or have another format."""
     try:
         number = _decode_number(raw).format
     except msgspec.DecodeError as error:

@@ -1,4 +1,4 @@
-"""What a step of a partition did, for whoever watches: metrics are the first observer."""
+"""What a step of a partition did, for its observers. The metrics are the first of them."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,18 +15,18 @@ class Committed(msgspec.Struct, frozen=True):
     partition: int
     records: int  # read from the sources
     written: bool  # False: nothing had happened, so nothing was committed
-    more: bool  # time has passed further than one batch could follow: step again at once
+    more: bool  # timers or tidying are due that this batch had no room for: step again at once
     totals: Counts  # how items ended since the partition began
     reasons: Reasons  # of the items of this step: those that were rejected, late, or showed no intent
     outputs: int  # records written
-    retracted: int  # transitions taken back
+    retracted: int  # transitions retracted
     rev: int  # transition records written since the partition began
     expired_corrections: int  # changes of counters whose window is no longer kept, since the partition began
     excluded: int  # peers that the partition waits for no more
     watermark_ms: int  # -1: not known yet
     lags: Mapping[str, int]  # records still to be read, per source, where the log knows
     commit_s: float
-    # When the oldest record of the step had been appended, ms since 1970 UTC; -1: none, or not known.
+    # When the oldest record of the step had been appended, in ms since 1970 UTC; -1: no record, or not known.
     oldest_ms: int
 
 

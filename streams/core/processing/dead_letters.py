@@ -1,5 +1,6 @@
-"""Records of the late and rejected topics: the item as it came, and in headers why it was not counted and
-where it was.
+"""Records of the late and rejected topics.
+
+The value is the item as it came. Headers say why it was not counted, and where it was read.
 """
 
 from streams.core.ingest.event import Event, Rejection
@@ -7,7 +8,7 @@ from streams.core.processing.json_text import rfc3339
 from streams.records import Headers, Output, Record
 from streams.topology import LATE, REJECTED, split_source
 
-MAX_VALUE_BYTES = 64 * 1024  # kept of an item: with its headers a dead letter must fit any topic
+MAX_VALUE_BYTES = 64 * 1024  # a longer item is cut: with its headers a dead letter must fit any topic
 
 
 def rejected_item(source: str, record: Record, rejection: Rejection) -> Output:
@@ -20,8 +21,9 @@ def rejected_item(source: str, record: Record, rejection: Rejection) -> Output:
 
 
 def late_item(source: str, record: Record, event: Event, key: str, why: tuple[str, float]) -> Output:
-    """The dead letter of an event that came too late. `why`: the reason, and how many seconds it is behind
-    the watermark.
+    """The dead letter of an event that came too late.
+
+    `why`: the reason, and by how many seconds the event is behind the watermark.
     """
     reason, late_s = why
     headers = (

@@ -1,8 +1,7 @@
-"""Messages between partitions: everything that one partition writes into another one's inbox, as one typed
-union.
+"""Messages between partitions: all that one partition writes into the inbox of another, as one typed union.
 
-A message is the value of a record of the inbox topic. Each type has a tag with its version; a record that is
-no message of this union was written by somebody else, or by a release whose messages this one does not know.
+A message is the value of a record in the inbox topic. Each type of message has a tag with its version. A
+record that is none of them was written by another program, or by a release that this one does not know.
 """
 
 import msgspec
@@ -11,20 +10,21 @@ from streams.records import Headers, Record
 
 
 class Forwarded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="forwarded/1"):
-    """An item whose person another partition owns, as it was read, and where. The owner reads it by its own
-    rules.
+    """An item on its way to the partition that owns its person, as it was read, and where it was read.
+
+    The owner partition reads it by its own rules.
     """
 
     source: str  # `topic:partition`
     offset: int
-    index: int  # of the item in its record
+    index: int  # of the item in that record
     time_ms: int  # when the record was appended; -1: not known
     format: str  # one of streams.core.ingest.formats.FORMATS
     headers: Headers  # those that the format needs
     value: bytes | None
 
     def record(self, key: bytes | None) -> Record:
-        """The item as it was where it was read."""
+        """The item, as the forwarding partition had it. `key`: the key of the record in the inbox."""
         return Record(self.offset, self.time_ms, key, self.value, self.headers, self.index)
 
 
@@ -34,7 +34,7 @@ class WatermarkReport(msgspec.Struct, frozen=True, gc=False, array_like=True, ta
     partition: int
     watermark_ms: int  # of its own inputs
     idle: bool  # it has read them to their end, and nothing has come for a while
-    started: bool = False  # first report since it started: peers that are idle must report again
+    started: bool = False  # its first report since a start: peers that are idle must report again
 
 
 Message = Forwarded | WatermarkReport
@@ -44,7 +44,7 @@ _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
 def decode_message(value: bytes | None) -> Message | None:
-    """The message in a record of the inbox topic; None when there is none that this release knows."""
+    """The message that a record of the inbox holds; None if it is not one that this release knows."""
     try:
         return _decoder.decode(value or b"")
     except msgspec.MsgspecError:

@@ -1,4 +1,4 @@
-"""What the step under way has to commit, beside what the population and the counters hold."""
+"""What the open batch will commit, beside what the population and the counters hold."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ class OpenBatch:
 
     def __init__(self) -> None:
         self.transitions: list[Output] = []
-        # By key and need: whose place in their journey changed.
+        # Profiles whose `current` record must be written again, by key and number of the need.
         self.moved: dict[tuple[str, int], Profile] = {}
         self.retracted = 0  # transitions
         self.reasons: dict[str, Counter[str]] = {
@@ -38,14 +38,14 @@ class OpenBatch:
         self._dead_letters.append(rejected_item(source, record, rejection))
 
     def late(self, source: str, record: Record, event: Event, key: str, why: tuple[str, float]) -> None:
-        """Adds an event that came too late. `why`: the reason, and the seconds behind the watermark."""
+        """Adds an event that came too late. `why`: the reason, and by how many seconds it is behind."""
         self.reasons["late"][why[0]] += 1
         self._dead_letters.append(late_item(source, record, event, key, why))
 
     def forward(self, source: str, format: str, record: Record, who: bytes, owner: int) -> None:
         """Adds an item for the partition that owns its person.
 
-        Only those headers go along that the format needs: there is no end to how large others may be.
+        It keeps only the headers that the format needs, since others may be of any size.
         """
         needed = FORMATS[format].headers
         headers: Headers = tuple([pair for pair in record.headers if pair[0] in needed]) if needed else ()
@@ -61,7 +61,7 @@ class OpenBatch:
         self._forwarded.append(Output(INBOX.name, who, encode_message(item), (), owner))
 
     def outputs(self, population: Population, publisher: Publisher, rev: int) -> list[Output]:
-        """Everything that is to be written, but for counters and reports."""
+        """All records to write, except counters and watermark reports."""
         outputs = self.transitions
         for (_, need), p in self.moved.items():
             outputs.append(Output(_CURRENT, *publisher.current(p, p.states[need], rev)))

@@ -1,4 +1,4 @@
-"""What the fold settings come to, as the pure core uses them. The shell makes this of the settings."""
+"""The fold settings in the form that the pure core uses. `streams/runtime/parameters.py` makes it."""
 
 import msgspec
 
@@ -7,11 +7,11 @@ from streams.core.journeys.state import Patience
 
 
 class Parameters(msgspec.Struct, frozen=True):
-    """Everything that decides what is counted. Durations in milliseconds of event time."""
+    """All settings that decide what is counted. Paths lead into an event, as `properties.category` does."""
 
     patience: Patience
     allowed_lateness_ms: int
     dimensions: Dimensions
-    needs: tuple[str, ...] = ()  # paths, the first that holds something wins; none: all is one need
-    tenant: str | None = None  # path
-    orders: tuple[str, ...] = ()  # paths, the first that holds something wins
+    needs: tuple[str, ...] = ()  # paths: the first that holds a name wins. Without any, all is one need
+    tenant: str | None = None  # a path
+    orders: tuple[str, ...] = ()  # paths: the first that holds a name wins

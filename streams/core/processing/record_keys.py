@@ -1,10 +1,10 @@
-"""The keys of output records that are about a person."""
+"""The keys of output records that are about a person: how they are joined and split."""
 
 SEPARATOR = "\x1f"  # between tenant, profile and need: ids and names have no control characters
 
 
 def profile_key(tenant: str, profile: str) -> str:
-    """The one name of a profile inside this program, and the key of its records."""
+    """The key of a profile: its name inside this program, and the key of its output records."""
     return f"{tenant}{SEPARATOR}{profile}" if tenant else profile
 
 

@@ -1,8 +1,8 @@
-"""Which rules and readers judged which record, ever since this partition began.
+"""Remembers which rules and which door read which record, ever since this partition began.
 
-What an event means, and how its bytes become an event, may change at any batch boundary. A signal keeps the
-rule that read it, so transitions name it truly, and a recomputation reads each stored record as it was read
-then. A signal names its rule in two bytes: a number in this book.
+Between two batches both can change: what an event means (the rules), and how its bytes become an event (the
+door). A signal keeps the code of the rule that read it, two bytes that count through this book. So a
+transition names the right rule, and a recomputation reads each stored record as it was read then.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ MAX_RULE_CODES = 65_536  # two bytes per signal
 
 
 class RulesVersion(msgspec.Struct, frozen=True, array_like=True):
-    """One version of the rules, whole, as it was used."""
+    """One version of the rules, with its whole text."""
 
     version: str
     first_code: int  # rule number n of this version has the code first_code + n
@@ -33,7 +33,7 @@ class Door(msgspec.Struct, frozen=True, array_like=True):
     format: str  # a name of streams.core.ingest.formats.FORMATS
     reader: int  # the version of that format's reader
     mapping: Mapping[str, str] = {}  # field -> column or path, where the format takes one
-    digests: Mapping[str, str] = {}  # of each list and setting that the reader looks at
+    digests: Mapping[str, str] = {}  # of each list and setting that the reader depends on, by name
 
 
 class Era(msgspec.Struct, frozen=True, array_like=True):
@@ -49,9 +49,7 @@ class Era(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rulebook:
-    """All versions of the rules, and all doors, that were ever in force, in the order in which they came into
-    use.
-    """
+    """All versions of the rules and all doors that were ever in force, in the order of their first use."""
 
     def __init__(
         self,

@@ -1,6 +1,4 @@
-"""Event to Signal: the moment that the rules see in it, and what it is about: whose customer, which needs,
-which order.
-"""
+"""Turns an event into a Signal: the intent that the rules see in it, its needs and its order."""
 
 from collections.abc import Callable
 from operator import attrgetter
@@ -26,20 +24,20 @@ class Signals:
     """Reads signals out of events, by one version of the rules."""
 
     def __init__(self, parameters: Parameters, rules: Rules, first_code: int) -> None:
-        """`first_code`: the code of the first rule in the partition's rulebook."""
+        """`first_code`: the code that the first of these rules has in the partition's rulebook."""
         self.classify = classifier_for(rules).classify  # Event -> Verdict, or None when it shows no intent
         self._first_code = first_code
         self._dims_of = parameters.dimensions.code
         self._order_of = first_text(parameters.orders)
         self._needs = parameters.needs
-        # The key of an event's profile; without tenants this is the quickest way to it.
+        # Event -> its profile's key. Without tenants, `attrgetter` is the quickest way to it.
         self.key: Callable[[Event], str] = attrgetter("profile")
         if parameters.tenant:
             tenant_of = first_text((parameters.tenant,))
             self.key = lambda event: profile_key(tenant_of(event), event.profile)
 
     def signal(self, event: Event, verdict: Verdict) -> Signal:
-        """What the event says about intent, given what the rules say of it."""
+        """The signal of an event. `verdict`: what the rules conclude about it."""
         order: bytes | None = None
         needs: tuple[str, ...] = NAMELESS
         if verdict.intent >= TRUTH and (order_id := self._order_of(event)):

@@ -1,10 +1,10 @@
-"""The records of the state topic: their keys, and what is behind each kind of key.
+"""The records of the state topic: what each kind of key holds, and how it is encoded and decoded.
 
-p <profile> 0                 the head of a profile
-p <profile> 0 <number>        one sealed segment of its journal
-c <window> <start> <group>    a group of counters
-r <number>                    a version of the rules
-d <number>                    a door
+p <profile> <zero byte>             the head of a profile
+p <profile> <zero byte> <number>    one sealed segment of its journal
+c <window> <start> <group>          a group of counters
+r <number>                          a version of the rules
+d <number>                          a door
 """
 
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ class Restored(msgspec.Struct):
 
 
 def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
-    """Parts of profiles."""
+    """The state records of parts of profiles."""
     records = []
     for part in parts:
         key = PROFILE + part.key.encode() + b"\0"
@@ -47,7 +47,7 @@ def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
 
 
 def counter_records(groups: Iterable[tuple[CellGroup, GroupCounts | None]]) -> list[StateRecord]:
-    """Groups of counters; None: nothing is left of the group."""
+    """The state records of groups of counters. Counts of None: all of them are zero or expired."""
     return [
         StateRecord(CELLS + _GROUP.pack(*group), None if counts is None else _encode(counts))
         for group, counts in groups
@@ -55,18 +55,19 @@ def counter_records(groups: Iterable[tuple[CellGroup, GroupCounts | None]]) -> l
 
 
 def rules_record(number: int, version: RulesVersion) -> StateRecord:
-    """A version of the rules."""
+    """The state record of a version of the rules. `number`: its place in the rulebook."""
     return StateRecord(RULES + _NUMBER.pack(number), _encode(version))
 
 
 def door_record(number: int, door: Door) -> StateRecord:
-    """A door."""
+    """The state record of a door. `number`: its place in the rulebook."""
     return StateRecord(DOOR + _NUMBER.pack(number), _encode(door))
 
 
 def restored(state: Iterable[StateRecord]) -> Restored:
-    """Sorts and decodes state records. Raises msgspec.MsgspecError, struct.error or ValueError for a damaged
-    one.
+    """Decodes state records, sorted by what they hold.
+
+    Raises msgspec.MsgspecError, struct.error or ValueError for a damaged one.
     """
     found = Restored()
     for record in state:

@@ -1,8 +1,8 @@
 """How far a partition has come in event time, when it reads more than one source.
 
-A source's watermark is the greatest event time read from it. The partition's watermark is the least of its
-sources' watermarks, because what a source has yet to deliver may be as old as its watermark. A source that
-was read to its end holds nothing back. With one source, the partition's watermark is that source's.
+The watermark of a source is the greatest event time read from it. The watermark of the partition is the least
+of those, because what a source has yet to deliver may be as old as its watermark. A source that was read to
+its end holds nothing back. With one source, the watermark of the partition is the source's.
 
 Events of people whom another partition owns are *forwarded* to its inbox. The first one that a partition
 forwards or receives turns *forwarding* on: from then on every other partition is a source of it, and reports
@@ -20,10 +20,12 @@ from streams.topology import is_inbox
 
 UNKNOWN_MS = -1  # watermark of a source or peer that is not known yet
 UNBOUNDED_MS = 1 << 62  # watermark of a source or peer that holds nothing back
-# Read between two reports of a busy partition: others hold back what is newer for so long.
+# A busy partition reports after so many events or batches, whichever comes first: until then the others must
+# hold back what is newer. The partition agent also asks for reports by the clock (`request_report`).
 REPORT_EVENTS = 50_000
-REPORT_BATCHES = 200  # or so many small batches; the shell asks for a report by the clock (`request_report`)
-# Empty reads in a row before a partition reports that it is idle: it also writes while events come.
+REPORT_BATCHES = 200
+# Empty reads in a row before a partition reports that it is idle. One would be too few: while events come, a
+# read finds none now and then, and each change is a report to all.
 IDLE_READS = 3
 
 

@@ -14,8 +14,8 @@ class TopicVerdict(StrEnum):
 
     FINE = "fine"
     CREATE = "create"  # does not exist and will be made
-    UNWISE = "unwise"  # works
-    WRONG = "wrong"  # nothing may run
+    UNWISE = "unwise"  # the app can run, but a person should change the topic
+    WRONG = "wrong"  # the app must not run until a person has changed the topic
 
 
 class ExistingTopic(NamedTuple):
@@ -31,7 +31,7 @@ class ClusterTopics(NamedTuple):
 
     brokers: int
     topics: Mapping[str, ExistingTopic]  # of those that were asked for
-    hidden: frozenset[str]  # not to be seen: they do not exist, or we have no right to them
+    hidden: frozenset[str]  # asked for and not seen: they do not exist, or we have no right to them
     # The longest transaction that every broker allows. None: we have no right to see it.
     transaction_max_ms: int | None
 
@@ -58,7 +58,7 @@ class TopicLine(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int = 0
     config: Mapping[str, str] = {}  # what is set on purpose, or will be
     details: tuple[str, ...] = ()
-    error: type[StreamsError] = Incompatible  # the kind of it, if the topic is wrong
+    error: type[StreamsError] = Incompatible  # what to raise if the topic is wrong
 
 
 class TopicPlan(msgspec.Struct, frozen=True):
