@@ -34,8 +34,8 @@ check: lint types contracts test  ## all that CI runs: lint, types, import contr
 check-more: $(VENV) versions  ## what takes longer or needs more than CI has; names what is missing: SEED=n
 	@.ci/more $(or $(SEED),1)
 
-versions:  ## the core's tests and the wheel, on each Python version that is claimed and found
-	@.ci/versions $(QUICK) tests/test_wheel.py
+versions:  ## the tests of core, logs and wheel, on each Python version that is claimed and found
+	@.ci/versions $(QUICK) tests/test_wheel.py tests/contract tests/log/sqlite -k "not kafka"
 
 lint: $(VENV)  ## ruff, format and spelling
 	@$(BIN)/ruff check .

@@ -108,7 +108,8 @@ def live(con: sqlite3.Connection, place: int) -> Live:
 def bounds(con: sqlite3.Connection, place: int) -> tuple[int, int]:
     """The offset of the first record of a place and the one that its next record will get."""
     first, end = con.execute(
-        "SELECT (SELECT min(first) FROM chunks WHERE place = ?1), next FROM places WHERE place = ?1", (place,)
+        "SELECT (SELECT min(first) FROM chunks WHERE place = :place), next FROM places WHERE place = :place",
+        {"place": place},
     ).fetchone()
     return end if first is None else first, end
 
