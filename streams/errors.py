@@ -3,10 +3,10 @@
     StreamsError       1
       ConfigError      2   a setting, a rules file or a command is wrong
       InputError       2   a file to read is missing, or is not what the command takes it for
-      Incompatible     3   the data belongs to other fold settings, another number of partitions or an older
-      format Fenced           4   another process has taken over this partition or data directory Unavailable
-      5   the log cannot be read or written now Refused          6   the cluster refuses, and will refuse
-      again
+      Incompatible     3   the data has other fold settings, another number of partitions or an older format
+      Fenced           4   another process has taken over this partition or data directory
+      Unavailable      5   the log cannot be read or written now
+      Refused          6   the cluster refuses, and will refuse again
 
 Anything else that is raised is a defect of this program. Bad records are values
 (`streams.core.ingest.event.Rejection`), never exceptions.
@@ -20,8 +20,9 @@ class StreamsError(Exception):
 
 
 class ConfigError(StreamsError):
-    """A setting, a rules file or a command is wrong. The message names the key, the value and what would be
-    right.
+    """A setting, a rules file or a command is wrong.
+
+    The message names the key, the value and what would be right.
     """
 
     exit_code = 2
@@ -36,7 +37,7 @@ class InputError(StreamsError):
 class Incompatible(StreamsError):
     """The stored data belongs to other fold settings, another number of partitions or an older format.
 
-    The message tells how to go on.
+    The message says how to go on.
     """
 
     exit_code = 3
@@ -58,10 +59,9 @@ class Unavailable(StreamsError):
 
 
 class Refused(StreamsError):
-    """The cluster refuses, and will refuse again: a wrong password, a missing right, a record larger than its
-    topic takes.
+    """The cluster refuses, and will refuse again: a wrong password, a missing right, a record too large.
 
-    Trying again cannot help, so a worker ends with it. The message tells what to change, and where.
+    Trying again cannot help, so a worker ends with this error. The message says what to change, and where.
     """
 
     exit_code = 6

@@ -32,7 +32,7 @@ from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.telemetry.meters import Death, Meters
 
-# At once. Each holds its state twice for a while, and more than two only wait for each other's turn.
+# Restores at the same time. Each holds its state twice for a while, and more than two wait for each other.
 RESTORES = 2
 _LOOK_S = 0.02  # between looks at whether an agent may be opened
 _RESTORE_LOGGED_EVERY_S = 5.0  # lines about one restore
@@ -70,8 +70,9 @@ class SupervisorContext:
 
 
 class Supervisor:
-    """Runs one partition of a worker. `run` is its task: it ends when the partition is wanted no more, and
-    raises what ends the worker.
+    """Runs one partition of a worker.
+
+    `run` is its task. It returns when the partition is wanted no more, and raises what must end the worker.
     """
 
     def __init__(self, partition: int, context: SupervisorContext) -> None:
@@ -136,7 +137,7 @@ class Supervisor:
         return False
 
     async def _live(self, died_s: float | None) -> None:
-        """From opening an agent to closing it. Returns when it is wanted no more, raises what it died of."""
+        """Opens an agent, steps it and closes it when it is wanted no more. Raises what it died of."""
         context = self._context
         try:
             while self.agent is None:
@@ -182,7 +183,7 @@ class Supervisor:
     async def _work(self, agent: PartitionAgent) -> None:
         context, clock = self._context, self._context.clock
         idle_after_s = context.settings.idle_after / 1000
-        more = False  # time has passed further than one batch could follow
+        more = False  # timers or tidying are due that the last batch had no room for
         record_s = committed_s = clock.monotonic_s()  # when the last record came, when the last commit began
         while self._release_s is None or clock.monotonic_s() < self._release_s:
             began_s = clock.monotonic_s()
@@ -215,8 +216,10 @@ class Supervisor:
 
 
 def raised_by_client(error: BaseException) -> bool:
-    """Whether aiokafka raised it, and not our code. A broker that is just coming back surprises aiokafka: it
-    asserts, for one, that there are brokers at all. That passes like other errors of a cluster.
+    """True if aiokafka raised this error, and not our code.
+
+    While a broker comes back, assertions of aiokafka fail (one is that there are brokers at all). Such errors
+    pass, like others of a cluster.
     """
     innermost, trace = "", error.__traceback__
     while trace is not None:

@@ -110,7 +110,7 @@ class Worker:
         )
 
     def status(self) -> WorkerStatus:
-        """Not `joined` while the group's broker is away for longer than a session: then nobody knows."""
+        """What the worker does now. It is `joined` while the group confirms that once per session."""
         silent_s = self._clock.monotonic_s() - self.membership.confirmed_s
         supervisors = self._supervisors.items()
         return WorkerStatus(
@@ -123,8 +123,8 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; returns when everything is closed, within `kafka.grace`.
 
-        Raises what it cannot go on after, when everything is closed: a StreamsError that a person must see
-        to, or a defect.
+        An error after which it cannot go on is raised when everything is closed: a StreamsError that a person
+        must see to, or a defect.
         """
         await self.membership.join()
         stopped = asyncio.create_task(stop.wait())
@@ -184,7 +184,7 @@ class Worker:
         )
 
     def _release(self, number: int, until_s: float) -> None:
-        """An agent that is not open yet would be opened for nothing: the new owner fences it."""
+        """Releases a partition at `until_s`. An agent that is not open yet is not opened any more."""
         supervisor = self._supervisors[number]
         if supervisor.wanted and supervisor.agent is None:
             self._tasks[number].cancel()
@@ -212,8 +212,9 @@ class Worker:
             raise failure
 
     async def _close(self, others_take_over: bool) -> None:
-        """Leaves the group first, so that the others take over at once; agents work on until they do. Takes
-        no longer than the grace time.
+        """Leaves the group, and closes all agents within the grace time.
+
+        The group comes first, so that the others take over at once. Agents work on until they do.
         """
         began_s = self._clock.monotonic_s()
         times = stop_times(

@@ -1,8 +1,8 @@
 """The absolute counters of one partition, per minute, hour, day and over all time.
 
-A window expires when the watermark is further beyond its end than it is kept. A correction to an expired
-window is counted and not written, and readers drop it by this rule too. `all` never expires, so totals stay
-exact for ever.
+Windows of each length are kept for a fixed time after their end (KEPT_MIN), and then expire. A correction to
+an expired window is counted as such and not written. Readers drop expired windows by the same rule. `all`
+never expires, so totals stay exact for ever.
 """
 
 from collections.abc import Iterator
@@ -99,7 +99,7 @@ class Windows:
                 del held[group]
 
     def expire(self, now_min: int, changed: list[ChangedCell], groups: list[ChangedGroup]) -> None:
-        """Drops the windows that are past their time."""
+        """Drops the windows that have expired, and appends their cells and groups as deleted."""
         for window in (BY_MINUTE, BY_HOUR, BY_DAY):
             table, oldest = self.tables[window], now_min - LENGTH_MIN[window] - KEPT_MIN[window]
             if oldest > self.expired_min[window]:

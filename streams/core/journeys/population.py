@@ -76,7 +76,7 @@ class Population:
         self._chores: list[tuple[int, str]] = []
         self._touched: dict[str, Profile] = {}
         self._dropped: list[ProfilePart] = []  # tombstones of state records
-        self._asserted: list[JourneyStep] = []  # by the event at hand
+        self._asserted: list[JourneyStep] = []  # steps that follow from the event that `take` is reading
 
     def take(self, key: str, signal: Signal) -> int:
         """Takes one event that is not late: APPLIED, DUPLICATE or OVER_CAP."""

@@ -20,7 +20,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 class RuleInfo(msgspec.Struct, frozen=True, gc=False):
-    """What a transition tells of the rule that caused it."""
+    """What a transition says about the rule that caused it."""
 
     name: str
     confidence: float

@@ -53,7 +53,10 @@ async def stop(*clients: Any) -> None:
         await asyncio.gather(*(_ended(client) for client in clients))
     finally:
         left = [task for client in clients for task in quirks.abandon(client)]
-    await asyncio.wait(left, timeout=CLOSE_TIMEOUT_S) if left else await asyncio.sleep(0)
+    if left:
+        await asyncio.wait(left, timeout=CLOSE_TIMEOUT_S)
+    else:
+        await asyncio.sleep(0)
 
 
 async def _ended(client: Any) -> None:
@@ -98,8 +101,9 @@ class FailedTry(NamedTuple):
 
 
 class Waiting:
-    """Tries at something that a cluster may refuse: until the time is up, and no longer for a reason that
-    will not pass.
+    """Decides whether, and when, to try again at something that a cluster may refuse.
+
+    It ends when the time is up, or at once for a reason that will not pass.
     """
 
     def __init__(self, timeout_ms: int, longest_pause_s: float = LONGEST_PAUSE_S) -> None:
@@ -112,15 +116,14 @@ class Waiting:
         return self._deadline_s - asyncio.get_running_loop().time()
 
     def succeeded(self) -> None:
-        """It worked once, so that there is no end any more: what fails from now on may be away for as long as
-        it likes.
-        """
+        """Notes that a try has worked. From now on there is no end to trying."""
         self._backoff.reset()
         self._deadline_s = float("inf")
 
     def failed(self, what: str, error: BaseException, hint: str = "") -> FailedTry:
-        """How long to pause. Raises Refused or Unavailable, with `what` and `hint` in their messages, if
-        there is no use in trying again.
+        """Notes a failed try, and returns how long to pause before the next one.
+
+        Raises Refused or Unavailable, with `what` and `hint` in their messages, if trying again is of no use.
         """
         permanent, detail = explained(error)
         if not isinstance(error, StreamsError):  # those name what failed
