@@ -179,11 +179,16 @@ def _check_mapping(mapping: Mapping[str, str]) -> None:
 
 
 @asynccontextmanager
-async def open_reader(ctx: typer.Context, data_dir: Path | None) -> AsyncIterator["Reader"]:
-    """Opens the log of a data directory to read. Raises InputError if there is none."""
+async def open_reader(
+    ctx: typer.Context, data_dir: Path | None, *, frozen: bool = True
+) -> AsyncIterator["Reader"]:
+    """Opens the log of a data directory to read. Raises InputError if there is none.
+
+    All of it is read as it is now, unless `frozen` is False: then what is committed later is read too.
+    """
     from streams.log.sqlite.log import SqliteLog
 
-    reader = SqliteLog.read_only(settings_of(ctx, data_dir=data_dir).data_dir, frozen=True)
+    reader = SqliteLog.read_only(settings_of(ctx, data_dir=data_dir).data_dir, frozen=frozen)
     try:
         yield reader
     finally:

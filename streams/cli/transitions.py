@@ -1,6 +1,7 @@
 """`streams transitions`: the steps of all journeys."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -8,7 +9,9 @@ import typer
 
 from streams.cli.latest import Latest, emit_values
 from streams.cli.options import DataDirOption, JsonLinesOption, LimitOption, checked_text, open_reader
-from streams.cli.screen import console
+from streams.cli.screen import console, emit_line
+
+FOLLOW_EVERY_S = 0.2  # between looks for more; each is a query per partition
 
 
 def transitions_command(
@@ -26,9 +29,51 @@ def transitions_command(
     ] = None,
     limit: LimitOption = None,
     jsonl: JsonLinesOption = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="With --jsonl: go on with those that come, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Shows the steps of all journeys as they were published, corrections included."""
-    asyncio.run(_transitions(ctx, data_dir, net=net, kind=kind, limit=limit, jsonl=jsonl))
+    from streams.errors import ConfigError
+
+    if follow and (net or limit is not None or not jsonl):
+        raise ConfigError(
+            "--follow: it prints everything as it comes: with --jsonl, without --net and --limit"
+        )
+    if follow:
+        asyncio.run(_follow(ctx, data_dir, kind=kind))
+    else:
+        asyncio.run(_transitions(ctx, data_dir, net=net, kind=kind, limit=limit, jsonl=jsonl))
+
+
+async def _follow(ctx: typer.Context, data_dir: Path | None, *, kind: str | None) -> None:
+    from streams.queries.transitions import follow_transitions
+
+    wanted = _text_of(kind)
+    async with open_reader(ctx, data_dir, frozen=False) as reader:
+        async for value in follow_transitions(reader, _pause):
+            if wanted in value:
+                emit_line(value)
+
+
+async def _pause() -> None:
+    """Shows what was printed, and waits for more."""
+    sys.stdout.flush()
+    await asyncio.sleep(FOLLOW_EVERY_S)
+
+
+def _text_of(kind: str | None) -> bytes:
+    """What the value of a transition of this kind has in it, and no other has.
+
+    It is found without decoding. No text value can hold it, since its quotes would have backslashes.
+    """
+    from schemas import Kind
+    from streams.errors import ConfigError
+
+    kinds: tuple[str, ...] = get_args(Kind)
+    if kind is not None and kind not in kinds:
+        raise ConfigError(f"--kind {kind}: the kinds are {', '.join(kinds)}")
+    return b"" if kind is None else f'"kind":"{kind}"'.encode()
 
 
 async def _transitions(
@@ -42,15 +87,10 @@ async def _transitions(
 ) -> None:
     import msgspec
 
-    from schemas import Kind, Transition
-    from streams.errors import ConfigError
+    from schemas import Transition
     from streams.queries.transitions import read_net_transitions, read_transitions
 
-    kinds: tuple[str, ...] = get_args(Kind)
-    if kind is not None and kind not in kinds:
-        raise ConfigError(f"--kind {kind}: the kinds are {', '.join(kinds)}")
-    # It is found without decoding. No text value can hold it, since its quotes would have backslashes.
-    wanted = b"" if kind is None else f'"kind":"{kind}"'.encode()
+    wanted = _text_of(kind)
     async with open_reader(ctx, data_dir) as reader:
         stored = read_net_transitions(reader) if net else read_transitions(reader)
         chosen = (value async for value in stored if wanted in value)

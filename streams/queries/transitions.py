@@ -1,10 +1,11 @@
 """Reads transitions: all that were published, or the net ones: those asserted and not retracted since."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 
 from streams.log.port import Reader
+from streams.log.tail import TailPosition
 from streams.topology import TRANSITIONS
 
 
@@ -22,6 +23,24 @@ async def read_transitions(reader: Reader) -> AsyncIterator[bytes]:
     async for _, record in reader.scan(TRANSITIONS.name):
         if record.value is not None:
             yield record.value
+
+
+async def follow_transitions(reader: Reader, wait: Callable[[], Awaitable[object]]) -> AsyncIterator[bytes]:
+    """The values of all records of the topic and of those that come, without an end. `wait` is awaited when
+    nothing has come.
+    """
+    positions: dict[int, TailPosition | None] = dict.fromkeys(range(reader.partitions))
+    while True:
+        idle = True
+        for partition, position in positions.items():
+            tail = await reader.tail(TRANSITIONS.name, partition, position)
+            positions[partition] = tail.position
+            idle = idle and tail.at_end
+            for record in tail.records:
+                if record.value is not None:
+                    yield record.value
+        if idle:
+            await wait()
 
 
 async def read_net_transitions(reader: Reader) -> AsyncIterator[bytes]:

@@ -101,6 +101,26 @@ def test_run_follows_a_directory_until_it_is_told_to_stop(tmp_path: Path) -> Non
     assert b"Traceback" not in err
 
 
+def test_transitions_are_followed(tmp_path: Path) -> None:
+    """Those that are stored come first, and then those that come, as soon as they are committed."""
+    first = write(tmp_path / "a.jsonl", [event("ann", "Product Viewed", "10:00:00")])
+    second = write(tmp_path / "b.jsonl", [event("bob", "Product Viewed", "10:00:01")])
+    data, printed = tmp_path / "data", tmp_path / "printed"
+    assert 0 == streams("replay", first, "--data-dir", data).exit_code
+    with printed.open("wb") as output:
+        follow = process("transitions", "--data-dir", data, "--jsonl", "--follow", stdout=output)
+    try:
+        until(lambda: b"u:ann" in printed.read_bytes())
+        assert 0 == streams("replay", second, "--data-dir", data).exit_code
+        until(lambda: b"u:bob" in printed.read_bytes())
+    finally:
+        follow.send_signal(signal.SIGINT)
+        _, err = follow.communicate(timeout=TIMEOUT_S)
+    assert (-signal.SIGINT, b"") == (follow.returncode, err)
+    found = [json.loads(line) for line in printed.read_text().splitlines()]
+    assert found == lines("transitions", "--data-dir", data, "--jsonl")
+
+
 def test_run_reads_standard_input_to_its_end(tmp_path: Path) -> None:
     """Standard input is read to its end, also a last line without a line end."""
     text = "\n".join(json.dumps(event(who, "Product Viewed", "10:00:00")) for who in ("ann", "bob"))

@@ -73,6 +73,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["funnel", "--data-dir", "nowhere"], "is not a data directory"),
         (["verify", "--data-dir", "nowhere"], "is not a data directory"),
         (["transitions", "--limit", "0"], "'--limit'"),
+        (["transitions", "--follow"], "--follow: it prints everything as it comes: with --jsonl"),
+        (["transitions", "--follow", "--jsonl", "--net"], "without --net and --limit"),
         (["dance"], "No such command"),
         (["journey"], "Missing argument"),
         (["explain", "\udcff"], "b'\\xff' is not UTF-8 text"),
