@@ -55,7 +55,7 @@ async def compact_sqlite(log: Log, topic: str, partition: int, position: TailPos
 async def compact_kafka(log: Log, topic: str, partition: int, position: TailPosition) -> TailPosition:
     """A broker compacts when it likes.
 
-    What a follower is told depends on how long it slept, whatever the broker did meanwhile.
+    Whether a follower reads anew depends on how long it slept, and not on what the broker did meanwhile.
     """
     return msgspec.structs.replace(position, current_ms=position.current_ms - 3 * 24 * 60 * 60 * 1_000)
 

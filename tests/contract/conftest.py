@@ -32,7 +32,7 @@ Compact = Callable[[Log, str, int, TailPosition], Awaitable[TailPosition]]
 
 @pytest.fixture
 def sleep_through_compaction(request: pytest.FixtureRequest) -> Compact:
-    """Of the adapter that `new_store` runs with."""
+    """The one of the adapter that `new_store` runs with."""
     return COMPACTIONS[request.node.callspec.params["new_store"]]
 
 

@@ -75,7 +75,7 @@ APPENDED = tuple(topic.name for topic in TOPICS if topic.cleanup is Cleanup.DELE
 
 
 async def read(session: Session, offset: int, limit: int) -> list[Record]:
-    """Of the input alone."""
+    """Records of the input alone."""
     reading = await session.read({session.sources[0]: offset}, limit)
     return [
         record for source, records in reading.chunks for record in records if source == session.sources[0]

@@ -119,7 +119,7 @@ async def test_opening_leaves_other_partitions_alone(new_store: NewStore) -> Non
 
 
 async def test_partitions_keep_apart(new_store: NewStore) -> None:
-    """The same keys in many partitions of one log are different records."""
+    """Equal keys in many partitions of one log are different records."""
     log = new_store(5)()
     sessions = [await log.open(number) for number in range(5)]
     for session in sessions:
@@ -210,7 +210,7 @@ async def test_an_append_only_topic_keeps_everything(new_store: NewStore, topic:
     ]
     offsets = [record.offset async for _, record in log.scan(topic)]
     assert offsets[:3] == [0, 1, 2]
-    assert offsets[3] in (3, 4)  # a broker's mark of a transaction takes an offset too
+    assert offsets[3] in (3, 4)  # on a broker the marker of a transaction takes an offset too
     await log.close()
 
 
@@ -237,7 +237,9 @@ async def test_a_compacted_topic_keeps_the_latest(new_store: NewStore, topic: st
 
 
 async def test_a_scan_can_ask_for_one_key(new_store: NewStore) -> None:
-    """Of an append-only and of a compacted topic, of one partition or of all; an unknown key is nothing."""
+    """This holds for an append-only and a compacted topic, for one partition and for all; an unknown key
+    finds nothing.
+    """
     log = new_store(2)()
     for number in range(2):
         outputs = [
@@ -279,8 +281,8 @@ async def test_a_scan_begun_before_a_commit_shows_all_of_it_or_none(new_store: N
     await log.close()
 
 
-async def test_what_is_handed_over_is_read_there(new_store: NewStore) -> None:
-    """Each partition's sessions read what all partitions have handed over to it, each writer's
+async def test_forwarded_records_are_read_in_their_partition(new_store: NewStore) -> None:
+    """Each partition's sessions read what all partitions have forwarded to it, each writer's
     in order, beside their input and after it.
     """
     log = new_store(3)()
@@ -312,7 +314,7 @@ async def test_what_is_handed_over_is_read_there(new_store: NewStore) -> None:
     await log.close()
 
 
-async def test_nothing_is_handed_over_by_who_was_replaced(new_store: NewStore) -> None:
+async def test_a_replaced_session_forwards_nothing(new_store: NewStore) -> None:
     """It is a part of the batch."""
     store = new_store(2)
     log, other = store(), store()
@@ -326,7 +328,7 @@ async def test_nothing_is_handed_over_by_who_was_replaced(new_store: NewStore) -
     await log.close()
 
 
-async def test_only_what_is_handed_over_goes_elsewhere(new_store: NewStore) -> None:
+async def test_only_forwarded_records_go_to_other_partitions(new_store: NewStore) -> None:
     """What a partition says is in the partition of its number: anything else is a defect."""
     log = new_store(2)()
     session = await log.open(0)
@@ -339,8 +341,8 @@ async def test_a_session_knows_when_it_has_read_everything(new_store: NewStore) 
     """A source that a read has taken to its end is named; one with records left is not."""
     log = new_store()()
     session = await log.open(0)
-    events, handover = session.sources
-    assert (await session.read({}, 5)).ended == {events, handover}
+    events, inbox = session.sources
+    assert (await session.read({}, 5)).ended == {events, inbox}
     await log.append([NewRecord(0, None, b"%d" % number, 0) for number in range(4)])
     first = await session.read({}, 3)
     assert (first.count, events in first.ended) == (3, False)

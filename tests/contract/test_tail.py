@@ -177,7 +177,7 @@ async def test_a_tail_gives_no_more_than_it_is_asked_for(new_store: NewStore) ->
 
 
 async def test_a_topic_without_records_has_an_end(new_store: NewStore) -> None:
-    """Of every partition, without a position and from it on."""
+    """This holds for every partition, without a position and from it on."""
     log = new_store(2)()
     for topic in ("transitions", "current"):
         first = await log.tail(topic, 1)

@@ -149,7 +149,7 @@ def without(why: Missing) -> NoReturn:
     """The end of a test that has no broker: where one is required it fails, elsewhere it is skipped."""
     if os.environ.get("CI") == "true" or os.environ.get("REQUIRE_KAFKA") == "1":
         pytest.fail(f"no Kafka broker to test with: {why}", pytrace=False)
-    pytest.skip(f"no Kafka broker to test with: {why}")  # said once more, loudly, in the summary
+    pytest.skip(f"no Kafka broker to test with: {why}")  # the summary repeats it
 
 
 def missing() -> str | None:

@@ -101,7 +101,7 @@ class Secure:
             assert not failed, failed
             while not set(rights) <= await self._known(
                 admin
-            ):  # a broker hears of it from the controller, a moment later
+            ):  # a broker learns of it from the controller, a moment later
                 await asyncio.sleep(0.05)
         finally:
             await admin.close()
@@ -140,7 +140,7 @@ def maker(app: str, *inputs: str, user: str = "shop") -> list[Right]:
 
 
 def token() -> str:
-    """Of the user shop, for a broker that believes tokens without a signature: only here."""
+    """A token of the user shop, for a broker that believes tokens without a signature: only here."""
     now = int(time.time())
     parts = ({"alg": "none"}, {"sub": "shop", "iat": now, "exp": now + 600})
     return (

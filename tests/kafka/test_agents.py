@@ -33,7 +33,7 @@ MAPPING = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp
 
 async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     """The first agents are left in mid-run, as if frozen; others take over; the first wake up,
-    are told so, and nothing of theirs counts.
+    get an error, and nothing of theirs counts.
     """
     app, settings, read_by = (
         topics.new_app(PARTITIONS),
@@ -136,18 +136,18 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
 
 
 def viewed(who: str, day: int) -> bytes:
-    said = {
+    message = {
         "type": "track",
         "messageId": f"{who} {day}",
         "userId": who,
         "event": "Product Viewed",
         "timestamp": f"2024-05-0{day}T12:00:00Z",
     }
-    return msgspec.json.encode(said)
+    return msgspec.json.encode(message)
 
 
 async def test_the_largest_records_fit_their_topics() -> None:
-    """In topics as `topics apply` makes them: the largest event is handed over and counted; what
+    """In topics as `topics apply` makes them: the largest event is forwarded and counted; what
     is as large and no event is one rejection.
     """
     app, cluster = topics.new_name(), Cluster(bootstrap())

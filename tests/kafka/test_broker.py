@@ -34,10 +34,10 @@ def test_a_broker_ends_with_whoever_started_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("required", "code", "said"),
+    ("required", "code", "message"),
     [({}, 0, "1 skipped"), ({"CI": "true"}, 1, "1 error"), ({"REQUIRE_KAFKA": "1"}, 1, "1 error")],
 )
-def test_without_a_broker(tmp_path: Path, required: dict[str, str], code: int, said: str) -> None:
+def test_without_a_broker(tmp_path: Path, required: dict[str, str], code: int, message: str) -> None:
     """Tests that need one are skipped and the summary says why; where it is required, they fail."""
     env = {
         name: value
@@ -50,7 +50,7 @@ def test_without_a_broker(tmp_path: Path, required: dict[str, str], code: int, s
         cwd=ROOT, env={**env, **required, "PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert ran.returncode == code, ran.stdout
-    assert said in ran.stdout.splitlines()[-1]
+    assert message in ran.stdout.splitlines()[-1]
     assert "KAFKA WAS NOT TESTED" in ran.stdout
     assert "there is no java" in ran.stdout
 
@@ -59,8 +59,8 @@ ENGINE = """#!{python}
 # An engine that knows no images: its container is a listener that answers anything with one byte.
 import os, pathlib, socket, subprocess, sys
 home = pathlib.Path(__file__).parent
-with (home / "said").open("a") as said:
-    print(*sys.argv[1:], file=said)
+with (home / "calls").open("a") as calls:
+    print(*sys.argv[1:], file=calls)
 if sys.argv[1] == "version":
     print("1.0")
 elif sys.argv[1] == "run":
@@ -110,7 +110,7 @@ def test_a_container_ends_with_whoever_started_it(tmp_path: Path) -> None:
         address = owner.stdout.readline().strip()
     port = int(address.rpartition(":")[2])
     assert answers(port)
-    ran = (tmp_path / "said").read_text().splitlines()[1]
+    ran = (tmp_path / "calls").read_text().splitlines()[1]
     assert ran.startswith(f"run --rm -d -p 127.0.0.1:{port}:{port} -eKAFKA_PROCESS_ROLES=broker,controller")
     assert f"-eKAFKA_ADVERTISED_LISTENERS=PLAINTEXT://{address}" in ran
     assert ran.endswith("apache/kafka:4.1.1")

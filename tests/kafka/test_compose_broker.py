@@ -72,11 +72,11 @@ def test_every_setting_is_one() -> None:
 
 
 def test_it_is_the_version_that_is_tested() -> None:
-    """The same as that of the tests' own brokers."""
+    """It is that of the tests' own brokers."""
     assert f"apache/kafka:{VERSION}" == services()["kafka"]["image"]
 
 
-def test_what_it_publishes_is_what_it_tells() -> None:
+def test_it_publishes_the_ports_that_it_advertises() -> None:
     """A client on the machine comes in by the published port and is sent back to the same address."""
     assert [f"{HOST}:29092"] == services()["kafka"]["ports"]
     assert f"HOST://{HOST}" in cluster_errors()["advertised.listeners"]

@@ -34,8 +34,8 @@ def command(name: str, app: str) -> list[str]:
 def finished(*arguments: str) -> bytes:
     """What a command prints that ends by itself."""
     running = process(*arguments)
-    out, said = running.communicate(timeout=TIMEOUT_S)
-    assert 0 == running.returncode, said
+    out, printed = running.communicate(timeout=TIMEOUT_S)
+    assert 0 == running.returncode, printed
     return bytes(out)
 
 
@@ -90,7 +90,7 @@ def test_topics_workers_shoppers_and_lag(tmp_path: Path) -> None:
     running = [worker(name, app, port, tmp_path) for name, port in zip(names, ports, strict=True)]
     try:
         for port in ports:
-            eventually(partial(page, port, "/readyz"), f"worker ready: {said(tmp_path)}")
+            eventually(partial(page, port, "/readyz"), f"worker ready: {printed(tmp_path)}")
             assert page(port, "/livez")
         eventually(lambda: totals(ports, "streams_open_agents") == 4, "every partition open once")
 
@@ -117,14 +117,14 @@ def test_topics_workers_shoppers_and_lag(tmp_path: Path) -> None:
         for one in running:
             one.send_signal(signal.SIGTERM)
         codes = [one.wait(timeout=seconds(ours()[names[0]]["stop_grace_period"])) for one in running]
-    assert [0, 0] == codes, said(tmp_path)
+    assert [0, 0] == codes, printed(tmp_path)
     assert set(names) == {path.name for path in tmp_path.iterdir()}, (
         "a worker writes no file: its image is read-only"
     )
 
 
-def said(directory: Path) -> str:
-    """The last that the workers said."""
+def printed(directory: Path) -> str:
+    """The last lines of the workers' logs."""
     return "\n".join(path.read_text(errors="replace")[-3_000:] for path in sorted(directory.glob("worker-*")))
 
 

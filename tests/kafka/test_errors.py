@@ -24,12 +24,12 @@ def caused(error: BaseException, by: BaseException) -> BaseException:
 
 def about(topic: str, error: BaseException) -> BaseException:
     """An error of which somebody knew what it is about."""
-    error.topic = topic  # type: ignore[attr-defined]  # that is how it is told
+    error.topic = topic  # type: ignore[attr-defined]  # where our writer puts it
     return error
 
 
 @pytest.mark.parametrize(
-    ("error", "of", "kind", "said"),
+    ("error", "of", "kind", "message"),
     [
         (
             errors.TopicAuthorizationFailedError({"b", "a"}),
@@ -116,11 +116,11 @@ def about(topic: str, error: BaseException) -> BaseException:
     ],
 )
 def test_what_an_error_means(
-    error: BaseException, of: str | None, kind: type[StreamsError], said: str
+    error: BaseException, of: str | None, kind: type[StreamsError], message: str
 ) -> None:
     """What cannot pass is Refused and says what to change; everything else is Unavailable."""
     found = failure("x", error, of)
-    assert (kind, said) == (type(found), str(found)[: len(said)])
+    assert (kind, message) == (type(found), str(found)[: len(message)])
     assert "{of}" not in str(found)
 
 

@@ -49,9 +49,9 @@ async def test_events_reach_the_partition_of_their_person() -> None:
     running = process(
         "generate", "--kafka", bootstrap(), "--input", topic, "--rate", 5_000, "--events", 1_500, "--seed", 1
     )
-    _, said = running.communicate(timeout=TIMEOUT_S)
-    assert 0 == running.returncode, said
-    assert b"1,500 events written" in said
+    _, message = running.communicate(timeout=TIMEOUT_S)
+    assert 0 == running.returncode, message
+    assert b"1,500 events written" in message
     found = await written(topic)
     assert 1_500 == len(found)
     assert set(range(PARTITIONS)) == {partition for partition, _, _ in found}
@@ -68,7 +68,7 @@ async def test_events_reach_the_partition_of_their_person() -> None:
     )
 
 
-def test_it_stops_when_it_is_told_to() -> None:
+def test_it_stops_on_a_signal() -> None:
     """SIGTERM ends it between two writes, and it says how many it wrote."""
     running = process("generate", "--kafka", bootstrap(), "--input", new_topic(), "--rate", 50)
     assert running.stderr is not None

@@ -19,7 +19,7 @@ from tests.kafka.broker import bootstrap
 PARTITIONS = 2
 
 
-async def test_it_says_what_is_not_processed_yet() -> None:
+async def test_it_shows_what_is_not_processed_yet() -> None:
     """Before, between and after: position, end and lag of each partition, in records,
     though transactions leave marks that are none.
     """

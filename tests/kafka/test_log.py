@@ -116,7 +116,7 @@ async def test_a_commit_that_is_cancelled_ends_its_session(log: KafkaLog) -> Non
 
 
 async def test_an_input_written_in_transactions_has_gaps(log: KafkaLog) -> None:
-    """Marks of a collector's transactions take offsets, what it took back is not read, and
+    """Markers of a collector's transactions take offsets, what it aborted is not read, and
     an agent that has read all is at the end.
     """
     session = await log.open(0)
@@ -137,7 +137,7 @@ async def test_an_input_written_in_transactions_has_gaps(log: KafkaLog) -> None:
 
 async def test_a_first_start_begins_where_the_topic_does(log: KafkaLog) -> None:
     """What age has deleted is no loss to whoever never was there; to an agent
-    that had come so far it is, and it says so.
+    that had come so far it is, and that is an error.
     """
     await fill(log, [b"%d" % number for number in range(10)])
     session = await log.open(0)
@@ -232,8 +232,8 @@ async def test_a_broker_that_freezes_in_mid_run(monkeypatch: pytest.MonkeyPatch)
         end(process)
 
 
-async def test_marks_of_transactions_behind_the_last_record_are_no_loss(log: KafkaLog) -> None:
-    """When age has deleted everything, only the marks were unread: whoever goes on from
+async def test_markers_of_transactions_behind_the_last_record_are_no_loss(log: KafkaLog) -> None:
+    """When age has deleted everything, only the markers were unread: a session that goes on from
     where its reading had come to is at the end.
     """
     collector = log.cluster.producer(f"{log.app}-collector")

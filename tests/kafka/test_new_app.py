@@ -74,8 +74,8 @@ def working(arguments: list[str], directory: Path, **variables: str) -> Iterator
 def ended(arguments: list[str], directory: Path, **variables: str) -> tuple[int, str]:
     """Exit code and messages of a command that ends by itself."""
     running = process(*arguments, cwd=directory, env={**os.environ, **variables})
-    out, said = running.communicate(timeout=TIMEOUT_S)
-    return running.returncode, (out + said).decode()
+    out, message = running.communicate(timeout=TIMEOUT_S)
+    return running.returncode, (out + message).decode()
 
 
 async def keeps_up(lag: list[str], what: str) -> None:
@@ -95,13 +95,13 @@ async def keeps_up(lag: list[str], what: str) -> None:
 async def held(app: str, input: str) -> tuple[Funnel, Counter[bytes]]:
     """What an app says: its funnel, and the transitions that stand."""
     log = await KafkaLog.connect(Cluster(bootstrap()), app, [input])
-    standing: Counter[bytes] = Counter()
+    net: Counter[bytes] = Counter()
     async for _, record in log.scan(TRANSITIONS.name):
         step = orjson.loads(record.value or b"")
-        standing[step["id"].encode()] += 1 if step["op"] == "assert" else -1
+        net[step["id"].encode()] += 1 if step["op"] == "assert" else -1
     found = await read_funnel(log)
     await log.close()
-    return found, standing
+    return found, net
 
 
 async def test_a_new_app_counts_the_same_beside_the_old_one(tmp_path: Path) -> None:
@@ -126,13 +126,13 @@ async def test_a_new_app_counts_the_same_beside_the_old_one(tmp_path: Path) -> N
     await log.close()
     with working(of_old[1], tmp_path):
         await keeps_up(of_old[2], "the old app has read everything")
-        code, said = ended(make, tmp_path)
-        assert 0 == code, said
+        code, message = ended(make, tmp_path)
+        assert 0 == code, message
         with working(run, tmp_path, **changed):
             await keeps_up(lag, "the new app has, too")
-    code, said = ended(of_old[1], tmp_path, **changed, STREAMS_WEB__PORT=str(free_ports(1)[0]))
-    assert 3 == code, said
-    assert re.search("refund_window", said)
+    code, message = ended(of_old[1], tmp_path, **changed, STREAMS_WEB__PORT=str(free_ports(1)[0]))
+    assert 3 == code, message
+    assert re.search("refund_window", message)
 
     (funnel_before, before), (funnel_after, after) = await held(old, input), await held(new, input)
     assert before == after

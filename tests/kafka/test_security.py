@@ -124,7 +124,7 @@ async def test_a_worker_works(broker: Secure) -> None:
     ],
     ids=lambda given: given["sasl_mechanism"],
 )
-async def test_ways_to_say_who_we_are(broker: Secure, given: dict[str, Any]) -> None:
+async def test_ways_to_authenticate(broker: Secure, given: dict[str, Any]) -> None:
     """Each of them is let in, and is the user who was meant: a topic
     that only this user may write is written.
     """
@@ -151,7 +151,7 @@ async def test_certificates_of_clients(broker: Secure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (
             {"password": "wrong"},
@@ -170,7 +170,7 @@ async def test_certificates_of_clients(broker: Secure) -> None:
         ({"ca_file": None}, r"the broker's certificate is not trusted: see kafka\.ca_file"),
     ],
 )
-async def test_not_let_in(broker: Secure, given: dict[str, Any], said: str) -> None:
+async def test_not_let_in(broker: Secure, given: dict[str, Any], message: str) -> None:
     """Is refused at once, not tried again: it will be no other the next time.
 
     The password is not in the message.
@@ -179,10 +179,10 @@ async def test_not_let_in(broker: Secure, given: dict[str, Any], said: str) -> N
         given = {"ca_file": broker.directory / given["ca_file"]}
     kafka = broker.kafka(**given)
     lines: list[str] = []
-    with pytest.raises(Refused, match=said) as caught:
+    with pytest.raises(Refused, match=message) as caught:
         await reach(at(kafka), 60_000, lines.append)
     assert [] == lines
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(Refused, match=message):
         await checked(at(kafka), "app", ["input"])
     assert 6 == caught.value.exit_code
     assert kafka["password"] not in str(caught.value)
@@ -203,7 +203,7 @@ async def test_an_address_that_is_not_in_the_certificate(broker: Secure) -> None
 
 
 async def refused(work: Coroutine[Any, Any, None], *clients: Any) -> str:
-    """What is said when this is done; the clients are stopped."""
+    """The message of the error that this raises; the clients are stopped."""
     try:
         with pytest.raises(Refused) as caught:
             async with cluster_errors("x"), asyncio.timeout(20):
@@ -229,8 +229,8 @@ async def test_a_right_to_write_is_missing(broker: Secure) -> None:
     """The topic is named."""
     name = await app(broker, reads_own, transactions)
     producer = at(broker.kafka()).producer(f"{name}-0")
-    said = await refused(writing(producer, name), producer)
-    assert said.startswith(
+    message = await refused(writing(producer, name), producer)
+    assert message.startswith(
         f"x: the right is missing to use topic {name}.late: inputs need Read, topics of the app Read, "
         "Write and Describe"
     )
@@ -240,15 +240,15 @@ async def test_a_right_to_transactions_is_missing(broker: Secure) -> None:
     """The id is named."""
     name = await app(broker, writes_own)
     producer = at(broker.kafka()).producer(f"{name}-0")
-    said = await refused(writing(producer, name), producer)
-    assert said.startswith(
+    message = await refused(writing(producer, name), producer)
+    assert message.startswith(
         f"x: the right is missing to use transactional id {name}-0: it needs Write and Describe on all "
         "transactional ids that begin"
     )
 
 
 async def test_a_right_to_the_group_is_missing(broker: Secure) -> None:
-    """The group is named, to whoever joins and to whoever tells how far it has come."""
+    """The group is named, to a member that joins and to one that commits offsets."""
     name = await app(broker, reads_input, writes_own, transactions)
     consumer = AIOKafkaConsumer(f"{name}.events", **at(broker.kafka()).common(), group_id=name)
     producer = at(broker.kafka()).producer(f"{name}-0")
@@ -257,11 +257,11 @@ async def test_a_right_to_the_group_is_missing(broker: Secure) -> None:
         await consumer.start()
         await consumer.getone()
 
-    for said in (
+    for message in (
         await refused(join(), consumer),
         await refused(writing(producer, name, group=True), producer),
     ):
-        assert said.startswith(
+        assert message.startswith(
             f"x: the right is missing to use group {name}: it needs Read on the group that is called like "
             "the app"
         )
@@ -280,8 +280,8 @@ async def test_a_right_to_read_is_missing(broker: Secure) -> None:
         while True:
             await consumer.getmany(timeout_ms=100)
 
-    said = await refused(read(), consumer)
-    assert said.startswith(f"x: the right is missing to use topic {name}.events: inputs need Read")
+    message = await refused(read(), consumer)
+    assert message.startswith(f"x: the right is missing to use topic {name}.events: inputs need Read")
     with pytest.raises(
         ConfigError, match=rf"{name}\.transitions, .* \(or we have no right to see some of them: Describe\)"
     ):
@@ -289,7 +289,7 @@ async def test_a_right_to_read_is_missing(broker: Secure) -> None:
 
 
 async def test_whoever_makes_topics(broker: Secure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Needs the rights on the page, sees everything with them, and is told which is missing without them.
+    """Needs the rights on the page, sees everything with them, and names the missing one without them.
 
     Nothing prints the password.
     """

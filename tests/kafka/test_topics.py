@@ -85,11 +85,11 @@ def test_made_once(app: str) -> None:
 
 def test_what_a_person_sees(app: str) -> None:
     """A table of at most 100 columns with every topic, what to do, and what one broker means."""
-    said = streams("topics", "plan", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
-    assert 1 == said.exit_code
-    assert [] == [name for name in [*own_topics(app), f"{app}.events"] if name not in said.stdout]
-    assert "8 topics to create: streams topics apply" in said.stdout
-    assert max(map(len, said.stdout.splitlines())) <= 100
+    result = streams("topics", "plan", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
+    assert 1 == result.exit_code
+    assert [] == [name for name in [*own_topics(app), f"{app}.events"] if name not in result.stdout]
+    assert "8 topics to create: streams topics apply" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
     made = streams("topics", "apply", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
     assert "8 topics created" in made.stdout
     assert (
@@ -116,14 +116,14 @@ def test_inputs_for_a_laptop(app: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "partitions", "policy", "said"),
+    ("name", "partitions", "policy", "message"),
     [
         ("late", 2, "delete", "has 2 partitions, and must have 3"),
         ("state", 3, "delete", "has cleanup.policy=delete, and must have compact"),
         ("transitions", 3, "compact", "has cleanup.policy=compact, and must have delete"),
     ],
 )
-def test_a_wrong_topic_is_refused(app: str, name: str, partitions: int, policy: str, said: str) -> None:
+def test_a_wrong_topic_is_refused(app: str, name: str, partitions: int, policy: str, message: str) -> None:
     """By plan, by apply, which makes nothing, and by whoever wants to work (3)."""
     wrong = (
         [NewTopic(f"{app}.state", 3, 1, topic_configs={"cleanup.policy": "compact"})]
@@ -134,7 +134,7 @@ def test_a_wrong_topic_is_refused(app: str, name: str, partitions: int, policy: 
     make(*wrong)
     for command in ("plan", "apply"):
         code, found = run(command, app)
-        assert (3, True) == (code, f"error: {app}.{name}: {said}" in found["error"])
+        assert (3, True) == (code, f"error: {app}.{name}: {message}" in found["error"])
         assert "new app id" in found["error"]
     assert "create" == verdicts(run("plan", app)[1])[f"{app}.current"]
     with pytest.raises(Incompatible, match="new app id"):
@@ -152,7 +152,7 @@ def test_a_worker_makes_nothing(app: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "said"),
+    ("options", "code", "message"),
     [
         (["--app", "a", "--input", "b"], 2, "kafka.bootstrap is missing"),
         (["--kafka", "localhost:1"], 2, "kafka.app is missing"),
@@ -169,10 +169,10 @@ def test_a_worker_makes_nothing(app: str) -> None:
         (["--kafka", "localhost:1", "--app", "a", "--input", "b", "--partitions", "0"], 2, "--partitions"),
     ],
 )
-def test_wrong_commands(options: list[str], code: int, said: str) -> None:
+def test_wrong_commands(options: list[str], code: int, message: str) -> None:
     """What is wrong is named; nobody is asked."""
     result = streams("topics", "plan", *options)
-    assert (code, True) == (result.exit_code, said in result.stderr)
+    assert (code, True) == (result.exit_code, message in result.stderr)
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Workers on a real broker: they share an app, one hands over, one is a zombie, and the counts are exact."""
+"""Workers on a real broker: they share an app, one leaves, one is a zombie, and the counts are exact."""
 
 import asyncio
 import time
@@ -35,7 +35,7 @@ PEOPLE = 200
 
 
 class Figures(Meters):
-    """A worker's meters, and what they were told."""
+    """A worker's meters, and what was reported to them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Running:
 
 
 class Sender:
-    """Sends events of people, each into their partition, until it is told to stop; knows how many."""
+    """Sends events of people, each into their partition, until it is stopped; knows how many."""
 
     def __init__(self, log: KafkaLog) -> None:
         self.log, self.sent, self.enough = log, 0, False
@@ -158,7 +158,7 @@ def stall_s(*workers: Running) -> float:
     return longest
 
 
-async def test_workers_share_hand_over_and_are_exact(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_workers_share_and_leave_and_are_exact(capsys: pytest.CaptureFixture[str]) -> None:
     """Events come all the time: one worker, a second joins, the first leaves."""
     app = topics.new_app(PARTITIONS)
     a, b = Running(app), Running(app)
@@ -233,7 +233,7 @@ async def test_a_zombie_is_fenced_and_comes_back_in_peace(capsys: pytest.Capture
 
 
 async def test_a_worker_with_a_name_comes_back_to_what_it_had() -> None:
-    """Within the session: the other hears nothing of it."""
+    """Within the session: the other does not notice."""
     app = topics.new_app(PARTITIONS)
     a, b = await Running(app, instance="a").start(), await Running(app, instance="b").start()
     await until(lambda: len(a.worker.status().opened) == len(b.worker.status().opened) == PARTITIONS // 2)
@@ -292,16 +292,16 @@ async def test_who_decides_sees_a_topic_that_has_grown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "error", "said"),
+    ("settings", "error", "message"),
     [
         ({"session_timeout": "1s"}, StreamsError, "session_timeout"),
         ({"start_timeout": "1s", "bootstrap": "nobody"}, Unavailable, "start_timeout"),
     ],
 )
 async def test_a_group_that_cannot_be_joined(
-    settings: dict[str, str], error: type[StreamsError], said: str
+    settings: dict[str, str], error: type[StreamsError], message: str
 ) -> None:
-    """Why is said, and the worker ends; a cluster that does not answer is asked for a time."""
+    """The reason is reported, and the worker ends; a cluster that does not answer is asked for a time."""
     app = topics.new_app(1)
     address = bootstrap() if settings.pop("bootstrap", None) is None else f"127.0.0.1:{free_ports(1)[0]}"
     membership = KafkaMembership(
@@ -315,12 +315,12 @@ async def test_a_group_that_cannot_be_joined(
     await membership.join()
     await until(lambda: membership.failure is not None)
     assert isinstance(membership.failure, error)
-    assert said in str(membership.failure)
+    assert message in str(membership.failure)
     await membership.leave()
 
 
 async def test_a_loop_that_is_held_up_for_longer_than_a_session_keeps_its_place() -> None:
-    """As by a large batch in many partitions, or a restore: nobody is told that the worker is dead."""
+    """As by a large batch in many partitions, or a restore: nobody takes the worker for dead."""
     app = topics.new_app(1)
     membership = KafkaMembership(Cluster(bootstrap()), app, [f"{app}.events"], 1, Settings().kafka, Clock())
     await membership.join()

@@ -12,7 +12,7 @@ class Crash(Exception):
 
 
 class CrashAt:
-    """Raises at a point, from the moment it is told to; remembers every point passed."""
+    """Raises at a point, once `point` is set; remembers every point passed."""
 
     def __init__(self) -> None:
         self.point = ""

@@ -149,12 +149,10 @@ def described(error: BaseException) -> str:
 def _chain(error: BaseException) -> list[BaseException]:
     """An error and what caused it: aiokafka wraps some errors in a KafkaError without a text."""
     chain: list[BaseException] = []
-    while error not in chain:
-        chain.append(error)
-        cause = error.__cause__
-        if cause is None:
-            break
-        error = cause
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__
     return chain
 
 

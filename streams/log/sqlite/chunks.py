@@ -114,7 +114,7 @@ def bounds(con: sqlite3.Connection, place: int) -> tuple[int, int]:
     return end if first is None else first, end
 
 
-def read(
+def read_chunks(
     con: sqlite3.Connection, place: int, offset: int = 0, *, compacted: bool = False
 ) -> Generator[list[Record], None, None]:
     """The records of a place from `offset` on, chunk by chunk. Close it if you stop early: it holds a view of

@@ -175,7 +175,9 @@ class SqliteSession:
         ahead = self._ahead.get(source)
         records = ahead if ahead and ahead[0].offset == offset else []
         if len(records) < limit:
-            with closing(chunks.read(self._log._reader, self._place(source), offset + len(records))) as found:
+            with closing(
+                chunks.read_chunks(self._log._reader, self._place(source), offset + len(records))
+            ) as found:
                 for chunk in found:
                     records = records + chunk if records else chunk
                     if len(records) >= limit:

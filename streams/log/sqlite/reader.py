@@ -37,7 +37,7 @@ class SqliteReader:
         self, topic: str, partition: int | None = None, key: bytes | None = None
     ) -> AsyncIterator[tuple[int, Record]]:
         assert topic in NAMES, topic
-        records = _compacted if topic in COMPACTED else chunks.read
+        records = _compacted if topic in COMPACTED else chunks.read_chunks
         with database.plain_errors(self._file), self._scanning() as con:
             for number in range(self.partitions) if partition is None else (partition,):
                 place = self._places.get((topic, number))
@@ -81,7 +81,7 @@ class SqliteReader:
             first, end = chunks.bounds(con, place)
             anew = position is not None and not first <= position.offset <= end
             offset = first if position is None or anew else position.offset
-            with closing(chunks.read(con, place, offset, compacted=topic in COMPACTED)) as found:
+            with closing(chunks.read_chunks(con, place, offset, compacted=topic in COMPACTED)) as found:
                 for chunk in found:
                     records += chunk[: limit - len(records)]
                     if len(records) == limit:

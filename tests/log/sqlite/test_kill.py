@@ -1,7 +1,7 @@
 """kill -9: a real process that commits as fast as it can, killed at moments of chance's choosing.
 
 After each kill the database opens, and outputs, state and checkpoint say the same number: at least the one
-that the process last said was committed.
+that the process last reported as committed.
 """
 
 import asyncio
@@ -71,14 +71,14 @@ def test_a_killed_writer_leaves_outputs_state_and_checkpoint_in_agreement(tmp_pa
     counter = 0
     for _ in range(KILLS):
         with writing(tmp_path) as (process, out):
-            said = [int(out.readline()) for _ in range(1 + chance.randrange(100))]
+            committed = [int(out.readline()) for _ in range(1 + chance.randrange(100))]
             process.kill()
             lines = out.read().splitlines()  # the last one may be cut
-        said += [int(line) for line in lines[:-1]]
-        assert said == list(
-            range(counter + 1, counter + 1 + len(said))
+        committed += [int(line) for line in lines[:-1]]
+        assert committed == list(
+            range(counter + 1, counter + 1 + len(committed))
         )  # it went on where the one before was
-        counter = asyncio.run(_agreed(tmp_path, said[-1]))
+        counter = asyncio.run(_agreed(tmp_path, committed[-1]))
 
 
 async def _agreed(directory: Path, at_least: int) -> int:
@@ -106,7 +106,7 @@ async def _agreed(directory: Path, at_least: int) -> int:
     return counter
 
 
-def test_a_second_process_fences_the_first_which_says_so(tmp_path: Path) -> None:
+def test_a_second_process_fences_the_first_which_reports_it(tmp_path: Path) -> None:
     """One data directory, two processes: the older one stops at its next commit
     with `Fenced`, and nothing is corrupted.
     """

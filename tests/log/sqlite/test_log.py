@@ -1,4 +1,4 @@
-"""The data directory: what it accepts, what it refuses and how it says so."""
+"""The data directory: what it accepts, what it refuses, and with which messages."""
 
 import asyncio
 import signal
@@ -315,7 +315,7 @@ async def test_a_full_disk_ends_the_session_and_loses_nothing(tmp_path: Path) ->
     await log.close()
 
 
-async def test_damage_is_told_in_words(tmp_path: Path) -> None:
+async def test_damage_is_reported_in_words(tmp_path: Path) -> None:
     """A chunk whose bytes are not what was written is an error with a
     way out, not a traceback of the decoder.
     """
@@ -375,7 +375,7 @@ async def test_a_frozen_reader_sees_one_moment(tmp_path: Path) -> None:
 
 
 async def test_who_lost_a_partition_appends_no_more_of_a_file(tmp_path: Path) -> None:
-    """Of two that read one file, exactly one goes on: the last to open.
+    """If two read one file, exactly one goes on: the last to open.
 
     The other's next append of the file is fenced, and so not in the way.
     """

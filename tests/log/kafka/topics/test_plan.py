@@ -85,7 +85,7 @@ def test_every_topic_has_its_settings() -> None:
 
 
 def test_the_largest_record_fits() -> None:
-    """An input record as large as can be, handed over with its headers; a batch; and what
+    """An input record as large as can be, forwarded with its headers; a batch; and what
     no client of ours could send need not fit.
     """
     for one in plan_topics(seen(), WANTED).to_create:
@@ -112,7 +112,7 @@ def test_made_once_there_is_nothing_to_do() -> None:
 )
 def test_copies(brokers: int, asked: int | None, copies: int, in_sync: str, note: str | None) -> None:
     """As many as make sense, or as were asked for; fewer than three are
-    told of, unless somebody wanted it so.
+    reported, unless somebody wanted it so.
     """
     found = plan_topics(seen(brokers=brokers), WANTED._replace(replicas=asked))
     assert {(copies, in_sync)} == {
@@ -131,7 +131,7 @@ ANEW = r"start a new app id \(--app\), make its topics, and replay"
 
 
 @pytest.mark.parametrize(
-    ("topics", "said"),
+    ("topics", "message"),
     [
         (
             {"shop.late": ExistingTopic(5, 3, {}), "shop.state": ExistingTopic(4, 3, {})},
@@ -153,19 +153,19 @@ ANEW = r"start a new app id \(--app\), make its topics, and replay"
         ),
     ],
 )
-def test_topics_that_are_wrong(topics: dict[str, ExistingTopic], said: str) -> None:
+def test_topics_that_are_wrong(topics: dict[str, ExistingTopic], message: str) -> None:
     """Another number of partitions or another policy is refused with what
     was found, what must be, and how to go on.
     """
     wrong = plan_topics(seen(topics), WANTED).wrong
     assert isinstance(wrong, Incompatible)
-    with pytest.raises(Incompatible, match=said):
+    with pytest.raises(Incompatible, match=message):
         raise wrong
 
 
 def test_an_input_that_is_not_there() -> None:
     """Is named, and nothing but that is to be done first; it is only made
-    when somebody says so, with its partitions.
+    when somebody asks for it, with its partitions.
     """
     wanted = WANTED._replace(inputs=["orders", "clicks"])
     wrong = plan_topics(seen(), wanted).wrong
@@ -206,7 +206,7 @@ def test_partitions_of_the_app_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         (
             {"state": {"max.message.bytes": "1048588"}},
@@ -228,15 +228,19 @@ def test_partitions_of_the_app_stay() -> None:
         ({"state": {"segment.ms": "1"}}, None),
     ],
 )
-def test_settings_that_are_unwise(changed: dict[str, dict[str, str]], said: str | None) -> None:
-    """What works is told of and left as it is."""
+def test_settings_that_are_unwise(changed: dict[str, dict[str, str]], message: str | None) -> None:
+    """A topic that works is reported and left as it is."""
     found = plan_topics(seen(made(plan_topics(seen(), WANTED), **changed)), WANTED)
     assert (None, []) == (found.wrong, found.to_create)
-    assert [] == found.warnings if said is None else [one[: len(said)] for one in found.warnings] == [said]
+    assert (
+        [] == found.warnings
+        if message is None
+        else [one[: len(message)] for one in found.warnings] == [message]
+    )
 
 
 @pytest.mark.parametrize(
-    ("clicks", "said"),
+    ("clicks", "message"),
     [
         (
             {"retention.ms": str(48 * HOURS)},
@@ -250,10 +254,10 @@ def test_settings_that_are_unwise(changed: dict[str, dict[str, str]], said: str 
         ({"retention.ms": "-1"}, None),
     ],
 )
-def test_inputs_that_are_unwise(clicks: dict[str, Any], said: str | None) -> None:
-    """An input belongs to somebody else: it is told of, never refused."""
+def test_inputs_that_are_unwise(clicks: dict[str, Any], message: str | None) -> None:
+    """An input belongs to somebody else: it is reported, never refused."""
     found = plan_topics(seen({"clicks": ExistingTopic(4, 3, clicks)}), WANTED)
-    assert ([] if said is None else [said]) == found.warnings
+    assert ([] if message is None else [message]) == found.warnings
     assert found.wrong is None
 
 
@@ -268,7 +272,7 @@ def test_fewer_copies_than_there_could_be() -> None:
 
 
 def test_what_may_not_be_looked_at() -> None:
-    """Is no reason not to run: it is told which right is missing."""
+    """This is no reason not to run: the missing right is reported."""
     there = {name: found._replace(config=None) for name, found in made(plan_topics(seen(), WANTED)).items()}
     found = plan_topics(seen(there, limit_ms=None), WANTED)
     assert found.wrong is None
