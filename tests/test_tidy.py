@@ -1,24 +1,15 @@
-"""The source is tidy, and each rule that says so can fail.
-
-tests/tidy/unfinished.toml lists, rule by rule, what broke a rule when the rules came. That list can only
-shrink: an entry that is not needed any more fails too. When it is empty, it and the code here that reads it
-go.
-"""
+"""The source is tidy, and each rule that says so can fail."""
 
 import re
 import tomllib
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.tidy import words
-from tests.tidy.rules import FAMILIES, MANY_POSITIONAL, RULES, unplaced
+from tests.tidy.rules import FAMILIES, RULES, unplaced
 from tests.tidy.source import ROOT, Source, product
 
-UNFINISHED: Mapping[str, list[str]] = tomllib.loads(
-    (ROOT / "tests" / "tidy" / "unfinished.toml").read_text(encoding="utf-8")
-)
 CONTRACTS: list[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
     "tool"
 ]["importlinter"]["contracts"]
@@ -133,13 +124,8 @@ def findings(rule: str, text: str, path: str = "streams/a.py") -> list[str]:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_product_is_tidy(rule: str) -> None:
-    """No file breaks the rule, but for those that the list of unfinished ones has; and each of these does
-    break it.
-    """
-    found = list(RULES[rule](PRODUCT))
-    listed = set(UNFINISHED.get(rule, []))
-    assert [str(finding) for finding in found if finding.key not in listed] == []
-    assert sorted(listed - {finding.key for finding in found}) == [], "tidy now: take it off the list"
+    """No file breaks the rule."""
+    assert [] == [str(finding) for finding in RULES[rule](PRODUCT)]
 
 
 @pytest.mark.parametrize(("rule", "text"), [(rule, text) for rule, texts in BAD.items() for text in texts])
@@ -159,21 +145,13 @@ def test_each_rule_has_snippets() -> None:
     assert list(RULES) == list(GOOD) == list(BAD)
 
 
-def test_the_list_of_unfinished_files_names_rules() -> None:
-    """A section of the list is a rule, so that nothing is listed in vain."""
-    assert set() == set(UNFINISHED) - set(RULES) - {"pages", "glossary"}
-
-
 def test_pages_use_the_fields_terms() -> None:
-    """No page says an old word; and each page on the list does."""
-    listed = set(UNFINISHED.get("pages", []))
-    found = [
-        (page.relative_to(ROOT).as_posix(), match[0], words.instead(match))
+    """No page says an old word."""
+    assert [] == [
+        f"{page.relative_to(ROOT)}: {match[0]!r}: write {words.instead(match)}"
         for page in PAGES
         for match in words.banned(page.read_text(encoding="utf-8"))
     ]
-    assert [f"{page}: {word!r}: write {term}" for page, word, term in found if page not in listed] == []
-    assert sorted(listed - {page for page, _, _ in found}) == [], "tidy now: take it off the list"
 
 
 def test_the_glossary_has_each_word_once() -> None:
@@ -188,7 +166,7 @@ def test_the_glossary_names_what_is_there() -> None:
     shown = {name for _, meaning in GLOSSARY for name in re.findall(r"`(\w+)`", meaning)}
     names = {name for source in PRODUCT for _, name in source.names()}
     texts = {prose.text for source in PRODUCT for prose in source.strings()}
-    assert sorted(shown - names - texts) == sorted(UNFINISHED.get("glossary", []))
+    assert sorted(shown - names - texts) == []
 
 
 def test_a_family_repeats_its_entry_point_in_its_folder_alone() -> None:
@@ -201,8 +179,7 @@ def test_a_family_repeats_its_entry_point_in_its_folder_alone() -> None:
 
 
 def test_exceptions_exist() -> None:
-    """A function that is excused from a rule is there, and so is each folder of a family."""
-    assert {path for path, _ in MANY_POSITIONAL} <= {source.path for source in PRODUCT}
+    """Each folder of a family is there."""
     assert [] == [folder for _, folder in FAMILIES if not list(ROOT.glob(folder))]
 
 

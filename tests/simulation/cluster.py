@@ -264,6 +264,20 @@ class Cluster:
                 if partition in worker.hands:
                     drop(worker.hands.pop(partition))
 
+    def interrupt(self, partition: int, watermark_ms: int) -> None:
+        """The owner takes one step towards this watermark, and dies: what it left is for the next one."""
+        number = self.owner[partition]
+        worker = self.workers[number]
+        hand = worker.hands[partition]
+        hand.step = None
+        try:
+            while hand.step is None:
+                self.go_on(worker, Turn(number, partition, 1, 50), watermark_ms)
+            self.met["interrupted with work left"] += hand.step.more
+        except Fenced:
+            pass
+        drop(worker.hands.pop(partition))
+
     def drain(self, partition: int, watermark_ms: int | None = None, clock: int | None = None) -> str | None:
         """Nothing goes wrong any more: the owner processes all there is. Says what kept it from that."""
         number = self.owner[partition]

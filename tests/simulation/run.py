@@ -84,6 +84,8 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
     latest = max(_read_mark(cluster, partition) for partition in partitions)
     found = []
     for partition in partitions:
+        if latest >= 0:
+            cluster.interrupt(partition, latest)  # nothing comes any more that could hide what it left
         if how := cluster.drain(partition, watermark_ms=latest):
             yield Broken("liveness", how)
             return

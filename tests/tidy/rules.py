@@ -20,9 +20,6 @@ FAMILIES = {
     ("render", "streams/cli/render/*.py"): "each picture on the terminal has one function that draws it",
 }
 
-# Calls and functions with more positional arguments than MAX_POSITIONAL: (file, function) -> reason
-MANY_POSITIONAL: Mapping[tuple[str, str], str] = {}
-
 BARE_IGNORE = re.compile(r"#\s*(?:type:\s*ignore(?:\[[^\]]*\])?|noqa(?::\s*[A-Z0-9, ]+)?)\s*$")
 AWKWARD_OPENINGS = re.compile(r"\s*(Of|The same|Likewise)\b")
 
@@ -41,7 +38,7 @@ def defined_twice(sources: Sequence[Source]) -> Iterator[Finding]:
             continue
         for source, line in places:
             others = ", ".join(other.path for other, _ in places if other is not source)
-            yield Finding(source.path, line, name, f"{name} is also defined in {others}")
+            yield Finding(source.path, line, f"{name} is also defined in {others}")
 
 
 def _top_level(body: Sequence[ast.stmt]) -> Iterator[tuple[str, int]]:
@@ -79,9 +76,9 @@ def many_positional(sources: Sequence[Source]) -> Iterator[Finding]:
                     count = len(a.posonlyargs) + len(a.args) - methods.get(id(node), False)
                 case _:
                     continue
-            if count > MAX_POSITIONAL and (source.path, name) not in MANY_POSITIONAL:
+            if count > MAX_POSITIONAL:
                 detail = f"{name} has {count} positional arguments, {MAX_POSITIONAL} at most"
-                yield Finding(source.path, node.lineno, source.path, detail)
+                yield Finding(source.path, node.lineno, detail)
 
 
 def _named(called: ast.expr) -> str:
@@ -98,7 +95,7 @@ def awkward_opening(sources: Sequence[Source]) -> Iterator[Finding]:
         for prose in source.docstrings():
             if found := AWKWARD_OPENINGS.match(prose.text):
                 detail = f"a docstring begins with {found[1]!r}"
-                yield Finding(source.path, prose.line, source.path, detail)
+                yield Finding(source.path, prose.line, detail)
 
 
 def old_word(sources: Sequence[Source]) -> Iterator[Finding]:
@@ -111,7 +108,7 @@ def old_word(sources: Sequence[Source]) -> Iterator[Finding]:
         ]
         found += [(line, name, term) for line, name in source.names() if (term := words.banned_in_name(name))]
         for line, word, term in sorted(found):
-            yield Finding(source.path, line, source.path, f"{' '.join(word.split())!r}: write {term}")
+            yield Finding(source.path, line, f"{' '.join(word.split())!r}: write {term}")
 
 
 def wide_line(sources: Sequence[Source]) -> Iterator[Finding]:
@@ -119,7 +116,7 @@ def wide_line(sources: Sequence[Source]) -> Iterator[Finding]:
     for source in sources:
         for number, line in enumerate(source.text.splitlines(), 1):
             if len(line) > MAX_COLUMNS:
-                yield Finding(source.path, number, source.path, f"{len(line)} columns, {MAX_COLUMNS} at most")
+                yield Finding(source.path, number, f"{len(line)} columns, {MAX_COLUMNS} at most")
 
 
 def long_file(sources: Sequence[Source]) -> Iterator[Finding]:
@@ -127,7 +124,7 @@ def long_file(sources: Sequence[Source]) -> Iterator[Finding]:
     for source in sources:
         lines = source.text.count("\n")
         if lines > MAX_LINES:
-            yield Finding(source.path, lines, source.path, f"{lines} lines, {MAX_LINES} at most")
+            yield Finding(source.path, lines, f"{lines} lines, {MAX_LINES} at most")
 
 
 def bare_ignore(sources: Sequence[Source]) -> Iterator[Finding]:
@@ -136,7 +133,7 @@ def bare_ignore(sources: Sequence[Source]) -> Iterator[Finding]:
         above = ""
         for number, line in enumerate(source.text.splitlines(), 1):
             if BARE_IGNORE.search(line) and not above.lstrip().startswith("#"):
-                yield Finding(source.path, number, source.path, "an ignore without its reason")
+                yield Finding(source.path, number, "an ignore without its reason")
             above = line
 
 
@@ -157,11 +154,11 @@ def unplaced(sources: Sequence[Source], layers: Mapping[str, Sequence[str]]) -> 
         for name, source in there.items():
             if placed.count(name) != 1:
                 detail = f"{package}.{name} stands in {placed.count(name)} layers of {package}"
-                yield Finding(source.path, 1, f"{package}.{name}", detail)
+                yield Finding(source.path, 1, detail)
         for name in placed:
             if name not in there:
                 detail = f"the layer {name} of {package} is no module"
-                yield Finding("pyproject.toml", 1, f"{package}.{name}", detail)
+                yield Finding("pyproject.toml", 1, detail)
 
 
 RULES: Mapping[str, Callable[[Sequence[Source]], Iterator[Finding]]] = {

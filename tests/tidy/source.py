@@ -15,11 +15,10 @@ FOLDERS = ("streams", "schemas")
 
 
 class Finding(NamedTuple):
-    """One place that breaks a rule. `key` names it without its line, which moves."""
+    """One place that breaks a rule."""
 
     path: str
     line: int
-    key: str
     detail: str
 
     def __str__(self) -> str:
