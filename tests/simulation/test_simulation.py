@@ -32,6 +32,7 @@ HAPPENS = (
         "killed in mid-batch",
         "moved in mid-batch, told",
         "moved in mid-batch, not told",
+        "interrupted with work left",
         "fenced",
         "impostor refused",
     ),

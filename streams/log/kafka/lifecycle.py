@@ -24,14 +24,14 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # between tries at a cluster that doe
 SHORTEST_TRY_S, LONGEST_TRY_S = 1.0, 8.0
 
 
-async def start(client: Any, cluster: Cluster, what: str, timeout_s: float = OPEN_TIMEOUT_S) -> None:
+async def start(client: Any, cluster: Cluster, what: str, timeout_s: float | None = None) -> None:
     """Starts a producer, a consumer or an admin client of a cluster. Nothing is left running when it fails or
-    is cancelled.
+    is cancelled. `timeout_s`: how long that may take, OPEN_TIMEOUT_S unless told.
 
     Raises Refused or Unavailable, whose messages begin with `what`.
     """
     try:
-        async with cluster_errors(what, timeout_s):
+        async with cluster_errors(what, OPEN_TIMEOUT_S if timeout_s is None else timeout_s):
             try:
                 await client.start()
             except AssertionError as error:  # from aiokafka, when a broker is just coming back
