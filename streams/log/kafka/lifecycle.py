@@ -26,7 +26,7 @@ SHORTEST_TRY_S, LONGEST_TRY_S = 1.0, 8.0
 
 async def start(client: Any, cluster: Cluster, what: str, timeout_s: float | None = None) -> None:
     """Starts a producer, a consumer or an admin client of a cluster. Nothing is left running when it fails or
-    is cancelled. `timeout_s`: how long that may take, OPEN_TIMEOUT_S unless told.
+    is cancelled. `timeout_s`: how long that may take, OPEN_TIMEOUT_S if not given.
 
     Raises Refused or Unavailable, whose messages begin with `what`.
     """
