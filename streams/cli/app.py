@@ -29,8 +29,8 @@ from streams.errors import StreamsError
 EXIT_CODES = {
     0: "done",
     1: (
-        "the answer is no: `verify` found a difference, `journey` found nobody of that name, `topics plan`"
-        " found something to create"
+        "the answer is no: `verify` found a difference, `journey` found nobody of that name, `topics plan` "
+        "found something to create"
     ),
     2: "the command, a setting, a rules file or an input file is wrong",
     3: "the data belongs to other settings, to another number of partitions or to an older format",

@@ -48,8 +48,8 @@ def demo_command(
     for file in (SHOP_EVENTS, SHOP_RULES):
         if not file.is_file():
             raise InputError(
-                f"the demo's events are missing ({file}): the source code has them, an installed package has"
-                " not. In a checkout: make demo"
+                f"the demo's events are missing ({file}): the source code has them, an installed package has "
+                "not. In a checkout: make demo"
             )
     _make_room(data_dir)
     asyncio.run(_demo(data_dir))

@@ -98,8 +98,8 @@ async def _generate(settings: "Settings", rate: float, events: int | None, peopl
     try:
         with StopRequest() as stop_request, Work("generate") as work:
             typer.echo(
-                f"writing {rate:g} events/s into {topic} ({plural(partitions, 'partition')}), seed {seed};"
-                " Ctrl-C stops",
+                f"writing {rate:g} events/s into {topic} ({plural(partitions, 'partition')}), seed {seed}; "
+                "Ctrl-C stops",
                 err=True,
             )
             while events is None or written < events:

@@ -48,8 +48,8 @@ def lag_command(
     )
     if data_dir is not None and (kafka or app or inputs):
         raise ConfigError(
-            "--data-dir names a log on this machine: give either that,"
-            " or a cluster with --kafka, --app and --input"
+            "--data-dir names a log on this machine: give either that, or a cluster with --kafka, --app and "
+            "--input"
         )
     if data_dir is None and settings.kafka.bootstrap is not None:
         lag = asyncio.run(_cluster_lag(settings))

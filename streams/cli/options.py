@@ -173,8 +173,8 @@ def _check_mapping(mapping: Mapping[str, str]) -> None:
     for meaning, fields in REQUIRED_FIELDS.items():
         if not any(field in mapping for field in fields):
             raise ConfigError(
-                f"--format csv: no column is mapped to {' or '.join(fields)} ({meaning}): give"
-                f" --map {fields[0]}=COLUMN"
+                f"--format csv: no column is mapped to {' or '.join(fields)} ({meaning}): give --map "
+                f"{fields[0]}=COLUMN"
             )
 
 

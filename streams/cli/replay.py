@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 ADVICE: Mapping[str, str] = {
     "lateness": (
-        "older than the allowed lateness. Is the file in order of time? If it is not, sort it, or set"
-        " allowed_lateness higher; then replay it into a new data directory"
+        "older than the allowed lateness. Is the file in order of time? If it is not, sort it, or set "
+        "allowed_lateness higher; then replay it into a new data directory"
     ),
     "over_cap": "older than the signals that are kept of a very busy person, or about one need too many",
 }
@@ -76,8 +76,8 @@ async def _replay(settings: "Settings", rules: "Rules", path: Path, file: "Input
             done = work.done_before + progress.records  # since the beginning of the file, like its bytes
             work.update(done, progress.bytes_read, progress.total_bytes)
             stop.check(
-                f"{plural(done, 'event')} of {path.name} are in {settings.data_dir};"
-                " the same command goes on from there"
+                f"{plural(done, 'event')} of {path.name} are in {settings.data_dir}; the same command goes "
+                "on from there"
             )
 
         embedded = await Embedded.open(settings, rules)

@@ -51,8 +51,8 @@ async def _verify(ctx: typer.Context, data_dir: Path | None, json: bool) -> None
     for records in verified.unchecked:
         typer.secho("not checked: ", fg="yellow", bold=True, nl=False)
         typer.echo(
-            f"the partition of {records.source}: this release does not have the reader ({records.reader}) of"
-            f" the records {records.first} to {records.last}"
+            f"the partition of {records.source}: this release does not have the reader ({records.reader}) of "
+            f"the records {records.first} to {records.last}"
         )
     typer.secho("equal: ", fg="green", bold=True, nl=False)
     typer.echo(

@@ -101,8 +101,8 @@ class App(ProcessApp):
     def Table(self, name: str, **options: Any) -> NoReturn:
         """Raises ConfigError: tables are off."""
         raise ConfigError(
-            f"app.Table({name!r}): tables are off, because they lose records when partitions move."
-            " Keep your data in a store of your own"
+            f"app.Table({name!r}): tables are off, because they lose records when partitions move. Keep your "
+            "data in a store of your own"
         )
 
     GlobalTable = SetTable = SetGlobalTable = Table

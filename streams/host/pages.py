@@ -99,12 +99,12 @@ class Pages(Web):
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise ConfigError(
-                    f"web.port = {self._port}: is taken on {self._host}, perhaps by another worker: each"
-                    " worker of a machine needs a port of its own (--web-port N, or STREAMS_WEB__PORT)"
+                    f"web.port = {self._port}: is taken on {self._host}, perhaps by another worker: each "
+                    "worker of a machine needs a port of its own (--web-port N, or STREAMS_WEB__PORT)"
                 ) from error
             raise ConfigError(
-                f"web.host = {self._host}, web.port = {self._port}: cannot be served there:"
-                f" {error.strerror or error}"
+                f"web.host = {self._host}, web.port = {self._port}: cannot be served there: "
+                f"{error.strerror or error}"
             ) from error
         self._process.logger.info("serving", web=self.address)
 

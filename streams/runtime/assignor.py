@@ -20,10 +20,9 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from streams.errors import Incompatible
 
 GROWN = (
-    "If that is an input, start the workers again: they forward its events to the partitions that own the"
-    " people. The app's own number of partitions is fixed for its life, since"
-    " it decides which partition owns a person: for another number, start a new app id, with topics of that"
-    " number, and replay"
+    "If that is an input, start the workers again: they forward its events to the partitions that own the "
+    "people. The app's own number of partitions is fixed for its life, since it decides which partition owns "
+    "a person: for another number, start a new app id, with topics of that number, and replay"
 )
 
 

@@ -229,8 +229,8 @@ class KafkaMembership(
             return self._assignor.failure
         if self._replaced:
             return Fenced(
-                f"another worker has joined group {self._app} as kafka.instance = {self._kafka.instance},"
-                " and this one gives way: each worker needs a name of its own"
+                f"another worker has joined group {self._app} as kafka.instance = {self._kafka.instance}, "
+                "and this one gives way: each worker needs a name of its own"
             )
         return None
 

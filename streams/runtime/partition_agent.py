@@ -187,8 +187,8 @@ async def _restored_processor(
                 await _restore(processor, _checked(stored, fold), records)
     except (msgspec.MsgspecError, struct.error, KeyError, ValueError) as error:
         raise Incompatible(
-            f"the state of partition {session.partition} cannot be read ({error!r}): it is damaged, or no"
-            f" released version wrote it: {REPLAY}"
+            f"the state of partition {session.partition} cannot be read ({error!r}): it is damaged, or no "
+            f"released version wrote it: {REPLAY}"
         ) from error
     processor.tracker.read_from(session.sources)
     if session.round_robin and partitions > 1:

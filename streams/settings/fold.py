@@ -48,8 +48,8 @@ class DimensionSettings(SettingsTable):
     path: EventPath | None = Field(
         None,
         description=(
-            "The path where an event has the value. Only `device` and `channel` need none: they are read"
-            " from the usual places of an event."
+            "The path where an event has the value. Only `device` and `channel` need none: they are read "
+            "from the usual places of an event."
         ),
     )
     aliases: dict[str, str] = Field(
@@ -76,29 +76,29 @@ class FoldSettings(SettingsTable):
     allowed_lateness: Duration = Field(
         48 * HOURS,
         description=(
-            "An event counts if it is not older than this, measured from the newest event of its partition."
-            " An older one goes to the topic `late`."
+            "An event counts if it is not older than this, measured from the newest event of its partition. "
+            "An older one goes to the topic `late`."
         ),
     )
     refund_window: Duration = Field(
         90 * DAYS,
         description=(
-            "A purchase is remembered this long: a refund, or a repeat of its order id, that comes within it"
-            " belongs to that purchase."
+            "A purchase is remembered this long: a refund, or a repeat of its order id, that comes within it "
+            "belongs to that purchase."
         ),
     )
     join_window: DurationOrZero = Field(
         30 * MINUTES,
         description=(
-            "A second sign of a purchase within this time is the same purchase, unless order ids show that"
-            " it is another one."
+            "A second sign of a purchase within this time is the same purchase, unless order ids show that "
+            "it is another one."
         ),
     )
     need: EventPaths = Field(
         (),
         description=(
-            "The paths where an event names what it is about; the first one that the event has is taken."
-            " Without a path, each person has one need."
+            "The paths where an event names what it is about; the first one that the event has is taken. "
+            "Without a path, each person has one need."
         ),
     )
     tenant: EventPath | None = Field(
@@ -108,8 +108,8 @@ class FoldSettings(SettingsTable):
     order_id: EventPaths = Field(
         ("properties.order_id", "properties.orderId", "properties.transaction_id"),
         description=(
-            "The paths where a purchase or a refund has its order id; the first one that the event has is"
-            " taken."
+            "The paths where a purchase or a refund has its order id; the first one that the event has is "
+            "taken."
         ),
     )
     dimensions: dict[str, DimensionSettings] = Field(
@@ -148,13 +148,13 @@ class FoldSettings(SettingsTable):
         for moment, ms in self.patience:
             if ms >= self.abandon_after:
                 raise ValueError(
-                    f"patience.{moment} = {duration_text(ms)} must be shorter than"
-                    f" abandon_after = {duration_text(self.abandon_after)}"
+                    f"patience.{moment} = {duration_text(ms)} must be shorter than abandon_after = "
+                    f"{duration_text(self.abandon_after)}"
                 )
         if self.join_window > self.refund_window:
             raise ValueError(
-                f"join_window = {duration_text(self.join_window)} must not be longer than"
-                f" refund_window = {duration_text(self.refund_window)}: a purchase is remembered that long"
+                f"join_window = {duration_text(self.join_window)} must not be longer than refund_window = "
+                f"{duration_text(self.refund_window)}: a purchase is remembered that long"
             )
         return self
 

@@ -27,8 +27,8 @@ class WebSettings(SettingsTable):
         "127.0.0.1",
         min_length=1,
         description=(
-            "The address that serves `/livez`, `/readyz` and `/metrics`. 0.0.0.0 serves them to everybody who"
-            " reaches this machine."
+            "The address that serves `/livez`, `/readyz` and `/metrics`. 0.0.0.0 serves them to everybody "
+            "who reaches this machine."
         ),
     )
     port: int = Field(
@@ -44,22 +44,22 @@ class AnnounceSettings(SettingsTable):
     url: Annotated[Secret, AfterValidator(_http)] | None = Field(
         None,
         description=(
-            "The webhook to post to. It is never shown, since the address of a webhook is often its key."
-            " Without it nothing is posted."
+            "The webhook to post to. It is never shown, since the address of a webhook is often its key. "
+            "Without it nothing is posted."
         ),
     )
     kinds: Annotated[tuple[Kind, ...], NoDecode, TextList, Field(min_length=1)] = Field(
         ("stalled",),
         description=(
-            "The kinds of transition that are posted: opened, advanced, returned, stalled, resumed,"
-            " converted, abandoned, refunded."
+            "The kinds of transition that are posted: opened, advanced, returned, stalled, resumed, "
+            "converted, abandoned, refunded."
         ),
     )
     moments: Annotated[tuple[Literal["know", "go", "do", "buy"], ...], NoDecode, TextList] = Field(
         (),
         description=(
-            "Only transitions out of these moments are posted: know, go, do, buy. Without any, the moment"
-            " does not matter."
+            "Only transitions out of these moments are posted: know, go, do, buy. Without any, the moment "
+            "does not matter."
         ),
     )
     corrections: bool = Field(False, description="Whether retractions (`op: retract`) are posted too.")

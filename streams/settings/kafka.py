@@ -38,8 +38,8 @@ def _addresses(value: str) -> str:
 def _app_name(value: str) -> str:
     if not APP_NAME.fullmatch(value):
         raise ValueError(
-            "is no name for an app, whose topics are called <app>.<topic>:"
-            " write letters, digits, '.', '_' and '-', at most 200"
+            "is no name for an app, whose topics are called <app>.<topic>: write letters, digits, '.', '_' "
+            "and '-', at most 200"
         )
     return value
 
@@ -84,8 +84,8 @@ class KafkaSettings(SettingsTable):
     app: Annotated[str, AfterValidator(_app_name)] | None = Field(
         None,
         description=(
-            "The name of this deployment. Its topics are called `<app>.transitions` and so on; the names of"
-            " its group and of its transactions begin with it."
+            "The name of this deployment. Its topics are called `<app>.transitions` and so on; the names of "
+            "its group and of its transactions begin with it."
         ),
     )
     inputs: InputTopics = Field((), description="The topics to read.")
@@ -100,22 +100,22 @@ class KafkaSettings(SettingsTable):
     password: Secret | None = Field(
         None,
         description=(
-            "The password, for `PLAIN` and `SCRAM`. It is never shown. It is safer in the environment than"
-            " in a file."
+            "The password, for `PLAIN` and `SCRAM`. It is never shown. It is safer in the environment than "
+            "in a file."
         ),
     )
     oauth: Annotated[str, AfterValidator(_function_name)] | None = Field(
         None,
         description=(
-            "The function that gives the token, for `OAUTHBEARER`: `module:function`. It is called for each"
-            " new connection and may be async."
+            "The function that gives the token, for `OAUTHBEARER`: `module:function`. It is called for each "
+            "new connection and may be async."
         ),
     )
     ca_file: Path | None = Field(
         None,
         description=(
-            "The certificates (PEM) of the authorities to trust, with SSL. Without it, those that the system"
-            " trusts."
+            "The certificates (PEM) of the authorities to trust, with SSL. Without it, those that the system "
+            "trusts."
         ),
     )
     cert_file: Path | None = Field(
@@ -130,22 +130,22 @@ class KafkaSettings(SettingsTable):
     compression: Literal["gzip", "snappy", "lz4", "zstd", "none"] = Field(
         "none",
         description=(
-            "How written records are compressed: `gzip`, `snappy`, `lz4`, `zstd` or `none`. Input may be"
-            " compressed in any of these ways."
+            "How written records are compressed: `gzip`, `snappy`, `lz4`, `zstd` or `none`. Input may be "
+            "compressed in any of these ways."
         ),
     )
     instance: Annotated[str, AfterValidator(_topic_name)] | None = Field(
         None,
         description=(
-            "The name of this process, which no other process has. With it, a restart within the session"
-            " timeout moves no partition; without it, every restart does."
+            "The name of this process, which no other process has. With it, a restart within the session "
+            "timeout moves no partition; without it, every restart does."
         ),
     )
     session_timeout: Duration = Field(
         6 * SECONDS,
         description=(
-            "A worker that is silent for this long counts as dead, and others take over. Brokers allow 6s to"
-            " 30m unless they are configured otherwise."
+            "A worker that is silent for this long counts as dead, and others take over. Brokers allow 6s to "
+            "30m unless they are configured otherwise."
         ),
     )
     commit_interval: DurationOrZero = Field(
@@ -166,9 +166,8 @@ class KafkaSettings(SettingsTable):
         self._check_certificates()
         if self.grace <= self.session_timeout:
             raise ValueError(
-                f"kafka.grace = {duration_text(self.grace)} must be longer than"
-                f" kafka.session_timeout = {duration_text(self.session_timeout)}:"
-                " others may need that long to take over"
+                f"kafka.grace = {duration_text(self.grace)} must be longer than kafka.session_timeout = "
+                f"{duration_text(self.session_timeout)}: others may need that long to take over"
             )
         return self
 
@@ -176,13 +175,13 @@ class KafkaSettings(SettingsTable):
         protocol, mechanism = self.security_protocol, self.sasl_mechanism
         if protocol.startswith("SASL_") and mechanism is None:
             raise ValueError(
-                f"kafka.sasl_mechanism is missing: kafka.security_protocol = {protocol} needs"
-                f" {', '.join(PASSWORD_MECHANISMS)} or OAUTHBEARER"
+                f"kafka.sasl_mechanism is missing: kafka.security_protocol = {protocol} needs "
+                f"{', '.join(PASSWORD_MECHANISMS)} or OAUTHBEARER"
             )
         if mechanism is not None and not protocol.startswith("SASL_"):
             raise ValueError(
-                f"kafka.sasl_mechanism = {mechanism} has no effect with kafka.security_protocol = {protocol}:"
-                " it needs SASL_SSL or SASL_PLAINTEXT"
+                f"kafka.sasl_mechanism = {mechanism} has no effect with kafka.security_protocol = "
+                f"{protocol}: it needs SASL_SSL or SASL_PLAINTEXT"
             )
         by_password, passwords = mechanism in PASSWORD_MECHANISMS, "one of " + ", ".join(PASSWORD_MECHANISMS)
         self._check_credential("username", by_password, passwords)
@@ -196,8 +195,8 @@ class KafkaSettings(SettingsTable):
             raise ValueError(f"kafka.{key} is missing: kafka.sasl_mechanism = {self.sasl_mechanism} needs it")
         if given is not None and not is_needed:
             raise ValueError(
-                f"kafka.{key} has no effect with kafka.sasl_mechanism = {self.sasl_mechanism or 'none'}:"
-                f" it needs {needed_by}"
+                f"kafka.{key} has no effect with kafka.sasl_mechanism = {self.sasl_mechanism or 'none'}: it "
+                f"needs {needed_by}"
             )
 
     def _check_certificates(self) -> None:
@@ -206,8 +205,8 @@ class KafkaSettings(SettingsTable):
                 continue
             if not self.security_protocol.endswith("SSL"):
                 raise ValueError(
-                    f"kafka.{key} has no effect with kafka.security_protocol = {self.security_protocol}:"
-                    " it needs SSL or SASL_SSL"
+                    f"kafka.{key} has no effect with kafka.security_protocol = {self.security_protocol}: it "
+                    "needs SSL or SASL_SSL"
                 )
             if key.startswith("key_") and self.cert_file is None:
                 raise ValueError(

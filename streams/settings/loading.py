@@ -40,8 +40,8 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:
         from_environment = EnvSettingsSource(_Environment)()
     except SettingsError as error:
         raise ConfigError(
-            f"environment: {error}: give each key of a table its own variable,"
-            f" as in {VARIABLE_PREFIX}PATIENCE__BUY=2h"
+            f"environment: {error}: give each key of a table its own variable, as in "
+            f"{VARIABLE_PREFIX}PATIENCE__BUY=2h"
         ) from error
     try:
         settings = Settings.model_validate(_joined(_joined(from_file, from_environment), from_flags))
@@ -57,8 +57,8 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(
-            f"settings file {file} does not exist: name one that does, or leave it out to use"
-            f" {SETTINGS_FILE}, the environment and flags"
+            f"settings file {file} does not exist: name one that does, or leave it out to use "
+            f"{SETTINGS_FILE}, the environment and flags"
         ) from error
     except OSError as error:
         raise ConfigError(f"settings file {file} cannot be read: {error.strerror}") from error

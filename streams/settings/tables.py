@@ -31,8 +31,8 @@ class Settings(FoldSettings):
         ge=1,
         le=MAX_PARTITIONS,
         description=(
-            "The number of partitions of a new data directory, 1 to 1024. Without it a new directory gets 1,"
-            " and an older one keeps its number."
+            "The number of partitions of a new data directory, 1 to 1024. Without it a new directory gets 1, "
+            "and an older one keeps its number."
         ),
     )
     batch: int = Field(
@@ -44,8 +44,8 @@ class Settings(FoldSettings):
     skew: DurationOrZero = Field(
         10 * MINUTES,
         description=(
-            "An event may be dated this far ahead of its own arrival. One that is further ahead is rejected"
-            " (`from_the_future`)."
+            "An event may be dated this far ahead of its own arrival. One that is further ahead is rejected "
+            "(`from_the_future`)."
         ),
     )
     idle_after: Duration = Field(
@@ -55,8 +55,8 @@ class Settings(FoldSettings):
     exclude_after: Duration = Field(
         10 * MINUTES,
         description=(
-            "A partition that forwards events and has reported nothing for this long is excluded: the others"
-            " go on without it."
+            "A partition that forwards events and has reported nothing for this long is excluded: the others "
+            "go on without it."
         ),
     )
     log_format: Literal["console", "json"] = Field(
@@ -65,8 +65,8 @@ class Settings(FoldSettings):
     agents: Annotated[tuple[str, ...], NoDecode, TextList] = Field(
         (),
         description=(
-            "Your own Faust agents, which run in the workers: Python files (`my_agents.py`) or modules"
-            " (`shop.agents`)."
+            "Your own Faust agents, which run in the workers: Python files (`my_agents.py`) or modules "
+            "(`shop.agents`)."
         ),
     )
     kafka: KafkaSettings = Field(KafkaSettings(), description="The Kafka cluster.")

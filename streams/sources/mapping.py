@@ -95,8 +95,8 @@ def _check_properties(unmapped: Sequence[str], mapping: Mapping[str, str]) -> No
         for target in mapping:
             if f"{target}.".startswith(f"properties.{name}."):
                 raise InputError(
-                    f"the column {name!r} would become properties.{name}, but another column is mapped to"
-                    f" {target}: map this one to another name"
+                    f"the column {name!r} would become properties.{name}, but another column is mapped to "
+                    f"{target}: map this one to another name"
                 )
 
 

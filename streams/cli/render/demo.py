@@ -47,8 +47,8 @@ def opening() -> RenderableType:
     return Group(
         "",
         f"[bold]A real online shop[/], {moments}: from the first look to the purchase.",
-        "[dim]Computed now from the shop's own events, by the program that you would put beside your"
-        " Kafka.[/]",
+        "[dim]Computed now from the shop's own events, by the program that you would put beside your "
+        "Kafka.[/]",
         "",
     )
 
@@ -57,8 +57,8 @@ def render(found: Findings) -> RenderableType:
     """All of it, in the order of reading."""
     rate = found.records / found.seconds
     parts = [
-        f"[dim]{found.records:,} events, each committed to disk exactly once, in {found.seconds:.1f} s"
-        f" ({rate:,.0f}/s). They are in {found.data_dir}.[/]",
+        f"[dim]{found.records:,} events, each committed to disk exactly once, in {found.seconds:.1f} s "
+        f"({rate:,.0f}/s). They are in {found.data_dir}.[/]",
         _head("How far they came"),
         render_totals(found.funnel),
         "",

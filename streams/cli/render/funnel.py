@@ -31,12 +31,11 @@ def render_totals(funnel: Funnel) -> RenderableType:
     """How many people and journeys there are."""
     j = funnel.journeys
     return Group(
-        f"[bold]{funnel.profiles:,}[/] people,"
-        f" [bold green]{funnel.profiles_converted:,}[/] of them bought"
-        f" ([bold]{percent(funnel.profiles_converted, funnel.profiles)}[/])",
-        f"[bold]{j.opened:,}[/] journeys: [green]{j.converted:,} converted[/]"
-        f" ({percent(j.converted, j.opened)}; {j.refunded:,} refunded later), [red]{j.abandoned:,}"
-        f" abandoned[/], [cyan]{j.open:,} open[/] ({j.stalled:,} stalled)",
+        f"[bold]{funnel.profiles:,}[/] people, [bold green]{funnel.profiles_converted:,}[/] of them bought "
+        f"([bold]{percent(funnel.profiles_converted, funnel.profiles)}[/])",
+        f"[bold]{j.opened:,}[/] journeys: [green]{j.converted:,} converted[/] "
+        f"({percent(j.converted, j.opened)}; {j.refunded:,} refunded later), [red]{j.abandoned:,} "
+        f"abandoned[/], [cyan]{j.open:,} open[/] ({j.stalled:,} stalled)",
     )
 
 

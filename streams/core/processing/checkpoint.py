@@ -81,8 +81,8 @@ def decode_checkpoint(raw: bytes) -> Checkpoint:
         raise Incompatible(f"{message}: {REPLAY}") from error
     if number > STATE_FORMAT:
         raise Incompatible(
-            f"the state has format {number}, and this program knows formats up to {STATE_FORMAT}:"
-            f" use the version that wrote it or a later one, or {REPLAY}"
+            f"the state has format {number}, and this program knows formats up to {STATE_FORMAT}: use the "
+            f"version that wrote it or a later one, or {REPLAY}"
         )
     if number < STATE_FORMAT:
         raise Incompatible(

@@ -81,8 +81,8 @@ class Rulebook:
         codes = self.codes
         if codes + len(rules.rules) > MAX_RULE_CODES:
             raise Incompatible(
-                f"rules {rules.version}: the {len(self.versions)} versions so far have {codes} rules, and an"
-                f" app can use {MAX_RULE_CODES} in all: start a new data directory and replay"
+                f"rules {rules.version}: the {len(self.versions)} versions so far have {codes} rules, and an "
+                f"app can use {MAX_RULE_CODES} in all: start a new data directory and replay"
             )
         self.versions.append(RulesVersion(rules.version, codes, rules.rules, rules.text))
         return len(self.versions) - 1

@@ -143,8 +143,8 @@ async def reach(cluster: Cluster, timeout_ms: int, report: Callable[[str], None]
     """
     what = f"no broker at {cluster.bootstrap} lets us in"
     hint = (
-        ". Is kafka.bootstrap right, are brokers running there, and is kafka.security_protocol what that port"
-        " speaks?"
+        ". Is kafka.bootstrap right, are brokers running there, and is kafka.security_protocol what that "
+        "port speaks?"
     )
     waiting = Waiting(timeout_ms)
     while True:

@@ -53,7 +53,8 @@ class KafkaLog:
         self.topics = AppTopics(app, inputs, partitions)
         self.sessions: set[KafkaSession] = set()
         self._end_offsets = EndOffsets(cluster)
-        self._tails = Tails(cluster, Clock(), hidden_key=CHECKPOINT)
+        self._clock = Clock()
+        self._tails = Tails(cluster, self._clock, hidden_key=CHECKPOINT)
         self._appender: AIOKafkaProducer | None = None
         self._appending = asyncio.Lock()
 
@@ -80,7 +81,12 @@ class KafkaLog:
     async def open(self, partition: int) -> KafkaSession:
         assert 0 <= partition < self.partitions, partition
         session = KafkaSession(
-            self.cluster, self.topics, partition, self._end_offsets, on_close=self.sessions.discard
+            self.cluster,
+            self.topics,
+            partition,
+            self._end_offsets,
+            self._clock,
+            on_close=self.sessions.discard,
         )
         await session.start()
         self.sessions.add(session)

@@ -13,7 +13,6 @@ sources.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -21,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import IllegalOperation, KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
+from streams.clock import Clock
 from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
 from streams.log.grouping import by_partition, by_topic
 from streams.log.kafka.app_topics import AppTopics
@@ -49,13 +49,14 @@ class KafkaSession:
         topics: AppTopics,
         partition: int,
         end_offsets: EndOffsets,
+        clock: Clock,
         on_close: Callable[["KafkaSession"], None],
     ) -> None:
         self.partition = partition
         self.sources = topics.sources(partition)
         self.round_robin = bool(topics.round_robin)
         self._cluster, self._topics = cluster, topics
-        self._end_offsets, self._on_close = end_offsets, on_close
+        self._end_offsets, self._clock, self._on_close = end_offsets, clock, on_close
         self._partitions = {source: topics.topic_partition(source) for source in self.sources}
         self._sources = {tp: source for source, tp in self._partitions.items()}
         self._unreadable = f"partition {partition} of {', '.join(topics.inputs)} cannot be read"
@@ -102,7 +103,7 @@ class KafkaSession:
         assert limit > 0, limit
         self._check()
         loop = asyncio.get_running_loop()
-        began_ms, deadline_s = time.time_ns() // 1_000_000, loop.time() + STUCK_S
+        began_ms, deadline_s = self._clock.wall_ms(), loop.time() + STUCK_S
         try:
             async with cluster_errors(self._unreadable):
                 self._seek(positions)
@@ -151,7 +152,7 @@ class KafkaSession:
         ]
         reached = {source: await self._consumer.position(tp) for source, tp in self._partitions.items()}
         self._next.update((self._partitions[source], offset) for source, offset in reached.items())
-        return Fetched(chunks, self._at_end(reached), reached, time.time_ns() // 1_000_000)
+        return Fetched(chunks, self._at_end(reached), reached, self._clock.wall_ms())
 
     async def _nothing_since(self, began_ms: int) -> bool:
         """True if the broker has answered for every source since then, and reported no committed record that
@@ -186,16 +187,16 @@ class KafkaSession:
         elif wanted < first:
             raise Unavailable(
                 f"{tp.topic} {tp.partition} begins at offset {first}, but it was processed only up to "
-                f"{wanted}: what lies"
-                " between was deleted by the topic's retention. Start a new app id and replay what there is"
+                f"{wanted}: what lies between was deleted by the topic's retention. Start a new app id and "
+                "replay what there is"
             )
         else:
             end = (await self._consumer.end_offsets([tp]))[tp]
             if wanted > end:
                 raise Incompatible(
                     f"{tp.topic} {tp.partition} ends at offset {end}, but it was processed up to {wanted}: "
-                    "the topic was"
-                    " made anew, or a broker lost its end. Start a new app id and replay what there is"
+                    "the topic was made anew, or a broker lost its end. Start a new app id and replay what "
+                    "there is"
                 )
             self._consumer.seek(tp, wanted)
 

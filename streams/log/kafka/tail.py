@@ -118,8 +118,8 @@ class Tails:
             retention_ms = DEFAULT_RETENTION_MS if setting is None else int(setting)
             if retention_ms < LEAST_RETENTION_MS:
                 raise Refused(
-                    f"{topic} cannot be followed: it has {RETENTION}={retention_ms}, so that followers miss"
-                    f" what is removed; set at least {LEAST_RETENTION_MS}"
+                    f"{topic} cannot be followed: it has {RETENTION}={retention_ms}, so that followers miss "
+                    f"what is removed; set at least {LEAST_RETENTION_MS}"
                 )
             self._retention[topic] = now_s, retention_ms
         return now_ms - position.current_ms > SAFE_SHARE * retention_ms

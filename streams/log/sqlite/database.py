@@ -233,9 +233,8 @@ def _check(con: sqlite3.Connection, file: Path, partitions: int | None, app: str
     meta = dict(con.execute("SELECT name, value FROM meta"))
     if meta.get("format") != FORMAT:
         raise Incompatible(
-            f"{file} has format {meta.get('format')}, this program reads format {FORMAT}. "
-            "Use the version of the program that wrote it, or take a new data directory and replay the input "
-            "into it."
+            f"{file} has format {meta.get('format')}, this program reads format {FORMAT}. Use the version of "
+            "the program that wrote it, or take a new data directory and replay the input into it."
         )
     if partitions is not None and partitions != meta["partitions"]:
         raise Incompatible(

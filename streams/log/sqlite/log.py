@@ -239,8 +239,7 @@ def taken_over(partition: int, file: Path) -> str:
     """The message for the session that lost a partition."""
     return (
         f"Partition {partition} of {file.parent} was taken over by another worker. Nothing of the open batch "
-        "was written. "
-        "Let one process at a time work on a data directory."
+        "was written. Let one process at a time work on a data directory."
     )
 
 

@@ -154,15 +154,14 @@ def _unwise_input(topic: ExistingTopic, partitions: int) -> list[str]:
     if topic.partitions != partitions and partitions:
         details.append(
             f"has {topic.partitions} partitions, the app {partitions}: its events take a way round through "
-            f"{INBOX.name},"
-            " which costs about as much as reading them twice"
+            f"{INBOX.name}, which costs about as much as reading them twice"
         )
     if "compact" in config.get("cleanup.policy", ""):
         details.append("is compacted: of each key only the last event is sure to be read")
     if 0 <= (retention_ms := int(config.get("retention.ms", FOREVER))) < SHORT_RETENTION_MS:
         details.append(
-            f"is kept for {_text(retention_ms)}: events are lost when nothing runs for longer than that:"
-            f" retention.ms, at least {_text(SHORT_RETENTION_MS)}"
+            f"is kept for {_text(retention_ms)}: events are lost when nothing runs for longer than that: "
+            f"retention.ms, at least {_text(SHORT_RETENTION_MS)}"
         )
     return details
 
@@ -190,16 +189,15 @@ def _unwise(config: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     needed_bytes = int(wanted["max.message.bytes"])
     if (taken_bytes := int(config.get("max.message.bytes", needed_bytes))) < needed_bytes:
         details.append(
-            f"takes records of {taken_bytes:,} bytes; one that is larger stops its partition: set"
-            f" max.message.bytes={needed_bytes}"
+            f"takes records of {taken_bytes:,} bytes; one that is larger stops its partition: set "
+            f"max.message.bytes={needed_bytes}"
         )
     kept_ms, wanted_ms = int(config.get("retention.ms", FOREVER)), int(wanted.get("retention.ms", FOREVER))
     deleted = wanted["cleanup.policy"] == Cleanup.DELETE.value
     if deleted and kept_ms >= 0 and (kept_ms < wanted_ms or wanted_ms == FOREVER):
         details.append(
             f"is kept for {_text(kept_ms)} and not for {_text(wanted_ms)}: set retention.ms={wanted_ms} if "
-            "that is not on"
-            " purpose"
+            "that is not on purpose"
         )
     if config.get("unclean.leader.election.enable") == "true":
         details.append(
@@ -216,19 +214,18 @@ def _cluster(
     if replicas < REPLICAS and chosen:
         there = "is one broker" if existing.brokers == 1 else f"are {existing.brokers} brokers"
         notes.append(
-            f"there {there}: {replicas} {'copy' if replicas == 1 else 'copies'} of everything instead of"
-            f" {REPLICAS}: not for production"
+            f"there {there}: {replicas} {'copy' if replicas == 1 else 'copies'} of everything instead of "
+            f"{REPLICAS}: not for production"
         )
     if existing.transaction_max_ms is None:
         notes.append(
             "the brokers' transaction.max.timeout.ms could not be looked at: that needs the right "
-            "DescribeConfigs on the"
-            " cluster"
+            "DescribeConfigs on the cluster"
         )
     elif existing.transaction_max_ms < TRANSACTION_TIMEOUT_MS:
         errors.append(
-            f"the brokers allow transactions of {existing.transaction_max_ms} ms, and ours may take"
-            f" {TRANSACTION_TIMEOUT_MS}: raise their transaction.max.timeout.ms"
+            f"the brokers allow transactions of {existing.transaction_max_ms} ms, and ours may take "
+            f"{TRANSACTION_TIMEOUT_MS}: raise their transaction.max.timeout.ms"
         )
     return tuple(notes), tuple(errors)
 
