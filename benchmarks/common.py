@@ -20,7 +20,7 @@ import msgspec
 
 from benchmarks.stages import SOURCE, Written, add, processor, quiet_collector
 from streams.core.moments.rules import Rules, default_rules
-from streams.core.processing.step import Processor
+from streams.core.processing.processor import Processor
 from streams.records import Fetched, Record
 from streams.runtime.collector import GC_THRESHOLD
 

@@ -22,8 +22,8 @@ from streams.core.journeys.population import Population
 from streams.core.journeys.signal import SIZE
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
+from streams.core.processing.processor import Processor
 from streams.core.processing.state_keys import PROFILE, restored
-from streams.core.processing.step import Processor
 from streams.records import Fetched, Record, StateRecord
 
 SIGNALS = 20

@@ -24,7 +24,7 @@ from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.journey_step import REFUND_UNMATCHED
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
-from streams.core.processing.step import Processor
+from streams.core.processing.processor import Processor
 from streams.records import Batch, Fetched, Record
 from streams.runtime.parameters import parameters_of
 from streams.settings.tables import Settings

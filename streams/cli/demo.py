@@ -28,7 +28,7 @@ SHOP_EVENTS, SHOP_RULES = SHOP_DIR / "events.csv.gz", SHOP_DIR / "rules.toml"
 SHOP_COLUMNS = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}
 
 DEMO_DIR = Path("data") / "demo"
-DEMO_MARKER = "made-by-demo"  # this file shows that nothing of value is in the directory
+DEMO_MARKER = "made-by-demo"  # an earlier demo wrote this file, so the directory may be replaced
 
 EXAMPLE_KINDS = {"opened", "advanced", "returned", "stalled", "resumed", "converted"}
 EXAMPLE_STEPS = range(6, 11)  # enough to be worth reading, few enough to show
@@ -44,11 +44,11 @@ def demo_command(
         ),
     ] = DEMO_DIR,
 ) -> None:
-    """Replays 23,202 real events of an online shop (bundled) and shows the result. Takes some seconds."""
+    """Replays 23,202 real events of an online shop and shows the result. Takes some seconds."""
     for file in (SHOP_EVENTS, SHOP_RULES):
         if not file.is_file():
             raise InputError(
-                f"the demo's events are missing ({file}): the source code has them, an installed package has "
+                f"the demo's events are missing ({file}). A checkout has them, an installed package does "
                 "not. In a checkout: make demo"
             )
     _make_room(data_dir)
@@ -87,7 +87,7 @@ async def _demo(data_dir: Path) -> None:
     from streams.topology import LATE, REJECTED
 
     console().print(opening())
-    # No file and no variable has a part in these settings, so that everybody sees the same.
+    # These settings ignore the settings file and the environment, so that everybody sees the same.
     settings = Settings(data_dir=data_dir, rules=SHOP_RULES)
     with StopRequest() as stop, Work("replay") as work:
 
@@ -97,9 +97,8 @@ async def _demo(data_dir: Path) -> None:
 
         embedded = await Embedded.open(settings, rules_of(settings))
         try:
-            replayed = await embedded.replay(
-                InputFile(SHOP_EVENTS, InputFormat("csv", SHOP_COLUMNS)), on_progress
-            )
+            shop = InputFile(SHOP_EVENTS, InputFormat("csv", SHOP_COLUMNS))
+            replayed = await embedded.replay(shop, on_progress)
         finally:
             await embedded.close()
     reader = SqliteLog.read_only(data_dir)

@@ -16,7 +16,7 @@ def journeys_command(
     limit: LimitOption = None,
     jsonl: JsonLinesOption = False,
 ) -> None:
-    """Shows finished journeys: a record for each that nothing can change, and one for each later refund."""
+    """Shows finished journeys, which nothing can change; with --jsonl, also each later refund."""
     asyncio.run(_journeys(ctx, data_dir, limit, jsonl))
 
 

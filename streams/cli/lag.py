@@ -89,25 +89,20 @@ async def _cluster_lag(settings: "Settings") -> "Lag":
 
 
 async def _counted(log: "KafkaLog", lag: "Lag") -> "Lag":
-    """The lag with small ones counted in records."""
+    """Replaces each small lag, which is a difference of offsets, by the number of records."""
     from msgspec.structs import replace
 
     from streams.log.kafka.reader import read_up_to
 
+    places = {row.source: log.topics.topic_partition(row.source) for row in lag.sources}
     positions = {
-        log.topics.topic_partition(row.source): row.position
+        places[row.source]: row.position
         for row in lag.sources
         if row.position is not None and 0 < row.lag <= MAX_COUNTED_LAG
     }
-    ends = {
-        log.topics.topic_partition(row.source): row.end
-        for row in lag.sources
-        if log.topics.topic_partition(row.source) in positions
-    }
+    ends = {places[row.source]: row.end for row in lag.sources if places[row.source] in positions}
     counts = dict.fromkeys(positions, 0)
     async for place, chunk in read_up_to(log.cluster, ends, MAX_COUNTED_LAG):
         counts[place] += sum([record.offset >= positions[place] for record in chunk])
-    rows = [
-        replace(row, lag=counts.get(log.topics.topic_partition(row.source), row.lag)) for row in lag.sources
-    ]
+    rows = [replace(row, lag=counts.get(places[row.source], row.lag)) for row in lag.sources]
     return replace(lag, sources=rows)

@@ -1,5 +1,4 @@
-"""Checks what may go into a batch before anything is written, in one place, so that all adapters refuse the
-same.
+"""Checks what may go into a batch before anything is written. All adapters refuse the same.
 
 A wrong topic or a missing key is a defect of the writer, hence an assertion.
 """

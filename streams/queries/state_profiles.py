@@ -1,4 +1,5 @@
-"""Finds the people whom only the state names: they gave signals, have no journey and were not forgotten.
+"""Reads the keys of all profiles in the state, since some people are named there alone: they gave signals,
+have no journey and were not forgotten.
 
 Transitions name everybody who has a journey, for ever.
 """

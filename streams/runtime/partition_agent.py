@@ -17,7 +17,7 @@ from streams.clock import Clock
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import REPLAY, Checkpoint, copy_of_counts, decode_checkpoint
 from streams.core.processing.committed import Committed, Observer, Reasons
-from streams.core.processing.step import Processor
+from streams.core.processing.processor import Processor
 from streams.core.processing.watermark import PeerProgress
 from streams.errors import Incompatible
 from streams.log.port import Log, Restoring, Session

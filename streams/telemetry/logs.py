@@ -1,5 +1,4 @@
-"""Writes the program's own log: one line per thing that happens in a worker's life, for people or for
-machines.
+"""Writes the program's own log: a line per event of a worker's life, for people or for machines.
 
 `LIFE` lists these events with the fields of their lines. Lines of libraries, which they write through
 `logging`, come out in the same form, warnings and errors only. A line that repeats itself is held back: while

@@ -35,7 +35,7 @@ EXCLUDED = Described(
     "streams_excluded_partitions",
     "gauge",
     ("partition",),
-    "other partitions that this one waits for no more, since they were silent for too long",
+    "other partitions that this one no longer waits for, since they were silent for too long",
 )
 RECEIVED = Described(
     "streams_events_received_total",
@@ -47,7 +47,7 @@ EVENTS_BY_OUTCOME = Described(
     "streams_events_total",
     "counter",
     ("partition", "outcome"),
-    "these items by outcome: each has exactly one",
+    "items read and committed, by outcome: each has exactly one",
 )
 FORWARDED = Described(
     "streams_events_forwarded_total",
@@ -82,10 +82,10 @@ ASSIGNED = Described(
 )
 BUILD_INFO = Described("streams_build_info", "gauge", ("version",), "1; the version of the program")
 BATCH_SIZE = Described(
-    "streams_batch_size_events",
+    "streams_batch_size_records",
     "histogram",
     (),
-    "records of a batch",
+    "records read for one batch",
     (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000),  # as far as MAX_BATCH_EVENTS
 )
 COMMIT_LATENCY = Described(

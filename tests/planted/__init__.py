@@ -91,7 +91,7 @@ BUGS = (
     ),
     _bug(
         "assertions are published before the retractions that they replace",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         """            for t in retracted:
                 count_transition(t, -1, delta)
                 moved[p.key, t.need] = p
@@ -121,19 +121,19 @@ BUGS = (
     ),
     _bug(
         "a counter is not taken back",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         "count_transition(t, -1, delta)",
         "pass",
     ),
     _bug(
         "the current record is not written after a retraction",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         "count_transition(t, -1, delta)\n                moved[p.key, t.need] = p",
         "count_transition(t, -1, delta)",
     ),
     _bug(
         "rev begins anew at a restart",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         "self.checkpoint = checkpoint\n",
         "self.checkpoint = checkpoint; checkpoint.rev = 0\n",
     ),
@@ -151,13 +151,13 @@ BUGS = (
     ),
     _bug(
         "a record is skipped after each batch",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         "position.offset = records[-1].offset + 1",
         "position.offset = records[-1].offset + 2",
     ),
     _bug(
         "the last record of a batch is read again, for ever",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         "position.offset = records[-1].offset + 1",
         "position.offset = records[-1].offset",
     ),
@@ -169,25 +169,25 @@ BUGS = (
     ),
     _bug(
         "the watermark runs ahead of the events",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         "reached_ms = at_ms\n",
         "reached_ms = at_ms + 1\n",
     ),
     _bug(
         "the wall clock moves the watermark",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         "            until_ms = clock_ms\n",
         "            until_ms = population.watermark_ms = clock_ms\n",
     ),
     _bug(
         "lateness is measured from the wall clock",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         "if at_ms < watermark_ms - lateness_ms:",
         "if at_ms < record.time_ms - lateness_ms:",
     ),
     _bug(
         "how far timers have fired is not kept",
-        "streams.core.processing.step",
+        "streams.core.processing.processor",
         "c.watermark_ms, c.timers_fired_ms = population.watermark_ms, population.timers_fired_ms",
         "c.watermark_ms, c.timers_fired_ms = population.watermark_ms, population.watermark_ms - 1",
     ),
@@ -232,6 +232,12 @@ BUGS = (
         "streams.core.journeys.trimming",
         "patience.refund + allowed_lateness_ms)",
         "patience.refund)",
+    ),
+    _bug(
+        "an event that is not applied leaves its needs behind",
+        "streams.core.journeys.population",
+        "drop_needs(p, needs_before)",
+        "pass",
     ),
     _bug(
         "people are forgotten as soon as they are silent",

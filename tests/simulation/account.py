@@ -37,9 +37,9 @@ class Account:
     again: Counter[tuple[Key, str]] = field(
         default_factory=Counter
     )  # how often an event id was taken for a new one
-    unjust: list[int] = field(
-        default_factory=list
-    )  # offsets that were called over_cap although their profile is not that busy
+    needs: dict[Key, set[str]] = field(default_factory=dict)  # that a profile has had
+    # Offsets that were called over_cap although their profile has neither so many signals nor so many needs.
+    unjust: list[int] = field(default_factory=list)
 
 
 def account(
@@ -69,22 +69,26 @@ def account(
             continue
         key = key_of(event, world)
         mine = a.signals.setdefault(key, [])
+        order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
+        needs = ("*",) if order and verdict.intent == oracle.REFUND else needs_of(event, world)
+        had = a.needs.setdefault(key, {""})
         if event.at_ms < a.mark - allowed_lateness or record.offset in over_cap:
             a.counts["late"] += 1
             a.late.append(record.offset)
-            if (
-                event.at_ms >= a.mark - allowed_lateness and sum(len(s.needs) for s in mine) < world.cap
-            ):  # a signal about two needs takes two places
+            busy = sum(len(s.needs) for s in mine) >= world.cap  # a signal about two needs takes two places
+            full = len(had.union(needs) - {"*"}) > world.needs
+            if event.at_ms >= a.mark - allowed_lateness and not busy and not full:
                 a.unjust.append(record.offset)
             continue
-        order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
-        needs = ("*",) if order and verdict.intent == oracle.REFUND else needs_of(event, world)
         s = oracle.Signal(
             event.at_ms, event.id, verdict.intent, verdict.sure, dims_of(event), event.utc_offset_quarters,
             bases[version] + verdict.rule, needs,
             order_ref(order).hex() if order else None,
         )  # fmt: skip
-        a.counts["applied" if take(a, key, mine, s, a.mark - 2 * allowed_lateness) else "duplicate"] += 1
+        applied = take(a, key, mine, s, a.mark - 2 * allowed_lateness)
+        a.counts["applied" if applied else "duplicate"] += 1
+        if applied:
+            had.update(set(needs) - {"*"})
     return a
 
 

@@ -10,8 +10,8 @@ import msgspec
 
 from streams import topology
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.processor import Processor
 from streams.core.processing.state_keys import restored
-from streams.core.processing.step import Processor
 from streams.queries.verify import verify
 from streams.records import Record, StateRecord
 from streams.runtime.parameters import parameters_of
@@ -84,16 +84,13 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
     latest = max(_read_mark(cluster, partition) for partition in partitions)
     found = []
     for partition in partitions:
+        found += _all_read(cluster, partition)
         if latest >= 0:
             cluster.interrupt(partition, latest)  # nothing comes any more that could hide what it left
         if how := cluster.drain(partition, watermark_ms=latest):
             yield Broken("liveness", how)
             return
-        found += [
-            *_all_read(cluster, partition),
-            *_ask(cluster, partition, latest),
-            *_restored(cluster, partition),
-        ]
+        found += [*_ask(cluster, partition, latest), *_restored(cluster, partition)]
     found += _verified(cluster)
     yield from found
     if found or latest < 0:
@@ -271,6 +268,7 @@ def _knows(processor: Processor) -> tuple[object, ...]:
             p.orders,
             p.newest_head,
             p.first_segment,
+            p.needs,
             {p.needs[s.need]: _state(s) for s in p.states if s.journey or s.conversions},
         )
         for p in population.profiles

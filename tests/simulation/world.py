@@ -13,7 +13,7 @@ from typing import Any
 from streams.core.journeys import machine, population, profile, store, trimming
 from streams.core.journeys.signal import SIZE
 from streams.core.moments.rules import Rules, load_rules
-from streams.core.processing import step
+from streams.core.processing import processor
 from streams.settings.tables import Settings
 from tests import oracle
 
@@ -95,6 +95,7 @@ class World:
     cap: int
     chores: int  # timers and chores per batch
     conversions: int  # remembered per need
+    needs: int  # per person, the nameless one included
     blind: bool  # a log that lets a fenced session go on reading, as a broker may
 
     @property
@@ -153,6 +154,7 @@ def draw(
         chores=rnd.choice((1, 3, 10_000)),
         conversions=rnd.choice((2, 3, 64, 64)),
         blind=rnd.random() < 0.5,
+        needs=rnd.choice((3, 3, 1_000)),
     )
     if partitions or workers or events:
         over = {"partitions": partitions, "workers": workers, "events": events}
@@ -168,9 +170,9 @@ def sizes(world: World) -> Iterator[None]:
     new = {
         "SEGMENT": world.segment, "SEGMENT_BYTES": world.segment * SIZE, "CAP": world.cap,
         "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores,
-        "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions,
+        "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions, "MAX_NEEDS": world.needs,
     }  # fmt: skip
-    modules = (machine, profile, trimming, population, store, step, oracle)
+    modules = (machine, profile, trimming, population, store, processor, oracle)
     old = [
         (module, name, getattr(module, name)) for module in modules for name in new if hasattr(module, name)
     ]

@@ -74,7 +74,7 @@ def test_a_partition_shows_its_last_commit() -> None:
     assert (12, 0) == (found["streams_consumer_lag_records partition=3 source=clicks:3"],
                        found["streams_consumer_lag_records partition=3 source=shop.inbox:3"])  # fmt: skip
     assert 7 == found["streams_transitions_written_total partition=3"]
-    assert (1, 10) == (found["streams_batch_size_events_count"], found["streams_batch_size_events_sum"])
+    assert (1, 10) == (found["streams_batch_size_records_count"], found["streams_batch_size_records_sum"])
     assert 1 == found["streams_commit_latency_seconds_count"]
     assert pytest.approx(0.008) == found["streams_commit_latency_seconds_sum"]
     assert pytest.approx(0.04, abs=1e-3) == found["streams_end_to_end_latency_seconds_sum"]
@@ -85,7 +85,10 @@ def test_a_step_that_found_nothing_is_no_batch() -> None:
     of = meters()
     of.committed(step(written=False, totals=Counts(received=5, applied=5), lags={"clicks:0": 0}))
     found = shown(of)
-    assert (0, 0) == (found["streams_batch_size_events_count"], found["streams_commit_latency_seconds_count"])
+    assert (0, 0) == (
+        found["streams_batch_size_records_count"],
+        found["streams_commit_latency_seconds_count"],
+    )
     assert (5, 0) == (
         found["streams_events_received_total partition=0"],
         found["streams_consumer_lag_records partition=0 source=clicks:0"],
@@ -98,7 +101,7 @@ def test_a_commit_of_time_alone_is_no_batch_of_events() -> None:
     of.committed(step(commit_s=0.01))
     found = shown(of)
     assert (0, 1, 0) == (
-        found["streams_batch_size_events_count"],
+        found["streams_batch_size_records_count"],
         found["streams_commit_latency_seconds_count"],
         found["streams_end_to_end_latency_seconds_count"],
     )

@@ -1,4 +1,4 @@
-"""The funnel as a picture: how many journeys reached each moment, and how those ended that stopped there."""
+"""The funnel as a picture: how many journeys reached each moment, and how the others ended."""
 
 from collections.abc import Mapping
 

@@ -59,7 +59,9 @@ def _style(step: Transition) -> str:
         return "dim"
     if step.kind == "abandoned":
         return "red"
-    return MOMENT_COLOURS[step.to] if step.to else OUTCOME_COLOURS["refunded"]
+    if step.to is None:
+        return OUTCOME_COLOURS["refunded"]
+    return MOMENT_COLOURS[step.to]
 
 
 def _description(step: Transition) -> str:

@@ -29,7 +29,7 @@ _TV = (
     "web0s",
     "webos.tv",
 )
-# These are looked at from across the room too.
+# Game consoles and sticks are used on a television.
 _MORE_TV = ("bravia", "roku", "crkey", " aft", "viera", "playstation", "xbox", "nintendo")
 _TABLET = ("ipad", "tablet", "kindle", "silk/", "playbook")
 _MOBILE = ("iphone", "ipod", "mobile", "android", "phone", "blackberry", "opera mini", "cfnetwork")
@@ -39,7 +39,11 @@ _agents: dict[str, str] = {}
 
 
 def device_of(event: Event, index: Index) -> int:
-    """Looks at context.device.type, context.userAgentData.mobile, context.userAgent, properties.device."""
+    """The number of the event's device; 0 when it is unknown.
+
+    Asked in this order: context.device.type, context.userAgentData.mobile if it is true, context.userAgent,
+    properties.device. Without a user agent, a `mobile` that is false means a desktop.
+    """
     context = event.context
     hardware = context.get("device")
     if type(hardware) is dict and (known := index(hardware.get("type"))):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 MAX_RECORD_BYTES = 1024 * 1024  # what brokers take by default; a click is never as large
-MAX_ITEMS = 10_000  # in one record: one batch commits them all. Segment takes 2,500 calls in a request
+MAX_ITEMS = 10_000  # of one record, since one batch must hold them all; a Segment request has 2,500 at most
 MAX_DETAIL_CHARS = 200  # of a rejection: its detail travels in a header, and a person reads it
 EVENT_TYPES = ("track", "page", "screen", "identify")
 MAX_EVENT_NAME_CHARS = 256  # a longer name is cut: names are for rules to match and people to read
@@ -19,7 +19,7 @@ MAX_SPLIT_PATHS = 1024  # split paths that are remembered: rules and settings na
 
 
 class Reason(StrEnum):
-    """Why a record was rejected. The list is closed, so that consumers of the topic can count by it.
+    """Why an item was rejected. The list is closed, so that consumers of the topic can count by it.
 
     `about` describes the reason to a person.
     """
@@ -64,14 +64,14 @@ class Reason(StrEnum):
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
-    """A record that could not be read. Whoever publishes it adds its bytes and its place."""
+    """An item that could not be read. Whoever publishes it adds its bytes and its place."""
 
     reason: Reason
     detail: str  # for a person: the field and what was found there; printable, at most MAX_DETAIL_CHARS
 
 
 def reject(reason: Reason, detail: str) -> Rejection:
-    """A rejection whose detail is safe to print and to encode, whatever the record held."""
+    """A rejection whose detail is safe to print and to encode, whatever the item held."""
     shown = detail[:MAX_DETAIL_CHARS]
     return Rejection(
         reason,
@@ -80,7 +80,7 @@ def reject(reason: Reason, detail: str) -> Rejection:
 
 
 class Event(msgspec.Struct, gc=False):
-    """One validated record."""
+    """One validated event."""
 
     id: str  # unique within its profile
     at_ms: int  # event time, milliseconds since 1970 UTC (floored)
@@ -95,7 +95,7 @@ class Event(msgspec.Struct, gc=False):
 
     @property
     def profile(self) -> str:
-        """Whose journey it is, before identities are merged."""
+        """The person: `u:` and the user's id or, without one, `d:` and the device's id."""
         return f"u:{self.user_id}" if self.user_id is not None else f"d:{self.anonymous_id}"
 
 

@@ -1,7 +1,7 @@
 """Finds a person's UTC offset by the name of their time zone: many collectors write all times in UTC.
 
-Zones come from the pinned tzdata package, never from the machine's own files: two workers must not differ in
-an hour of the week.
+Zones come from the pinned tzdata package, never from the machine's own files: two workers must compute the
+same local hour for one event.
 """
 
 from datetime import UTC, datetime

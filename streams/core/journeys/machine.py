@@ -22,9 +22,9 @@ The state of a need is three small machines that work together.
    journey open does both: it opens a journey and converts it at once.
 
 2. Silence: the time since the last *sign of life*. Each signal that the table reads while a journey is open
-   is a sign of life, be it unsure. Silence as long as the patience of the moment *stalls* the journey: it
-   stays open, in its moment. The next sign of life *resumes* it, before its row of the table is read.
-   Silence as long as the one long patience *abandons* the journey, which closes it.
+   is a sign of life, even an unsure one. Silence as long as the patience of the moment *stalls* the
+   journey: it stays open, in its moment. The next sign of life *resumes* it, before its row of the table is
+   read. Silence as long as the one long patience *abandons* the journey, which closes it.
 
 3. The *conversions*: the purchases so far, each of them refunded or not. Two sorts of signals are about a
    conversion, and never come to the table. A truth can repeat a purchase (a thank-you page, a reload, the
@@ -45,11 +45,11 @@ Implementation
 
 All that changes a `State` is in this file. `step` reads one signal: it judges the silence before it, sets
 aside what is about a conversion, and looks up the rest in the table. `settle` judges silence. `convert`,
-`joins_conversion` and `refund` keep the conversions. A refund that has an order id is offered to every need
+`joins_conversion` and `refund` change the conversions. A refund that has an order id is offered to every need
 of the person: `folding.refund_everywhere` does that.
 
-docs/journeys.md is the specification. `diagram.py` draws its picture from TABLE, KIND_OF_MOVE and TIMERS. It
-can't read code: whoever changes how a journey is resumed or refunded changes the picture there by hand.
+docs/journeys.md is the specification. `diagram.py` draws its picture from TABLE, KIND_OF_MOVE and TIMERS, and
+resuming and refunds by hand: whoever changes `step`, `settle` or `refund` looks at the picture too.
 """
 
 from enum import IntEnum
@@ -105,8 +105,8 @@ KIND_OF_MOVE = {ADVANCE: ADVANCED, RETURN: RETURNED, CONVERT: CONVERTED}
 # What silence does, beside the table: each kind of step, and when it comes (a text for the picture).
 TIMERS = ((STALLED, "silent for the moment's patience"), (ABANDONED, "silent for the long patience"))
 
-# Conversions that a need remembers, for refunds and repeats to come. When there are more of them, most are
-# older than the refund window.
+# Conversions that a need remembers, for refunds and repeats to come. A need with more purchases than this
+# within the refund window forgets the oldest.
 MAX_CONVERSIONS = 64
 
 
@@ -159,7 +159,7 @@ def step(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -
 
 
 def open_journey(s: State, signal: Signal, intent: int) -> None:
-    """Opens a journey. The caller sets the moment later: the opening step goes out of none."""
+    """Opens a journey. The caller sets the moment afterwards, since the opening step goes out of none."""
     at_ms = signal.head >> TIME
     s.outcome, s.stalled, s.opened_ms, s.entered_ms = 0, False, at_ms, at_ms
     s.last_sign_ms, s.last_sign, s.journey = at_ms, signal.ref, signal.ref

@@ -28,7 +28,8 @@ from streams.core.journeys.profile import (
     Profile,
     TimeBounds,
     deadline_of,
-    need_number,
+    drop_needs,
+    need_numbers,
 )
 from streams.core.journeys.profiles import Profiles
 from streams.core.journeys.signal import EVERY_NEED, NAMELESS, REFUND_EVERYWHERE, SIZE, TIME, Signal
@@ -83,15 +84,16 @@ class Population:
         p = self.profiles.get(key)
         if p is None:
             p = self._begin(key, signal)
-        names = signal.needs
+        names, needs_before = signal.needs, len(p.needs)
         if names is NAMELESS:
             needs: tuple[int, ...] = NAMELESS_ONLY
         elif names is REFUND_EVERYWHERE:
             needs = EVERY_NEED_ONLY
         else:
-            needs = tuple([need_number(p, name) for name in names])
-            if -1 in needs:
+            numbers = need_numbers(p, names)
+            if numbers is None:
                 return OVER_CAP
+            needs = numbers
         patience, asserted = self.patience, self._asserted
         retracted: Sequence[JourneyStep] = ()
         if append_signal(p, signal, needs, patience, asserted):
@@ -106,9 +108,11 @@ class Population:
             change = Change()
             outcome = insert_signal(p, signal, needs, self.bounds, patience, change)
             if outcome != APPLIED:
+                drop_needs(p, needs_before)
                 return outcome
             asserted, retracted = change.asserted, change.retracted
-            # Even if nothing is published: a smaller copy may have moved the last sign of life back.
+            # The timer is set even if nothing is published: a smaller copy may have moved the last sign of
+            # life back.
             self._arm(p)
         self._touched[key] = p
         if asserted or retracted:
@@ -118,6 +122,7 @@ class Population:
                 if t.kind in CLOSING:
                     self._tidy_by(p, t.at_ms + self.allowed_lateness_ms)
             self._asserted = []
+        # Trimmed once for each segment that has filled.
         live = len(p.journal) - p.folded * SIZE
         if live > SEGMENT_BYTES and live % SEGMENT_BYTES < SIZE * len(needs):
             self._trim(p)
@@ -256,7 +261,7 @@ class Population:
         """Begins from the state records of each profile, by their number, and from how far time had come."""
         self.watermark_ms, self.timers_fired_ms = watermark_ms, timers_fired_ms
         # Each profile is looked at once, at the next step: what was due before may not have been done yet.
-        look_ms = max(watermark_ms - 1, 0)  # below 0 is never
+        look_ms = max(watermark_ms - 1, 0)  # a time below 0 would mean never
         for key, values in parts.items():
             p = load_profile(key, values, timers_fired_ms, self.patience)
             p.tidy_ms = look_ms

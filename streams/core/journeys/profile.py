@@ -18,10 +18,10 @@ from streams.core.journeys.summary import JourneySummary
 # Signals per sealed state record: a changed profile rewrites its head and the segments that changed.
 SEGMENT = 8
 SEGMENT_BYTES = SEGMENT * SIZE
-# Live records. A busier profile (a robot) folds newer ones too; what comes before its base is then `over_cap`
-# (a reason for late).
+# Signals that stay live. A busier profile (a robot) folds its oldest ones early, and an event before its base
+# is then late (`over_cap`).
 CAP = 256
-IDS_CAP = 2_048  # folded records whose ids are still known, of a profile over its cap
+IDS_CAP = 2_048  # folded signals whose ids are still known, of a profile over its cap
 
 Orders = dict[bytes, bytes]  # `order_key` of a truth or refund -> its order
 
@@ -34,7 +34,8 @@ class Profile(msgspec.Struct, gc=False):
     needs: tuple[str, ...] = NAMELESS  # the names of the needs; number 0 is the nameless need
     journal: bytes = b""
     newest_head: int = -1  # of the newest signal
-    # The latest deadline that a timer fired on: a signal before it undoes what the timer published.
+    # The latest deadline that a timer fired on: a signal at or before it may undo what the
+    # timer published.
     settled_ms: int = -1
     folded: int = 0  # records at the front of the journal that are in the base already
     base: list[State] | None = None  # the states after those; None: nothing is folded
@@ -56,16 +57,22 @@ class TimeBounds(msgspec.Struct, frozen=True, gc=False):
     timers_fired_ms: int
 
 
-def need_number(p: Profile, name: str) -> int:
-    """The number of a need by its name; a new need gets the next number. -1: the profile is full."""
-    try:
-        return p.needs.index(name)
-    except ValueError:
-        if len(p.needs) >= MAX_NEEDS:
-            return -1
-        p.needs = (*p.needs, name)
-        p.states.append(State(need=len(p.states)))
-        return len(p.needs) - 1
+def need_numbers(p: Profile, names: tuple[str, ...]) -> tuple[int, ...] | None:
+    """The numbers of needs by their names; new needs get the next numbers. None: the profile has no place for
+    all of them, and gets none.
+    """
+    known = p.needs
+    if new := [name for name in names if name not in known]:
+        if len(known) + len(new) > MAX_NEEDS:
+            return None
+        p.needs = known = (*known, *new)
+        p.states += [State(need=number) for number in range(len(p.states), len(known))]
+    return tuple([known.index(name) for name in names])
+
+
+def drop_needs(p: Profile, count: int) -> None:
+    """Keeps the first `count` needs: an event that was not applied leaves none behind."""
+    p.needs, p.states = p.needs[:count], p.states[:count]
 
 
 def deadline_of(p: Profile, patience: Patience) -> int:

@@ -40,8 +40,8 @@ class State(msgspec.Struct, gc=False, array_like=True):
     opened_ms: int = 0
     entered_ms: int = 0  # when the moment was entered; once closed: when the journey was closed
     last_sign_ms: int = 0  # time of the last sign of life
-    last_sign: bytes = b""  # and the event that gave it
+    last_sign: bytes = b""  # ref of the event that gave the last sign of life
     opened_dims: int = 0
     opened_utc_offset_quarters: int = 0
-    journey: bytes = b""  # the event that opened it
+    journey: bytes = b""  # ref of the event that opened the journey
     conversions: tuple[Conversion, ...] = ()

@@ -1,6 +1,7 @@
-"""RuleSet -> TOML, always one text for equal rules. The text is stored, and its hash is the rules' version.
+"""Writes a RuleSet as TOML, always one text for equal rules.
 
-Comments and the layout of the file are gone; whatever could change a verdict is there.
+The text is stored, and its hash is the rules' version. Comments and the layout of the file are gone; whatever
+could change a verdict is there.
 """
 
 import json

@@ -1,6 +1,7 @@
-"""Name of an event -> event rule. Names are compared without regard to case, spaces, underscores and dashes.
+"""Finds the event rule of an event's name.
 
-A name is folded once: the spelling in which it was sent is remembered with the rules that it may mean.
+Names are compared without regard to case, spaces, underscores and dashes. A name is folded once: the spelling
+in which it was sent is remembered with the rules that it may mean.
 """
 
 from collections.abc import Iterable

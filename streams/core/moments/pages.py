@@ -1,4 +1,4 @@
-"""Path of a page -> page rule. Globs are matched segment by segment.
+"""Finds the page rule of a page's path. Globs are matched segment by segment.
 
 `*` stands for any characters of one segment, `**` for any number of segments. Paths are folded first: no
 host, query or trailing slash; lower case, no accents, `_` and spaces as `-`, no `.html`. So `**/cart/**`

@@ -1,6 +1,7 @@
-"""TOML -> RuleSet, checked so closely that a mistake shows when the file is loaded, not in a month's funnel.
+"""Reads a RuleSet from TOML.
 
-Each error names the rule, the key and the value, and tells what would be right.
+A mistake shows when the file is loaded, not in a month's funnel. Each error names the rule, the key and the
+value, and says what would be right.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Search query -> query rule: words -> lexicons -> clauses, with no regular expression on the way.
+"""Finds the query rule of a search query by its words, without regular expressions.
 
 A **lexicon** is a list of phrases of one language. A word of a phrase is a literal, `prefix*`, `*suffix`, `*`
 (any one word), or alternatives `a|b`. A **clause** names lexicons: `vendor near !question` holds if the first

@@ -1,4 +1,4 @@
-"""Records to items: what ends in exactly one way is an item, and a record may hold several."""
+"""Reads the items of records: an item ends in exactly one way, and a record may hold several."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,4 @@
-"""Values as the JSON text that consumers read, each by the quickest way: most of a transition is such pieces,
-joined.
-"""
+"""Writes values as JSON, each by the quickest way: most of a transition is joined from such pieces."""
 
 from datetime import UTC, datetime
 

@@ -33,10 +33,10 @@ RETENTION_EVERY_S = 600.0  # between looks at the setting
 
 
 class Tails:
-    """All partitions that a log's followers follow."""
+    """The one consumer through which all followers of a log read."""
 
     def __init__(self, cluster: Cluster, clock: Clock, hidden_key: bytes) -> None:
-        """Records with `hidden_key` are left out: the log has them for itself."""
+        """Records with `hidden_key` are the log's own and are left out."""
         self._cluster, self._clock, self._hidden_key = cluster, clock, hidden_key
         self._consumer: AIOKafkaConsumer | None = None
         self._starting = asyncio.Lock()
@@ -64,7 +64,8 @@ class Tails:
                     self._seek(consumer, tp, position.offset)
                     continue
                 if records := found.get(tp):
-                    # Noted at once: if the next await is cancelled, the next read seeks back.
+                    # Set before the next await: if that is cancelled, the next call knows that the consumer
+                    # has moved on, and seeks back.
                     self._next[tp] = records[-1].offset + 1
                 reached: int = await consumer.position(tp)
                 self._next[tp] = reached
@@ -77,7 +78,7 @@ class Tails:
         raise Unavailable(f"{tp.topic} {tp.partition} cannot be followed: no answer for {STUCK_S:.0f} s")
 
     def detach(self) -> tuple[AIOKafkaConsumer, ...]:
-        """The consumer, if there is one, which the caller stops."""
+        """Gives the consumer away, as a tuple of none or one: the caller stops it."""
         consumer, self._consumer = self._consumer, None
         self._next = {}
         return () if consumer is None else (consumer,)
@@ -98,13 +99,12 @@ class Tails:
         return int((await consumer.beginning_offsets([tp]))[tp])
 
     def _seek(self, consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> None:
-        """Has the partition read from there on. Never waits: nobody must see a partition that is assigned
-        without a position.
-        """
+        """Makes the next read begin at this offset."""
+        # No await here, or another task could see an assigned partition without a position.
         if tp not in self._next:
             self._next[tp] = offset
             consumer.assign(list(self._next))
-            for assigned, position in self._next.items():  # which an assignment forgets
+            for assigned, position in self._next.items():  # `assign` forgets them
                 consumer.seek(assigned, position)
         elif self._next[tp] != offset:
             consumer.seek(tp, offset)

@@ -156,6 +156,17 @@ def test_a_profile_holds_so_many_needs() -> None:
     assert APPLIED == people.put(MAX_NEEDS, "known", needs=("need 7",))
 
 
+def test_only_an_applied_event_takes_a_place_for_its_needs() -> None:
+    """An event that finds places for some of its needs only, and a copy that is not applied, leave none."""
+    people = People()
+    for n in range(1, MAX_NEEDS - 1):
+        people.put(n, f"e{n}", needs=(f"need {n}",))
+    assert OVER_CAP == people.put(MAX_NEEDS, "two", needs=("one more", "and another"))
+    assert DUPLICATE == people.put(MAX_NEEDS, f"e{MAX_NEEDS - 2}", needs=("one more",))
+    assert MAX_NEEDS - 1 == len(people.profile().needs) == len(people.profile().states)
+    assert APPLIED == people.put(MAX_NEEDS, "last", needs=("the last",))
+
+
 def test_a_profile_with_nothing_open_is_forgotten() -> None:
     """No purchase: two horizons after its newest signal it is gone, with a
     tombstone for each record that was stored.

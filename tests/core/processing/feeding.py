@@ -11,7 +11,7 @@ from streams.core.journeys.state import Patience
 from streams.core.moments.rules import Rules, load_rules
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.parameters import Parameters
-from streams.core.processing.step import Processor
+from streams.core.processing.processor import Processor
 from streams.records import Batch, Fetched, Output, Record, StateRecord
 
 SOURCE = "events:0"

@@ -32,7 +32,8 @@ _value_at = json.JSONDecoder(strict=False).raw_decode  # accepts lone surrogates
 def split_batch(value: bytes) -> list[bytes] | None:
     """The calls of a batch, byte for byte. Never raises.
 
-    Returns None for a record that is no batch, and for one that is nested too deep.
+    Returns None for a record that is no batch, for one that is nested too deep, and for one in which the
+    end of a call cannot be found.
     """
     if b'"batch"' not in value:
         return None
@@ -46,7 +47,8 @@ def split_batch(value: bytes) -> list[bytes] | None:
 
 
 def _is_too_deep(value: bytes, calls: list[bytes]) -> bool:
-    """True if the decoder's own limit, which depends on the caller, could decide.
+    """True if the value is nested deeper than MAX_BATCH_DEPTH. Beyond it, the decoder's own limit could
+    decide what is read, and that limit depends on the call stack.
 
     Many calls have many brackets, so each is counted by itself: finding the exact depth takes long.
     """

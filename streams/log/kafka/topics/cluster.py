@@ -1,5 +1,4 @@
-"""Looks at a cluster's topics and makes new ones: for `streams topics`, and for every worker before it
-begins.
+"""Looks at a cluster's topics and makes new ones, for `streams topics` and when a worker starts.
 
 Nothing is asked for by name: a broker that makes topics by itself would make each one that is asked for, with
 one partition. So all topics are listed, and only what exists is looked at more closely.

@@ -43,8 +43,7 @@ from streams.topology import INBOX, TALLIES, TRANSITIONS, is_inbox
 # Profiles whose timers fire in one batch: many deadlines must not make one huge transaction.
 TIMERS_PER_BATCH = 10_000
 CHORES_PER_BATCH = 10_000  # profiles tidied in one batch, for the same reason
-# So many records are read, then folded, then published, before the next ones are: the code of one stage
-# stays in the processor's caches.
+# Records that pass one stage before the next stage begins, so that the stage's code stays in the CPU's cache.
 RUN = 250
 
 # Plain names, since both are looked up thousands of times in a batch.
@@ -87,11 +86,11 @@ class Processor:
         self.publisher = Publisher(partition, parameters.dimensions, self.rulebook)
         self._signals = Signals(parameters, rules, 0)
         self._stored_versions, self._stored_doors = 0, 0  # of the rulebook: how many the state holds
-        self._latest_ms = LATEST_MS  # no record of the open batch was appended later
+        self._latest_ms = LATEST_MS  # when was read last: an event with a later time is from the future
         self._open = OpenBatch()
 
     def restore(self, checkpoint: Checkpoint | None, state: Iterable[StateRecord]) -> None:
-        """Begins from the last committed checkpoint and the live state records; then adopts its rules."""
+        """Begins from the last checkpoint and its state records; then puts its own rules in force."""
         if checkpoint is not None:
             found = restored(state)
             self.checkpoint = checkpoint
@@ -137,6 +136,8 @@ class Processor:
         """Processes what one read of the sources found: the records of each source, in offset order."""
         tracker, population = self.tracker, self.population
         if not tracker.forwarding and tracker.partitions > 1 and not self.checkpoint.counts.received:
+            # The first batch of a new app: if one of its people is foreign, partitions wait for each other
+            # from the start.
             people = (
                 self.format.key_of(record.value or b"") for _, records in fetched.chunks for record in records
             )
@@ -149,7 +150,7 @@ class Processor:
                 self._take_inbox(source, records)
             else:
                 for start in range(0, len(records), RUN):
-                    self._fold(source, self.format.name, records[start : start + RUN], position)
+                    self._take_records(source, self.format.name, records[start : start + RUN], position)
                     self.publish()
             position.offset = records[-1].offset + 1
         for source, offset in fetched.reached.items():
@@ -157,9 +158,8 @@ class Processor:
         population.watermark_ms = max(population.watermark_ms, tracker.watermark_ms)
 
     def _take_inbox(self, source: str, records: Sequence[Record]) -> None:
-        """Takes what other partitions sent: first the items, by the source they were read from, then reports.
-
-        In the inbox, the items that a report counts on come before the report.
+        """Takes what other partitions sent: all items, then all reports. A report comes after the items that
+        it covers, so this order is right.
         """
         self.tracker.forwarding = True
         runs: dict[tuple[str, str], list[Record]] = {}
@@ -175,14 +175,15 @@ class Processor:
                 case Forwarded() as item:
                     runs.setdefault((item.source, item.format), []).append(item.record(record.key))
         for (read_from, format), run in runs.items():
-            self._fold(read_from, format, run, None)
+            self._take_records(read_from, format, run, None)
         for report in reports:
             self.tracker.receive(report)
 
-    def _fold(
+    def _take_records(
         self, source: str, format: str, records: Sequence[Record], position: SourcePosition | None
     ) -> None:
-        """Reads and folds records of one source.
+        """Judges each item of some records of one source, in this order: rejected, no-signal, forwarded, late
+        (older than the lateness permits), then what the profile says: applied, duplicate or late (over cap).
 
         `position`: how far that source was read; None: the records were forwarded from another partition.
         """
@@ -199,6 +200,8 @@ class Processor:
                 self._not_an_event(source, record, event)
                 continue
             at_ms = event.at_ms
+            # The watermark follows the newest event, but never past what another source holds back. An event
+            # that was forwarded moves none: the partition that read it reports how far it is.
             if at_ms > reached_ms:
                 reached_ms = at_ms
                 if at_ms > watermark_ms and watermark_ms < held_back_ms:
@@ -209,6 +212,7 @@ class Processor:
                 counts.no_signal += 1
                 continue
             key = key_of(event)
+            # Whoever has a profile here is ours, so the hash need not be computed.
             if may_forward and profile_of(key) is None and self._forward(source, format, record, event):
                 forwarded += 1
                 held_back_ms = min(held_back_ms, tracker.held_back_ms(source))

@@ -8,12 +8,12 @@ import pytest
 
 from schemas import Current, JourneyRecord, LateHeaders, RefundRecord, RejectedHeaders, Tally
 from streams.core.journeys.profile import CAP, SEGMENT
-from streams.core.processing import step
+from streams.core.processing import processor
 from streams.core.processing.checkpoint import Counts, decode_checkpoint
 from streams.core.processing.dead_letters import MAX_VALUE_BYTES
 from streams.core.processing.inbox import Forwarded, decode_message
+from streams.core.processing.processor import Processor
 from streams.core.processing.state_keys import PROFILE
-from streams.core.processing.step import Processor
 from streams.records import Fetched, Output, Record
 from tests.core.processing.feeding import DAY, HORIZON, HOUR, MINUTE, PLAN, SOURCE, START, Feed, event, rules
 
@@ -340,7 +340,7 @@ def test_a_flood_of_deadlines_loses_no_final_record(monkeypatch: pytest.MonkeyPa
     """While timers are behind, what they are about to close is not
     passed over: each journey gets its record.
     """
-    monkeypatch.setattr(step, "TIMERS_PER_BATCH", 1)
+    monkeypatch.setattr(processor, "TIMERS_PER_BATCH", 1)
     feed = Feed()
     for n in range(4):
         feed.take(
