@@ -46,9 +46,8 @@ def footprint(people: int, rules: Rules) -> Footprint:
     """Measures some of `people` profiles: those who have had their 20 signals."""
     records = exactly(people, rules)
     first, state = processor(rules), dict[bytes, bytes]()
-    fill(
-        first, records, state
-    )  # once without counting: what the program remembers of texts and times is there then
+    # Once without counting: what the program remembers of texts and times is there then.
+    fill(first, records, state)
 
     def live() -> Population:
         p = processor(rules)

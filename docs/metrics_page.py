@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from streams.core.processing.checkpoint import OUTCOMES
-from streams.telemetry.metrics import METRICS, Described
+from streams.telemetry.metrics import METRICS, MetricSpec
 
 PAGE = """\
 # Metrics
@@ -47,6 +47,6 @@ def metrics_page() -> str:
     )
 
 
-def _table(metrics: Iterable[Described]) -> str:
+def _table(metrics: Iterable[MetricSpec]) -> str:
     rows = [f"| `{m.name}` | {m.kind} | {', '.join(m.labels)} | {m.about} |" for m in metrics]
     return "\n".join(["| name | kind | labels | meaning |", "|---|---|---|---|", *rows])

@@ -13,9 +13,8 @@ from collections import Counter
 from streams.host import Recent, app, current, transitions
 
 recent = Recent()
-net: Counter[tuple[str, str | None]] = (
-    Counter()
-)  # (kind, moment left) -> steps that hold, without retracted ones
+# (kind, moment left) -> steps that hold, without retracted ones.
+net: Counter[tuple[str, str | None]] = Counter()
 
 
 @app.agent(transitions)

@@ -44,12 +44,13 @@ class Patience(NamedTuple):
     back purchases are looked for; milliseconds.
     """
 
+    # In know, go, do, buy; each shorter than `abandon`.
     stall: tuple[int, int, int, int] = (
         3 * DAY,
         4 * HOUR,
         24 * HOUR,
         HOUR,
-    )  # in know, go, do, buy; each shorter than `abandon`
+    )
     abandon: int = 30 * DAY
     refund: int = 90 * DAY
     join: int = 30 * MINUTE

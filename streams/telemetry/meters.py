@@ -28,7 +28,7 @@ from streams.core.ingest.event import Reason
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.core.processing.committed import Committed
 from streams.telemetry import metrics
-from streams.telemetry.metrics import Described
+from streams.telemetry.metrics import MetricSpec
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LATE_REASONS = ("lateness", "over_cap")  # of the late topic
@@ -150,15 +150,15 @@ class Meters(Collector):
             expired.add_metric([number], step.expired_corrections)
         yield from (lag, watermark, excluded, received, events, forwarded, transitions, expired)
 
-    def _counter(self, described: Described) -> Counter:
+    def _counter(self, described: MetricSpec) -> Counter:
         return Counter(described.name, described.about, described.labels, registry=self.registry)
 
-    def _counters(self, described: Described, words: Collection[str]) -> dict[str, Counter]:
+    def _counters(self, described: MetricSpec, words: Collection[str]) -> dict[str, Counter]:
         """One counter per word, from the start: a rate does not see the first value of a series."""
         counter = self._counter(described)
         return {str(word): counter.labels(word) for word in words}
 
-    def _histogram(self, described: Described) -> Histogram:
+    def _histogram(self, described: MetricSpec) -> Histogram:
         return Histogram(
             described.name,
             described.about,
@@ -168,9 +168,9 @@ class Meters(Collector):
         )
 
 
-def _gauge(described: Described) -> GaugeMetricFamily:
+def _gauge(described: MetricSpec) -> GaugeMetricFamily:
     return GaugeMetricFamily(described.name, described.about, labels=described.labels)
 
 
-def _sum(described: Described) -> CounterMetricFamily:
+def _sum(described: MetricSpec) -> CounterMetricFamily:
     return CounterMetricFamily(described.name, described.about, labels=described.labels)

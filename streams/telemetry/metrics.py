@@ -7,7 +7,7 @@ an event holds.
 from typing import Literal, NamedTuple
 
 
-class Described(NamedTuple):
+class MetricSpec(NamedTuple):
     """One metric."""
 
     name: str
@@ -19,55 +19,55 @@ class Described(NamedTuple):
 
 # Figures of a partition: what its last commit says.
 
-LAG = Described(
+LAG = MetricSpec(
     "streams_consumer_lag_records",
     "gauge",
     ("partition", "source"),
     "records of a source (topic:partition) that are not processed yet",
 )
-WATERMARK_LAG = Described(
+WATERMARK_LAG = MetricSpec(
     "streams_watermark_lag_seconds",
     "gauge",
     ("partition",),
     "now minus the watermark; absent while the partition has no watermark",
 )
-EXCLUDED = Described(
+EXCLUDED = MetricSpec(
     "streams_excluded_partitions",
     "gauge",
     ("partition",),
     "other partitions that this one no longer waits for, since they were silent for too long",
 )
-RECEIVED = Described(
+RECEIVED = MetricSpec(
     "streams_events_received_total",
     "counter",
     ("partition",),
     "items read and committed, over the app's life",
 )
-EVENTS_BY_OUTCOME = Described(
+EVENTS_BY_OUTCOME = MetricSpec(
     "streams_events_total",
     "counter",
     ("partition", "outcome"),
     "items read and committed, by outcome: each has exactly one",
 )
-FORWARDED = Described(
+FORWARDED = MetricSpec(
     "streams_events_forwarded_total",
     "counter",
     ("partition",),
     "events forwarded to the partitions that own their people",
 )
-TRANSITIONS_WRITTEN = Described(
+TRANSITIONS_WRITTEN = MetricSpec(
     "streams_transitions_written_total",
     "counter",
     ("partition",),
     "transition records written, retractions included",
 )
-EXPIRED_CORRECTIONS = Described(
+EXPIRED_CORRECTIONS = MetricSpec(
     "streams_corrections_expired_total",
     "counter",
     ("partition",),
     "changes of counters whose window is no longer kept",
 )
-RESTORE_PROGRESS = Described(
+RESTORE_PROGRESS = MetricSpec(
     "streams_restore_progress_ratio",
     "gauge",
     ("partition",),
@@ -76,26 +76,26 @@ RESTORE_PROGRESS = Described(
 
 # Figures of a process: they begin at zero when it starts.
 
-OPEN_AGENTS = Described("streams_open_agents", "gauge", (), "partitions that this worker processes")
-ASSIGNED = Described(
+OPEN_AGENTS = MetricSpec("streams_open_agents", "gauge", (), "partitions that this worker processes")
+ASSIGNED = MetricSpec(
     "streams_assigned_partitions", "gauge", (), "partitions that the group has assigned to this worker"
 )
-BUILD_INFO = Described("streams_build_info", "gauge", ("version",), "1; the version of the program")
-BATCH_SIZE = Described(
+BUILD_INFO = MetricSpec("streams_build_info", "gauge", ("version",), "1; the version of the program")
+BATCH_SIZE = MetricSpec(
     "streams_batch_size_records",
     "histogram",
     (),
     "records read for one batch",
     (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000),  # as far as MAX_BATCH_EVENTS
 )
-COMMIT_LATENCY = Described(
+COMMIT_LATENCY = MetricSpec(
     "streams_commit_latency_seconds",
     "histogram",
     (),
     "from the beginning of a transaction until the log has committed it",
     (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15),  # a commit gives up after 15 s
 )
-END_TO_END_LATENCY = Described(
+END_TO_END_LATENCY = MetricSpec(
     "streams_end_to_end_latency_seconds",
     "histogram",
     (),
@@ -103,38 +103,38 @@ END_TO_END_LATENCY = Described(
     # The goal is 50 ms. A take-over takes seconds, a backlog minutes.
     (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
-REJECTED_ITEMS = Described(
+REJECTED_ITEMS = MetricSpec(
     "streams_rejected_total",
     "counter",
     ("reason",),
     "items that could not be read, by this process; docs/input.md has the reasons",
 )
-LATE_ITEMS = Described(
+LATE_ITEMS = MetricSpec(
     "streams_late_total",
     "counter",
     ("reason",),
     "events that came too late to count, by this process: `lateness`, `over_cap`",
 )
-RETRACTED = Described(
+RETRACTED = MetricSpec(
     "streams_transitions_retracted_total",
     "counter",
     (),
     "transitions that a correction took back, by this process",
 )
-AGENT_DEATHS = Described(
+AGENT_DEATHS = MetricSpec(
     "streams_agent_deaths_total",
     "counter",
     ("reason",),
     "agents that ended by an error: `fenced`, `unavailable`, `defect`",
 )
-RESTORE_SECONDS = Described(
+RESTORE_SECONDS = MetricSpec(
     "streams_restore_seconds",
     "histogram",
     (),
     "from taking a partition over until its first read",
     (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600),  # a million profiles take about a minute
 )
-RESTORED_RECORDS = Described(
+RESTORED_RECORDS = MetricSpec(
     "streams_restored_records_total", "counter", (), "state records read while restoring"
 )
 

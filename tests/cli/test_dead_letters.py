@@ -171,7 +171,6 @@ def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     report = [line.split() for line in result.stderr.splitlines() if line.startswith("replay many.jsonl: ")]
     assert 9 == len(report)
     for _, _, percent, count, *_ in report:
-        assert (
-            0 <= int(percent.strip("%,")) / 100 - int(count.replace(",", "")) / total < 0.25
-        )  # a file is read some way ahead
+        # A file is read some way ahead.
+        assert 0 <= int(percent.strip("%,")) / 100 - int(count.replace(",", "")) / total < 0.25
     assert "4,500 had been replayed before" in result.stderr

@@ -108,11 +108,12 @@ def cluster(count: int = 3) -> Brokers:
     return Brokers(count)
 
 
+# The first that has one.
 SOURCES: tuple[Callable[[], str | None], ...] = (
     from_environment,
     from_docker,
     from_maven,
-)  # the first that has one
+)
 
 
 @cache

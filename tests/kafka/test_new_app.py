@@ -28,12 +28,13 @@ from tests.kafka.broker import bootstrap, free_ports
 from tests.kafka.waiting import eventually
 
 PARTITIONS, NEW_PARTITIONS, PEOPLE = 2, 8, 40
+# Within an hour: nobody stalls, whatever the partitions.
 STEPS = (
     "Product Viewed",
     "Store Located",
     "Product Added",
     "Order Completed",
-)  # within an hour: nobody stalls, whatever the partitions
+)
 
 
 def records() -> list[NewRecord]:

@@ -105,9 +105,8 @@ async def test_a_leader_is_killed_under_a_session(brokers: Brokers, monkeypatch:
     log = await insistent(lambda: KafkaLog.connect(Cluster(brokers.bootstrap), app, [f"{app}.events"]))
     session = await insistent(lambda: log.open(0))
     await session.commit(full_batch(b"1"))
-    monkeypatch.setattr(
-        "streams.log.kafka.session.COMMIT_TIMEOUT_S", 1
-    )  # less than a new leader takes to be found
+    # Less than a new leader takes to be found.
+    monkeypatch.setattr("streams.log.kafka.session.COMMIT_TIMEOUT_S", 1)
     async with without_one(brokers, await leader(brokers, f"{app}.state")):
         with pytest.raises(Unavailable):
             await session.commit(full_batch(b"2"))
@@ -192,9 +191,8 @@ async def test_leaders_are_killed_one_after_the_other(
         await asyncio.gather(*(step(number) for number in range(PARTITIONS)))
         await in_sync(brokers, app)
         before = len(died)
-        monkeypatch.setattr(
-            "streams.log.kafka.session.COMMIT_TIMEOUT_S", 1
-        )  # less than a new leader takes to be found
+        # Less than a new leader takes to be found.
+        monkeypatch.setattr("streams.log.kafka.session.COMMIT_TIMEOUT_S", 1)
         async with without_one(brokers, await leader(brokers, f"{app}.state")):
             await asyncio.gather(*(step(number) for number in range(PARTITIONS)))
             assert len(died) > before, "nobody noticed"

@@ -99,9 +99,8 @@ async def together(
         agent = agents[number]
         agent.batch = rnd.choice((1, 3, 20, 200))
         if rnd.random() < 0.05:
-            agent.processor.take(
-                await agent.session.read(agent.processor.tracker.offsets, 10)
-            )  # and dies with it
+            # And dies with it.
+            agent.processor.take(await agent.session.read(agent.processor.tracker.offsets, 10))
             agents[number] = await PartitionAgent.open(log, number, settings, default_rules())
             continue
         await agent.step()

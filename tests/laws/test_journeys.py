@@ -56,9 +56,8 @@ def tidy(s: oracle.Signal) -> oracle.Signal:
     """As the pipeline makes signals: only truths and refunds carry an order, a refund of
     an order is about no need in particular.
     """
-    order = (
-        order_ref(s.order).hex() if s.order and s.mark >= 4 else None
-    )  # orders compare by what stands for them
+    # Orders compare by what stands for them.
+    order = order_ref(s.order).hex() if s.order and s.mark >= 4 else None
     return s._replace(order=order, needs=("*",) if s.mark == 5 and order else tuple(sorted(set(s.needs))))
 
 
@@ -245,7 +244,7 @@ class small:
     """Runs with other segment and cap sizes than the product's, so that short histories meet them."""
 
     def __init__(self, segment: int, cap: int) -> None:
-        self.new = {"SEGMENT": segment, "SEGMENT_BYTES": segment * SIZE, "CAP": cap}
+        self.new = {"SEGMENT": segment, "SEGMENT_BYTES": segment * SIZE, "MAX_LIVE_SIGNALS": cap}
 
     def __enter__(self) -> None:
         from streams.core.journeys import population, store, trimming

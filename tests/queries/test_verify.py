@@ -91,9 +91,8 @@ async def live(values: list[bytes], seed: int, overrides: dict[str, Any]) -> tup
             rules = rnd.choice((default_rules(), OTHER_RULES))
             agent = await PartitionAgent.open(log, 0, given, rules)
         elif chance < 0.2:
-            agent.processor.take(
-                await agent.session.read(agent.processor.tracker.offsets, 5)
-            )  # and dies with it
+            # And dies with it.
+            agent.processor.take(await agent.session.read(agent.processor.tracker.offsets, 5))
             agent = await PartitionAgent.open(log, 0, given, rules)
         step = await agent.step()
         if not step.records and not step.more:

@@ -350,9 +350,8 @@ async def test_commits_of_a_partition_keep_their_distance() -> None:
     await crew.send(1)
     await crew.caught_up()
     first_s = next(at_s for at_s, step in crew.figures["a"].steps if at_s >= sent_s and step.records)
-    assert (
-        first_s - sent_s <= IDLE_POLL_S
-    )  # this log answers at once that there is nothing; a broker waits for the record
+    # This log answers at once that there is nothing; a broker waits for the record.
+    assert first_s - sent_s <= IDLE_POLL_S
     await crew.dismiss("a")
 
 

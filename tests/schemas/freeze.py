@@ -15,7 +15,7 @@ import msgspec
 
 import schemas
 from schemas import generate
-from streams.core.journeys.profile import CAP, SEGMENT
+from streams.core.journeys.profile import MAX_LIVE_SIGNALS, SEGMENT
 from streams.records import Output
 from streams.topology import LATE, REJECTED
 from tests.golden_topics import records, run
@@ -45,7 +45,7 @@ def robot() -> list[bytes]:
         '{"type":"track","messageId":"r-%d","userId":"robot","event":"Product Viewed",'
         '"timestamp":"2026-07-20T11:%02d:%02dZ"}'
     )
-    return [(event % (n, *divmod(n, 60))).encode() for n in [*range(1, CAP + 2 * SEGMENT), 0]]
+    return [(event % (n, *divmod(n, 60))).encode() for n in [*range(1, MAX_LIVE_SIGNALS + 2 * SEGMENT), 0]]
 
 
 async def real() -> list[Output]:

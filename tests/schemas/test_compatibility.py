@@ -21,9 +21,8 @@ from tests.schemas.breaking import Schema, breaking
 HERE = Path(schemas.__file__).parent
 MAJOR = schemas.VERSION.partition(".")[0]
 NEWEST = HERE / "history" / f"v{schemas.VERSION}"
-OLDER = sorted(
-    path.name for path in (HERE / "history").glob(f"v{MAJOR}.*")
-)  # of this major version, this one included
+# Of this major version, this one included.
+OLDER = sorted(path.name for path in (HERE / "history").glob(f"v{MAJOR}.*"))
 EVERY = [
     pytest.param(version, topic, id=f"{version}-{topic}")
     for version in OLDER

@@ -34,9 +34,8 @@ class Account:
     rejected: list[int] = field(default_factory=list)  # offsets
     late: list[int] = field(default_factory=list)
     mark: int = -1
-    again: Counter[tuple[Key, str]] = field(
-        default_factory=Counter
-    )  # how often an event id was taken for a new one
+    # How often an event id was taken for a new one.
+    again: Counter[tuple[Key, str]] = field(default_factory=Counter)
     needs: dict[Key, set[str]] = field(default_factory=dict)  # that a profile has had
     # Offsets that were called over_cap although their profile has neither so many signals nor so many needs.
     unjust: list[int] = field(default_factory=list)

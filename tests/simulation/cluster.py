@@ -24,9 +24,8 @@ from streams.topology import JOURNEYS, LATE, REJECTED, TRANSITIONS
 from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
 from tests.simulation.world import DAY, RULES, World
 
-MAX_TURNS = (
-    3_000  # of draining one partition: a run reads some hundred records, and a step may fire a single timer
-)
+# Of draining one partition: a run reads some hundred records, and a step may fire a single timer.
+MAX_TURNS = 3_000
 
 
 class Crash(Exception):

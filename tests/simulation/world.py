@@ -168,7 +168,7 @@ def sizes(world: World) -> Iterator[None]:
     the page is made small in the oracle too.
     """
     new = {
-        "SEGMENT": world.segment, "SEGMENT_BYTES": world.segment * SIZE, "CAP": world.cap,
+        "SEGMENT": world.segment, "SEGMENT_BYTES": world.segment * SIZE, "MAX_LIVE_SIGNALS": world.cap,
         "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores,
         "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions, "MAX_NEEDS": world.needs,
     }  # fmt: skip

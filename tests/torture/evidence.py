@@ -53,9 +53,8 @@ class Account:
 
     signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    again: Counter[tuple[Key, str]] = field(
-        default_factory=Counter
-    )  # events that came again when no longer known: none, in a month
+    # Events that came again when no longer known: none, in a month.
+    again: Counter[tuple[Key, str]] = field(default_factory=Counter)
     rejected: set[Place] = field(default_factory=set)
     forwarded_here: set[Place] = field(default_factory=set)  # read in other partitions
     mark: int = -1

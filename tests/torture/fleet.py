@@ -45,9 +45,8 @@ class Fleet:
     met: dict[str, int] = field(default_factory=dict)
     _number: int = 0
     _later: set["asyncio.Task[None]"] = field(default_factory=set)
-    _names: list[str] = field(
-        default_factory=list
-    )  # of workers that are gone: who comes next has the name of who left first
+    # Of workers that are gone: who comes next has the name of who left first.
+    _names: list[str] = field(default_factory=list)
     _over: bool = False
 
     def add(self) -> Worker:
@@ -145,9 +144,8 @@ class Fleet:
             worker.process.kill()
             worker.process.wait()
         self._names.append(worker.name)
-        early = (
-            code == -signal.SIGTERM and not worker.log.stat().st_size
-        )  # it had not come to listen for signals yet
+        # It had not come to listen for signals yet.
+        early = code == -signal.SIGTERM and not worker.log.stat().st_size
         if code != 0 and not early:
             ended = "did not" if code is None else f"ended with exit code {code}"
             self.faults.append(f"worker {worker.number}, asked to stop, {ended}: {worker.log}")

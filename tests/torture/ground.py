@@ -29,9 +29,8 @@ class Brokers:
         self.count = count
         self.cluster = cluster(count)
         self.bootstrap = self.cluster.bootstrap
-        self._hurt = (
-            asyncio.Lock()
-        )  # one at a time: with two of three down nothing can be written, and nothing is learned from it
+        # One at a time: with two of three down nothing can be written, and nothing is learned from it.
+        self._hurt = asyncio.Lock()
 
     def __str__(self) -> str:
         return f"{self.count} broker" + "s" * (self.count > 1)

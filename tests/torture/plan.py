@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-SESSION_S = (
-    6.0  # the product's session timeout: who is frozen for longer is replaced, and wakes up as a zombie
-)
+# The product's session timeout: who is frozen for longer is replaced, and wakes up as a zombie.
+SESSION_S = 6.0
 FIRST_S = 2.0  # when the first hit comes, after the workers have begun to work
 SETTINGS = {
     "allowed_lateness": "6d",

@@ -22,11 +22,12 @@ KEYED, UNKEYED = 0, 1
 VISIT = 9  # events, on average
 GAP_MS = 40 * SECONDS  # between the events of a visit, on average
 ABROAD = 0.15  # of the visits: on a device that is somebody's, before they have signed in
+# Of the events: sent again as it was, with another time, with the twenty before it.
 TWICE, RESTAMPED, RESENT = (
     0.02,
     0.01,
     0.0006,
-)  # of the events: sent again as it was, with another time, with the twenty before it
+)
 MINUTES_LATE, HOURS_LATE, DAYS_LATE = 0.05, 0.01, 0.004
 POISON = (
     b"",
@@ -94,9 +95,8 @@ class Shop:
     def records(self, count: int) -> list[Sent]:
         """`count` records in the order they arrive, about SPAN_MS of event time."""
         rnd = self.rnd
-        visits = max(
-            1, round(count * 0.83 / VISIT)
-        )  # what is sent again, and what an order brings with it, makes up the rest
+        # What is sent again, and what an order brings with it, makes up the rest.
+        visits = max(1, round(count * 0.83 / VISIT))
         while len(self.arrivals) < count:
             for _ in range(visits):
                 self.visit(START_MS + int(rnd.random() * SPAN_MS))

@@ -10,7 +10,8 @@ from importlib import metadata, resources
 from zoneinfo import ZoneInfo
 
 QUARTER_MS = 900_000
-MAX_QUARTERS = 16_384  # (zone, quarter hour) pairs that are remembered: 24 zones for a week; about 3 MB
+# (zone, quarter hour) pairs that are remembered: 24 zones for a week; about 3 MB.
+MAX_REMEMBERED_OFFSETS = 16_384
 MAX_ZONE_CHARS = 64  # longer names are not remembered; the longest IANA name has 32
 
 _zones: dict[str, ZoneInfo | None] = {}  # by name; filled from the list of all zones, so bounded by it
@@ -29,7 +30,7 @@ def zone_offset_quarters(zone: str, at_ms: int) -> int:
     if known is None:
         known = _look_up(zone, key[1])
         if len(zone) <= MAX_ZONE_CHARS:
-            if len(_quarters) >= MAX_QUARTERS:
+            if len(_quarters) >= MAX_REMEMBERED_OFFSETS:
                 _quarters.clear()
             _quarters[key] = known
     return known

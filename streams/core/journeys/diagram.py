@@ -20,7 +20,6 @@ from streams.core.journeys.machine import (
     PURCHASE,
     RETURN,
     TABLE,
-    TIMERS,
 )
 from streams.core.moments.verdict import INTENTS, TRUTH
 
@@ -53,15 +52,13 @@ def mermaid() -> str:
     lines.append("    }")
     assert {TABLE[row][TRUTH] for row in range(TRUTH)} == {CONVERT}, "one arrow stands for all moments"
     lines.append(f"    open --> truth: {KIND_NAMES[CONVERTED]}")
-    (stalled, silent), (abandoned, long_silent) = TIMERS
-    assert (stalled, abandoned) == (STALLED, ABANDONED)
     lines += [
-        f"    open --> stalled: {silent}",
-        f"    stalled --> open: {KIND_NAMES[RESUMED]}",
-        f"    stalled --> abandoned: {long_silent}",
-        f"    truth --> refunded: {KIND_NAMES[REFUNDED]}",
+        f"    open --> {KIND_NAMES[STALLED]}: silent for the moment's patience",
+        f"    {KIND_NAMES[STALLED]} --> open: {KIND_NAMES[RESUMED]}",
+        f"    {KIND_NAMES[STALLED]} --> {KIND_NAMES[ABANDONED]}: silent for the long patience",
+        f"    truth --> {KIND_NAMES[REFUNDED]}: {KIND_NAMES[REFUNDED]}",
         "    truth --> [*]",
-        "    abandoned --> [*]",
+        f"    {KIND_NAMES[ABANDONED]} --> [*]",
     ]
     return "\n".join(lines) + "\n"
 

@@ -48,8 +48,8 @@ aside what is about a conversion, and looks up the rest in the table. `settle` j
 `joins_conversion` and `refund` change the conversions. A refund that has an order id is offered to every need
 of the person: `folding.refund_everywhere` does that.
 
-docs/journeys.md is the specification. `diagram.py` draws its picture from TABLE, KIND_OF_MOVE and TIMERS, and
-resuming and refunds by hand: whoever changes `step`, `settle` or `refund` looks at the picture too.
+docs/journeys.md is the specification. `diagram.py` draws its picture from TABLE and KIND_OF_MOVE, and
+silence, resuming and refunds by hand: whoever changes `step`, `settle` or `refund` changes the picture too.
 """
 
 from enum import IntEnum
@@ -101,9 +101,6 @@ TABLE = (
 )  # fmt: skip
 # The kind of step that each of these actions publishes.
 KIND_OF_MOVE = {ADVANCE: ADVANCED, RETURN: RETURNED, CONVERT: CONVERTED}
-
-# What silence does, beside the table: each kind of step, and when it comes (a text for the picture).
-TIMERS = ((STALLED, "silent for the moment's patience"), (ABANDONED, "silent for the long patience"))
 
 # Conversions that a need remembers, for refunds and repeats to come. A need with more purchases than this
 # within the refund window forgets the oldest.

@@ -20,8 +20,8 @@ SEGMENT = 8
 SEGMENT_BYTES = SEGMENT * SIZE
 # Signals that stay live. A busier profile (a robot) folds its oldest ones early, and an event before its base
 # is then late (`over_cap`).
-CAP = 256
-IDS_CAP = 2_048  # folded signals whose ids are still known, of a profile over its cap
+MAX_LIVE_SIGNALS = 256
+MAX_FOLDED_IDS = 2_048  # folded signals whose ids are still known, of a profile over its cap
 
 Orders = dict[bytes, bytes]  # `order_key` of a truth or refund -> its order
 

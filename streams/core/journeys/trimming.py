@@ -6,7 +6,14 @@ from streams.core.journeys.folding import replay, states_of_base
 from streams.core.journeys.journal import time_at
 from streams.core.journeys.journey_step import JourneyStep
 from streams.core.journeys.machine import settle
-from streams.core.journeys.profile import CAP, IDS_CAP, SEGMENT, SEGMENT_BYTES, Profile, TimeBounds
+from streams.core.journeys.profile import (
+    MAX_FOLDED_IDS,
+    MAX_LIVE_SIGNALS,
+    SEGMENT,
+    SEGMENT_BYTES,
+    Profile,
+    TimeBounds,
+)
 from streams.core.journeys.signal import EVERY_NEED, ORDERED, RECORD, SIZE, TIME
 from streams.core.journeys.state import Patience
 from streams.core.journeys.summary import Final, summarize
@@ -32,7 +39,7 @@ def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[Jo
     total = len(p.journal) // SIZE
     while total - p.folded > SEGMENT:
         end = p.folded + SEGMENT
-        over_cap = total - p.folded > CAP
+        over_cap = total - p.folded > MAX_LIVE_SIGNALS
         if not over_cap and time_at(p.journal, end - 1) >= bounds.oldest_ms:
             break
         states = states_of_base(p)
@@ -58,7 +65,7 @@ def drop_segments(p: Profile, ids_from_ms: int) -> list[int]:
     topic holds.
     """
     dropped = []
-    while p.folded and (time_at(p.journal, SEGMENT - 1) < ids_from_ms or p.folded > IDS_CAP):
+    while p.folded and (time_at(p.journal, SEGMENT - 1) < ids_from_ms or p.folded > MAX_FOLDED_IDS):
         gone = p.journal[:SEGMENT_BYTES]
         p.journal = p.journal[SEGMENT_BYTES:]
         p.folded -= SEGMENT

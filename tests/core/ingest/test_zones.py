@@ -44,8 +44,8 @@ def test_it_does_not_matter_what_was_asked_before() -> None:
 
 def test_the_memory_is_bounded() -> None:
     """Ever new instants and names do not grow the process."""
-    for n in range(zones.MAX_QUARTERS + 10):
+    for n in range(zones.MAX_REMEMBERED_OFFSETS + 10):
         zone_offset_quarters("Nowhere", n * zones.QUARTER_MS + 1_704_067_200_000)
         zone_offset_quarters("x" * 100 + str(n % 10), n * zones.QUARTER_MS)
-    assert len(zones._quarters) <= zones.MAX_QUARTERS
+    assert len(zones._quarters) <= zones.MAX_REMEMBERED_OFFSETS
     assert all(len(name) <= zones.MAX_ZONE_CHARS for name, _ in zones._quarters)

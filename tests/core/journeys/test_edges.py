@@ -3,7 +3,7 @@ copy of the very last event that was folded.
 """
 
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
-from streams.core.journeys.profile import CAP
+from streams.core.journeys.profile import MAX_LIVE_SIGNALS
 from streams.core.journeys.signal import Signal, event_ref, head_of
 from tests.core.journeys.people import BUY, HORIZON, TRUTH, People
 
@@ -38,7 +38,7 @@ def test_a_smaller_copy_of_the_last_folded_event_is_over_the_cap() -> None:
         population.watermark_ms = max(population.watermark_ms, n)
         return population.take("u:1", Signal(head_of(n, BUY, True, 0), event_ref(f"e{n}"), rule, 0))
 
-    assert {APPLIED} == {put(n, 1) for n in range(CAP + 16)}
+    assert {APPLIED} == {put(n, 1) for n in range(MAX_LIVE_SIGNALS + 16)}
     folded = people.profile().folded
     assert folded > 0
     assert DUPLICATE == put(folded - 1, 1)

@@ -8,7 +8,7 @@ import pytest
 from schemas.journey import JourneyRecord, RefundRecord
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.journeys.journey_step import CONVERTED
-from streams.core.journeys.profile import CAP
+from streams.core.journeys.profile import MAX_LIVE_SIGNALS
 from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
 from streams.core.moments.rules import default_rules
 from streams.core.processing.publisher import Publisher
@@ -75,14 +75,16 @@ def test_a_refund_is_a_record_of_its_own() -> None:
 def test_a_profile_over_its_cap_has_its_finals_early_and_once() -> None:
     """What is folded away can't change any more, whatever the horizon says."""
     people = People()
-    for n in range(2 * CAP):
+    for n in range(2 * MAX_LIVE_SIGNALS):
         people.put(2 * n * HOUR // 20, f"look{n}", KNOW)
         people.put((2 * n + 1) * HOUR // 20, f"order{n}", TRUTH, order=f"o{n}")
         if n % 50 == 0:
             people.tick()
     assert people.closed()
     people.tick(60 * DAY)
-    assert [f"look{n}" for n in range(2 * CAP)] == [journey for _, journey, _, _ in people.closed()]
+    assert [f"look{n}" for n in range(2 * MAX_LIVE_SIGNALS)] == [
+        journey for _, journey, _, _ in people.closed()
+    ]
 
 
 def test_a_journey_that_is_folded_while_open_is_told_whole() -> None:
@@ -90,7 +92,7 @@ def test_a_journey_that_is_folded_while_open_is_told_whole() -> None:
     people = People()
     people.put(0, "look", KNOW)
     people.put(MINUTE, "near", GO)
-    for n in range(CAP + 50):
+    for n in range(MAX_LIVE_SIGNALS + 50):
         people.put((2 + n) * MINUTE, f"how{n}", DO if n >= 30 else GO)
     people.tick()
     assert people.profile().begun

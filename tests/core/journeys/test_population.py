@@ -6,7 +6,7 @@ The laws hold the rest (tests/laws).
 import pytest
 
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
-from streams.core.journeys.profile import CAP, SEGMENT, SEGMENT_BYTES
+from streams.core.journeys.profile import MAX_LIVE_SIGNALS, SEGMENT, SEGMENT_BYTES
 from streams.core.journeys.signal import MAX_NEEDS, SIZE
 from tests.core.journeys.people import (
     ALL_OF_IT,
@@ -131,7 +131,7 @@ def test_a_finished_past_does_not_pile_up() -> None:
 
 
 def test_a_robot_stays_bounded() -> None:
-    """Thousands of signals within the horizon: the newest CAP are held in full,
+    """Thousands of signals within the horizon: the newest MAX_LIVE_SIGNALS are held in full,
     and the ids of a few thousand before them.
     """
     people = People()
@@ -140,9 +140,9 @@ def test_a_robot_stays_bounded() -> None:
         if n % 100 == 0:
             people.tick()
     p = people.profile()
-    assert CAP <= len(p.journal) // SIZE - p.folded <= CAP + SEGMENT
+    assert MAX_LIVE_SIGNALS <= len(p.journal) // SIZE - p.folded <= MAX_LIVE_SIGNALS + SEGMENT
     assert p.folded <= IDS
-    assert len(people.store["u:1"]) <= (IDS + CAP) // SEGMENT + 2
+    assert len(people.store["u:1"]) <= (IDS + MAX_LIVE_SIGNALS) // SEGMENT + 2
     assert OVER_CAP == people.put(1_500, "before what is held")
     assert DUPLICATE == people.put(4_990_000, "e4990", 4990 % 4)
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from schemas import Current, JourneyRecord, LateHeaders, RefundRecord, RejectedHeaders, Tally
-from streams.core.journeys.profile import CAP, SEGMENT
+from streams.core.journeys.profile import MAX_LIVE_SIGNALS, SEGMENT
 from streams.core.processing import processor
 from streams.core.processing.checkpoint import Counts, decode_checkpoint
 from streams.core.processing.dead_letters import MAX_VALUE_BYTES
@@ -66,7 +66,9 @@ def test_the_late_ledger() -> None:
 def test_the_late_ledger_of_a_robot() -> None:
     """Within the horizon, but before what its profile still holds: `over_cap`."""
     feed = Feed()
-    feed.take(*[event(n * 1000, f"e{n}") for n in range(CAP + 2 * SEGMENT)], event(1, "before them"))
+    feed.take(
+        *[event(n * 1000, f"e{n}") for n in range(MAX_LIVE_SIGNALS + 2 * SEGMENT)], event(1, "before them")
+    )
     assert [("over_cap", "before them")] == [
         (said.reason, said.event) for said in (headers(o, LateHeaders) for o in feed.of("late"))
     ]

@@ -75,9 +75,8 @@ def test_a_killed_writer_leaves_outputs_state_and_checkpoint_in_agreement(tmp_pa
             process.kill()
             lines = out.read().splitlines()  # the last one may be cut
         committed += [int(line) for line in lines[:-1]]
-        assert committed == list(
-            range(counter + 1, counter + 1 + len(committed))
-        )  # it went on where the one before was
+        # It went on where the one before was.
+        assert committed == list(range(counter + 1, counter + 1 + len(committed)))
         counter = asyncio.run(_agreed(tmp_path, committed[-1]))
 
 
@@ -91,9 +90,8 @@ async def _agreed(directory: Path, at_least: int) -> int:
     assert transitions == [b"%d" % number for number in range(1, counter + 1) for _ in range(10)]
     appended = [record.value async for _, record in log.scan("events")]
     assert appended[0::2] == appended[1::2]  # an append is all or none
-    assert (
-        2 * counter <= len(appended) <= 2 * (counter + KILLS)
-    )  # each kill may leave one append whose batch was not committed
+    # Each kill may leave one append whose batch was not committed.
+    assert 2 * counter <= len(appended) <= 2 * (counter + KILLS)
     for topic in ("current", "tallies"):
         latest = {record.key: record.value async for _, record in log.scan(topic)}
         assert latest == {
