@@ -18,7 +18,7 @@ from streams.core.journeys import diagram
 from streams.core.moments import tables
 from streams.core.moments.rules import default_rules
 from streams.settings.describing import SettingRow, describe
-from streams.topology import EVENTS, INBOX, OUTPUTS, STATE, TOPICS, Cleanup
+from streams.topology import EVENTS, INBOX, KAFKA_TOPICS, OUTPUTS, STATE, TOPICS, Cleanup
 
 HERE = Path(__file__).parent
 
@@ -156,7 +156,7 @@ def design_page() -> str:
     rows = "".join(
         f"| `{t.name}` | {t.about} | {t.key} | {t.value.replace('|', 'or')} | {kept[t.cleanup]}"
         f" | {t.writer} |\n"
-        for t in TOPICS
+        for t in (*TOPICS, *KAFKA_TOPICS)
     )
     head = "| topic | what it is | key | value | the log keeps | written by |\n|---|---|---|---|---|---|\n"
     return between(_as_it_is("design.md"), topology=topology_picture(), topics=head + rows)

@@ -5,7 +5,7 @@ from textwrap import fill
 from streams.log.kafka.topics.config import OWN_CONFIG, RECORD_BYTES
 from streams.settings.durations import duration_text
 from streams.telemetry.logs import LIFE
-from streams.topology import EVENTS, TOPICS, Cleanup, Topic
+from streams.topology import OWN_TOPICS, Cleanup, Topic
 
 MEBIBYTE = 1 << 20
 COLUMNS = 120
@@ -15,10 +15,9 @@ def topics() -> str:
     """A table with a row per topic of an app, and the settings that compacted ones share."""
     rows = "".join(
         f"| `<app>.{topic.name}` | {topic.about} | {_kept(topic)} | {_bytes(topic)} |\n"
-        for topic in TOPICS
-        if topic is not EVENTS
+        for topic in OWN_TOPICS
     )
-    compacted = next(OWN_CONFIG[topic.name] for topic in TOPICS if topic.cleanup is Cleanup.COMPACT)
+    compacted = next(OWN_CONFIG[topic.name] for topic in OWN_TOPICS if topic.cleanup is Cleanup.COMPACT)
     details = ", ".join(f"`{key}={value}`" for key, value in compacted.items() if key != "max.message.bytes")
     head = "| topic | what it is | kept | largest record |\n|---|---|---|---|\n"
     return f"{head}{rows}\n{fill(f'The compacted ones also have {details}.', COLUMNS)}\n"

@@ -1,7 +1,8 @@
-"""Every topic, once: its name, its key, what is in it, how long it is kept, who writes it.
+"""Every topic, once: its name, its key, what is in it, how long it is kept, who writes it. And what else of
+an app has a name on a cluster.
 
 `streams topology` prints this list. The log adapters, the docs and the topics on a broker are made from it;
-nothing else names a topic.
+nothing else names a topic, a group or a transaction.
 """
 
 from enum import StrEnum
@@ -30,6 +31,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[type, ...] = ()  # of the value; for the dead letters, of the headers; (): plain bytes
     cleanup: Cleanup
     writer: str = "agent"
+    single: bool = False  # has one partition, however many the app has
     about: str
 
 
@@ -104,10 +106,49 @@ STATE = Topic(
     about="what an agent needs to go on, with its checkpoint",
 )
 
+APP = Topic(
+    name="app",
+    key="app",
+    value="AppRecord",
+    cleanup=Cleanup.COMPACT,
+    writer="worker",
+    single=True,
+    about="what the app runs under: its fold settings, its rules, its inputs (on Kafka only)",
+)
+
 OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, JOURNEYS, LATE, REJECTED)
 TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
+"""What every log has."""
+KAFKA_TOPICS = (APP,)
+"""What an app has on Kafka besides: there several processes share it."""
+OWN_TOPICS = (*(topic for topic in TOPICS if topic is not EVENTS), *KAFKA_TOPICS)
+"""The topics `<app>.<name>` on a cluster."""
+
+AGENTS_SUFFIX = "-agents"  # of the group in which the agents of users read
 
 _INBOX_SOURCE = f"{INBOX.name}:"
+
+
+def own_topic(app: str, topic: Topic) -> str:
+    """The name of one of an app's own topics on a cluster."""
+    assert topic is not EVENTS, "the clickstream belongs to others"
+    return f"{app}.{topic.name}"
+
+
+def agents_group(app: str) -> str:
+    """The group in which the agents of users read. The group of the workers is called like the app."""
+    return app + AGENTS_SUFFIX
+
+
+def partition_transaction(app: str, partition: int) -> str:
+    """The transactional id under which the agent of a partition writes."""
+    return f"{app}-{partition}"
+
+
+def single_transaction(app: str, topic: Topic) -> str:
+    """The transactional id of whoever writes a topic that has one partition."""
+    assert topic.single, topic.name
+    return own_topic(app, topic)
 
 
 def source_name(topic: str, partition: int) -> str:

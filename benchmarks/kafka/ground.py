@@ -20,7 +20,7 @@ from streams.core.ingest.partition import partition_of
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.log.kafka.session import CHECKPOINT
 from streams.records import Record
-from streams.topology import EVENTS, TOPICS
+from streams.topology import OWN_TOPICS
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 180.0  # for anything that is expected to happen
@@ -50,12 +50,11 @@ class Ground:
         topics += [
             NewTopic(
                 f"{self.app}.{topic.name}",
-                self.partitions,
+                1 if topic.single else self.partitions,
                 1,
                 topic_configs={"cleanup.policy": topic.cleanup.value},
             )
-            for topic in TOPICS
-            if topic is not EVENTS
+            for topic in OWN_TOPICS
         ]
         topics += [NewTopic(name, self.partitions, 1) for name in others]
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)

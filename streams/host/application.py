@@ -22,7 +22,7 @@ from streams.host.faust_agents import AgentStream, RetryingAgent, output_schema
 from streams.host.pages import Pages
 from streams.host.process import Process, ProcessApp
 from streams.host.service import WorkerService
-from streams.topology import CURRENT, JOURNEYS, TRANSITIONS
+from streams.topology import CURRENT, JOURNEYS, TRANSITIONS, agents_group
 
 AGENT_COMMIT_INTERVAL_S = 1.0  # after a crash, agents get the records of this time again
 READ_AHEAD = 1_000  # records of a partition that are read ahead for an agent
@@ -64,7 +64,7 @@ class App(ProcessApp):
         """Connects to nothing. Raises ConfigError."""
         self.process = process
         super().__init__(
-            f"{process.deployment.app}-agents",
+            agents_group(process.deployment.app),
             broker=[f"kafka://{address}" for address in process.deployment.bootstrap.split(",")],
             broker_commit_interval=AGENT_COMMIT_INTERVAL_S,
             broker_session_timeout=process.settings.kafka.session_timeout / 1000,

@@ -13,7 +13,7 @@ from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.quirks import cluster_metadata
 from streams.log.kafka.topics.cluster import admin
 from streams.runtime.assignor import GROWN
-from streams.topology import EVENTS, TOPICS
+from streams.topology import OWN_TOPICS, own_topic
 
 # A person adds partitions by hand, and collectors use them some time later. Each look lists the cluster's
 # topics.
@@ -22,7 +22,8 @@ LOOK_EVERY_S = 60.0
 
 def expected(log: KafkaLog) -> dict[str, int]:
     """The number of partitions of each topic when the app was started."""
-    return log.inputs | {log.topic(topic.name): log.partitions for topic in TOPICS if topic is not EVENTS}
+    own = {own_topic(log.app, topic): 1 if topic.single else log.partitions for topic in OWN_TOPICS}
+    return log.inputs | own
 
 
 def compare(expected: Mapping[str, int], found: Mapping[str, int]) -> None:

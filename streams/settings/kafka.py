@@ -16,7 +16,7 @@ from pydantic_settings import NoDecode
 from streams.errors import ConfigError
 from streams.settings.durations import SECONDS, duration_text
 from streams.settings.fields import Duration, DurationOrZero, Secret, SettingsTable, TextList
-from streams.topology import EVENTS, TOPICS
+from streams.topology import AGENTS_SUFFIX, OWN_TOPICS, own_topic
 
 MAX_INPUTS = 64  # each is asked for, and has a watermark of its own in every checkpoint
 MAX_PORT = 65_535
@@ -40,6 +40,13 @@ def _app_name(value: str) -> str:
         raise ValueError(
             "is no name for an app, whose topics are called <app>.<topic>: write letters, digits, '.', '_' "
             "and '-', at most 200"
+        )
+    if value.endswith(AGENTS_SUFFIX):
+        other = value.removesuffix(AGENTS_SUFFIX)
+        raise ValueError(
+            f"is no name for an app: agents of users beside the app {other or '...'!r} read in the group "
+            f"{value!r}, and the workers of this app would be in that group too: take a name that does not "
+            f"end in {AGENTS_SUFFIX}"
         )
     return value
 
@@ -235,7 +242,7 @@ def deployment(kafka: KafkaSettings) -> Deployment:
         raise ConfigError("\n".join(absent))
     assert kafka.bootstrap
     assert kafka.app
-    written = {f"{kafka.app}.{topic.name}" for topic in TOPICS if topic is not EVENTS}
+    written = {own_topic(kafka.app, topic) for topic in OWN_TOPICS}
     if own := [name for name in kafka.inputs if name in written]:
         raise ConfigError(
             f"kafka.inputs = {own[0]}: this app writes that topic itself, so it cannot read it as input"

@@ -15,7 +15,7 @@ from streams.log.sqlite.log import SqliteLog
 from streams.queries import recomputation
 from streams.records import Batch, Output
 from streams.sources.input_file import InputFormat
-from streams.topology import TOPICS, TRANSITIONS
+from streams.topology import KAFKA_TOPICS, TOPICS, TRANSITIONS
 from tests.cli.running import SMALL, event, lines, streams, write
 
 
@@ -291,9 +291,9 @@ def test_formats_of_files() -> None:
 def test_topology() -> None:
     """Each topic is shown once, for people and for machines."""
     (found,) = lines("topology", "--json")
-    assert [topic.name for topic in TOPICS] == [topic["name"] for topic in found]
+    assert [topic.name for topic in (*TOPICS, *KAFKA_TOPICS)] == [topic["name"] for topic in found]
     shown = streams("topology").stdout
-    assert [] == [topic.name for topic in TOPICS if topic.name not in shown]
+    assert [] == [topic.name for topic in (*TOPICS, *KAFKA_TOPICS) if topic.name not in shown]
 
 
 def test_kinds_that_there_are(data: Path) -> None:

@@ -122,6 +122,7 @@ def worker(app: str, *inputs: str, user: str = "shop") -> list[Right]:
         Right(TOPIC, f"{app}.", PREFIXED, user, WRITE),
         Right(GROUP, app, LITERAL, user, READ),
         Right(TRANSACTIONAL_ID, f"{app}-", PREFIXED, user, WRITE),
+        Right(TRANSACTIONAL_ID, f"{app}.", PREFIXED, user, WRITE),
     ]
 
 

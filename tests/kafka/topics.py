@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
-from streams.topology import TOPICS, Topic
+from streams.topology import EVENTS, OWN_TOPICS, Topic
 from tests.kafka.broker import bootstrap
 
 RECORD_BYTES = 16 << 20  # the largest record of a test fits
@@ -25,7 +25,10 @@ def config(topic: Topic) -> dict[str, str]:
 
 
 def new_topics(app: str, partitions: int) -> list[NewTopic]:
-    return [NewTopic(f"{app}.{topic.name}", partitions, 1, topic_configs=config(topic)) for topic in TOPICS]
+    return [
+        NewTopic(f"{app}.{topic.name}", 1 if topic.single else partitions, 1, topic_configs=config(topic))
+        for topic in (EVENTS, *OWN_TOPICS)
+    ]
 
 
 async def create(topics: list[NewTopic], address: str | None = None) -> None:

@@ -72,6 +72,11 @@ def test_flags_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> No
         ),
         ({"bootstrap": "broker:70000"}, "kafka.bootstrap = 'broker:70000'"),
         ({"app": "my shop"}, "kafka.app = 'my shop': is no name for an app"),
+        (
+            {"app": "shop-agents"},
+            "kafka.app = 'shop-agents': is no name for an app: agents of users beside the app 'shop' read in "
+            "the group 'shop-agents'",
+        ),
         ({"inputs": ["a/b"]}, "kafka.inputs.0 = 'a/b': is no name of a topic"),
         ({"inputs": ["a", "a"]}, "kafka.inputs = ['a', 'a']: a is named twice"),
         ({"security_protocol": "TLS"}, "kafka.security_protocol = 'TLS': Input should be 'PLAINTEXT', 'SSL'"),

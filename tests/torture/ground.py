@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from streams.topology import EVENTS, TOPICS, Cleanup
+from streams.topology import OWN_TOPICS, Cleanup, own_topic
 from tests.kafka.broker import cluster
 from tests.torture.plan import PARTITIONS, UNKEYED_PARTITIONS, Hit
 
@@ -84,15 +84,14 @@ class Ground:
         kept = {"retention.ms": "-1", **safe}
         counts = zip(self.inputs, (PARTITIONS, UNKEYED_PARTITIONS), strict=True)
         topics = [NewTopic(name, count, self.replicas, topic_configs=kept) for name, count in counts]
-        for topic in TOPICS:
-            if topic is EVENTS:
-                continue
+        for topic in OWN_TOPICS:
             own = (
                 {"cleanup.policy": "compact", **COMPACTED_SOON, **safe}
                 if topic.cleanup is Cleanup.COMPACT
                 else kept
             )
-            topics.append(NewTopic(f"{self.app}.{topic.name}", PARTITIONS, self.replicas, topic_configs=own))
+            count = 1 if topic.single else PARTITIONS
+            topics.append(NewTopic(own_topic(self.app, topic), count, self.replicas, topic_configs=own))
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:

@@ -47,7 +47,7 @@ PERMANENT: dict[type[BaseException], str] = {
     ),
     errors.TransactionalIdAuthorizationFailed: (
         "the right is missing to use transactional id {of}: it needs Write and Describe on all transactional "
-        "ids that begin with the app's name and -"
+        "ids that begin with the app's name and - or ."
     ),
     errors.ClusterAuthorizationFailedError: (
         "a right on the cluster is missing: whoever makes topics needs Create; whoever writes needs "

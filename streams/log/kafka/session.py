@@ -31,7 +31,7 @@ from streams.log.kafka.reader import STUCK_S, EndOffsets, latest_records, to_rec
 from streams.log.kafka.writer import FENCED, Group, Written, write
 from streams.log.port import Restoring
 from streams.records import Batch, Fetched, Record, StateRecord
-from streams.topology import STATE
+from streams.topology import STATE, partition_transaction
 
 FRESH_WAIT_MS = 10  # a fetch of what is there takes one or two
 # As consumers do by default. These offsets are for tools that show lag; nobody starts from them, and each
@@ -61,7 +61,7 @@ class KafkaSession:
         self._sources = {tp: source for source, tp in self._partitions.items()}
         self._unreadable = f"partition {partition} of {', '.join(topics.inputs)} cannot be read"
         self._consumer: AIOKafkaConsumer = cluster.consumer()
-        self._producer: AIOKafkaProducer = cluster.producer(f"{topics.app}-{partition}")
+        self._producer: AIOKafkaProducer = cluster.producer(partition_transaction(topics.app, partition))
         self._next: dict[TopicPartition, int] = {}  # the offset that the consumer reads next
         self._lags: dict[str, int] = {}
         self._group_offsets_s = -GROUP_OFFSETS_EVERY_S  # when the group's offsets were written last

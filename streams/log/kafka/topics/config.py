@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from streams.log.kafka.client import BATCH_BYTES
 from streams.settings.durations import DAYS, HOURS
-from streams.topology import CURRENT, INBOX, JOURNEYS, LATE, REJECTED, STATE, TALLIES, TRANSITIONS
+from streams.topology import APP, CURRENT, INBOX, JOURNEYS, LATE, REJECTED, STATE, TALLIES, TRANSITIONS
 
 REPLICAS, MIN_IN_SYNC = 3, 2  # one broker may fail, with nothing lost and nothing stopped
 SHORT_RETENTION_MS = 3 * DAYS  # an input that is kept no longer is gone after a weekend
@@ -37,6 +37,7 @@ OWN_CONFIG: Mapping[str, Mapping[str, str]] = {
     # Events on their way: no partition may stand still for as long. Twice what inputs usually have.
     INBOX.name: {"retention.ms": str(14 * DAYS)},
     STATE.name: COMPACTED_CONFIG | {"max.message.bytes": str(STATE_BYTES)},
+    APP.name: COMPACTED_CONFIG,
 }
 """What is set for each of the app's own topics, beside its cleanup policy and its copies."""
 

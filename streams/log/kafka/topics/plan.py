@@ -28,14 +28,14 @@ from streams.log.kafka.topics.model import (
     WantedTopics,
 )
 from streams.settings.durations import duration_text
-from streams.topology import EVENTS, INBOX, STATE, TOPICS, Cleanup, Topic
+from streams.topology import INBOX, OWN_TOPICS, STATE, Cleanup, Topic, own_topic
 
 HIDDEN = "does not exist, or we have no right to see it: Describe"
 
 
 def own_topics(app: str) -> list[str]:
     """The names of the app's own topics."""
-    return [f"{app}.{topic.name}" for topic in TOPICS if topic is not EVENTS]
+    return [own_topic(app, topic) for topic in OWN_TOPICS]
 
 
 def plan_topics(existing: ClusterTopics, wanted: WantedTopics) -> TopicPlan:
@@ -52,18 +52,29 @@ def plan_topics(existing: ClusterTopics, wanted: WantedTopics) -> TopicPlan:
     safety = {"min.insync.replicas": str(min(MIN_IN_SYNC, max(1, replicas - 1)))}
     planner = _Planner(existing, partitions, replicas, safety)
     lines = [planner.input(name, wanted.create_inputs) for name in wanted.inputs]
-    lines += [planner.own(wanted.app, topic) for topic in TOPICS if topic is not EVENTS]
+    lines += [planner.own(wanted.app, topic) for topic in OWN_TOPICS]
     notes, errors = _cluster(existing, replicas, chosen=wanted.replicas is None)
     return TopicPlan(wanted.app, partitions, tuple(lines), notes, errors)
 
 
 def _partitions(existing: ClusterTopics, wanted: WantedTopics) -> int:
-    """As many as the app has, which its state depends on; else as many as the first input has."""
-    app = wanted.app
-    for name in (f"{app}.{STATE.name}", *own_topics(app), *wanted.inputs[:1]):
+    """As many as the app has, which its state depends on; else as many as the first input has.
+
+    No other topic has a say: a broker may have made one by itself, with one partition, for a reader who came
+    before the app. It would not have compacted it, so a state topic that is not compacted has no say either.
+    """
+    state = existing.topics.get(own_topic(wanted.app, STATE))
+    if state is not None and _policy(state) in (None, STATE.cleanup):
+        return state.partitions
+    for name in wanted.inputs[:1]:
         if (topic := existing.topics.get(name)) is not None:
             return topic.partitions
     return 0
+
+
+def _policy(topic: ExistingTopic) -> str | None:
+    """The cleanup policy of a topic; None if we may not see it."""
+    return None if topic.config is None else topic.config.get("cleanup.policy")
 
 
 class _Planner:
@@ -79,7 +90,9 @@ class _Planner:
         """The line of a topic that other people write."""
         topic = self._existing.topics.get(name)
         if topic is None and create:
-            return self._created(name, True, {"cleanup.policy": "delete", **self._safety})
+            return self._created(
+                name, True, {"cleanup.policy": "delete", **self._safety}, partitions=self._partitions
+            )
         if topic is None:
             absent = (
                 HIDDEN if name in self._existing.hidden else "does not exist: make it, or see --create-inputs"
@@ -92,7 +105,7 @@ class _Planner:
 
     def own(self, app: str, topic: Topic) -> TopicLine:
         """The line of one of the app's own topics."""
-        name = f"{app}.{topic.name}"
+        name, partitions = own_topic(app, topic), 1 if topic.single else self._partitions
         config = {
             "cleanup.policy": topic.cleanup.value,
             "max.message.bytes": str(RECORD_BYTES),
@@ -102,8 +115,8 @@ class _Planner:
         found = self._existing.topics.get(name)
         if found is None:
             details = (HIDDEN,) if name in self._existing.hidden else ()
-            return self._created(name, False, config, details)
-        if wrong := _wrong(found, self._partitions, config["cleanup.policy"]):
+            return self._created(name, False, config, details, partitions=partitions)
+        if wrong := _wrong(found, partitions, config["cleanup.policy"]):
             return _line(name, found, TopicVerdict.WRONG, wrong)
         unwise = []
         possible = min(self._existing.brokers, self._replicas)
@@ -119,13 +132,19 @@ class _Planner:
         return _line(name, found, TopicVerdict.UNWISE if unwise else TopicVerdict.FINE, unwise)
 
     def _created(
-        self, name: str, input: bool, config: Mapping[str, str], details: tuple[str, ...] = ()
+        self,
+        name: str,
+        input: bool,
+        config: Mapping[str, str],
+        details: tuple[str, ...] = (),
+        *,
+        partitions: int,
     ) -> TopicLine:
         return TopicLine(
             topic=name,
             input=input,
             verdict=TopicVerdict.CREATE,
-            partitions=self._partitions,
+            partitions=partitions,
             replicas=self._replicas,
             config=config,
             details=details,
@@ -169,12 +188,13 @@ def _unwise_input(topic: ExistingTopic, partitions: int) -> list[str]:
 def _wrong(topic: ExistingTopic, partitions: int, cleanup: str) -> list[str]:
     """What one of the app's own topics must have and has not."""
     anew, details = "start a new app id (--app), make its topics, and replay", []
-    if topic.partitions != partitions:
+    if topic.partitions != partitions and partitions:
         details.append(
-            f"has {topic.partitions} partitions, and must have {partitions}, as all topics of an app have: "
-            f"{anew}"
+            f"has {_count(topic.partitions)}, and must have {partitions}: if no worker of this app has run "
+            "yet, a broker may have made the topic by itself for a reader who came too early "
+            f"(auto.create.topics.enable): delete it and apply again; else {anew}"
         )
-    policy = None if topic.config is None else topic.config.get("cleanup.policy")
+    policy = _policy(topic)
     if policy is not None and policy != cleanup:
         lost = "records" if cleanup == Cleanup.DELETE.value else "what is known of people"
         details.append(
@@ -228,6 +248,10 @@ def _cluster(
             f"{TRANSACTION_TIMEOUT_MS}: raise their transaction.max.timeout.ms"
         )
     return tuple(notes), tuple(errors)
+
+
+def _count(partitions: int) -> str:
+    return f"{partitions} partition{'' if partitions == 1 else 's'}"
 
 
 def _text(ms: int) -> str:

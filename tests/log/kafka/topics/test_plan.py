@@ -20,7 +20,7 @@ from streams.log.kafka.topics.model import (
 )
 from streams.log.kafka.topics.plan import own_topics, plan_topics
 from streams.settings.durations import DAYS, HOURS
-from streams.topology import EVENTS, TOPICS, Cleanup
+from streams.topology import OWN_TOPICS, Cleanup
 
 INPUT = ExistingTopic(4, 3, {"cleanup.policy": "delete", "retention.ms": str(7 * DAYS)})
 
@@ -61,17 +61,16 @@ def test_a_new_app() -> None:
     """
     found = plan_topics(seen(), WANTED)
     assert (
-        [f"shop.{topic.name}" for topic in TOPICS if topic is not EVENTS]
+        [f"shop.{topic.name}" for topic in OWN_TOPICS]
         == [one.topic for one in found.to_create]
         == own_topics("shop")
     )
-    assert {(4, 3, "2")} == {
-        (one.partitions, one.replicas, one.config["min.insync.replicas"]) for one in found.to_create
-    }
+    assert {(3, "2")} == {(one.replicas, one.config["min.insync.replicas"]) for one in found.to_create}
+    assert [1 if topic.single else 4 for topic in OWN_TOPICS] == [one.partitions for one in found.to_create]
     assert (None, [], TopicVerdict.FINE) == (found.wrong, found.warnings, line(found, "clicks").verdict)
     assert all(
         one.config["cleanup.policy"] == topic.cleanup
-        for one, topic in zip(found.to_create, TOPICS[1:], strict=True)
+        for one, topic in zip(found.to_create, OWN_TOPICS, strict=True)
     )
 
 
@@ -79,8 +78,8 @@ def test_every_topic_has_its_settings() -> None:
     """None is left to what a broker happens to have: each topic says how
     long it is kept, or how it is compacted.
     """
-    assert set(OWN_CONFIG) == {topic.name for topic in TOPICS if topic is not EVENTS}
-    for topic in TOPICS[1:]:
+    assert set(OWN_CONFIG) == {topic.name for topic in OWN_TOPICS}
+    for topic in OWN_TOPICS:
         assert ("retention.ms" in OWN_CONFIG[topic.name]) == (topic.cleanup is Cleanup.DELETE)
 
 
@@ -135,7 +134,21 @@ ANEW = r"start a new app id \(--app\), make its topics, and replay"
     [
         (
             {"shop.late": ExistingTopic(5, 3, {}), "shop.state": ExistingTopic(4, 3, {})},
-            rf"^shop\.late: has 5 partitions, and must have 4, .*: {ANEW}$",
+            rf"^shop\.late: has 5 partitions, and must have 4: .*; else {ANEW}$",
+        ),
+        (
+            {"shop.late": ExistingTopic(1, 3, {"cleanup.policy": "delete"})},
+            r"^shop\.late: has 1 partition, and must have 4: if no worker of this app has run yet, a broker "
+            r"may have made the topic by itself .*: delete it and apply again; else ",
+        ),
+        (
+            {"shop.state": ExistingTopic(1, 3, {"cleanup.policy": "delete"})},
+            r"^shop\.state: has 1 partition, and must have 4: .*\n"
+            r"shop\.state: has cleanup\.policy=delete, and must have compact",
+        ),
+        (
+            {"shop.app": ExistingTopic(4, 3, {"cleanup.policy": "compact"})},
+            r"^shop\.app: has 4 partitions, and must have 1: ",
         ),
         (
             {"shop.transitions": ExistingTopic(4, 3, {"cleanup.policy": "compact"})},
@@ -201,7 +214,7 @@ def test_partitions_of_the_app_stay() -> None:
     )
     wrong = plan_topics(grown, WANTED._replace(partitions=8)).wrong
     assert isinstance(wrong, Incompatible)
-    assert len(own_topics("shop")) == len(str(wrong).splitlines())
+    assert sum(not topic.single for topic in OWN_TOPICS) == len(str(wrong).splitlines())
     assert 16 == plan_topics(seen(), WANTED._replace(partitions=16)).to_create[0].partitions
 
 
