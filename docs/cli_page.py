@@ -19,6 +19,12 @@ Everything for people is made for a terminal of 100 columns. With `--json` or `-
 standard output; progress and messages go to standard error. Settings that have no flag come from a file or
 the environment: [settings.md](settings.md).
 
+A command that asks (`funnel`, `journey`, `transitions`, `journeys`, `rejected`, `late`) reads a data
+directory or an app on Kafka and prints the same about both. `--data-dir DIR` names a directory, and `--kafka
+HOST:PORT --app NAME` an app; without either, `kafka.bootstrap` of the settings decides. How to log in comes
+from the settings, as for a worker. Nobody names the app's inputs: the app knows them. A question takes part
+in no group, stops nobody and writes nothing.
+
 ## Exit codes
 
 | code | meaning |

@@ -2,7 +2,7 @@
 
     StreamsError       1
       ConfigError      2   a setting, a rules file or a command is wrong
-      InputError       2   a file to read is missing, or is not what the command takes it for
+      InputError       2   a file or a log to read is missing, or is not what the command takes it for
       Incompatible     3   the data has other fold settings, another number of partitions or an older format
       Fenced           4   another process has taken over this partition or data directory
       Unavailable      5   the log cannot be read or written now
@@ -29,7 +29,7 @@ class ConfigError(StreamsError):
 
 
 class InputError(StreamsError):
-    """A file to read is missing, or is not what the command takes it for."""
+    """A file or a log to read is missing, or is not what the command takes it for."""
 
     exit_code = 2
 

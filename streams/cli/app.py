@@ -32,7 +32,10 @@ EXIT_CODES = {
         "the answer is no: `verify` found a difference, `journey` found nobody of that name, `topics plan` "
         "found something to create"
     ),
-    2: "the command, a setting, a rules file or an input file is wrong",
+    2: (
+        "the command, a setting, a rules file or an input file is wrong, or the log that a question is about "
+        "does not exist or belongs to another release"
+    ),
     3: "the data belongs to other settings, to another number of partitions or to an older format",
     4: "another process has taken over the data directory",
     5: "the log cannot be read or written now",

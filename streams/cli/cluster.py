@@ -8,6 +8,8 @@ import typer
 if TYPE_CHECKING:
     from streams.log.kafka.client import Cluster
 
+MAX_WAIT_MS = 10_000  # of a question: a person waits for the answer; a worker has more patience
+
 
 def silence_client() -> None:
     """Stops the log of aiokafka: our own errors report what it reports about brokers."""

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from streams.cli.latest import Latest
-from streams.cli.options import DataDirOption, JsonLinesOption, LimitOption, open_reader
+from streams.cli.opened_log import LogFlags, open_log
+from streams.cli.options import AppOption, DataDirOption, JsonLinesOption, KafkaOption, LimitOption
 from streams.cli.screen import console, emit_line
 
 if TYPE_CHECKING:
@@ -17,36 +17,42 @@ if TYPE_CHECKING:
 
 def rejected_command(
     ctx: typer.Context,
+    *,
     data_dir: DataDirOption = None,
+    kafka: KafkaOption = None,
+    app: AppOption = None,
     limit: LimitOption = None,
     jsonl: JsonLinesOption = False,
 ) -> None:
     """Shows the records that could not be read: how many for each reason, and the latest, as they came."""
     from streams.topology import REJECTED
 
-    asyncio.run(_dead_letters(ctx, REJECTED, data_dir, limit, jsonl))
+    asyncio.run(_dead_letters(ctx, REJECTED, LogFlags(data_dir, kafka, app), limit, jsonl))
 
 
 def late_command(
     ctx: typer.Context,
+    *,
     data_dir: DataDirOption = None,
+    kafka: KafkaOption = None,
+    app: AppOption = None,
     limit: LimitOption = None,
     jsonl: JsonLinesOption = False,
 ) -> None:
     """Shows the events that came too late: how many for each reason, and the latest, as they came."""
     from streams.topology import LATE
 
-    asyncio.run(_dead_letters(ctx, LATE, data_dir, limit, jsonl))
+    asyncio.run(_dead_letters(ctx, LATE, LogFlags(data_dir, kafka, app), limit, jsonl))
 
 
 async def _dead_letters(
-    ctx: typer.Context, topic: "Topic", data_dir: Path | None, limit: int | None, jsonl: bool
+    ctx: typer.Context, topic: "Topic", flags: LogFlags, limit: int | None, jsonl: bool
 ) -> None:
     from streams.queries.dead_letters import DeadLetter, read_dead_letters
 
     latest, reasons = Latest[DeadLetter](limit), Counter[str]()
-    async with open_reader(ctx, data_dir) as reader:
-        async for letter in read_dead_letters(reader, topic):
+    async with open_log(ctx, flags) as log:
+        async for letter in read_dead_letters(log.reader, topic):
             if jsonl and limit is None:
                 emit_line(letter.wire())
             else:

@@ -1,12 +1,12 @@
 """`streams journey`: one person's journeys, step by step."""
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.cli.options import DataDirOption, checked_text, open_reader
+from streams.cli.opened_log import LogFlags, open_log
+from streams.cli.options import AppOption, DataDirOption, KafkaOption, checked_text
 from streams.cli.screen import console, emit_line
 
 
@@ -21,20 +21,23 @@ def journey_command(
             show_default=False,
         ),
     ],
+    *,
     data_dir: DataDirOption = None,
+    kafka: KafkaOption = None,
+    app: AppOption = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON, for machines: one line per need.")
     ] = False,
 ) -> None:
     """Shows one person's journeys, step by step, as they are now."""
-    asyncio.run(_journey(ctx, name, data_dir, json))
+    asyncio.run(_journey(ctx, name, LogFlags(data_dir, kafka, app), json))
 
 
-async def _journey(ctx: typer.Context, name: str, data_dir: Path | None, json: bool) -> None:
+async def _journey(ctx: typer.Context, name: str, flags: LogFlags, json: bool) -> None:
     from streams.queries.timeline import read_timelines
 
-    async with open_reader(ctx, data_dir) as reader:
-        timelines = await read_timelines(reader, name)
+    async with open_log(ctx, flags) as log:
+        timelines = await read_timelines(log.reader, name)
     if not timelines:
         typer.echo(f"nobody of the name {name!r} is known here", err=True)
         raise typer.Exit(1)

@@ -1,33 +1,36 @@
 """`streams journeys`: the journeys that are finished."""
 
 import asyncio
-from pathlib import Path
 
 import typer
 
 from streams.cli.latest import Latest, emit_values, topic_values
-from streams.cli.options import DataDirOption, JsonLinesOption, LimitOption, open_reader
+from streams.cli.opened_log import LogFlags, open_log
+from streams.cli.options import AppOption, DataDirOption, JsonLinesOption, KafkaOption, LimitOption
 from streams.cli.screen import console
 
 
 def journeys_command(
     ctx: typer.Context,
+    *,
     data_dir: DataDirOption = None,
+    kafka: KafkaOption = None,
+    app: AppOption = None,
     limit: LimitOption = None,
     jsonl: JsonLinesOption = False,
 ) -> None:
     """Shows finished journeys, which nothing can change; with --jsonl, also each later refund."""
-    asyncio.run(_journeys(ctx, data_dir, limit, jsonl))
+    asyncio.run(_journeys(ctx, LogFlags(data_dir, kafka, app), limit, jsonl))
 
 
-async def _journeys(ctx: typer.Context, data_dir: Path | None, limit: int | None, jsonl: bool) -> None:
+async def _journeys(ctx: typer.Context, flags: LogFlags, limit: int | None, jsonl: bool) -> None:
     import msgspec
 
     from schemas import JourneyRecord, RefundRecord
     from streams.topology import JOURNEYS
 
-    async with open_reader(ctx, data_dir) as reader:
-        values = topic_values(reader, JOURNEYS.name)
+    async with open_log(ctx, flags) as log:
+        values = topic_values(log.reader, JOURNEYS.name)
         if jsonl:
             await emit_values(values, limit)
             return

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from streams.cli.cluster import wait_for_cluster
+from streams.cli.cluster import MAX_WAIT_MS, wait_for_cluster
+from streams.cli.opened_log import LogFlags, open_log
 from streams.cli.options import (
     AppOption,
     DataDirOption,
     InputsOption,
     JsonOption,
     KafkaOption,
-    open_reader,
     settings_of,
 )
 from streams.cli.screen import console, emit_line
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from streams.log.kafka.log import KafkaLog
     from streams.queries.lag import Lag
     from streams.settings.tables import Settings
-
-MAX_WAIT_MS = 10_000  # a person waits for the answer; a worker has more patience
 
 # A lag of at most so many offsets is counted in records, since some offsets may be markers of transactions.
 MAX_COUNTED_LAG = 1_000
@@ -69,8 +67,8 @@ def lag_command(
 async def _directory_lag(ctx: typer.Context, data_dir: Path | None) -> "Lag":
     from streams.queries.lag import read_lag
 
-    async with open_reader(ctx, data_dir) as reader:
-        return await read_lag(reader)
+    async with open_log(ctx, LogFlags(data_dir)) as log:
+        return await read_lag(log.reader)
 
 
 async def _cluster_lag(settings: "Settings") -> "Lag":

@@ -1,7 +1,6 @@
-"""The options that several commands share, and what commands make of them: settings, rules, a reader."""
+"""The options that several commands share, and what commands make of them: settings, rules, a format."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -11,7 +10,6 @@ from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.core.moments.rules import Rules
-    from streams.log.port import Reader
     from streams.settings.tables import Settings
     from streams.sources.input_file import InputFormat
 
@@ -176,20 +174,3 @@ def _check_mapping(mapping: Mapping[str, str]) -> None:
                 f"--format csv: no column is mapped to {' or '.join(fields)} ({meaning}): give --map "
                 f"{fields[0]}=COLUMN"
             )
-
-
-@asynccontextmanager
-async def open_reader(
-    ctx: typer.Context, data_dir: Path | None, *, frozen: bool = True
-) -> AsyncIterator["Reader"]:
-    """Opens the log of a data directory to read. Raises InputError if there is none.
-
-    All of it is read as it is now, unless `frozen` is False: then what is committed later is read too.
-    """
-    from streams.log.sqlite.log import SqliteLog
-
-    reader = SqliteLog.read_only(settings_of(ctx, data_dir=data_dir).data_dir, frozen=frozen)
-    try:
-        yield reader
-    finally:
-        await reader.close()

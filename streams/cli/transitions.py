@@ -2,13 +2,20 @@
 
 import asyncio
 import sys
-from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
 from streams.cli.latest import Latest, emit_values
-from streams.cli.options import DataDirOption, JsonLinesOption, LimitOption, checked_text, open_reader
+from streams.cli.opened_log import LogFlags, open_log
+from streams.cli.options import (
+    AppOption,
+    DataDirOption,
+    JsonLinesOption,
+    KafkaOption,
+    LimitOption,
+    checked_text,
+)
 from streams.cli.screen import console, emit_line
 
 FOLLOW_EVERY_S = 0.2  # between looks for more; each is a query per partition
@@ -18,6 +25,8 @@ def transitions_command(
     ctx: typer.Context,
     *,
     data_dir: DataDirOption = None,
+    kafka: KafkaOption = None,
+    app: AppOption = None,
     net: Annotated[
         bool, typer.Option("--net", help="Only transitions that hold now: asserted, and not retracted since.")
     ] = False,
@@ -40,18 +49,19 @@ def transitions_command(
         raise ConfigError(
             "--follow: it prints everything as it comes: with --jsonl, without --net and --limit"
         )
+    flags = LogFlags(data_dir, kafka, app)
     if follow:
-        asyncio.run(_follow(ctx, data_dir, kind=kind))
+        asyncio.run(_follow(ctx, flags, kind=kind))
     else:
-        asyncio.run(_transitions(ctx, data_dir, net=net, kind=kind, limit=limit, jsonl=jsonl))
+        asyncio.run(_transitions(ctx, flags, net=net, kind=kind, limit=limit, jsonl=jsonl))
 
 
-async def _follow(ctx: typer.Context, data_dir: Path | None, *, kind: str | None) -> None:
+async def _follow(ctx: typer.Context, flags: LogFlags, *, kind: str | None) -> None:
     from streams.queries.transitions import follow_transitions
 
     wanted = _text_of(kind)
-    async with open_reader(ctx, data_dir, frozen=False) as reader:
-        async for value in follow_transitions(reader, _pause):
+    async with open_log(ctx, flags, frozen=False) as log:
+        async for value in follow_transitions(log.reader, _pause):
             if wanted in value:
                 emit_line(value)
 
@@ -78,7 +88,7 @@ def _text_of(kind: str | None) -> bytes:
 
 async def _transitions(
     ctx: typer.Context,
-    data_dir: Path | None,
+    flags: LogFlags,
     *,
     net: bool,
     kind: str | None,
@@ -91,8 +101,8 @@ async def _transitions(
     from streams.queries.transitions import read_net_transitions, read_transitions
 
     wanted = _text_of(kind)
-    async with open_reader(ctx, data_dir) as reader:
-        stored = read_net_transitions(reader) if net else read_transitions(reader)
+    async with open_log(ctx, flags) as log:
+        stored = read_net_transitions(log.reader) if net else read_transitions(log.reader)
         chosen = (value async for value in stored if wanted in value)
         if jsonl:
             await emit_values(chosen, limit)

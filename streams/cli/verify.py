@@ -5,7 +5,8 @@ from pathlib import Path
 
 import typer
 
-from streams.cli.options import DataDirOption, JsonOption, open_reader
+from streams.cli.opened_log import LogFlags, open_log
+from streams.cli.options import DataDirOption, JsonOption
 from streams.cli.progress import Work
 from streams.cli.screen import emit_line
 from streams.cli.stopping import StopRequest
@@ -25,14 +26,14 @@ def verify_command(ctx: typer.Context, data_dir: DataDirOption = None, json: Jso
 async def _verify(ctx: typer.Context, data_dir: Path | None, json: bool) -> None:
     from streams.queries.verify import verify
 
-    async with open_reader(ctx, data_dir) as reader:
+    async with open_log(ctx, LogFlags(data_dir)) as log:
         with StopRequest() as stop, Work("verify", "records") as work:
 
             def on_progress(done: int, total: int) -> None:
                 work.update(done, done, total)
                 stop.check(f"{done:,} of {total:,} records were computed again; there is no result yet")
 
-            verified = await verify(reader, on_progress)
+            verified = await verify(log.reader, on_progress)
             work.update(verified.records, 1, 1)
     if json:
         import orjson

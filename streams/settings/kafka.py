@@ -6,7 +6,7 @@ shown: not in a message, a repr, `check-config` or a page.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -238,16 +238,29 @@ REQUIRED: Mapping[str, tuple[str, str]] = {  # what each is, and its flag
 
 def deployment(kafka: KafkaSettings) -> Deployment:
     """The three settings that have no default. Raises ConfigError, one line per key that is missing."""
-    if absent := [missing_setting(key) for key in REQUIRED if not getattr(kafka, key)]:
-        raise ConfigError("\n".join(absent))
-    assert kafka.bootstrap
-    assert kafka.app
-    written = {own_topic(kafka.app, topic) for topic in OWN_TOPICS}
+    bootstrap, app = _required(kafka, REQUIRED)
+    written = {own_topic(app, topic) for topic in OWN_TOPICS}
     if own := [name for name in kafka.inputs if name in written]:
         raise ConfigError(
             f"kafka.inputs = {own[0]}: this app writes that topic itself, so it cannot read it as input"
         )
-    return Deployment(kafka.bootstrap, kafka.app, kafka.inputs)
+    return Deployment(bootstrap, app, kafka.inputs)
+
+
+def deployed_app(kafka: KafkaSettings) -> tuple[str, str]:
+    """The address of a broker and the name of an app, for those who ask the app and read nothing as it does.
+
+    Raises ConfigError, one line per key that is missing.
+    """
+    return _required(kafka, ("bootstrap", "app"))
+
+
+def _required(kafka: KafkaSettings, keys: Iterable[str]) -> tuple[str, str]:
+    if absent := [missing_setting(key) for key in keys if not getattr(kafka, key)]:
+        raise ConfigError("\n".join(absent))
+    assert kafka.bootstrap
+    assert kafka.app
+    return kafka.bootstrap, kafka.app
 
 
 def missing_setting(key: str) -> str:

@@ -76,6 +76,10 @@ def sees_input(app: str) -> Right:
     return Right(TOPIC, f"{app}.events", LITERAL, "shop", DESCRIBE)
 
 
+def sees_own(app: str) -> Right:
+    return Right(TOPIC, f"{app}.", PREFIXED, "shop", DESCRIBE)
+
+
 def reads_own(app: str) -> Right:
     return Right(TOPIC, f"{app}.", PREFIXED, "shop", READ)
 
@@ -325,3 +329,35 @@ async def test_whoever_makes_topics(broker: Secure, monkeypatch: pytest.MonkeyPa
     assert "error: " in refused.stderr
     for secret in (*PASSWORDS.values(), "no-such-secret"):
         assert secret not in refused.stderr + made.stdout + no_create.stderr + nothing.stderr
+
+
+async def test_whoever_asks(broker: Secure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A question needs the right Read on the topics of the app, and nothing else. It takes the settings of a
+    worker: protocol, certificates, name and password.
+    """
+    monkeypatch.chdir(tmp_path)
+    for key, value in broker.kafka().items():
+        monkeypatch.setenv(f"STREAMS_KAFKA__{key.upper()}", str(value))
+
+    async def ask(app: str) -> Any:
+        return await asyncio.to_thread(streams, "funnel", "--app", app, "--json")
+
+    allowed = await ask(await app(broker, reads_own))
+    assert (0, "") == (allowed.exit_code, allowed.stderr)
+    assert '"profiles":0' in allowed.stdout
+    name = await app(broker)
+    hidden = await ask(name)
+    assert (2, "") == (hidden.exit_code, hidden.stdout)
+    assert f"there is no app {name}" in hidden.stderr
+    assert "or the right to see its topics is missing: Describe" in hidden.stderr
+    name = await app(broker, sees_own)
+    log = KafkaLog(Cluster(broker.inside), name, {f"{name}.events": 1}, 1)
+    await (await log.open(0)).commit(full_batch(b"1"))
+    await log.close()
+    unread = await ask(name)
+    assert (6, "") == (unread.exit_code, unread.stdout)
+    assert "the right is missing to use topic" in unread.stderr
+    monkeypatch.setenv("STREAMS_KAFKA__PASSWORD", "no-such-secret")
+    refused = await ask(name)
+    assert (6, "") == (refused.exit_code, refused.stdout)
+    assert "does not accept this name and password" in refused.stderr

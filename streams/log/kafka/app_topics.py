@@ -10,12 +10,11 @@ from streams.topology import EVENTS, INBOX, source_name, split_source
 
 class AppTopics:
     """The topics of one app. Its own have `partitions` partitions each; `inputs` are other people's, with
-    their numbers of partitions.
+    their numbers of partitions. An app that has not read anything yet has none for those who only ask.
     """
 
     def __init__(self, app: str, inputs: Mapping[str, int], partitions: int) -> None:
         assert partitions > 0, partitions
-        assert inputs, "an app reads something"
         self.app, self.inputs, self.partitions = app, dict(inputs), partitions
         # Agent n reads partition n of these.
         self.co_partitioned = tuple(name for name, count in inputs.items() if count == partitions)

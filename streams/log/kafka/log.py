@@ -42,14 +42,17 @@ class KafkaLog:
         inputs: Mapping[str, int],
         partitions: int,
         warnings: Sequence[str] = (),
+        *,
+        deleted_inputs: Sequence[str] = (),
     ) -> None:
-        """Takes what `connect` has checked.
+        """Takes what `connect` or `open_existing_app` has checked.
 
         `inputs` are their numbers of partitions by name; `partitions` is that of every topic of the app;
-        `warnings` say what is unwise.
+        `warnings` say what is unwise; `deleted_inputs` are those that exist no more.
         """
         self.cluster, self.app, self.partitions = cluster, app, partitions
         self.inputs, self.warnings = dict(inputs), tuple(warnings)
+        self.deleted_inputs = tuple(deleted_inputs)
         self.topics = AppTopics(app, inputs, partitions)
         self.sessions: set[KafkaSession] = set()
         self._end_offsets = EndOffsets(cluster)

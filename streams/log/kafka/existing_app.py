@@ -1,0 +1,90 @@
+"""Opens the log of an app that runs already, for those who ask it questions: nobody has to name its inputs.
+
+What an app reads is in its checkpoints, which name each source `topic:partition`. The cluster is asked for
+all of its topics and for none by name: some brokers make each topic that somebody asks for.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from streams.errors import ConfigError, Incompatible
+from streams.log.kafka import quirks
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.topics.cluster import admin
+from streams.topology import EVENTS, STATE, TOPICS, TRANSITIONS, is_inbox, own_topic, split_source
+
+MAX_APPS_NAMED = 10  # in the message about an app that does not exist
+
+
+async def open_existing_app(
+    cluster: Cluster, app: str, sources_of: Callable[[bytes], Iterable[str]]
+) -> KafkaLog:
+    """A log to read, whose `inputs` are those that the app has read so far; it may have read none yet.
+
+    `sources_of` gives the names of the sources in a checkpoint. An input that was deleted is among the inputs
+    with as many partitions as the app has read of it, and its name is in `deleted_inputs`.
+
+    Raises ConfigError if the app or one of its topics does not exist, Incompatible if its topics do not
+    belong together, whatever `sources_of` raises, Refused, Unavailable.
+    """
+    counts = await _partition_counts(cluster)
+    partitions = _checked(cluster, app, counts)
+    unaware = KafkaLog(cluster, app, {}, partitions)
+    try:
+        checkpoints = await unaware.checkpoints()
+    finally:
+        await unaware.close()
+    read: dict[str, int] = {}  # the partitions of each input, as far as the app has read them
+    for raw in checkpoints:
+        for source in () if raw is None else sources_of(raw):
+            if not is_inbox(source):
+                topic, partition = split_source(source)
+                read[topic] = max(read.get(topic, 0), partition + 1)
+    inputs = {topic: counts.get(topic, at_least) for topic, at_least in read.items()}
+    deleted = tuple(topic for topic in read if topic not in counts)
+    return KafkaLog(cluster, app, inputs, partitions, deleted_inputs=deleted)
+
+
+async def _partition_counts(cluster: Cluster) -> dict[str, int]:
+    """The number of partitions of each topic of the cluster that we may see."""
+    async with admin(cluster, f"the topics of {cluster.bootstrap} cannot be looked at") as client:
+        listed = await quirks.cluster_metadata(client)
+    return {topic["topic"]: len(topic["partitions"]) for topic in listed["topics"] if topic["partitions"]}
+
+
+def _checked(cluster: Cluster, app: str, counts: Mapping[str, int]) -> int:
+    """The number of partitions of the app."""
+    own = [own_topic(app, topic) for topic in TOPICS if topic is not EVENTS]
+    missing = [name for name in own if name not in counts]
+    if missing == own:
+        raise ConfigError(
+            f"there is no app {app} on {cluster.bootstrap}, or the right to see its topics is missing: "
+            f"Describe. {_apps_text(counts)}"
+        )
+    if missing:
+        raise ConfigError(
+            f"app {app} on {cluster.bootstrap} has no topic {', '.join(missing)} (or we have no right to see "
+            "some of them: Describe): `streams topics apply` makes what is missing"
+        )
+    state = own_topic(app, STATE)
+    partitions = counts[state]
+    for name in own:
+        if counts[name] != partitions:
+            raise Incompatible(
+                f"{name} has {counts[name]} partitions, and {state} has {partitions}: `streams "
+                "topics plan` says what is wrong"
+            )
+    return partitions
+
+
+def _apps_text(counts: Mapping[str, int]) -> str:
+    """Which apps there are: what has both of the topics that no app is without."""
+    apps = sorted(
+        app
+        for name in counts
+        if (app := name.removesuffix(f".{STATE.name}")) != name and own_topic(app, TRANSITIONS) in counts
+    )
+    if not apps:
+        return "No app that we can see is there"
+    more = ", ..." if len(apps) > MAX_APPS_NAMED else ""
+    return f"Apps there: {', '.join(apps[:MAX_APPS_NAMED])}{more}"

@@ -1,0 +1,154 @@
+"""Every question has the same answer about an app on a broker as about a data directory of its events."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
+from streams.log.port import Log
+from streams.log.sqlite.log import SqliteLog
+from streams.records import Batch
+from streams.settings.tables import Settings
+from tests.cli.running import streams
+from tests.kafka import topics
+from tests.kafka.asked import AskedLogs, same_shop
+from tests.kafka.broker import bootstrap
+from tests.queries.written import DAY, SHOP, did
+
+CAR, COFFEE = {"about": "car"}, {"about": "coffee"}
+ABOUT = (
+    did("u:gil", "look", 5 * DAY + 2, properties=CAR), did("u:gil", "cart", 5 * DAY + 3, properties=CAR),
+    did("u:gil", "look", 5 * DAY + 4, properties=COFFEE), did("d:hal", "look", 5 * DAY + 5, properties=CAR),
+)  # fmt: skip
+"""What people did about something."""
+
+LINES = (
+    ["funnel", "--json"],
+    ["funnel", "--json", "--by", "device"],
+    ["journey", "ann", "--json"],
+    ["journey", "u:gil", "--json"],
+    ["journey", "hal", "--json"],
+    ["journeys", "--jsonl"],
+    ["transitions", "--jsonl"],
+    ["transitions", "--jsonl", "--net", "--kind", "opened"],
+    ["transitions", "--jsonl", "--limit", "3"],
+    ["rejected", "--jsonl"],
+    ["late", "--jsonl"],
+)
+TABLES = (
+    ["funnel", "--by", "channel"],
+    ["journey", "dan"],
+    ["journeys"],
+    ["transitions", "--limit", "5"],
+    ["rejected"],
+    ["late"],
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> AskedLogs:
+    bootstrap()
+    return same_shop(tmp_path_factory.mktemp("shop"), [*SHOP, *ABOUT], Settings(need=("properties.about",)))
+
+
+@pytest.mark.parametrize("command", [*LINES, *TABLES], ids=" ".join)
+def test_both_logs_give_the_same_answer(shop: AskedLogs, command: list[str]) -> None:
+    """What a command prints about an app is, byte for byte, what it prints about a data directory. Lines for
+    machines are JSON objects.
+    """
+    directory, cluster = shop.answers(*command)
+    assert (0, "") == (directory.exit_code, directory.stderr)
+    assert directory == cluster
+    assert directory.stdout
+    if command in LINES:
+        assert all(isinstance(json.loads(line), dict) for line in directory.stdout.splitlines())
+
+
+def test_nobody_of_that_name(shop: AskedLogs) -> None:
+    """An unknown person is exit code 1, with nothing on standard output."""
+    directory, cluster = shop.answers("journey", "nobody", "--json")
+    assert (1, "") == cluster[:2]
+    assert directory == cluster
+
+
+def test_an_app_that_has_read_nothing_yet() -> None:
+    """It has no people and no inputs that it could name. That is an answer, no error."""
+    app = topics.new_app(1)
+    result = streams("funnel", "--kafka", bootstrap(), "--app", app, "--json")
+    assert 0 == result.exit_code, result.stderr
+    assert 0 == json.loads(result.stdout)["profiles"]
+
+
+def test_the_settings_name_the_app(shop: AskedLogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment says where the app is, as for a worker; --data-dir beats it."""
+    monkeypatch.setenv("STREAMS_KAFKA__BOOTSTRAP", bootstrap())
+    monkeypatch.setenv("STREAMS_KAFKA__APP", shop.app)
+    by_flags = streams("funnel", *shop.cluster, "--json")
+    assert by_flags.stdout == streams("funnel", "--json").stdout
+    monkeypatch.setenv("STREAMS_KAFKA__APP", "no-such-app")
+    assert by_flags.stdout == streams("funnel", "--json", *shop.directory).stdout
+
+
+def test_an_app_that_does_not_exist(shop: AskedLogs) -> None:
+    """It is a wrong command (exit code 2), and the apps that are there are named."""
+    result = streams("funnel", "--kafka", bootstrap(), "--app", "no-such-app")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "there is no app no-such-app" in result.stderr
+    assert "Apps there: " in result.stderr
+
+
+@pytest.mark.parametrize("command", [["funnel"], ["journey", "ann"], ["transitions"], ["late"]], ids=" ".join)
+def test_a_log_of_another_release(tmp_path: Path, command: list[str]) -> None:
+    """A question about a log with another state format ends with exit code 2, whichever log it is, and says
+    which release can answer.
+    """
+    app = topics.new_app(1)
+
+    async def write() -> None:
+        for log in (SqliteLog(tmp_path), topics.log(app, 1)):
+            await commit_format(log, STATE_FORMAT + 1)
+
+    asyncio.run(write())
+    for flags in (["--data-dir", tmp_path], ["--kafka", bootstrap(), "--app", app]):
+        result = streams(*command, *flags)
+        assert (2, "") == (result.exit_code, result.stdout)
+        assert f"cannot be asked: the state has format {STATE_FORMAT + 1}" in result.stderr
+
+
+async def commit_format(log: Log, number: int) -> None:
+    """Commits a checkpoint of this format."""
+    session = await log.open(0)
+    await session.restore()
+    await session.commit(Batch([], [], encode_checkpoint(Checkpoint(number, b""))))
+    await log.close()
+
+
+async def test_an_app_with_a_topic_missing() -> None:
+    """The topic is named, and nothing is asked for by name: a broker that makes topics would make it."""
+    app = topics.new_name()
+    await topics.create([new for new in topics.new_topics(app, 1) if new.name != f"{app}.late"])
+    result = await asyncio.to_thread(streams, "late", "--kafka", bootstrap(), "--app", app)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert f"has no topic {app}.late" in result.stderr
+    assert "streams topics apply" in result.stderr
+
+
+async def test_topics_that_do_not_belong_together() -> None:
+    """An app whose topics have different numbers of partitions has nobody's right answers (exit code 3)."""
+    app = topics.new_name()
+    new = {topic.name: topic for topic in topics.new_topics(app, 1)}
+    new[f"{app}.tallies"] = topics.new_topics(app, 2)[[*new].index(f"{app}.tallies")]
+    await topics.create([*new.values()])
+    result = await asyncio.to_thread(streams, "funnel", "--kafka", bootstrap(), "--app", app)
+    assert (3, "") == (result.exit_code, result.stdout)
+    assert f"{app}.tallies has 2 partitions" in result.stderr
+
+
+def test_a_cluster_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has an exit code of its own."""
+    monkeypatch.setenv("STREAMS_KAFKA__START_TIMEOUT", "1s")
+    result = streams("funnel", "--kafka", "127.0.0.1:1", "--app", "a")
+    assert (5, "") == (result.exit_code, result.stdout)
+    assert "Is kafka.bootstrap right" in result.stderr
