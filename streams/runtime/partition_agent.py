@@ -133,6 +133,7 @@ class PartitionAgent:
             reasons=reasons,
             outputs=outputs,
             retracted=retracted,
+            journeys=processor.windows.figures.figures(),
             rev=state.rev,
             expired_corrections=state.expired_corrections,
             excluded=len(processor.tracker.excluded),

@@ -24,6 +24,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from streams.clock import Clock
+from streams.core.funnels.figures import JOURNEY_OUTCOMES, OPEN_MOMENTS
 from streams.core.ingest.event import Reason
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.core.processing.committed import Committed
@@ -134,6 +135,8 @@ class Meters(Collector):
         excluded, events = _gauge(metrics.EXCLUDED), _sum(metrics.EVENTS_BY_OUTCOME)
         received, forwarded = _sum(metrics.RECEIVED), _sum(metrics.FORWARDED)
         transitions, expired = _sum(metrics.TRANSITIONS_WRITTEN), _sum(metrics.EXPIRED_CORRECTIONS)
+        by_moment = _gauge(metrics.OPEN_JOURNEYS), _gauge(metrics.STALLED_JOURNEYS)
+        by_outcome = _gauge(metrics.JOURNEYS_BY_OUTCOME)
         now_ms = self._clock.wall_ms()
         for partition, step in sorted(self._steps.items()):
             number = str(partition)
@@ -147,8 +150,14 @@ class Meters(Collector):
                 events.add_metric([number, outcome], getattr(step.totals, outcome))
             forwarded.add_metric([number], step.totals.forwarded)
             transitions.add_metric([number], step.rev)
+            for gauge, counts in zip(by_moment, (step.journeys.open, step.journeys.stalled), strict=True):
+                for moment, count in zip(OPEN_MOMENTS, counts, strict=True):
+                    gauge.add_metric([number, moment], count)
+            for outcome in JOURNEY_OUTCOMES:
+                by_outcome.add_metric([number, outcome], getattr(step.journeys, outcome))
             expired.add_metric([number], step.expired_corrections)
         yield from (lag, watermark, excluded, received, events, forwarded, transitions, expired)
+        yield from (*by_moment, by_outcome)
 
     def _counter(self, described: MetricSpec) -> Counter:
         return Counter(described.name, described.about, described.labels, registry=self.registry)

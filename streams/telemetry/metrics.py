@@ -61,6 +61,25 @@ TRANSITIONS_WRITTEN = MetricSpec(
     ("partition",),
     "transition records written, retractions included",
 )
+OPEN_JOURNEYS = MetricSpec(
+    "streams_open_journeys",
+    "gauge",
+    ("partition", "moment"),
+    "journeys under way, by the moment that they are in; silent ones are part of them",
+)
+STALLED_JOURNEYS = MetricSpec(
+    "streams_stalled_journeys",
+    "gauge",
+    ("partition", "moment"),
+    "journeys under way that are silent for longer than the patience of their moment",
+)
+JOURNEYS_BY_OUTCOME = MetricSpec(
+    "streams_journeys",
+    "gauge",
+    ("partition", "outcome"),
+    "journeys that were `opened`, `converted`, `abandoned`, `refunded`, over the app's life; "
+    "a correction takes back what no longer holds",
+)
 EXPIRED_CORRECTIONS = MetricSpec(
     "streams_corrections_expired_total",
     "counter",
@@ -140,7 +159,8 @@ RESTORED_RECORDS = MetricSpec(
 
 METRICS = (
     LAG, WATERMARK_LAG, EXCLUDED, RECEIVED, EVENTS_BY_OUTCOME, FORWARDED, TRANSITIONS_WRITTEN,
-    EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY,
+    OPEN_JOURNEYS, STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS,
+    ASSIGNED, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY,
     END_TO_END_LATENCY, REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS,
     RESTORED_RECORDS,
 )  # fmt: skip

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from streams.core.funnels import cells
+from streams.core.funnels.figures import JourneyFigures
 from streams.core.funnels.windows import ALL_TIME, Windows
 from streams.core.journeys.journey_step import ADVANCED, CONVERTED, KIND_NAMES, REFUND_UNMATCHED, JourneyStep
 from streams.core.journeys.population import Population
@@ -133,6 +134,28 @@ def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
     for (hour, to, dims), n in oracle.hours(by, timer, of).items():
         out[cells.counter_code(cells.MEASURE_HOURS, one(to), 0, hour) + dims] += n
     return dict(out)
+
+
+def figures(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience) -> JourneyFigures:
+    """What the business figures must be, by the oracle alone: a count of everybody's journeys."""
+    journeys = [(key, j) for key, signals in by.items() for j in oracle.journeys(signals, timer, of)]
+    under_way, silent = [0] * 4, [0] * 4
+    for key, j in journeys:
+        if j.outcome == "open":
+            steps = [s for s in oracle.transitions(by[key], timer, of) if (s.need, s.journey) == j[:2]]
+            entered = [s.to for s in steps if s.kind in ("opened", "advanced", "returned")][-1]
+            assert entered is not None
+            under_way[entered] += 1
+            silent[entered] += j.stalled
+    ends = Counter(j.outcome for _, j in journeys)
+    return JourneyFigures(
+        open=tuple(under_way),
+        stalled=tuple(silent),
+        opened=len(journeys),
+        converted=ends["converted"],
+        abandoned=ends["abandoned"],
+        refunded=sum(j.refunded for _, j in journeys),
+    )
 
 
 def one(moment: int | None) -> int:

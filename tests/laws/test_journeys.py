@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.core.funnels.windows import Windows
+from streams.core.funnels.windows import GROUP_BITS, GROUP_MASK, Windows
 from streams.core.journeys import profile as profile_module
 from streams.core.journeys.folding import fold
 from streams.core.journeys.population import Population
@@ -23,6 +23,7 @@ from tests.laws.driving import (
     counted,
     expected,
     expected_unmatched,
+    figures,
     over_all_time,
     patience,
     put,
@@ -137,11 +138,24 @@ class Life:
         self.said.hear(self.population, self.windows)
         assert self.said.steps() == expected(self.accepted, self.population.timers_fired_ms, OF)
         assert self.said.unmatched() == expected_unmatched(self.accepted, self.population.timers_fired_ms, OF)
+        self.check_figures()
+
+    def check_figures(self) -> None:
+        """They are the oracle's count, and as many journeys are under way as the states say."""
+        self.windows.roll_up(0)
+        now = self.windows.figures.figures()
+        assert now == figures(self.accepted, self.population.timers_fired_ms, OF)
+        states = [s for p in self.population.profiles for s in p.states if s.moment >= 0]
+        assert now.open == tuple(sum(s.moment == m for s in states) for m in range(4))
+        assert now.stalled == tuple(sum(s.moment == m and s.stalled for s in states) for m in range(4))
 
     def check_counters(self) -> None:
-        self.windows.roll_up(0)
         assert over_all_time(self.windows) == counted(self.accepted, self.population.timers_fired_ms, OF)
         assert all(n > 0 for _, n in self.windows.cells())
+        restored = Windows()
+        for (window, start, what), n in self.windows.cells():
+            restored.put((window, start, what >> GROUP_BITS), {what & GROUP_MASK: n})
+        assert restored.figures.figures() == self.windows.figures.figures()
 
 
 @LAW

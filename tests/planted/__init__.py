@@ -126,6 +126,18 @@ BUGS = (
         "pass",
     ),
     _bug(
+        "a business figure is not taken back",
+        "streams.core.funnels.windows",
+        "self.figures.add(changes.items())",
+        "self.figures.add([change for change in changes.items() if change[1] > 0])",
+    ),
+    _bug(
+        "business figures begin anew at a restart",
+        "streams.core.funnels.windows",
+        "if window == ALL_TIME:\n            self.figures.add([",
+        "if False:\n            self.figures.add([",
+    ),
+    _bug(
         "the current record is not written after a retraction",
         "streams.core.processing.processor",
         "count_transition(t, -1, delta)\n                moved[p.key, t.need] = p",

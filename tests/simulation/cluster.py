@@ -131,6 +131,7 @@ class Cluster:
         self.read_with: list[list[str]] = [
             [] for _ in range(world.partitions)
         ]  # by offset: the version of the rules that read it, if committed
+        self.seen: dict[int, Committed] = {}  # the last step of each partition, as its observers were told
         self.clocks = [-1] * world.partitions  # greatest wall time handed in
         self.crash: tuple[str, int] | None = None
         self.accepted: list[str] = []  # impostors that were let in
@@ -150,6 +151,10 @@ class Cluster:
             read = self.read_with[partition]
             self.met["time alone committed"] += decode_checkpoint(batch.checkpoint).offset == len(read)
             read += [rules] * (decode_checkpoint(batch.checkpoint).offset - len(read))
+
+    def observe(self, step: Committed) -> None:
+        """Hears of each step, as the metrics do."""
+        self.seen[step.partition] = step
 
     def do(self, op: Op) -> None:
         """One operation of a script."""
@@ -199,7 +204,11 @@ class Cluster:
             if hand.doing is None:
                 if hand.agent is None:
                     hand.doing = PartitionAgent.open(
-                        Log(self, worker.rules), op.partition, self.world.settings, RULES[worker.rules]
+                        Log(self, worker.rules),
+                        op.partition,
+                        self.world.settings,
+                        RULES[worker.rules],
+                        observers=(self.observe,),
                     )
                 else:
                     hand.agent.batch = op.batch

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.committed import Committed
 from tests import oracle
 from tests.simulation.account import Account, Key
 from tests.simulation.wire import (
@@ -19,6 +22,7 @@ from tests.simulation.wire import (
     cohort_cells,
     content,
     current,
+    figures,
     final,
     refund_record,
     step_cells,
@@ -50,6 +54,7 @@ class Evidence:
         timers: tuple[int, int],
         eras: tuple[list[str], list[str]],
         everything: bool,
+        seen: Committed | None = None,
     ) -> None:
         """`topics`: decoded values by name; of compacted ones too, of ledgers the offsets.
 
@@ -57,7 +62,8 @@ class Evidence:
 
         `mark`: what the horizon mark must be; `timers`: the least and the greatest the timer
         position may be; `eras`: by offset, the version that read it, as recorded and in
-        truth; `everything`: nothing is left to do.
+        truth; `everything`: nothing is left to do; `seen`: the last step that
+        observers heard of, if any.
         """
         self.account, self.checkpoint, self.topics, self.names, self.patience = (
             account,
@@ -67,6 +73,7 @@ class Evidence:
             patience,
         )
         self.rules = rules
+        self.seen = seen
         self.allowed_lateness, self.mark, self.timers, self.eras, self.everything = (
             allowed_lateness,
             mark,
@@ -162,6 +169,20 @@ def tallies(e: Evidence) -> Iterator[str]:
     for cell in {*said, *true}:
         if not expired(cell, e.mark) and said.get(cell, 0) != true[cell]:
             yield f"{cell}: {said.get(cell, 0)} published, {true[cell]} by the oracle"
+
+
+def business(e: Evidence) -> Iterator[str]:
+    """The figures that observers get are a count of everybody's journeys.
+
+    Of a worker that died between a commit and its observers nobody has heard: the step that was seen last is
+    then of an earlier commit, and has an earlier rev.
+    """
+    if e.seen is None or e.seen.rev != e.checkpoint.rev:
+        return
+    said, true = msgspec.to_builtins(e.seen.journeys), figures(e.journeys, e.steps)
+    for name, n in true.items():
+        if said[name] != n:
+            yield f"{name}: {said[name]} in the figures, {n} by the oracle"
 
 
 def expired(cell: Any, mark: int) -> bool:
@@ -265,6 +286,7 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     once,
     standing,
     tallies,
+    business,
     endings,
     marks,
     versions,

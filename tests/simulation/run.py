@@ -192,6 +192,7 @@ def _ask(
         timers=(least, most),
         eras=(_recorded(c, partition, [v.version for v in versions]), read_with),
         everything=latest is not None,
+        seen=cluster.seen.get(partition),
     )  # fmt: skip
     for law in LAWS:
         for how in law(evidence):

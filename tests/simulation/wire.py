@@ -3,7 +3,7 @@
 Written from schemas/, not from the code.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -120,6 +120,27 @@ def cell_of(t: Wire) -> tuple[Any, int]:
         "dwell": (get("from"), tuple(get("bucket_s", ()))), "hour_of_week": (get("to"), get("hour")),
     }[measure]  # fmt: skip
     return (t["window"], at, frozen(t["dimensions"]), measure, *what), t["count"]
+
+
+def figures(
+    journeys: Mapping[Key, Sequence[oracle.Journey]], steps: Mapping[Key, Sequence[oracle.Step]]
+) -> dict[str, Any]:
+    """The business figures of these people, by a count of all their journeys."""
+    every = [(key, j) for key, mine in journeys.items() for j in mine]
+    under_way: list[tuple[int | None, bool]] = []
+    for key, j in every:
+        if j.outcome == "open":
+            own = [s for s in steps[key] if (s.need, s.journey) == (j.need, j.journey)]
+            moment = [s.to for s in own if s.kind in ("opened", "advanced", "returned")][-1]
+            under_way.append((moment, j.stalled))
+    return {
+        "open": tuple(sum(at == m for at, _ in under_way) for m in range(4)),
+        "stalled": tuple(sum(at == m and silent for at, silent in under_way) for m in range(4)),
+        "opened": len(every),
+        "converted": sum(j.outcome == "converted" for _, j in every),
+        "abandoned": sum(j.outcome == "abandoned" for _, j in every),
+        "refunded": sum(j.refunded for _, j in every),
+    }
 
 
 def current(key: Key, j: oracle.Journey, told: Sequence[oracle.Step]) -> Wire:

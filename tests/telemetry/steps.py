@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from streams.core.funnels.figures import FigureSums
 from streams.core.processing.checkpoint import Counts
 from streams.core.processing.committed import Committed
 
@@ -16,6 +17,7 @@ NOTHING = Committed(
     reasons={},
     outputs=0,
     retracted=0,
+    journeys=FigureSums().figures(),
     rev=0,
     expired_corrections=0,
     excluded=0,

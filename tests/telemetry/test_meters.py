@@ -2,6 +2,7 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.core.funnels.figures import JourneyFigures
 from streams.core.processing.checkpoint import Counts
 from streams.telemetry.meters import Death, Meters
 from streams.telemetry.metrics import METRICS
@@ -112,6 +113,27 @@ def test_a_partition_without_events_has_no_watermark() -> None:
     of = meters()
     of.committed(step())
     assert not any(name.startswith("streams_watermark_lag") for name in shown(of))
+
+
+def test_business_figures_are_shown_by_moment_and_by_outcome() -> None:
+    """They are gauges: a correction takes journeys back, and a counter must not fall."""
+    of = meters()
+    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 20, 7, 3, 1)))
+    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 19, 6, 3, 1)))
+    found = shown(of)
+
+    def by(name: str) -> dict[str, float]:
+        return {
+            series.split("=")[1].split()[0]: value
+            for series, value in found.items()
+            if series.startswith(f"{name} ")
+        }
+
+    assert {"know": 4, "go": 3, "do": 2, "buy": 1} == by("streams_open_journeys")
+    assert {"know": 2, "go": 0, "do": 1, "buy": 0} == by("streams_stalled_journeys")
+    assert {"opened": 19, "converted": 6, "abandoned": 3, "refunded": 1} == by("streams_journeys")
+    of.closed(2)
+    assert not any(name.startswith("streams_journeys") for name in shown(of))
 
 
 def test_a_restore_shows_how_far_it_is_until_the_partition_is_open() -> None:

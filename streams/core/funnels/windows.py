@@ -8,6 +8,7 @@ never expires, so totals stay exact for ever.
 from collections.abc import Iterator
 
 from streams.core.funnels.cells import COUNTER_MASK, MEASURE_SHIFT, START_SHIFT
+from streams.core.funnels.figures import FigureSums
 from streams.core.ingest.times import MINUTE_MS
 
 BY_MINUTE, BY_HOUR, BY_DAY, ALL_TIME = range(4)
@@ -38,6 +39,7 @@ class Windows:
         self.tables: tuple[WindowTable, WindowTable, WindowTable, WindowTable] = ({}, {}, {}, {0: {}})
         self.delta: dict[int, int] = {}  # changes by the open batch, in the finest window of each measure
         self.expired_min = [0, 0, 0]  # per length: windows that start before this minute are dropped
+        self.figures = FigureSums()
         self.expired_corrections = 0  # the number of changes to windows that are no longer kept
 
     def roll_up(self, watermark_ms: int) -> tuple[list[ChangedCell], list[ChangedGroup]]:
@@ -53,6 +55,8 @@ class Windows:
                     if start + LENGTH_MIN[window] + KEPT_MIN[window] < now_min:
                         self.expired_corrections += sum(map(abs, changes.values()))
                         continue
+                else:
+                    self.figures.add(changes.items())
                 self._apply(window, start, changes, changed, groups)
         self.expire(now_min, changed, groups)
         return changed, groups
@@ -112,9 +116,11 @@ class Windows:
                         ]
 
     def put(self, group: CellGroup, counts: GroupCounts) -> None:
-        """Puts a stored group back."""
+        """Puts a stored group back, once."""
         window, start, number = group
         self.tables[window].setdefault(start, {})[number] = counts
+        if window == ALL_TIME:
+            self.figures.add([(number << GROUP_BITS | in_group, n) for in_group, n in counts.items()])
 
     def cells(self) -> Iterator[tuple[Cell, int]]:
         """Yields every cell that is held, with its count."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from streams.core.funnels.figures import JourneyFigures
 from streams.core.processing.checkpoint import Counts
 
 Reasons = Mapping[str, Mapping[str, int]]  # outcome -> reason -> items
@@ -20,6 +21,7 @@ class Committed(msgspec.Struct, frozen=True):
     reasons: Reasons  # of the items of this step: those that were rejected, late, or showed no intent
     outputs: int  # records written
     retracted: int  # transitions retracted
+    journeys: JourneyFigures  # over the life of the partition
     rev: int  # transition records written since the partition began
     expired_corrections: int  # changes of counters whose window is no longer kept, since the partition began
     excluded: int  # peers that the partition waits for no more
