@@ -18,11 +18,13 @@ Everything here runs inside a transaction of the caller's.
 
 import sqlite3
 from collections.abc import Generator, Sequence
-from typing import TypeVar
+from contextlib import closing
 
 import msgspec
+from msgspec.structs import replace
 
-from streams.errors import Unavailable
+from streams.log.sqlite.damage import Damage, chunk_checksum, damaged_records, is_damage
+from streams.log.sqlite.tables import ChunkPlace, read_place, write_place
 from streams.records import Headers, Record
 
 # Enough to make the cost of a row small; a small read does not decode much more than it wants.
@@ -40,7 +42,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _rows = msgspec.msgpack.Decoder(list[Row])
 _entries = msgspec.msgpack.Decoder(list[Entry])
 
-_T = TypeVar("_T")
 Body = tuple[int, bytes]  # number of records, packed
 
 
@@ -61,43 +62,51 @@ def _halved(records: Sequence[Row] | Sequence[Entry]) -> list[Body]:
     return _halved(records[:half]) + _halved(records[half:])
 
 
-def append(con: sqlite3.Connection, place: int, bodies: list[Body]) -> None:
+def append(con: sqlite3.Connection, number: int, bodies: list[Body]) -> None:
     """Adds chunks at the end of a place."""
-    (first,) = con.execute("SELECT next FROM places WHERE place = ?", (place,)).fetchone()
+    place = read_place(con, number)
+    write_place(con, _appended(con, place, bodies))
+
+
+def _appended(con: sqlite3.Connection, place: ChunkPlace, bodies: list[Body]) -> ChunkPlace:
+    first, size = place.next, 0
     for count, body in bodies:
-        con.execute("INSERT INTO chunks VALUES (?, ?, ?, ?)", (place, first, count, body))
+        crc = chunk_checksum(place.number, first, count, body)
+        try:
+            con.execute("INSERT INTO chunks VALUES (?, ?, ?, ?, ?)", (place.number, first, count, body, crc))
+        except sqlite3.IntegrityError as error:  # there is a chunk where the place ends
+            raise damaged_records(place.topic, place.partition, (first, first + count), str(error)) from error
         first += count
-    size = sum(len(body) for _, body in bodies)
-    con.execute("UPDATE places SET next = ?, recent = recent + ? WHERE place = ?", (first, size, place))
+        size += len(body)
+    return replace(place, next=first, recent=place.recent + size)
 
 
-def compact_if_due(con: sqlite3.Connection, place: int) -> None:
+def compact_if_due(con: sqlite3.Connection, number: int) -> None:
     """Compacts a place of a compacted topic if most of it may be superseded."""
-    kept, recent = con.execute("SELECT kept, recent FROM places WHERE place = ?", (place,)).fetchone()
-    if recent >= kept + COMPACT_BYTES:
-        compact(con, place)
+    place = read_place(con, number)
+    if place.recent >= place.kept + COMPACT_BYTES:
+        compact(con, number)
 
 
-def compact(con: sqlite3.Connection, place: int) -> None:
+def compact(con: sqlite3.Connection, number: int) -> None:
     """Rewrites a place of a compacted topic with what is alive in it, under new offsets: a follower at an
     older offset is one that may have missed tombstones.
     """
-    bodies = pack([(key, value, headers) for key, (value, headers) in live(con, place).items()])
-    con.execute("DELETE FROM chunks WHERE place = ?", (place,))
-    append(con, place, bodies)
-    con.execute(
-        "UPDATE places SET kept = ?, recent = 0 WHERE place = ?",
-        (sum(len(body) for _, body in bodies), place),
-    )
+    bodies = pack([(key, value, headers) for key, (value, headers) in live(con, number).items()])
+    con.execute("DELETE FROM chunks WHERE place = ?", (number,))
+    place = read_place(con, number)
+    written = _appended(con, replace(place, first=place.next), bodies)
+    write_place(con, replace(written, kept=sum(len(body) for _, body in bodies), recent=0))
 
 
-def live(con: sqlite3.Connection, place: int) -> Live:
+def live(con: sqlite3.Connection, number: int) -> Live:
     """The last value and headers of each key in a place of a compacted topic, without those whose last record
-    is a tombstone.
+    is a tombstone. Raises Damage.
     """
     found: Live = {}
-    for (body,) in con.execute("SELECT body FROM chunks WHERE place = ? ORDER BY first", (place,)):
-        for key, value, headers in _decoded(_entries, body):
+    place = read_place(con, number)
+    for _, body in _checked(con, place, place.first):
+        for key, value, headers in _entries.decode(body):
             if value is None:
                 found.pop(key, None)
             else:
@@ -105,44 +114,56 @@ def live(con: sqlite3.Connection, place: int) -> Live:
     return found
 
 
-def bounds(con: sqlite3.Connection, place: int) -> tuple[int, int]:
-    """The offset of the first record of a place and the one that its next record will get."""
-    first, end = con.execute(
-        "SELECT (SELECT min(first) FROM chunks WHERE place = :place), next FROM places WHERE place = :place",
-        {"place": place},
-    ).fetchone()
-    return end if first is None else first, end
-
-
 def read_chunks(
-    con: sqlite3.Connection, place: int, offset: int = 0, *, compacted: bool = False
+    con: sqlite3.Connection, number: int, offset: int = 0, *, compacted: bool = False
 ) -> Generator[list[Record], None, None]:
     """The records of a place from `offset` on, chunk by chunk. Close it if you stop early: it holds a view of
-    the database open.
+    the database open. Raises Damage.
     """
-    chunks = con.execute(
-        "SELECT first, body FROM chunks WHERE place = :place AND first + count > :offset AND first >= "
-        "coalesce((SELECT max(first) FROM chunks WHERE place = :place AND first <= :offset), 0) "
-        "ORDER BY first",
-        {"place": place, "offset": offset},
-    )
-    try:
+    with closing(_checked(con, read_place(con, number), offset)) as chunks:
         for first, body in chunks:
             if compacted:
-                entries = _decoded(_entries, body)
-                records = [Record(number, -1, *entry) for number, entry in enumerate(entries, first)]
+                entries = _entries.decode(body)
+                records = [Record(at, -1, *entry) for at, entry in enumerate(entries, first)]
             else:
-                rows = _decoded(_rows, body)
-                records = [Record(number, *row) for number, row in enumerate(rows, first)]
+                rows = _rows.decode(body)
+                records = [Record(at, *row) for at, row in enumerate(rows, first)]
             yield records if first >= offset else records[offset - first :]
-    finally:
-        chunks.close()
 
 
-def _decoded(decoder: msgspec.msgpack.Decoder[_T], body: bytes) -> _T:
+def _checked(
+    con: sqlite3.Connection, place: ChunkPlace, offset: int
+) -> Generator[tuple[int, bytes], None, None]:
+    """The chunks of a place from the one on that holds `offset`, as (offset of its first record, body), up to
+    the end that the place has. Raises Damage at the first that is not what was written, or is missing.
+    """
+    expected, end = max(offset, place.first), place.next
+    if expected >= end:
+        return
+    rows = con.execute(
+        "SELECT first, count, body, crc FROM chunks WHERE place = :place AND first < :end AND first >= "
+        "coalesce((SELECT max(first) FROM chunks WHERE place = :place AND first <= :offset), 0) "
+        "ORDER BY first",
+        {"place": place.number, "offset": expected, "end": end},
+    )
+    begun = False
     try:
-        return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Unavailable(
-            f"The log is damaged ({error}). Take a new data directory and replay the input into it."
-        ) from error
+        for first, count, body, crc in rows:
+            if not isinstance(body, bytes) or crc != chunk_checksum(place.number, first, count, body):
+                raise _damaged(place, expected, "they are not what was written")
+            if first > expected or (first < expected if begun else first + count <= expected):
+                raise _damaged(place, expected, "some of them are missing")
+            yield first, body
+            begun, expected = True, first + count
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if isinstance(error, sqlite3.Error) and not is_damage(error):
+            raise
+        raise _damaged(place, expected, str(error)) from error
+    finally:
+        rows.close()
+    if expected != end:
+        raise _damaged(place, expected, "some of them are missing")
+
+
+def _damaged(place: ChunkPlace, offset: int, why: str) -> Damage:
+    return damaged_records(place.topic, place.partition, (offset, place.next), why)

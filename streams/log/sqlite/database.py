@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from streams.errors import ConfigError, Incompatible, InputError, Unavailable
+from streams.log.sqlite import tables
+from streams.log.sqlite.damage import PAGE_BYTES, Damage, check_header, is_damage
 from streams.topology import MAX_PARTITIONS
 
 FILE = "log.sqlite"
@@ -23,26 +25,12 @@ BUSY_S = 10.0
 # How long SQLite itself waits. Its own pauses grow to 100 ms, and a process that writes all the time starves
 # one that sleeps so long.
 POLL_MS = 5
-# Records are stored in large blobs: 4 kB pages cost a fifth more, 64 kB pages gain nothing.
-PAGE_BYTES = 16_384
 # 64 MB of WAL between checkpoints. 16 MB cost 0.6 us more per event, and a checkpoint takes some 0.1 s.
 CHECKPOINT_PAGES = 4_096
 WAL_KEPT_BYTES = 128 << 20  # a WAL that a long scan has made longer is cut back to this
 CACHE_KIB = 32_768  # the dirty pages of a batch stay in memory until its commit
 
-_SCHEMA = (
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
-    "CREATE TABLE partitions (partition INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, checkpoint BLOB)",
-    # position: how many records of a file were appended
-    "CREATE TABLE sources (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
-    # place: the number under which the chunks of a topic partition are filed; next: the offset of its next
-    # record; kept, recent: of a compacted topic, the bytes that the last compaction kept and those written
-    # since
-    """CREATE TABLE places (place INTEGER PRIMARY KEY, topic TEXT NOT NULL, partition INTEGER NOT NULL,
-    next INTEGER NOT NULL, kept INTEGER NOT NULL, recent INTEGER NOT NULL, UNIQUE (topic, partition))""",
-    """CREATE TABLE chunks (place INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
-    body BLOB NOT NULL, PRIMARY KEY (place, first))""",
-)
+_REPLAY = "Take a new data directory and replay the input into it."
 
 
 @contextmanager
@@ -52,6 +40,10 @@ def plain_errors(file: Path) -> Iterator[None]:
     """
     try:
         yield
+    except Damage as damage:
+        raise _damaged(file, damage.where, damage.safe) from damage
+    except UnicodeDecodeError as error:  # of a name, or of SQLite's own message, which quotes one
+        raise _damaged(file, str(error)) from error
     except (sqlite3.OperationalError, sqlite3.DataError) as error:
         raise _plain(error, file) from error
     except sqlite3.DatabaseError as error:
@@ -60,7 +52,14 @@ def plain_errors(file: Path) -> Iterator[None]:
         raise _plain(error, file) from error
 
 
+def _damaged(file: Path, where: str, safe: str = "") -> Unavailable:
+    safe = safe or "What was printed before is right; do not rely on what else it holds."
+    return Unavailable(f"The log is damaged: {file}, {where}. {safe} {_REPLAY}")
+
+
 def _plain(error: sqlite3.Error, file: Path) -> Exception:
+    if is_damage(error):
+        return _damaged(file, str(error))
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the low byte is the kind, the rest its detail
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Unavailable(
@@ -86,10 +85,6 @@ def _plain(error: sqlite3.Error, file: Path) -> Exception:
             return InputError(
                 f"{file} is not a log of this program. Name another data directory, or move the file away."
             )
-        case sqlite3.SQLITE_CORRUPT:
-            return Unavailable(
-                f"{file} is damaged ({error}). Take a new data directory and replay the input into it."
-            )
         case sqlite3.SQLITE_TOOBIG:
             return Unavailable(f"A record is larger than {file} can hold (1 GB).")
         case _:
@@ -111,15 +106,18 @@ def connect_to_write(
     except OSError as error:
         raise InputError(f"{file.parent} cannot be a data directory: {error.strerror}.") from error
     with plain_errors(file):
+        check_header(file)
         con = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
         try:
-            if _tables(con):
+            if not _is_new(con):
                 # Before anything is changed: the file may not be ours.
+                con.execute("BEGIN")
                 _check(con, file, partitions, app)
+                con.execute("COMMIT")
             _set_up(con, file)
             con.execute(f"PRAGMA busy_timeout = {POLL_MS}")
             begin(con)
-            if not _tables(con):
+            if _is_new(con):
                 _create(con, partitions or 1, app or DEFAULT_APP)
             _check(con, file, partitions, app)  # another process may have made it meanwhile
             _add_places(con, topics)
@@ -140,11 +138,14 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
             "replay or run."
         )
     with plain_errors(file):
+        check_header(file)
         con = sqlite3.connect(
             f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None
         )
         try:
+            con.execute("BEGIN")
             _check(con, file, None, None)
+            con.execute("COMMIT")
         except BaseException:
             con.close()
             raise
@@ -171,15 +172,12 @@ def _insist(con: sqlite3.Connection, statement: str) -> None:
 
 
 def partition_count(con: sqlite3.Connection) -> int:
-    return int(con.execute("SELECT count(*) FROM partitions").fetchone()[0])
+    return int(tables.read_known(con, "meta", "partitions")[1])
 
 
 def places(con: sqlite3.Connection) -> dict[tuple[str, int], int]:
     """The number under which the chunks of each (topic, partition) are filed."""
-    return {
-        (topic, partition): place
-        for place, topic, partition in con.execute("SELECT place, topic, partition FROM places")
-    }
+    return {(topic, partition): number for number, topic, partition, *_ in tables.read_all(con, "places")}
 
 
 def _set_up(con: sqlite3.Connection, file: Path) -> None:
@@ -203,39 +201,44 @@ def _set_up(con: sqlite3.Connection, file: Path) -> None:
         )
 
 
-def _tables(con: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+def _is_new(con: sqlite3.Connection) -> bool:
+    """True if nothing was ever written into the file but its first page."""
+    (statements,) = con.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (pages,) = con.execute("PRAGMA page_count").fetchone()
+    if not statements and pages > 1:
+        raise Damage("the definitions of the tables are gone")
+    return not statements
 
 
 def _create(con: sqlite3.Connection, partitions: int, app: str) -> None:
-    for statement in _SCHEMA:
+    for statement in tables.SCHEMA:
         con.execute(statement)
-    con.executemany(
-        "INSERT INTO meta VALUES (?, ?)", [("format", FORMAT), ("partitions", partitions), ("app", app)]
-    )
-    con.executemany("INSERT INTO partitions VALUES (?, 0, NULL)", [(number,) for number in range(partitions)])
+    for name, value in (
+        ("format", FORMAT),
+        ("partitions", partitions),
+        ("app", app),
+        ("places", 0),
+        ("sources", 0),
+    ):
+        tables.insert(con, "meta", (name, value))
+    for number in range(partitions):
+        tables.insert(con, "partitions", (number, 0, None))
 
 
 def _add_places(con: sqlite3.Connection, topics: frozenset[str]) -> None:
     """Adds places for topics that an older version of this program did not have."""
     wanted = {(topic, partition) for topic in topics for partition in range(partition_count(con))}
-    con.executemany(
-        "INSERT INTO places (topic, partition, next, kept, recent) VALUES (?, ?, 0, 0, 0)",
-        sorted(wanted - places(con).keys()),
-    )
+    there = places(con)
+    added = sorted(wanted - there.keys())
+    for number, (topic, partition) in enumerate(added, max(there.values(), default=0) + 1):
+        tables.insert(con, "places", (number, topic, partition, 0, 0, 0, 0))
+    tables.update(con, "meta", ("places", len(there) + len(added)))
 
 
 def _check(con: sqlite3.Connection, file: Path, partitions: int | None, app: str | None) -> None:
-    if "meta" not in _tables(con):
-        raise InputError(
-            f"{file} is not a log of this program. Name another data directory, or move the file away."
-        )
-    meta = dict(con.execute("SELECT name, value FROM meta"))
-    if meta.get("format") != FORMAT:
-        raise Incompatible(
-            f"{file} has format {meta.get('format')}, this program reads format {FORMAT}. Use the version of "
-            "the program that wrote it, or take a new data directory and replay the input into it."
-        )
+    _check_schema(con, file)
+    tables.check_rows(con)
+    meta: dict[str, int | str] = dict(tables.read_all(con, "meta"))
     if partitions is not None and partitions != meta["partitions"]:
         raise Incompatible(
             f"{file.parent} was made with {meta['partitions']} partition(s), not {partitions}. A person's "
@@ -246,4 +249,31 @@ def _check(con: sqlite3.Connection, file: Path, partitions: int | None, app: str
         raise Incompatible(
             f"{file.parent} belongs to the app {meta['app']}, not {app}. Go on with that name, or replay "
             "into a new one."
+        )
+
+
+def _check_schema(con: sqlite3.Connection, file: Path) -> None:
+    """Raises InputError for another program's file, Incompatible for another format of ours, Damage."""
+    if _is_new(con):
+        raise InputError(f"{file} is not a log of this program yet: nothing was written into it.")
+    stored = {
+        str(sql)
+        for (sql,) in con.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL")
+    }
+    if stored == set(tables.SCHEMA):
+        format = tables.read_known(con, "meta", "format")[1]
+        if format != FORMAT:
+            raise Incompatible(
+                f"{file} has format {format}, this program reads format {FORMAT}. Use the version of the "
+                "program that wrote it, or take a new data directory and replay the input into it."
+            )
+    elif any("crc INTEGER" in sql for sql in stored):
+        raise Damage("the definitions of the tables")
+    elif any(sql.startswith("CREATE TABLE meta (name TEXT PRIMARY KEY, value)") for sql in stored):
+        raise Incompatible(
+            f"{file} is of a version without checksums, which this program does not read. {_REPLAY}"
+        )
+    else:
+        raise InputError(
+            f"{file} is not a log of this program. Name another data directory, or move the file away."
         )

@@ -19,7 +19,7 @@ from streams.errors import Fenced, Unavailable
 from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
 from streams.log.port import Restoring
-from streams.log.sqlite import chunks, database
+from streams.log.sqlite import chunks, database, tables
 from streams.log.sqlite.reader import SqliteReader
 from streams.records import Batch, Fetched, NewRecord, Output, Record, Source, StateRecord
 from streams.topology import EVENTS, STATE, split_source
@@ -63,8 +63,9 @@ class SqliteLog(SqliteReader):
     def _open(self, partitions: Sequence[int]) -> list["SqliteSession"]:
         with self._transaction() as con:
             for partition in partitions:
-                con.execute("UPDATE partitions SET epoch = epoch + 1 WHERE partition = ?", (partition,))
-                self._epochs[partition] = _epoch(con, partition)
+                _, epoch, checkpoint = tables.read_known(con, "partitions", partition)
+                tables.update(con, "partitions", (partition, epoch + 1, checkpoint))
+                self._epochs[partition] = epoch + 1
         return [SqliteSession(self, partition, self._epochs[partition]) for partition in partitions]
 
     async def append(self, records: Sequence[NewRecord], source: Source | None = None) -> None:
@@ -83,7 +84,8 @@ class SqliteLog(SqliteReader):
 
     async def position(self, name: str) -> int:
         with database.plain_errors(self._file):
-            return _position(self._reader, name)
+            known = tables.read_one(self._reader, "sources", name)
+            return int(known[1]) if known else 0
 
     def _note(self, con: sqlite3.Connection, source: Source) -> None:
         """Stores how far a file has been appended.
@@ -94,12 +96,18 @@ class SqliteLog(SqliteReader):
         for partition, epoch in self._epochs.items():
             if _epoch(con, partition) != epoch:
                 raise Fenced(taken_over(partition, self._file))
-        if _position(con, source.name) != source.start:
+        known = tables.read_one(con, "sources", source.name)
+        if (known[1] if known else 0) != source.start:
             raise Fenced(
                 f"Another process is reading the same file into {self._file.parent}. Nothing was written. "
                 "Let one process at a time work on a data directory."
             )
-        con.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", (source.name, source.end))
+        if known:
+            tables.update(con, "sources", (source.name, source.end))
+            return
+        _, count = tables.read_known(con, "meta", "sources")
+        tables.insert(con, "sources", (source.name, source.end))
+        tables.update(con, "meta", ("sources", count + 1))
 
     async def close(self) -> None:
         await super().close()
@@ -142,9 +150,7 @@ class SqliteSession:
     ) -> tuple[bytes | None, AsyncIterator[StateRecord]]:
         with database.plain_errors(self._log._file), self._log._one_moment() as con:
             self._check(con)
-            (checkpoint,) = con.execute(
-                "SELECT checkpoint FROM partitions WHERE partition = ?", (self.partition,)
-            ).fetchone()
+            checkpoint = tables.read_known(con, "partitions", self.partition)[2]
             live = chunks.live(con, self._log._places[STATE.name, self.partition])
         return checkpoint, _drained(live)
 
@@ -160,9 +166,7 @@ class SqliteSession:
                 if limit and (records := self._read(source, position, limit)):
                     found.append((source, records))
                     position, limit = position + len(records), limit - len(records)
-                (end,) = self._log._reader.execute(
-                    "SELECT next FROM places WHERE place = ?", (self._place(source),)
-                ).fetchone()
+                end = tables.read_place(self._log._reader, self._place(source)).next
                 self._lags[source] = end - position
                 if position >= end:
                     ended.add(source)
@@ -218,10 +222,7 @@ class SqliteSession:
                     chunks.append(con, place, bodies)
                     if topic in COMPACTED:
                         chunks.compact_if_due(con, place)
-                con.execute(
-                    "UPDATE partitions SET checkpoint = ? WHERE partition = ?",
-                    (batch.checkpoint, self.partition),
-                )
+                tables.update(con, "partitions", (self.partition, self._epoch, batch.checkpoint))
         except Unavailable:
             self._dead = True  # whether it was written is open: only a new session can tell
             raise
@@ -243,13 +244,8 @@ def taken_over(partition: int, file: Path) -> str:
     )
 
 
-def _position(con: sqlite3.Connection, name: str) -> int:
-    row = con.execute("SELECT position FROM sources WHERE name = ?", (name,)).fetchone()
-    return int(row[0]) if row else 0
-
-
 def _epoch(con: sqlite3.Connection, partition: int) -> int:
-    return int(con.execute("SELECT epoch FROM partitions WHERE partition = ?", (partition,)).fetchone()[0])
+    return int(tables.read_known(con, "partitions", partition)[1])
 
 
 def _stored(topic: str, outputs: Sequence[Output]) -> list[chunks.Row] | list[chunks.Entry]:

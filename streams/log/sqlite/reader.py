@@ -11,7 +11,7 @@ from pathlib import Path
 
 from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES
-from streams.log.sqlite import chunks, database
+from streams.log.sqlite import chunks, database, tables
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import Record
 from streams.topology import EVENTS, INBOX, source_name, split_source
@@ -28,10 +28,15 @@ class SqliteReader:
         self._file = Path(data_dir) / database.FILE
         self._reader = database.connect_to_read(self._file)
         self._frozen = frozen
-        if frozen:
-            self._reader.execute("BEGIN")  # the first query below fixes what all others see
-        self.partitions = database.partition_count(self._reader)
-        self._places = database.places(self._reader)
+        try:
+            with database.plain_errors(self._file):
+                if frozen:
+                    self._reader.execute("BEGIN")  # the first query below fixes what all others see
+                self.partitions = database.partition_count(self._reader)
+                self._places = database.places(self._reader)
+        except BaseException:
+            self._reader.close()
+            raise
 
     async def scan(
         self, topic: str, partition: int | None = None, key: bytes | None = None
@@ -78,7 +83,8 @@ class SqliteReader:
             return Tail([], position or TailPosition(0), anew=False, at_end=True)
         records: list[Record] = []
         with database.plain_errors(self._file), self._one_moment() as con:
-            first, end = chunks.bounds(con, place)
+            held = tables.read_place(con, place)
+            first, end = held.first, held.next
             anew = position is not None and not first <= position.offset <= end
             offset = first if position is None or anew else position.offset
             with closing(chunks.read_chunks(con, place, offset, compacted=topic in COMPACTED)) as found:
@@ -103,20 +109,15 @@ class SqliteReader:
 
     async def ends(self) -> dict[str, int]:
         with database.plain_errors(self._file):
-            rows = self._reader.execute(
-                "SELECT topic, partition, next FROM places WHERE topic IN (?, ?) ORDER BY topic, partition",
-                (EVENTS.name, INBOX.name),
-            )
-            return {source_name(topic, partition): end for topic, partition, end in rows}
+            places = [tables.ChunkPlace(*row) for row in tables.read_all(self._reader, "places")]
+        ends = [place for place in places if place.topic in (EVENTS.name, INBOX.name)]
+        ends.sort(key=lambda place: (place.topic, place.partition))
+        return {source_name(place.topic, place.partition): place.next for place in ends}
 
     async def checkpoints(self) -> list[bytes | None]:
         with database.plain_errors(self._file):
-            return [
-                checkpoint
-                for (checkpoint,) in self._reader.execute(
-                    "SELECT checkpoint FROM partitions ORDER BY partition"
-                )
-            ]
+            rows = tables.read_all(self._reader, "partitions")
+        return [checkpoint for _, _, checkpoint in sorted(rows, key=lambda row: row[0])]
 
     async def close(self) -> None:
         self._reader.close()

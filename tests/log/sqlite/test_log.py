@@ -4,14 +4,14 @@ import asyncio
 import signal
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
 
 import pytest
 
 from streams.errors import ConfigError, Fenced, Incompatible, InputError, StreamsError, Unavailable
-from streams.log.sqlite import chunks, database
+from streams.log.sqlite import chunks, database, tables
 from streams.log.sqlite.log import SqliteLog
 from streams.log.sqlite.reader import SqliteReader
 from streams.records import Batch, NewRecord, Output, Source
@@ -110,7 +110,17 @@ async def test_what_does_not_fit_is_refused_in_words(tmp_path: Path, case: str) 
 
 def _newer(directory: Path) -> None:
     _made(directory)
-    sql(directory, "UPDATE meta SET value = 99 WHERE name = 'format'")
+    with closing(sqlite3.connect(directory / database.FILE, isolation_level=None)) as con:
+        tables.update(con, "meta", ("format", 99))
+
+
+def _older(directory: Path) -> None:
+    for statement in (
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
+        "CREATE TABLE chunks (place INTEGER NOT NULL, first INTEGER NOT NULL, body BLOB NOT NULL)",
+        "INSERT INTO meta VALUES ('format', 1)",
+    ):
+        sql(directory, statement)
 
 
 def _made(directory: Path) -> None:
@@ -129,6 +139,7 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], type[StreamsError], str]] = {
         "is not a log of this program",
     ),
     "a newer format": (_newer, Incompatible, "has format 99.*reads format 1"),
+    "an older format": (_older, Incompatible, "without checksums.*new data directory and replay"),
     "a directory": (lambda d: (d / database.FILE).mkdir(), InputError, database.FILE),
 }
 
