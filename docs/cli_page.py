@@ -85,6 +85,21 @@ does not have any more: source, offsets and reader. Their partition was not comp
   "unchecked": []}}
 ```
 
+**`streams lag --json`** prints one object. `lag` is null where it is not known: while records of a source are
+`hidden` by an open transaction, which decides whether they count. `hidden` then has the offset at which the
+transaction begins, the number of records behind it, and, as far as the broker says so, since when it is open
+and its transactional id. `readable` are the records that wait for nothing but a worker. `position` is null
+where nothing was committed yet.
+
+```json
+{{"lag": null, "watermark": "2024-05-20T10:45:00.000Z", "watermark_lag_s": 12.4, "partitions": [
+  {{"partition": 0, "watermark": "2024-05-20T10:45:00.000Z", "watermark_lag_s": 12.4, "sources": [
+    {{"source": "clicks:0", "position": 1234, "end": 3235, "lag": null, "readable": 0,
+      "hidden": {{"first": 1234, "records": 2001, "since": "2024-05-20T10:43:07.151Z",
+        "transaction": "collector-7"}},
+      "watermark": "2024-05-20T10:45:00.000Z"}}]}}]}}
+```
+
 **`streams transitions --jsonl`** and **`streams journeys --jsonl`** print the records as they were published:
 [consume.md](consume.md).
 

@@ -1,6 +1,7 @@
 """What goes into a step and comes out of it: plain values, which the pure core and the logs share."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -58,6 +59,13 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
     def count(self) -> int:
         """How many records it holds."""
         return sum([len(records) for _, records in self.chunks])
+
+
+class HiddenOffsets(NamedTuple):
+    """What an open transaction hides from readers of a source."""
+
+    first: int  # the offset at which it begins
+    offsets: int  # from there to the end of the source
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):

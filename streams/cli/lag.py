@@ -21,12 +21,11 @@ from streams.clock import Clock
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
-    from streams.log.kafka.log import KafkaLog
     from streams.queries.lag import Lag
     from streams.settings.tables import Settings
 
-# A lag of at most so many offsets is counted in records, since some offsets may be markers of transactions.
-MAX_COUNTED_LAG = 1_000
+# A transaction that is about to end does so by then. Any other one is shown as what it is: open.
+TRANSACTION_WAIT_S = 0.5
 
 
 def lag_command(
@@ -59,9 +58,11 @@ def lag_command(
 
         emit_line(orjson.dumps(lag.wire(now_ms)))
         return
-    from streams.cli.render.lag import render
+    from streams.cli.render.lag import hidden_lines, render
 
     console().print(render(lag, now_ms))
+    for line in hidden_lines(lag):
+        print(line)
 
 
 async def _directory_lag(ctx: typer.Context, data_dir: Path | None) -> "Lag":
@@ -74,33 +75,14 @@ async def _directory_lag(ctx: typer.Context, data_dir: Path | None) -> "Lag":
 async def _cluster_lag(settings: "Settings") -> "Lag":
     from streams.log.kafka.connection import cluster
     from streams.log.kafka.log import KafkaLog
+    from streams.queries.kafka_lag import count_records
     from streams.queries.lag import read_lag
     from streams.settings.kafka import deployment
 
     needed, where = deployment(settings.kafka), cluster(settings.kafka)
     await wait_for_cluster(where, min(MAX_WAIT_MS, settings.kafka.start_timeout))
-    log = await KafkaLog.connect(where, needed.app, needed.inputs)
+    log = await KafkaLog.connect(where, needed.app, needed.inputs, settle_s=TRANSACTION_WAIT_S)
     try:
-        return await _counted(log, await read_lag(log))
+        return await count_records(log, await read_lag(log))
     finally:
         await log.close()
-
-
-async def _counted(log: "KafkaLog", lag: "Lag") -> "Lag":
-    """Replaces each small lag, which is a difference of offsets, by the number of records."""
-    from msgspec.structs import replace
-
-    from streams.log.kafka.reader import read_up_to
-
-    places = {row.source: log.topics.topic_partition(row.source) for row in lag.sources}
-    positions = {
-        places[row.source]: row.position
-        for row in lag.sources
-        if row.position is not None and 0 < row.lag <= MAX_COUNTED_LAG
-    }
-    ends = {places[row.source]: row.end for row in lag.sources if places[row.source] in positions}
-    counts = dict.fromkeys(positions, 0)
-    async for place, chunk in read_up_to(log.cluster, ends, MAX_COUNTED_LAG):
-        counts[place] += sum([record.offset >= positions[place] for record in chunk])
-    rows = [replace(row, lag=counts.get(places[row.source], row.lag)) for row in lag.sources]
-    return replace(lag, sources=rows)

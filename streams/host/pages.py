@@ -34,6 +34,7 @@ class Readiness(msgspec.Struct, frozen=True):
     assigned: int
     open: int
     missing: dict[str, str]  # partition -> what it waits for
+    blocked: dict[str, str]  # source -> since when records wait there behind an open transaction
 
 
 def readiness(status: WorkerStatus) -> Readiness:
@@ -50,6 +51,7 @@ def readiness(status: WorkerStatus) -> Readiness:
         assigned=len(status.assigned),
         open=len(status.opened & status.assigned),
         missing=missing,
+        blocked=dict(status.blocked),
     )
 
 

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from streams.errors import Fenced
 from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES, by_topic
-from streams.log.port import Restoring
+from streams.log.port import Extent, Restoring
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
-from streams.records import Batch, Fetched, Headers, NewRecord, Record, Source, StateRecord
+from streams.records import Batch, Fetched, Headers, HiddenOffsets, NewRecord, Record, Source, StateRecord
 from streams.topology import EVENTS, STATE, split_source
 
 Faults = Callable[[str], None]
@@ -116,6 +116,9 @@ class MemorySession:
 
     def lags(self) -> dict[str, int]:
         return self._lags
+
+    def hidden(self) -> dict[str, HiddenOffsets]:
+        return {}
 
     async def commit(self, batch: Batch) -> None:
         groups = by_topic(batch.outputs)
@@ -228,6 +231,9 @@ class MemoryLog:
             for n, stored in enumerate(self._stored)
             for source in embedded_sources(n)
         }
+
+    async def extents(self) -> dict[str, Extent]:
+        return {source: Extent(0, end, end) for source, end in (await self.ends()).items()}
 
     async def checkpoints(self) -> list[bytes | None]:
         return [stored.checkpoint for stored in self._stored]

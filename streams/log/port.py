@@ -25,12 +25,20 @@ others now and then).
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
-from streams.records import Batch, Fetched, NewRecord, Record, Source, StateRecord
+from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Record, Source, StateRecord
 
 Restoring = Callable[[int, int], None]  # (state records read, about how many there are)
+
+
+class Extent(NamedTuple):
+    """Which offsets a source holds at one moment."""
+
+    first: int  # of the first record that still exists, or of the next one if none does
+    end: int  # readers of what is committed come no further
+    written: int  # of the next record; greater than `end` while a transaction is open that begins at `end`
 
 
 class Session(Protocol):
@@ -71,6 +79,10 @@ class Session(Protocol):
 
     def lags(self) -> Mapping[str, int]:
         """How many records of each source were still to be read after the last read."""
+        ...
+
+    def hidden(self) -> Mapping[str, HiddenOffsets]:
+        """What an open transaction hid of each source at the last read; sources without one are left out."""
         ...
 
     async def close(self) -> None:
@@ -118,6 +130,10 @@ class Reader(Protocol):
         """The offset that the next record of each source will get. A session that has read up to it has
         caught up.
         """
+        ...
+
+    async def extents(self) -> dict[str, Extent]:
+        """Which offsets each source holds now. It waits for no transaction."""
         ...
 
     async def checkpoints(self) -> list[bytes | None]:

@@ -10,18 +10,45 @@ import msgspec
 
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.json_text import rfc3339
-from streams.log.port import Reader
+from streams.log.port import Extent, Reader
+
+
+class Hidden(msgspec.Struct, frozen=True):
+    """What waits behind a transaction that is still open: nobody can say yet whether it counts."""
+
+    first: int  # the offset at which the transaction begins
+    records: int
+    since_ms: int | None = None  # when the transaction was begun; None: the broker does not say
+    transaction: str | None = None  # its transactional id; None: the broker does not say
+
+    def wire(self) -> dict[str, object]:
+        """As a JSON-ready dict."""
+        return {
+            "first": self.first,
+            "records": self.records,
+            "since": _rfc3339(self.since_ms),
+            "transaction": self.transaction,
+        }
 
 
 class SourceLag(msgspec.Struct, frozen=True):
-    """How far one partition is behind one of its sources."""
+    """How far one partition is behind one of its sources.
+
+    `streams lag` counts small numbers of records; others are differences of offsets.
+    """
 
     partition: int
     source: str  # topic:partition
     position: int | None  # offset of the next record to read; None: nothing was committed yet
     end: int  # offset of the next record to be written
-    lag: int  # records between the two; `streams lag` counts small ones, others are differences of offsets
+    readable: int  # records that are committed and not processed
     watermark_ms: int | None  # the greatest event time that was read from it
+    hidden: Hidden | None = None  # None: no transaction is open
+
+    @property
+    def lag(self) -> int | None:
+        """Records that are not processed yet. None: a transaction decides."""
+        return self.readable if self.hidden is None else None
 
     def wire(self) -> dict[str, object]:
         """The row as a JSON-ready dict."""
@@ -30,6 +57,8 @@ class SourceLag(msgspec.Struct, frozen=True):
             "position": self.position,
             "end": self.end,
             "lag": self.lag,
+            "readable": self.readable,
+            "hidden": None if self.hidden is None else self.hidden.wire(),
             "watermark": _rfc3339(self.watermark_ms),
         }
 
@@ -41,8 +70,10 @@ class Lag(msgspec.Struct, frozen=True):
     watermarks_ms: Mapping[int, int | None]  # by partition; None: it has none yet
 
     @property
-    def total(self) -> int:
-        return sum(row.lag for row in self.sources)
+    def total(self) -> int | None:
+        """The lag of all sources. None: one of them is not known."""
+        lags = [row.lag for row in self.sources if row.lag is not None]
+        return sum(lags) if len(lags) == len(self.sources) else None
 
     @property
     def watermark_ms(self) -> int | None:
@@ -70,15 +101,15 @@ class Lag(msgspec.Struct, frozen=True):
 async def read_lag(reader: Reader) -> Lag:
     """The lag of every partition.
 
-    The ends are read first and the checkpoints after them, so an app that keeps up has no lag, however much
-    arrives. Raises Incompatible for checkpoints of another format, Unavailable.
+    The extents are read first and the checkpoints after them, so an app that keeps up has no lag, however
+    much arrives. Raises Incompatible for checkpoints of another format, Unavailable.
     """
-    ends = await reader.ends()
+    extents = await reader.extents()
     stored = [None if raw is None else decode_checkpoint(raw) for raw in await reader.checkpoints()]
     sources = [
         row
         for partition, last in enumerate(stored)
-        for row in partition_lag(partition, reader.sources(partition), last, ends)
+        for row in partition_lag(partition, reader.sources(partition), last, extents)
     ]
     watermarks_ms = {
         partition: None if last is None else _time(last.watermark_ms) for partition, last in enumerate(stored)
@@ -87,22 +118,25 @@ async def read_lag(reader: Reader) -> Lag:
 
 
 def partition_lag(
-    partition: int, sources: Sequence[str], last: Checkpoint | None, ends: Mapping[str, int]
+    partition: int, sources: Sequence[str], last: Checkpoint | None, extents: Mapping[str, Extent]
 ) -> list[SourceLag]:
-    """The rows of a partition. `last` is its checkpoint, which may be newer than the ends."""
+    """The rows of a partition. `last` is its checkpoint, which may be newer than the extents."""
     rows = []
     for source in sources:
         position = None if last is None else last.sources.get(source)
-        offset = 0 if position is None else position.offset
-        end = max(ends[source], offset)
+        extent = extents[source]
+        # What was deleted by age waits for nobody.
+        reached = extent.first if position is None else max(position.offset, extent.first)
+        end = max(extent.end, reached)
         rows.append(
             SourceLag(
                 partition=partition,
                 source=source,
-                position=None if position is None else offset,
-                end=end,
-                lag=end - offset,
+                position=None if position is None else position.offset,
+                end=max(extent.written, end),
+                readable=end - reached,
                 watermark_ms=None if position is None else _time(position.watermark_ms),
+                hidden=Hidden(extent.end, extent.written - end) if extent.written > end else None,
             )
         )
     return rows

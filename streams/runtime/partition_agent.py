@@ -139,6 +139,7 @@ class PartitionAgent:
             excluded=len(processor.tracker.excluded),
             watermark_ms=state.watermark_ms,
             lags=dict(self.session.lags()),
+            hidden=dict(self.session.hidden()),
             commit_s=commit_s,
             oldest_ms=_oldest_ms(fetched),
         )

@@ -11,3 +11,4 @@ class WorkerStatus(NamedTuple):
     assigned: frozenset[int] = frozenset()
     opened: frozenset[int] = frozenset()
     restoring: Mapping[int, tuple[int, int]] = {}  # partition -> (records read, about how many there are)
+    blocked: Mapping[str, str] = {}  # source with a transaction that stays open -> since when

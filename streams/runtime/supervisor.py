@@ -18,6 +18,7 @@ from streams.errors import ConfigError, Fenced, Incompatible, Refused, StreamsEr
 from streams.log.port import Restoring
 from streams.runtime import collector
 from streams.runtime.group import GroupMembership
+from streams.runtime.open_transaction_watch import OpenTransactionWatch
 from streams.runtime.pace import (
     ACTIVE_S,
     CHECKPOINT_EVERY_S,
@@ -79,6 +80,7 @@ class Supervisor:
         self.partition, self._context = partition, context
         self.agent: PartitionAgent | None = None
         self.restoring: tuple[int, int] | None = None  # state records read, and about how many there are
+        self.watch: OpenTransactionWatch | None = None  # of the open agent
         self._opening_logged = False  # "opening" was logged, and no "closed" or "died" after it
         self._release_s: float | None = None  # an agent that is wanted elsewhere works until then
         self._restore_logged_s = 0.0
@@ -151,7 +153,7 @@ class Supervisor:
         finally:
             self.restoring = None
             if self.agent is not None:
-                agent, self.agent = self.agent, None
+                agent, self.agent, self.watch = self.agent, None, None
                 context.open_agents -= 1
                 context.busy_s.pop(self.partition, None)
                 await agent.close()
@@ -183,6 +185,9 @@ class Supervisor:
     async def _work(self, agent: PartitionAgent) -> None:
         context, clock = self._context, self._context.clock
         idle_after_s = context.settings.idle_after / 1000
+        watch = self.watch = OpenTransactionWatch(
+            self.partition, meters=context.meters, logger=context.logger, clock=clock
+        )
         more = False  # timers or tidying are due that the last batch had no room for
         record_s = committed_s = clock.monotonic_s()  # when the last record came, when the last commit began
         while self._release_s is None or clock.monotonic_s() < self._release_s:
@@ -192,6 +197,7 @@ class Supervisor:
             idle = began_s - record_s >= idle_after_s and (due or more)
             step = await agent.step(clock_ms=clock.wall_ms() if idle else None, checkpoint=due)
             more = step.more
+            watch.observe(step)
             if step.records:
                 record_s = context.busy_s[self.partition] = clock.monotonic_s()
             if step.written:

@@ -118,6 +118,12 @@ class Worker:
             assigned=self._assignment.partitions,
             opened=frozenset(number for number, one in supervisors if one.agent is not None),
             restoring={number: one.restoring for number, one in supervisors if one.restoring is not None},
+            blocked={
+                source: since
+                for _, one in supervisors
+                if one.watch is not None
+                for source, since in one.watch.blocked.items()
+            },
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -27,6 +27,11 @@ LIFE = {
     "opened": "the agent of a partition begins to read events: partition, seconds, records",
     "closed": "a partition was given back, or another worker has taken it over: partition, reason",
     "died": "an agent ended by an error; another is opened unless that cannot help: partition, reason, error",
+    "blocked": (
+        "records of a source cannot be read, because a transaction there stays open: partition, source, "
+        "records, since (when the worker saw it first)"
+    ),
+    "unblocked": "that transaction has ended: partition, source, seconds",
     "stopping": "the worker begins to stop: reason",
     "left": "the worker has left the group: reason, if it could not close everything",
     "stopped": "everything is closed: reason, if it was not in time",

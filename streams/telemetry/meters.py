@@ -8,7 +8,7 @@ There are two kinds of figures:
 - *of this process*: latencies, deaths, reasons. They begin at zero when it starts.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from importlib.metadata import version
 
@@ -54,6 +54,7 @@ class Meters(Collector):
         self._clock = clock or Clock()
         self._steps: dict[int, Committed] = {}  # the last one of each partition
         self._open: set[int] = set()
+        self._blocked: dict[int, Mapping[str, float]] = {}  # partition -> source -> since when
         self._restoring: dict[int, float] = {}
         self._assigned = 0
         self._batch_size = self._histogram(metrics.BATCH_SIZE)
@@ -100,9 +101,14 @@ class Meters(Collector):
             if step.oldest_ms >= 0:
                 self._end_to_end_latency.observe(max(0.0, (self._clock.wall_ms() - step.oldest_ms) / 1000))
 
+    def blocked(self, partition: int, since_s: Mapping[str, float]) -> None:
+        """These sources of a partition have an open transaction, seen first at these (monotonic) times."""
+        self._blocked[partition] = since_s
+
     def closed(self, partition: int) -> None:
         """The partition is given back. Its series end here, and go on where it is opened next."""
         self._open.discard(partition)
+        self._blocked.pop(partition, None)
         self._steps.pop(partition, None)
         self._restoring.pop(partition, None)
 
@@ -132,6 +138,7 @@ class Meters(Collector):
 
     def _of_partitions(self) -> Iterator[Metric]:
         lag, watermark = _gauge(metrics.LAG), _gauge(metrics.WATERMARK_LAG)
+        hidden, transaction = _gauge(metrics.HIDDEN_RECORDS), _gauge(metrics.OPEN_TRANSACTION)
         excluded, events = _gauge(metrics.EXCLUDED), _sum(metrics.EVENTS_BY_OUTCOME)
         received, forwarded = _sum(metrics.RECEIVED), _sum(metrics.FORWARDED)
         transitions, expired = _sum(metrics.TRANSITIONS_WRITTEN), _sum(metrics.EXPIRED_CORRECTIONS)
@@ -142,6 +149,11 @@ class Meters(Collector):
             number = str(partition)
             for source, records in sorted(step.lags.items()):
                 lag.add_metric([number, source], records)
+                hidden.add_metric(
+                    [number, source], step.hidden[source].offsets if source in step.hidden else 0
+                )
+            for source, since_s in sorted(self._blocked.get(partition, {}).items()):
+                transaction.add_metric([number, source], self._clock.monotonic_s() - since_s)
             if step.watermark_ms >= 0:
                 watermark.add_metric([number], (now_ms - step.watermark_ms) / 1000)
             excluded.add_metric([number], step.excluded)
@@ -156,7 +168,8 @@ class Meters(Collector):
             for outcome in JOURNEY_OUTCOMES:
                 by_outcome.add_metric([number, outcome], getattr(step.journeys, outcome))
             expired.add_metric([number], step.expired_corrections)
-        yield from (lag, watermark, excluded, received, events, forwarded, transitions, expired)
+        yield from (lag, hidden, transaction, watermark, excluded)
+        yield from (received, events, forwarded, transitions, expired)
         yield from (*by_moment, by_outcome)
 
     def _counter(self, described: MetricSpec) -> Counter:

@@ -25,6 +25,18 @@ LAG = MetricSpec(
     ("partition", "source"),
     "records of a source (topic:partition) that are not processed yet",
 )
+HIDDEN_RECORDS = MetricSpec(
+    "streams_hidden_records",
+    "gauge",
+    ("partition", "source"),
+    "records of a source that an open transaction hides; the lag counts them too",
+)
+OPEN_TRANSACTION = MetricSpec(
+    "streams_open_transaction_seconds",
+    "gauge",
+    ("partition", "source"),
+    "how long the worker has seen that transaction open; absent when there is none",
+)
 WATERMARK_LAG = MetricSpec(
     "streams_watermark_lag_seconds",
     "gauge",
@@ -158,9 +170,9 @@ RESTORED_RECORDS = MetricSpec(
 )
 
 METRICS = (
-    LAG, WATERMARK_LAG, EXCLUDED, RECEIVED, EVENTS_BY_OUTCOME, FORWARDED, TRANSITIONS_WRITTEN,
-    OPEN_JOURNEYS, STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS,
-    ASSIGNED, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY,
-    END_TO_END_LATENCY, REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS,
+    LAG, HIDDEN_RECORDS, OPEN_TRANSACTION, WATERMARK_LAG, EXCLUDED, RECEIVED, EVENTS_BY_OUTCOME, FORWARDED,
+    TRANSITIONS_WRITTEN, OPEN_JOURNEYS, STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, EXPIRED_CORRECTIONS,
+    RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, END_TO_END_LATENCY,
+    REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS,
     RESTORED_RECORDS,
 )  # fmt: skip

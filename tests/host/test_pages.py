@@ -62,7 +62,7 @@ async def test_the_pages() -> None:
         assert await get(f"{url}/readyz") == (
             200,
             "application/json",
-            '{"ready":true,"joined":true,"assigned":2,"open":2,"missing":{}}',
+            '{"ready":true,"joined":true,"assigned":2,"open":2,"missing":{},"blocked":{}}',
         )
         worker.current = worker.current._replace(opened=frozenset({1}))
         assert (await get(f"{url}/readyz"))[0] == 503
@@ -111,3 +111,10 @@ async def test_an_address_that_cannot_be_had(web: dict[str, Any], expected: str)
         assert await run_app(made)
     assert isinstance(made.process.failure, ConfigError)
     assert expected in str(made.process.failure)
+
+
+def test_a_source_that_is_blocked_does_not_unready_a_worker() -> None:
+    """Nobody else could read it either; the page says which one, and since when."""
+    blocked = {"clicks:1": "2026-03-02T18:50:00.000Z"}
+    found = readiness(status(ALL)._replace(blocked=blocked))
+    assert (True, blocked) == (found.ready, found.blocked)

@@ -1,10 +1,14 @@
 """`streams lag` on a cluster, asked as a person would."""
 
 import asyncio
+from datetime import datetime
+from typing import Any
 
 import orjson
 import pytest
 
+from docs.generate import HERE
+from streams.clock import Clock
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import default_rules
 from streams.log.kafka.client import Cluster
@@ -17,6 +21,7 @@ from tests.kafka import topics
 from tests.kafka.broker import bootstrap
 
 PARTITIONS = 2
+HIDDEN = 30
 
 
 async def test_it_shows_what_is_not_processed_yet() -> None:
@@ -75,6 +80,58 @@ def test_a_table_for_people() -> None:
     assert 1 + 2 * PARTITIONS + 1 <= len(rows) <= 1 + 2 * PARTITIONS + 2
     assert f"{app}.events:1" in result.stdout
     assert rows[-1].split()[:2] == ["total", "0"]
+
+
+async def test_records_behind_an_open_transaction_are_no_zero() -> None:
+    """What a collector has not committed yet is shown at once: how many records, since when, and whose
+    transaction it is. Whether they count is open until it ends, so the lag is unknown.
+    """
+    app = topics.new_app(PARTITIONS)
+    log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
+    await log.append([NewRecord(0, b"ann", viewed("ann"), -1)])
+    collector = Cluster(bootstrap()).producer(f"{app}-collector")
+    await collector.start()
+    before_ms = Clock().wall_ms()
+    await collector.begin_transaction()
+    for number in range(HIDDEN):
+        await collector.send(f"{app}.events", viewed(f"bob{number}"), b"bob", partition=1)
+    await collector.flush()
+    arguments = ("lag", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events")
+
+    result = await asyncio.to_thread(streams, *arguments, "--json")
+    assert 0 == result.exit_code, result.stderr
+    found = orjson.loads(result.stdout)
+    first, second = (part["sources"][0] for part in found["partitions"])
+    assert (1, None) == (first["lag"], first["hidden"])
+    assert (None, None, HIDDEN) == (found["lag"], second["lag"], second["hidden"]["records"])
+    assert (f"{app}-collector", 0) == (second["hidden"]["transaction"], second["hidden"]["first"])
+    assert keys(documented()) == keys({**found, "partitions": found["partitions"][1:]})
+    since_ms = datetime.fromisoformat(second["hidden"]["since"]).timestamp() * 1000
+    assert before_ms - 1 <= since_ms <= Clock().wall_ms()
+
+    result = await asyncio.to_thread(streams, *arguments)
+    shown = " ".join(result.stdout.split())
+    assert f"{HIDDEN:,} records of {app}.events:1 wait behind a transaction that has been open since" in shown
+    assert f"(transactional id {app}-collector, offset 0)" in shown
+    assert "unknown" in result.stdout
+
+    await collector.commit_transaction()
+    await collector.stop()
+    assert ([None, None], 1 + HIDDEN) == await asked(app)
+    await log.close()
+
+
+def documented() -> Any:
+    """The object that docs/cli.md shows."""
+    page = (HERE / "cli.md").read_text("utf-8").split("**`streams lag --json`**")[1]
+    return orjson.loads(page.split("```json\n")[1].split("```")[0])
+
+
+def keys(value: Any) -> Any:
+    """The names of everything in a JSON value, of the first of each list."""
+    if isinstance(value, list):
+        return keys(value[0])
+    return {name: keys(part) for name, part in value.items()} if isinstance(value, dict) else None
 
 
 def test_an_app_that_does_not_exist_is_a_wrong_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from structlog.testing import capture_logs
 
 from streams.clock import Clock
 from streams.core.ingest.partition import partition_of
@@ -20,7 +21,7 @@ from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
 from streams.records import NewRecord
-from streams.runtime import growth
+from streams.runtime import growth, open_transaction_watch
 from streams.runtime.membership import KafkaMembership
 from streams.runtime.worker import Worker
 from streams.settings.tables import Settings
@@ -43,6 +44,7 @@ class Figures(Meters):
         self.commits: list[tuple[float, int]] = []  # when, of which partition: those with records
         self.openings: list[tuple[float, int]] = []
         self.given: Collection[int] = ()
+        self.received: dict[int, int] = {}  # items so far, by partition
 
     def assigned(self, partitions: Collection[int]) -> None:
         super().assigned(partitions)
@@ -54,6 +56,7 @@ class Figures(Meters):
 
     def committed(self, step: Committed) -> None:
         super().committed(step)
+        self.received[step.partition] = step.totals.received
         if step.written and step.records:
             self.commits.append((time.monotonic(), step.partition))
 
@@ -355,3 +358,43 @@ async def test_a_worker_whose_loop_hangs_is_taken_out(monkeypatch: pytest.Monkey
             membership.show_alive()
             await asyncio.sleep(0.05)
     await membership.leave()
+
+
+async def test_a_transaction_that_stays_open_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector begins one and does not end it: the worker logs it once, shows it on its page, and goes on
+    with all other partitions; when it ends, its records are processed.
+    """
+    monkeypatch.setattr(open_transaction_watch, "LOGGED_AFTER_S", 0.5)
+    app = topics.new_app(PARTITIONS)
+    with capture_logs() as lines:
+        one = await Running(app).start()
+        sender = Sender(one.log)
+        collector = Cluster(bootstrap()).producer(f"{app}-collector")
+        await collector.start()
+        await collector.begin_transaction()
+        for number in range(3):
+            value = event(time.time_ns() // 1_000_000 - START, f"c{number}", "Looked", user="hidden")
+            await collector.send(f"{app}.events", value, b"hidden", partition=1)
+        await collector.flush()
+
+        def told(what: str) -> list[Any]:
+            return [
+                (line["source"], line.get("records"))
+                for line in lines
+                if line["event"] == what and line["source"].startswith(app)
+            ]
+
+        await until(lambda: told("blocked"))
+        source = f"{app}.events:1"
+        assert [(source, 3)] == told("blocked")
+        assert {source} == one.worker.status().blocked.keys()
+        await sender.send(PEOPLE)
+        elsewhere = sum(partition_of(b"%d" % user, PARTITIONS) != 1 for user in range(PEOPLE))
+        await until(lambda: sum(one.figures.received.values()) == elsewhere)
+        await collector.commit_transaction()
+        await collector.stop()
+        sender.sent += 3
+        await exact(sender)
+        await until(lambda: told("unblocked"))
+        assert 1 == len(told("blocked"))
+        await one.end()

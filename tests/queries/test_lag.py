@@ -1,9 +1,12 @@
 """The lag is what the last commits have not processed."""
 
+import pytest
+
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint
 from streams.core.processing.watermark import SourcePosition
 from streams.log.memory import MemoryLog
-from streams.queries.lag import SourceLag, partition_lag, read_lag
+from streams.log.port import Extent
+from streams.queries.lag import Lag, partition_lag, read_lag
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
@@ -59,9 +62,23 @@ async def test_a_batch_under_way_is_still_behind() -> None:
     assert 1 == (await read_lag(log)).total
 
 
-def test_a_worker_ahead_of_the_end_is_not_behind() -> None:
-    """Records that come and are processed between reading the ends and the checkpoints are no lag."""
-    last = Checkpoint(STATE_FORMAT, b"", sources={"clicks:0": SourcePosition(7, MAY_1_MS)})
-    assert [SourceLag(0, "clicks:0", 7, 7, 0, MAY_1_MS)] == partition_lag(
-        0, ["clicks:0"], last, {"clicks:0": 5}
-    )
+@pytest.mark.parametrize(
+    ("position", "extent", "expected"),
+    [
+        pytest.param(7, Extent(0, 5, 5), (7, 7, 0, None), id="processed since the end was asked for"),
+        pytest.param(None, Extent(90, 100, 100), (None, 100, 10, None), id="deleted by age before the start"),
+        pytest.param(60, Extent(90, 100, 100), (60, 100, 10, None), id="deleted by age, unread"),
+        pytest.param(5, Extent(0, 5, 2_006), (5, 2_006, None, 2_001), id="behind an open transaction"),
+        pytest.param(3, Extent(0, 5, 9), (3, 9, None, 4), id="some to read, some behind a transaction"),
+    ],
+)
+def test_the_lag_of_a_source(
+    position: int | None, extent: Extent, expected: tuple[int | None, int, int | None, int | None]
+) -> None:
+    """Records that exist and can be read; what a transaction hides makes the lag unknown, and never 0."""
+    sources = {} if position is None else {"clicks:0": SourcePosition(position, MAY_1_MS)}
+    last = Checkpoint(STATE_FORMAT, b"", sources=sources)
+    (row,) = partition_lag(0, ["clicks:0"], last, {"clicks:0": extent})
+    hidden = None if row.hidden is None else row.hidden.records
+    assert expected == (row.position, row.end, row.lag, hidden)
+    assert Lag([row], {0: None}).total == row.lag

@@ -18,7 +18,7 @@ from streams.core.processing.committed import Committed
 from streams.errors import Fenced, Incompatible
 from streams.log.memory import MemoryLog, MemorySession
 from streams.log.port import Restoring
-from streams.records import Batch, Fetched, NewRecord, StateRecord
+from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, StateRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.topology import JOURNEYS, LATE, REJECTED, TRANSITIONS
 from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
@@ -82,6 +82,9 @@ class Session:
 
     def lags(self) -> dict[str, int]:
         return self.inner.lags()
+
+    def hidden(self) -> Mapping[str, HiddenOffsets]:
+        return self.inner.hidden()
 
     async def close(self) -> None:
         await self.inner.close()

@@ -23,6 +23,7 @@ NOTHING = Committed(
     excluded=0,
     watermark_ms=-1,
     lags={},
+    hidden={},
     commit_s=0.0,
     oldest_ms=-1,
 )

@@ -6,6 +6,7 @@ import msgspec
 
 from streams.core.funnels.figures import JourneyFigures
 from streams.core.processing.checkpoint import Counts
+from streams.records import HiddenOffsets
 
 Reasons = Mapping[str, Mapping[str, int]]  # outcome -> reason -> items
 
@@ -27,6 +28,7 @@ class Committed(msgspec.Struct, frozen=True):
     excluded: int  # peers that the partition waits for no more
     watermark_ms: int  # -1: not known yet
     lags: Mapping[str, int]  # records still to be read, per source, where the log knows
+    hidden: Mapping[str, HiddenOffsets]  # what open transactions hide, per source that has one
     commit_s: float
     # When the oldest record of the step had been appended, in ms since 1970 UTC; -1: no record, or not known.
     oldest_ms: int

@@ -22,11 +22,19 @@ from streams.log.kafka.app_topics import AppTopics
 from streams.log.kafka.client import COMMIT_TIMEOUT_S, Cluster
 from streams.log.kafka.errors import cluster_errors
 from streams.log.kafka.lifecycle import start, stop
-from streams.log.kafka.reader import EndOffsets, last_values, latest_records, read_up_to, to_record
+from streams.log.kafka.reader import (
+    SETTLE_S,
+    EndOffsets,
+    last_values,
+    latest_records,
+    read_up_to,
+    to_record,
+)
 from streams.log.kafka.session import CHECKPOINT, KafkaSession
 from streams.log.kafka.tail import Tails
 from streams.log.kafka.topics.cluster import checked
 from streams.log.kafka.writer import Group, write
+from streams.log.port import Extent
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import NewRecord, Record, Source
 from streams.topology import EVENTS, INBOX, STATE
@@ -44,26 +52,32 @@ class KafkaLog:
         warnings: Sequence[str] = (),
         *,
         deleted_inputs: Sequence[str] = (),
+        settle_s: float = SETTLE_S,
     ) -> None:
         """Takes what `connect` or `open_existing_app` has checked.
 
         `inputs` are their numbers of partitions by name; `partitions` is that of every topic of the app;
-        `warnings` say what is unwise; `deleted_inputs` are those that exist no more.
+        `warnings` say what is unwise; `deleted_inputs` are those that exist no more; `settle_s` is how long
+        readers wait for a transaction to end.
         """
         self.cluster, self.app, self.partitions = cluster, app, partitions
         self.inputs, self.warnings = dict(inputs), tuple(warnings)
         self.deleted_inputs = tuple(deleted_inputs)
         self.topics = AppTopics(app, inputs, partitions)
         self.sessions: set[KafkaSession] = set()
-        self._end_offsets = EndOffsets(cluster)
+        self._end_offsets = EndOffsets(cluster, settle_s)
         self._clock = Clock()
         self._tails = Tails(cluster, self._clock, hidden_key=CHECKPOINT)
         self._appender: AIOKafkaProducer | None = None
         self._appending = asyncio.Lock()
 
     @classmethod
-    async def connect(cls, cluster: Cluster, app: str, inputs: Sequence[str]) -> "KafkaLog":
-        """Raises ConfigError for a missing topic, Incompatible for a wrong number of partitions or cleanup
+    async def connect(
+        cls, cluster: Cluster, app: str, inputs: Sequence[str], settle_s: float = SETTLE_S
+    ) -> "KafkaLog":
+        """`settle_s`: how long readers wait for a transaction to end.
+
+        Raises ConfigError for a missing topic, Incompatible for a wrong number of partitions or cleanup
         policy, Refused, Unavailable.
         """
         if INBOX.name in inputs:
@@ -72,7 +86,9 @@ class KafkaLog:
                 "each other"
             )
         partitions, counts, warnings = await checked(cluster, app, inputs)
-        return cls(cluster, app, {name: counts[name] for name in inputs}, partitions, warnings)
+        return cls(
+            cluster, app, {name: counts[name] for name in inputs}, partitions, warnings, settle_s=settle_s
+        )
 
     def sources(self, partition: int) -> tuple[str, ...]:
         return self.topics.sources(partition)
@@ -160,13 +176,21 @@ class KafkaLog:
         """The ends of what is committed: while a collector's transaction is open, the offset at which it
         begins.
         """
-        tps = {
+        tps = self._source_partitions()
+        ends = await self._end_offsets.settled(list(tps.values()))
+        return {source: ends[tp] for source, tp in tps.items()}
+
+    async def extents(self) -> dict[str, Extent]:
+        tps = self._source_partitions()
+        extents = await self._end_offsets.extents(list(tps.values()))
+        return {source: extents[tp] for source, tp in tps.items()}
+
+    def _source_partitions(self) -> dict[str, TopicPartition]:
+        return {
             source: self.topics.topic_partition(source)
             for number in range(self.partitions)
             for source in self.sources(number)
         }
-        ends = await self._end_offsets.settled(list(tps.values()))
-        return {source: ends[tp] for source, tp in tps.items()}
 
     async def checkpoints(self) -> list[bytes | None]:
         tps = [TopicPartition(self.topic(STATE.name), number) for number in range(self.partitions)]

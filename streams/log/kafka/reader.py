@@ -22,10 +22,11 @@ from streams.log.kafka.client import (
     REQUEST_TIMEOUT_MS,
     TRANSACTION_TIMEOUT_MS,
     Cluster,
+    Isolation,
 )
 from streams.log.kafka.errors import cluster_errors
 from streams.log.kafka.lifecycle import start, stop
-from streams.log.port import Restoring
+from streams.log.port import Extent, Restoring
 from streams.records import Record
 
 SETTLE_POLL_S = 0.005  # between looks at an end that is about to move
@@ -38,8 +39,9 @@ LAST_STEP = 64  # how many records before the end are read first in search of th
 class EndOffsets:
     """Asks for the ends of partitions, over two connections that stay open."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Cluster, settle_s: float = SETTLE_S) -> None:
+        """`settle_s`: how long to wait for the end of a transaction that is open."""
+        self._cluster, self._settle_s = cluster, settle_s
         self._consumers: tuple[AIOKafkaConsumer, ...] = ()
         self._starting = asyncio.Lock()
 
@@ -50,22 +52,36 @@ class EndOffsets:
 
         While a transaction stays open, that is where it begins; with `final`, Unavailable is raised instead.
         """
-        everything, committed = await self._opened()
-        clock = asyncio.get_running_loop().time
-        async with cluster_errors("the end of a topic cannot be read", SETTLE_S + OPEN_TIMEOUT_S):
-            for consumer in (everything, committed):
-                await _know_topics(consumer, {tp.topic for tp in partitions})
-            written: dict[TopicPartition, int] = await everything.end_offsets(partitions)
-            deadline_s = clock() + SETTLE_S
-            while True:
-                stable: dict[TopicPartition, int] = await committed.end_offsets(partitions)
-                hidden = [tp for tp in partitions if stable[tp] < written[tp]]
-                if not hidden or clock() > deadline_s:
-                    break
-                await asyncio.sleep(SETTLE_POLL_S)
+        stable, written = await self._ends(partitions)
+        hidden = [tp for tp in partitions if stable[tp] < written[tp]]
         if final and hidden:
             raise Unavailable(f"a transaction in {hidden[0].topic} {hidden[0].partition} does not end")
         return {tp: stable[tp] for tp in partitions}
+
+    async def extents(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Extent]:
+        """Which offsets these partitions hold."""
+        stable, written = await self._ends(partitions)
+        everything, _ = await self._opened()
+        async with cluster_errors("the beginning of a topic cannot be read", OPEN_TIMEOUT_S):
+            first: dict[TopicPartition, int] = await everything.beginning_offsets(partitions)
+        return {tp: Extent(first[tp], stable[tp], max(stable[tp], written[tp])) for tp in partitions}
+
+    async def _ends(
+        self, partitions: Sequence[TopicPartition]
+    ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """The last stable offsets, and the high watermarks that they had to reach."""
+        everything, committed = await self._opened()
+        clock = asyncio.get_running_loop().time
+        async with cluster_errors("the end of a topic cannot be read", self._settle_s + OPEN_TIMEOUT_S):
+            for consumer in (everything, committed):
+                await _know_topics(consumer, {tp.topic for tp in partitions})
+            written: dict[TopicPartition, int] = await everything.end_offsets(partitions)
+            deadline_s = clock() + self._settle_s
+            while True:
+                stable: dict[TopicPartition, int] = await committed.end_offsets(partitions)
+                if all(stable[tp] >= written[tp] for tp in partitions) or clock() > deadline_s:
+                    return stable, written
+                await asyncio.sleep(SETTLE_POLL_S)
 
     def detach(self) -> tuple[AIOKafkaConsumer, ...]:
         """The consumers, which the caller stops."""
@@ -94,15 +110,18 @@ async def _know_topics(consumer: AIOKafkaConsumer, topics: Set[str]) -> None:
 
 
 async def read_up_to(
-    cluster: Cluster, ends: Mapping[TopicPartition, int], last: int | None = None
+    cluster: Cluster,
+    ends: Mapping[TopicPartition, int],
+    last: int | None = None,
+    isolation: Isolation = "read_committed",
 ) -> AsyncGenerator[tuple[TopicPartition, list[ConsumerRecord]], None]:
-    """Committed records of the partitions, one partition after the other, each in offset order up to its end;
-    `last`: only its last so many offsets.
+    """Records of the partitions, one partition after the other, each in offset order up to its end; `last`:
+    only its last so many offsets.
 
     Each item holds as many records as one fetch brought: a generator's step per record would cost as much as
     reading it.
     """
-    consumer = cluster.consumer()
+    consumer = cluster.consumer(isolation)
     await start(consumer, cluster, f"no answer from {cluster.bootstrap}")
     try:
         async with cluster_errors("topics cannot be read", OPEN_TIMEOUT_S):

@@ -30,7 +30,7 @@ from streams.log.kafka.lifecycle import start, stop
 from streams.log.kafka.reader import STUCK_S, EndOffsets, latest_records, to_record
 from streams.log.kafka.writer import FENCED, Group, Written, write
 from streams.log.port import Restoring
-from streams.records import Batch, Fetched, Record, StateRecord
+from streams.records import Batch, Fetched, HiddenOffsets, Record, StateRecord
 from streams.topology import STATE, partition_transaction
 
 FRESH_WAIT_MS = 10  # a fetch of what is there takes one or two
@@ -64,6 +64,7 @@ class KafkaSession:
         self._producer: AIOKafkaProducer = cluster.producer(partition_transaction(topics.app, partition))
         self._next: dict[TopicPartition, int] = {}  # the offset that the consumer reads next
         self._lags: dict[str, int] = {}
+        self._hidden: dict[str, HiddenOffsets] = {}
         self._group_offsets_s = -GROUP_OFFSETS_EVERY_S  # when the group's offsets were written last
         self._writing = False
         self._ended: StreamsError | None = None  # why no more can be done with it
@@ -170,11 +171,20 @@ class KafkaSession:
         for source, tp in self._partitions.items():
             if (end := self._consumer.highwater(tp)) is not None:
                 self._lags[source] = max(0, end - reached[source])
+                stable = self._consumer.last_stable_offset(tp)
+                if stable is not None and stable < end:
+                    self._hidden[source] = HiddenOffsets(stable, end - stable)
+                else:
+                    self._hidden.pop(source, None)
         return frozenset([source for source, lag in self._lags.items() if not lag])
 
     def lags(self) -> dict[str, int]:
         """Per source: the offsets that were still to be read after the last read, by the broker's answer."""
         return self._lags
+
+    def hidden(self) -> dict[str, HiddenOffsets]:
+        """What open transactions hide, by the broker's last answer."""
+        return self._hidden
 
     async def _reposition(self, tp: TopicPartition) -> None:
         """The position is not in the topic: it lies before the first record (the others were deleted by age),

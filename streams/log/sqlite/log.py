@@ -21,7 +21,7 @@ from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
 from streams.log.port import Restoring
 from streams.log.sqlite import chunks, database, tables
 from streams.log.sqlite.reader import SqliteReader
-from streams.records import Batch, Fetched, NewRecord, Output, Record, Source, StateRecord
+from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Output, Record, Source, StateRecord
 from streams.topology import EVENTS, STATE, split_source
 
 
@@ -174,6 +174,9 @@ class SqliteSession:
 
     def lags(self) -> dict[str, int]:
         return self._lags
+
+    def hidden(self) -> dict[str, HiddenOffsets]:
+        return {}
 
     def _read(self, source: str, offset: int, limit: int) -> list[Record]:
         ahead = self._ahead.get(source)

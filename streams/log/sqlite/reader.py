@@ -11,6 +11,7 @@ from pathlib import Path
 
 from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES
+from streams.log.port import Extent
 from streams.log.sqlite import chunks, database, tables
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import Record
@@ -113,6 +114,9 @@ class SqliteReader:
         ends = [place for place in places if place.topic in (EVENTS.name, INBOX.name)]
         ends.sort(key=lambda place: (place.topic, place.partition))
         return {source_name(place.topic, place.partition): place.next for place in ends}
+
+    async def extents(self) -> dict[str, Extent]:
+        return {source: Extent(0, end, end) for source, end in (await self.ends()).items()}
 
     async def checkpoints(self) -> list[bytes | None]:
         with database.plain_errors(self._file):
