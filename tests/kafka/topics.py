@@ -38,6 +38,8 @@ async def create(topics: list[NewTopic], address: str | None = None) -> None:
         answer = await admin.create_topics(topics, timeout_ms=30_000)
         failed = [error for error in answer.topic_errors if error[1]]
         assert not failed, failed
+        while not {topic.name for topic in topics} <= set(await admin.list_topics()):
+            await asyncio.sleep(0.05)  # a broker learns of it from the controller, a moment later
     finally:
         await admin.close()
 
