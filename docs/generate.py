@@ -10,6 +10,7 @@ from pathlib import Path
 
 import schemas
 from docs.asyncapi import asyncapi_text
+from docs.board import board_text
 from docs.cli_page import cli_page
 from docs.metrics_page import metrics_page
 from docs.operations_page import life, topics
@@ -178,6 +179,7 @@ def _as_it_is(name: str) -> str:
 
 
 PAGES: dict[Path, Callable[[], str]] = {
+    HERE.parent / "deploy" / "grafana" / "journeys.json": board_text,
     HERE / "cli.md": cli_page,
     HERE / "design.md": design_page,
     HERE / "input.md": input_page,

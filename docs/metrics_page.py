@@ -25,8 +25,9 @@ the app.
 
 The business figures (`streams_open_journeys`, `streams_stalled_journeys`, `streams_journeys`) are gauges,
 because a correction takes back what no longer holds: they may fall, and they are exact at every commit. So
-`sum by (outcome) (delta(streams_journeys[1h]))` is what an hour brought, corrections included; `rate` would
-take each correction for a restart. opened = converted + abandoned + the sum of the open ones.
+`sum by (outcome) (delta(max by (partition, outcome) (streams_journeys)[1h:]))` is what an hour brought,
+corrections included; `rate` would take each correction for a restart. opened = converted + abandoned + the
+sum of the open ones.
 
 `outcome` of items: {outcomes}. An item has exactly one, so they add up to what was received. A forwarded
 event is received by the partition that owns its person.

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.running import TIMEOUT_S, process, streams
 from tests.compose.files import kubernetes, ours, seconds, words
+from tests.compose.promql import check, exposed, queries
 from tests.kafka.broker import bootstrap, free_ports
 from tests.kafka.topics import new_name
 from tests.kafka.waiting import eventually
@@ -81,7 +82,7 @@ def totals(ports: list[int], name: str) -> float:
 
 def test_topics_workers_shoppers_and_lag(tmp_path: Path) -> None:
     """The topics are made, two workers share the partitions, made-up clicks are processed, nothing is
-    behind, and both stop in time with code 0.
+    behind, the board asks for what both show, and both stop in time with code 0.
     """
     app, ports = new_name(), free_ports(2)
     assert b"created" in finished(*command("topics", app))
@@ -106,11 +107,16 @@ def test_topics_workers_shoppers_and_lag(tmp_path: Path) -> None:
             if "clicks" in source["source"]
         )
 
+        metrics = [exposed(page(port, "/metrics") or "") for port in ports]
+        for _, expr, _ in queries():
+            for shown in metrics:
+                check(expr, shown)
+
         checks = [ours()[name]["healthcheck"]["test"] for name in names]
-        for check, port in zip(checks, ports, strict=True):
+        for probing, port in zip(checks, ports, strict=True):
             probe = [
                 sys.executable if word == "python" else re.sub(r"(127\.0\.0\.1):6066", rf"\1:{port}", word)
-                for word in check[1:]
+                for word in probing[1:]
             ]
             assert 0 == subprocess.run(probe, timeout=TIMEOUT_S, check=False).returncode
     finally:
