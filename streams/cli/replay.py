@@ -23,6 +23,7 @@ from streams.cli.options import (
 from streams.cli.progress import Work
 from streams.cli.screen import plural
 from streams.cli.stopping import StopRequest
+from streams.errors import InputError
 
 if TYPE_CHECKING:
     from streams.core.moments.rules import Rules
@@ -55,6 +56,7 @@ def replay_command(
 ) -> None:
     """Reads a whole file, then stops. Each event of the file counts once, however often the file is replayed.
 
+    Events that cannot be read are reported; the exit code is 2 if no event of the file could be.
     Event time alone moves the timers, so the result does not depend on when it runs. A replay that was
     stopped goes on where it was.
     """
@@ -67,6 +69,7 @@ def replay_command(
 
 async def _replay(settings: "Settings", rules: "Rules", path: Path, file: "InputFile") -> None:
     from streams.queries.dead_letters import count_reasons
+    from streams.queries.funnel import count_events
     from streams.runtime.embedded import Embedded, Progress
     from streams.topology import LATE, REJECTED
 
@@ -84,12 +87,19 @@ async def _replay(settings: "Settings", rules: "Rules", path: Path, file: "Input
         try:
             work.done_before = await embedded.log.position(file.name)
             before = [await count_reasons(embedded.log, topic) for topic in (REJECTED, LATE)]
+            received = (await count_events(embedded.log)).received
             replayed = await embedded.replay(file, on_progress)
+            received = (await count_events(embedded.log)).received - received
             after = [await count_reasons(embedded.log, topic) for topic in (REJECTED, LATE)]
         finally:
             await embedded.close()
     rejected, late = (now - then for now, then in zip(after, before, strict=True))
     _report(settings.data_dir, replayed, work.seconds, rejected, late)
+    if received and not replayed.skipped and rejected.total() == received:
+        raise InputError(
+            f"{str(path)!r} is not what it was read as (--format): none of its events could be read. It "
+            "changed no journey."
+        )
 
 
 def _report(

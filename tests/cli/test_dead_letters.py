@@ -52,7 +52,7 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
         ),
         (busy(), ["1 (1 over_cap) came too late", "very busy person"], ["lateness", "in order of time"]),
         (
-            ["{", "}", '{"type": "dance"}'],
+            [LATER[0], "{", "}", '{"type": "dance"}'],
             ["3 (2 undecodable, 1 unknown_type) could not be read", "`streams rejected --data-dir"],
             ["late"],
         ),
@@ -117,7 +117,7 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
 
 def test_a_long_record_is_cut(tmp_path: Path) -> None:
     """A record longer than the bound is cut, and `cut` is true."""
-    replayed(tmp_path, "x" * 100_000)
+    replayed(tmp_path, LATER[0], "x" * 100_000)
     (letter,) = lines("rejected", "--data-dir", tmp_path / "data", "--jsonl")
     assert (True, 64 * 1024) == (letter["cut"], len(letter["value"]))
 

@@ -159,6 +159,20 @@ def test_bad_records_stop_nothing(here: Path) -> None:
     assert (2, len(bad)) == (found["events"]["applied"], found["events"]["rejected"])
 
 
+def test_a_file_of_which_nothing_could_be_read(here: Path) -> None:
+    """A replay of a wrong file ends with exit code 2 after its report; what was there stays."""
+    assert 0 == streams("replay", "small.jsonl").exit_code
+    before = streams("transitions", "--jsonl").stdout
+    (here / "wrong.csv").write_text("who,what\nann,looked\nbob,bought\n")
+    result = streams("replay", "wrong.csv")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "3 (3 undecodable) could not be read" in result.stderr
+    assert "'wrong.csv' is not what it was read as (--format): none of its events" in result.stderr
+    assert before == streams("transitions", "--jsonl").stdout
+    (here / "empty.jsonl").write_text("")
+    assert 0 == streams("replay", "empty.jsonl").exit_code
+
+
 def test_what_is_typed_is_not_trusted(here: Path) -> None:
     """Markup and line breaks in events are shown as text."""
     write(here / "odd.jsonl", [event("[red]ann[/red]", "Product Viewed", "10:00:00")])

@@ -14,6 +14,7 @@ from pathlib import Path
 from streams.errors import ConfigError, Incompatible, InputError, Unavailable
 from streams.log.sqlite import tables
 from streams.log.sqlite.damage import PAGE_BYTES, Damage, check_header, is_damage
+from streams.log.sqlite.reading import open_to_read
 from streams.topology import MAX_PARTITIONS
 
 FILE = "log.sqlite"
@@ -139,9 +140,7 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
         )
     with plain_errors(file):
         check_header(file)
-        con = sqlite3.connect(
-            f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None
-        )
+        con = open_to_read(file, BUSY_S)
         try:
             con.execute("BEGIN")
             _check(con, file, None, None)
