@@ -156,6 +156,7 @@ class MemoryLog:
     def __init__(self, partitions: int = 1, faults: Faults | None = None, round_robin: bool = False) -> None:
         """`round_robin`: its input is appended without regard to whom the events belong to."""
         assert partitions > 0, partitions
+        self.drops_old_records = False
         self.round_robin = round_robin
         self.partitions = partitions
         self._stored = [_Partition() for _ in range(partitions)]
@@ -197,12 +198,19 @@ class MemoryLog:
         for pair in found:
             yield pair
 
+    async def scan_versions(self, topic: str, partition: int) -> AsyncIterator[Record]:
+        assert topic in COMPACTED, topic
+        for record in list(self._stored[partition].compacted[topic].records):
+            yield record
+
     def sources(self, partition: int) -> tuple[str, ...]:
         return embedded_sources(partition)
 
-    async def scan_source(self, source: str) -> AsyncIterator[Record]:
+    async def scan_source(self, source: str, end: int | None = None) -> AsyncIterator[Record]:
         topic, partition = split_source(source)
         for record in list(self._stored[partition].appended[topic]):
+            if end is not None and record.offset >= end:
+                return
             yield record
 
     async def tail(

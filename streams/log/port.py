@@ -96,6 +96,8 @@ class Reader(Protocol):
     """
 
     partitions: int
+    # True where append-only topics lose their oldest records by age: a first offset above 0 is no damage.
+    drops_old_records: bool
 
     def scan(
         self, topic: str, partition: int | None = None, key: bytes | None = None
@@ -107,12 +109,22 @@ class Reader(Protocol):
         """
         ...
 
+    def scan_versions(self, topic: str, partition: int) -> AsyncIterator[Record]:
+        """All committed records that a partition of a compacted topic still has, in the order in which they
+        were written: those that others have superseded and tombstones, too.
+
+        Unlike a tail it reaches everything that was committed before it began, and it keeps nothing.
+        """
+        ...
+
     def sources(self, partition: int) -> tuple[str, ...]:
         """What the session of this partition reads, the inbox last."""
         ...
 
-    def scan_source(self, source: str) -> AsyncIterator[Record]:
-        """Committed records of a source, in offset order. This is for readers, as `scan` is."""
+    def scan_source(self, source: str, end: int | None = None) -> AsyncIterator[Record]:
+        """Committed records of a source, in offset order; with `end`, those before this offset. This is for
+        readers, as `scan` is.
+        """
         ...
 
     async def tail(

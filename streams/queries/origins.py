@@ -1,11 +1,17 @@
 """Where the items of the late and rejected topics were read first."""
 
-from collections.abc import AsyncIterator
+from array import array
+from bisect import bisect_left
+from itertools import pairwise
 
 import msgspec
 
+from streams.core.ingest.event import MAX_ITEMS
 from streams.log.port import Reader
+from streams.records import Record
 from streams.topology import source_name
+
+_INDEX_BITS = MAX_ITEMS.bit_length()  # an origin is one number: the offset, then the index in these bits
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -16,9 +22,52 @@ class Origin(msgspec.Struct, frozen=True):
     index: int
 
 
-async def read_origins(reader: Reader, topic: str, partition: int) -> AsyncIterator[Origin]:
-    """The origins of all items in a partition of a topic of dead letters."""
-    async for _, record in reader.scan(topic, partition):
-        headers = dict(record.headers)
-        source = source_name(headers["topic"].decode(), int(headers["partition"]))
-        yield Origin(source, int(headers["offset"]), int(headers["index"]))
+class Origins:
+    """A set of origins on 8 bytes each: there may be millions."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first_offset = 0  # of the first record of the topic; above 0: retention took its beginning
+        self.doubled: Origin | None = None  # one that stands in the topic twice
+        self._places: dict[str, array[int]] = {}  # by source, sorted
+
+    @classmethod
+    async def load(cls, reader: Reader, topic: str, partition: int) -> "Origins":
+        """The origins of all items in a partition of a topic of dead letters."""
+        found = cls()
+        async for _, record in reader.scan(topic, partition):
+            origin = origin_of(record)
+            if not found.count:
+                found.first_offset = record.offset
+            found.count += 1
+            found._places.setdefault(origin.source, array("q")).append(_place(origin))
+        for source, places in found._places.items():
+            ordered = found._places[source] = array("q", sorted(places))
+            for before, place in pairwise(ordered):
+                if before == place:
+                    found.doubled = Origin(source, place >> _INDEX_BITS, place & (1 << _INDEX_BITS) - 1)
+        return found
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory it takes."""
+        return 8 * self.count
+
+    def __contains__(self, origin: Origin) -> bool:
+        places = self._places.get(origin.source)
+        if places is None:
+            return False
+        place = _place(origin)
+        at = bisect_left(places, place)
+        return at < len(places) and places[at] == place
+
+
+def origin_of(letter: Record) -> Origin:
+    """Where the item of a dead letter was read first."""
+    headers = dict(letter.headers)
+    source = source_name(headers["topic"].decode(), int(headers["partition"]))
+    return Origin(source, int(headers["offset"]), int(headers["index"]))
+
+
+def _place(origin: Origin) -> int:
+    return origin.offset << _INDEX_BITS | origin.index

@@ -43,6 +43,8 @@ from streams.topology import EVENTS, INBOX, STATE
 class KafkaLog:
     """A `streams.log.port.Log` on a cluster. Made with `connect`, which checks the topics."""
 
+    drops_old_records = True
+
     def __init__(
         self,
         cluster: Cluster,
@@ -158,8 +160,19 @@ class KafkaLog:
                     if key is None or record.key == key:
                         yield tp.partition, to_record(record)
 
-    async def scan_source(self, source: str) -> AsyncIterator[Record]:
+    async def scan_versions(self, topic: str, partition: int) -> AsyncIterator[Record]:
+        assert topic in COMPACTED, topic
+        ends = await self._end_offsets.settled([TopicPartition(self.topic(topic), partition)])
+        async with aclosing(read_up_to(self.cluster, ends)) as chunks:
+            async for _, chunk in chunks:
+                for record in chunk:
+                    if record.key != CHECKPOINT:
+                        yield to_record(record)
+
+    async def scan_source(self, source: str, end: int | None = None) -> AsyncIterator[Record]:
         ends = await self._end_offsets.settled([self.topics.topic_partition(source)])
+        if end is not None:
+            ends = {tp: min(end, known) for tp, known in ends.items()}
         async with aclosing(read_up_to(self.cluster, ends)) as chunks:
             async for _, chunk in chunks:
                 for record in chunk:

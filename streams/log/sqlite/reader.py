@@ -5,8 +5,8 @@ The reading connection sees what is committed and nothing else.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import aclosing, closing, contextmanager
 from pathlib import Path
 
 from streams.log.embedded_sources import embedded_sources
@@ -25,6 +25,8 @@ class SqliteReader:
     reader was made. While a scan is unfinished, or a frozen reader open, the WAL file grows.
     """
 
+    drops_old_records = False
+
     def __init__(self, data_dir: Path | str, frozen: bool = False) -> None:
         self._file = Path(data_dir) / database.FILE
         self._reader = database.connect_to_read(self._file)
@@ -41,7 +43,7 @@ class SqliteReader:
 
     async def scan(
         self, topic: str, partition: int | None = None, key: bytes | None = None
-    ) -> AsyncIterator[tuple[int, Record]]:
+    ) -> AsyncGenerator[tuple[int, Record], None]:
         assert topic in NAMES, topic
         records = _compacted if topic in COMPACTED else chunks.read_chunks
         with database.plain_errors(self._file), self._scanning() as con:
@@ -56,6 +58,21 @@ class SqliteReader:
                                 yield number, record
                         await asyncio.sleep(0)  # a long scan yields to others
 
+    async def scan_versions(self, topic: str, partition: int) -> AsyncIterator[Record]:
+        assert topic in COMPACTED, topic
+        place = self._places.get((topic, partition))
+        if place is None:  # as in `scan`
+            return
+        with (
+            database.plain_errors(self._file),
+            self._scanning() as con,
+            closing(chunks.read_chunks(con, place, compacted=True)) as found,
+        ):
+            for chunk in found:
+                for record in chunk:
+                    yield record
+                await asyncio.sleep(0)  # as in `scan`
+
     @contextmanager
     def _scanning(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees the log as it is now, however long it is used."""
@@ -69,10 +86,13 @@ class SqliteReader:
     def sources(self, partition: int) -> tuple[str, ...]:
         return embedded_sources(partition)
 
-    async def scan_source(self, source: str) -> AsyncIterator[Record]:
+    async def scan_source(self, source: str, end: int | None = None) -> AsyncIterator[Record]:
         topic, partition = split_source(source)
-        async for _, record in self.scan(topic, partition):
-            yield record
+        async with aclosing(self.scan(topic, partition)) as found:
+            async for _, record in found:
+                if end is not None and record.offset >= end:
+                    return
+                yield record
 
     async def tail(
         self, topic: str, partition: int, position: TailPosition | None = None, limit: int = TAIL_LIMIT

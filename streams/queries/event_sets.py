@@ -1,0 +1,104 @@
+"""The set of events of each person, as docs/journeys.md defines it (The set), and the fold of a whole set."""
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+from streams.core.journeys.folding import fold, need_name
+from streams.core.journeys.journey_step import JourneyStep
+from streams.core.journeys.profile import Profile
+from streams.core.journeys.signal import (
+    EVERY_NEED,
+    PACK,
+    RECORD,
+    REFUND_EVERYWHERE,
+    TIME,
+    Signal,
+    order_key,
+)
+from streams.core.journeys.state import Patience
+
+
+class EventCopy(NamedTuple):
+    """One copy of an event. The smallest of several copies counts (docs/journeys.md, The set)."""
+
+    head: int
+    utc_offset_quarters: int
+    rule: int
+    order: bytes
+    needs: tuple[str, ...]
+
+
+EventSet = dict[bytes, EventCopy]
+"""The copy of each event that counts, by the event's ref."""
+
+
+class CopyFate(Enum):
+    """What became of a copy of an event that was added to a person's sets."""
+
+    NEW = auto()  # its event was not known
+    SMALLER = auto()  # it took the place of a greater copy
+    DUPLICATE = auto()
+
+
+def add_copy(sets: list[EventSet], signal: Signal, ids_from_ms: int) -> CopyFate:
+    """Adds a copy of an event to the sets of its person.
+
+    There is more than one set if an id came again after it was forgotten: it is then another event. A known
+    copy before `ids_from_ms` is forgotten.
+    """
+    new = EventCopy(signal.head, signal.utc_offset_quarters, signal.rule, signal.order or b"", signal.needs)
+    for events in sets:
+        known = events.get(signal.ref)
+        if known is None:
+            events[signal.ref] = new
+            return CopyFate.NEW
+        if known.head >> TIME >= ids_from_ms:
+            if new < known:
+                events[signal.ref] = new
+                return CopyFate.SMALLER
+            return CopyFate.DUPLICATE
+    sets.append({signal.ref: new})
+    return CopyFate.NEW
+
+
+def first_ms(sets: list[EventSet]) -> int:
+    """The time of the first event."""
+    return min(copy.head for events in sets for copy in events.values()) >> TIME
+
+
+def fold_sets(
+    key: str, sets: list[EventSet], timers_fired_ms: int, patience: Patience
+) -> tuple[Profile, list[JourneyStep]]:
+    """Folds all events of one person at once."""
+    events = [pair for events in sets for pair in events.items()]
+    names = {name for _, event in events for name in event.needs}
+    needs = ("", *sorted(names - {"", *REFUND_EVERYWHERE}))
+    numbers = {name: n for n, name in enumerate(needs)} | {REFUND_EVERYWHERE[0]: EVERY_NEED}
+    journal = b"".join(
+        sorted(
+            PACK(event.head, ref, event.rule, numbers[name], event.utc_offset_quarters)
+            for ref, event in events
+            for name in event.needs
+        )
+    )
+    orders = {order_key(event.head, ref): event.order for ref, event in events if event.order}
+    states, steps = fold(journal, needs, orders, timers_fired_ms, patience)
+    return Profile(key, states, needs), steps
+
+
+def events_of_profile(p: Profile) -> EventSet | None:
+    """The events that a profile of the state was made of; None if it does not hold all of them any more."""
+    if p.first_segment:
+        return None
+    needs: dict[bytes, list[str]] = {}
+    heads: dict[bytes, tuple[int, int, int]] = {}
+    for head, ref, rule, need, utc_offset_quarters in RECORD.iter_unpack(p.journal):
+        if ref in heads and heads[ref][0] != head:  # an id that came again after it was forgotten
+            return None
+        heads[ref] = head, utc_offset_quarters, rule
+        needs.setdefault(ref, []).append(need_name(p, need))
+    orders = p.orders or {}
+    return {
+        ref: EventCopy(*known, orders.get(order_key(known[0], ref), b""), tuple(sorted(needs[ref])))
+        for ref, known in heads.items()
+    }

@@ -1,0 +1,63 @@
+"""Whose history is whole, where retention has taken the beginning of what a partition reads and writes.
+
+A deleted record cannot be asked whose it was. What can be asked is the state: it holds the journal of each
+person. If the events that are still stored give exactly this journal, and nothing has left it, none of this
+person's events was deleted. Whoever is not in the state was forgotten, and remains unchecked. So does a
+person of whom a transition names a journey that was opened before the first stored event: an earlier history
+of theirs was forgotten.
+
+Published transitions are deleted by age as well. What was written before the oldest one that is left was
+caused by events, or by silences that ended, no later than that record was written (and the allowed skew).
+So a person whose first event is later than that has lost none.
+"""
+
+from collections.abc import Iterable
+
+from streams.core.journeys.state import Patience
+from streams.core.journeys.store import load_profile
+from streams.core.processing.rulebook import Door
+from streams.core.processing.state_keys import PROFILE, restored
+from streams.log.port import Reader
+from streams.queries.event_sets import EventSet, events_of_profile
+from streams.queries.slices import Slice
+from streams.records import StateRecord
+from streams.topology import STATE
+
+# How far the clocks of two workers may be apart: far more than any that still works with TLS and tokens.
+CLOCKS_DIFFER_MS = 60 * 60 * 1_000
+_NOT_FIRED_MS = -1
+_UNKNOWN_SKEW_MS = 24 * 60 * 60 * 1_000  # of a door that does not say it
+
+
+async def read_journals(
+    reader: Reader, partition: int, people: Slice, patience: Patience
+) -> dict[str, EventSet | None]:
+    """The events of the journal of each profile of a slice that is in the state; None if something has left
+    the journal.
+    """
+    parts: dict[bytes, bytes] = {}
+    async for record in reader.scan_versions(STATE.name, partition):
+        key = record.key
+        if key is None or key[:1] != PROFILE or not people.has(_profile(key)):
+            continue
+        if record.value is None:
+            parts.pop(key, None)
+        else:
+            parts[key] = record.value
+    profiles = restored(StateRecord(key, value) for key, value in parts.items()).profiles
+    return {
+        key: events_of_profile(load_profile(key, found, _NOT_FIRED_MS, patience))
+        for key, found in profiles.items()
+    }
+
+
+def _profile(key: bytes) -> str:
+    return key[1:].partition(b"\0")[0].decode()
+
+
+def complete_from_ms(written_ms: int, doors: Iterable[Door]) -> int:
+    """The event time from which on no transition can have been deleted. `written_ms`: when the oldest one
+    that is left was written.
+    """
+    skew_ms = max((int(door.digests.get("skew_ms", _UNKNOWN_SKEW_MS)) for door in doors), default=0)
+    return written_ms + skew_ms + CLOCKS_DIFFER_MS

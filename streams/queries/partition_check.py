@@ -1,0 +1,231 @@
+"""Compares one partition, as its last checkpoint left it, with what its stored input gives.
+
+All that is compared belongs to one checkpoint, which is read first; an agent may go on meanwhile. What was
+published after it is told by its `rev`, and input beyond its offsets is not read.
+"""
+
+from collections.abc import Callable, Sequence
+
+from streams.core.funnels.cells import count_transition
+from streams.core.funnels.windows import Windows
+from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, Counts
+from streams.core.processing.publisher import Publisher
+from streams.core.processing.rulebook import Rulebook
+from streams.log.port import Reader
+from streams.queries.origins import Origins
+from streams.queries.people_check import PeopleCheck
+from streams.queries.published_counters import PublishedCounters
+from streams.queries.published_steps import StepReader
+from streams.queries.published_transitions import read_published
+from streams.queries.recomputation import (
+    BYTES_PER_EVENT,
+    BYTES_PER_PERSON,
+    Letters,
+    Recomputation,
+    Unchecked,
+)
+from streams.queries.slices import MAX_SLICES, Slice
+from streams.queries.stored_items import ItemReader, read_rulebook
+from streams.runtime.parameters import parameters_of
+from streams.settings.fold import FoldSettings
+from streams.topology import LATE, REJECTED, source_name
+
+# Before the input is read, nobody knows how many people its events are of. A wrong guess costs one reading.
+EVENTS_PER_PERSON = 4
+SPARE = 1.2  # a slice that was too large is cut into this much smaller ones than it seems to need
+MAX_WAYS = 16  # the estimate may be wild when little was read
+STEPS_PER_ROLL_UP = 10_000
+
+Progress = Callable[[int, int], None]  # items done, of how many
+
+
+class PartitionCheck:
+    """The comparison of one partition. After `run`, its attributes say what was compared."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        partition: int,
+        checkpoint: Checkpoint,
+        book: Rulebook,
+        counters: PublishedCounters,
+        letters: Letters,
+    ) -> None:
+        self.reader, self.partition, self.checkpoint = reader, partition, checkpoint
+        self.counters, self.letters, self.book = counters, letters, book
+        self.parameters = parameters_of(FoldSettings.model_validate_json(checkpoint.fold))
+        self.publisher = Publisher(partition, self.parameters.dimensions, book)
+        self.people = PeopleCheck(reader, partition, checkpoint, self.parameters, self.publisher)
+        self.slices = 0  # how often the input was read to its end
+        self.records = 0
+        self.unchecked: list[Unchecked] = []
+        self.cut: set[str] = set()  # topic partitions whose beginning is gone
+        self._items = ItemReader(self.parameters, book)
+        self._copies = Counts()  # `applied` and `duplicate` of all slices so far
+        self._is_whole = True  # every slice so far had all of the input and all dead letters
+
+    @classmethod
+    async def load(cls, reader: Reader, partition: int, checkpoint: Checkpoint) -> "PartitionCheck":
+        """Reads all but the input. The counters come first: each batch changes them."""
+        counters = await PublishedCounters.load(reader, partition, checkpoint)
+        letters = Letters(
+            await Origins.load(reader, LATE.name, partition),
+            await Origins.load(reader, REJECTED.name, partition),
+        )
+        return cls(
+            reader,
+            partition,
+            checkpoint,
+            await read_rulebook(reader, partition, checkpoint),
+            counters,
+            letters,
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory the counters and the dead letters take."""
+        return self.counters.size_bytes + self.letters.late.size_bytes + self.letters.rejected.size_bytes
+
+    async def run(self, memory_bytes: int, on_progress: Progress) -> str | None:
+        """The first difference, or None.
+
+        `memory_bytes` bounds what people take at a time; one person is always held. `on_progress` is called
+        with the items read and about how many there are to read.
+        """
+        if difference := self._difference_in_letters():
+            return difference
+        waiting, done = planned_slices(self.checkpoint.counts, memory_bytes), 0
+        stored = self.checkpoint.counts.received + self.checkpoint.counts.forwarded
+        while waiting:
+            reading = Recomputation(
+                self.reader,
+                self.partition,
+                self.checkpoint,
+                self.parameters,
+                self._items,
+                self.letters,
+                waiting[0],
+            )
+            read, fits = 0, True
+            async for read in reading.read_input():
+                on_progress(done + read, done + stored * len(waiting))
+                fits = reading.size_bytes <= memory_bytes or len(reading.people) <= 1
+                if not fits:
+                    break
+            if not fits:
+                ways = min(max(2, round(SPARE * stored / read)), MAX_WAYS)
+                waiting = [small for people in waiting for small in people.split(ways)]
+                done += read
+                continue
+            waiting.pop(0)
+            done += stored
+            difference = await self._compare(reading)
+            if difference is not None or self.unchecked:
+                return difference
+        return self._difference_in_copies() or await self._difference_in_counters()
+
+    def _difference_in_letters(self) -> str | None:
+        for topic, origins in ((LATE, self.letters.late), (REJECTED, self.letters.rejected)):
+            if (at := origins.doubled) is not None:
+                return f"item {at.index} of record {at.source} {at.offset} is in the {topic.name} topic twice"
+        return None
+
+    async def _compare(self, reading: Recomputation) -> str | None:
+        """The first difference in what was read for one slice."""
+        if not self.slices:
+            self.records, self.unchecked = reading.counts.received, reading.unchecked
+        self.slices += 1
+        self._copies.applied += reading.counts.applied
+        self._copies.duplicate += reading.counts.duplicate
+        if self.unchecked:
+            return None
+        difference = self._difference_in_items(reading)
+        if difference is not None and not self._was_cut(reading):
+            return difference
+        is_whole = difference is None
+        self._is_whole = self._is_whole and is_whole
+        difference = await self.people.compare(reading, self.book, is_whole=is_whole)
+        if self.people.lost_transitions:
+            self.cut.add(source_name("transitions", self.partition))
+        return difference
+
+    def _difference_in_items(self, reading: Recomputation) -> str | None:
+        """The first count of items that differs from the checkpoint's. None if all are equal."""
+        if reading.broken:
+            return reading.broken
+        stored, now = self.checkpoint.counts, reading.counts
+        names = [
+            "received",
+            *(name for name in OUTCOMES if name not in ("applied", "duplicate")),
+            "forwarded",
+        ]
+        return _difference([(name, getattr(stored, name), getattr(now, name)) for name in names])
+
+    def _was_cut(self, reading: Recomputation) -> bool:
+        """True if retention explains why items or dead letters are missing; notes in what."""
+        if not self.reader.drops_old_records:
+            return False
+        stored, now = self.checkpoint.counts, reading.counts
+        missing = stored.received + stored.forwarded - now.received - now.forwarded
+        cut = set(reading.cut_sources) if missing > 0 else set()
+        for topic, origins, count in (
+            (LATE, self.letters.late, stored.late),
+            (REJECTED, self.letters.rejected, stored.rejected),
+        ):
+            if origins.count < count and (origins.first_offset or not origins.count):
+                cut.add(source_name(topic.name, self.partition))
+        self.cut |= cut
+        explained = missing == 0 or bool(cut & reading.cut_sources)
+        broken = reading.broken is not None and source_name(REJECTED.name, self.partition) not in cut
+        letters = all(
+            origins.count >= count or source_name(topic.name, self.partition) in cut
+            for topic, origins, count in (
+                (LATE, self.letters.late, stored.late),
+                (REJECTED, self.letters.rejected, stored.rejected),
+            )
+        )
+        return bool(cut) and explained and not broken and letters
+
+    def _difference_in_copies(self) -> str | None:
+        if not self._is_whole:
+            return None
+        stored, now = self.checkpoint.counts, self._copies
+        if len([position for position in self.checkpoint.sources.values() if position.offset]) > 1:
+            # Which of two copies came first is known only within one source. The sum of both is always known.
+            stored_sum = stored.applied + stored.duplicate
+            return _difference([("applied or duplicate", stored_sum, now.applied + now.duplicate)])
+        return _difference(
+            [
+                ("applied", stored.applied, now.applied),
+                ("duplicate", stored.duplicate, now.duplicate),
+            ]
+        )
+
+    async def _difference_in_counters(self) -> str | None:
+        """Compares the counters with the sum over the steps of all people or, where some could not be
+        computed again, over the published transitions.
+        """
+        if self._is_whole:
+            return self.counters.difference(self.people.windows, self.publisher)
+        windows, steps = Windows(), StepReader(self.parameters.dimensions)
+        n = 0
+        async for published in read_published(self.reader, self.partition, self.checkpoint):
+            count_transition(steps.read(published.value), published.sign, windows.delta)
+            n += 1
+            if n % STEPS_PER_ROLL_UP == 0:
+                windows.roll_up(self.checkpoint.watermark_ms)
+        return self.counters.difference(windows, self.publisher, self.people.complete_from_ms)
+
+
+def planned_slices(counts: Counts, memory_bytes: int) -> list[Slice]:
+    """Slices of which each, as far as can be known, takes this much memory."""
+    needed_bytes = counts.applied * (BYTES_PER_EVENT + BYTES_PER_PERSON // EVENTS_PER_PERSON)
+    count = min(MAX_SLICES, -(-needed_bytes // memory_bytes) or 1)
+    return [Slice(count, number) for number in range(count)]
+
+
+def _difference(pairs: Sequence[tuple[str, int, int]]) -> str | None:
+    for name, counted, recomputed in pairs:
+        if counted != recomputed:
+            return f"items {name}: {counted} counted, {recomputed} recomputed"
+    return None

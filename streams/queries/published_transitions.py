@@ -1,0 +1,106 @@
+"""The transitions that a partition had published when it wrote a checkpoint, person by person.
+
+Records that were written later have a greater `rev` than the checkpoint, and are passed over: an agent may
+be at work meanwhile.
+"""
+
+from collections.abc import AsyncIterator
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from streams.core.ingest.times import parse_time
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.record_keys import profile_key
+from streams.log.port import Reader
+from streams.topology import TRANSITIONS
+
+DIGEST_BYTES = 16
+
+
+class _Header(msgspec.Struct):
+    rev: int
+    op: str
+    tenant: str | None
+    profile: str
+    opened_at: str
+
+
+_decode = msgspec.json.Decoder(_Header).decode
+
+
+class PublishedTransition(NamedTuple):
+    """One record of the topic."""
+
+    rev: int
+    sign: int  # 1: it asserts; -1: it retracts
+    key: str  # of its profile
+    opened_ms: int
+    offset: int
+    time_ms: int  # when it was written
+    value: bytes
+
+
+async def read_published(
+    reader: Reader, partition: int, checkpoint: Checkpoint
+) -> AsyncIterator[PublishedTransition]:
+    """All records up to the checkpoint, in the order in which they were written."""
+    async for _, record in reader.scan(TRANSITIONS.name, partition):
+        if record.value is None:
+            continue
+        header = _decode(record.value)
+        if header.rev > checkpoint.rev:
+            continue
+        opened = parse_time(header.opened_at)
+        assert opened is not None, "we wrote it"
+        yield PublishedTransition(
+            header.rev,
+            1 if header.op == "assert" else -1,
+            profile_key(header.tenant or "", header.profile),
+            opened[0],
+            record.offset,
+            record.time_ms,
+            record.value,
+        )
+
+
+class NetTransitions:
+    """How often each content was asserted and not retracted since, by person; contents are kept as
+    digests.
+    """
+
+    def __init__(self) -> None:
+        self.by_person: dict[str, dict[bytes, int]] = {}
+
+    def add(self, published: PublishedTransition) -> None:
+        person = self.by_person.setdefault(published.key, {})
+        digest = digest_of(published.value)
+        n = person.get(digest, 0) + published.sign
+        if n:
+            person[digest] = n
+        else:
+            del person[digest]
+
+    def pop(self, key: str) -> dict[bytes, int]:
+        """Those of one person, which are then left out."""
+        return self.by_person.pop(key, {})
+
+
+def content_of(raw: bytes) -> bytes:
+    """A transition as it was written, without its `rev` and `op`."""
+    before, _, rest = raw.partition(b',"rev":')
+    return before + b"," + rest.partition(b'","tenant":')[2]
+
+
+def digest_of(raw: bytes) -> bytes:
+    """What stands for the content of a transition."""
+    return blake2b(content_of(raw), digest_size=DIGEST_BYTES).digest()
+
+
+async def text_of(reader: Reader, partition: int, digest: bytes) -> str:
+    """The content that a digest stands for."""
+    async for _, record in reader.scan(TRANSITIONS.name, partition):
+        if record.value is not None and digest_of(record.value) == digest:
+            return content_of(record.value).decode()
+    return "(it is not stored any more)"

@@ -1,0 +1,113 @@
+"""Reads stored records as they were read when they came: by the rules and through the door of their era.
+
+`verify` and `why` share this: both are about what the stored input says, whatever was in force when it came.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.formats import FORMATS, Items
+from streams.core.ingest.partition import partition_of, person_key
+from streams.core.ingest.times import LATEST_MS
+from streams.core.ingest.zones import zones_version
+from streams.core.moments.rules import load_rules
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.inbox import Forwarded, decode_message
+from streams.core.processing.items import read_items
+from streams.core.processing.parameters import Parameters
+from streams.core.processing.rulebook import Door, Rulebook
+from streams.core.processing.signals import Signals
+from streams.core.processing.state_keys import DOOR, RULES, restored
+from streams.log.port import Reader
+from streams.queries.origins import Origin
+from streams.records import Record, StateRecord
+from streams.topology import STATE, is_inbox
+
+# No event is too far ahead here: that was judged when it was read, and such items were recorded as rejected.
+_ANY_SKEW_MS = LATEST_MS
+
+
+class StoredItem(NamedTuple):
+    """An item of the stored input, and what it was read as."""
+
+    origin: Origin  # where it was read first
+    outcome: Event | Rejection | Items | None  # Items: a record without any; None: it cannot be read at all
+    signals: Signals  # of the rules that were in force
+    value: bytes | None
+    forwarded: bool  # read from the inbox
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A record of an era whose reader this release does not have."""
+
+    reader: str  # which one it would need, in words
+
+
+class ItemReader:
+    """Reads the items of the records of one partition's sources."""
+
+    def __init__(self, parameters: Parameters, book: Rulebook) -> None:
+        self._book = book
+        self._unreadable = [
+            None if is_readable(door) else Unreadable(_reader_text(door)) for door in book.doors
+        ]
+        self._signals = [
+            Signals(parameters, load_rules(version.text), version.first_code) for version in book.versions
+        ]
+
+    def read(self, source: str, record: Record) -> Sequence[StoredItem] | Unreadable:
+        """The items of a record of this source. A watermark report has none."""
+        era = self._book.era_of(source, record.offset)
+        unreadable = self._unreadable[era.door]
+        if unreadable is not None:
+            return unreadable
+        signals = self._signals[era.rules]
+        if not is_inbox(source):
+            return [
+                StoredItem(Origin(source, item.offset, item.index), outcome, signals, item.value, False)
+                for item, outcome in zip(
+                    *read_items(self._book.doors[era.door].format, [record], _ANY_SKEW_MS), strict=True
+                )
+            ]
+        match decode_message(record.value):
+            case None:
+                return [StoredItem(Origin(source, record.offset, 0), None, signals, record.value, True)]
+            case Forwarded() as message:
+                origin = Origin(message.source, message.offset, message.index)
+                _, (outcome,) = read_items(message.format, [message.record(record.key)], _ANY_SKEW_MS)
+                return [StoredItem(origin, outcome, signals, message.value, True)]
+        return ()
+
+
+async def read_rulebook(reader: Reader, partition: int, checkpoint: Checkpoint) -> Rulebook:
+    """Every version of the rules and every door that was ever in force in a partition."""
+    latest: dict[bytes, bytes | None] = {}
+    async for record in reader.scan_versions(STATE.name, partition):
+        if record.key is not None and record.key[:1] in (RULES, DOOR):
+            latest[record.key] = record.value
+    known = restored(StateRecord(key, value) for key, value in latest.items())
+    versions = [known.versions[n] for n in sorted(known.versions)]
+    doors = [known.doors[n] for n in sorted(known.doors)]
+    return Rulebook(versions, doors, checkpoint.eras)
+
+
+def is_readable(door: Door) -> bool:
+    """True if this release reads records exactly as they were read through this door."""
+    known = FORMATS.get(door.format)
+    return (
+        known is not None
+        and known.version == door.reader
+        and door.digests.get("time_zones", zones_version()) == zones_version()
+    )
+
+
+def is_foreign(event: Event, partition: int, partitions: int) -> bool:
+    """Whether another partition than this one owns the event's person."""
+    return partitions > 1 and partition_of(person_key(event), partitions) != partition
+
+
+def _reader_text(door: Door) -> str:
+    return f"{door.format} {door.reader}, time zones {door.digests.get('time_zones', 'unknown')}"

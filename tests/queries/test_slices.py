@@ -1,0 +1,132 @@
+"""A comparison in slices finds what one in a single piece finds, and says the same of what it compared."""
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.core.moments.rules import default_rules
+from streams.core.processing.checkpoint import decode_checkpoint
+from streams.log.memory import MemoryLog
+from streams.queries.partition_check import PartitionCheck
+from streams.queries.recomputation import BYTES_PER_EVENT, BYTES_PER_PERSON
+from streams.queries.slices import EVERYBODY, Slice
+from streams.records import NewRecord, Record
+from streams.runtime.partition_agent import PartitionAgent
+from streams.settings.loading import load_settings
+from tests.queries.test_verify import START, events
+
+LAW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+NOW = int(START.timestamp() * 1000) + 400 * 86_400_000
+SLICES = (1, 2, 7)
+PEOPLE = 30
+
+
+def crowd(seed: int, count: int, days: float, people: int = PEOPLE) -> list[bytes]:
+    """Events of many people."""
+    rnd = random.Random(seed)
+    names = {b'"%s"' % who: [b'"p%d"' % n for n in range(people)] for who in (b"a", b"b")}
+    found = []
+    for value in events(seed, count, days, 10_000):
+        for old, new in names.items():
+            value = value.replace(b'Id":' + old, b'Id":' + rnd.choice(new))
+        found.append(value)
+    return found
+
+
+async def written(values: list[bytes], **overrides: Any) -> MemoryLog:
+    """A log in which all of these records are processed."""
+    log = MemoryLog(1)
+    await log.append([NewRecord(0, None, value, NOW) for value in values])
+    agent = await PartitionAgent.open(log, 0, load_settings(batch=100, **overrides), default_rules())
+    await agent.catch_up()
+    await agent.step(watermark_ms=agent.processor.population.watermark_ms)
+    return log
+
+
+async def checked(log: MemoryLog, slices: int) -> tuple[PartitionCheck, str | None]:
+    """The comparison with about so many slices, and what it found."""
+    (raw,) = await log.checkpoints()
+    assert raw is not None
+    check = await PartitionCheck.load(log, 0, decode_checkpoint(raw))
+    memory_bytes = check.checkpoint.counts.applied * (BYTES_PER_EVENT + BYTES_PER_PERSON // 4) // slices + 1
+    difference = await check.run(memory_bytes, lambda done, total: None)
+    return check, difference
+
+
+def outcome(check: PartitionCheck) -> tuple[object, ...]:
+    people, counters = check.people, check.counters
+    return check.records, people.checked, people.unchecked, people.transitions, counters.checked
+
+
+@LAW
+@given(st.integers(0, 2**32), st.sampled_from((50, 300)), st.sampled_from((2.0, 60.0)))
+async def test_the_number_of_slices_changes_nothing(seed: int, count: int, days: float) -> None:
+    """Everything is compared once, in however many slices."""
+    log = await written(crowd(seed, count, days))
+    found = {}
+    for slices in SLICES:
+        check, difference = await checked(log, slices)
+        assert difference is None
+        found[slices] = outcome(check)
+        assert check.slices >= slices or check.people.checked < slices * 3
+    assert len(set(found.values())) == 1
+
+
+def without(records: list[Record], at: int) -> None:
+    del records[at]
+
+
+def twice(records: list[Record], at: int) -> None:
+    records.insert(at, records[at])
+
+
+@pytest.mark.parametrize("slices", SLICES)
+@pytest.mark.parametrize("topic", ["transitions", "late"])
+@pytest.mark.parametrize("damage", [without, twice])
+async def test_a_record_that_is_lost_or_doubled_is_found(slices: int, topic: str, damage: Any) -> None:
+    """Wherever in the topic it is."""
+    values = crowd(7, 400, 60.0)
+    count = len((await written(values))._stored[0].appended[topic])
+    assert count > 5
+    for at in {0, count // 2, count - 1}:
+        log = await written(values)
+        damage(log._stored[0].appended[topic], at)
+        _, difference = await checked(log, slices)
+        assert difference is not None
+
+
+@pytest.mark.parametrize("slices", SLICES)
+async def test_a_counter_that_is_off_by_one_is_found(slices: int) -> None:
+    """And one that is missing."""
+    values = crowd(8, 300, 5.0)
+    for at in range(0, 200, 37):
+        for lost in (False, True):
+            log = await written(values)
+            latest = log._stored[0].latest["tallies"]
+            key = sorted(latest)[at % len(latest)]
+            old = latest[key].value
+            assert old is not None
+            before, _, count = old.partition(b'"count":')
+            n = int(count.split(b",")[0].rstrip(b"}"))
+            changed = before + b'"count":' + count.replace(b"%d" % n, b"%d" % (n + 1), 1)
+            if lost:
+                del latest[key]
+            else:
+                latest[key] = msgspec.structs.replace(latest[key], value=changed)
+            _, difference = await checked(log, slices)
+            assert difference is not None
+            assert "counter" in difference
+
+
+def test_slices_split_into_all_that_they_were() -> None:
+    """Each person is in exactly one slice, and stays in one of its parts."""
+    slices = [small for people in EVERYBODY.split(3) for small in people.split(4)]
+    assert len(set(slices)) == 12
+    for n in range(500):
+        key = f"u:{n}"
+        (own,) = [people for people in slices if people.has(key)]
+        assert Slice(3, own.number % 3).has(key)
