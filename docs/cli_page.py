@@ -78,11 +78,14 @@ printed.
 
 **`streams verify --json`** prints one object. `difference` is the first difference, as text, or null if all
 is equal; the other numbers say how much was compared. `unchecked` names records whose reader this release
-does not have any more: source, offsets and reader. Their partition was not compared.
+does not have any more: source, offsets and reader. Their partition was not compared. `cut` names the topic
+partitions whose oldest records are deleted, with people and counters that could not be compared for that
+reason: [operations.md](operations.md#are-the-numbers-right). `slices` is how often the input was read.
 
 ```json
 {{"equal": true, "records": 23202, "profiles": 2546, "transitions": 11200, "difference": null,
-  "unchecked": []}}
+  "unchecked": [], "unchecked_profiles": 0, "counters": 9310, "unchecked_counters": 0, "cut": [],
+  "slices": 1}}
 ```
 
 **`streams lag --json`** prints one object. `lag` is null where it is not known: while records of a source are

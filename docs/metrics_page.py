@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.telemetry.metrics import METRICS, MetricSpec
+from streams.telemetry.verify_metrics import VERIFY_METRICS
 
 PAGE = """\
 # Metrics
@@ -38,8 +39,15 @@ They begin at zero when the process starts. `reason` is always one of a closed l
 
 {processes}
 
-Beside these there are the usual `process_` figures: memory, CPU seconds, open files, start time. No label
-holds a person, or any other part of an event.
+## Figures of a verify job
+
+`streams verify --metrics-file FILE` writes these, for the textfile collector of the node exporter or for a
+Pushgateway. A run that ends with an error leaves the file as it was, so alert on the time in it, too.
+
+{verify}
+
+Beside a worker's figures there are the usual `process_` figures: memory, CPU seconds, open files, start time.
+No label holds a person, or any other part of an event.
 """
 
 
@@ -49,6 +57,7 @@ def metrics_page() -> str:
     return PAGE.format(
         partitions=_table(partitions),
         processes=_table(metric for metric in METRICS if metric not in partitions),
+        verify=_table(VERIFY_METRICS),
         outcomes=", ".join(f"`{outcome}`" for outcome in OUTCOMES),
     )
 

@@ -1,7 +1,7 @@
 """Compares one partition, as its last checkpoint left it, with what its stored input gives.
 
 All that is compared belongs to one checkpoint, which is read first; an agent may go on meanwhile. What was
-published after it is told by its `rev`, and input beyond its offsets is not read.
+published after it is known by its `rev`, and input beyond its offsets is not read.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,6 @@ from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
 from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, Counts
 from streams.core.processing.publisher import Publisher
-from streams.core.processing.rulebook import Rulebook
 from streams.log.port import Reader
 from streams.queries.origins import Origins
 from streams.queries.people_check import PeopleCheck
@@ -22,6 +21,7 @@ from streams.queries.recomputation import (
     BYTES_PER_PERSON,
     Letters,
     Recomputation,
+    StoredPartition,
     Unchecked,
 )
 from streams.queries.slices import MAX_SLICES, Slice
@@ -36,31 +36,19 @@ SPARE = 1.2  # a slice that was too large is cut into this much smaller ones tha
 MAX_WAYS = 16  # the estimate may be wild when little was read
 STEPS_PER_ROLL_UP = 10_000
 
-Progress = Callable[[int, int], None]  # items done, of how many
-
 
 class PartitionCheck:
     """The comparison of one partition. After `run`, its attributes say what was compared."""
 
-    def __init__(
-        self,
-        reader: Reader,
-        partition: int,
-        checkpoint: Checkpoint,
-        book: Rulebook,
-        counters: PublishedCounters,
-        letters: Letters,
-    ) -> None:
-        self.reader, self.partition, self.checkpoint = reader, partition, checkpoint
-        self.counters, self.letters, self.book = counters, letters, book
-        self.parameters = parameters_of(FoldSettings.model_validate_json(checkpoint.fold))
-        self.publisher = Publisher(partition, self.parameters.dimensions, book)
-        self.people = PeopleCheck(reader, partition, checkpoint, self.parameters, self.publisher)
+    def __init__(self, stored: StoredPartition, counters: PublishedCounters) -> None:
+        self.stored, self.counters = stored, counters
+        self.publisher = Publisher(stored.partition, stored.parameters.dimensions, stored.book)
+        self.people = PeopleCheck(stored, self.publisher)
         self.slices = 0  # how often the input was read to its end
         self.records = 0
         self.unchecked: list[Unchecked] = []
         self.cut: set[str] = set()  # topic partitions whose beginning is gone
-        self._items = ItemReader(self.parameters, book)
+        self._items = ItemReader(stored.parameters, stored.book)
         self._copies = Counts()  # `applied` and `duplicate` of all slices so far
         self._is_whole = True  # every slice so far had all of the input and all dead letters
 
@@ -72,21 +60,17 @@ class PartitionCheck:
             await Origins.load(reader, LATE.name, partition),
             await Origins.load(reader, REJECTED.name, partition),
         )
-        return cls(
-            reader,
-            partition,
-            checkpoint,
-            await read_rulebook(reader, partition, checkpoint),
-            counters,
-            letters,
-        )
+        parameters = parameters_of(FoldSettings.model_validate_json(checkpoint.fold))
+        book = await read_rulebook(reader, partition, checkpoint)
+        return cls(StoredPartition(reader, partition, checkpoint, parameters, book, letters), counters)
 
     @property
     def size_bytes(self) -> int:
         """About how much memory the counters and the dead letters take."""
-        return self.counters.size_bytes + self.letters.late.size_bytes + self.letters.rejected.size_bytes
+        letters = self.stored.letters
+        return self.counters.size_bytes + letters.late.size_bytes + letters.rejected.size_bytes
 
-    async def run(self, memory_bytes: int, on_progress: Progress) -> str | None:
+    async def run(self, memory_bytes: int, on_progress: Callable[[int, int], None]) -> str | None:
         """The first difference, or None.
 
         `memory_bytes` bounds what people take at a time; one person is always held. `on_progress` is called
@@ -94,18 +78,10 @@ class PartitionCheck:
         """
         if difference := self._difference_in_letters():
             return difference
-        waiting, done = planned_slices(self.checkpoint.counts, memory_bytes), 0
-        stored = self.checkpoint.counts.received + self.checkpoint.counts.forwarded
+        waiting, done = planned_slices(self.stored.checkpoint.counts, memory_bytes), 0
+        stored = self.stored.checkpoint.counts.received + self.stored.checkpoint.counts.forwarded
         while waiting:
-            reading = Recomputation(
-                self.reader,
-                self.partition,
-                self.checkpoint,
-                self.parameters,
-                self._items,
-                self.letters,
-                waiting[0],
-            )
+            reading = Recomputation(self.stored, self._items, waiting[0])
             read, fits = 0, True
             async for read in reading.read_input():
                 on_progress(done + read, done + stored * len(waiting))
@@ -125,7 +101,7 @@ class PartitionCheck:
         return self._difference_in_copies() or await self._difference_in_counters()
 
     def _difference_in_letters(self) -> str | None:
-        for topic, origins in ((LATE, self.letters.late), (REJECTED, self.letters.rejected)):
+        for topic, origins in ((LATE, self.stored.letters.late), (REJECTED, self.stored.letters.rejected)):
             if (at := origins.doubled) is not None:
                 return f"item {at.index} of record {at.source} {at.offset} is in the {topic.name} topic twice"
         return None
@@ -144,16 +120,16 @@ class PartitionCheck:
             return difference
         is_whole = difference is None
         self._is_whole = self._is_whole and is_whole
-        difference = await self.people.compare(reading, self.book, is_whole=is_whole)
+        difference = await self.people.compare(reading, is_whole=is_whole)
         if self.people.lost_transitions:
-            self.cut.add(source_name("transitions", self.partition))
+            self.cut.add(source_name("transitions", self.stored.partition))
         return difference
 
     def _difference_in_items(self, reading: Recomputation) -> str | None:
         """The first count of items that differs from the checkpoint's. None if all are equal."""
         if reading.broken:
             return reading.broken
-        stored, now = self.checkpoint.counts, reading.counts
+        stored, now = self.stored.checkpoint.counts, reading.counts
         names = [
             "received",
             *(name for name in OUTCOMES if name not in ("applied", "duplicate")),
@@ -163,25 +139,25 @@ class PartitionCheck:
 
     def _was_cut(self, reading: Recomputation) -> bool:
         """True if retention explains why items or dead letters are missing; notes in what."""
-        if not self.reader.drops_old_records:
+        if not self.stored.reader.drops_old_records:
             return False
-        stored, now = self.checkpoint.counts, reading.counts
+        stored, now = self.stored.checkpoint.counts, reading.counts
         missing = stored.received + stored.forwarded - now.received - now.forwarded
         cut = set(reading.cut_sources) if missing > 0 else set()
         for topic, origins, count in (
-            (LATE, self.letters.late, stored.late),
-            (REJECTED, self.letters.rejected, stored.rejected),
+            (LATE, self.stored.letters.late, stored.late),
+            (REJECTED, self.stored.letters.rejected, stored.rejected),
         ):
             if origins.count < count and (origins.first_offset or not origins.count):
-                cut.add(source_name(topic.name, self.partition))
+                cut.add(source_name(topic.name, self.stored.partition))
         self.cut |= cut
         explained = missing == 0 or bool(cut & reading.cut_sources)
-        broken = reading.broken is not None and source_name(REJECTED.name, self.partition) not in cut
+        broken = reading.broken is not None and source_name(REJECTED.name, self.stored.partition) not in cut
         letters = all(
-            origins.count >= count or source_name(topic.name, self.partition) in cut
+            origins.count >= count or source_name(topic.name, self.stored.partition) in cut
             for topic, origins, count in (
-                (LATE, self.letters.late, stored.late),
-                (REJECTED, self.letters.rejected, stored.rejected),
+                (LATE, self.stored.letters.late, stored.late),
+                (REJECTED, self.stored.letters.rejected, stored.rejected),
             )
         )
         return bool(cut) and explained and not broken and letters
@@ -189,8 +165,8 @@ class PartitionCheck:
     def _difference_in_copies(self) -> str | None:
         if not self._is_whole:
             return None
-        stored, now = self.checkpoint.counts, self._copies
-        if len([position for position in self.checkpoint.sources.values() if position.offset]) > 1:
+        stored, now = self.stored.checkpoint.counts, self._copies
+        if len([position for position in self.stored.checkpoint.sources.values() if position.offset]) > 1:
             # Which of two copies came first is known only within one source. The sum of both is always known.
             stored_sum = stored.applied + stored.duplicate
             return _difference([("applied or duplicate", stored_sum, now.applied + now.duplicate)])
@@ -207,13 +183,14 @@ class PartitionCheck:
         """
         if self._is_whole:
             return self.counters.difference(self.people.windows, self.publisher)
-        windows, steps = Windows(), StepReader(self.parameters.dimensions)
+        windows, steps = Windows(), StepReader(self.stored.parameters.dimensions)
         n = 0
-        async for published in read_published(self.reader, self.partition, self.checkpoint):
+        stored = self.stored
+        async for published in read_published(stored.reader, stored.partition, stored.checkpoint):
             count_transition(steps.read(published.value), published.sign, windows.delta)
             n += 1
             if n % STEPS_PER_ROLL_UP == 0:
-                windows.roll_up(self.checkpoint.watermark_ms)
+                windows.roll_up(self.stored.checkpoint.watermark_ms)
         return self.counters.difference(windows, self.publisher, self.people.complete_from_ms)
 
 

@@ -7,11 +7,7 @@ Where retention has taken the beginning of something, only people whose history 
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
 from streams.core.journeys.journey_step import REFUND_UNMATCHED
-from streams.core.processing.checkpoint import Checkpoint
-from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher
-from streams.core.processing.rulebook import Rulebook
-from streams.log.port import Reader
 from streams.queries.event_sets import first_ms, fold_sets
 from streams.queries.histories import complete_from_ms, read_journals
 from streams.queries.published_transitions import (
@@ -22,7 +18,7 @@ from streams.queries.published_transitions import (
     read_published,
     text_of,
 )
-from streams.queries.recomputation import Recomputation
+from streams.queries.recomputation import Recomputation, StoredPartition
 
 PEOPLE_PER_ROLL_UP = 1_000  # counters are added up so often: expired windows take no memory
 NEVER_MS = 1 << 62  # later than any event
@@ -31,16 +27,8 @@ NEVER_MS = 1 << 62  # later than any event
 class PeopleCheck:
     """The comparison of the people of one partition, slice by slice."""
 
-    def __init__(
-        self,
-        reader: Reader,
-        partition: int,
-        checkpoint: Checkpoint,
-        parameters: Parameters,
-        publisher: Publisher,
-    ) -> None:
-        self.reader, self.partition, self.checkpoint = reader, partition, checkpoint
-        self.parameters, self.publisher = parameters, publisher
+    def __init__(self, stored: StoredPartition, publisher: Publisher) -> None:
+        self.stored, self.publisher = stored, publisher
         self.checked = self.transitions = 0  # people, and transitions of theirs, that were compared
         self.unchecked = 0  # people whose history is not whole
         self.windows = Windows()  # the sum over the steps of all people
@@ -51,23 +39,24 @@ class PeopleCheck:
         """True if published transitions were deleted by age."""
         return self.complete_from_ms >= 0
 
-    async def compare(self, reading: Recomputation, book: Rulebook, *, is_whole: bool) -> str | None:
+    async def compare(self, reading: Recomputation, *, is_whole: bool) -> str | None:
         """The first difference in the transitions of one slice. `is_whole`: the input has lost nothing."""
         people = reading.people
         unsure: set[str] = set()  # people whose history may not be whole
         if not is_whole:
             journals = await read_journals(
-                self.reader, self.partition, reading.slice, self.parameters.patience
+                self.stored.reader, self.stored.partition, reading.slice, self.stored.parameters.patience
             )
             self.unchecked += len(journals.keys() - people.keys())
             unsure = {key for key, sets in people.items() if len(sets) > 1 or journals.get(key) != sets[0]}
             del journals
-        may_be_cut = self.reader.drops_old_records
+        may_be_cut = self.stored.reader.drops_old_records
         firsts_ms = {key: first_ms(sets) for key, sets in people.items()} if may_be_cut else {}
         net, gap, last_rev = NetTransitions(), None, None
-        async for published in read_published(self.reader, self.partition, self.checkpoint):
+        stored = self.stored
+        async for published in read_published(stored.reader, stored.partition, stored.checkpoint):
             if last_rev is None:
-                self._note_beginning(published, book)
+                self._note_beginning(published)
                 unsure.update(key for key, at_ms in firsts_ms.items() if at_ms < self.complete_from_ms)
                 last_rev = 0 if not self.lost_transitions else published.rev - 1
             if published.rev != last_rev + 1 and gap is None:
@@ -85,26 +74,26 @@ class PeopleCheck:
                     net.pop(key)
                     continue
             net.add(published)
-        if last_rev is None and self.checkpoint.rev and self.reader.drops_old_records:
+        if last_rev is None and self.stored.checkpoint.rev and self.stored.reader.drops_old_records:
             self.complete_from_ms = NEVER_MS
             unsure.update(people)
-        elif (last_rev or 0) < self.checkpoint.rev:
-            gap = gap or f"transitions published: rev {last_rev} is the last, of {self.checkpoint.rev}"
+        elif (last_rev or 0) < self.stored.checkpoint.rev:
+            gap = gap or f"transitions published: rev {last_rev} is the last, of {self.stored.checkpoint.rev}"
         self.unchecked += len(unsure)
         self.checked += len(people) - len(unsure)
         return await self._fold(reading, net, unsure, is_whole=is_whole) or gap
 
-    def _note_beginning(self, oldest: PublishedTransition, book: Rulebook) -> None:
-        if self.reader.drops_old_records and oldest.offset > 0 and oldest.rev > 1:
+    def _note_beginning(self, oldest: PublishedTransition) -> None:
+        if self.stored.reader.drops_old_records and oldest.offset > 0 and oldest.rev > 1:
             known = oldest.time_ms >= 0
-            at_ms = complete_from_ms(oldest.time_ms, book.doors) if known else NEVER_MS
+            at_ms = complete_from_ms(oldest.time_ms, self.stored.book.doors) if known else NEVER_MS
             self.complete_from_ms = max(self.complete_from_ms, at_ms)
 
     async def _fold(
         self, reading: Recomputation, net: NetTransitions, unsure: set[str], *, is_whole: bool
     ) -> str | None:
         """Compares the steps of each person with what is published of them, and counts them."""
-        timers_fired_ms, patience = self.checkpoint.timers_fired_ms, self.parameters.patience
+        timers_fired_ms, patience = self.stored.checkpoint.timers_fired_ms, self.stored.parameters.patience
         for n, key in enumerate(sorted(reading.people), 1):
             if key in unsure and not is_whole:
                 continue
@@ -124,7 +113,7 @@ class PeopleCheck:
             if difference := await self._left_over(published):
                 return difference
             if n % PEOPLE_PER_ROLL_UP == 0:
-                self.windows.roll_up(self.checkpoint.watermark_ms)
+                self.windows.roll_up(self.stored.checkpoint.watermark_ms)
         for published in net.by_person.values():  # of people without an event
             if difference := await self._left_over(published):
                 return difference
@@ -134,5 +123,5 @@ class PeopleCheck:
         digest = next((digest for digest, n in published.items() if n), None)
         if digest is None:
             return None
-        text = await text_of(self.reader, self.partition, digest)
+        text = await text_of(self.stored.reader, self.stored.partition, digest)
         return f"transition published, but not recomputed: {text}"

@@ -55,13 +55,13 @@ async def read_published(
         opened = parse_time(header.opened_at)
         assert opened is not None, "we wrote it"
         yield PublishedTransition(
-            header.rev,
-            1 if header.op == "assert" else -1,
-            profile_key(header.tenant or "", header.profile),
-            opened[0],
-            record.offset,
-            record.time_ms,
-            record.value,
+            rev=header.rev,
+            sign=1 if header.op == "assert" else -1,
+            key=profile_key(header.tenant or "", header.profile),
+            opened_ms=opened[0],
+            offset=record.offset,
+            time_ms=record.time_ms,
+            value=record.value,
         )
 
 

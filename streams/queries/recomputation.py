@@ -18,6 +18,7 @@ from streams.core.ingest.formats import Items
 from streams.core.journeys.signal import Signal
 from streams.core.processing.checkpoint import Checkpoint, Counts
 from streams.core.processing.parameters import Parameters
+from streams.core.processing.rulebook import Rulebook
 from streams.log.port import Reader
 from streams.queries.event_sets import CopyFate, EventSet, add_copy
 from streams.queries.origins import Origins
@@ -48,21 +49,22 @@ class Letters(NamedTuple):
     rejected: Origins
 
 
+class StoredPartition(NamedTuple):
+    """What a partition has stored, up to one checkpoint."""
+
+    reader: Reader
+    partition: int
+    checkpoint: Checkpoint
+    parameters: Parameters
+    book: Rulebook
+    letters: Letters
+
+
 class Recomputation:
     """One reading of a partition's input up to its checkpoint, which keeps the events of one slice."""
 
-    def __init__(
-        self,
-        reader: Reader,
-        partition: int,
-        checkpoint: Checkpoint,
-        parameters: Parameters,
-        items: ItemReader,
-        letters: Letters,
-        people: Slice,
-    ) -> None:
-        self.reader, self.partition, self.checkpoint = reader, partition, checkpoint
-        self.parameters, self.letters, self.slice = parameters, letters, people
+    def __init__(self, stored: StoredPartition, items: ItemReader, people: Slice) -> None:
+        self.stored, self.slice = stored, people
         # The events of each profile of the slice.
         self.people: dict[str, list[EventSet]] = {}
         self.events = 0  # in these sets
@@ -85,9 +87,9 @@ class Recomputation:
         Yields the number of items read so far, every few thousand items.
         """
         reported = read = 0
-        for source, position in self.checkpoint.sources.items():
+        for source, position in self.stored.checkpoint.sources.items():
             first_offset: int | None = None
-            async for record in self.reader.scan_source(source, position.offset):
+            async for record in self.stored.reader.scan_source(source, position.offset):
                 if first_offset is None:
                     first_offset = record.offset
                 self._take_record(source, record)
@@ -110,7 +112,7 @@ class Recomputation:
         """Counts an item by how it ends, and adds its event to the set of its person."""
         counts, origin, outcome = self.counts, item.origin, item.outcome
         counts.received += 1
-        if origin in self.letters.rejected:
+        if origin in self.stored.letters.rejected:
             counts.rejected += 1
             return
         if isinstance(outcome, Items):  # a record without items
@@ -125,10 +127,10 @@ class Recomputation:
         verdict = item.signals.classify(outcome)
         if verdict is None:
             counts.no_signal += 1
-        elif not item.forwarded and is_foreign(outcome, self.partition, self.reader.partitions):
+        elif not item.forwarded and is_foreign(outcome, self.stored.partition, self.stored.reader.partitions):
             counts.received -= 1
             counts.forwarded += 1
-        elif origin in self.letters.late:
+        elif origin in self.stored.letters.late:
             counts.late += 1
         elif self.slice.has(key := item.signals.key(outcome)):
             self._add(key, outcome.at_ms, item.signals.signal(outcome, verdict))
@@ -140,7 +142,7 @@ class Recomputation:
         watermark was when the event was first read. An event that was not late was at most the allowed
         lateness behind that watermark, which bounds it.
         """
-        lateness_ms = self.parameters.allowed_lateness_ms
+        lateness_ms = self.stored.parameters.allowed_lateness_ms
         ids_from_ms = min(self._greatest_ms, at_ms + lateness_ms) - 2 * lateness_ms
         sets = self.people.get(key)
         if sets is None:

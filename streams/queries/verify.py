@@ -42,7 +42,7 @@ async def verify(
     """
     stored = [None if raw is None else decode_checkpoint(raw) for raw in await reader.checkpoints()]
     if not any(stored):
-        raise InputError("nothing has been processed in this data directory yet: there is nothing to verify")
+        raise InputError("nothing has been processed yet: there is nothing to verify")
     totals = [0 if known is None else known.counts.received + known.counts.forwarded for known in stored]
     found = Verified(0, 0, 0, None)
     done = 0

@@ -12,7 +12,7 @@ from schemas.kinds import Kind
 from streams.cli.options import FormatOption
 from streams.core.ingest.formats import FORMATS
 from streams.log.sqlite.log import SqliteLog
-from streams.queries import recomputation
+from streams.queries import stored_items
 from streams.records import Batch, Output
 from streams.sources.input_file import InputFormat
 from streams.topology import KAFKA_TOPICS, TOPICS, TRANSITIONS
@@ -248,13 +248,16 @@ def test_verify_for_machines(data: Path) -> None:
     (report,) = lines("verify", "--data-dir", data, "--json")
     assert {
         "equal": True, "records": 6, "profiles": 2, "transitions": 4, "difference": None, "unchecked": [],
+        "unchecked_profiles": 0, "counters": report["counters"], "unchecked_counters": 0, "cut": [],
+        "slices": 1,
     } == report  # fmt: skip
+    assert report["counters"] > 20
 
 
 def test_verify_names_what_it_cannot_check(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records of a reader that this release does not have are named, and their partition is not compared."""
     newer = msgspec.structs.replace(FORMATS["segment"], version=FORMATS["segment"].version + 1)
-    monkeypatch.setattr(recomputation, "FORMATS", {"segment": newer})
+    monkeypatch.setattr(stored_items, "FORMATS", {"segment": newer})
     (report,) = lines("verify", "--data-dir", data, "--json")
     (unchecked,) = report["unchecked"]
     assert ("events:0", 0, 5) == (unchecked["source"], unchecked["first"], unchecked["last"])

@@ -52,7 +52,9 @@ async def checked(log: MemoryLog, slices: int) -> tuple[PartitionCheck, str | No
     (raw,) = await log.checkpoints()
     assert raw is not None
     check = await PartitionCheck.load(log, 0, decode_checkpoint(raw))
-    memory_bytes = check.checkpoint.counts.applied * (BYTES_PER_EVENT + BYTES_PER_PERSON // 4) // slices + 1
+    memory_bytes = (
+        check.stored.checkpoint.counts.applied * (BYTES_PER_EVENT + BYTES_PER_PERSON // 4) // slices + 1
+    )
     difference = await check.run(memory_bytes, lambda done, total: None)
     return check, difference
 

@@ -37,7 +37,7 @@ from streams.log.kafka.writer import Group, write
 from streams.log.port import Extent
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import NewRecord, Record, Source
-from streams.topology import EVENTS, INBOX, STATE
+from streams.topology import EVENTS, INBOX, STATE, split_source
 
 
 class KafkaLog:
@@ -170,6 +170,8 @@ class KafkaLog:
                         yield to_record(record)
 
     async def scan_source(self, source: str, end: int | None = None) -> AsyncIterator[Record]:
+        if split_source(source)[0] in self.deleted_inputs:
+            return
         ends = await self._end_offsets.settled([self.topics.topic_partition(source)])
         if end is not None:
             ends = {tp: min(end, known) for tp, known in ends.items()}
