@@ -70,3 +70,4 @@ class Transition(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}
         documented("the journey's furthest moment before this step; null if this step opened it"),
     ]
     furthest: Annotated[Moment, documented("the journey's furthest moment after this step")]
+    first_entry: Annotated[bool, documented("the step enters `to`, where the journey has not been before")]

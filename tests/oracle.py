@@ -77,6 +77,7 @@ class Step(NamedTuple):
     opened_at: int
     furthest_before: int | None
     furthest: int
+    first_entry: bool
     dims: int
     opened_dims: int
     offset: int
@@ -109,6 +110,7 @@ class Journey(NamedTuple):
     stalled: bool
     refunded: bool
     furthest: int
+    been_in: frozenset[int]
     opened_dims: int
 
 
@@ -290,6 +292,7 @@ def _step(
     to: int | None,
     furthest: tuple[int | None, int],
     dwell_ms: int | None = None,
+    first_entry: bool = False,
 ) -> Step:
     """A step that a signal causes. `furthest`: before and after."""
     skipped = (
@@ -310,6 +313,7 @@ def _step(
         dwell_ms,
         opening.at,
         *furthest,
+        first_entry,
         by.dims,
         opening.dims,
         by.offset,
@@ -325,7 +329,7 @@ def _silent(step: Step, at: int, j: _Reading) -> Step:
 def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
     """All transitions of one journey, in no particular order."""
     opening, last = j.signs[0], j.signs[-1]
-    yield _step(j, "opened", opening, None, opening.mark, (None, opening.mark))
+    yield _step(j, "opened", opening, None, opening.mark, (None, opening.mark), first_entry=True)
     if opening.mark == TRUTH:
         yield _step(j, "converted", opening, None, TRUTH, (TRUTH, TRUTH))
 
@@ -343,6 +347,7 @@ def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
             entered.mark,
             (before, max(before, entered.mark)),
             entered.at - left.at,
+            all(entered.mark != e.mark for e in entries[:n]),
         )
 
     for n, (sign, following) in enumerate(pairwise(j.signs), 1):
@@ -415,6 +420,7 @@ def journeys(
                 stalled,
                 refunded,
                 furthest,
+                frozenset(s.mark for s in j.signs if s.sure),
                 opening.dims,
             )
         )
@@ -445,6 +451,18 @@ def funnel(
             ]:
                 cells[_window(j.opened_at, window_ms), j.furthest, outcome, j.opened_dims] += 1
     return cells
+
+
+def been_in(
+    profiles: Profiles, timer: int, patience: Patience, window_ms: int
+) -> Counter[tuple[int, int, int]]:
+    """How many journeys have been in each moment: (start of the window opened in, moment, opening dims)."""
+    return Counter(
+        (_window(j.opened_at, window_ms), moment, j.opened_dims)
+        for signals in profiles.values()
+        for j in journeys(signals, timer, patience)
+        for moment in j.been_in
+    )
 
 
 def _all(profiles: Profiles, timer: int, patience: Patience) -> list[Step]:

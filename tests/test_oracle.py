@@ -123,6 +123,24 @@ def test_steps_of_a_journey_follow_from_each_other(history: list[Signal], timer:
 
 @law
 @given(signals(), timers)
+def test_a_journey_enters_each_moment_that_it_has_been_in_first_once(
+    history: list[Signal], timer: int
+) -> None:
+    """Its first entries are those moments, each once. The furthest moment is one of them, and none is
+    further.
+    """
+    steps = oracle.transitions(history, timer)
+    for j in oracle.journeys(history, timer):
+        own = [s for s in steps if (s.need, s.journey) == (j.need, j.journey)]
+        firsts = [s.to for s in own if s.first_entry]
+        entering = {s.to for s in own if s.kind in ("opened", "advanced", "returned", "converted")}
+        assert sorted(j.been_in) == sorted(firsts, key=lambda moment: moment or 0)
+        assert j.been_in == entering
+        assert j.furthest == max(j.been_in)
+
+
+@law
+@given(signals(), timers)
 def test_dwells_fill_the_journey(history: list[Signal], timer: int) -> None:
     """The stays of a closed journey add up to its length, but for the
     silence that an abandoned one ends with.

@@ -37,6 +37,7 @@ class StepReader:
             dwell_ms=-1 if t.dwell_s is None else round(t.dwell_s * 1000),
             furthest_before=_MOMENTS[t.furthest_before],
             furthest=_MOMENTS[t.furthest],
+            first_entry=t.first_entry,
             dims=self._codes[_words(t.dimensions)],
             opened_dims=self._codes[_words(t.opened_dimensions)],
             utc_offset_quarters=t.utc_offset_min // _QUARTER_MIN,

@@ -59,8 +59,8 @@ def step(t: dict[str, Any]) -> oracle.Step:
         from_=moment(t["from"]), to=moment(t["to"]),
         skipped=tuple(MOMENTS.index(m) for m in t["skipped"]),
         dwell_ms=None if t["dwell_s"] is None else round(t["dwell_s"] * 1000),
-        opened_at=ms(t["opened_at"]), furthest_before=moment(t["furthest_before"]), furthest=first, dims=0,
-        opened_dims=0, offset=0, rule=None,
+        opened_at=ms(t["opened_at"]), furthest_before=moment(t["furthest_before"]), furthest=first,
+        first_entry=t["first_entry"], dims=0, opened_dims=0, offset=0, rule=None,
     )  # fmt: skip
 
 

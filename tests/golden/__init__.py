@@ -9,6 +9,7 @@ journeys can be run against `stories()`.
 
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,7 @@ STEP_COLUMNS = {
 }
 JOURNEY_COLUMNS = {"journey", "opened", "closed", "outcome", "furthest", "need", "dims"}
 UNMATCHED_COLUMNS = {"at", "event", "need", "dims"}
+ENTERING = ("opened", "advanced", "returned", "converted")
 STORY_KEYS = {"title", "tells", "events", "timer", "steps", "journeys", "unmatched"}
 
 
@@ -66,13 +68,14 @@ def _story(raw: dict[str, str]) -> Story:
     assert set(raw) <= STORY_KEYS, set(raw) - STORY_KEYS
     journeys = [_journey(row) for row in _rows(raw.get("journeys", ""), JOURNEY_COLUMNS)]
     opened = {(j.need, j.journey): j for j in journeys}
+    steps = [_step(row, opened) for row in _rows(raw.get("steps", ""), STEP_COLUMNS)]
     return Story(
         title=raw["title"],
         tells=raw["tells"].strip(),
         signals=[_signal(row) for row in _rows(raw["events"], EVENT_COLUMNS)],
         timer=_at(raw["timer"]) if "timer" in raw else oracle.NO_TIMER,
-        steps=[_step(row, opened) for row in _rows(raw.get("steps", ""), STEP_COLUMNS)],
-        journeys=journeys,
+        steps=list(_with_first_entries(steps)),
+        journeys=[j._replace(been_in=_entered(steps, j.need, j.journey)) for j in journeys],
         unmatched=[
             oracle.Unmatched(_need(row), _at(row["at"]), row["event"], _number(row, "dims"))
             for row in _rows(raw.get("unmatched", ""), UNMATCHED_COLUMNS)
@@ -124,10 +127,27 @@ def _step(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) 
         opened_at=journey.opened_at,
         furthest_before=None if before == "-" else MOMENTS[before],
         furthest=MOMENTS[after],
+        first_entry=False,  # until all steps are known
         dims=_number(row, "dims"),
         opened_dims=_number(row, "opened dims"),
         offset=_number(row, "offset"),
         rule=None if silence else _number(row, "rule"),
+    )
+
+
+def _with_first_entries(steps: Sequence[oracle.Step]) -> Iterator[oracle.Step]:
+    """The steps, each told whether an earlier one of its journey entered the same moment."""
+    for n, s in enumerate(steps):
+        is_entry = s.kind in ENTERING
+        yield s._replace(first_entry=is_entry and s.to not in _entered(steps[:n], s.need, s.journey))
+
+
+def _entered(steps: Sequence[oracle.Step], need: str, journey: str) -> frozenset[int]:
+    """The moments that these steps of a journey enter."""
+    return frozenset(
+        s.to
+        for s in steps
+        if (s.need, s.journey) == (need, journey) and s.kind in ENTERING and s.to is not None
     )
 
 
@@ -146,6 +166,7 @@ def _journey(row: dict[str, str]) -> oracle.Journey:
         more == "stalled",
         more == "refunded",
         furthest,
+        frozenset(),  # until the steps are known
         opened_dims,
     )
 

@@ -46,7 +46,7 @@ def step(p: Profile, t: JourneyStep) -> oracle.Step:
         kind=KIND_NAMES[t.kind], need=p.needs[t.need], at=t.at_ms, event=event_text(t.caused_by),
         journey=event_text(t.journey), from_=known(t.from_moment),
         to=known(t.to_moment), skipped=skipped, dwell_ms=known(t.dwell_ms), opened_at=t.opened_ms,
-        furthest_before=known(t.furthest_before), furthest=t.furthest,
+        furthest_before=known(t.furthest_before), furthest=t.furthest, first_entry=t.first_entry,
         dims=t.dims, opened_dims=t.opened_dims, offset=t.utc_offset_quarters, rule=known(t.rule),
     )  # fmt: skip
 

@@ -54,6 +54,12 @@ BUGS = (
         "if False:",
     ),
     _bug(
+        "a moment is taken for entered first if it is the furthest",
+        "streams.core.journeys.steps",
+        "not s.been_in >> to_moment & 1",
+        "to_moment > furthest_before",
+    ),
+    _bug(
         "duplicates are not looked for",
         "streams.core.journeys.folding",
         "twin = find_event(journal, ref, known)",

@@ -17,6 +17,7 @@ CONTENT = (
     "tenant", "profile", "need", "journey", "kind", "from", "to", "skipped", "at", "utc_offset_min",
     "dwell_s", "opened_at", "event", "rule",
     "confidence", "rules", "dimensions", "opened_dimensions", "furthest_before", "furthest",
+    "first_entry",
 )  # fmt: skip
 LENGTHS = {"minute": oracle.MINUTE, "hour": oracle.HOUR, "day": oracle.DAY, "all": 10**18}
 Rules = Sequence[tuple[RuleInfo, str]]
@@ -61,7 +62,7 @@ def wire(key: Key, s: oracle.Step, rules: Rules, names: Names) -> Wire:
         "confidence": rule and rule.confidence, "rules": version,
         "dimensions": names(s.dims), "opened_dimensions": names(s.opened_dims),
         "furthest_before": moment(s.furthest_before),
-        "furthest": moment(s.furthest),
+        "furthest": moment(s.furthest), "first_entry": s.first_entry,
     }  # fmt: skip
 
 

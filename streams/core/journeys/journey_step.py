@@ -53,6 +53,7 @@ class JourneyStep(msgspec.Struct, frozen=True, gc=False, array_like=True):
     dwell_ms: int  # spent in the moment that was left; -1: none was left
     furthest_before: int
     furthest: int
+    first_entry: bool  # it enters `to_moment`, where its journey has not been before
     dims: int  # of the causing signal; of the opening, where silence is the cause
     opened_dims: int
     utc_offset_quarters: int  # of the signal that `dims` is of

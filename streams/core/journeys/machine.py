@@ -134,6 +134,7 @@ def step(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -
     if moment < 0:
         open_journey(s, signal, intent)
         out.append(step_of_signal(s, signal, OPENED, intent, NO_MOMENT))
+        s.been_in = 1 << intent
         if action == PURCHASE:
             out.append(step_of_signal(s, signal, CONVERTED, intent, intent))
             convert(s, signal, patience)
@@ -151,17 +152,18 @@ def step(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -
         s.furthest = intent
     out.append(step_of_signal(s, signal, KIND_OF_MOVE[action], intent, furthest_before, at_ms - s.entered_ms))
     s.moment, s.entered_ms = intent, at_ms
+    s.been_in |= 1 << intent
     if action == CONVERT:
         convert(s, signal, patience)
 
 
 def open_journey(s: State, signal: Signal, intent: int) -> None:
-    """Opens a journey. The caller sets the moment afterwards, since the opening step goes out of none."""
+    """Opens a journey. The caller sets what the opening step changes: the moment, and the moments entered."""
     at_ms = signal.head >> TIME
     s.outcome, s.stalled, s.opened_ms, s.entered_ms = 0, False, at_ms, at_ms
     s.last_sign_ms, s.last_sign, s.journey = at_ms, signal.ref, signal.ref
     s.opened_dims, s.opened_utc_offset_quarters = signal.head & DIMS, signal.utc_offset_quarters
-    s.furthest = intent
+    s.furthest, s.been_in = intent, 0
 
 
 def convert(s: State, signal: Signal, patience: Patience) -> None:

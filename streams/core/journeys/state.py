@@ -35,6 +35,7 @@ class State(msgspec.Struct, gc=False, array_like=True):
     need: int = 0
     moment: int = NO_MOMENT
     furthest: int = NO_MOMENT
+    been_in: int = 0  # of the journey: a bit for each moment that it has entered
     stalled: bool = False
     outcome: int = 0  # of the last journey, once closed: CONVERTED, ABANDONED or REFUNDED; 0: open, or none
     opened_ms: int = 0

@@ -55,13 +55,19 @@ def _move(kind: int, from_moment: int, to_moment: int) -> str:
     return encode_json(fields)[1:-1].decode()
 
 
-def _furthest(before: int, now: int) -> str:
-    return f'"furthest_before":{quoted(MOMENT_LABELS[before])},"furthest":{quoted(MOMENT_LABELS[now])}'
+def _progress(before: int, now: int, first_entry: str) -> str:
+    return (
+        f'"furthest_before":{quoted(MOMENT_LABELS[before])},"furthest":{quoted(MOMENT_LABELS[now])},'
+        f'"first_entry":{first_entry}'
+    )
 
 
 # Pieces of text by their numbers; index -1 stands for no moment.
 _MOVES = [[[_move(kind, a, b) for b in _MOMENTS] for a in _MOMENTS] for kind in range(KIND_CODES)]
-_FURTHEST = [[_furthest(before, now) for now in _MOMENTS] for before in _MOMENTS]
+_PROGRESS = [
+    [[_progress(before, now, first) for first in ("false", "true")] for now in _MOMENTS]
+    for before in _MOMENTS
+]
 _KIND_BYTES = [b"\0" + kind.encode() + b"\0" for kind in KIND_NAMES]
 _NOWHERE = '"moment":null,"stalled":false'
 _PLACES = [
@@ -129,7 +135,7 @@ class Publisher:
             f'"dwell_s":{"null" if t.dwell_ms < 0 else seconds_text(t.dwell_ms)},'
             f'"opened_at":"{opened_at}",{reason},'
             f'"dimensions":{names},"opened_dimensions":{opened_names},'
-            f"{_FURTHEST[t.furthest_before][t.furthest]}}}"
+            f"{_PROGRESS[t.furthest_before][t.furthest][t.first_entry]}}}"
         ).encode()
 
     def current(self, p: Profile, s: State, rev: int) -> tuple[bytes, bytes | None]:

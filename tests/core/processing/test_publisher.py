@@ -59,6 +59,7 @@ steps = st.builds(
     dwell_ms=st.one_of(st.just(-1), st.integers(0, 10**12)),
     furthest_before=st.integers(-1, 4),
     furthest=moments,
+    first_entry=st.booleans(),
     dims=codes,
     opened_dims=codes,
     utc_offset_quarters=st.integers(-48, 56),
@@ -110,6 +111,7 @@ def test_a_transition_is_written_as_its_type_would_be(
         opened_dimensions=DIMENSIONS.names(t.opened_dims),
         furthest_before=MOMENT_LABELS[t.furthest_before],
         furthest=MOMENT_LABELS[t.furthest],
+        first_entry=t.first_entry,
     )
     assert expected == read
 
