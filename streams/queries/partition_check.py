@@ -134,6 +134,7 @@ class PartitionCheck:
             "received",
             *(name for name in OUTCOMES if name not in ("applied", "duplicate")),
             "forwarded",
+            "repaired",
         ]
         return _difference([(name, getattr(stored, name), getattr(now, name)) for name in names])
 

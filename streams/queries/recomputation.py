@@ -124,6 +124,7 @@ class Recomputation:
             self.broken = self.broken or f"{place} cannot be read ({why}), and is not in the rejected topic"
             return
         self._greatest_ms = max(self._greatest_ms, outcome.at_ms)
+        counts.repaired += outcome.repaired and not item.forwarded
         verdict = item.signals.classify(outcome)
         if verdict is None:
             counts.no_signal += 1

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.core.processing.checkpoint import decode_checkpoint
+from streams.log.sqlite.log import SqliteLog
 from tests.cli.running import ROOT, SMALL, TIMEOUT_S, event, lines, process, streams, write
 
 ROWS = "who,what,when\nann,catalog,2024-05-20 10:00:00\n"
@@ -157,6 +159,25 @@ def test_bad_records_stop_nothing(here: Path) -> None:
     assert 0 == streams("replay", "bad.jsonl").exit_code
     (found,) = lines("funnel", "--json")
     assert (2, len(bad)) == (found["events"]["applied"], found["events"]["rejected"])
+
+
+async def test_bytes_that_are_not_utf8_are_counted(here: Path) -> None:
+    """An event with such bytes is applied and counted as repaired, by `verify` too; one without a name of its
+    own is rejected.
+    """
+    good = [json.dumps(event(f"p{n}", "Product Viewed", "10:00:00", note="x")).encode() for n in range(5)]
+    odd = [line.replace(b'"note": "x"', b'"note": "\xff"') for line in good[1:3]]
+    bad = [line.replace(b'"userId": "', b'"userId": "\xff') for line in good[3:4]]
+    (here / "odd.jsonl").write_bytes(b"\n".join([good[0], *odd, *bad, good[4]]) + b"\n")
+    process("replay", "odd.jsonl", "--partitions", "2", cwd=here).communicate(timeout=TIMEOUT_S)
+    verified = process("verify", cwd=here).communicate(timeout=TIMEOUT_S)
+    assert b"equal: 5 records" in verified[0], verified
+    reader = SqliteLog.read_only(here / "data")
+    counts = [decode_checkpoint(raw).counts for raw in await reader.checkpoints() if raw is not None]
+    await reader.close()
+    assert (2, 4, 1) == tuple(
+        sum(getattr(count, name) for count in counts) for name in ("repaired", "applied", "rejected")
+    )
 
 
 def test_a_file_of_which_nothing_could_be_read(here: Path) -> None:

@@ -34,7 +34,10 @@ class Reason(StrEnum):
         return reason
 
     TOO_LARGE = "too_large", "more than 1 MiB, or a batch of more than 10,000 calls"
-    UNDECODABLE = "undecodable", "not JSON, not UTF-8, cut off, nested more than 64 deep, or a lone surrogate"
+    UNDECODABLE = (
+        "undecodable",
+        "not JSON, not UTF-8 where it matters, cut off, nested more than 64 deep, or a lone surrogate",
+    )
     WRONG_TYPE = (
         "wrong_type",
         "JSON, but not an object, or a field of the contract has a value of another type",
@@ -92,6 +95,7 @@ class Event(msgspec.Struct, gc=False):
     properties: dict[str, Any]
     context: dict[str, Any]
     channel: str | None = None  # as it was sent (Segment's top-level `channel`)
+    repaired: bool = False  # it had bytes that are not UTF-8, which were read as U+FFFD
 
     @property
     def profile(self) -> str:
@@ -112,7 +116,7 @@ class Items(msgspec.Struct, frozen=True):
     items: tuple[Item, ...]
 
 
-EVENT_FIELDS = frozenset(Event.__struct_fields__)
+EVENT_FIELDS = frozenset(Event.__struct_fields__) - {"repaired"}
 
 
 def lookup(event: Event, path: str) -> Any:

@@ -19,7 +19,7 @@ class Counts(msgspec.Struct, array_like=True):
     """How the items of a partition ended, each in exactly one way.
 
     `received` is the sum of the five outcomes. `forwarded` is not part of it: those items end in another
-    partition.
+    partition. Nor is `repaired`, which counts items where they are read.
     """
 
     received: int = 0
@@ -29,6 +29,7 @@ class Counts(msgspec.Struct, array_like=True):
     late: int = 0
     rejected: int = 0
     forwarded: int = 0  # to the partitions that own their people
+    repaired: int = 0  # read, with U+FFFD for bytes that are not UTF-8
 
 
 def copy_of_counts(counts: Counts) -> Counts:
@@ -36,7 +37,9 @@ def copy_of_counts(counts: Counts) -> Counts:
     return msgspec.structs.replace(counts)
 
 
-OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in ("received", "forwarded"))
+OUTCOMES = tuple(
+    name for name in Counts.__struct_fields__ if name not in ("received", "forwarded", "repaired")
+)
 
 
 class Checkpoint(msgspec.Struct, array_like=True):

@@ -200,6 +200,8 @@ class Processor:
                 self._not_an_event(source, record, event)
                 continue
             at_ms = event.at_ms
+            if event.repaired and position is not None:
+                counts.repaired += 1
             # The watermark follows the newest event, but never past what another source holds back. An event
             # that was forwarded moves none: the partition that read it reports how far it is.
             if at_ms > reached_ms:

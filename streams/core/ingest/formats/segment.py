@@ -23,6 +23,7 @@ from streams.core.ingest.event import (
 )
 from streams.core.ingest.formats.segment_batch import split_batch
 from streams.core.ingest.formats.segment_diagnosis import diagnose
+from streams.core.ingest.formats.segment_repair import is_utf8, repair
 from streams.core.ingest.ids import MAX_ID_CHARS, id_fault
 from streams.core.ingest.nesting import MAX_DEPTH, is_deeper
 from streams.core.ingest.times import EARLIEST_MS, LATEST_MS, parse_time
@@ -91,6 +92,8 @@ def key_of(value: bytes) -> bytes:
     """
     if len(value) > MAX_RECORD_BYTES:
         return b""
+    if not value.isascii() and not is_utf8(value):
+        value = repair(value) or b""
     try:
         found = _decode_person(value)
     except _UNREADABLE:
@@ -106,18 +109,22 @@ def read(
     limit_ms: int,
     *,
     alone: bool = True,
+    repaired: bool = False,
 ) -> Event | Rejection | Items:
     """Reads one record. Never raises.
 
     `limit_ms` is the newest event time accepted (record time + skew), in milliseconds since 1970 UTC. A value
-    that is not `alone` in its record is a call of a batch, and cannot be a batch itself.
+    that is not `alone` in its record is a call of a batch, and cannot be a batch itself. One that was
+    `repaired` may have grown.
     """
     if headers and (rejection := rejection_in(headers)) is not None:
         return rejection
     if value is None:
         return reject(Reason.UNDECODABLE, "the record has no value")
-    if len(value) > MAX_RECORD_BYTES:
+    if len(value) > MAX_RECORD_BYTES and not repaired:
         return reject(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_RECORD_BYTES}")
+    if not value.isascii() and not is_utf8(value):
+        return _read_repaired(value, limit_ms, alone)
     # This is bracket_count(value), written out: a call would be 2 % of the time of this function.
     if 2 * len(value) - len(value.replace(b"{", b"")) - len(value.replace(b"[", b"")) > MAX_DEPTH:
         if alone and (items := _items(value, limit_ms)) is not None:
@@ -184,7 +191,19 @@ def read(
         properties=raw.properties or {},
         context=context,
         channel=raw.channel,
+        repaired=repaired,
     )
+
+
+def _read_repaired(value: bytes, limit_ms: int, alone: bool) -> Event | Rejection | Items:
+    """Reads a record with bytes that are not UTF-8. Each call of a batch is repaired by itself."""
+    if alone and (items := _items(value, limit_ms)) is not None:
+        return items
+    if (text := repair(value)) is None:
+        return reject(
+            Reason.UNDECODABLE, "bytes that are not UTF-8, and not in a field that could do without"
+        )
+    return read(text, (), limit_ms, alone=False, repaired=True)
 
 
 def _items(value: bytes, limit_ms: int) -> Items | Rejection | None:
