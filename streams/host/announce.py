@@ -5,7 +5,9 @@ This is an agent like a user's own (`streams.host`), so each transition is poste
 one after the other, so a receiver sets the pace. A post that fails (5xx, no answer, too many requests) is
 retried with growing pauses and given up after `announce.retry_for`; one that is refused (any other answer) is
 given up at once. The log names a given-up transition by its id, never by its person, and never shows the
-address, which may be a secret.
+address or a header, which may be secrets.
+
+What was published before announce was turned on is not posted: `announce_start.py`.
 """
 
 import asyncio
@@ -16,20 +18,26 @@ from typing import Literal, NamedTuple, Self
 
 import aiohttp
 import msgspec
+from faust import current_event
 from faust.types import StreamT, TopicT
 from structlog.typing import FilteringBoundLogger
 
 from schemas import Transition
 from streams.backoff import Backoff
 from streams.clock import Clock
+from streams.errors import ConfigError
+from streams.host.announce_start import AnnounceStart
 from streams.host.process import ProcessApp
 from streams.host.recent import Recent
+from streams.settings.body_template import BodyTemplate
 from streams.settings.host import AnnounceSettings
+from streams.settings.tables import Settings
 
 FIRST_RETRY_S = 0.5  # a receiver that restarts is soon tried again
 LONGEST_RETRY_S = 30.0  # a receiver that is down is left alone
 RETRIED_STATUSES = (408, 425, 429)  # client errors that may pass; others are final
 USER_AGENT = "customer-journey-streams"
+ANNOUNCE = "announce"  # the agent's name
 
 PostOutcome = Literal["posted", "refused", "given_up"]
 
@@ -64,13 +72,15 @@ class Webhook:
         self.settings, self.logger, self.clock = settings, logger, clock
         self.totals: Counter[PostOutcome] = Counter()
         self._url = settings.url.get_secret_value()
+        self._headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+        self._template = None if settings.template is None else BodyTemplate(settings.template)
         self._recent = Recent()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=self.settings.timeout / 1000),
-            headers={"Content-Type": "application/json", "User-Agent": USER_AGENT},
+            headers={"Content-Type": "application/json", "User-Agent": USER_AGENT, **self._headers},
         )
         return self
 
@@ -102,7 +112,8 @@ class Webhook:
 
     async def _post(self, step: Transition) -> Posted:
         """Posts until the receiver accepts or refuses, or the time is up."""
-        body, headers = msgspec.json.encode(step), {"Idempotency-Key": f"{step.id}:{step.rev}"}
+        body = msgspec.json.encode(step) if self._template is None else self._template.body(step)
+        headers = {"Idempotency-Key": f"{step.id}:{step.rev}"}
         backoff = Backoff(first_s=FIRST_RETRY_S, longest_s=LONGEST_RETRY_S)
         give_up_s = self.clock.monotonic_s() + self.settings.retry_for / 1000
         for tries in itertools.count(1):
@@ -130,13 +141,30 @@ class Webhook:
             return None, type(error).__name__  # its text contains the address
 
 
-def add_announce_agent(app: ProcessApp, transitions: TopicT) -> None:
-    """Adds the agent to an app."""
+def add_announce_agent(app: ProcessApp, transitions: TopicT, begins: AnnounceStart) -> None:
+    """Adds the agent to an app. Raises ConfigError for a template that names no dimension of the settings."""
     process = app.process
+    check_dimensions(process.settings)
 
     async def announce(steps: StreamT[Transition]) -> None:
         async with Webhook(process.settings.announce, process.logger, process.clock) as webhook:
             async for step in steps:
-                await webhook.take(step)
+                event = current_event()
+                assert event is not None
+                if not begins.is_old(event.message.partition, event.message.offset):
+                    await webhook.take(step)
 
-    app.agent(transitions, name="announce")(announce)
+    app.agent(transitions, name=ANNOUNCE)(announce)
+
+
+def check_dimensions(settings: Settings) -> None:
+    """Raises ConfigError if `announce.template` names a dimension that is not in the settings."""
+    template = settings.announce.template
+    if template is None:
+        return
+    for name in BodyTemplate(template).dimensions:
+        if name not in settings.dimensions:
+            raise ConfigError(
+                f"announce.template = {template!r}: there is no dimension {name}: there are "
+                f"{', '.join(settings.dimensions)}"
+            )

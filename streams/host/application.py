@@ -16,7 +16,8 @@ from faust.types.settings import Settings as FaustSettings
 from mode import ServiceT
 
 from streams.errors import ConfigError
-from streams.host.announce import add_announce_agent
+from streams.host.announce import ANNOUNCE, add_announce_agent
+from streams.host.announce_start import AnnounceStart
 from streams.host.consumer import AgentConsumer, AgentTransport
 from streams.host.faust_agents import AgentStream, RetryingAgent, output_schema
 from streams.host.pages import Pages
@@ -81,8 +82,17 @@ class App(ProcessApp):
         self.outputs = {
             topic.name: self._output(topic.name, topic.types) for topic in (TRANSITIONS, CURRENT, JOURNEYS)
         }
+        self.announce_start: AnnounceStart | None = None
         if process.settings.announce.url is not None:
-            add_announce_agent(self, self.outputs[TRANSITIONS.name])
+            transitions = self.outputs[TRANSITIONS.name]
+            self.announce_start = AnnounceStart(process, transitions.get_topic_name(), self._announces_alone)
+            process.before_work.append(self.announce_start.before_work)
+            add_announce_agent(self, transitions, self.announce_start)
+
+    def _announces_alone(self) -> bool:
+        """Whether no other agent reads the transitions."""
+        transitions = self.outputs[TRANSITIONS.name]
+        return [agent.name for agent in self.agents.values() if agent.channel is transitions] == [ANNOUNCE]
 
     async def on_start(self) -> None:
         """Makes a consumer only if there are agents: Faust's own start makes one in any case."""

@@ -33,6 +33,7 @@ from mode.threads import QueueServiceThread
 from mode.utils.futures import notify
 from yarl import URL
 
+from streams.host.announce_start import announce_start_of
 from streams.host.process import ProcessApp, process_of
 from streams.log.kafka.group_consumer import ConsumerGroup
 from streams.log.kafka.lifecycle import start, stop
@@ -157,6 +158,14 @@ class AgentConsumerThread(driver.AIOKafkaConsumerThread):
         with suppress(asyncio.CancelledError):
             await starting
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seeks to the committed positions, once announce knows where it begins."""
+        begins = announce_start_of(self.app)
+        if begins is not None:
+            consumer = self._ensure_consumer()
+            await self.call_thread(begins.begin, consumer, consumer.assignment())
+        return await super().seek_to_committed()
+
     async def on_thread_stop(self) -> None:
         await QueueServiceThread.on_thread_stop(self)  # Faust's own stops the client without a limit
         if self._consumer is not None:
@@ -176,11 +185,12 @@ class AgentConsumerThread(driver.AIOKafkaConsumerThread):
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commits positions; False when the broker is away. Stock Faust would end the process then."""
         assigned = self.assignment()
-        positions = {
-            driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, "")
-            for tp, offset in offsets.items()
-            if tp in assigned
-        }
+        begins = announce_start_of(self.app)
+        positions = {}
+        for tp, offset in offsets.items():
+            if tp in assigned:
+                place = driver.ensure_aiokafka_TP(tp)
+                positions[place] = OffsetAndMetadata(offset, "" if begins is None else begins.metadata(place))
         try:
             await self._ensure_consumer().commit(positions)
         except (KafkaError, OSError, TimeoutError) as error:

@@ -5,6 +5,7 @@ it.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import faust
 from faust.types import AppT
@@ -30,6 +31,8 @@ class Process:
         self.meters = Meters()
         self.logger = logs.get()
         self.clock = Clock()
+        # What is to be done before this worker publishes anything, once the cluster has answered.
+        self.before_work: list[Callable[[], Awaitable[None]]] = []
         self.ending = asyncio.Event()  # set when the process is to end
         self.failure: BaseException | None = None  # why it ends; None: a signal asked for it
 

@@ -37,7 +37,10 @@ class WorkerService(Service):
 
     async def on_start(self) -> None:
         self._beating = asyncio.create_task(self._beat())
-        self.worker = await self.open_worker()
+        worker = await self.open_worker()
+        for prepare in self.process.before_work:
+            await prepare()
+        self.worker = worker
         self._running = asyncio.create_task(self._run(self.worker), name="worker")
 
     async def open_worker(self) -> Worker:

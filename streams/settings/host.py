@@ -7,10 +7,14 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from schemas.kinds import Kind
+from streams.settings.body_template import BodyTemplate
 from streams.settings.durations import DAYS, MINUTES, SECONDS
 from streams.settings.fields import Duration, Secret, SettingsTable, TextList
 
 HTTP = re.compile(r"https?://[^\s/?#]+\S*")
+HEADER_NAME = re.compile(r"[a-z0-9-]+")
+HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+OWN_HEADERS = ("content-type", "content-length", "transfer-encoding", "host", "user-agent", "idempotency-key")
 
 
 def _http(value: SecretStr) -> SecretStr:
@@ -18,6 +22,24 @@ def _http(value: SecretStr) -> SecretStr:
     if not HTTP.fullmatch(value.get_secret_value()):
         raise ValueError("is no address: write https://host/path")
     return value
+
+
+def _headers(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Refuses what is no header, and those that the program sets itself. A variable has _ for -."""
+    headers = {name.replace("_", "-").lower(): value for name, value in given.items()}
+    for name, value in headers.items():
+        if not HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a header: write letters, digits and -")
+        if name in OWN_HEADERS:
+            raise ValueError(f"{name} is set by the program: leave it out")
+        if not HEADER_VALUE.fullmatch(value.get_secret_value()):
+            raise ValueError(f"the value of {name} is empty, or is no plain text on one line")
+    return headers
+
+
+def _template(text: str) -> str:
+    BodyTemplate(text)
+    return text
 
 
 class WebSettings(SettingsTable):
@@ -46,6 +68,22 @@ class AnnounceSettings(SettingsTable):
         description=(
             "The webhook to post to. It is never shown, since the address of a webhook is often its key. "
             "Without it nothing is posted."
+        ),
+    )
+    headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(
+        {},
+        description=(
+            'Headers of each post, such as `{ Authorization = "Bearer ..." }`. Their values are never shown. '
+            "In the environment each has a variable, with _ for -: "
+            "`STREAMS_ANNOUNCE__HEADERS__AUTHORIZATION`."
+        ),
+    )
+    template: Annotated[str, AfterValidator(_template)] | None = Field(
+        None,
+        description=(
+            "The body of a post: JSON with fields of the transition in its texts, such as "
+            '`{"text": "$profile stalled in $from"}`. Without it the transition is posted as it is on the '
+            "topic."
         ),
     )
     kinds: Annotated[tuple[Kind, ...], NoDecode, TextList, Field(min_length=1)] = Field(

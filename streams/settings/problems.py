@@ -77,7 +77,7 @@ def _is_secret(path: list[str]) -> bool:
     fields = _table_of(path).model_fields
     key = path[1] if len(path) > 1 else path[0]
     secrets = [name for name, field in fields.items() if "SecretStr" in str(field.annotation)]
-    return bool(secrets) if key not in fields else path[-1] in secrets
+    return bool(secrets) if key not in fields else any(part in secrets for part in path)
 
 
 def _origin(path: list[str], file: str, flags: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,13 @@ from structlog.testing import capture_logs
 
 from schemas import Transition
 from streams.clock import Clock
+from streams.errors import ConfigError
 from streams.host import announce
 from streams.host.announce import Webhook, is_chosen, is_too_old
+from streams.host.application import App
+from streams.host.process import Process
 from streams.settings.host import AnnounceSettings
+from tests.host import hosting
 
 EXAMPLES = json.loads((Path(__file__).parents[2] / "schemas" / "examples" / "transitions.json").read_text())
 NOW = datetime(2026, 3, 2, 20, tzinfo=UTC)
@@ -75,9 +80,11 @@ class Receiver:
     def __init__(self, answers: Sequence[Answer]) -> None:
         self.answers = list(answers)
         self.got: list[tuple[str, dict[str, Any]]] = []
+        self.headers: list[dict[str, str]] = []
 
     async def take(self, request: web.Request) -> web.Response:
         self.got.append((request.headers["Idempotency-Key"], await request.json()))
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
         answer = self.answers.pop(0) if self.answers else 200
         if answer is None:
             await asyncio.sleep(5)
@@ -179,3 +186,94 @@ async def test_nobody_listens() -> None:
     assert webhook.totals == {"given_up": 1}
     assert SECRET not in str(lines)
     assert "127.0.0.1" not in str(lines)
+
+
+async def test_headers_of_the_user_are_sent() -> None:
+    """Each post has them beside our own; a log line of a refused post does not show them."""
+    headers = {"Authorization": f"Bearer {SECRET}", "X_Shop": "1"}
+    with capture_logs() as lines:
+        async with receiving(200, 401, headers=headers) as (receiver, webhook):
+            await webhook.take(step(rev=1))
+            await webhook.take(step(rev=2))
+    for sent in receiver.headers:
+        assert (f"Bearer {SECRET}", "1", "application/json") == (
+            sent["authorization"], sent["x-shop"], sent["content-type"]
+        )  # fmt: skip
+    assert "refused" == lines[0]["outcome"]
+    assert SECRET not in str(lines)
+    assert SECRET not in repr(webhook.settings)
+
+
+async def test_a_post_has_the_form_of_the_template() -> None:
+    """Fields of the transition are filled in; the key stays."""
+    template = '{"text": "$profile stalled in $from, ${dimensions.device}: $$5", "skipped": "$skipped"}'
+    async with receiving(template=template) as (receiver, webhook):
+        await webhook.take(step(skipped=["go", "do"]))
+    ((key, body),) = receiver.got
+    assert {
+        "text": f"{PERSON} stalled in buy, {step().dimensions['device']}: $5",
+        "skipped": "go, do",
+    } == body
+    assert f"{step().id}:{step().rev}" == key
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"}, {"',
+        "\\",
+        "a\nb",
+        "\u2028 ☃ \ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+        "$rev ${rev}",
+    ],
+)
+async def test_no_value_changes_the_form_of_a_post(value: str) -> None:
+    """Whatever a person's name or a need holds, it is text in its place."""
+    async with receiving(template='{"text": "in $need", "who": "$profile"}') as (receiver, webhook):
+        await webhook.take(step(need=value, profile=f"u:{value}", tenant=None))
+    assert [{"text": f"in {value}", "who": f"u:{value}"}] == [body for _, body in receiver.got]
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ('{"text": "$profil"}', "has no field profil: write one of id, rev, op, tenant, profile, "),
+        ('{"text": "$dimensions"}', "has no field dimensions: write one of"),
+        ('{"text": "${rules.device}"}', "has no field rules.device: write one of"),
+        ('{"text": $dwell_s}', "is no JSON once it is filled in"),
+        ('{"text": "$profile}', "is no JSON once it is filled in"),
+        ("$profile has stalled", "is no JSON once it is filled in"),
+        ('{"text": "5 $ each"}', "has a $ that begins no field: write $name or ${name}, and $$ for a dollar"),
+    ],
+)
+def test_a_template_that_cannot_be_filled_in(template: str, message: str) -> None:
+    """It is refused at the start, with what would be right."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        AnnounceSettings(template=template)
+
+
+def test_a_template_with_a_dimension_that_is_not_counted() -> None:
+    """It is refused at the start, with the dimensions that there are."""
+    settings = hosting.settings(
+        announce=AnnounceSettings(url="https://x/", template='{"in": "${opened_dimensions.country}"}')
+    )
+    with pytest.raises(ConfigError, match="there is no dimension country: there are device, channel"):
+        App(Process(settings))
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"a b": "1"}, "'a b' is no name of a header: write letters, digits and -"),
+        ({"": "1"}, "'' is no name of a header"),
+        ({"Host": "1"}, "host is set by the program: leave it out"),
+        ({"IDEMPOTENCY_KEY": "1"}, "idempotency-key is set by the program"),
+        ({"x": f"{SECRET}\r\nEvil: 1"}, "the value of x is empty, or is no plain text on one line"),
+        ({"x": ""}, "the value of x is empty"),
+    ],
+)
+def test_a_header_that_cannot_be_sent(headers: dict[str, str], message: str) -> None:
+    """It is refused at the start, without its value."""
+    with pytest.raises(ValueError, match=re.escape(message)) as refused:
+        AnnounceSettings(headers=headers)
+    assert SECRET not in str(refused.value)

@@ -6,13 +6,13 @@ all, without a broker.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka import client as client_module
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, collect_hosts
@@ -20,6 +20,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
+from aiokafka.structs import OffsetAndMetadata
 
 from streams.clock import Clock
 
@@ -204,6 +205,20 @@ async def cluster_metadata(admin: Any) -> dict[str, Any]:
     """
     listed: dict[str, Any] = (await admin._get_cluster_metadata()).to_object()
     return listed
+
+
+async def committed(
+    consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
+) -> dict[TopicPartition, OffsetAndMetadata]:
+    """The committed positions of a consumer's group with what was written beside them; a partition without
+    one is left out. The public call leaves out what was written beside them.
+    """
+    if not partitions:
+        return {}
+    found: dict[TopicPartition, OffsetAndMetadata] = await consumer._coordinator.fetch_committed_offsets(
+        list(partitions)
+    )
+    return {place: position for place, position in found.items() if position.offset >= 0}
 
 
 # Membership of a group. aiokafka has no interface for heartbeats, so its coordinator is made to send them
