@@ -23,6 +23,7 @@ from streams.host.faust_agents import AgentStream, RetryingAgent, output_schema
 from streams.host.pages import Pages
 from streams.host.process import Process, ProcessApp
 from streams.host.service import WorkerService
+from streams.telemetry.meters import UserAgentLag
 from streams.topology import CURRENT, JOURNEYS, TRANSITIONS, agents_group
 
 AGENT_COMMIT_INTERVAL_S = 1.0  # after a crash, agents get the records of this time again
@@ -82,6 +83,7 @@ class App(ProcessApp):
         self.outputs = {
             topic.name: self._output(topic.name, topic.types) for topic in (TRANSITIONS, CURRENT, JOURNEYS)
         }
+        process.meters.user_agent_lags = self.user_agent_lags
         self.announce_start: AnnounceStart | None = None
         if process.settings.announce.url is not None:
             transitions = self.outputs[TRANSITIONS.name]
@@ -100,6 +102,19 @@ class App(ProcessApp):
             await super().on_start()
         else:
             self.finalize()
+
+    def user_agent_lags(self) -> list[UserAgentLag]:
+        """How far each agent is behind, by partition that this worker reads for it, where that is known."""
+        if not self.agents or not isinstance(self.consumer, AgentConsumer) or not self.consumer.started:
+            return []
+        found = []
+        for tp in self.consumer.assignment():
+            for agent in self.agents.values():
+                if tp.topic in agent.get_topic_names():
+                    records = self.consumer.lag(agent.name, tp)
+                    if records is not None:
+                        found.append(UserAgentLag(agent.name, tp.topic, tp.partition, records))
+        return found
 
     def is_leader(self) -> bool:
         """Whether this worker runs `@app.timer(on_leader=True)`: the one that works on partition 0 does."""

@@ -35,6 +35,7 @@ from yarl import URL
 
 from streams.host.announce_start import announce_start_of
 from streams.host.process import ProcessApp, process_of
+from streams.log.kafka import quirks
 from streams.log.kafka.group_consumer import ConsumerGroup
 from streams.log.kafka.lifecycle import start, stop
 
@@ -50,6 +51,9 @@ class AgentConsumer(driver.Consumer):
         # Offsets that were delivered, until the position passes them.
         self._in_flight: dict[TP, deque[int]] = defaultdict(deque)
         self._position: dict[TP, int] = {}
+        self._finished: dict[
+            tuple[str, TP], int
+        ] = {}  # (agent, partition) -> the last offset it is done with
 
     def _new_consumer_thread(self) -> "AgentConsumerThread":
         return AgentConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -75,6 +79,21 @@ class AgentConsumer(driver.Consumer):
         self._n_acked += 1
         notify(self._waiting_for_ack)
         return True
+
+    def finished(self, agent: str, message: Message) -> None:
+        """Notes that an agent is done with a record."""
+        place = agent, message.tp
+        self._finished[place] = max(message.offset, self._finished.get(place, -1))
+
+    def lag(self, agent: str, tp: TP) -> int | None:
+        """How many committed records of a partition an agent is not done with. None: it is not known."""
+        thread = self._thread
+        assert isinstance(thread, AgentConsumerThread), type(thread)
+        unread = thread.unread(tp)
+        if unread is None:
+            return None
+        finished = self._finished.get((agent, tp), -1)
+        return unread + sum([offset > finished for offset in self._in_flight.get(tp, ())])
 
     def _new_offset(self, tp: TP) -> int | None:
         """The position to continue from: everything before it is done. None: nothing is done yet."""
@@ -108,13 +127,16 @@ class AgentConsumer(driver.Consumer):
 
     def forget(self) -> None:
         """Drops the accounts of what was delivered so far."""
-        for account in (self._in_flight, self._position, self._acked, self._acked_index):
+        for account in (self._in_flight, self._position, self._finished, self._acked, self._acked_index):
             account.clear()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         for tp in revoked:
             self._in_flight.pop(tp, None)
             self._position.pop(tp, None)
+        self._finished = {
+            place: offset for place, offset in self._finished.items() if place[1] not in revoked
+        }
         await super().on_partitions_revoked(revoked)
 
 
@@ -157,6 +179,12 @@ class AgentConsumerThread(driver.AIOKafkaConsumerThread):
                 starting.cancel()
         with suppress(asyncio.CancelledError):
             await starting
+
+    def unread(self, tp: TP) -> int | None:
+        """Committed offsets that the client has not read yet. None: it does not know."""
+        if self._consumer is None:
+            return None
+        return quirks.unread(self._consumer, driver.ensure_aiokafka_TP(tp))
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seeks to the committed positions, once announce knows where it begins."""

@@ -144,6 +144,7 @@ class AgentStream(faust.Stream[Any]):
     def _done(self, event: EventT[Any], sensed: dict[Any, Any] | None = None) -> bool:
         last = event.ack()
         message = event.message
+        cast(Any, self.app.consumer).finished(self.prefix, message)  # the prefix is the agent's name
         self._on_stream_event_out(message.tp, message.offset, self, event, sensed)
         if last:
             self._on_message_out(message.tp, message.offset, message)

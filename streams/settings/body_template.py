@@ -16,7 +16,7 @@ import msgspec
 
 from schemas import Transition
 
-FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(Transition))
+_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(Transition))
 DIMENSION_FIELDS = ("dimensions", "opened_dimensions")  # these have a value for each dimension
 TRICKY = '"\\\n'  # a value that breaks whatever does not escape it
 
@@ -71,7 +71,7 @@ class BodyTemplate:
         ).encode()
 
 
-_PLAIN = tuple(name for name in FIELDS if name not in DIMENSION_FIELDS)
+_PLAIN = tuple(name for name in _FIELDS if name not in DIMENSION_FIELDS)
 
 
 def _value(fields: Mapping[str, Any], name: str) -> object:

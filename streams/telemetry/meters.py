@@ -8,9 +8,10 @@ There are two kinds of figures:
 - *of this process*: latencies, deaths, reasons. They begin at zero when it starts.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from importlib.metadata import version
+from typing import NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -46,6 +47,15 @@ class Death(StrEnum):
     DEFECT = "defect"  # a fault of this program
 
 
+class UserAgentLag(NamedTuple):
+    """How far an agent of a user is behind in one partition of an output."""
+
+    agent: str
+    topic: str
+    partition: int
+    records: int
+
+
 class Meters(Collector):
     """All figures of one worker, in a registry of their own."""
 
@@ -57,6 +67,8 @@ class Meters(Collector):
         self._blocked: dict[int, Mapping[str, float]] = {}  # partition -> source -> since when
         self._restoring: dict[int, float] = {}
         self._assigned = 0
+        # The lags of users' agents, asked for whenever Prometheus asks: the host sets it.
+        self.user_agent_lags: Callable[[], Iterable[UserAgentLag]] = tuple
         self._batch_size = self._histogram(metrics.BATCH_SIZE)
         self._commit_latency = self._histogram(metrics.COMMIT_LATENCY)
         self._end_to_end_latency = self._histogram(metrics.END_TO_END_LATENCY)
@@ -132,6 +144,10 @@ class Meters(Collector):
             gauge = _gauge(described)
             gauge.add_metric([], value)
             yield gauge
+        behind = _gauge(metrics.USER_AGENT_LAG)
+        for agent, topic, partition, records in sorted(self.user_agent_lags()):
+            behind.add_metric([agent, topic, str(partition)], records)
+        yield behind
         info = _gauge(metrics.BUILD_INFO)
         info.add_metric([version("customer-journey-streams")], 1)
         yield info

@@ -111,6 +111,13 @@ RESTORE_PROGRESS = MetricSpec(
     "how much of the partition's state is restored, 0 to 1; absent when it is open",
 )
 
+USER_AGENT_LAG = MetricSpec(
+    "streams_user_agent_lag_records",
+    "gauge",
+    ("agent", "topic", "partition"),
+    "records of an output that an agent of yours, or announce, is not done with; absent if not known",
+)
+
 # Figures of a process: they begin at zero when it starts.
 
 OPEN_AGENTS = MetricSpec("streams_open_agents", "gauge", (), "partitions that this worker processes")
@@ -180,5 +187,5 @@ METRICS = (
     REPAIRED, TRANSITIONS_WRITTEN, OPEN_JOURNEYS, STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, EXPIRED_CORRECTIONS,
     RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, END_TO_END_LATENCY,
     REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS,
-    RESTORED_RECORDS,
+    RESTORED_RECORDS, USER_AGENT_LAG,
 )  # fmt: skip

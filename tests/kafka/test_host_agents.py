@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from faust import current_event
 from faust.types import StreamT
+from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from schemas import Transition
@@ -466,3 +467,37 @@ async def test_announce_is_turned_on_beside_agents_that_are_there_already(writte
             await until(lambda: set(got) == set(written.committed))
             await until(lambda: keys(set(written.committed.values()) - old) == set(posted))
     assert len(got) == len(written.committed)
+
+
+def lags(host: App) -> dict[tuple[str, int], float]:
+    """What /metrics shows, by agent and partition."""
+    return {
+        (sample.labels["agent"], int(sample.labels["partition"])): sample.value
+        for family in text_string_to_metric_families(host.process.meters.render().decode())
+        if family.name == "streams_user_agent_lag_records"
+        for sample in family.samples
+    }
+
+
+async def test_the_metrics_show_how_far_each_agent_is_behind(written: Written) -> None:
+    """In records that it is not done with, read ahead or not; nothing is behind when all is done, whatever
+    marks a transaction leaves. What is aborted, and what another agent has, does not count.
+    """
+    await written.write([5, 7])
+    await written.write([3], commits=False)
+    held = asyncio.Event()
+    got: list[Place] = []
+    host = made(written.app, notes, got)
+
+    async def holds(steps: Any) -> None:
+        async for _ in steps:
+            await held.wait()
+
+    host.agent(host.outputs["transitions"], name="holding")(holds)
+    async with running(host):
+        behind = {("noting", 0): 0, ("noting", 1): 0, ("holding", 0): 12, ("holding", 1): 12}
+        await until(lambda: lags(host) == behind)
+        await written.write([2])
+        await until(lambda: lags(host) == behind | {("holding", 0): 14, ("holding", 1): 14})
+        held.set()
+        await until(lambda: lags(host) == dict.fromkeys(behind, 0))

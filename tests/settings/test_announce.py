@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.generate import HERE
 from streams.errors import ConfigError
 from streams.settings.loading import load_settings
 from tests.cli.running import streams
@@ -55,3 +56,14 @@ def test_a_wrong_one_is_named(text: str, message: str, tmp_path: Path) -> None:
         loaded(f"[announce]\n{text}\n", tmp_path)
     assert message in str(refused.value)
     assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_examples_on_the_page_are_settings(number: int, tmp_path: Path) -> None:
+    """Each example of docs/agents.md is a settings file; its template can be filled in."""
+    page = (HERE / "agents.md").read_text("utf-8")
+    file = tmp_path / "streams.toml"
+    file.write_text(page.split("```toml\n")[1 + number].split("```")[0], "utf-8")
+    announce = load_settings(file).announce
+    assert announce.url is not None
+    assert bool(number) == bool(announce.headers) == bool(announce.template)

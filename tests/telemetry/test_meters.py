@@ -4,7 +4,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.core.funnels.figures import JourneyFigures
 from streams.core.processing.checkpoint import Counts
-from streams.telemetry.meters import Death, Meters
+from streams.telemetry.meters import Death, Meters, UserAgentLag
 from streams.telemetry.metrics import METRICS
 from tests.telemetry.fixed import FixedClock
 from tests.telemetry.steps import step
@@ -31,6 +31,7 @@ def test_the_registry_has_the_metrics_of_the_list() -> None:
     of = meters()
     of.restoring(0, 1, 2)
     of.committed(step(1, written=False, watermark_ms=0, lags={"clicks:1": 3}))
+    of.user_agent_lags = lambda: [UserAgentLag("announce", "shop.transitions", 0, 5)]
     of.blocked(1, {"clicks:1": NOW_S})
     families = {
         family.name: family

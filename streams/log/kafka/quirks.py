@@ -207,6 +207,20 @@ async def cluster_metadata(admin: Any) -> dict[str, Any]:
     return listed
 
 
+def unread(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    """Committed offsets that a consumer has not read yet. None: it does not know. May be called from another
+    thread than the consumer's.
+    """
+    subscription = consumer._subscription.subscription
+    assignment = None if subscription is None else subscription.assignment
+    if assignment is None or partition not in assignment.tps:
+        return None
+    state = assignment.state_value(partition)
+    if state.lso is None or state._position is None:
+        return None
+    return max(0, int(state.lso) - int(state._position))
+
+
 async def committed(
     consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
 ) -> dict[TopicPartition, OffsetAndMetadata]:
