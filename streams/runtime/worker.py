@@ -20,8 +20,9 @@ from streams.core.moments.rules import Rules
 from streams.core.processing.committed import Observer
 from streams.log.kafka.log import KafkaLog
 from streams.log.port import Log, Restoring
+from streams.runtime import growth
+from streams.runtime.agreement import Agreement
 from streams.runtime.group import Assignment, GroupMembership
-from streams.runtime.growth import watch
 from streams.runtime.membership import KafkaMembership
 from streams.runtime.pace import stop_times
 from streams.runtime.partition_agent import PartitionAgent
@@ -49,15 +50,17 @@ class Worker:
         clock: Clock,
         observers: Sequence[Observer] = (),
         draw: Callable[[], float] = random.random,
+        settle: Callable[[], Awaitable[None]] | None = None,
         watch: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`clock`: the one that `membership` has. `observers`: called after each step of a partition, after
-        the meters. `draw`: for the random part of delays. `watch`: runs beside the worker, and ends it by
-        raising. The log belongs to the caller, who closes it.
+        the meters. `draw`: for the random part of delays. `settle`: runs before the worker joins, and keeps
+        it from joining by raising. `watch`: runs beside the worker, and ends it by raising. The log belongs
+        to the caller, who closes it.
         """
         self.membership = membership
         self._kafka, self._meters, self._logger, self._clock = settings.kafka, meters, logger, clock
-        self._watch = watch
+        self._settle, self._watch = settle, watch
         self._assignment = Assignment()
         self._trouble: str | None = None
         self._supervisors: dict[int, Supervisor] = {}
@@ -97,7 +100,20 @@ class Worker:
     ) -> "Worker":
         """A member of the app's consumer group."""
         clock, topics = Clock(), (*log.topics.co_partitioned, log.topic(INBOX.name))
-        return cls(
+        agreement = Agreement(log, settings, rules.version, meters=meters, logger=logger, clock=clock)
+
+        async def watch() -> None:
+            watches = [
+                asyncio.ensure_future(growth.watch(log)),
+                asyncio.ensure_future(agreement.watch(lambda: 0 in worker.status().opened)),
+            ]
+            try:
+                await asyncio.gather(*watches)
+            finally:
+                for one in watches:
+                    one.cancel()
+
+        worker = cls(
             log,
             settings,
             rules,
@@ -106,8 +122,10 @@ class Worker:
             logger=logger,
             clock=clock,
             observers=observers,
-            watch=lambda: watch(log),
+            settle=agreement.settle,
+            watch=watch,
         )
+        return worker
 
     def status(self) -> WorkerStatus:
         """What the worker does now. It is `joined` while the group confirms that once per session."""
@@ -132,8 +150,14 @@ class Worker:
         An error after which it cannot go on is raised when everything is closed: a StreamsError that a person
         must see to, or a defect.
         """
-        await self.membership.join()
         stopped = asyncio.create_task(stop.wait())
+        try:
+            if not await self._settled(stopped):
+                return
+            await self.membership.join()
+        except BaseException:
+            stopped.cancel()
+            raise
         watching = None if self._watch is None else asyncio.ensure_future(self._watch())
         try:
             while not stop.is_set():
@@ -156,6 +180,21 @@ class Worker:
         self._logger.info("stopping", reason="asked to")
         await self._close(self._assignment.members > 1 and not self.membership.static)
         self._remove_ended()
+
+    async def _settled(self, stopped: "asyncio.Task[bool]") -> bool:
+        """True when the worker may join; False if it was asked to stop before. Raises what keeps it from
+        joining.
+        """
+        if self._settle is None:
+            return True
+        settling = asyncio.ensure_future(self._settle())
+        try:
+            await asyncio.wait({settling, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if settling.done():
+                settling.result()
+            return settling.done()
+        finally:
+            settling.cancel()
 
     def _follow_assignment(self) -> None:
         """Sees that each assigned partition has a supervisor, and that all other partitions are released."""

@@ -32,6 +32,7 @@ LIFE = {
         "records, since (when the worker saw it first)"
     ),
     "unblocked": "that transaction has ended: partition, source, seconds",
+    "input_stopped": "an input was deleted and made anew, and is read no more: input, reason",
     "stopping": "the worker begins to stop: reason",
     "left": "the worker has left the group: reason, if it could not close everything",
     "stopped": "everything is closed: reason, if it was not in time",

@@ -69,6 +69,7 @@ class Meters(Collector):
         self._assigned = 0
         # The lags of users' agents, asked for whenever Prometheus asks: the host sets it.
         self.user_agent_lags: Callable[[], Iterable[UserAgentLag]] = tuple
+        self._stopped: list[str] = []
         self._batch_size = self._histogram(metrics.BATCH_SIZE)
         self._commit_latency = self._histogram(metrics.COMMIT_LATENCY)
         self._end_to_end_latency = self._histogram(metrics.END_TO_END_LATENCY)
@@ -86,6 +87,10 @@ class Meters(Collector):
     def assigned(self, partitions: Collection[int]) -> None:
         """The group has assigned these partitions to this worker, in place of what it had before."""
         self._assigned = len(partitions)
+
+    def stopped(self, topic: str) -> None:
+        """An input is read no more, because it was made anew."""
+        self._stopped.append(topic)
 
     def restoring(self, partition: int, done: int, total: int) -> None:
         """So many of about `total` state records of a partition have been read."""
@@ -148,6 +153,10 @@ class Meters(Collector):
         for agent, topic, partition, records in sorted(self.user_agent_lags()):
             behind.add_metric([agent, topic, str(partition)], records)
         yield behind
+        stopped = _gauge(metrics.STOPPED_INPUTS)
+        for topic in self._stopped:
+            stopped.add_metric([topic], 1)
+        yield stopped
         info = _gauge(metrics.BUILD_INFO)
         info.add_metric([version("customer-journey-streams")], 1)
         yield info

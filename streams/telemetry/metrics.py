@@ -124,6 +124,12 @@ OPEN_AGENTS = MetricSpec("streams_open_agents", "gauge", (), "partitions that th
 ASSIGNED = MetricSpec(
     "streams_assigned_partitions", "gauge", (), "partitions that the group has assigned to this worker"
 )
+STOPPED_INPUTS = MetricSpec(
+    "streams_stopped_inputs",
+    "gauge",
+    ("input",),
+    "1: this input was deleted and made anew, and is read no more; absent while none is",
+)
 BUILD_INFO = MetricSpec("streams_build_info", "gauge", ("version",), "1; the version of the program")
 BATCH_SIZE = MetricSpec(
     "streams_batch_size_records",
@@ -185,7 +191,7 @@ RESTORED_RECORDS = MetricSpec(
 METRICS = (
     LAG, HIDDEN_RECORDS, OPEN_TRANSACTION, WATERMARK_LAG, EXCLUDED, RECEIVED, EVENTS_BY_OUTCOME, FORWARDED,
     REPAIRED, TRANSITIONS_WRITTEN, OPEN_JOURNEYS, STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, EXPIRED_CORRECTIONS,
-    RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, END_TO_END_LATENCY,
-    REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS,
+    RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY,
+    END_TO_END_LATENCY, REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS,
     RESTORED_RECORDS, USER_AGENT_LAG,
 )  # fmt: skip

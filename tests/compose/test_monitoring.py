@@ -34,6 +34,7 @@ async def shown() -> str:
     meters.assigned([0])
     meters.opened(0, 0.1, 1)
     meters.blocked(0, {"clicks:0": 0.0})
+    meters.stopped("orders")
     await agent.step(checkpoint=True)
     return meters.render().decode()
 

@@ -283,7 +283,7 @@ async def test_other_fold_settings(tmp_path: Path) -> None:
     other = {"STREAMS_PATIENCE__BUY": "2h"}
     with worker(app, tmp_path, env={**other, "STREAMS_LOG_FORMAT": "console"}, faust=True) as process:
         assert process.popen.wait(SOON_S) == 3, process.output.read_text()
-    assert "error: the data was folded under other settings" in process.output.read_text()
+    assert "was folded under other settings" in process.output.read_text()
     with worker(app, tmp_path, env=other) as process:
         assert process.popen.wait(SOON_S) == 3, process.output.read_text()
     last = process.lines()[-1]

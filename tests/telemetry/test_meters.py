@@ -33,6 +33,7 @@ def test_the_registry_has_the_metrics_of_the_list() -> None:
     of.committed(step(1, written=False, watermark_ms=0, lags={"clicks:1": 3}))
     of.user_agent_lags = lambda: [UserAgentLag("announce", "shop.transitions", 0, 5)]
     of.blocked(1, {"clicks:1": NOW_S})
+    of.stopped("orders")
     families = {
         family.name: family
         for family in text_string_to_metric_families(of.render().decode())

@@ -1,7 +1,8 @@
 """Opens the log of an app that runs already, for those who ask it questions: nobody has to name its inputs.
 
-What an app reads is in its checkpoints, which name each source `topic:partition`. The cluster is asked for
-all of its topics and for none by name: some brokers make each topic that somebody asks for.
+What an app has read is in its record, and in its checkpoints, which name each source `topic:partition`. The
+cluster is asked for all of its topics and for none by name: some brokers make each topic that somebody asks
+for.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,31 +11,34 @@ from streams.errors import ConfigError, Incompatible
 from streams.log.kafka import quirks
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.reader import SETTLE_S
 from streams.log.kafka.topics.cluster import admin
-from streams.topology import EVENTS, STATE, TOPICS, TRANSITIONS, is_inbox, own_topic, split_source
+from streams.topology import OWN_TOPICS, STATE, TRANSITIONS, is_inbox, own_topic, split_source
 
 MAX_APPS_NAMED = 10  # in the message about an app that does not exist
 
 
 async def open_existing_app(
-    cluster: Cluster, app: str, sources_of: Callable[[bytes], Iterable[str]]
+    cluster: Cluster, app: str, sources_of: Callable[[bytes], Iterable[str]], settle_s: float = SETTLE_S
 ) -> KafkaLog:
     """A log to read, whose `inputs` are those that the app has read so far; it may have read none yet.
 
-    `sources_of` gives the names of the sources in a checkpoint. An input that was deleted is among the inputs
-    with as many partitions as the app has read of it, and its name is in `deleted_inputs`.
+    `sources_of` gives the names of the sources in a checkpoint. `settle_s`: see KafkaLog. An input that was
+    deleted is among the inputs with as many partitions as the app has read of it, and its name is in
+    `deleted_inputs`.
 
     Raises ConfigError if the app or one of its topics does not exist, Incompatible if its topics do not
     belong together, whatever `sources_of` raises, Refused, Unavailable.
     """
     counts = await _partition_counts(cluster)
     partitions = _checked(cluster, app, counts)
-    unaware = KafkaLog(cluster, app, {}, partitions)
+    unaware = KafkaLog(cluster, app, {}, partitions, settle_s=settle_s)
     try:
-        checkpoints = await unaware.checkpoints()
+        checkpoints, record = await unaware.checkpoints(), await unaware.app_record()
     finally:
         await unaware.close()
-    read: dict[str, int] = {}  # the partitions of each input, as far as the app has read them
+    # The partitions of each input, as far as the app has read them.
+    read = {} if record is None else {topic: len(seen.offsets) for topic, seen in record.inputs.items()}
     for raw in checkpoints:
         for source in () if raw is None else sources_of(raw):
             if not is_inbox(source):
@@ -42,7 +46,7 @@ async def open_existing_app(
                 read[topic] = max(read.get(topic, 0), partition + 1)
     inputs = {topic: counts.get(topic, at_least) for topic, at_least in read.items()}
     deleted = tuple(topic for topic in read if topic not in counts)
-    return KafkaLog(cluster, app, inputs, partitions, deleted_inputs=deleted)
+    return KafkaLog(cluster, app, inputs, partitions, settle_s=settle_s, deleted_inputs=deleted)
 
 
 async def _partition_counts(cluster: Cluster) -> dict[str, int]:
@@ -54,7 +58,7 @@ async def _partition_counts(cluster: Cluster) -> dict[str, int]:
 
 def _checked(cluster: Cluster, app: str, counts: Mapping[str, int]) -> int:
     """The number of partitions of the app."""
-    own = [own_topic(app, topic) for topic in TOPICS if topic is not EVENTS]
+    own = [own_topic(app, topic) for topic in OWN_TOPICS]
     missing = [name for name in own if name not in counts]
     if missing == own:
         raise ConfigError(
@@ -68,11 +72,12 @@ def _checked(cluster: Cluster, app: str, counts: Mapping[str, int]) -> int:
         )
     state = own_topic(app, STATE)
     partitions = counts[state]
-    for name in own:
-        if counts[name] != partitions:
+    for topic in OWN_TOPICS:
+        name, wanted = own_topic(app, topic), 1 if topic.single else partitions
+        if counts[name] != wanted:
             raise Incompatible(
-                f"{name} has {counts[name]} partitions, and {state} has {partitions}: `streams "
-                "topics plan` says what is wrong"
+                f"{name} has {counts[name]} partitions and must have {wanted}, since {state} has "
+                f"{partitions}: `streams topics plan` says what is wrong"
             )
     return partitions
 

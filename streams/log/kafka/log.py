@@ -18,6 +18,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from streams.clock import Clock
 from streams.errors import ConfigError
 from streams.log.grouping import COMPACTED
+from streams.log.kafka.app_record import AppRecord
+from streams.log.kafka.app_topic import RecordChange, change_app_record, read_app_record
 from streams.log.kafka.app_topics import AppTopics
 from streams.log.kafka.client import COMMIT_TIMEOUT_S, Cluster
 from streams.log.kafka.errors import cluster_errors
@@ -31,6 +33,7 @@ from streams.log.kafka.reader import (
     to_record,
 )
 from streams.log.kafka.session import CHECKPOINT, KafkaSession
+from streams.log.kafka.stopped_inputs import StoppedInputs
 from streams.log.kafka.tail import Tails
 from streams.log.kafka.topics.cluster import checked
 from streams.log.kafka.writer import Group, write
@@ -67,6 +70,7 @@ class KafkaLog:
         self.deleted_inputs = tuple(deleted_inputs)
         self.topics = AppTopics(app, inputs, partitions)
         self.sessions: set[KafkaSession] = set()
+        self.stopped = StoppedInputs()
         self._end_offsets = EndOffsets(cluster, settle_s)
         self._clock = Clock()
         self._tails = Tails(cluster, self._clock, hidden_key=CHECKPOINT)
@@ -106,7 +110,8 @@ class KafkaLog:
             self.topics,
             partition,
             self._end_offsets,
-            self._clock,
+            self.stopped,
+            clock=self._clock,
             on_close=self.sessions.discard,
         )
         await session.start()
@@ -211,6 +216,14 @@ class KafkaLog:
         tps = [TopicPartition(self.topic(STATE.name), number) for number in range(self.partitions)]
         found = await last_values(self.cluster, await self._end_offsets.settled(tps), CHECKPOINT)
         return [found.get(tp) for tp in tps]
+
+    async def app_record(self) -> AppRecord | None:
+        """What the app runs under; None if no worker of it has ever been started."""
+        return await read_app_record(self.cluster, self.app, self._end_offsets)
+
+    async def change_app_record(self, change: RecordChange) -> AppRecord:
+        """Changes what the app runs under. See `streams.log.kafka.app_topic`."""
+        return await change_app_record(self.cluster, self.app, self._end_offsets, change)
 
     async def close(self) -> None:
         try:

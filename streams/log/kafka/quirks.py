@@ -235,6 +235,12 @@ async def committed(
     return {place: position for place, position in found.items() if position.offset >= 0}
 
 
+async def ask(client: Any, request: Any) -> Any:
+    """The answer of some broker to a request for which aiokafka has no method."""
+    inner = inner_client(client)
+    return await inner.send(inner.get_random_node(), request)
+
+
 # Membership of a group. aiokafka has no interface for heartbeats, so its coordinator is made to send them
 # through here. (A commit would tell as much, but it resets the membership.)
 

@@ -26,6 +26,7 @@ from streams.log.kafka.client import (
 )
 from streams.log.kafka.errors import cluster_errors
 from streams.log.kafka.lifecycle import start, stop
+from streams.log.kafka.offsets import first_offsets, next_offsets
 from streams.log.port import Extent, Restoring
 from streams.records import Record
 
@@ -63,7 +64,7 @@ class EndOffsets:
         stable, written = await self._ends(partitions)
         everything, _ = await self._opened()
         async with cluster_errors("the beginning of a topic cannot be read", OPEN_TIMEOUT_S):
-            first: dict[TopicPartition, int] = await everything.beginning_offsets(partitions)
+            first = await first_offsets(everything, partitions)
         return {tp: Extent(first[tp], stable[tp], max(stable[tp], written[tp])) for tp in partitions}
 
     async def _ends(
@@ -75,10 +76,10 @@ class EndOffsets:
         async with cluster_errors("the end of a topic cannot be read", self._settle_s + OPEN_TIMEOUT_S):
             for consumer in (everything, committed):
                 await _know_topics(consumer, {tp.topic for tp in partitions})
-            written: dict[TopicPartition, int] = await everything.end_offsets(partitions)
+            written = await next_offsets(everything, partitions)
             deadline_s = clock() + self._settle_s
             while True:
-                stable: dict[TopicPartition, int] = await committed.end_offsets(partitions)
+                stable = await next_offsets(committed, partitions)
                 if all(stable[tp] >= written[tp] for tp in partitions) or clock() > deadline_s:
                     return stable, written
                 await asyncio.sleep(SETTLE_POLL_S)
@@ -128,7 +129,7 @@ async def read_up_to(
             await _know_topics(consumer, {tp.topic for tp in ends})
         for tp, end in ends.items():
             async with cluster_errors(f"{tp.topic} {tp.partition} cannot be read"):
-                begin = (await consumer.beginning_offsets([tp]))[tp]
+                begin = (await first_offsets(consumer, [tp]))[tp]
             first = begin if last is None else max(begin, end - last)
             if first >= end:
                 continue

@@ -8,6 +8,7 @@ sources.
   may have. Groups and their committed offsets do not decide where to continue.
 - *A commit* waits for every batch by itself: aiokafka's own commit succeeds even if one of them has failed.
 - *An error* ends the session, whichever it was: nothing is retried in place. Close it and open another.
+- *An input that was made anew* is stopped: the session goes on with its other sources.
 - *A session with nothing to commit* notices only at its next commit that it was replaced, and goes on reading
   until then.
 """
@@ -27,7 +28,9 @@ from streams.log.kafka.app_topics import AppTopics
 from streams.log.kafka.client import CLOSE_TIMEOUT_S, COMMIT_TIMEOUT_S, FETCH_WAIT_MS, Cluster
 from streams.log.kafka.errors import cluster_errors, failure
 from streams.log.kafka.lifecycle import start, stop
+from streams.log.kafka.offsets import first_offsets, next_offsets
 from streams.log.kafka.reader import STUCK_S, EndOffsets, latest_records, to_record
+from streams.log.kafka.stopped_inputs import StoppedInputs
 from streams.log.kafka.writer import FENCED, Group, Written, write
 from streams.log.port import Restoring
 from streams.records import Batch, Fetched, HiddenOffsets, Record, StateRecord
@@ -49,6 +52,8 @@ class KafkaSession:
         topics: AppTopics,
         partition: int,
         end_offsets: EndOffsets,
+        stopped: StoppedInputs,
+        *,
         clock: Clock,
         on_close: Callable[["KafkaSession"], None],
     ) -> None:
@@ -57,8 +62,11 @@ class KafkaSession:
         self.round_robin = bool(topics.round_robin)
         self._cluster, self._topics = cluster, topics
         self._end_offsets, self._clock, self._on_close = end_offsets, clock, on_close
+        # What is read: all sources but those of stopped inputs.
         self._partitions = {source: topics.topic_partition(source) for source in self.sources}
         self._sources = {tp: source for source, tp in self._partitions.items()}
+        self._stopped = stopped
+        self._left: list[str] = []  # the sources of stopped inputs
         self._unreadable = f"partition {partition} of {', '.join(topics.inputs)} cannot be read"
         self._consumer: AIOKafkaConsumer = cluster.consumer()
         self._producer: AIOKafkaProducer = cluster.producer(partition_transaction(topics.app, partition))
@@ -79,7 +87,6 @@ class KafkaSession:
         except BaseException:
             await self.close()
             raise
-        self._consumer.assign(list(self._sources))
 
     async def restore(
         self, on_progress: Restoring | None = None
@@ -98,11 +105,12 @@ class KafkaSession:
         """Waits for a tenth of a second when there is nothing. Position 0 is the first record that still
         exists: a first start begins there.
 
-        Raises Unavailable when records were deleted before they were read, Incompatible when a position lies
-        beyond the end of its topic.
+        An input whose end lies before the position is stopped. Raises Unavailable when records were deleted
+        before they were read.
         """
         assert limit > 0, limit
         self._check()
+        self._leave_stopped()
         loop = asyncio.get_running_loop()
         began_ms, deadline_s = self._clock.wall_ms(), loop.time() + STUCK_S
         try:
@@ -116,7 +124,22 @@ class KafkaSession:
             raise self._end(str(error), type(error)) from error
         raise self._end(f"{self._unreadable}: no answer for {STUCK_S:.0f} s")
 
+    def _leave_stopped(self) -> None:
+        """Reads no more of the inputs that were stopped since the last read."""
+        left = [source for source, tp in self._partitions.items() if tp.topic in self._stopped.reasons]
+        if not left:
+            return
+        self._left += left
+        for source in left:
+            del self._sources[self._partitions.pop(source)]
+            self._lags.pop(source, None)  # nobody knows how much of it there is
+            self._hidden.pop(source, None)
+        self._next.clear()
+
     def _seek(self, positions: Mapping[str, int]) -> None:
+        # No await here: aiokafka's own tasks take an assigned partition without a position for an error.
+        if not self._next:
+            self._consumer.assign(list(self._sources))
         for source, tp in self._partitions.items():
             position = positions.get(source, 0)
             assert position >= 0, position
@@ -129,8 +152,12 @@ class KafkaSession:
         try:
             found = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=limit)
         except OffsetOutOfRangeError as error:
+            positions = {source: self._next[tp] for source, tp in self._partitions.items()}
             for tp in error.args[0]:
-                await self._reposition(tp)
+                if tp in self._sources:  # aiokafka may still have an error of a partition that was left
+                    await self._reposition(tp)
+            self._leave_stopped()
+            self._seek(positions)
             return None
         self._advance(found)
         missing = limit - sum(map(len, found.values()))
@@ -167,7 +194,9 @@ class KafkaSession:
         return True
 
     def _at_end(self, reached: Mapping[str, int]) -> frozenset[str]:
-        """The sources that have been read to their end, by the broker's last answer."""
+        """The sources that have been read to their end, by the broker's last answer, and those of stopped
+        inputs, for which nobody is to wait.
+        """
         for source, tp in self._partitions.items():
             if (end := self._consumer.highwater(tp)) is not None:
                 self._lags[source] = max(0, end - reached[source])
@@ -176,7 +205,7 @@ class KafkaSession:
                     self._hidden[source] = HiddenOffsets(stable, end - stable)
                 else:
                     self._hidden.pop(source, None)
-        return frozenset([source for source, lag in self._lags.items() if not lag])
+        return frozenset([*(source for source, lag in self._lags.items() if not lag), *self._left])
 
     def lags(self) -> dict[str, int]:
         """Per source: the offsets that were still to be read after the last read, by the broker's answer."""
@@ -188,10 +217,10 @@ class KafkaSession:
 
     async def _reposition(self, tp: TopicPartition) -> None:
         """The position is not in the topic: it lies before the first record (the others were deleted by age),
-        or beyond the end.
+        or beyond the end. An input that ends before it is stopped.
         """
         wanted = self._next[tp]
-        first = (await self._consumer.beginning_offsets([tp]))[tp]
+        first = (await first_offsets(self._consumer, [tp]))[tp]
         if wanted == 0:
             self._consumer.seek(tp, first)
         elif wanted < first:
@@ -201,14 +230,17 @@ class KafkaSession:
                 "replay what there is"
             )
         else:
-            end = (await self._consumer.end_offsets([tp]))[tp]
-            if wanted > end:
+            end = (await next_offsets(self._consumer, [tp]))[tp]
+            if wanted <= end:
+                self._consumer.seek(tp, wanted)
+                return
+            reason = f"partition {tp.partition} ends at offset {end}, but it was processed up to {wanted}"
+            if tp.topic not in self._topics.inputs:
                 raise Incompatible(
-                    f"{tp.topic} {tp.partition} ends at offset {end}, but it was processed up to {wanted}: "
-                    "the topic was made anew, or a broker lost its end. Start a new app id and replay what "
-                    "there is"
+                    f"{tp.topic}: {reason}: the topic was made anew, or a broker lost its end. Start a new "
+                    "app id and replay what there is"
                 )
-            self._consumer.seek(tp, wanted)
+            self._stopped.stop(tp.topic, f"{reason}: it was made anew, or a broker lost its end")
 
     async def commit(self, batch: Batch) -> None:
         groups = self._groups(batch)

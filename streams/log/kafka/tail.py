@@ -20,6 +20,7 @@ from streams.log.kafka import quirks
 from streams.log.kafka.client import FETCH_WAIT_MS, Cluster
 from streams.log.kafka.errors import cluster_errors
 from streams.log.kafka.lifecycle import start
+from streams.log.kafka.offsets import first_offsets
 from streams.log.kafka.reader import STUCK_S, to_record
 from streams.log.kafka.topics.cluster import topic_setting
 from streams.log.tail import Tail, TailPosition
@@ -96,7 +97,7 @@ class Tails:
 
     async def _first(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> int:
         await quirks.know_topic(consumer, tp.topic)
-        return int((await consumer.beginning_offsets([tp]))[tp])
+        return (await first_offsets(consumer, [tp]))[tp]
 
     def _seek(self, consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> None:
         """Makes the next read begin at this offset."""

@@ -1,0 +1,17 @@
+"""The inputs of an app that are read no more, because their offsets mean nothing any more.
+
+A topic that was deleted and made anew has other records under the same offsets. Whoever read on from the old
+position would leave out what lies before it, without a word. So such an input is stopped, in all partitions,
+and everything else goes on.
+"""
+
+
+class StoppedInputs:
+    """Which inputs are stopped, and why. The sessions of a log share one; it only grows."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, str] = {}  # by topic
+
+    def stop(self, topic: str, reason: str) -> None:
+        """Stops an input. The first reason stays."""
+        self.reasons.setdefault(topic, reason)
