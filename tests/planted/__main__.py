@@ -1,24 +1,32 @@
 """`python -m tests.planted`: plants every bug and prints which laws catch it, and in which seed first.
 
 `--bug N`: one of them, as JSON; with `--report SECONDS` what the simulator says when it meets it. `--write`:
-puts the table into docs/testing.md too.
+puts the table into docs/testing.md too. `--edge N`: plants a bug of `tests.planted.edges` and runs its test.
 """
 
 import argparse
 import json
 import sys
 
+import pytest
+
 from tests.planted import BUGS, Bug
 from tests.planted.catching import PAGE, SEEDS, catch_all, in_page, table
+from tests.planted.edges import EDGE_BUGS
 from tests.planted.planting import plant
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
     parser.add_argument("--bug", type=int)
+    parser.add_argument("--edge", type=int)
     parser.add_argument("--report", type=float)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
+    if args.edge is not None:
+        edge = EDGE_BUGS[args.edge]
+        plant(edge.bug)
+        return int(pytest.main(["--quiet", "--exitfirst", "-p", "no:cacheprovider", edge.test]))
     if args.bug is not None:
         found = hunt(BUGS[args.bug])
         if args.report is None or found is None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.planted import BUGS
 from tests.planted.catching import BEGIN, END, PAGE, ROOT, SEEDS, Caught, catch_all
+from tests.planted.edges import EDGE_BUGS
 from tests.simulation.run import NAMES
 
 
@@ -20,6 +21,17 @@ def caught() -> list[Caught]:
 def test_a_planted_bug_is_caught(caught: list[Caught], number: int) -> None:
     """A law breaks within some hundred seeds."""
     assert caught[number] is not None, f"{BUGS[number].name}: no law broke in {SEEDS} seeds"
+
+
+@pytest.mark.parametrize(
+    "number", range(len(EDGE_BUGS)), ids=[edge.bug.name.replace(" ", "-") for edge in EDGE_BUGS]
+)
+def test_a_bug_at_an_edge_is_caught(number: int) -> None:
+    """The test that aims at its bound fails."""
+    command = [sys.executable, "-m", "tests.planted", "--edge", str(number)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert " failed" in done.stdout, done.stdout
 
 
 def test_every_law_catches_a_bug(caught: list[Caught]) -> None:
