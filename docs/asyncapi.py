@@ -37,8 +37,8 @@ KEYS: dict[str, Node] = {  # by the words of `Topic.key`
     },
     "partition, cell": {
         "type": "string",
-        "pattern": "^[0-9]+:",
-        "description": "Names one counter; to be compared, not to be read.",
+        "pattern": "^[0-9]+/",
+        "description": "Names one counter: the partition, `/`, and its cell.",
     },
     "none": {"type": "null"},
 }

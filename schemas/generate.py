@@ -23,11 +23,13 @@ SCHEMA_TYPES: dict[str, Any] = {
     "late": schemas.LateHeaders,
     "rejected": schemas.RejectedHeaders,
 }
+WITH_FLAT_DIMENSIONS = (schemas.Tally.__name__,)
+FLAT_DIMENSIONS = {"^dim_": {"description": "the value of this dimension", "type": "string"}}
 ABOUT = {
     "transitions": "Every step of every journey, with corrections. Key: tenant and profile.",
     "tallies": (
         "Funnel counters, absolute per source partition: add up the partitions. Compacted; key: partition and"
-        " cell."
+        " cell; a tombstone: the window is no longer kept."
     ),
     "current": (
         "Where each person is now, per need. Compacted; key: tenant, profile, need; a tombstone: forgotten."
@@ -66,13 +68,19 @@ def files() -> Iterator[tuple[Path, str]]:
 
 
 def tidy(node: Any) -> Any:
-    """The schema without indentation in descriptions, and without `discriminator`, which is OpenAPI's."""
+    """The schema without indentation in descriptions, and without `discriminator`, which is OpenAPI's.
+
+    A counter gets the fields that repeat its dimensions, whose names no type can know.
+    """
     if isinstance(node, dict):
-        return {
+        tidied = {
             key: cleandoc(value) if key == "description" and isinstance(value, str) else tidy(value)
             for key, value in node.items()
             if key != "discriminator"
         }
+        if tidied.get("title") in WITH_FLAT_DIMENSIONS:
+            tidied["patternProperties"] = FLAT_DIMENSIONS
+        return tidied
     return [tidy(member) for member in node] if isinstance(node, list) else node
 
 

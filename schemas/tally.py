@@ -1,6 +1,10 @@
 """`<app>.tallies` (compacted): funnel counters, absolute per source partition: add up the partitions.
 
-Each key is one counter. A later value replaces the earlier one. No value is negative.
+Each key is one counter. A later value replaces the earlier one. No value is negative. A counter that falls to
+zero is published as 0; a tombstone says that its window is no longer kept.
+
+Each dimension is also a field of its own, named `dim_` and the dimension: those names depend on the settings,
+so the JSON Schema has them as `patternProperties`, and this type leaves them out.
 """
 
 from typing import Annotated, Literal
@@ -10,7 +14,7 @@ import msgspec
 from schemas.kinds import COUNT, INSTANT, Kind, Moment, documented
 
 
-class Tally(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One counter. Which of the optional fields are there depends on `measure`.
 
     - `transitions`: `kind`, `from`, `to`: transitions at a time in this window;
@@ -21,14 +25,19 @@ class Tally(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     - `hour_of_week`: `to`, `hour`: moments entered, by hour of the person's own week
     """
 
+    cell: Annotated[
+        str,
+        documented(
+            "names what is counted, in which window and under which dimensions; (partition, cell) names the"
+            " counter"
+        ),
+    ]
     partition: Annotated[int, documented("the source partition; add up the counts of all", **COUNT)]
     window: Annotated[
         Literal["minute", "hour", "day", "all"], documented("how long the window is, in event time")
     ]
     start: Annotated[str | None, documented("when the window begins; null for `all`", **INSTANT)]
     measure: Literal["transitions", "cohort", "dwell", "hour_of_week"]
-    dimensions: dict[str, str]
-    count: Annotated[int, documented("absolute: it replaces the earlier value of this counter", **COUNT)]
     kind: Kind | Literal["refund_unmatched"] | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
@@ -38,3 +47,14 @@ class Tally(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         tuple[float, float] | None, documented("[lower, upper) seconds of a logarithmic bucket")
     ] = None
     hour: Annotated[int | None, documented("0 = Monday 00:00-00:59 .. 167", minimum=0, maximum=167)] = None
+    dimensions: Annotated[
+        dict[str, str],
+        documented("the same values are beside it as fields of their own: `dim_device`, `dim_channel` ..."),
+    ]
+    count: Annotated[int, documented("absolute: it replaces the earlier value of this counter", **COUNT)]
+    rev: Annotated[
+        int,
+        documented(
+            "grows with each value of this counter: the number of the batch in its partition", **COUNT
+        ),
+    ]

@@ -10,6 +10,7 @@ from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
 from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, Counts
 from streams.core.processing.publisher import Publisher
+from streams.core.processing.tally_text import TallyText
 from streams.log.port import Reader
 from streams.queries.origins import Origins
 from streams.queries.people_check import PeopleCheck
@@ -44,6 +45,7 @@ class PartitionCheck:
         self.stored, self.counters = stored, counters
         self.publisher = Publisher(stored.partition, stored.parameters.dimensions, stored.book)
         self.people = PeopleCheck(stored, self.publisher)
+        self.text = TallyText(stored.partition, stored.parameters.dimensions)
         self.slices = 0  # how often the input was read to its end
         self.records = 0
         self.unchecked: list[Unchecked] = []
@@ -183,7 +185,7 @@ class PartitionCheck:
         computed again, over the published transitions.
         """
         if self._is_whole:
-            return self.counters.difference(self.people.windows, self.publisher)
+            return self.counters.difference(self.people.windows, self.text)
         windows, steps = Windows(), StepReader(self.stored.parameters.dimensions)
         n = 0
         stored = self.stored
@@ -192,7 +194,7 @@ class PartitionCheck:
             n += 1
             if n % STEPS_PER_ROLL_UP == 0:
                 windows.roll_up(self.stored.checkpoint.watermark_ms)
-        return self.counters.difference(windows, self.publisher, self.people.complete_from_ms)
+        return self.counters.difference(windows, self.text, self.people.complete_from_ms)
 
 
 def planned_slices(counts: Counts, memory_bytes: int) -> list[Slice]:

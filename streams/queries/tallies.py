@@ -25,14 +25,16 @@ _decode = msgspec.json.Decoder(Tally).decode
 
 
 async def read_all_time_tallies(reader: Reader) -> list[Tally]:
-    """The cells of the window `all`, as the partitions wrote them.
+    """The cells of the window `all`, as the partitions wrote them, without those that are zero.
 
     Each partition may have a count for one cell.
     """
     return [
-        _decode(record.value)
+        tally
         async for _, record in reader.scan(TALLIES.name)
-        if record.value is not None and ALL_WINDOW_JSON in record.value
+        if record.value is not None
+        and ALL_WINDOW_JSON in record.value
+        and (tally := _decode(record.value)).count
     ]
 
 

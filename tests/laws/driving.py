@@ -111,8 +111,8 @@ def expected_unmatched(
 
 
 def over_all_time(windows: Windows) -> dict[int, int]:
-    """The `all` cells."""
-    return {what: n for (window, _, what), n in windows.cells() if window == ALL_TIME}
+    """The `all` cells that are not back at zero."""
+    return {what: n for (window, _, what), n in windows.cells() if window == ALL_TIME and n}
 
 
 def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience) -> dict[int, int]:

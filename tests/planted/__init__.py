@@ -144,6 +144,36 @@ BUGS = (
         "if False:\n            self.figures.add([",
     ),
     _bug(
+        "a counter that falls to zero is not published",
+        "streams.core.funnels.windows",
+        "changed.append(((window, start, what), n))",
+        "changed.append(((window, start, what), n or None))",
+    ),
+    _bug(
+        "a zero is not kept in the state",
+        "streams.core.funnels.windows",
+        "counts[in_group] = n = counts.get(in_group, 0) + n",
+        "counts[in_group] = n = counts.get(in_group, 0) + n; n or counts.pop(in_group)",
+    ),
+    _bug(
+        "a counter's rev does not grow with the batch",
+        "streams.core.processing.processor",
+        "self.checkpoint.batches += 1",
+        "self.checkpoint.batches = 1",
+    ),
+    _bug(
+        "a counter's rev begins anew at a restart",
+        "streams.core.processing.processor",
+        "self.checkpoint = checkpoint\n",
+        "self.checkpoint = checkpoint; checkpoint.batches = 0\n",
+    ),
+    _bug(
+        "cohorts have no minutes",
+        "streams.core.funnels.cells",
+        "(t.opened_ms // MINUTE_MS << START_SHIFT)",
+        "(t.opened_ms // MINUTE_MS // 60 * 60 << START_SHIFT)",
+    ),
+    _bug(
         "the current record is not written after a retraction",
         "streams.core.processing.processor",
         "count_transition(t, -1, delta)\n                moved[p.key, t.need] = p",

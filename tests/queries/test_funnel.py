@@ -1,5 +1,6 @@
 """The funnel, people and counters of a small shop are as worked out by hand."""
 
+import msgspec
 import pytest
 
 from schemas import Tally
@@ -25,6 +26,17 @@ from streams.topology import LATE, REJECTED, STATE
 from tests.queries.written import DAY, LATER, SHOP, did, written
 
 ONE = ["one partition", "three partitions"]
+STAY = Tally(
+    cell="all/dwell/know",
+    partition=0,
+    window="all",
+    start=None,
+    measure="dwell",
+    from_="know",
+    dimensions={},
+    count=1,
+    rev=1,
+)
 
 
 @pytest.mark.parametrize("partitions", [1, 3], ids=ONE)
@@ -112,10 +124,19 @@ async def test_moves_dwells_and_hours(partitions: int) -> None:
     assert {48: 1, 72: 1} == {hour: n for hour, n in enumerate(week) if n}  # 1 May 2024 was a Wednesday
 
 
+async def test_zeros_are_no_cells() -> None:
+    """A counter that fell back to zero makes no line of a report."""
+    cells = await read_all_time_tallies(
+        await written([did("u:ann", "look", 0), did("u:ann", "cart", 1), did("u:ann", "pay", 2)])
+    )
+    assert all(cell.count for cell in cells)
+    assert {"converted"} == {cell.outcome for cell in cells if cell.measure == "cohort"}
+
+
 def test_a_quantile_is_in_its_bucket() -> None:
     """The median of ten stays is the fifth, and nine tenths do not exceed the ninth."""
     cells = [
-        Tally(0, "all", None, "dwell", {}, n, from_="know", bucket_s=bucket)
+        msgspec.structs.replace(STAY, count=n, bucket_s=bucket)
         for bucket, n in (((8.0, 9.0), 1), ((1.0, 2.0), 5), ((3.0, 4.0), 4))
     ]
     stays = dwell_histograms(cells)["know"]

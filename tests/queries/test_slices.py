@@ -103,13 +103,14 @@ async def test_a_record_that_is_lost_or_doubled_is_found(slices: int, topic: str
 
 @pytest.mark.parametrize("slices", SLICES)
 async def test_a_counter_that_is_off_by_one_is_found(slices: int) -> None:
-    """And one that is missing."""
+    """And one that is missing, unless it is zero: a recomputation has never seen what was taken back."""
     values = crowd(8, 300, 5.0)
     for at in range(0, 200, 37):
         for lost in (False, True):
             log = await written(values)
             latest = log._stored[0].latest["tallies"]
-            key = sorted(latest)[at % len(latest)]
+            counted = sorted(key for key, tally in latest.items() if b'"count":0,' not in (tally.value or b""))
+            key = counted[at % len(counted)]
             old = latest[key].value
             assert old is not None
             before, _, count = old.partition(b'"count":')

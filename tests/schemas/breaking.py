@@ -30,7 +30,7 @@ READ = {
     "items",
     "prefixItems",
 }
-SAME = ("pattern", "format")  # one can't tell which of two is narrower
+SAME = ("pattern", "format", "patternProperties")  # one can't tell which of two is narrower
 LOWER, UPPER = ("minimum", "minItems"), ("maximum", "maxItems")
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),

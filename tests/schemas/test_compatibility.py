@@ -17,6 +17,7 @@ from schemas import generate
 from streams.topology import LATE, REJECTED
 from tests import golden_topics
 from tests.schemas.breaking import Schema, breaking
+from tests.schemas.test_schemas import without_flat
 
 HERE = Path(schemas.__file__).parent
 MAJOR = schemas.VERSION.partition(".")[0]
@@ -128,7 +129,7 @@ def test_old_records_are_read(version: str, topic: str) -> None:
     """
     for example in examples(version, topic):
         again = json.loads(msgspec.json.encode(msgspec.convert(example, generate.SCHEMA_TYPES[topic])))
-        assert example == {name: value for name, value in again.items() if name in example}
+        assert without_flat(example) == {name: value for name, value in again.items() if name in example}
         Draft202012Validator(stored(version, topic)).validate(example)
 
 

@@ -7,7 +7,7 @@ partition over, and goes on later as a zombie.
 
 import types
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,9 @@ from streams.core.processing.committed import Committed
 from streams.errors import Fenced, Incompatible
 from streams.log.memory import MemoryLog, MemorySession
 from streams.log.port import Restoring
-from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, StateRecord
+from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Output, StateRecord
 from streams.runtime.partition_agent import PartitionAgent
-from streams.topology import JOURNEYS, LATE, REJECTED, TRANSITIONS
+from streams.topology import JOURNEYS, LATE, REJECTED, TALLIES, TRANSITIONS
 from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
 from tests.simulation.world import DAY, RULES, World
 
@@ -106,6 +106,24 @@ class Log:
         return getattr(self.cluster.log, name)
 
 
+class Sink:
+    """A table of counters as many sinks keep it: the last value of each key, and no notice of tombstones."""
+
+    def __init__(self) -> None:
+        self.table: dict[bytes, dict[str, Any]] = {}
+        self.stale: list[str] = []  # values that did not come with a greater `rev`
+
+    def take(self, outputs: Iterable[Output]) -> None:
+        """Upserts the counters of a batch."""
+        for output in outputs:
+            if output.topic == TALLIES.name and output.value is not None and output.key is not None:
+                tally = msgspec.json.decode(output.value)
+                last = self.table.get(output.key)
+                if last is not None and tally["rev"] <= last["rev"]:
+                    self.stale.append(f"{tally['cell']} has rev {tally['rev']} after {last['rev']}")
+                self.table[output.key] = tally
+
+
 @dataclass
 class Hand:
     """A worker's hold on one partition: its agent, and what that is in the middle of."""
@@ -136,6 +154,7 @@ class Cluster:
         ]  # by offset: the version of the rules that read it, if committed
         self.seen: dict[int, Committed] = {}  # the last step of each partition, as its observers were told
         self.clocks = [-1] * world.partitions  # greatest wall time handed in
+        self.sinks = [Sink() for _ in range(world.partitions)]
         self.crash: tuple[str, int] | None = None
         self.accepted: list[str] = []  # impostors that were let in
         self.met: Counter[str] = Counter()
@@ -154,6 +173,7 @@ class Cluster:
             read = self.read_with[partition]
             self.met["time alone committed"] += decode_checkpoint(batch.checkpoint).offset == len(read)
             read += [rules] * (decode_checkpoint(batch.checkpoint).offset - len(read))
+            self.sinks[partition].take(batch.outputs)
 
     def observe(self, step: Committed) -> None:
         """Hears of each step, as the metrics do."""

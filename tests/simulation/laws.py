@@ -96,6 +96,21 @@ class Evidence:
             for key, signals in self.account.signals.items()
         }
 
+    @cached_property
+    def true_counters(self) -> Counter[Any]:
+        """The oracle's count of every cell, expired windows included."""
+        true: Counter[Any] = Counter()
+        for key, steps in self.steps.items():
+            for s in steps:
+                true.update(step_cells(s, self.names))
+            for j in self.journeys[key]:
+                true.update(cohort_cells(j, self.names))
+            for u in oracle.unmatched(
+                self.account.signals[key], self.checkpoint.timers_fired_ms, self.patience
+            ):
+                true.update(step_cells(u, self.names))
+        return true
+
     def told(self, key: Key, journey: oracle.Journey) -> list[oracle.Step]:
         """The transitions of a journey in order, refunds included."""
         return [s for s in self.steps[key] if s.need == journey.need and s.journey == journey.journey]
@@ -156,19 +171,26 @@ def standing(e: Evidence) -> Iterator[str]:
 
 
 def tallies(e: Evidence) -> Iterator[str]:
-    """Every counter of a window that is still kept is the oracle's count."""
-    said = {cell: n for cell, n in e.topics["tallies"] if not expired(cell, e.mark)}
-    true: Counter[Any] = Counter()
-    for key, steps in e.steps.items():
-        for s in steps:
-            true.update(step_cells(s, e.names))
-        for j in e.journeys[key]:
-            true.update(cohort_cells(j, e.names))
-        for u in oracle.unmatched(e.account.signals[key], e.checkpoint.timers_fired_ms, e.patience):
-            true.update(step_cells(u, e.names))
-    for cell in {*said, *true}:
-        if not expired(cell, e.mark) and said.get(cell, 0) != true[cell]:
-            yield f"{cell}: {said.get(cell, 0)} published, {true[cell]} by the oracle"
+    """Every counter of a window that is still kept is the oracle's count, and no other window has any."""
+    yield from _differences(e, e.topics["tallies"])
+    for cell, n in e.topics["tallies"]:
+        if expired(cell, e.mark):
+            yield f"{cell}: {n} is left of a window that is no longer kept"
+
+
+def sinks(e: Evidence) -> Iterator[str]:
+    """A table that upserts counters and takes no notice of tombstones is right in all windows that are kept,
+    and each value comes with a greater `rev`.
+    """
+    yield from e.topics["stale"]
+    yield from _differences(e, e.topics["sink"])
+
+
+def _differences(e: Evidence, counters: list[tuple[Any, int]]) -> Iterator[str]:
+    said = {cell: n for cell, n in counters if not expired(cell, e.mark)}
+    for cell in {*said, *e.true_counters}:
+        if not expired(cell, e.mark) and said.get(cell, 0) != e.true_counters[cell]:
+            yield f"{cell}: {said.get(cell, 0)} published, {e.true_counters[cell]} by the oracle"
 
 
 def business(e: Evidence) -> Iterator[str]:
@@ -287,6 +309,7 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     standing,
     tallies,
     business,
+    sinks,
     endings,
     marks,
     versions,

@@ -177,6 +177,8 @@ def _ask(
             "transitions": _values(stored.appended[topology.TRANSITIONS.name]),
             "journeys": _values(stored.appended[topology.JOURNEYS.name]),
             "tallies": [cell_of(t) for t in _values(stored.latest[topology.TALLIES.name].values())],
+            "sink": [cell_of(t) for t in cluster.sinks[partition].table.values()],
+            "stale": cluster.sinks[partition].stale,
             "current": _values(stored.latest[topology.CURRENT.name].values()),
             "late": [int(dict(r.headers)["offset"]) for r in late],
             "rejected": [int(dict(r.headers)["offset"]) for r in stored.appended[topology.REJECTED.name]],

@@ -102,7 +102,7 @@ def cohort_cells(j: oracle.Journey, names: Names) -> Iterator[Any]:
     for outcome in (j.outcome, "stalled" if j.stalled else "", "refunded" if j.refunded else ""):
         if outcome:
             yield from cells(
-                ("hour", "day", "all"),
+                ("minute", "hour", "day", "all"),
                 j.opened_at,
                 names(j.opened_dims),
                 "cohort",

@@ -7,7 +7,7 @@ rolls up when a batch commits.
 
 A cell is one int, cheap to hash:   window start in minutes | measure 2 bits | a 4 | b 3 | c 9 | dims 16
     transitions   a kind      b from   c to           per minute
-    cohort        a furthest           c outcome      per hour of the opening, under the opening's dimensions
+    cohort        a furthest           c outcome      per minute of the opening, under its dimensions
     dwell         a moment             c log bucket   per hour
     hour_of_week  a moment entered     c hour 0..167  per day
 """
@@ -27,7 +27,6 @@ from streams.core.journeys.journey_step import (
     JourneyStep,
 )
 
-HOUR_MS = 60 * MINUTE_MS
 _HOURS_PER_WEEK = 168
 _EPOCH_HOUR_OF_WEEK = 72  # from Monday 00:00: 1970 began on a Thursday
 MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS = range(4)
@@ -115,7 +114,7 @@ def count_transition(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
     furthest_before, furthest = t.furthest_before, t.furthest
     if furthest_before == furthest and kind <= RETURNED:  # the move changes nothing in the cohort
         return
-    opened = (t.opened_ms // HOUR_MS * 60 << START_SHIFT) + t.opened_dims
+    opened = (t.opened_ms // MINUTE_MS << START_SHIFT) + t.opened_dims
     for outcome, change in COHORT_EFFECTS[kind]:
         under = furthest_before if change < 0 and outcome == IS_OPEN else furthest
         cell = opened + COHORT_CODES[under][outcome]

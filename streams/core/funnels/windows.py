@@ -3,31 +3,35 @@
 Windows of each length are kept for a fixed time after their end (KEPT_MIN), and then expire. A correction to
 an expired window is counted as such and not written. Readers drop expired windows by the same rule. `all`
 never expires, so totals stay exact for ever.
+
+A counter that falls to zero stays, as a zero, until its window expires: many sinks drop tombstones, and would
+keep the count that it had before.
 """
 
 from collections.abc import Iterator
 
-from streams.core.funnels.cells import COUNTER_MASK, MEASURE_SHIFT, START_SHIFT
+from streams.core.funnels.cells import COUNTER_MASK, MEASURE_COHORT, MEASURE_SHIFT, START_SHIFT
 from streams.core.funnels.figures import FigureSums
 from streams.core.ingest.times import MINUTE_MS
 
 BY_MINUTE, BY_HOUR, BY_DAY, ALL_TIME = range(4)
 WINDOWS = ("minute", "hour", "day", "all")
 LENGTH_MIN = (1, 60, 1440)
-# By measure: transitions per minute, cohorts and lengths of stay per hour, hours of the week per day.
-FINEST_WINDOW = (BY_MINUTE, BY_HOUR, BY_HOUR, BY_DAY)
+# By measure: transitions and cohorts per minute, lengths of stay per hour, hours of the week per day.
+FINEST_WINDOW = (BY_MINUTE, BY_MINUTE, BY_HOUR, BY_DAY)
 # Minutes outlive the default allowed lateness. Hours outlive the long patience, until which the hour of a
-# journey's opening can still change. Days are kept for a year and a month.
+# journey's opening can still change. Days are kept for a year and a month. A cohort's minutes are for the
+# last hours only: a journey goes on changing its hour, day and `all` after its minute has expired.
 KEPT_MIN = (3 * 1440, 40 * 1440, 400 * 1440)
 
 GROUP_BITS = 5  # 32 cells are stored together: they differ in their last dimensions only, and change together
 GROUP_MASK = (1 << GROUP_BITS) - 1
 
 Cell = tuple[int, int, int]  # window, its start in minutes since 1970 (0 for `all`), what is counted
-ChangedCell = tuple[Cell, int | None]  # its new count; None: its window has expired, or it is back to zero
+ChangedCell = tuple[Cell, int | None]  # its new count; None: its window has expired
 CellGroup = tuple[int, int, int]  # window, its start, number of the group: 32 neighbouring cells
 GroupCounts = dict[int, int]  # by number in the group
-ChangedGroup = tuple[CellGroup, GroupCounts | None]  # None: nothing is left of the group
+ChangedGroup = tuple[CellGroup, GroupCounts | None]  # None: its window has expired
 WindowTable = dict[int, dict[int, GroupCounts]]  # by start, by number of the group
 Level = dict[int, dict[int, int]]  # changes of one window length by start, by what is counted
 
@@ -39,8 +43,8 @@ class Windows:
         self.tables: tuple[WindowTable, WindowTable, WindowTable, WindowTable] = ({}, {}, {}, {0: {}})
         self.delta: dict[int, int] = {}  # changes by the open batch, in the finest window of each measure
         self.expired_min = [0, 0, 0]  # per length: windows that start before this minute are dropped
+        self.expired_corrections = 0  # changes that windows which are no longer kept have lost
         self.figures = FigureSums()
-        self.expired_corrections = 0  # the number of changes to windows that are no longer kept
 
     def roll_up(self, watermark_ms: int) -> tuple[list[ChangedCell], list[ChangedGroup]]:
         """Applies the open batch. Returns the cells that it changed, and the whole groups that hold them."""
@@ -53,7 +57,7 @@ class Windows:
                 if window < ALL_TIME:
                     _add_up(levels[window + 1], window, start, changes)
                     if start + LENGTH_MIN[window] + KEPT_MIN[window] < now_min:
-                        self.expired_corrections += sum(map(abs, changes.values()))
+                        self.expired_corrections += _lost(window, changes)
                         continue
                 else:
                     self.figures.add(changes.items())
@@ -94,13 +98,8 @@ class Windows:
                 touched[group] = counts
                 in_group = what & GROUP_MASK
                 counts[in_group] = n = counts.get(in_group, 0) + n
-                if not n:
-                    del counts[in_group]
-                changed.append(((window, start, what), n or None))
-        for group, counts in touched.items():
-            groups.append(((window, start, group), counts or None))
-            if not counts:
-                del held[group]
+                changed.append(((window, start, what), n))
+        groups += [((window, start, group), counts) for group, counts in touched.items()]
 
     def expire(self, now_min: int, changed: list[ChangedCell], groups: list[ChangedGroup]) -> None:
         """Drops the windows that have expired, and appends their cells and groups as deleted."""
@@ -123,7 +122,7 @@ class Windows:
             self.figures.add([(number << GROUP_BITS | in_group, n) for in_group, n in counts.items()])
 
     def cells(self) -> Iterator[tuple[Cell, int]]:
-        """Yields every cell that is held, with its count."""
+        """Yields every cell that is held, with its count, which may be zero."""
         for window, table in enumerate(self.tables):
             for start, held in table.items():
                 for group, counts in held.items():
@@ -138,3 +137,14 @@ def _add_up(above: Level, window: int, start: int, changes: dict[int, int]) -> N
     get = cells.get
     for what, n in changes.items():
         cells[what] = get(what, 0) + n
+
+
+def _lost(window: int, changes: dict[int, int]) -> int:
+    """How many changes of an expired window are lost.
+
+    Cohorts by minute are not among them: most journeys outlive the minute that they were opened in.
+    """
+    is_minute = window == BY_MINUTE
+    return sum(
+        abs(n) for what, n in changes.items() if not (is_minute and what >> MEASURE_SHIFT == MEASURE_COHORT)
+    )

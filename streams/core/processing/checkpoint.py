@@ -51,6 +51,7 @@ class Checkpoint(msgspec.Struct, array_like=True):
     watermark_ms: int = -1
     timers_fired_ms: int = -1
     rev: int = 0  # transition records written so far
+    batches: int = 0  # committed so far, this one included: the `rev` of the counters that it changes
     counts: Counts = msgspec.field(default_factory=Counts)
     forgotten_without_journey: int = 0  # people; one who comes back counts once more
     expired_corrections: int = 0  # counter changes of windows that are no longer kept

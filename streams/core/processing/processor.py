@@ -36,9 +36,10 @@ from streams.core.processing.state_keys import (
     restored,
     rules_record,
 )
+from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, WatermarkTracker
 from streams.records import Batch, Fetched, Output, Record, StateRecord
-from streams.topology import INBOX, TALLIES, TRANSITIONS, is_inbox
+from streams.topology import INBOX, TRANSITIONS, is_inbox
 
 # Profiles whose timers fire in one batch: many deadlines must not make one huge transaction.
 TIMERS_PER_BATCH = 10_000
@@ -46,8 +47,7 @@ CHORES_PER_BATCH = 10_000  # profiles tidied in one batch, for the same reason
 # Records that pass one stage before the next stage begins, so that the stage's code stays in the CPU's cache.
 RUN = 250
 
-# Plain names, since both are looked up thousands of times in a batch.
-_TRANSITIONS, _TALLIES = TRANSITIONS.name, TALLIES.name
+_TRANSITIONS = TRANSITIONS.name  # looked up thousands of times in a batch
 
 
 class TimeState(NamedTuple):
@@ -84,6 +84,7 @@ class Processor:
         self.windows = Windows()
         self.rulebook = Rulebook()
         self.publisher = Publisher(partition, parameters.dimensions, self.rulebook)
+        self.tallies = TallyText(partition, parameters.dimensions)
         self._signals = Signals(parameters, rules, 0)
         self._stored_versions, self._stored_doors = 0, 0  # of the rulebook: how many the state holds
         self._latest_ms = LATEST_MS  # when was read last: an event with a later time is from the future
@@ -307,9 +308,10 @@ class Processor:
     def batch(self) -> Batch:
         """All effects since the last call, to be committed as one."""
         self.publish()
+        self.checkpoint.batches += 1
         changed, groups = self.windows.roll_up(self.population.watermark_ms)
         outputs = self._open.outputs(self.population, self.publisher, self.checkpoint.rev) + self._report()
-        outputs += [Output(_TALLIES, *self.publisher.tally(cell, n)) for cell, n in changed]
+        outputs += self.tallies.outputs(changed, self.checkpoint.batches)
         state = profile_records(self.population.commit())
         state += counter_records(groups)
         state += self._new_versions()

@@ -1,30 +1,16 @@
-"""Writes what consumers read, as JSON. The types are in `schemas`, and tests compare this text with them.
+"""Writes what consumers read, as JSON; `tally_text` writes the counters.
 
-A transition consists mostly of a few hundred fixed pieces of text: joining them takes half the time of
-encoding a Struct. Rarer records are encoded from their types.
+The types are in `schemas`, and tests compare this text with them. A transition consists mostly of a few
+hundred fixed pieces of text: joining them takes half the time of encoding a Struct. Rarer records are encoded
+from their types.
 """
 
 from hashlib import blake2b
 from typing import Any, Literal
 
-import msgspec
-
-from schemas import JourneyRecord, RefundRecord, Tally
+from schemas import JourneyRecord, RefundRecord
 from schemas.journey import Step
-from streams.core.funnels.cells import (
-    A_SHIFT,
-    B_SHIFT,
-    C_SHIFT,
-    COHORT_OUTCOMES,
-    MEASURE_COHORT,
-    MEASURE_DWELL,
-    MEASURE_HOURS,
-    MEASURE_SHIFT,
-    MEASURE_TRANSITIONS,
-    dwell_bounds_ms,
-)
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.funnels.windows import ALL_TIME, WINDOWS, Cell
 from streams.core.journeys.journey_step import ADVANCED, CONVERTED, KIND_CODES, KIND_NAMES, JourneyStep
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import event_text
@@ -35,11 +21,7 @@ from streams.core.processing.json_text import encode_json, event_json, quoted, r
 from streams.core.processing.record_keys import current_key, split_profile_key
 from streams.core.processing.rulebook import Rulebook
 
-Measure = Literal["transitions", "cohort", "dwell", "hour_of_week"]
-
-MEASURES: tuple[Measure, ...] = ("transitions", "cohort", "dwell", "hour_of_week")
 MOMENT_LABELS: tuple[Any, ...] = (*INTENTS[:5], None)  # index -1: none
-MAX_WINDOWS = 10_000  # windows whose texts are kept: a week of minutes
 
 _MOMENTS = (0, 1, 2, 3, 4, -1)
 
@@ -95,8 +77,6 @@ class Publisher:
     def __init__(self, partition: int, dimensions: Dimensions, rulebook: Rulebook) -> None:
         self.partition, self.dimensions, self.rulebook = partition, dimensions, rulebook
         self._dims: dict[int, str] = {}  # by code: as many as the vocabularies allow
-        self._windows: dict[tuple[int, int], tuple[bytes, str]] = {}
-        self._cells: dict[int, tuple[bytes, str]] = {}  # by what is counted: as few
         self._rules: list[str] = []
         self.rules_changed()
 
@@ -200,44 +180,3 @@ class Publisher:
             opened_dimensions=self.dimensions.names(summary.opened_dims),
             rules=tuple(versions),
         )
-
-    def tally(self, cell: Cell, n: int | None) -> tuple[bytes, bytes | None]:
-        """Key and value of one counter in `<app>.tallies`. `n`: what it counts; None makes a tombstone."""
-        window, start, what = cell
-        begin = self._windows.get((window, start))
-        if begin is None:
-            begin = self._windows[window, start] = self._window(window, start)
-        counted = self._cells.get(what)
-        if counted is None:
-            counted = self._cells[what] = str(what).encode(), self._counted(what)
-        value = None if n is None else f'{begin[1]}{counted[1]},"count":{n}}}'.encode()
-        return begin[0] + counted[0], value
-
-    def _window(self, window: int, start: int) -> tuple[bytes, str]:
-        """How the key and the value of every counter of a window begin."""
-        if len(self._windows) >= MAX_WINDOWS:
-            self._windows.clear()
-        at = "null" if window == ALL_TIME else f'"{rfc3339(start * 60_000)}"'
-        value = f'{{"partition":{self.partition},"window":"{WINDOWS[window]}","start":{at},'
-        return b"%d:%d:%d:" % (self.partition, window, start), value
-
-    def _counted(self, what: int) -> str:
-        """What a cell counts, as the fields of a Tally."""
-        measure, a = what >> MEASURE_SHIFT, what >> A_SHIFT & 15
-        b, c = what >> B_SHIFT & 7, what >> C_SHIFT & 511
-        fields: dict[str, Any] = {}
-        if measure == MEASURE_TRANSITIONS:
-            fields = {"kind": KIND_NAMES[a], "from_": MOMENT_LABELS[b - 1], "to": MOMENT_LABELS[c - 1]}
-        elif measure == MEASURE_COHORT:
-            fields = {"furthest": MOMENT_LABELS[a - 1], "outcome": COHORT_OUTCOMES[c]}
-        elif measure == MEASURE_DWELL:
-            lower, upper = dwell_bounds_ms(c)
-            fields = {"from_": MOMENT_LABELS[a - 1], "bucket_s": (lower / 1000, upper / 1000)}
-        elif measure == MEASURE_HOURS:
-            fields = {"to": MOMENT_LABELS[a - 1], "hour": c}
-        dimensions = self.dimensions.names(what & 0xFFFF)
-        tally = Tally(self.partition, "all", None, MEASURES[measure], dimensions, 0, **fields)
-        whole: dict[str, Any] = msgspec.to_builtins(tally)
-        for known in ("partition", "window", "start", "count"):
-            whole.pop(known, None)
-        return encode_json(whole)[1:-1].decode()

@@ -135,7 +135,7 @@ def test_a_retraction_subtracts_what_its_assertion_added(t: JourneyStep) -> None
 
 
 def test_windows_of_the_measures() -> None:
-    """Moves are counted per minute, stays per hour of closing, cohorts per hour of opening.
+    """Moves are counted per minute, stays per hour of closing, cohorts per minute of opening.
 
     Hours of the week are counted per day. Each is counted under its own dimensions.
     """
@@ -148,7 +148,7 @@ def test_windows_of_the_measures() -> None:
         furthest=TRUTH,
         dwell_ms=9,
         at_ms=at,
-        opened_ms=HOUR + 1,
+        opened_ms=HOUR + 120_001,
         dims=3,
         opened_dims=2,
     )
@@ -156,7 +156,7 @@ def test_windows_of_the_measures() -> None:
     assert {
         (MEASURE_TRANSITIONS, 26 * 60 + 1, 3),
         (MEASURE_DWELL, 26 * 60, 3),
-        (MEASURE_COHORT, 60, 2),
+        (MEASURE_COHORT, 62, 2),
         (MEASURE_HOURS, 1440, 3),
     } == found
 

@@ -27,6 +27,7 @@ from streams.core.funnels.windows import (
 
 DAY_MIN, MINUTE_MS = 1440, 60_000
 MOVE, STAY = counter_code(MEASURE_TRANSITIONS, 2, 0, 1), counter_code(MEASURE_DWELL, 1, 0, 9)
+OPEN, BOUGHT = counter_code(MEASURE_COHORT, 1, 0, 0), counter_code(MEASURE_COHORT, 5, 0, 2)
 
 
 def add(windows: Windows, minute: int, what: int = MOVE, n: int = 1) -> None:
@@ -94,14 +95,50 @@ def test_only_changed_cells_are_given_back() -> None:
     assert ([], []) == windows.roll_up(0)
 
 
-def test_a_cell_back_at_zero_is_taken_away() -> None:
-    """A count of zero is never written: the cell gets a tombstone."""
+def test_a_cell_back_at_zero_stays_until_its_window_expires() -> None:
+    """It is given back as zero, and as gone only when its window is: a reader may drop tombstones."""
     windows = Windows()
     add(windows, 61)
     windows.roll_up(0)
     add(windows, 61, n=-1)
-    assert {None} == {n for _, n in rolled(windows, 0)}
-    assert not any(totals(windows, window) for window in (BY_MINUTE, BY_HOUR, BY_DAY, ALL_TIME))
+    assert dict.fromkeys(
+        [(BY_MINUTE, 61, MOVE), (BY_HOUR, 60, MOVE), (BY_DAY, 0, MOVE), (ALL_TIME, 0, MOVE)], 0
+    ) == dict(rolled(windows, 0))
+    assert {0} == {n for _, n in windows.cells()}
+    far = (LENGTH_MIN[BY_DAY] + KEPT_MIN[BY_DAY] + 1) * MINUTE_MS
+    assert {(BY_MINUTE, 61, MOVE): None, (BY_HOUR, 60, MOVE): None, (BY_DAY, 0, MOVE): None} == dict(
+        rolled(windows, far)
+    )
+    assert {(ALL_TIME, 0, MOVE): 0} == dict(windows.cells())
+
+
+def test_a_cell_that_a_batch_gives_and_takes_is_none() -> None:
+    """Nothing is written of a counter that no reader has seen above zero."""
+    windows = Windows()
+    add(windows, 61)
+    add(windows, 61, n=-1)
+    assert ([], []) == windows.roll_up(0)
+    assert not dict(windows.cells())
+
+
+def test_a_journey_outlives_its_cohorts_minute() -> None:
+    """It changes hour, day and all time; the expired minute does not come back and has lost nothing."""
+    windows = Windows()
+    add(windows, 61, OPEN)
+    windows.roll_up(0)
+    now = (61 + LENGTH_MIN[BY_MINUTE] + KEPT_MIN[BY_MINUTE] + 1) * MINUTE_MS
+    windows.roll_up(now)
+    add(windows, 61, OPEN, -1)
+    add(windows, 61, BOUGHT)
+    assert {
+        **dict.fromkeys([(BY_HOUR, 60, OPEN), (BY_DAY, 0, OPEN), (ALL_TIME, 0, OPEN)], 0),
+        **dict.fromkeys([(BY_HOUR, 60, BOUGHT), (BY_DAY, 0, BOUGHT), (ALL_TIME, 0, BOUGHT)], 1),
+    } == dict(rolled(windows, now))
+    assert 0 == windows.expired_corrections
+    gone = (LENGTH_MIN[BY_HOUR] + KEPT_MIN[BY_HOUR] + 60 + 1) * MINUTE_MS
+    add(windows, 61, BOUGHT, -1)
+    windows.roll_up(gone)
+    assert 1 == windows.expired_corrections, "the hour's, which is lost"
 
 
 def test_windows_expire_all_time_does_not() -> None:
@@ -132,10 +169,10 @@ def test_a_correction_of_an_expired_window_is_counted() -> None:
 
 
 def test_the_finest_window_of_each_measure() -> None:
-    """Moves are counted per minute, cohorts and stays per hour, hours of the week per day."""
+    """Moves and cohorts are counted per minute, stays per hour, hours of the week per day."""
     finest = {
         MEASURE_TRANSITIONS: BY_MINUTE,
-        MEASURE_COHORT: BY_HOUR,
+        MEASURE_COHORT: BY_MINUTE,
         MEASURE_DWELL: BY_HOUR,
         MEASURE_HOURS: BY_DAY,
     }

@@ -300,6 +300,12 @@ def test_restored_is_as_if_it_had_never_stopped(seed: int) -> None:
     assert steady.stored == restarted.stored
 
 
+def counted_over_all_time(feed: Feed) -> dict[str, int]:
+    """The counters of the window `all` that are not zero: their `rev`, and zeros, depend on the batches."""
+    tallies = [msgspec.json.decode(value, type=Tally) for value in feed.latest("tallies").values()]
+    return {tally.cell: tally.count for tally in tallies if tally.window == "all" and tally.count}
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("size", [1, 50, 10_000])
 def test_the_size_of_batches_changes_nothing_in_the_end(seed: int, size: int) -> None:
@@ -312,9 +318,7 @@ def test_the_size_of_batches_changes_nothing_in_the_end(seed: int, size: int) ->
         feed.finish(300 * DAY)
     assert one.standing() == other.standing()
     assert one.latest("current") == other.latest("current")
-    assert {k: v for k, v in one.latest("tallies").items() if b'"window":"all"' in v} == {
-        k: v for k, v in other.latest("tallies").items() if b'"window":"all"' in v
-    }
+    assert counted_over_all_time(one) == counted_over_all_time(other)
     assert sorted(o.value or b"" for o in one.of("journeys")) == sorted(
         o.value or b"" for o in other.of("journeys")
     )
@@ -329,7 +333,7 @@ def test_what_is_published_is_what_is_stored() -> None:
         feed.take(value)
     feed.finish(100 * DAY)
     tallies = [msgspec.json.decode(value, type=Tally) for value in feed.latest("tallies").values()]
-    assert all(tally.count > 0 for tally in tallies)
+    assert all(tally.count >= 0 for tally in tallies)
     held = [n for _, n in feed.open().windows.cells()]
     assert sorted(tally.count for tally in tallies) == sorted(held)
     for output in feed.of("journeys"):
@@ -361,8 +365,10 @@ def test_a_flood_of_deadlines_loses_no_final_record(monkeypatch: pytest.MonkeyPa
 
 
 def test_nothing_is_said_twice_of_an_empty_batch() -> None:
-    """A batch after a batch holds a checkpoint and nothing else."""
+    """A batch after a batch holds a checkpoint and nothing else; that counts the batch, and says the same."""
     feed = Feed()
     feed.take(event(0, "a"), event(HORIZON + 1, "b"))
     again = feed.processor.batch()
-    assert ([], [], feed.stored) == (list(again.outputs), list(again.state), again.checkpoint)
+    assert ([], []) == (list(again.outputs), list(again.state))
+    last, now = decode_checkpoint(feed.stored or b""), decode_checkpoint(again.checkpoint)
+    assert msgspec.structs.replace(last, batches=last.batches + 1) == now

@@ -8,17 +8,15 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import Current, Tally, Transition
-from streams.core.funnels.cells import COHORT_OUTCOMES, counter_code, dwell_bounds_ms
+from schemas import Current, Transition
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.funnels.windows import ALL_TIME, WINDOWS
 from streams.core.journeys import journey_step
 from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import event_ref, event_text
 from streams.core.journeys.state import State
 from streams.core.processing.json_text import rfc3339
-from streams.core.processing.publisher import MEASURES, MOMENT_LABELS, Publisher
+from streams.core.processing.publisher import MOMENT_LABELS, Publisher
 from streams.core.processing.record_keys import SEPARATOR, current_key, profile_key, split_profile_key
 from streams.core.processing.rulebook import Door, Rulebook
 from tests.core.processing.feeding import rules
@@ -134,67 +132,6 @@ def test_an_id_names_what_and_why(
     cases = [said(a, one), said(b, one), said(a, other), said(changed, one)]
     assert len({about for about, _ in cases}) == len({named for _, named in cases})
     assert cases[0][0] == cases[3][0]
-
-
-what = st.one_of(
-    st.builds(
-        lambda k, f, t: (
-            counter_code(0, k, f, t),
-            {"kind": KIND_NAMES[k], "from_": MOMENT_LABELS[f - 1], "to": MOMENT_LABELS[t - 1]},
-        ),
-        st.integers(2, 5),
-        moments,
-        moments,
-    ),
-    st.builds(
-        lambda f, o: (
-            counter_code(1, f + 1, 0, o),
-            {"furthest": MOMENT_LABELS[f], "outcome": COHORT_OUTCOMES[o]},
-        ),
-        moments,
-        moments,
-    ),
-    st.builds(
-        lambda m, b: (
-            counter_code(2, m + 1, 0, b),
-            {
-                "from_": MOMENT_LABELS[m],
-                "bucket_s": (dwell_bounds_ms(b)[0] / 1000, dwell_bounds_ms(b)[1] / 1000),
-            },
-        ),
-        moments,
-        st.integers(0, 340),
-    ),
-    st.builds(
-        lambda m, h: (counter_code(3, m + 1, 0, h), {"to": MOMENT_LABELS[m], "hour": h}),
-        moments,
-        st.integers(0, 167),
-    ),
-)
-
-
-@LAW
-@given(what, codes, st.integers(0, 3), st.integers(0, 60_000_000), st.integers(1, 2**40))
-def test_a_tally_says_what_its_cell_counts(
-    cell: tuple[int, dict[str, Any]], dims: int, window: int, start: int, n: int
-) -> None:
-    """Each measure with its own fields and no other."""
-    key, raw = publisher().tally((window, 0 if window == ALL_TIME else start, cell[0] + dims), n)
-    assert raw is not None
-    expected = Tally(
-        partition=3,
-        # the two lists of windows are held together by this test
-        window=WINDOWS[window],  # type: ignore[arg-type]
-        start=None if window == ALL_TIME else rfc3339(start * 60_000),
-        measure=MEASURES[cell[0] >> 32],
-        dimensions=DIMENSIONS.names(dims),
-        count=n,
-        **cell[1],
-    )
-    assert expected == msgspec.json.decode(raw, type=Tally)
-    assert (key, None) == publisher().tally(
-        (window, 0 if window == ALL_TIME else start, cell[0] + dims), None
-    )
 
 
 @LAW
