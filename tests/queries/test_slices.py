@@ -109,7 +109,7 @@ async def test_a_counter_that_is_off_by_one_is_found(slices: int) -> None:
         for lost in (False, True):
             log = await written(values)
             latest = log._stored[0].latest["tallies"]
-            counted = sorted(key for key, tally in latest.items() if b'"count":0,' not in (tally.value or b""))
+            counted = sorted(key for key, of in latest.items() if b'"count":0,' not in (of.value or b""))
             key = counted[at % len(counted)]
             old = latest[key].value
             assert old is not None
