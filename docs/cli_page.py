@@ -19,11 +19,11 @@ Everything for people is made for a terminal of 100 columns. With `--json` or `-
 standard output; progress and messages go to standard error. Settings that have no flag come from a file or
 the environment: [settings.md](settings.md).
 
-A command that asks (`funnel`, `journey`, `transitions`, `journeys`, `rejected`, `late`) reads a data
-directory or an app on Kafka and prints the same about both. `--data-dir DIR` names a directory, and `--kafka
-HOST:PORT --app NAME` an app; without either, `kafka.bootstrap` of the settings decides. How to log in comes
-from the settings, as for a worker. Nobody names the app's inputs: the app knows them. A question takes part
-in no group, stops nobody and writes nothing.
+A command that asks (`funnel`, `journey`, `why`, `transitions`, `journeys`, `rejected`, `late`, `verify`)
+reads a data directory or an app on Kafka and prints the same about both. `--data-dir DIR` names a directory,
+and `--kafka HOST:PORT --app NAME` an app; without either, `kafka.bootstrap` of the settings decides. How to
+log in comes from the settings, as for a worker. Nobody names the app's inputs: the app knows them. A question
+takes part in no group, stops nobody and writes nothing.
 
 ## Exit codes
 
@@ -102,6 +102,14 @@ where nothing was committed yet.
         "transaction": "collector-7"}},
       "watermark": "2024-05-20T10:45:00.000Z"}}]}}]}}
 ```
+
+**`streams why PROFILE --json`** prints a line per event of the person, by time. `read_as` is what the rules
+of that time saw in it, or null. `ending` is `applied`, `duplicate`, `no_signal`, `late`, `rejected`,
+`waiting` (not processed yet) or `gone` (the record is not stored any more, and transitions name it); `reason`
+says why it was late or rejected. `topic`, `partition`, `offset`, `index` say where it is, and `forwarded_to`
+to which partition it was forwarded. `transitions` are the records that it caused, as they were published,
+with later retractions of them. Where an event was copied, they are under the copy that counts. Who cannot be
+read from a rejected record is not found by it.
 
 **`streams transitions --jsonl`** and **`streams journeys --jsonl`** print the records as they were published:
 [consume.md](consume.md).

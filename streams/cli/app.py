@@ -24,6 +24,7 @@ from streams.cli.topics import topics_group
 from streams.cli.topology import topology_command
 from streams.cli.transitions import transitions_command
 from streams.cli.verify import verify_command
+from streams.cli.why import why_command
 from streams.errors import StreamsError
 
 EXIT_CODES = {
@@ -56,6 +57,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     ASK: {
         "funnel": funnel_command,
         "journey": journey_command,
+        "why": why_command,
         "transitions": transitions_command,
         "journeys": journeys_command,
         "rejected": rejected_command,

@@ -23,7 +23,7 @@ from streams.log.port import Reader
 from streams.queries.event_sets import CopyFate, EventSet, add_copy
 from streams.queries.origins import Origins
 from streams.queries.slices import Slice
-from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, is_foreign
+from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, owner_of
 from streams.records import Record
 
 REPORT_EVERY = 5_000  # items between two reports of progress
@@ -128,13 +128,17 @@ class Recomputation:
         verdict = item.signals.classify(outcome)
         if verdict is None:
             counts.no_signal += 1
-        elif not item.forwarded and is_foreign(outcome, self.stored.partition, self.stored.reader.partitions):
+        elif not item.forwarded and self._is_foreign(outcome):
             counts.received -= 1
             counts.forwarded += 1
         elif origin in self.stored.letters.late:
             counts.late += 1
         elif self.slice.has(key := item.signals.key(outcome)):
             self._add(key, outcome.at_ms, item.signals.signal(outcome, verdict))
+
+    def _is_foreign(self, event: Event) -> bool:
+        partitions = self.stored.reader.partitions
+        return partitions > 1 and owner_of(event, partitions) != self.stored.partition
 
     def _add(self, key: str, at_ms: int, signal: Signal) -> None:
         """Adds a copy of an event. The smallest stays; after twice the allowed lateness an id is a new event.

@@ -14,6 +14,7 @@ from streams.core.ingest.partition import partition_of, person_key
 from streams.core.ingest.times import LATEST_MS
 from streams.core.ingest.zones import zones_version
 from streams.core.moments.rules import load_rules
+from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.items import read_items
@@ -81,6 +82,11 @@ class ItemReader:
                 return [StoredItem(origin, outcome, signals, message.value, True)]
         return ()
 
+    def rule_of(self, code: int) -> tuple[RuleInfo, str]:
+        """The rule with this code, and the version of the rules that it belongs to."""
+        version = next(known for known in reversed(self._book.versions) if known.first_code <= code)
+        return version.rules[code - version.first_code], version.version
+
 
 async def read_rulebook(reader: Reader, partition: int, checkpoint: Checkpoint) -> Rulebook:
     """Every version of the rules and every door that was ever in force in a partition."""
@@ -104,9 +110,9 @@ def is_readable(door: Door) -> bool:
     )
 
 
-def is_foreign(event: Event, partition: int, partitions: int) -> bool:
-    """Whether another partition than this one owns the event's person."""
-    return partitions > 1 and partition_of(person_key(event), partitions) != partition
+def owner_of(event: Event, partitions: int) -> int:
+    """The partition that owns the event's person."""
+    return partition_of(person_key(event), partitions)
 
 
 def _reader_text(door: Door) -> str:

@@ -317,3 +317,46 @@ def test_json_only(data: Path) -> None:
         result = streams(*command, "--data-dir", data)
         assert "" == result.stderr
         assert all(json.loads(line) for line in result.stdout.splitlines())
+
+
+def test_why_is_told_to_people_and_machines(data: Path) -> None:
+    """why shows each event of a person with its steps; --json prints a line for each."""
+    shown = streams("why", "ann", "--data-dir", data).stdout
+    assert all(word in shown for word in ("Product Viewed", "opened", "converted", "events:0:0:0"))
+    assert "3 events, 3 steps" in shown
+    told = lines("why", "u:bob", "--data-dir", data, "--json")
+    assert ["applied", "duplicate"] == [story["ending"] for story in told]
+    assert ["know", "know"] == [story["read_as"]["intent"] for story in told]
+    nobody = streams("why", "zoe", "--data-dir", data)
+    assert (2, "") == (nobody.exit_code, nobody.stdout)
+    assert "nobody of the name 'zoe' is known here" in nobody.stderr
+
+
+@pytest.mark.parametrize("size", ["much", "512", "0MB", "-1GB", "1 TB"])
+def test_a_memory_that_is_no_size(data: Path, size: str) -> None:
+    """The message names what would be right."""
+    result = streams("verify", "--data-dir", data, "--memory", size)
+    assert 2 == result.exit_code
+    assert f"--memory {size}: write a size, such as 512MB" in result.stderr
+
+
+def test_too_little_memory(data: Path) -> None:
+    """The message says how much is needed."""
+    result = streams("verify", "--data-dir", data, "--memory", "64MB")
+    assert 2 == result.exit_code
+    assert "64 MB are not enough" in result.stderr
+    assert "give at least 10" in result.stderr
+
+
+def test_the_outcome_of_verify_as_metrics(data: Path, tmp_path: Path) -> None:
+    """--metrics-file holds the outcome for Prometheus; a file that cannot be written is an error."""
+    file = tmp_path / "verify.prom"
+    assert 0 == streams("verify", "--data-dir", data, "--metrics-file", file).exit_code
+    text = file.read_text()
+    name = f'app="{data.name}"'
+    assert f"streams_verify_equal{{{name}}} 1.0" in text
+    assert f'streams_verify_people{{{name},checked="yes"}} 2.0' in text
+    assert "# HELP streams_verify_finished_timestamp_seconds" in text
+    result = streams("verify", "--data-dir", data, "--metrics-file", tmp_path / "nowhere" / "file")
+    assert 2 == result.exit_code
+    assert "cannot be written" in result.stderr

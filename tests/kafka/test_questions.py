@@ -36,6 +36,9 @@ LINES = (
     ["transitions", "--jsonl", "--limit", "3"],
     ["rejected", "--jsonl"],
     ["late", "--jsonl"],
+    ["why", "ann", "--json"],
+    ["why", "d:hal", "--json"],
+    ["verify", "--json"],
 )
 TABLES = (
     ["funnel", "--by", "channel"],
@@ -44,6 +47,7 @@ TABLES = (
     ["transitions", "--limit", "5"],
     ["rejected"],
     ["late"],
+    ["verify"],
 )
 
 
@@ -67,10 +71,12 @@ def test_both_logs_give_the_same_answer(shop: AskedLogs, command: list[str]) -> 
 
 
 def test_nobody_of_that_name(shop: AskedLogs) -> None:
-    """An unknown person is exit code 1, with nothing on standard output."""
-    directory, cluster = shop.answers("journey", "nobody", "--json")
-    assert (1, "") == cluster[:2]
-    assert directory == cluster
+    """An unknown person is exit code 1, or 2 where the input was searched, and nothing is printed."""
+    for command, code in (("journey", 1), ("why", 2)):
+        directory, cluster = shop.answers(command, "nobody", "--json")
+        assert (code, "") == cluster[:2]
+        assert "nobody of the name 'nobody'" in cluster.stderr
+        assert directory == cluster
 
 
 def test_an_app_that_has_read_nothing_yet() -> None:

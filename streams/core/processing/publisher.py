@@ -59,6 +59,12 @@ _OUTCOMES = [quoted(kind or None) for kind in KIND_NAMES]
 _BY_SILENCE = '"event":null,"rule":null,"confidence":null,"rules":null'
 
 
+def transition_id(key: str, need: str, kind: str, caused_by: bytes) -> str:
+    """The id of a transition, as `Publisher.transition` writes it (there it is written out, for speed)."""
+    content = f"{key}\0{need}\0{kind}\0".encode() + caused_by
+    return blake2b(content, digest_size=16).hexdigest()
+
+
 def about_person(key: str, need: str) -> str:
     """The fields that all records about a profile and need begin with.
 

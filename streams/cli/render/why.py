@@ -1,0 +1,72 @@
+"""A person's events: when, what each was read as, and what became of it."""
+
+from collections.abc import Sequence
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.markup import escape
+
+from schemas import Transition
+from streams.cli.render.tables import plain_table
+from streams.cli.screen import moment_text, plural, time_text
+from streams.queries.why import EventStory
+
+_COLOURS = {"applied": "green", "late": "yellow", "rejected": "red", "waiting": "yellow", "gone": "yellow"}
+_decode = msgspec.json.Decoder(Transition).decode
+
+
+def render(stories: Sequence[EventStory]) -> RenderableType:
+    """A row per event, oldest first, with the steps that it caused beneath it."""
+    has_profiles = len({(story.tenant, story.profile) for story in stories}) > 1
+    headings = ["when (UTC)", *(["who"] * has_profiles), "event", "read as", "what became of it", "where"]
+    table = plain_table(*headings, wrapped=("event", "read as", "what became of it", "where"))
+    for story in stories:
+        who = [escape(story.profile)] * has_profiles
+        table.add_row(
+            time_text(story.at) if story.at else "",
+            *who,
+            escape(story.name or story.event or ""),
+            _read_as(story),
+            _ending(story),
+            f"[dim]{escape(_where(story))}[/]",
+        )
+        for raw in story.transitions:
+            step = _decode(raw)
+            op = "" if step.op == "assert" else "[red]not[/] "
+            need = f" ({escape(step.need)})" if step.need else ""
+            moved = f"{moment_text(step.from_)} → {moment_text(step.to)}"
+            cells = [
+                f"[dim]{time_text(step.at)}[/]",
+                *([""] * has_profiles),
+                "",
+                "",
+                f"  {op}{step.kind}{need}",
+            ]
+            table.add_row(*cells, moved)
+    steps = sum(len(story.transitions) for story in stories)
+    return Group(table, f"[dim]{plural(len(stories), 'event')}, {plural(steps, 'step')}[/]")
+
+
+def _read_as(story: EventStory) -> str:
+    read = story.read_as
+    if read is None:
+        return ""
+    sure = "" if read.sure else ", unsure"
+    needs = [escape(need) for need in read.needs if need]
+    about = f" about {', '.join(needs)}" if needs else ""
+    return f"{moment_text(read.intent)}{sure}{about} [dim]{escape(read.rule)} {read.confidence:g}[/]"
+
+
+def _ending(story: EventStory) -> str:
+    colour = _COLOURS.get(story.ending, "dim")
+    text = story.ending.replace("_", " ")
+    why = ": ".join(escape(part) for part in (story.reason, story.detail) if part)
+    return f"[{colour}]{text}[/]" + (f" ({why})" if why else "")
+
+
+def _where(story: EventStory) -> str:
+    """`topic:partition:offset:index`, and where the event was forwarded to."""
+    if story.topic is None:
+        return "not stored any more"
+    place = f"{story.topic}:{story.partition}:{story.offset}:{story.index}"
+    return place if story.forwarded_to is None else f"{place} → {story.forwarded_to}"

@@ -1,0 +1,71 @@
+"""`streams why`: each event of one person, and what became of it."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from streams.cli.opened_log import LogFlags, open_log
+from streams.cli.options import AppOption, DataDirOption, KafkaOption, checked_text
+from streams.cli.progress import Work
+from streams.cli.screen import console, emit_line
+from streams.cli.stopping import StopRequest
+
+
+def why_command(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROFILE",
+            callback=checked_text,
+            help="The id of a user or of a device, with u: or d: before it or without.",
+            show_default=False,
+        ),
+    ],
+    *,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=checked_text,
+            help="Only of this tenant. [default: of any]",
+            show_default=False,
+        ),
+    ] = None,
+    data_dir: DataDirOption = None,
+    kafka: KafkaOption = None,
+    app: AppOption = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, for machines: one line per event.")
+    ] = False,
+) -> None:
+    """Shows each event of one person: what it was read as, how it ended, and which steps it caused.
+
+    It reads the stored input: one partition of it if the input is keyed by the person, else all. The exit
+    code is 2 if nobody has this name.
+    """
+    asyncio.run(_why(ctx, LogFlags(data_dir, kafka, app), name, tenant, json))
+
+
+async def _why(ctx: typer.Context, flags: LogFlags, name: str, tenant: str | None, json: bool) -> None:
+    from streams.queries.persons_items import Person
+    from streams.queries.why import read_why
+
+    async with open_log(ctx, flags) as log:
+        with StopRequest() as stop, Work("why", "records") as work:
+
+            def on_progress(done: int, total: int) -> None:
+                work.update(done, done, total)
+                stop.check(f"{done:,} of {total:,} records were read; there is no answer yet")
+
+            stories, unreadable = await read_why(log.reader, Person(name, tenant), on_progress)
+    for source in unreadable:
+        typer.echo(f"{source}: this release does not have the reader of some of its records", err=True)
+    if json:
+        for story in stories:
+            emit_line(story.wire())
+        return
+    from streams.cli.render.why import render
+
+    console().print(render(stories))

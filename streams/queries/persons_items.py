@@ -1,0 +1,215 @@
+"""Finds what is stored of one person: in the input, in the inbox, and among the dead letters.
+
+Where no event was ever forwarded, all of it is in the partition that owns the person. Else every partition
+may have read something.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Literal, NamedTuple
+
+from streams.core.ingest.event import Event
+from streams.core.ingest.formats import FORMATS
+from streams.core.ingest.partition import partition_of
+from streams.core.moments.verdict import RuleInfo
+from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.inbox import Forwarded, decode_message
+from streams.core.processing.record_keys import split_profile_key
+from streams.errors import ConfigError, InputError
+from streams.log.port import Reader
+from streams.queries.origins import Origin, origin_of
+from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, owner_of, read_rulebook
+from streams.records import Record
+from streams.runtime.parameters import parameters_of
+from streams.settings.fold import FoldSettings
+from streams.topology import LATE, REJECTED, is_inbox
+
+_PREFIXES = ("u:", "d:")
+_REPORT_EVERY = 5_000  # records between two reports of progress
+
+
+class Person(NamedTuple):
+    """Whom a question is about. A name without `u:` or `d:` is looked for as both; an id may itself begin
+    with such a prefix.
+    """
+
+    name: str
+    tenant: str | None = None  # None: in any tenant
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """The profiles that the name may stand for."""
+        given = [self.name] if self.name.startswith(_PREFIXES) else []
+        return frozenset([*given, *(prefix + self.name for prefix in _PREFIXES)])
+
+    @property
+    def ids(self) -> frozenset[bytes]:
+        """The bare ids of these."""
+        return frozenset(profile[2:].encode() for profile in self.profiles)
+
+    def has(self, tenant: str | None, profile: str) -> bool:
+        """True if this profile is meant."""
+        return profile in self.profiles and self.tenant in (None, tenant)
+
+
+class Letter(NamedTuple):
+    """A dead letter of the person."""
+
+    ending: Literal["late", "rejected"]
+    reason: str
+    detail: str
+    profile: str
+    event: str | None = None
+    at: str | None = None
+
+
+class FoundItem(NamedTuple):
+    """An item of the person, as the partition that judged it read it."""
+
+    stored: StoredItem
+    rule_of: Callable[[int], tuple[RuleInfo, str]]  # the rule with a code, and the version of the rules
+    arrived: bool  # it was processed before the last checkpoint
+    forwarded_to: int | None
+
+
+class PersonsItems:
+    """All that was found of a person."""
+
+    def __init__(self, person: Person, owners: frozenset[int], allowed_lateness_ms: int) -> None:
+        self.person, self.owners, self.allowed_lateness_ms = person, owners, allowed_lateness_ms
+        self.late: dict[Origin, Letter] = {}
+        self.rejected: dict[Origin, Letter] = {}
+        self.unreadable: list[str] = []  # sources with records of the person or not, which have no reader
+        self._read: dict[Origin, FoundItem] = {}  # by the partition that read them first, in order
+        self._forwarded: dict[Origin, FoundItem] = {}  # by their owner, from its inbox, in order
+
+    def add(self, item: FoundItem) -> None:
+        (self._forwarded if item.stored.forwarded else self._read)[item.stored.origin] = item
+
+    def in_order(self) -> Iterator[FoundItem]:
+        """Each item once: what its owner read first, then what was forwarded."""
+        for origin, item in self._read.items():
+            if origin not in self._forwarded:
+                yield item
+        yield from self._forwarded.values()
+
+    def letters_alone(self) -> Iterator[tuple[Origin, Letter]]:
+        """The dead letters of items that are not stored any more."""
+        for letters in (self.late, self.rejected):
+            for origin, letter in letters.items():
+                if origin not in self._read and origin not in self._forwarded:
+                    yield origin, letter
+
+
+async def read_persons_items(
+    reader: Reader, person: Person, on_progress: Callable[[int, int], None]
+) -> PersonsItems:
+    """Everything stored of the person. `on_progress`: records read, of about how many.
+
+    Raises InputError if nothing was processed yet, ConfigError for a tenant where there are none.
+    """
+    stored = [None if raw is None else decode_checkpoint(raw) for raw in await reader.checkpoints()]
+    known = [checkpoint for checkpoint in stored if checkpoint is not None]
+    if not known:
+        raise InputError("nothing has been processed yet: there is nothing to ask about")
+    parameters = parameters_of(FoldSettings.model_validate_json(known[0].fold))
+    if person.tenant is not None and parameters.tenant is None:
+        raise ConfigError("--tenant: there are no tenants here (the setting `tenant` is not set)")
+    everywhere = frozenset(range(reader.partitions))
+    owners = frozenset(partition_of(key, reader.partitions) for key in person.ids)
+    if parameters.tenant is not None:
+        owners = everywhere
+    is_forwarding = any(checkpoint.forwarding or checkpoint.counts.forwarded for checkpoint in known)
+    found = PersonsItems(person, owners, parameters.allowed_lateness_ms)
+    places = everywhere if is_forwarding else owners
+    searches = [
+        _Search(reader, number, checkpoint, found)
+        for number, checkpoint in enumerate(stored)
+        if checkpoint is not None and number in places
+    ]
+    ends, done = await reader.ends(), 0
+    total = sum(ends.get(source, 0) for search in searches for source in search.sources)
+    for search in searches:
+        await search.read_letters()
+        items = ItemReader(parameters, await read_rulebook(reader, search.partition, search.checkpoint))
+        for source in search.sources:
+            async for offset in search.read_source(items, source):
+                on_progress(done + offset, total)
+            done += ends.get(source, 0)
+    return found
+
+
+class _Search:
+    """The search in one partition."""
+
+    def __init__(self, reader: Reader, partition: int, checkpoint: Checkpoint, found: PersonsItems) -> None:
+        self.reader, self.partition, self.checkpoint = reader, partition, checkpoint
+        self._found, self._person, self._ids = found, found.person, found.person.ids
+        # The inbox of a partition that owns none of the person's ids has nothing of theirs.
+        is_owner = partition in found.owners
+        self.sources = [name for name in checkpoint.sources if is_owner or not is_inbox(name)]
+
+    async def read_letters(self) -> None:
+        """Notes the dead letters of the person."""
+        async for _, record in self.reader.scan(REJECTED.name, self.partition):
+            if FORMATS["segment"].key_of(record.value or b"") in self._ids:
+                headers = _texts(record)
+                letter = Letter("rejected", headers["reason"], headers["detail"], self._person.name)
+                self._found.rejected[origin_of(record)] = letter
+        async for _, record in self.reader.scan(LATE.name, self.partition):
+            headers = _texts(record)
+            if headers["profile"] in self._person.profiles:
+                self._found.late[origin_of(record)] = Letter(
+                    ending="late",
+                    reason=headers["reason"],
+                    detail=f"{float(headers['late_s']):,.0f} s behind the watermark",
+                    profile=headers["profile"],
+                    event=headers["event"],
+                    at=headers["at"],
+                )
+
+    async def read_source(self, items: ItemReader, source: str) -> AsyncIterator[int]:
+        """Adds the person's items of a source. Yields how far it has come, every few thousand records."""
+        position, n = self.checkpoint.sources[source].offset, 0
+        async for record in self.reader.scan_source(source):
+            n += 1
+            if n % _REPORT_EVERY == 0:
+                yield record.offset
+            if not self._may_be_theirs(source, record):
+                continue
+            read = items.read(source, record)
+            if isinstance(read, Unreadable):
+                if source not in self._found.unreadable:
+                    self._found.unreadable.append(source)
+                continue
+            for item in read:
+                if self._is_theirs(item):
+                    found = FoundItem(item, items.rule_of, record.offset < position, self._forwarded_to(item))
+                    self._found.add(found)
+
+    def _may_be_theirs(self, source: str, record: Record) -> bool:
+        """A cheap look: most records are of others."""
+        value = record.value
+        if is_inbox(source):
+            message = decode_message(value)
+            if not isinstance(message, Forwarded):
+                return False
+            value = message.value
+        key = FORMATS["segment"].key_of(value or b"")
+        return not key or key in self._ids  # without a key, it may hold items of several people
+
+    def _is_theirs(self, item: StoredItem) -> bool:
+        if isinstance(item.outcome, Event):
+            return self._person.has(*split_profile_key(item.signals.key(item.outcome)))
+        return FORMATS["segment"].key_of(item.value or b"") in self._ids
+
+    def _forwarded_to(self, item: StoredItem) -> int | None:
+        if item.forwarded:
+            return self.partition
+        if not isinstance(item.outcome, Event) or item.signals.classify(item.outcome) is None:
+            return None
+        owner = owner_of(item.outcome, self.reader.partitions)
+        return None if owner == self.partition else owner
+
+
+def _texts(letter: Record) -> dict[str, str]:
+    return {name: value.decode("utf-8", "replace") for name, value in letter.headers}

@@ -1,0 +1,212 @@
+"""Why a person is where they are: each stored event of theirs, what it was read as, how it ended, and which
+transitions it caused.
+
+Each record is read by the rules and the door of its era, as `verify` reads it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from schemas import Transition
+from streams.core.ingest.event import Event, Rejection
+from streams.core.journeys.journey_step import KIND_NAMES
+from streams.core.journeys.signal import Signal
+from streams.core.moments.verdict import INTENTS
+from streams.core.processing.json_text import quoted, rfc3339
+from streams.core.processing.publisher import transition_id
+from streams.core.processing.record_keys import split_profile_key
+from streams.errors import InputError
+from streams.log.port import Reader
+from streams.queries.event_sets import CopyFate, EventSet, add_copy
+from streams.queries.origins import Origin
+from streams.queries.persons_items import FoundItem, Letter, Person, PersonsItems, read_persons_items
+from streams.topology import TRANSITIONS, split_source
+
+Ending = Literal["applied", "duplicate", "late", "no_signal", "rejected", "waiting", "gone"]
+"""`waiting`: not processed yet. `gone`: the record is not stored any more, but transitions name it."""
+
+
+class ReadAs(msgspec.Struct, frozen=True):
+    """What the rules saw in an event."""
+
+    intent: str
+    sure: bool
+    confidence: float
+    rule: str
+    rules: str  # the version
+    needs: tuple[str, ...]  # "": the nameless need; "*": every need
+
+
+class EventStory(msgspec.Struct):
+    """One event of a person, and what became of it."""
+
+    tenant: str | None
+    profile: str
+    at: str | None
+    event: str | None  # its id
+    name: str | None
+    type: str | None
+    topic: str | None
+    partition: int | None
+    offset: int | None
+    index: int | None
+    forwarded_to: int | None  # the partition that owns the person, if another one read the event
+    read_as: ReadAs | None
+    ending: Ending
+    reason: str | None = None
+    detail: str | None = None
+    transitions: list[msgspec.Raw] = []
+
+    def wire(self) -> bytes:
+        """One JSON line without its line end."""
+        return msgspec.json.encode(self)
+
+
+async def read_why(
+    reader: Reader, person: Person, on_progress: Callable[[int, int], None]
+) -> tuple[list[EventStory], Sequence[str]]:
+    """The stories of all events of a person, by time; and which records this release could not read.
+
+    Raises InputError if nobody has this name, or if nothing was processed yet.
+    """
+    found = await read_persons_items(reader, person, on_progress)
+    stories = _Stories(found)
+    await stories.add_transitions(reader, person)
+    if not stories.stories:
+        of = f" of the tenant {person.tenant!r}" if person.tenant is not None else ""
+        raise InputError(f"nobody of the name {person.name!r}{of} is known here")
+    ordered = sorted(
+        stories.stories, key=lambda story: (story.at or "", story.topic or "", story.offset or 0)
+    )
+    return ordered, found.unreadable
+
+
+def _place(story: EventStory) -> tuple[str, str, int, int]:
+    return story.at or "", story.topic or "", story.offset or 0, story.index or 0
+
+
+class _CausingEvent(NamedTuple):
+    key: str  # of the profile
+    ref: bytes
+
+
+class _Stories:
+    """Judges items in the order in which they came to the partition that owns the person."""
+
+    def __init__(self, found: PersonsItems) -> None:
+        self.stories: list[EventStory] = []
+        self._found = found
+        self._sets: dict[str, list[EventSet]] = {}
+        self._greatest_ms: dict[str, int] = {}
+        self._causing: dict[_CausingEvent, EventStory] = {}
+        self._needs: dict[str, set[str]] = {}
+        for item in found.in_order():
+            self.stories.append(self._story(item))
+        for origin, letter in found.letters_alone():
+            self.stories.append(_letter_story(origin, letter))
+
+    def _story(self, item: FoundItem) -> EventStory:
+        origin, outcome = item.stored.origin, item.stored.outcome
+        topic, partition = split_source(origin.source)
+        story = EventStory(
+            tenant=None, profile="", at=None, event=None, name=None, type=None,
+            topic=topic, partition=partition, offset=origin.offset, index=origin.index,
+            forwarded_to=item.forwarded_to, read_as=None, ending="waiting",
+        )  # fmt: skip
+        letter = self._found.rejected.get(origin)
+        if not isinstance(outcome, Event):
+            story.profile = self._found.person.name
+            if item.arrived:
+                story.ending = "rejected"
+                if letter is not None:
+                    story.reason, story.detail = letter.reason, letter.detail
+                elif isinstance(outcome, Rejection):
+                    story.reason, story.detail = outcome.reason.value, outcome.detail
+            return story
+        key = item.stored.signals.key(outcome)
+        story.tenant, story.profile = split_profile_key(key)
+        story.at, story.event = rfc3339(outcome.at_ms), outcome.id
+        story.name, story.type = outcome.name, outcome.type
+        verdict = item.stored.signals.classify(outcome)
+        signal = None if verdict is None else item.stored.signals.signal(outcome, verdict)
+        if verdict is not None and signal is not None:
+            rule, version = item.rule_of(signal.rule)
+            story.read_as = ReadAs(
+                INTENTS[verdict.intent], verdict.sure, rule.confidence, rule.name, version, signal.needs
+            )
+        if not item.arrived:
+            return story
+        if letter is not None:
+            story.ending, story.reason, story.detail = "rejected", letter.reason, letter.detail
+        elif signal is None:
+            story.ending = "no_signal"
+        elif (late := self._found.late.get(origin)) is not None:
+            story.ending, story.reason, story.detail = "late", late.reason, late.detail
+        else:
+            self._add(story, key, outcome.at_ms, signal)
+        return story
+
+    def _add(self, story: EventStory, key: str, at_ms: int, signal: Signal) -> None:
+        self._greatest_ms[key] = greatest_ms = max(self._greatest_ms.get(key, 0), at_ms)
+        ids_from_ms = greatest_ms - 2 * self._found.allowed_lateness_ms
+        fate = add_copy(self._sets.setdefault(key, [{}]), signal, ids_from_ms)
+        if fate is CopyFate.DUPLICATE:
+            story.ending = "duplicate"
+            return
+        story.ending = "applied"
+        if fate is CopyFate.SMALLER:
+            story.detail = "in place of a copy with the same id that sorts after it"
+        self._causing[_CausingEvent(key, signal.ref)] = story
+        self._needs.setdefault(key, {""}).update(signal.needs)
+
+    async def add_transitions(self, reader: Reader, person: Person) -> None:
+        """Puts each transition under the event that caused it."""
+        by_id = {
+            transition_id(caused_by.key, need, kind, caused_by.ref): story
+            for caused_by, story in self._causing.items()
+            for need in self._needs[caused_by.key]
+            for kind in KIND_NAMES
+            if kind
+        }
+        gone: dict[tuple[str, str], EventStory] = {}
+        texts = [f'"profile":{quoted(name)}'.encode() for name in person.profiles]
+        for partition in self._found.owners:
+            async for _, record in reader.scan(TRANSITIONS.name, partition):
+                value = record.value
+                if value is None or not any(text in value for text in texts):
+                    continue
+                step = _decode(value)
+                if not person.has(step.tenant, step.profile):
+                    continue
+                story = by_id.get(step.id)
+                if story is None:
+                    caused_by = step.event or step.journey
+                    story = gone.get((step.profile, caused_by))
+                    if story is None:
+                        story = gone[step.profile, caused_by] = _gone_story(step, caused_by)
+                        self.stories.append(story)
+                story.transitions.append(msgspec.Raw(value))
+
+
+_decode = msgspec.json.Decoder(Transition).decode
+
+
+def _letter_story(origin: Origin, letter: Letter) -> EventStory:
+    """The story of a dead letter whose record is not stored any more."""
+    topic, partition = split_source(origin.source)
+    return EventStory(
+        tenant=None, profile=letter.profile, at=letter.at, event=letter.event, name=None, type=None,
+        topic=topic, partition=partition, offset=origin.offset, index=origin.index,
+        forwarded_to=None, read_as=None, ending=letter.ending, reason=letter.reason, detail=letter.detail,
+    )  # fmt: skip
+
+
+def _gone_story(step: Transition, caused_by: str) -> EventStory:
+    return EventStory(
+        tenant=step.tenant, profile=step.profile,
+        at=step.at if step.event else step.opened_at, event=caused_by,
+        name=None, type=None, topic=None, partition=None, offset=None, index=None,
+        forwarded_to=None, read_as=None, ending="gone",
+    )  # fmt: skip
