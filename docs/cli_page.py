@@ -92,7 +92,8 @@ reason: [operations.md](operations.md#are-the-numbers-right). `slices` is how of
 `hidden` by an open transaction, which decides whether they count. `hidden` then has the offset at which the
 transaction begins, the number of records behind it, and, as far as the broker says so, since when it is open
 and its transactional id. `readable` are the records that wait for nothing but a worker. `position` is null
-where nothing was committed yet.
+where nothing was committed yet. `stopped` has the inputs that were deleted and made anew, with the reason,
+and `deleted` those that do not exist any more: nothing is read of them, so they have no lag.
 
 ```json
 {{"lag": null, "watermark": "2024-05-20T10:45:00.000Z", "watermark_lag_s": 12.4, "partitions": [
@@ -100,7 +101,27 @@ where nothing was committed yet.
     {{"source": "clicks:0", "position": 1234, "end": 3235, "lag": null, "readable": 0,
       "hidden": {{"first": 1234, "records": 2001, "since": "2024-05-20T10:43:07.151Z",
         "transaction": "collector-7"}},
-      "watermark": "2024-05-20T10:45:00.000Z"}}]}}]}}
+      "watermark": "2024-05-20T10:45:00.000Z"}}]}}],
+  "stopped": {{}}, "deleted": []}}
+```
+
+**`streams app describe --json`** prints the record of the app as it is in `<app>.app`. `fold` are the fold
+settings; `inputs` are all that were ever read, with the first offset and the end that each partition had when
+it was last looked at.
+
+**`streams app compare --json`** prints what both have (`one`, `other`), the times between which transitions
+were compared (`since`: null for the beginning; `until`: null when there was nothing to compare), and what
+differs first: `transition` and `counter`, each with `what` it is and how often, or how much, in `one` and
+`other`.
+
+```json
+{{"same": true,
+  "one": {{"name": "app shop on broker:9092", "received": 5, "late": 0, "rejected": 0, "unread": 0,
+    "transitions": 6, "left_out": 0}},
+  "other": {{"name": "app shop-2 on broker:9092", "received": 5, "late": 0, "rejected": 0, "unread": 0,
+    "transitions": 6, "left_out": 0}},
+  "since": null, "until": "2024-05-20T10:45:00.000Z", "transition": null, "counter": null,
+  "windows": ["day", "all"]}}
 ```
 
 **`streams why PROFILE --json`** prints a line per event of the person, by time. `read_as` is what the rules

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from streams.cli.app_record import app_group
 from streams.cli.check_config import check_config_command
 from streams.cli.dead_letters import late_command, rejected_command
 from streams.cli.demo import demo_command
@@ -30,8 +31,8 @@ from streams.errors import StreamsError
 EXIT_CODES = {
     0: "done",
     1: (
-        "the answer is no: `verify` found a difference, `journey` found nobody of that name, `topics plan` "
-        "found something to create"
+        "the answer is no: `verify` or `app compare` found a difference, `journey` found nobody of that "
+        "name, `topics plan` found something to create"
     ),
     2: (
         "the command, a setting, a rules file or an input file is wrong, or the log that a question is about "
@@ -142,3 +143,4 @@ for _section, _commands in COMMANDS.items():
     for _name, _command in _commands.items():
         command_line.command(_name, rich_help_panel=_section)(_command)
 command_line.add_typer(topics_group, name="topics", rich_help_panel=MAINTAIN)
+command_line.add_typer(app_group, name="app", rich_help_panel=MAINTAIN)

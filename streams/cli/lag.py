@@ -1,8 +1,9 @@
 """`streams lag`: how far an app is behind its inputs. The first question when numbers look old."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,9 +12,9 @@ from streams.cli.opened_log import LogFlags, open_log
 from streams.cli.options import (
     AppOption,
     DataDirOption,
-    InputsOption,
     JsonOption,
     KafkaOption,
+    checked_text,
     settings_of,
 )
 from streams.cli.screen import console, emit_line
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from streams.queries.lag import Lag
     from streams.settings.tables import Settings
 
+LagInputsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="TOPIC",
+        callback=checked_text,
+        help="A topic to look at. Once per topic. [default: those that the app reads]",
+        show_default=False,
+    ),
+]
+
 # A transaction that is about to end does so by then. Any other one is shown as what it is: open.
 TRANSACTION_WAIT_S = 0.5
 
@@ -32,7 +44,7 @@ def lag_command(
     ctx: typer.Context,
     kafka: KafkaOption = None,
     app: AppOption = None,
-    inputs: InputsOption = None,
+    inputs: LagInputsOption = None,
     data_dir: DataDirOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -49,7 +61,7 @@ def lag_command(
             "--input"
         )
     if data_dir is None and settings.kafka.bootstrap is not None:
-        lag = asyncio.run(_cluster_lag(settings))
+        lag = asyncio.run(_cluster_lag(settings, inputs or ()))
     else:
         lag = asyncio.run(_directory_lag(ctx, data_dir))
     now_ms = Clock().wall_ms()
@@ -58,10 +70,10 @@ def lag_command(
 
         emit_line(orjson.dumps(lag.wire(now_ms)))
         return
-    from streams.cli.render.lag import hidden_lines, render
+    from streams.cli.render.lag import hidden_lines, render, unread_lines
 
     console().print(render(lag, now_ms))
-    for line in hidden_lines(lag):
+    for line in (*hidden_lines(lag), *unread_lines(lag)):
         print(line)
 
 
@@ -72,17 +84,46 @@ async def _directory_lag(ctx: typer.Context, data_dir: Path | None) -> "Lag":
         return await read_lag(log.reader)
 
 
-async def _cluster_lag(settings: "Settings") -> "Lag":
+async def _cluster_lag(settings: "Settings", asked: Sequence[str]) -> "Lag":
+    """`asked`: the inputs to look at; none stands for those that the app reads."""
+    from msgspec.structs import replace
+
+    from streams.core.processing.checkpoint import decode_checkpoint
     from streams.log.kafka.connection import cluster
+    from streams.log.kafka.existing_app import open_existing_app
     from streams.log.kafka.log import KafkaLog
     from streams.queries.kafka_lag import count_records
     from streams.queries.lag import read_lag
-    from streams.settings.kafka import deployment
+    from streams.settings.kafka import deployed_app, deployment
 
-    needed, where = deployment(settings.kafka), cluster(settings.kafka)
+    _, app = deployed_app(settings.kafka)
+    where = cluster(settings.kafka)
     await wait_for_cluster(where, min(MAX_WAIT_MS, settings.kafka.start_timeout))
-    log = await KafkaLog.connect(where, needed.app, needed.inputs, settle_s=TRANSACTION_WAIT_S)
+    stopped: dict[str, str] = {}
+    deleted: tuple[str, ...] = ()
+    if asked:
+        names = deployment(settings.kafka).inputs
+        log = await KafkaLog.connect(where, app, names, settle_s=TRANSACTION_WAIT_S)
+    else:
+        existing = await open_existing_app(
+            where, app, lambda raw: decode_checkpoint(raw).sources, TRANSACTION_WAIT_S
+        )
+        try:
+            record = await existing.app_record()
+        finally:
+            await existing.close()
+        if not existing.inputs:
+            raise ConfigError(
+                f"no worker of app {app} has run yet, so that nobody knows what it will read: name that with "
+                "--input TOPIC"
+            )
+        seen = {} if record is None else record.inputs
+        read = [name for name in existing.inputs if name not in seen or seen[name].is_read]
+        stopped = {name: reason for name in read if name in seen and (reason := seen[name].stopped)}
+        deleted = tuple(name for name in existing.deleted_inputs if name in read)
+        inputs = {n: existing.inputs[n] for n in read if n not in stopped and n not in deleted}
+        log = KafkaLog(where, app, inputs, existing.partitions, settle_s=TRANSACTION_WAIT_S)
     try:
-        return await count_records(log, await read_lag(log))
+        return replace(await count_records(log, await read_lag(log)), stopped=stopped, deleted=deleted)
     finally:
         await log.close()

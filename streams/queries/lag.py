@@ -68,6 +68,9 @@ class Lag(msgspec.Struct, frozen=True):
 
     sources: Sequence[SourceLag]
     watermarks_ms: Mapping[int, int | None]  # by partition; None: it has none yet
+    # Inputs of which nothing will be read any more, with the reason.
+    stopped: Mapping[str, str] = {}
+    deleted: Sequence[str] = ()  # inputs that do not exist any more
 
     @property
     def total(self) -> int | None:
@@ -95,6 +98,8 @@ class Lag(msgspec.Struct, frozen=True):
                 }
                 for partition, watermark_ms in self.watermarks_ms.items()
             ],
+            "stopped": dict(self.stopped),
+            "deleted": list(self.deleted),
         }
 
 

@@ -30,7 +30,6 @@ from streams.topology import split_source
 LOOK_AT_IDS_EVERY_S = 1.0
 # Between updates of the record, by the worker that has partition 0. They matter where brokers give no ids.
 UPDATE_EVERY_S = 60.0
-PAUSE_S = 5.0  # after an error of the cluster
 
 
 class Agreement:
@@ -94,7 +93,7 @@ class Agreement:
                 if str(error) != logged:
                     self._logger.warning("waiting", reason=str(error))
                 logged = str(error)
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(LOOK_AT_IDS_EVERY_S)
 
     def _find_made_anew(self, ids: Mapping[str, str]) -> bool:
         """Stops the inputs that have another id than in the record. True if one of them has.

@@ -35,7 +35,7 @@ async def test_it_shows_what_is_not_processed_yet() -> None:
         NewRecord(partition_of(who.encode(), PARTITIONS), who.encode(), viewed(who), -1) for who in people
     ]
     await log.append(records)
-    assert ([None, None], 4) == await asked(app)
+    assert ([None, None], 4) == await asked(app, "--input", f"{app}.events")
     agents = [
         await PartitionAgent.open(log, number, Settings(), default_rules()) for number in range(PARTITIONS)
     ]
@@ -54,11 +54,9 @@ def viewed(who: str) -> bytes:
     return orjson.dumps(event(who, "Product Viewed", "10:00:00"))
 
 
-async def asked(app: str) -> tuple[list[int | None], int]:
-    """Positions in the input by partition, and the lag of all."""
-    result = await asyncio.to_thread(
-        streams, "lag", "--kafka", bootstrap(), "--app", app, "--input", f"{app}.events", "--json"
-    )
+async def asked(app: str, *options: str) -> tuple[list[int | None], int]:
+    """Positions in the input by partition, and the lag of all. Without options, nobody names the input."""
+    result = await asyncio.to_thread(streams, "lag", "--kafka", bootstrap(), "--app", app, *options, "--json")
     assert 0 == result.exit_code, result.stderr
     found = orjson.loads(result.stdout)
     inputs = [
@@ -80,6 +78,15 @@ def test_a_table_for_people() -> None:
     assert 1 + 2 * PARTITIONS + 1 <= len(rows) <= 1 + 2 * PARTITIONS + 2
     assert f"{app}.events:1" in result.stdout
     assert rows[-1].split()[:2] == ["total", "0"]
+
+
+def test_an_app_that_has_not_begun() -> None:
+    """Nothing says what it will read, and the message says how to ask all the same (2)."""
+    app = topics.new_app(PARTITIONS)
+    result = streams("lag", "--kafka", bootstrap(), "--app", app)
+    assert 2 == result.exit_code
+    assert f"no worker of app {app} has run yet" in result.stderr
+    assert "--input TOPIC" in result.stderr
 
 
 async def test_records_behind_an_open_transaction_are_no_zero() -> None:
@@ -117,7 +124,7 @@ async def test_records_behind_an_open_transaction_are_no_zero() -> None:
 
     await collector.commit_transaction()
     await collector.stop()
-    assert ([None, None], 1 + HIDDEN) == await asked(app)
+    assert ([None, None], 1 + HIDDEN) == await asked(app, "--input", f"{app}.events")
     await log.close()
 
 
@@ -130,7 +137,7 @@ def documented() -> Any:
 def keys(value: Any) -> Any:
     """The names of everything in a JSON value, of the first of each list."""
     if isinstance(value, list):
-        return keys(value[0])
+        return keys(value[0]) if value else None
     return {name: keys(part) for name, part in value.items()} if isinstance(value, dict) else None
 
 
@@ -139,5 +146,7 @@ def test_an_app_that_does_not_exist_is_a_wrong_command(monkeypatch: pytest.Monke
     result = streams("lag", "--kafka", bootstrap(), "--app", "no-such-app", "--input", "no-such-topic")
     assert 2 == result.exit_code
     assert "no-such-topic" in result.stderr
+    result = streams("lag", "--kafka", bootstrap(), "--app", "no-such-app")
+    assert (2, True) == (result.exit_code, "there is no app no-such-app on" in result.stderr)
     monkeypatch.setenv("STREAMS_KAFKA__START_TIMEOUT", "1s")
     assert 5 == streams("lag", "--kafka", "127.0.0.1:1", "--app", "a", "--input", "b").exit_code

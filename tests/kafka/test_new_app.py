@@ -85,12 +85,14 @@ async def keeps_up(lag: list[str], what: str) -> None:
     In this process: a new one for each look would take most of the time.
     """
 
-    def behind() -> int:
+    def has_read_all() -> bool:
         result = streams(*lag, "--json")
+        if result.exit_code == 2 and "has run yet" in result.stderr:  # the worker is about to begin
+            return False
         assert 0 == result.exit_code, result.stderr
-        return int(orjson.loads(result.stdout)["lag"])
+        return bool(orjson.loads(result.stdout)["lag"] == 0)
 
-    await asyncio.to_thread(eventually, lambda: behind() == 0, what)
+    await asyncio.to_thread(eventually, has_read_all, what)
 
 
 async def held(app: str, input: str) -> tuple[Funnel, Counter[bytes]]:
@@ -111,10 +113,11 @@ async def test_a_new_app_counts_the_same_beside_the_old_one(tmp_path: Path) -> N
     """
     old, new, input = topics.new_name(), topics.new_name(), topics.new_name()
     topics.elsewhere(topics.create([NewTopic(input, PARTITIONS, 1)]))
-    make, run, lag = commands(new, input)
-    assert [["topics", "apply"], ["run", "--kafka"], ["lag", "--kafka"]] == [
-        command[:2] for command in (make, run, lag)
+    make, run, lag, compare = commands(new, input)
+    assert [["topics", "apply"], ["run", "--kafka"], ["lag", "--kafka"], ["app", "compare"]] == [
+        command[:2] for command in (make, run, lag, compare)
     ]
+    compare = [old if word == "shop" else word for word in compare]
     of_old = [
         [word.replace(new, old) for word in command]
         for command in (make[: make.index("--partitions")], run, lag)
@@ -131,6 +134,9 @@ async def test_a_new_app_counts_the_same_beside_the_old_one(tmp_path: Path) -> N
         assert 0 == code, message
         with working(run, tmp_path, **changed):
             await keeps_up(lag, "the new app has, too")
+            code, message = ended(compare, tmp_path)
+            assert 0 == code, message
+            assert "\nsame: " in message
     code, message = ended(of_old[1], tmp_path, **changed, STREAMS_WEB__PORT=str(free_ports(1)[0]))
     assert 3 == code, message
     assert re.search("refund_window", message)

@@ -50,6 +50,14 @@ def hidden_lines(lag: Lag) -> list[str]:
     return lines
 
 
+def unread_lines(lag: Lag) -> list[str]:
+    """A sentence for each input of which nothing is read any more."""
+    return [
+        *(f"{topic} is stopped, and not counted here: {reason}" for topic, reason in lag.stopped.items()),
+        *(f"{topic} does not exist any more, and is not counted here" for topic in lag.deleted),
+    ]
+
+
 def _since(hidden: Hidden) -> str:
     if hidden.since_ms is None:
         return f"is open at offset {hidden.first}; the broker does not say whose it is, and since when"
