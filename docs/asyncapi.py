@@ -12,7 +12,7 @@ import msgspec
 
 import schemas
 from schemas.generate import tidy
-from streams.topology import EVENTS, LATE, OUTPUTS, REJECTED, Cleanup, Topic
+from streams.topology import CURRENT_DEVICES, EVENTS, LATE, OUTPUTS, PERSON, REJECTED, Cleanup, Topic
 
 Node = dict[str, Any]
 
@@ -21,19 +21,15 @@ BINDING = "0.5.0"  # of AsyncAPI's Kafka bindings
 DEAD_LETTERS = (LATE, REJECTED)
 AS_IT_CAME = {"description": "The record as it came, any bytes; at most its first 64 KiB."}
 KEYS: dict[str, Node] = {  # by the words of `Topic.key`
-    "profile": {
+    EVENTS.key: {
         "type": "string",
-        "description": "Anything that keeps the events of one person in one partition and in order.",
+        "description": "Anything. If it is the key of the outputs, the person's id, no event is forwarded.",
     },
-    "tenant, profile": {
+    PERSON: {
         "type": "string",
-        "pattern": r"^([^\x1f]+\x1f)?[ud]:[^\x1f]+$",
-        "description": "The profile; with tenants, the tenant and U+001F before it.",
-    },
-    "tenant, profile, need": {
-        "type": "string",
-        "pattern": r"^([^\x1f]+\x1f)?[ud]:[^\x1f]+(\x1f[^\x1f]+)?$",
-        "description": "As `tenant, profile`; if the need has a name, U+001F and the need come after it.",
+        "pattern": r"^([^\x1f]+\x1f)?[^\x1f]+$",
+        "description": "The bare id: the user's, or the device's where nobody is signed in. With tenants, the"
+        " tenant and U+001F come before it. Java clients' murmur2 of this key chooses the partition.",
     },
     "partition, cell": {
         "type": "string",
@@ -86,10 +82,7 @@ def document() -> Node:
         },
         "defaultContentType": "application/json",
         "channels": {topic.name: channel(topic) for topic in topics},
-        "operations": {
-            f"{'receive' if topic is EVENTS else 'send'}{topic.name.capitalize()}": operation(topic)
-            for topic in topics
-        },
+        "operations": {operation_name(topic): operation(topic) for topic in topics},
         "components": {
             "messages": {name: message for topic in topics for name, message in messages(topic).items()},
             "parameters": {"app": {"description": "Which instance of the program.", "default": "streams"}},
@@ -111,6 +104,10 @@ def channel(topic: Topic) -> Node:
             }
         },
     }
+
+
+def operation_name(topic: Topic) -> str:
+    return ("receive" if topic is EVENTS else "send") + topic.name.title().replace("_", "")
 
 
 def operation(topic: Topic) -> Node:
@@ -135,7 +132,7 @@ def messages(topic: Topic) -> dict[str, Node]:
         }
     found: dict[str, Node] = {}
     for kind in topic.types:
-        name = kind.__name__.removesuffix("Headers")
+        name = message_name(topic, kind)
         described = {"$ref": f"#/components/schemas/{kind.__name__}"}
         examples = [example for example in shown(topic) if _is(example, kind)][:1]
         if topic in DEAD_LETTERS:
@@ -155,12 +152,17 @@ def messages(topic: Topic) -> dict[str, Node]:
             "A tombstone: the last record under this key no longer holds. Only the key says which record"
             " it is about."
         )
-        found[f"{topic.types[0].__name__}Tombstone"] = {
+        found[f"{message_name(topic, topic.types[0])}Tombstone"] = {
             "summary": summary,
             "payload": {"type": "null"},
             "bindings": bindings,
         }
     return found
+
+
+def message_name(topic: Topic, kind: type) -> str:
+    """The name of a kind of record. The two `current` topics have records of one type."""
+    return kind.__name__.removesuffix("Headers") + ("Device" if topic is CURRENT_DEVICES else "")
 
 
 def shown(topic: Topic) -> list[Node]:

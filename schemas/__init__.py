@@ -5,7 +5,7 @@ a consumer must ignore fields that it does not know. Only a major version may re
 means. docs/contract.md says what is promised.
 """
 
-from schemas.current import Current
+from schemas.current import Current, CurrentNeed
 from schemas.dead_letters import LateHeaders, RejectedHeaders
 from schemas.journey import JourneyRecord, RefundRecord
 from schemas.kinds import Kind, Moment, Outcome
@@ -19,6 +19,7 @@ VERSION = "1.0"
 __all__ = [
     "VERSION",
     "Current",
+    "CurrentNeed",
     "JourneyRecord",
     "Kind",
     "LateHeaders",

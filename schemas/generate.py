@@ -19,6 +19,7 @@ SCHEMA_TYPES: dict[str, Any] = {
     "transitions": schemas.Transition,
     "tallies": schemas.Tally,
     "current": schemas.Current,
+    "current_devices": schemas.Current,
     "journeys": schemas.JourneyRecord | schemas.RefundRecord,
     "late": schemas.LateHeaders,
     "rejected": schemas.RejectedHeaders,
@@ -26,15 +27,19 @@ SCHEMA_TYPES: dict[str, Any] = {
 WITH_FLAT_DIMENSIONS = (schemas.Tally.__name__,)
 FLAT_DIMENSIONS = {"^dim_": {"description": "the value of this dimension", "type": "string"}}
 ABOUT = {
-    "transitions": "Every step of every journey, with corrections. Key: tenant and profile.",
+    "transitions": "Every step of every journey, with corrections. Key: the person's id.",
     "tallies": (
         "Funnel counters, absolute per source partition: add up the partitions. Compacted; key: partition and"
         " cell; a tombstone: the window is no longer kept."
     ),
     "current": (
-        "Where each person is now, per need. Compacted; key: tenant, profile, need; a tombstone: forgotten."
+        "Where each user is now, about each need. Compacted; key: the user's id; a tombstone: forgotten."
     ),
-    "journeys": "Finished journeys, never corrected, and their later refunds. Key: tenant and profile.",
+    "current_devices": (
+        "Where each device is now on which nobody was signed in. Compacted; key: the device's id; a"
+        " tombstone: forgotten."
+    ),
+    "journeys": "Finished journeys, never corrected, and their later refunds. Key: the person's id.",
     "late": (
         "Headers of an event that came too late to count; each is the text of its field. The value is the"
         " item as it came."

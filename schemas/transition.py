@@ -1,6 +1,6 @@
 """`<app>.transitions`: every step of every journey, with corrections.
 
-Key: tenant and profile, so a person's records stay in order.
+Key: the person's bare id; with tenants, the tenant and U+001F before it. So a person's records stay in order.
 """
 
 from typing import Annotated

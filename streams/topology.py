@@ -11,6 +11,9 @@ import msgspec
 
 import schemas
 
+# The record key of a person, in words. With tenants, the tenant and U+001F come before the id.
+PERSON = "the person's id"
+
 # Partitions of an app. Each has an agent and a checkpoint, and far fewer keep any machine busy.
 MAX_PARTITIONS = 1_024
 
@@ -37,7 +40,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 
 EVENTS = Topic(
     name="events",
-    key="profile",
+    key="any, best the person's id",
     value="a record as it came",
     cleanup=Cleanup.DELETE,
     writer="collectors; replay and run",
@@ -45,7 +48,7 @@ EVENTS = Topic(
 )
 TRANSITIONS = Topic(
     name="transitions",
-    key="tenant, profile",
+    key=PERSON,
     value="Transition",
     types=(schemas.Transition,),
     cleanup=Cleanup.DELETE,
@@ -61,15 +64,23 @@ TALLIES = Topic(
 )
 CURRENT = Topic(
     name="current",
-    key="tenant, profile, need",
+    key=PERSON,
     value="Current",
     types=(schemas.Current,),
     cleanup=Cleanup.COMPACT,
-    about="where each person is now",
+    about="where each user is now",
+)
+CURRENT_DEVICES = Topic(
+    name="current_devices",
+    key=PERSON,
+    value="Current",
+    types=(schemas.Current,),
+    cleanup=Cleanup.COMPACT,
+    about="where each device is now on which nobody was signed in",
 )
 JOURNEYS = Topic(
     name="journeys",
-    key="tenant, profile",
+    key=PERSON,
     value="JourneyRecord or RefundRecord",
     types=(schemas.JourneyRecord, schemas.RefundRecord),
     cleanup=Cleanup.DELETE,
@@ -77,7 +88,7 @@ JOURNEYS = Topic(
 )
 LATE = Topic(
     name="late",
-    key="tenant, profile",
+    key=PERSON,
     value="the item as it came",
     types=(schemas.LateHeaders,),
     cleanup=Cleanup.DELETE,
@@ -93,7 +104,7 @@ REJECTED = Topic(
 )
 INBOX = Topic(
     name="inbox",
-    key="person",
+    key=PERSON,
     value="Forwarded or WatermarkReport",
     cleanup=Cleanup.DELETE,
     about="messages between partitions: events on their way to the partition that owns their person",
@@ -116,7 +127,7 @@ APP = Topic(
     about="what the app runs under: its fold settings, its rules, its inputs (on Kafka only)",
 )
 
-OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, JOURNEYS, LATE, REJECTED)
+OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, CURRENT_DEVICES, JOURNEYS, LATE, REJECTED)
 TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
 """What every log has."""
 KAFKA_TOPICS = (APP,)

@@ -14,9 +14,9 @@ rely on.
 - `app`: the Faust app of this process. Its decorators `@app.agent` and `@app.timer` register your functions.
 - `transitions`: a topic; an agent on it gets a `schemas.Transition` for every step of every journey,
   corrections included.
-- `current`: a topic; an agent on it gets a `schemas.Current` when a person's moment changes, and None when
-  the person is forgotten. `async for key, value in stream.items()` gives the key, too, which names the
-  person.
+- `current`: a topic; an agent on it gets a `schemas.Current` when a user's moment changes, and None when the
+  user is forgotten. `async for key, value in stream.items()` gives the key, too: the user's id.
+- `current_devices`: the same of devices on which nobody was signed in.
 - `journeys`: a topic; an agent on it gets a `schemas.JourneyRecord` or `schemas.RefundRecord` once it is
   final.
 - `Recent`: remembers what your agent has processed. After a restart or when partitions move, some records
@@ -42,9 +42,10 @@ if TYPE_CHECKING:
     app: App
     transitions: ChannelT[Transition]
     current: ChannelT[Current | None]
+    current_devices: ChannelT[Current | None]
     journeys: ChannelT[JourneyRecord | RefundRecord]
 
-__all__ = ["Recent", "app", "current", "journeys", "make_app", "transitions"]
+__all__ = ["Recent", "app", "current", "current_devices", "journeys", "make_app", "transitions"]
 
 _app: "App | None" = None  # of this process; Faust and users' files import it from here
 
@@ -69,7 +70,7 @@ def make_app(settings: "Settings", agents: "Sequence[str]" = ()) -> "App":
 
 def __getattr__(name: str) -> object:
     """`app` and its topics, made on first use."""
-    if name not in ("app", "transitions", "current", "journeys"):
+    if name not in ("app", "transitions", "current", "current_devices", "journeys"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     app = _app or _app_from_environment()
     return app if name == "app" else app.outputs[name]

@@ -12,6 +12,7 @@ import msgspec
 
 from schemas import Moment, Tally
 from streams.core.processing.checkpoint import decode_checkpoint
+from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
 from streams.queries.state_profiles import read_state_profiles
 from streams.queries.tallies import read_all_time_tallies
@@ -130,6 +131,8 @@ async def count_events(reader: Reader) -> EventCounts:
 class _Step(msgspec.Struct):
     op: str
     kind: str
+    tenant: str | None
+    profile: str
 
 
 _decode_step = msgspec.json.Decoder(_Step).decode
@@ -143,15 +146,16 @@ async def count_profiles(reader: Reader) -> tuple[int, int]:
     comes back counts once more. A profile has a journey if its asserts outnumber its retracts: for each
     transition that holds there is one assert more, so no ids are needed.
     """
-    net, net_converted = Counter[bytes | None](), Counter[bytes | None]()
+    net, net_converted = Counter[bytes](), Counter[bytes]()
     async for _, record in reader.scan(TRANSITIONS.name):
         if record.value is None:
             continue
         step = _decode_step(record.value)
         change = 1 if step.op == "assert" else -1
-        net[record.key] += change
+        key = profile_key(step.tenant or "", step.profile).encode()
+        net[key] += change
         if step.kind == "converted":
-            net_converted[record.key] += change
+            net_converted[key] += change
     everyone = {key for key, n in net.items() if n} | await read_state_profiles(reader)
     stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
     forgotten = sum(last.forgotten_without_journey for last in stored)

@@ -207,7 +207,7 @@ class _Search:
             return self.partition
         if not isinstance(item.outcome, Event) or item.signals.classify(item.outcome) is None:
             return None
-        owner = owner_of(item.outcome, self.reader.partitions)
+        owner = owner_of(item.signals.key(item.outcome), self.reader.partitions)
         return None if owner == self.partition else owner
 
 

@@ -125,20 +125,20 @@ class Recomputation:
             return
         self._greatest_ms = max(self._greatest_ms, outcome.at_ms)
         counts.repaired += outcome.repaired and not item.forwarded
-        verdict = item.signals.classify(outcome)
+        verdict, key = item.signals.classify(outcome), item.signals.key(outcome)
         if verdict is None:
             counts.no_signal += 1
-        elif not item.forwarded and self._is_foreign(outcome):
+        elif not item.forwarded and self._is_foreign(key):
             counts.received -= 1
             counts.forwarded += 1
         elif origin in self.stored.letters.late:
             counts.late += 1
-        elif self.slice.has(key := item.signals.key(outcome)):
+        elif self.slice.has(key):
             self._add(key, outcome.at_ms, item.signals.signal(outcome, verdict))
 
-    def _is_foreign(self, event: Event) -> bool:
+    def _is_foreign(self, key: str) -> bool:
         partitions = self.stored.reader.partitions
-        return partitions > 1 and owner_of(event, partitions) != self.stored.partition
+        return partitions > 1 and owner_of(key, partitions) != self.stored.partition
 
     def _add(self, key: str, at_ms: int, signal: Signal) -> None:
         """Adds a copy of an event. The smallest stays; after twice the allowed lateness an id is a new event.

@@ -10,7 +10,7 @@ import msgspec
 
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.formats import FORMATS, Items
-from streams.core.ingest.partition import partition_of, person_key
+from streams.core.ingest.partition import partition_of
 from streams.core.ingest.times import LATEST_MS
 from streams.core.ingest.zones import zones_version
 from streams.core.moments.rules import load_rules
@@ -19,6 +19,7 @@ from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.items import read_items
 from streams.core.processing.parameters import Parameters
+from streams.core.processing.record_keys import person_key
 from streams.core.processing.rulebook import Door, Rulebook
 from streams.core.processing.signals import Signals
 from streams.core.processing.state_keys import DOOR, RULES, restored
@@ -110,9 +111,9 @@ def is_readable(door: Door) -> bool:
     )
 
 
-def owner_of(event: Event, partitions: int) -> int:
-    """The partition that owns the event's person."""
-    return partition_of(person_key(event), partitions)
+def owner_of(key: str, partitions: int) -> int:
+    """The partition that owns the person of the profile with this key."""
+    return partition_of(person_key(key), partitions)
 
 
 def _reader_text(door: Door) -> str:

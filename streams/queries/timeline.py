@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas import Transition
-from streams.core.processing.record_keys import SEPARATOR, split_profile_key
+from streams.core.processing.record_keys import split_person_key, split_profile_key
 from streams.log.port import Reader
 from streams.queries.funnel import FUNNEL_MOMENTS
 from streams.queries.state_profiles import read_state_profiles
@@ -56,11 +56,13 @@ async def read_timelines(reader: Reader, name: str) -> list[Timeline]:
     signals only, has one timeline without journeys.
     """
     wanted = {name, *(prefix + name for prefix in PROFILE_PREFIXES)}
+    ids = {profile[2:] for profile in wanted if profile.startswith(PROFILE_PREFIXES)}
     last: dict[tuple[int, str], tuple[bytes, Transition]] = {}  # by partition and id
     async for partition, record in reader.scan(TRANSITIONS.name):
-        if record.key is not None and record.value is not None and _profile(record.key) in wanted:
+        if record.key is not None and record.value is not None and split_person_key(record.key)[1] in ids:
             step = _decode(record.value)
-            last[partition, step.id] = record.value, step
+            if step.profile in wanted:
+                last[partition, step.id] = record.value, step
     groups: dict[tuple[str, str, str], list[tuple[bytes, Transition]]] = {}
     for raw, step in last.values():
         if step.op == "assert":
@@ -70,17 +72,13 @@ async def read_timelines(reader: Reader, name: str) -> list[Timeline]:
         for (tenant, profile, need), steps in groups.items()
     ]
     with_journeys = {(timeline.tenant, timeline.profile) for timeline in timelines}
-    in_state = {
-        split_profile_key(key.decode())
-        for key in await read_state_profiles(reader)
-        if _profile(key) in wanted
-    }
-    timelines += [Timeline(tenant, profile, None, None, []) for tenant, profile in in_state - with_journeys]
+    in_state = {split_profile_key(key.decode()) for key in await read_state_profiles(reader)}
+    timelines += [
+        Timeline(tenant, profile, None, None, [])
+        for tenant, profile in in_state - with_journeys
+        if profile in wanted
+    ]
     return sorted(timelines, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
-
-
-def _profile(key: bytes) -> str:
-    return key.decode().rpartition(SEPARATOR)[2]
 
 
 def _timeline(

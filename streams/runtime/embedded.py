@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from streams.clock import Clock
-from streams.core.ingest.formats.segment import key_of
+from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import Rules
 from streams.core.processing.committed import Observer
+from streams.core.processing.owners import key_reader
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, NewRecord, Source
 from streams.runtime import collector
@@ -54,6 +55,7 @@ class Embedded:
     ) -> None:
         self.log, self.agents, self.settings = log, agents, settings
         self._clock = clock or Clock()
+        self._record_key_of = key_reader(FORMATS["segment"], settings.tenant)
 
     @classmethod
     async def open(
@@ -110,9 +112,8 @@ class Embedded:
             return
         routed: list[NewRecord] = []
         for value, headers in records:
-            key = key_of(value)
-            number = partition_of(key, count) if key else 0
-            routed.append(NewRecord(number, key or None, value, now_ms, headers))
+            key = self._record_key_of(value, headers)
+            routed.append(NewRecord(partition_of(key, count), key or None, value, now_ms, headers))
         await self.log.append(routed, source)
 
     async def finish(self) -> None:

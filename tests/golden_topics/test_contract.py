@@ -65,20 +65,34 @@ def test_finished_journeys_come_once_and_agree() -> None:
 
 
 def test_the_standing_leads_to_the_transitions() -> None:
-    """Before a profile is forgotten, `current` says how its latest journey of
-    a need ended; afterwards nothing is left.
+    """Each `current` record says how the latest journey of each need had ended when it was written; when all
+    is over, nothing is left.
     """
-    last, left = {}, {}
-    for record in stored("current"):
-        left[record["key"]] = record["value"]
-        if record["value"] is not None:
-            last[record["key"]] = record["value"]
-    ended = {
-        s["journey"]: s["kind"]
-        for s in sorted(TRUE_NOW, key=lambda s: s["at"])
-        if s["kind"] in ("converted", "abandoned", "refunded")
-    }
-    assert {key: ended[value["journey"]] for key, value in last.items()} == {
-        key: value["outcome"] for key, value in last.items()
-    }
+    left = {}
+    for topic in ("current", "current_devices"):
+        for record in stored(topic):
+            value = left[topic, record["key"]] = record["value"]
+            if value is not None:
+                said = {need["journey"]: need["outcome"] for need in value["needs"]}
+                assert said == {journey: _ended(value["rev"]).get(journey) for journey in said}
+                assert said
     assert {None} == set(left.values())
+
+
+def _ended(rev: int) -> dict[str, str]:
+    """How journeys had ended, by their ids, after the record with this `rev`."""
+    standing = {step["id"]: step for step in TRANSITIONS if step["rev"] <= rev}.values()
+    return {
+        step["journey"]: step["kind"]
+        for step in sorted(standing, key=lambda step: step["at"])
+        if step["op"] == "assert" and step["kind"] in ("converted", "abandoned", "refunded")
+    }
+
+
+def test_keys_are_bare_ids() -> None:
+    """The key of each record about a person is their id, without `u:` or `d:`."""
+    for topic in ("transitions", "current", "current_devices", "journeys"):
+        said = {(record["key"], record["value"]["profile"]) for record in stored(topic) if record["value"]}
+        assert said
+        assert all(profile[2:] == key for key, profile in said)
+    assert all(record["headers"]["profile"][2:] == record["key"] for record in stored("late"))

@@ -50,7 +50,6 @@ async def test_each_topic_has_its_file() -> None:
         ("tallies", "measure", {"transitions", "cohort", "dwell", "hour_of_week"}),
         ("tallies", "window", {"minute", "hour", "day", "all"}),
         ("tallies", "kind", {*get_args(Kind), "refund_unmatched", None}),
-        ("current", "outcome", {"converted", "abandoned", "refunded", None}),
         ("journeys", "record", {"journey", "refund"}),
     ],
 )
@@ -59,6 +58,15 @@ def test_the_input_has_everything(topic: str, field: str, values: set[Any]) -> N
     assert values == values & {
         record["value"].get(field) for record in stored(topic) if record["value"] is not None
     }
+
+
+def test_the_input_has_every_place_to_be() -> None:
+    """Each outcome that a need can have is in a record of somebody's needs, and some have two needs."""
+    needs = [record["value"]["needs"] for record in stored("current") if record["value"] is not None]
+    assert {"converted", "abandoned", "refunded", None} == {
+        need["outcome"] for each in needs for need in each
+    }
+    assert {1, 2} <= {len(each) for each in needs}
 
 
 def test_the_input_has_every_reason() -> None:
@@ -71,4 +79,7 @@ def test_the_input_has_every_reason() -> None:
         Reason.TRUNCATED,
     }  # of tables, compressed files and very long lines
     assert {*Reason} - elsewhere == {record["headers"]["reason"] for record in stored("rejected")}
-    assert all(None in [record["value"] for record in stored(topic)] for topic in ("current", "tallies"))
+    assert all(
+        None in [record["value"] for record in stored(topic)]
+        for topic in ("current", "current_devices", "tallies")
+    )

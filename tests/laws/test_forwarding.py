@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiokafka.partitioner import murmur2
 
-from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import default_rules
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
@@ -41,12 +41,14 @@ NAMES = (
 NOW = START + 400 * DAY
 
 
-def events(rnd: random.Random, count: int, days: int, people: int) -> list[bytes]:
+def events(rnd: random.Random, count: int, days: int, people: int, tenants: bool = False) -> list[bytes]:
     """In order of time but for some hours; some sent twice, some broken."""
     found: list[bytes] = []
     for n in range(count):
         at = START + days * DAY * n // count - rnd.choice((0, 0, 0, rnd.randrange(DAY)))
         properties: dict[str, Any] = {"order_id": f"o{rnd.randrange(9)}"} if rnd.random() < 0.3 else {}
+        if tenants:
+            properties["shop"] = rnd.choice(("", "north", "south"))
         stamp = datetime.fromtimestamp(at / 1000, UTC).isoformat()
         who = {rnd.choice(("userId", "anonymousId")): f"p{rnd.randrange(people)}"}
         found.append(
@@ -66,6 +68,17 @@ def events(rnd: random.Random, count: int, days: int, people: int) -> list[bytes
     return found
 
 
+def key(value: bytes, settings: Settings) -> bytes:
+    """The record key of an event's person, read without the product's own way to it."""
+    try:
+        event = msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return b""
+    person = event.get("userId", event.get("anonymousId", ""))  # a batch has none
+    shop = event["properties"].get("shop") if settings.tenant else None
+    return (f"{shop}\x1f{person}" if shop else person).encode()
+
+
 async def alone(values: list[bytes], settings: Settings) -> MemoryLog:
     """One partition, in order."""
     log = MemoryLog(1)
@@ -83,7 +96,7 @@ async def together(
     agents take turns as they like, and die.
     """
     log = MemoryLog(partitions, round_robin=keyed < 1.0)
-    home = [partition_of(key_of(value), partitions) for value in values]
+    home = [partition_of(key(value, settings), partitions) for value in values]
     spread = [number if rnd.random() < keyed else rnd.randrange(partitions) for number in home]
     await log.append(
         [NewRecord(number, None, value, NOW) for number, value in zip(spread, values, strict=True)]
@@ -141,8 +154,9 @@ def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
 
     async def law() -> None:
         rnd = random.Random(seed)
-        settings = load_settings(batch=500)
-        values = events(rnd, rnd.choice((60, 400)), rnd.choice((3, 30, 90)), rnd.choice((2, 12)))
+        tenants = seed % 4 == 0
+        settings = load_settings(batch=500, tenant="properties.shop" if tenants else None)
+        values = events(rnd, rnd.choice((60, 400)), rnd.choice((3, 30, 90)), rnd.choice((2, 12)), tenants)
         one = await alone(values, settings)
         many = await together(values, settings, rnd, rnd.choice((2, 3, 5)), rnd.choice((0.0, 0.0, 0.9, 1.0)))
         assert await said(many) == await said(one)
@@ -161,12 +175,36 @@ def test_nothing_shows_of_the_way_that_events_take(seed: int) -> None:
     asyncio.run(law())
 
 
-async def test_a_keyed_input_costs_nothing() -> None:
+@pytest.mark.parametrize("tenants", [False, True])
+async def test_every_record_is_where_its_key_belongs(tenants: bool) -> None:
+    """The key of each record about a person is their bare id, after the tenant, and the hash of that key
+    names the partition that the record is in, whichever way the event came.
+    """
+    rnd = random.Random(7)
+    settings = load_settings(batch=50, tenant="properties.shop" if tenants else None)
+    log = await together(events(rnd, 300, 200, 12, tenants), settings, rnd, 3, 0.0)
+    found = set()
+    for topic in ("transitions", "journeys", "current", "current_devices"):
+        async for number, record in log.scan(topic):
+            value = msgspec.json.decode(record.value or b"")
+            tenant, person = value["tenant"], value["profile"][2:]
+            assert record.key == (person if tenant is None else f"{tenant}\x1f{person}").encode()
+            assert number == (murmur2(record.key) & 0x7FFFFFFF) % 3
+            found.add((topic, number, tenant))
+    assert {(topic, number) for topic in ("transitions", "journeys") for number in range(3)} <= {
+        (topic, number) for topic, number, _ in found
+    }
+    assert {tenant for _, _, tenant in found} == ({None, "north", "south"} if tenants else {None})
+
+
+@pytest.mark.parametrize("tenants", [False, True])
+async def test_a_keyed_input_costs_nothing(tenants: bool) -> None:
     """When everybody's events are where they belong, nothing is handed
     over and nobody tells anybody anything.
     """
-    values = events(random.Random(1), 200, 9, 8)
-    log = await together(values, load_settings(batch=500), random.Random(2), 3, 1.0)
+    settings = load_settings(batch=500, tenant="properties.shop" if tenants else None)
+    values = events(random.Random(1), 200, 9, 8, tenants)
+    log = await together(values, settings, random.Random(2), 3, 1.0)
     assert [record async for _, record in log.scan("inbox")] == []
     assert not any(c.forwarding or c.peers for c in await checkpoints(log))
 

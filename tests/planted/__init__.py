@@ -100,26 +100,22 @@ BUGS = (
         "streams.core.processing.processor",
         """            for t in retracted:
                 count_transition(t, -1, delta)
-                moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in changed.asserted:
                 count_transition(t, 1, delta)
-                moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))
 """,
         """            for t in changed.asserted:
                 count_transition(t, 1, delta)
-                moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))
             for t in retracted:
                 count_transition(t, -1, delta)
-                moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
@@ -176,8 +172,75 @@ BUGS = (
     _bug(
         "the current record is not written after a retraction",
         "streams.core.processing.processor",
-        "count_transition(t, -1, delta)\n                moved[p.key, t.need] = p",
-        "count_transition(t, -1, delta)",
+        "moved[p.key] = p",
+        "moved.update({} if retracted else {p.key: p})",
+    ),
+    _bug(
+        "the key of a record has u: or d: before the id",
+        "streams.core.processing.record_keys",
+        'f"{tenant}{separator}{profile[2:]}".encode()',
+        "key.encode()",
+    ),
+    _bug(
+        "the key of a record leaves the tenant out",
+        "streams.core.processing.record_keys",
+        'f"{tenant}{separator}{profile[2:]}".encode()',
+        "profile[2:].encode()",
+    ),
+    _bug(
+        "another hash than that of Java clients chooses the partition",
+        "streams.core.ingest.partition",
+        "h = (h ^ h >> 13) * MULTIPLIER & MASK",
+        "h = (h ^ h >> 14) * MULTIPLIER & MASK",
+    ),
+    _bug(
+        "devices are in the topic of users",
+        "streams.core.processing.record_keys",
+        "return key[key.find(SEPARATOR) + 1] == _DEVICE",
+        "return False",
+    ),
+    _bug(
+        "a need that is closed is missing in the current record",
+        "streams.core.processing.publisher",
+        "[s for s in p.states if s.journey]",
+        "[s for s in p.states if s.moment >= 0]",
+    ),
+    _bug(
+        "the needs of a current record are in the order in which they came up",
+        "streams.core.processing.publisher",
+        "states.sort(key=lambda s: p.needs[s.need])",
+        "pass",
+    ),
+    _bug(
+        "a current record has the dimensions of another need's opening",
+        "streams.core.processing.publisher",
+        "self._need_now(p.needs[s.need], s)",
+        "self._need_now(p.needs[s.need], msgspec.structs.replace(s, opened_dims=p.states[0].opened_dims))",
+    ),
+    _bug(
+        "a current record is written for each change and not once in a batch",
+        "streams.core.processing.processor",
+        "moved[p.key] = p",
+        "moved[p.key, len(moved)] = p",
+    ),
+    _bug(
+        "somebody who is forgotten has a current record in the same batch",
+        "streams.core.processing.open_batch",
+        "self.moved.pop(p.key, None)",
+        "pass",
+    ),
+    _bug(
+        "somebody whose last journey is over has a tombstone",
+        "streams.core.processing.open_batch",
+        "outputs.append(_current(p, publisher.current(p, rev)))",
+        "outputs.append(_current(p, publisher.current(p, rev) "
+        "if any(s.moment >= 0 for s in p.states) else None))",
+    ),
+    _bug(
+        "people who are forgotten without a journey have no tombstone",
+        "streams.core.processing.open_batch",
+        "outputs.append(_current(p, None))",
+        "outputs += [_current(p, None)] if any(s.journey for s in p.states) else []",
     ),
     _bug(
         "rev begins anew at a restart",

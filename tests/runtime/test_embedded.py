@@ -47,6 +47,23 @@ async def test_observers_see_each_step_as_on_kafka(tmp_path: Path) -> None:
     assert 'streams_rejected_total{reason="undecodable"} 1.0' in shown
 
 
+async def test_events_of_tenants_are_put_where_their_people_live(tmp_path: Path) -> None:
+    """So none of them is forwarded, and each is stored under the record key of its person."""
+    shops = ("", "north", "south")
+    values = [event(n, f"e{n}", user=f"u{n % PEOPLE}", shop=shops[n % len(shops)]) for n in range(EVENTS)]
+    settings = Settings(data_dir=tmp_path / "data", partitions=PARTITIONS, tenant="properties.shop")
+    embedded = await Embedded.open(settings, rules())
+    await embedded.append([(value, ()) for value in values])
+    await embedded.finish()
+    counts = [agent.processor.checkpoint.counts for agent in embedded.agents]
+    keys = {record.key async for _, record in embedded.log.scan("events")}
+    await embedded.close()
+    assert (EVENTS, 0) == (sum(c.applied for c in counts), sum(c.forwarded for c in counts))
+    assert all(c.applied for c in counts), "there is somebody in each partition"
+    people = {(shops[n % len(shops)], f"u{n % PEOPLE}") for n in range(EVENTS)}
+    assert {(f"{shop}\x1f{user}" if shop else user).encode() for shop, user in people} == keys
+
+
 async def test_a_step_that_commits_nothing_is_seen_too(tmp_path: Path) -> None:
     """It carries the totals of the commits before it."""
     steps = list[Committed]()

@@ -49,9 +49,12 @@ def robot() -> list[bytes]:
 
 
 async def real() -> list[Output]:
-    """What is published of the golden input, and of the same with tenants and a robot."""
+    """What is published of the golden input, of the same with tenants and a robot, and of the same when
+    nobody ever signs in.
+    """
     without, with_tenants = await run(records()), await run([*records(), *robot()], tenant="context.shop")
-    return [output for _, output in [*without, *with_tenants]]
+    devices = await run([value.replace(b'"userId"', b'"anonymousId"') for value in records()])
+    return [output for _, output in [*without, *with_tenants, *devices]]
 
 
 def told(output: Output) -> Any:
@@ -73,7 +76,7 @@ def shapes(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     else:
         yield (
             path,
-            value if path.removeprefix(".") in WORDS or isinstance(value, bool) else type(value).__name__,
+            value if path.rpartition(".")[2] in WORDS or isinstance(value, bool) else type(value).__name__,
         )
 
 

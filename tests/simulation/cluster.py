@@ -7,7 +7,7 @@ partition over, and goes on later as a zombie.
 
 import types
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +20,12 @@ from streams.log.memory import MemoryLog, MemorySession
 from streams.log.port import Restoring
 from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Output, StateRecord
 from streams.runtime.partition_agent import PartitionAgent
-from streams.topology import JOURNEYS, LATE, REJECTED, TALLIES, TRANSITIONS
+from streams.topology import CURRENT, CURRENT_DEVICES, JOURNEYS, LATE, REJECTED, TALLIES, TRANSITIONS
 from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
+from tests.simulation.wire import person
 from tests.simulation.world import DAY, RULES, World
+
+CURRENT_TOPICS = (CURRENT.name, CURRENT_DEVICES.name)
 
 # Of draining one partition: a run reads some hundred records, and a step may fire a single timer.
 MAX_TURNS = 3_000
@@ -124,6 +127,26 @@ class Sink:
                 self.table[output.key] = tally
 
 
+def unruly(batch: Batch) -> Iterator[str]:
+    """At most one `current` record of each person, and a tombstone of exactly those who are forgotten."""
+    held = [(output.topic, output.key) for output in batch.outputs if output.topic in CURRENT_TOPICS]
+    yield from (f"{n} records of {key!r} in {topic}" for (topic, key), n in Counter(held).items() if n > 1)
+    gone = {(o.topic, o.key) for o in batch.outputs if o.topic in CURRENT_TOPICS and o.value is None}
+    parts = [
+        record.key[1:].partition(b"\0")
+        for record in batch.state
+        if record.value is None and record.key[:1] == b"p"
+    ]
+    heads = [name.decode() for name, _, segment in parts if not segment]
+    profiles = [head.rpartition("\x1f")[::2] for head in heads]
+    forgotten = {
+        ("current_devices" if profile[0] == "d" else "current", person(tenant or None, profile))
+        for tenant, profile in profiles
+    }
+    if gone != forgotten:
+        yield f"forgotten are {forgotten}, and the tombstones are {gone}"
+
+
 @dataclass
 class Hand:
     """A worker's hold on one partition: its agent, and what that is in the middle of."""
@@ -157,6 +180,7 @@ class Cluster:
         self.sinks = [Sink() for _ in range(world.partitions)]
         self.crash: tuple[str, int] | None = None
         self.accepted: list[str] = []  # impostors that were let in
+        self.unruly: list[str] = []  # what committed batches hold that no batch may
         self.met: Counter[str] = Counter()
 
     def fault(self, point: str) -> None:
@@ -170,6 +194,7 @@ class Cluster:
     def committed(self, partition: int, batch: Batch, rules: str) -> None:
         """Notes who read what, if the commit did happen."""
         if self.log._stored[partition].checkpoint is batch.checkpoint:
+            self.unruly += [f"partition {partition}: {how}" for how in unruly(batch)]
             read = self.read_with[partition]
             self.met["time alone committed"] += decode_checkpoint(batch.checkpoint).offset == len(read)
             read += [rules] * (decode_checkpoint(batch.checkpoint).offset - len(read))

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
+from aiokafka.partitioner import murmur2
 
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
@@ -24,6 +25,7 @@ from tests.simulation.wire import (
     current,
     figures,
     final,
+    person,
     refund_record,
     step_cells,
     wire,
@@ -54,6 +56,8 @@ class Evidence:
         timers: tuple[int, int],
         eras: tuple[list[str], list[str]],
         everything: bool,
+        place: tuple[int, int],
+        keyed: list[tuple[str, bytes | None, str | None, str]],
         seen: Committed | None = None,
     ) -> None:
         """`topics`: decoded values by name; of compacted ones too, of ledgers the offsets.
@@ -64,7 +68,11 @@ class Evidence:
         position may be; `eras`: by offset, the version that read it, as recorded and in
         truth; `everything`: nothing is left to do; `seen`: the last step that
         observers heard of, if any.
+
+        `place`: the partition, and how many there are; `keyed`: topic, key, tenant and profile of each
+        record about a person.
         """
+        self.place, self.keyed = place, keyed
         self.account, self.checkpoint, self.topics, self.names, self.patience = (
             account,
             checkpoint,
@@ -248,11 +256,33 @@ def versions(e: Evidence) -> Iterator[str]:
         yield f"offset {n} was read with {true[n]}, and {recorded[n]} is recorded"
 
 
-def currents(e: Evidence) -> Iterator[str]:
-    """The current topic says of everybody's needs where their last journey
-    stands; only who may be forgotten is not in it.
+def keys(e: Evidence) -> Iterator[str]:
+    """The key of each record about a person is the bare id, after the tenant if there is one, and the record
+    is in the partition that Java clients choose for this key.
     """
-    said = {(c["tenant"], c["profile"], c["need"]): c for c in e.topics["current"]}
+    number, partitions = e.place
+    for topic, key, tenant, profile in e.keyed:
+        if key != (true := person(tenant, profile)):
+            yield f"{topic}: a record about {profile} of {tenant} has the key {key!r}, and must have {true!r}"
+        elif (murmur2(true) & 0x7FFFFFFF) % partitions != number:
+            yield f"{topic}: a record with the key {key!r} is in partition {number} of {partitions}"
+
+
+def currents(e: Evidence) -> Iterator[str]:
+    """The current topics say of everybody's needs where their last journey
+    stands; only who may be forgotten is not in them.
+    """
+    said = {}
+    for topic, kind in (("current", "u:"), ("current_devices", "d:")):
+        for c in e.topics[topic]:
+            who, needs = (c["tenant"], c["profile"]), [n["need"] or "" for n in c["needs"]]
+            if not c["profile"].startswith(kind) or who not in e.account.signals:
+                yield f"{who} is in the topic {topic}"
+            if c["rev"] > e.checkpoint.rev:
+                yield f"{who}: a rev from the future"
+            if needs != sorted(set(needs)):
+                yield f"{who}: the needs are not in order: {needs}"
+            said.update({(*who, n["need"]): n for n in c["needs"]})
     for key, journeys in e.journeys.items():
         last = {j.need: j for j in journeys}
         for need, j in last.items():
@@ -261,9 +291,7 @@ def currents(e: Evidence) -> Iterator[str]:
                 if not forgettable(e, key, j):
                     yield f"{key} {need!r} is not in the current topic, and their journey is {j}"
                 continue
-            if found.pop("rev") > e.checkpoint.rev:
-                yield f"{key}: a rev from the future"
-            if found != (true := current(key, j, e.told(key, j))):
+            if found != (true := current(j, e.told(key, j), e.names)):
                 yield f"{key} {need!r}: {found} in the current topic, {true} by the oracle"
     for found in said.values():
         yield f"in the current topic, and without a journey: {found}"
@@ -315,5 +343,6 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     versions,
     currents,
     finals,
+    keys,
 )
 """Of one partition, in the order they are asked."""

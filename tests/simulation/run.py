@@ -4,7 +4,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,7 +23,7 @@ from tests.simulation.script import Look, Op, write
 from tests.simulation.wire import cell_of
 from tests.simulation.world import RULES, World, sizes
 
-OF_THE_WHOLE = ("defect", "liveness", "settings", "restore", "verify", "forgotten")
+OF_THE_WHOLE = ("defect", "liveness", "settings", "restore", "verify", "forgotten", "batches")
 NAMES = (*(law.__name__ for law in LAWS), *OF_THE_WHOLE)
 
 
@@ -94,6 +94,7 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
     found += _verified(cluster)
     yield from found
     if found or latest < 0:
+        yield from _unruly(cluster)
         return
     cluster.look_back()
 
@@ -109,11 +110,15 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
         yield from _ask(cluster, partition, latest, forgotten=True)
         stored = log._stored[partition].latest
         people = [key for key in stored[topology.STATE.name] if key[:1] == b"p"]
-        if people or stored[topology.CURRENT.name]:
-            yield Broken(
-                "forgotten",
-                f"partition {partition}: left behind: {people[:3]} {[*stored[topology.CURRENT.name]][:3]}",
-            )
+        current = [*stored[topology.CURRENT.name], *stored[topology.CURRENT_DEVICES.name]]
+        if people or current:
+            yield Broken("forgotten", f"partition {partition}: left behind: {people[:3]} {current[:3]}")
+    yield from _unruly(cluster)
+
+
+def _unruly(cluster: Cluster) -> Iterator[Broken]:
+    """Every batch that was committed holds what a batch may hold."""
+    yield from (Broken("batches", how) for how in cluster.unruly[:1])
 
 
 def _verified(cluster: Cluster) -> Iterator[Broken]:
@@ -180,6 +185,7 @@ def _ask(
             "sink": [cell_of(t) for t in cluster.sinks[partition].table.values()],
             "stale": cluster.sinks[partition].stale,
             "current": _values(stored.latest[topology.CURRENT.name].values()),
+            "current_devices": _values(stored.latest[topology.CURRENT_DEVICES.name].values()),
             "late": [int(dict(r.headers)["offset"]) for r in late],
             "rejected": [int(dict(r.headers)["offset"]) for r in stored.appended[topology.REJECTED.name]],
         },
@@ -195,11 +201,28 @@ def _ask(
         eras=(_recorded(c, partition, [v.version for v in versions]), read_with),
         everything=latest is not None,
         seen=cluster.seen.get(partition),
+        place=(partition, world.partitions),
+        keyed=[*_keyed(stored)],
     )  # fmt: skip
     for law in LAWS:
         for how in law(evidence):
             yield Broken(law.__name__, f"partition {partition}{', long after' if forgotten else ''}: {how}")
             break
+
+
+def _keyed(stored: Any) -> Iterator[tuple[str, bytes | None, str | None, str]]:
+    """Topic, key, tenant and profile of each record about a person."""
+    for topic in (topology.TRANSITIONS, topology.JOURNEYS):
+        for r in stored.appended[topic.name]:
+            value = _decode(r.value)
+            yield topic.name, r.key, value["tenant"], value["profile"]
+    for topic in (topology.CURRENT, topology.CURRENT_DEVICES):
+        for key, r in stored.latest[topic.name].items():
+            value = _decode(r.value)
+            yield topic.name, key, value["tenant"], value["profile"]
+    for r in stored.appended[topology.LATE.name]:
+        shop = _decode(r.value)["properties"].get("shop")  # there is one only where there are tenants
+        yield topology.LATE.name, r.key, shop or None, dict(r.headers)["profile"].decode()
 
 
 def _recorded(c: Checkpoint, partition: int, names: list[str]) -> list[str]:

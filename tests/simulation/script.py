@@ -28,6 +28,7 @@ POINTS = (
     "commit.after",
 )
 POISON = (b"", b"{", b"\xff\x00", b"[]", b'{"type":"track"}', b'{"type":"identify","userId":"a"}', b"0" * 99)
+TENANTS = ("", "north", "south")
 PAUSES = 9  # effects that one turn lets a worker do at most; a step has six
 
 
@@ -111,9 +112,13 @@ class _Person:
     orders: list[tuple[int, str | None]] = field(default_factory=list)
 
 
-def owned(name: str, partition: int, partitions: int) -> str:
-    """An id that begins with this name and belongs to this partition."""
-    return next(id for n in count() if partition_of((id := f"{name}.{n}").encode(), partitions) == partition)
+def owned(name: str, partition: int, partitions: int, tenants: tuple[str, ...]) -> str:
+    """An id that begins with this name and belongs to this partition, whatever its tenant."""
+    for n in count():
+        keys = [f"{tenant}\x1f{name}.{n}" if tenant else f"{name}.{n}" for tenant in tenants]
+        if {partition} == {partition_of(key.encode(), partitions) for key in keys}:
+            return f"{name}.{n}"
+    raise AssertionError("some number fits")
 
 
 def write(world: World) -> list[Op]:
@@ -135,10 +140,11 @@ class _Author:
                 if rnd.random() < 0.3:
                     begin = rnd.random()
                     setattr(p, name, (begin, begin + rnd.uniform(0.1, 0.6)))
+        tenants = TENANTS if world.settings.tenant else ("",)
         self.people = [
             _Person(
                 rnd.choice(("userId", "anonymousId")),
-                owned(f"{'ab'[n % 2]}{n}", part, world.partitions),
+                owned(f"{'ab'[n % 2]}{n}", part, world.partitions, tenants),
                 part,
                 rnd.randrange(2),
             )
@@ -358,7 +364,7 @@ class _Author:
                 {"category": rnd.choice(("car", "coffee", "tea"))} for _ in range(rnd.choice((1, 1, 2)))
             ]
         if world.settings.tenant:
-            properties["shop"] = rnd.choice(("", "north", "south"))
+            properties["shop"] = rnd.choice(TENANTS)
         value = msgspec.json.encode(
             {
                 "type": "track",

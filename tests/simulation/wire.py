@@ -144,14 +144,19 @@ def figures(
     }
 
 
-def current(key: Key, j: oracle.Journey, told: Sequence[oracle.Step]) -> Wire:
-    """Where a need stands whose last journey is this; without rev."""
+def person(tenant: str | None, profile: str) -> bytes:
+    """The key of a record about a person."""
+    return (profile[2:] if tenant is None else f"{tenant}\x1f{profile[2:]}").encode()
+
+
+def current(j: oracle.Journey, told: Sequence[oracle.Step], names: Names) -> Wire:
+    """Where a need stands whose last journey is this."""
     moved = [s for s in told if s.kind in ("opened", "advanced", "returned")][-1]
     is_open = j.outcome == "open"
     return {
-        "tenant": key[0], "profile": key[1], "need": j.need or None,
-        "moment": moment(moved.to) if is_open else None, "stalled": j.stalled,
+        "need": j.need or None, "moment": moment(moved.to) if is_open else None, "stalled": j.stalled,
         "journey": sent(j.journey), "opened_at": time(j.opened_at),
+        "opened_dimensions": names(j.opened_dims),
         "since": time(moved.at if j.closed_at is None else j.closed_at),
         "furthest": moment(j.furthest),
         "outcome": None if is_open else "refunded" if j.refunded else j.outcome,

@@ -33,7 +33,7 @@ from tests.simulation.account import Key
 from tests.simulation.wire import cell_of
 
 LATE_PART = 0.3  # of all records: with more of them late a run would say little
-LAWS = (laws.rev, laws.once, laws.standing, laws.tallies, laws.currents, laws.finals)
+LAWS = (laws.rev, laws.once, laws.standing, laws.tallies, laws.currents, laws.finals, laws.keys)
 Place = tuple[str, int, int]  # topic, partition, offset of a stored record
 
 
@@ -139,9 +139,12 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
             }
         )
         figures["forwarded"] += c.counts.forwarded
-        topics = {
-            name: await _values(log, name, number)
-            for name in ("transitions", "journeys", "current", "tallies")
+        records = {
+            name: [(r.key, msgspec.json.decode(r.value)) async for _, r in log.scan(name, number) if r.value]
+            for name in ("transitions", "journeys", "current", "current_devices", "tallies")
+        }
+        topics: dict[str, list[Any]] = {
+            name: [value for _, value in pairs] for name, pairs in records.items()
         }
         evidence = laws.Evidence(
             account=a,  # type: ignore[arg-type]  # has what these laws look at
@@ -156,6 +159,11 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
             allowed_lateness=settings.allowed_lateness, mark=c.watermark_ms, timers=(-1, c.timers_fired_ms),
             eras=([], []),
             everything=True,
+            place=(number, log.partitions),
+            keyed=[
+                (name, key, value["tenant"], value["profile"])
+                for name, pairs in records.items() if name != topology.TALLIES.name for key, value in pairs
+            ],
         )  # fmt: skip
         for law in LAWS:
             broken += [Broken(law.__name__, f"partition {number}: {how}") for how in law(evidence)]
@@ -260,10 +268,6 @@ def _accounted(
             yield f"{what}: {counted} counted, {true} by the stored input"
     if set(rejected) != a.rejected:
         yield f"the rejected topic holds {len(rejected)} records, by the stored input {len(a.rejected)}"
-
-
-async def _values(log: KafkaLog, topic: str, number: int) -> list[dict[str, Any]]:
-    return [msgspec.json.decode(record.value) async for _, record in log.scan(topic, number) if record.value]
 
 
 async def _dead_letters(log: KafkaLog, topic: str, number: int) -> list[Place]:

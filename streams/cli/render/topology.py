@@ -13,9 +13,9 @@ RETENTION_TEXTS = {Cleanup.DELETE: "all, by age", Cleanup.COMPACT: "last per key
 def render(topics: Collection[Topic], outputs: Collection[Topic]) -> RenderableType:
     """One row per topic."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("topic", overflow="fold")
-    table.add_column("what it is, what a record holds", overflow="fold", width=41)
-    table.add_column("key", overflow="fold", width=15)
+    table.add_column("topic", no_wrap=True)
+    table.add_column("what it is, what a record holds", overflow="fold", width=38)
+    table.add_column("key", overflow="fold", width=13)
     table.add_column("kept", overflow="fold")
     table.add_column("written by", overflow="fold", width=11)
     for topic in topics:

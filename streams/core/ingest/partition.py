@@ -6,8 +6,6 @@ The hash is the one that Java clients of Kafka use by default, so that topics fi
 import struct
 from functools import lru_cache
 
-from streams.core.ingest.event import Event
-
 SEED = 0x9747B28C
 MULTIPLIER = 0x5BD1E995
 MASK = 0xFFFFFFFF
@@ -38,8 +36,3 @@ def partition_of(key: bytes, count: int) -> int:
         return 0
     h = _remembered(key) if len(key) <= MAX_KEPT_KEY_BYTES else murmur2(key)
     return (h & 0x7FFFFFFF) % count
-
-
-def person_key(event: Event) -> bytes:
-    """The key of an event's person: the user's id, or the device's where there is no user, in UTF-8."""
-    return ((event.anonymous_id or "") if event.user_id is None else event.user_id).encode()

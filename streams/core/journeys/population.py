@@ -236,7 +236,7 @@ class Population:
             self._dropped += [ProfilePart(p.key, n, None) for n in dropped]
 
     def _forget(self, p: Profile) -> None:
-        """Drops a profile that nothing to come can refer to: its state, and its `current` records."""
+        """Drops a profile that nothing to come can refer to: its state, and its `current` record."""
         self.profiles.drop(p.key)
         self._touched.pop(p.key, None)
         self._dropped += tombstones(p)

@@ -5,6 +5,7 @@ The value is the item as it came. Headers say why it was not counted, and where 
 
 from streams.core.ingest.event import Event, Rejection
 from streams.core.processing.json_text import rfc3339
+from streams.core.processing.record_keys import person_key
 from streams.records import Headers, Output, Record
 from streams.topology import LATE, REJECTED, split_source
 
@@ -23,7 +24,7 @@ def rejected_item(source: str, record: Record, rejection: Rejection) -> Output:
 def late_item(source: str, record: Record, event: Event, key: str, why: tuple[str, float]) -> Output:
     """The dead letter of an event that came too late.
 
-    `why`: the reason, and by how many seconds the event is behind the watermark.
+    `key`: of its profile. `why`: the reason, and by how many seconds the event is behind the watermark.
     """
     reason, late_s = why
     headers = (
@@ -33,7 +34,7 @@ def late_item(source: str, record: Record, event: Event, key: str, why: tuple[st
         ("event", event.id.encode()),
         ("at", rfc3339(event.at_ms).encode()),
     )
-    return _dead_letter(LATE.name, key.encode(), source, record, headers)
+    return _dead_letter(LATE.name, person_key(key), source, record, headers)
 
 
 def _dead_letter(topic: str, key: bytes | None, source: str, record: Record, why: Headers) -> Output:

@@ -9,11 +9,11 @@ from streams.core.journeys.profile import Profile
 from streams.core.processing.dead_letters import late_item, rejected_item
 from streams.core.processing.inbox import Forwarded, encode_message
 from streams.core.processing.publisher import Publisher
-from streams.core.processing.record_keys import current_key
+from streams.core.processing.record_keys import is_device, person_key
 from streams.records import Headers, Output, Record
-from streams.topology import CURRENT, INBOX, JOURNEYS
+from streams.topology import CURRENT, CURRENT_DEVICES, INBOX, JOURNEYS
 
-_CURRENT = CURRENT.name  # looked up thousands of times in a batch
+_CURRENT, _CURRENT_DEVICES = CURRENT.name, CURRENT_DEVICES.name  # looked up thousands of times in a batch
 
 
 class OpenBatch:
@@ -21,8 +21,7 @@ class OpenBatch:
 
     def __init__(self) -> None:
         self.transitions: list[Output] = []
-        # Profiles whose `current` record must be written again, by key and number of the need.
-        self.moved: dict[tuple[str, int], Profile] = {}
+        self.moved: dict[str, Profile] = {}  # by key: profiles whose `current` record must be written again
         self.retracted = 0  # transitions
         self.reasons: dict[str, Counter[str]] = {
             "rejected": Counter(),
@@ -63,12 +62,17 @@ class OpenBatch:
     def outputs(self, population: Population, publisher: Publisher, rev: int) -> list[Output]:
         """All records to write, except counters and watermark reports."""
         outputs = self.transitions
-        for (_, need), p in self.moved.items():
-            outputs.append(Output(_CURRENT, *publisher.current(p, p.states[need], rev)))
         for p in population.forgotten:
-            keys = [current_key(p.key, p.needs[s.need]) for s in p.states if s.journey]
-            outputs += [Output(_CURRENT, key, None) for key in keys]
+            self.moved.pop(p.key, None)
+            outputs.append(_current(p, None))
+        for p in self.moved.values():
+            outputs.append(_current(p, publisher.current(p, rev)))
         for found in population.finals:
             p = found.profile
-            outputs.append(Output(JOURNEYS.name, p.key.encode(), publisher.final(p, found.final)))
+            outputs.append(Output(JOURNEYS.name, person_key(p.key), publisher.final(p, found.final)))
         return outputs + self._dead_letters + self._forwarded
+
+
+def _current(p: Profile, value: bytes | None) -> Output:
+    """The record of a profile in its `current` topic; None: it is forgotten."""
+    return Output(_CURRENT_DEVICES if is_device(p.key) else _CURRENT, person_key(p.key), value)

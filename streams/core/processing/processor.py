@@ -14,7 +14,7 @@ from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
 from streams.core.ingest.event import Event, Reason, Rejection, reject
 from streams.core.ingest.formats import FORMATS
-from streams.core.ingest.partition import partition_of, person_key
+from streams.core.ingest.partition import partition_of
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.journey_step import REFUND_UNMATCHED
@@ -25,8 +25,10 @@ from streams.core.processing.committed import Reasons
 from streams.core.processing.inbox import Forwarded, WatermarkReport, decode_message, encode_message
 from streams.core.processing.items import ReadOutcome, read_items
 from streams.core.processing.open_batch import OpenBatch
+from streams.core.processing.owners import key_reader
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher
+from streams.core.processing.record_keys import person_key
 from streams.core.processing.rulebook import Rulebook, door_of
 from streams.core.processing.signals import Signals
 from streams.core.processing.state_keys import (
@@ -78,6 +80,7 @@ class Processor:
         """
         self.partition, self.parameters, self.rules, self.skew_ms = partition, parameters, rules, skew_ms
         self.format = FORMATS["segment"]
+        self._record_key_of = key_reader(self.format, parameters.tenant)
         self.tracker = WatermarkTracker(partition, partitions)
         self.checkpoint = Checkpoint(STATE_FORMAT, fold)
         self.population = Population(parameters.patience, parameters.allowed_lateness_ms)
@@ -140,7 +143,9 @@ class Processor:
             # The first batch of a new app: if one of its people is foreign, partitions wait for each other
             # from the start.
             people = (
-                self.format.key_of(record.value or b"") for _, records in fetched.chunks for record in records
+                self._record_key_of(record.value, record.headers)
+                for _, records in fetched.chunks
+                for record in records
             )
             tracker.forwarding = any(self._is_foreign(who) for who in people if who)
         tracker.note_fetch(fetched)
@@ -216,7 +221,7 @@ class Processor:
                 continue
             key = key_of(event)
             # Whoever has a profile here is ours, so the hash need not be computed.
-            if may_forward and profile_of(key) is None and self._forward(source, format, record, event):
+            if may_forward and profile_of(key) is None and self._forward(source, format, record, key):
                 forwarded += 1
                 held_back_ms = min(held_back_ms, tracker.held_back_ms(source))
                 continue
@@ -246,9 +251,12 @@ class Processor:
         """True if another partition owns this person."""
         return partition_of(who, self.tracker.partitions) != self.partition
 
-    def _forward(self, source: str, format: str, record: Record, event: Event) -> bool:
-        """Forwards an item to the partition that owns its person. False: this one owns the person."""
-        who = person_key(event)
+    def _forward(self, source: str, format: str, record: Record, key: str) -> bool:
+        """Forwards an item to the partition that owns its person. False: this one owns the person.
+
+        `key`: of the person's profile.
+        """
+        who = person_key(key)
         owner = partition_of(who, self.tracker.partitions)
         if owner == self.partition:
             return False
@@ -289,17 +297,16 @@ class Processor:
         changes, self.population.changes = self.population.changes, []
         for changed in changes:
             p, retracted = changed.profile, changed.retracted
-            key = p.key.encode()
+            key = person_key(p.key)
+            moved[p.key] = p
             self._open.retracted += len(retracted)
             for t in retracted:
                 count_transition(t, -1, delta)
-                moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in changed.asserted:
                 count_transition(t, 1, delta)
-                moved[p.key, t.need] = p
                 if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))

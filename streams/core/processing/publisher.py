@@ -18,7 +18,7 @@ from streams.core.journeys.state import State
 from streams.core.journeys.summary import Final, FinalRefund, JourneySummary
 from streams.core.moments.verdict import INTENTS
 from streams.core.processing.json_text import encode_json, event_json, quoted, rfc3339, seconds_text
-from streams.core.processing.record_keys import current_key, split_profile_key
+from streams.core.processing.record_keys import split_profile_key
 from streams.core.processing.rulebook import Rulebook
 
 MOMENT_LABELS: tuple[Any, ...] = (*INTENTS[:5], None)  # index -1: none
@@ -65,16 +65,13 @@ def transition_id(key: str, need: str, kind: str, caused_by: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def about_person(key: str, need: str) -> str:
-    """The fields that all records about a profile and need begin with.
+def about_person(key: str) -> str:
+    """The fields that all records about a profile begin with.
 
     This text is made anew each time: a kept one would be out of the processor's caches when it is needed.
     """
     tenant, profile = split_profile_key(key)
-    return (
-        f'"tenant":{"null" if tenant is None else quoted(tenant)},"profile":{quoted(profile)},'
-        f'"need":{quoted(need) if need else "null"}'
-    )
+    return f'"tenant":{"null" if tenant is None else quoted(tenant)},"profile":{quoted(profile)}'
 
 
 class Publisher:
@@ -115,7 +112,8 @@ class Publisher:
         opened_names = names if opened_dims == dims else self.dims_json(opened_dims)
         opened_at = at if t.opened_ms == t.at_ms else rfc3339(t.opened_ms)
         return (
-            f'{{"id":"{name}","rev":{rev},"op":"{op}",{about_person(key, need)},"journey":{journey},'
+            f'{{"id":"{name}","rev":{rev},"op":"{op}",{about_person(key)},'
+            f'"need":{quoted(need) if need else "null"},"journey":{journey},'
             f'{_MOVES[kind][t.from_moment][t.to_moment]},"at":"{at}",'
             f'"utc_offset_min":{t.utc_offset_quarters * 15},'
             f'"dwell_s":{"null" if t.dwell_ms < 0 else seconds_text(t.dwell_ms)},'
@@ -124,19 +122,23 @@ class Publisher:
             f"{_PROGRESS[t.furthest_before][t.furthest][t.first_entry]}}}"
         ).encode()
 
-    def current(self, p: Profile, s: State, rev: int) -> tuple[bytes, bytes | None]:
-        """Key and value of `<app>.current` for one need; a tombstone when the need has no journey."""
-        need = p.needs[s.need]
-        key = current_key(p.key, need)
-        if not s.journey:
-            return key, None
+    def current(self, p: Profile, rev: int) -> bytes:
+        """One record of `<app>.current` or `<app>.current_devices`: all needs that have had a journey."""
+        states = [s for s in p.states if s.journey]
+        if len(states) > 1:
+            states.sort(key=lambda s: p.needs[s.need])
+        needs = ",".join([self._need_now(p.needs[s.need], s) for s in states])
+        return f'{{{about_person(p.key)},"needs":[{needs}],"rev":{rev}}}'.encode()
+
+    def _need_now(self, need: str, s: State) -> str:
+        """Where the person stands about one need."""
         where = _NOWHERE if s.moment < 0 else _PLACES[s.moment][s.stalled]
-        return key, (
-            f'{{{about_person(p.key, need)},{where},"journey":{event_json(s.journey)},'
-            f'"opened_at":"{rfc3339(s.opened_ms)}","since":"{rfc3339(s.entered_ms)}",'
-            f'"furthest":"{MOMENT_LABELS[s.furthest]}",'
-            f'"outcome":{_OUTCOMES[s.outcome] if s.moment < 0 else "null"},"rev":{rev}}}'
-        ).encode()
+        return (
+            f'{{"need":{quoted(need) if need else "null"},{where},"journey":{event_json(s.journey)},'
+            f'"opened_at":"{rfc3339(s.opened_ms)}","opened_dimensions":{self.dims_json(s.opened_dims)},'
+            f'"since":"{rfc3339(s.entered_ms)}","furthest":"{MOMENT_LABELS[s.furthest]}",'
+            f'"outcome":{_OUTCOMES[s.outcome] if s.moment < 0 else "null"}}}'
+        )
 
     def final(self, p: Profile, final: Final) -> bytes:
         """One record of `<app>.journeys`."""

@@ -1,8 +1,5 @@
 """Turns an event into a Signal: the intent that the rules see in it, its needs and its order."""
 
-from collections.abc import Callable
-from operator import attrgetter
-
 from streams.core.ingest.event import Event
 from streams.core.journeys.signal import (
     NAMELESS,
@@ -15,8 +12,8 @@ from streams.core.journeys.signal import (
 from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import Rules
 from streams.core.moments.verdict import REFUND, TRUTH, Verdict
+from streams.core.processing.owners import profile_reader
 from streams.core.processing.parameters import Parameters
-from streams.core.processing.record_keys import profile_key
 from streams.core.processing.subject import first_text, needs_of
 
 
@@ -30,11 +27,7 @@ class Signals:
         self._dims_of = parameters.dimensions.code
         self._order_of = first_text(parameters.orders)
         self._needs = parameters.needs
-        # Event -> its profile's key. Without tenants, `attrgetter` is the quickest way to it.
-        self.key: Callable[[Event], str] = attrgetter("profile")
-        if parameters.tenant:
-            tenant_of = first_text((parameters.tenant,))
-            self.key = lambda event: profile_key(tenant_of(event), event.profile)
+        self.key = profile_reader(parameters.tenant)  # Event -> its profile's key
 
     def signal(self, event: Event, verdict: Verdict) -> Signal:
         """The signal of an event. `verdict`: what the rules conclude about it."""

@@ -4,7 +4,8 @@ import pytest
 
 from streams.core.ingest.event import Event
 from streams.core.ingest.formats.segment import key_of
-from streams.core.ingest.partition import murmur2, partition_of, person_key
+from streams.core.ingest.partition import murmur2, partition_of
+from streams.core.processing.record_keys import person_key
 from tests.core.ingest.examples import read, record
 
 
@@ -67,4 +68,4 @@ def test_keys(value: bytes, key: bytes) -> None:
     assert key == key_of(value)
     found = read(value)
     if isinstance(found, Event):
-        assert key == person_key(found) == found.profile[2:].encode()
+        assert key == person_key(found.profile) == found.profile[2:].encode()

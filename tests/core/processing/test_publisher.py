@@ -10,15 +10,25 @@ from hypothesis import strategies as st
 
 from schemas import Current, Transition
 from streams.core.funnels.dimensions import Dimensions
+from streams.core.ingest.ids import MAX_ID_CHARS
 from streams.core.journeys import journey_step
 from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.profile import Profile
-from streams.core.journeys.signal import event_ref, event_text
+from streams.core.journeys.signal import MAX_NEEDS, event_ref, event_text
 from streams.core.journeys.state import State
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.publisher import MOMENT_LABELS, Publisher
-from streams.core.processing.record_keys import SEPARATOR, current_key, profile_key, split_profile_key
+from streams.core.processing.record_keys import (
+    SEPARATOR,
+    is_device,
+    person_key,
+    profile_key,
+    split_person_key,
+    split_profile_key,
+)
 from streams.core.processing.rulebook import Door, Rulebook
+from streams.core.processing.subject import MAX_TEXT
+from streams.log.kafka.topics.config import RECORD_BYTES
 from tests.core.processing.feeding import rules
 
 LAW = settings(max_examples=150, deadline=None, database=None)
@@ -135,26 +145,43 @@ def test_an_id_names_what_and_why(
 
 
 @LAW
-@given(st.one_of(st.just(""), names), names, st.one_of(st.just(""), names))
-def test_keys_can_be_taken_apart(tenant: str, profile: str, need: str) -> None:
-    """A profile's key names its tenant and itself; a need makes another key of `current`."""
-    key = profile_key(tenant, profile)
-    assert (tenant or None, profile) == split_profile_key(key)
-    assert current_key(key, need).decode() == SEPARATOR.join(
-        [part for part in (tenant, profile, need) if part]
-    )
+@given(st.one_of(st.just(""), names), st.sampled_from("ud"), names)
+def test_keys_can_be_taken_apart(tenant: str, kind: str, person: str) -> None:
+    """A profile's key names its tenant, its kind and its person; a record key leaves the kind out."""
+    key = profile_key(tenant, f"{kind}:{person}")
+    assert (tenant or None, f"{kind}:{person}") == split_profile_key(key)
+    assert (kind == "d") == is_device(key)
+    assert person_key(key).decode() == (f"{tenant}{SEPARATOR}{person}" if tenant else person)
+    assert (tenant or None, person) == split_person_key(person_key(key))
 
 
 def test_where_a_person_is() -> None:
-    """An open journey has a moment, a closed one an outcome, one that never was a tombstone."""
-    writer, p = publisher(), Profile("u:1", [])
+    """All needs that have had a journey, by name: an open journey has a moment, a closed one an outcome."""
+    writer, p = publisher(), Profile("u:1", [], ("", "tea", "car", "bus"))
     opened = State(moment=3, furthest=3, stalled=True, opened_ms=0, entered_ms=1000, journey=event_ref("e1"))
     closed = msgspec.structs.replace(opened, moment=-1, stalled=False, outcome=journey_step.ABANDONED)
-    shown = [msgspec.json.decode(writer.current(p, s, 7)[1] or b"", type=Current) for s in (opened, closed)]
-    assert [("buy", True, None), (None, False, "abandoned")] == [
-        (c.moment, c.stalled, c.outcome) for c in shown
+    p.states = [
+        State() if need in ("", "bus") else msgspec.structs.replace(state, need=number)
+        for number, (need, state) in enumerate(zip(p.needs, (opened, opened, closed, closed), strict=True))
     ]
-    assert (b"u:1", None) == writer.current(p, State(), 7)
+    shown = msgspec.json.decode(writer.current(p, 7), type=Current)
+    assert (None, "u:1", 7) == (shown.tenant, shown.profile, shown.rev)
+    assert [("car", None, False, "abandoned"), ("tea", "buy", True, None)] == [
+        (n.need, n.moment, n.stalled, n.outcome) for n in shown.needs
+    ]
+    p.states = [State()]
+    assert () == msgspec.json.decode(writer.current(p, 7), type=Current).needs
+
+
+def test_the_largest_current_record_fits() -> None:
+    """Somebody with as many needs as there may be, whose names are as long as they may be."""
+    names = ["", *(f"{n:04d}{'€' * (MAX_TEXT - 4)}" for n in range(MAX_NEEDS - 1))]
+    state = State(
+        moment=3, furthest=3, stalled=True, opened_ms=0, entered_ms=1000, journey=event_ref("e" * 99)
+    )
+    states = [msgspec.structs.replace(state, need=number) for number in range(MAX_NEEDS)]
+    value = publisher().current(Profile(f"u:{'€' * MAX_ID_CHARS}", states, tuple(names)), 2**53)
+    assert len(value) < RECORD_BYTES
 
 
 def test_instants() -> None:

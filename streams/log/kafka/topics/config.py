@@ -4,7 +4,18 @@ from collections.abc import Mapping
 
 from streams.log.kafka.client import BATCH_BYTES
 from streams.settings.durations import DAYS, HOURS
-from streams.topology import APP, CURRENT, INBOX, JOURNEYS, LATE, REJECTED, STATE, TALLIES, TRANSITIONS
+from streams.topology import (
+    APP,
+    CURRENT,
+    CURRENT_DEVICES,
+    INBOX,
+    JOURNEYS,
+    LATE,
+    REJECTED,
+    STATE,
+    TALLIES,
+    TRANSITIONS,
+)
 
 REPLICAS, MIN_IN_SYNC = 3, 2  # one broker may fail, with nothing lost and nothing stopped
 SHORT_RETENTION_MS = 3 * DAYS  # an input that is kept no longer is gone after a weekend
@@ -30,6 +41,7 @@ OWN_CONFIG: Mapping[str, Mapping[str, str]] = {
     TRANSITIONS.name: {"retention.ms": str(30 * DAYS)},  # followers of corrections may be away for a month
     TALLIES.name: COMPACTED_CONFIG,
     CURRENT.name: COMPACTED_CONFIG,
+    CURRENT_DEVICES.name: COMPACTED_CONFIG,
     # The history that people want to keep; a journey is a few hundred bytes.
     JOURNEYS.name: {"retention.ms": str(FOREVER)},
     LATE.name: {"retention.ms": str(30 * DAYS)},  # time to look at what was not counted

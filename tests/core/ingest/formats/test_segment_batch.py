@@ -12,7 +12,7 @@ from streams.core.ingest.formats import segment
 from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.formats.segment_batch import MAX_BATCH_DEPTH, split_batch
 from streams.core.ingest.nesting import MAX_DEPTH
-from streams.core.ingest.partition import person_key
+from streams.core.processing.record_keys import person_key
 from tests.core.ingest.examples import ABSENT, NEVER_MS, read, record, rejection
 from tests.core.ingest.formats.test_segment_laws import changes, values
 
@@ -58,7 +58,7 @@ def test_any_calls(parts: list[tuple[bytes, bytes, bytes]]) -> None:
         else:
             assert alone == outcome
         if isinstance(outcome, Event):
-            assert key_of(call) == person_key(outcome)
+            assert key_of(call) == person_key(outcome.profile)
 
 
 @given(st.integers(0, 400), st.integers(0, 400), st.binary(max_size=4), st.sampled_from([b"", HALF_AN_EMOJI]))

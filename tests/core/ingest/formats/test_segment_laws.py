@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from streams.core.ingest.event import Event, Items, Rejection
 from streams.core.ingest.formats import segment
 from streams.core.ingest.formats.segment import key_of
-from streams.core.ingest.partition import person_key
 from streams.core.ingest.times import EARLIEST_MS, LATEST_MS
+from streams.core.processing.record_keys import person_key
 from tests.core.ingest.examples import EVENT, NEVER_MS
 
 FIELDS = [*EVENT, "originalTimestamp", "sentAt", "receivedAt", "traits"]
@@ -57,7 +57,7 @@ def holds(value: bytes | None, *, alone: bool = True) -> None:
     assert found.user_id is not None or found.anonymous_id is not None
     assert isinstance(found.properties, dict)
     assert isinstance(found.context, dict)
-    assert key_of(value or b"") == person_key(found) == found.profile[2:].encode()
+    assert key_of(value or b"") == person_key(found.profile) == found.profile[2:].encode()
 
 
 @given(st.binary(max_size=200))

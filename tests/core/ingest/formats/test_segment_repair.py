@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streams.core.ingest.event import MAX_RECORD_BYTES, Event, Items, Reason, Rejection
 from streams.core.ingest.formats import segment
 from streams.core.ingest.formats.segment import key_of
-from streams.core.ingest.partition import person_key
+from streams.core.processing.record_keys import person_key
 from tests.core.ingest.examples import EVENT, NEVER_MS
 
 DECISIVE = (
@@ -68,7 +68,7 @@ def test_damage_at_every_position(name: str) -> None:
             same = segment.read(repaired, (), NEVER_MS)
             assert found == (replace(same, repaired=True) if isinstance(same, Event) else same), (at, value)
             if isinstance(found, Event):
-                assert key_of(value) == person_key(found), (at, value)
+                assert key_of(value) == person_key(found.profile), (at, value)
             read += 1
     assert undecodable > 20
     assert read > 20
