@@ -78,7 +78,7 @@ def processor(rules: Rules, kind: type[Processor] = Processor) -> Processor:
 class Held(Processor):
     """Keeps to itself what has changed until it is looked at stage by stage."""
 
-    def publish(self) -> None:
+    def publish(self, source: str = "") -> None:
         """Not yet."""
 
 

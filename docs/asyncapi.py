@@ -67,7 +67,8 @@ def document() -> Node:
     """The document: what a worker receives and sends, which is every topic but its inbox and its state."""
     topics = (EVENTS, *OUTPUTS)
     _, made = msgspec.json.schema_components(
-        [kind for topic in OUTPUTS for kind in topic.types], ref_template="#/components/schemas/{name}"
+        [*(kind for topic in OUTPUTS for kind in topic.types), schemas.TransitionHeaders],
+        ref_template="#/components/schemas/{name}",
     )
     return {
         "asyncapi": "3.0.0",
@@ -144,6 +145,8 @@ def messages(topic: Topic) -> dict[str, Node]:
             body["examples"] = [{"headers": example} for example in examples]
         else:
             body = {"payload": described, "examples": [{"payload": example} for example in examples]}
+        if kind is schemas.Transition:
+            body["headers"] = {"$ref": f"#/components/schemas/{schemas.TransitionHeaders.__name__}"}
         if kind in CORRELATION:
             body["correlationId"] = CORRELATION[kind]
         found[name] = {"summary": (kind.__doc__ or "").partition("\n")[0], **body, "bindings": bindings}

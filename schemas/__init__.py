@@ -10,7 +10,7 @@ from schemas.dead_letters import LateHeaders, RejectedHeaders
 from schemas.journey import JourneyRecord, RefundRecord
 from schemas.kinds import Kind, Moment, Outcome
 from schemas.tally import Tally
-from schemas.transition import Transition
+from schemas.transition import Transition, TransitionHeaders
 
 # The version of this contract, major.minor. docs/contract.md says when it is raised; `history` and `examples`
 # keep every version.
@@ -29,4 +29,5 @@ __all__ = [
     "RejectedHeaders",
     "Tally",
     "Transition",
+    "TransitionHeaders",
 ]

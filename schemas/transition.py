@@ -22,6 +22,31 @@ from schemas.kinds import (
 )
 
 
+def _with_hyphens(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class TransitionHeaders(msgspec.Struct, frozen=True, rename=_with_hyphens):
+    """Where the item was read first whose event has caused the step. A record has all of these, or none.
+
+    Only an assert has them, and only if its own event was just read: not if silence causes the step, nor if
+    another event has changed what was computed.
+    """
+
+    source_topic: Annotated[str | msgspec.UnsetType, documented("the topic that the item was read from")] = (
+        msgspec.UNSET
+    )
+    source_partition: Annotated[
+        int | msgspec.UnsetType, documented("the partition of that topic", **COUNT)
+    ] = msgspec.UNSET
+    source_offset: Annotated[
+        int | msgspec.UnsetType, documented("the offset of its record in that partition", **COUNT)
+    ] = msgspec.UNSET
+    source_index: Annotated[
+        int | msgspec.UnsetType, documented("which item of its record; 0 if the record is one item", **COUNT)
+    ] = msgspec.UNSET
+
+
 class Transition(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}):
     """One step of a journey, asserted or retracted.
 

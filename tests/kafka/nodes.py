@@ -236,29 +236,34 @@ def needs_java() -> None:
 
 
 def libraries() -> Path:
-    """Where the broker's libraries are.
-
-    Fetched if they are not there, and put in place at once or not at all.
-    """
-    if CACHE.is_dir():
-        return CACHE
-    if shutil.which("mvn") is None:
+    """Where the broker's libraries are. They are fetched if they are not there. Raises Missing."""
+    if not CACHE.is_dir() and shutil.which("mvn") is None:
         raise Missing("there is no mvn to fetch a broker with: set KAFKA_BOOTSTRAP, or start a Docker engine")
-    CACHE.parent.mkdir(parents=True, exist_ok=True)
-    new = CACHE.with_name(f"{CACHE.name}.{uuid4().hex}")
+    return fetched(Path(__file__).with_name("pom.xml"), CACHE)
+
+
+def fetched(pom: Path, cache: Path) -> Path:
+    """Where what a POM depends on is, which Maven fetches once. Raises Missing.
+
+    It is put in place at once or not at all.
+    """
+    if cache.is_dir():
+        return cache
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    new = cache.with_name(f"{cache.name}.{uuid4().hex}")
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={new}"]
     fetched = subprocess.run(
-        ["mvn", "-q", "-B", "-f", str(Path(__file__).with_name("pom.xml")), *goal],
+        ["mvn", "-q", "-B", "-f", str(pom), *goal],
         capture_output=True, text=True, timeout=FETCH_S, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     if fetched.returncode:
         shutil.rmtree(new, ignore_errors=True)
-        raise Missing(f"Maven could not fetch a broker: {(fetched.stdout + fetched.stderr)[-1_000:]}")
+        raise Missing(f"Maven could not fetch what {pom} names: {(fetched.stdout + fetched.stderr)[-1_000:]}")
     try:
-        new.rename(CACHE)
+        new.rename(cache)
     except OSError:  # another run was quicker
         shutil.rmtree(new, ignore_errors=True)
-    return CACHE
+    return cache
 
 
 def free_ports(count: int) -> list[int]:

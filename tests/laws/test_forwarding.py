@@ -197,6 +197,30 @@ async def test_every_record_is_where_its_key_belongs(tenants: bool) -> None:
     assert {tenant for _, _, tenant in found} == ({None, "north", "south"} if tenants else {None})
 
 
+async def test_headers_name_the_record_that_was_read_first() -> None:
+    """Whichever way an event came: a transition's headers name the record of the input that holds it."""
+    rnd = random.Random(8)
+    log = await together(events(rnd, 300, 90, 12), load_settings(batch=50), rnd, 3, 0.3)
+    stored = {
+        ("events", number, record.offset): record.value or b"" async for number, record in log.scan("events")
+    }
+    crossed = with_headers = 0
+    async for number, record in log.scan("transitions"):
+        headers = {name: value.decode() for name, value in record.headers}
+        if headers:
+            place = (
+                headers["source-topic"],
+                int(headers["source-partition"]),
+                int(headers["source-offset"]),
+            )
+            step = msgspec.json.decode(record.value or b"")
+            assert step["event"] == msgspec.json.decode(stored[place])["messageId"]
+            assert "0" == headers["source-index"]
+            with_headers += 1
+            crossed += place[1] != number
+    assert with_headers > crossed > 0
+
+
 @pytest.mark.parametrize("tenants", [False, True])
 async def test_a_keyed_input_costs_nothing(tenants: bool) -> None:
     """When everybody's events are where they belong, nothing is handed

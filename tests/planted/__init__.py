@@ -107,13 +107,15 @@ BUGS = (
                 count_transition(t, 1, delta)
                 if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))
+                    where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
 """,
         """            for t in changed.asserted:
                 count_transition(t, 1, delta)
                 if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))
+                    where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
             for t in retracted:
                 count_transition(t, -1, delta)
                 if t.kind != REFUND_UNMATCHED:
@@ -241,6 +243,24 @@ BUGS = (
         "streams.core.processing.open_batch",
         "outputs.append(_current(p, None))",
         "outputs += [_current(p, None)] if any(s.journey for s in p.states) else []",
+    ),
+    _bug(
+        "the headers of a transition name the next record",
+        "streams.core.processing.source_headers",
+        "item.offset",
+        "item.offset + 1",
+    ),
+    _bug(
+        "a step that comes out of a fold again has the headers of the event that changed the fold",
+        "streams.core.processing.processor",
+        "headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS",
+        "headers if t.rule >= 0 else NO_HEADERS",
+    ),
+    _bug(
+        "a step of silence has the headers of the event that revealed it",
+        "streams.core.processing.processor",
+        "headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS",
+        "headers if t.caused_by == caused_by else NO_HEADERS",
     ),
     _bug(
         "rev begins anew at a restart",

@@ -6,7 +6,7 @@ docs/testing.md tells which planted bug each of them catches.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +58,8 @@ class Evidence:
         everything: bool,
         place: tuple[int, int],
         keyed: list[tuple[str, bytes | None, str | None, str]],
+        sourced: Sequence[tuple[dict[str, bytes], Any]] = (),
+        events: Sequence[bytes] = (),
         seen: Committed | None = None,
     ) -> None:
         """`topics`: decoded values by name; of compacted ones too, of ledgers the offsets.
@@ -70,8 +72,10 @@ class Evidence:
         observers heard of, if any.
 
         `place`: the partition, and how many there are; `keyed`: topic, key, tenant and profile of each
-        record about a person.
+        record about a person; `sourced`: headers and value of each transition; `events`: the
+        input, by offset.
         """
+        self.sourced, self.events = sourced, events
         self.place, self.keyed = place, keyed
         self.account, self.checkpoint, self.topics, self.names, self.patience = (
             account,
@@ -268,6 +272,21 @@ def keys(e: Evidence) -> Iterator[str]:
             yield f"{topic}: a record with the key {key!r} is in partition {number} of {partitions}"
 
 
+def sources(e: Evidence) -> Iterator[str]:
+    """The headers of a transition, if it has any, name the stored record of the event that caused it. Only an
+    assert has them, and no step of silence does.
+    """
+    for headers, t in e.sourced:
+        if not headers:
+            continue
+        place = (headers["source-topic"], int(headers["source-partition"]), int(headers["source-index"]))
+        event = next(iter(e.events[int(headers["source-offset"]) :]), b"")
+        if t["op"] != "assert" or t["event"] is None:
+            yield f"rev {t['rev']}, {t['op']} of {t['kind']}, has headers: {headers}"
+        elif place != (b"events", e.place[0], 0) or f'"messageId":"{t["event"]}"'.encode() not in event:
+            yield f"rev {t['rev']} is caused by {t['event']}, and its headers name {headers}"
+
+
 def currents(e: Evidence) -> Iterator[str]:
     """The current topics say of everybody's needs where their last journey
     stands; only who may be forgotten is not in them.
@@ -344,5 +363,6 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     currents,
     finals,
     keys,
+    sources,
 )
 """Of one partition, in the order they are asked."""

@@ -203,6 +203,11 @@ def _ask(
         seen=cluster.seen.get(partition),
         place=(partition, world.partitions),
         keyed=[*_keyed(stored)],
+        sourced=[
+            (dict(record.headers), _decode(record.value or b""))
+            for record in stored.appended[topology.TRANSITIONS.name]
+        ],
+        events=[record.value or b"" for record in events],
     )  # fmt: skip
     for law in LAWS:
         for how in law(evidence):

@@ -37,6 +37,7 @@ from streams.core.journeys.state import Patience, State
 from streams.core.journeys.store import ProfilePart, load_profile, save_profile, tombstones
 from streams.core.journeys.summary import Final, happened_ms, summarize
 from streams.core.journeys.trimming import forget_after_ms, trim
+from streams.records import Record
 
 NAMELESS_ONLY = (0,)  # the numbers of the needs of a signal that names none
 EVERY_NEED_ONLY = (EVERY_NEED,)
@@ -50,6 +51,8 @@ class ProfileChange(msgspec.Struct, frozen=True, gc=False):
     profile: Profile
     retracted: Sequence[JourneyStep]
     asserted: Sequence[JourneyStep]
+    caused_by: bytes = b""  # ref of the event that has brought the change about; b"": silence has
+    source: Record | None = None  # the item that was read as this event
 
 
 class ProfileFinal(msgspec.Struct, frozen=True, gc=False):
@@ -79,8 +82,11 @@ class Population:
         self._dropped: list[ProfilePart] = []  # tombstones of state records
         self._asserted: list[JourneyStep] = []  # steps that follow from the event that `take` is reading
 
-    def take(self, key: str, signal: Signal) -> int:
-        """Takes one event that is not late: APPLIED, DUPLICATE or OVER_CAP."""
+    def take(self, key: str, signal: Signal, source: Record | None = None) -> int:
+        """Takes one event that is not late: APPLIED, DUPLICATE or OVER_CAP.
+
+        `source`: the item that was read as this event.
+        """
         p = self.profiles.get(key)
         if p is None:
             p = self._begin(key, signal)
@@ -116,7 +122,7 @@ class Population:
             self._arm(p)
         self._touched[key] = p
         if asserted or retracted:
-            self.changes.append(ProfileChange(p, retracted, asserted))
+            self.changes.append(ProfileChange(p, retracted, asserted, signal.ref, source))
             self._arm(p)
             for t in asserted:
                 if t.kind in CLOSING:

@@ -25,12 +25,13 @@ from streams.core.processing.committed import Reasons
 from streams.core.processing.inbox import Forwarded, WatermarkReport, decode_message, encode_message
 from streams.core.processing.items import ReadOutcome, read_items
 from streams.core.processing.open_batch import OpenBatch
-from streams.core.processing.owners import key_reader
+from streams.core.processing.owners import holds_foreign, key_reader
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.record_keys import person_key
 from streams.core.processing.rulebook import Rulebook, door_of
 from streams.core.processing.signals import Signals
+from streams.core.processing.source_headers import NO_HEADERS, source_headers
 from streams.core.processing.state_keys import (
     counter_records,
     door_record,
@@ -142,12 +143,9 @@ class Processor:
         if not tracker.forwarding and tracker.partitions > 1 and not self.checkpoint.counts.received:
             # The first batch of a new app: if one of its people is foreign, partitions wait for each other
             # from the start.
-            people = (
-                self._record_key_of(record.value, record.headers)
-                for _, records in fetched.chunks
-                for record in records
+            tracker.forwarding = holds_foreign(
+                fetched, self._record_key_of, self.partition, tracker.partitions
             )
-            tracker.forwarding = any(self._is_foreign(who) for who in people if who)
         tracker.note_fetch(fetched)
         self._latest_ms = fetched.read_ms if fetched.read_ms >= 0 else LATEST_MS
         for source, records in fetched.chunks:
@@ -157,7 +155,7 @@ class Processor:
             else:
                 for start in range(0, len(records), RUN):
                     self._take_records(source, self.format.name, records[start : start + RUN], position)
-                    self.publish()
+                    self.publish(source)
             position.offset = records[-1].offset + 1
         for source, offset in fetched.reached.items():
             tracker.sources[source].offset = max(tracker.sources[source].offset, offset)
@@ -182,6 +180,7 @@ class Processor:
                     runs.setdefault((item.source, item.format), []).append(item.record(record.key))
         for (read_from, format), run in runs.items():
             self._take_records(read_from, format, run, None)
+            self.publish(read_from)
         for report in reports:
             self.tracker.receive(report)
 
@@ -228,7 +227,7 @@ class Processor:
             if at_ms < watermark_ms - lateness_ms:
                 self._late(source, record, event, key, "lateness")
                 continue
-            outcome = take(key, signal_of(event, verdict))
+            outcome = take(key, signal_of(event, verdict), record)
             if outcome == APPLIED:
                 counts.applied += 1
             elif outcome == DUPLICATE:
@@ -246,10 +245,6 @@ class Processor:
         else:
             self.checkpoint.counts.no_signal += 1
             self._open.reasons["no_signal"]["empty"] += 1
-
-    def _is_foreign(self, who: bytes) -> bool:
-        """True if another partition owns this person."""
-        return partition_of(who, self.tracker.partitions) != self.partition
 
     def _forward(self, source: str, format: str, record: Record, key: str) -> bool:
         """Forwards an item to the partition that owns its person. False: this one owns the person.
@@ -290,8 +285,11 @@ class Processor:
         # passed over.
         return population.advance(until_ms, TIMERS_PER_BATCH) and population.housekeep(CHORES_PER_BATCH)
 
-    def publish(self) -> None:
-        """Turns the changes since the last call into transition records, and counts them in the tallies."""
+    def publish(self, source: str = "") -> None:
+        """Turns the changes since the last call into transition records, and counts them in the tallies.
+
+        `source`: the one from which the events came that have brought them about; "": no event has.
+        """
         delta, rev, transition = self.windows.delta, self.checkpoint.rev, self.publisher.transition
         outputs, moved = self._open.transitions, self._open.moved
         changes, self.population.changes = self.population.changes, []
@@ -299,6 +297,8 @@ class Processor:
             p, retracted = changed.profile, changed.retracted
             key = person_key(p.key)
             moved[p.key] = p
+            caused_by, item = changed.caused_by, changed.source
+            headers = NO_HEADERS if item is None else source_headers(source, item)
             self._open.retracted += len(retracted)
             for t in retracted:
                 count_transition(t, -1, delta)
@@ -309,7 +309,8 @@ class Processor:
                 count_transition(t, 1, delta)
                 if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
                     rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t)))
+                    where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
         self.checkpoint.rev = rev
 
     def batch(self) -> Batch:
