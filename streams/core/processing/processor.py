@@ -81,7 +81,7 @@ class Processor:
         """
         self.partition, self.parameters, self.rules, self.skew_ms = partition, parameters, rules, skew_ms
         self.format = FORMATS["segment"]
-        self._record_key_of = key_reader(self.format, parameters.tenant)
+        self._key_of = key_reader(self.format, parameters.tenant)
         self.tracker = WatermarkTracker(partition, partitions)
         self.checkpoint = Checkpoint(STATE_FORMAT, fold)
         self.population = Population(parameters.patience, parameters.allowed_lateness_ms)
@@ -143,9 +143,7 @@ class Processor:
         if not tracker.forwarding and tracker.partitions > 1 and not self.checkpoint.counts.received:
             # The first batch of a new app: if one of its people is foreign, partitions wait for each other
             # from the start.
-            tracker.forwarding = holds_foreign(
-                fetched, self._record_key_of, self.partition, tracker.partitions
-            )
+            tracker.forwarding = holds_foreign(fetched, self._key_of, self.partition, tracker.partitions)
         tracker.note_fetch(fetched)
         self._latest_ms = fetched.read_ms if fetched.read_ms >= 0 else LATEST_MS
         for source, records in fetched.chunks:
