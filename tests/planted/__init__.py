@@ -248,7 +248,7 @@ BUGS = (
         "the headers of a transition name the next record",
         "streams.core.processing.source_headers",
         "item.offset",
-        "item.offset + 1",
+        "(item.offset + 1)",
     ),
     _bug(
         "a step that comes out of a fold again has the headers of the event that changed the fold",
