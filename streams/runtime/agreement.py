@@ -25,8 +25,8 @@ from streams.settings.tables import Settings
 from streams.telemetry.meters import Meters
 from streams.topology import split_source
 
-# Between looks at the ids of the inputs. Each is one small request of a worker; what is read of a topic that
-# was made anew before a look is counted.
+# Between looks at the ids of the inputs: one small request of a worker. Sessions look too when a fetch has
+# failed, which is how they see that a topic is gone.
 LOOK_AT_IDS_EVERY_S = 1.0
 # Between updates of the record, by the worker that has partition 0. They matter where brokers give no ids.
 UPDATE_EVERY_S = 60.0
@@ -136,8 +136,11 @@ class Agreement:
 
         self._record = await self._log.change_app_record(change)
         for topic in self._log.inputs:
-            if (reason := self._record.inputs[topic].stopped) is not None:
-                self._log.stopped.stop(topic, reason)
+            seen = self._record.inputs[topic]
+            if seen.stopped is not None:
+                self._log.stopped.stop(topic, seen.stopped)
+            elif seen.topic_id is not None:
+                self._log.stopped.known_ids[topic] = seen.topic_id
 
     async def _seen(self, topic: str, before: SeenInput | None, now: SeenInput) -> SeenInput:
         """How an input goes into the record."""

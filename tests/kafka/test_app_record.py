@@ -240,6 +240,27 @@ async def test_an_input_that_is_made_anew_is_stopped_while_it_is_read() -> None:
     await member.end()
 
 
+async def test_nothing_is_read_of_an_input_before_it_is_stopped() -> None:
+    """It is made anew and filled beyond the old offsets at once, before the worker looks by the clock."""
+    app = topics.new_app(PARTITIONS)
+    input = f"{app}.events"
+    member = await Member(app).start()
+    await member.log.append(records(20))
+    await has_received(member.log, 20)
+    before = await positions(member.log, input)
+    producer = member.log.cluster.producer()
+    await producer.start()
+    await delete(input)
+    await topics.create([NewTopic(input, PARTITIONS, 1)])
+    for number in range(200):
+        await producer.send(input, records(1, first=1_000 + number)[0].value, partition=number % PARTITIONS)
+    await producer.flush()
+    await producer.stop()
+    await holds(lambda: bool(member.lines("input_stopped")))
+    assert (20, before) == (await received(member.log), await positions(member.log, input))
+    await member.end()
+
+
 async def test_an_input_of_which_nothing_was_read_may_be_made_anew() -> None:
     """Its offsets mean as much as before."""
     app = topics.new_app(PARTITIONS)

@@ -15,6 +15,7 @@ import msgspec
 from streams.core.processing.checkpoint import REPLAY, STATE_FORMAT
 from streams.core.processing.json_text import rfc3339
 from streams.errors import Incompatible
+from streams.log.kafka.stopped_inputs import made_anew
 from streams.settings.fold import FoldSettings
 
 
@@ -42,7 +43,7 @@ class SeenInput(msgspec.Struct, frozen=True):
         if self.topic_id is not None and now.topic_id is not None:
             if self.topic_id == now.topic_id:
                 return None
-            return f"its id is {now.topic_id}, and was {self.topic_id}: it was deleted and made anew"
+            return made_anew(self.topic_id, now.topic_id)
         for number, seen in sorted(self.offsets.items()):
             found = now.offsets.get(number)
             if found is not None and (found.end < seen.end or found.first < seen.first):

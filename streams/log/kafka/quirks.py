@@ -24,6 +24,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from streams.clock import Clock
 
+FETCH_API_KEY = 1
 FIRST_FORMAT_WITH_HEADERS = 2  # of record batches
 CLOSING_S = 0.1  # a closed socket reports itself at once; one that was never open never does
 
@@ -237,8 +238,27 @@ async def committed(
 
 async def ask(client: Any, request: Any) -> Any:
     """The answer of some broker to a request for which aiokafka has no method."""
-    inner = inner_client(client)
-    return await inner.send(inner.get_random_node(), request)
+    return await inner_client(client).send(inner_client(client).get_random_node(), request)
+
+
+def watch_fetches(consumer: AIOKafkaConsumer, on_failure: Callable[[str | None], None]) -> None:
+    """Calls `on_failure` with each topic that a broker could not read for a consumer that was started, with
+    None if it does not answer. aiokafka tries again and says nothing.
+    """
+    client, send = consumer._client, consumer._client.send
+
+    async def watched_send(node_id: int, request: Any, **options: Any) -> Any:
+        try:
+            response = await send(node_id, request, **options)
+        except BaseException:
+            on_failure(None)
+            raise
+        for topic, partitions in response.topics if response.API_KEY == FETCH_API_KEY else ():
+            if any(error_code for _, error_code, *_ in partitions):
+                on_failure(topic)
+        return response
+
+    client.send = watched_send
 
 
 # Membership of a group. aiokafka has no interface for heartbeats, so its coordinator is made to send them

@@ -27,6 +27,7 @@ from streams.log.grouping import by_partition, by_topic
 from streams.log.kafka.app_topics import AppTopics
 from streams.log.kafka.client import CLOSE_TIMEOUT_S, COMMIT_TIMEOUT_S, FETCH_WAIT_MS, Cluster
 from streams.log.kafka.errors import cluster_errors, failure
+from streams.log.kafka.input_doubts import InputDoubts
 from streams.log.kafka.lifecycle import start, stop
 from streams.log.kafka.offsets import first_offsets, next_offsets
 from streams.log.kafka.reader import STUCK_S, EndOffsets, latest_records, to_record
@@ -69,6 +70,7 @@ class KafkaSession:
         self._left: list[str] = []  # the sources of stopped inputs
         self._unreadable = f"partition {partition} of {', '.join(topics.inputs)} cannot be read"
         self._consumer: AIOKafkaConsumer = cluster.consumer()
+        self._doubts = InputDoubts(self._consumer, topics.inputs, stopped)
         self._producer: AIOKafkaProducer = cluster.producer(partition_transaction(topics.app, partition))
         self._next: dict[TopicPartition, int] = {}  # the offset that the consumer reads next
         self._lags: dict[str, int] = {}
@@ -83,6 +85,7 @@ class KafkaSession:
         try:
             # The consumer first: once the former owner is fenced, nobody works on the partition.
             await start(self._consumer, cluster, f"{what} read")
+            self._doubts.begin()
             await start(self._producer, cluster, f"{what} taken over")
         except BaseException:
             await self.close()
@@ -118,6 +121,10 @@ class KafkaSession:
                 self._seek(positions)
                 while loop.time() < deadline_s:
                     found = await self._fetch(limit)
+                    if found and await self._doubts.find_made_anew(found):
+                        self._leave_stopped()
+                        self._seek(positions)
+                        continue
                     if found is not None and (found or await self._nothing_since(began_ms)):
                         return await self._fetched(found)
         except StreamsError as error:

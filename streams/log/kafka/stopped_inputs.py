@@ -11,7 +11,13 @@ class StoppedInputs:
 
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}  # by topic
+        self.known_ids: dict[str, str] = {}  # by topic: the id that it has in the record of the app
 
     def stop(self, topic: str, reason: str) -> None:
         """Stops an input. The first reason stays."""
         self.reasons.setdefault(topic, reason)
+
+
+def made_anew(id_before: str, id_now: str) -> str:
+    """Why a topic that has another id than before is read no more."""
+    return f"its id is {id_now}, and was {id_before}: it was deleted and made anew"
