@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import pipeline
+from benchmarks import hot_keys, pipeline
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS
 from streams.core.ingest.event import Event
@@ -71,3 +71,11 @@ def test_a_small_run_prints_every_figure(capsys: pytest.CaptureFixture[str], tmp
     assert printed.count("goal") == 4
     assert "Python 3." in printed
     assert f"{SIGNALS} signals" in printed
+
+
+def test_hot_keys_prints_its_ratios(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each figure of many stands beside that of few, with the goal."""
+    hot_keys.main(["--many", "60", "--runs", "1"])
+    printed = capsys.readouterr().out
+    assert "people with 30 signals" in printed
+    assert 3 == printed.count(f"goal {hot_keys.GOAL}")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from streams.core.journeys.folding import fold, need_name
 from streams.core.journeys.journey_step import JourneyStep
-from streams.core.journeys.profile import Profile
+from streams.core.journeys.profile import Profile, folded_journal
 from streams.core.journeys.signal import (
     EVERY_NEED,
     PACK,
@@ -92,7 +92,7 @@ def events_of_profile(p: Profile) -> EventSet | None:
         return None
     needs: dict[bytes, list[str]] = {}
     heads: dict[bytes, tuple[int, int, int]] = {}
-    for head, ref, rule, need, utc_offset_quarters in RECORD.iter_unpack(p.journal):
+    for head, ref, rule, need, utc_offset_quarters in RECORD.iter_unpack(folded_journal(p) + p.journal):
         if ref in heads and heads[ref][0] != head:  # an id that came again after it was forgotten
             return None
         heads[ref] = head, utc_offset_quarters, rule

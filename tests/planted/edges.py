@@ -76,8 +76,8 @@ EDGE_BUGS = (
         _BOUNDS,
         "a purchase exactly as old as the refund window is forgotten",
         _MACHINE,
-        "if at_ms - c.at_ms <= patience.refund]",
-        "if at_ms - c.at_ms < patience.refund]",
+        "at_ms - kept[expired].at_ms > patience.refund:",
+        "at_ms - kept[expired].at_ms >= patience.refund:",
     ),
     _edge(
         _BOUNDS,
@@ -90,8 +90,8 @@ EDGE_BUGS = (
         _BOUNDS,
         "a truth joins a millisecond too long",
         _MACHINE,
-        "and at_ms - c.at_ms <= patience.join:",
-        "and at_ms - c.at_ms <= patience.join + 1:",
+        "if at_ms - c.at_ms > patience.join:",
+        "if at_ms - c.at_ms > patience.join + 1:",
     ),
     _edge(
         _BOUNDS,
@@ -104,8 +104,8 @@ EDGE_BUGS = (
         _BOUNDS,
         "segments are folded a millisecond early",
         _TRIMMING,
-        "time_at(p.journal, end - 1) >= bounds.oldest_ms:",
-        "time_at(p.journal, end - 1) > bounds.oldest_ms:",
+        "time_at(p.journal, SEGMENT - 1) >= bounds.oldest_ms:",
+        "time_at(p.journal, SEGMENT - 1) > bounds.oldest_ms:",
     ),
     _edge(
         _BOUNDS,

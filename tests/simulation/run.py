@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streams import topology
+from streams.core.journeys.profile import folded_journal
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.processor import Processor
 from streams.core.processing.state_keys import restored
@@ -295,7 +296,7 @@ def _knows(processor: Processor) -> tuple[object, ...]:
     c, population = processor.checkpoint, processor.population
     people = {
         p.key: (
-            p.journal,
+            folded_journal(p) + p.journal,
             p.orders,
             p.newest_head,
             p.first_segment,

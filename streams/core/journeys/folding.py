@@ -10,6 +10,7 @@ from copy import copy
 
 import msgspec
 
+from streams.core.journeys.folded import knows_id
 from streams.core.journeys.journal import (
     find_event,
     head_at,
@@ -19,7 +20,7 @@ from streams.core.journeys.journal import (
 )
 from streams.core.journeys.journey_step import JourneyStep
 from streams.core.journeys.machine import refund, settle, step
-from streams.core.journeys.profile import Orders, Profile, TimeBounds
+from streams.core.journeys.profile import Orders, Profile, TimeBounds, folded_count, folded_journal
 from streams.core.journeys.signal import (
     EVERY_NEED,
     INTENT,
@@ -64,9 +65,11 @@ def append_signal(
 
     `needs`: the signal's needs, by number.
     """
-    head, ref, journal = signal.head, signal.ref, p.journal
+    head, ref, journal, folded = signal.head, signal.ref, p.journal, p.folded
     # (Searched from its end, the journal answers in half the time of `in`.)
     if head <= p.newest_head or head >> TIME <= p.settled_ms or journal.rfind(ref) >= 0:
+        return False
+    if folded is not None and knows_id(folded, ref):
         return False
     p.newest_head = head
     if signal.order is not None:
@@ -94,18 +97,23 @@ def insert_signal(
     """
     head, ref, journal = signal.head, signal.ref, p.journal
     records = [PACK(head, ref, signal.rule, need, signal.utc_offset_quarters) for need in needs]
-    if p.folded and records[0][:ORDERED] < journal[(p.folded - 1) * SIZE : p.folded * SIZE - SIZE + ORDERED]:
+    folded = p.folded
+    if folded is not None and records[0][:ORDERED] < folded.segments[-1][-SIZE : ORDERED - SIZE]:
         return OVER_CAP
     orders = dict(p.orders or NO_ORDERS)
-    known = position_of(journal, (max(bounds.ids_from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
-    twin = find_event(journal, ref, known)
+    # Folded signals are looked through only where they may hold a copy: that is rare, and they are many.
+    past = folded_journal(p) if folded is not None and knows_id(folded, ref) else b""
+    whole = past + journal
+    known = position_of(whole, (max(bounds.ids_from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
+    twin = find_event(whole, ref, known)
     if twin >= 0:
-        if not sorts_before(p, twin, signal, needs):
+        if not sorts_before(p, records_of_event(whole, twin), signal, needs):
             return DUPLICATE
-        if twin < p.folded:  # the stored copy is in the base, and can't be taken back any more
+        if twin * SIZE < len(past):  # the stored copy is in the base, and can't be taken back any more
             return OVER_CAP
-        orders.pop(journal[twin * SIZE :][:ORDERED], None)
-        journal, first = without_event(journal, ref, twin), twin
+        first = twin - len(past) // SIZE
+        orders.pop(journal[first * SIZE :][:ORDERED], None)
+        journal = without_event(journal, first)
     else:
         first = len(journal) // SIZE
     for record in sorted(records):
@@ -118,12 +126,12 @@ def insert_signal(
     return APPLIED
 
 
-def sorts_before(p: Profile, twin: int, signal: Signal, needs: tuple[int, ...]) -> bool:
-    """True if this copy of an event sorts before the stored one, whose first record is number `twin`.
+def sorts_before(p: Profile, records: bytes, signal: Signal, needs: tuple[int, ...]) -> bool:
+    """True if this copy of an event sorts before the stored one, which has these records.
 
     The smaller copy stays, so the result does not depend on which one arrived first.
     """
-    stored = [RECORD.unpack_from(p.journal, n * SIZE) for n in records_of_event(p.journal, signal.ref, twin)]
+    stored = list(RECORD.iter_unpack(records))
     head, ref, rule, _, utc_offset = stored[0]
     order = (p.orders or NO_ORDERS).get(order_key(head, ref)) or b""
     kept = (head, utc_offset, rule, order, sorted(need_name(p, record[3]) for record in stored))
@@ -138,10 +146,9 @@ def need_name(p: Profile, need: int) -> str:
 
 def rewrite(p: Profile, new: Rewrite, timers_fired_ms: int, patience: Patience, change: Change) -> None:
     """Gives the profile its new journal, and adds to `change` how that changes what is published."""
-    start = p.folded * SIZE
-    cut = max(new.first * SIZE, start)
+    cut = new.first * SIZE
     reached = states_of_base(p)
-    replay(reached, new.journal[start:cut], new.orders, patience, [])
+    replay(reached, new.journal[:cut], new.orders, patience, [])
     before: list[JourneyStep] = []
     replay(copies(reached), p.journal[cut:], p.orders, patience, before, timers_fired_ms)
     after: list[JourneyStep] = []
@@ -149,7 +156,7 @@ def rewrite(p: Profile, new: Rewrite, timers_fired_ms: int, patience: Patience, 
     p.states = reached
     p.journal, p.orders = new.journal, new.orders
     p.newest_head = head_at(new.journal, len(new.journal) // SIZE - 1)
-    p.saved = min(p.saved, new.first)
+    p.saved = min(p.saved, folded_count(p) + new.first)
     difference(before, after, change)
 
 

@@ -1,6 +1,6 @@
 """Looking things up in a journal: one `bytes` with the signals of a profile in order, 30 bytes each."""
 
-from streams.core.journeys.signal import REF_AT, REF_SIZE, SIZE, TIME
+from streams.core.journeys.signal import ORDERED, REF_AT, SIZE, TIME
 
 
 def find_event(journal: bytes, ref: bytes, start: int = 0) -> int:
@@ -14,19 +14,19 @@ def find_event(journal: bytes, ref: bytes, start: int = 0) -> int:
     return at // SIZE if at >= 0 else -1
 
 
-def records_of_event(journal: bytes, ref: bytes, first: int) -> list[int]:
-    """The numbers of all records from `first` on with this event id."""
-    found = range(first, len(journal) // SIZE)
-    return [n for n in found if journal[n * SIZE + REF_AT : n * SIZE + REF_AT + REF_SIZE] == ref]
+def records_of_event(journal: bytes, first: int) -> bytes:
+    """The records of the event of which `first` is the first record: one for each need, side by side."""
+    begin = first * SIZE
+    ordered, end = journal[begin : begin + ORDERED], begin + SIZE
+    while journal[end : end + ORDERED] == ordered:
+        end += SIZE
+    return journal[begin:end]
 
 
-def without_event(journal: bytes, ref: bytes, first: int) -> bytes:
-    """The journal without the records of an event, of which `first` is the first."""
-    n = first
-    while n >= 0:
-        journal = journal[: n * SIZE] + journal[n * SIZE + SIZE :]
-        n = find_event(journal, ref, n)
-    return journal
+def without_event(journal: bytes, first: int) -> bytes:
+    """The journal without the event of which `first` is the first record."""
+    begin = first * SIZE
+    return journal[:begin] + journal[begin + len(records_of_event(journal, first)) :]
 
 
 def position_of(journal: bytes, record: bytes) -> int:

@@ -169,8 +169,10 @@ def open_journey(s: State, signal: Signal, intent: int) -> None:
 def convert(s: State, signal: Signal, patience: Patience) -> None:
     """Closes the journey by a purchase, and remembers the purchase while a signal may refer to it."""
     at_ms = signal.head >> TIME
-    kept = [c for c in s.conversions[1 - MAX_CONVERSIONS :] if at_ms - c.at_ms <= patience.refund]
-    s.conversions = (*kept, Conversion(s.journey, s.opened_ms, at_ms, s.opened_dims, signal.order))
+    kept, expired = s.conversions[1 - MAX_CONVERSIONS :], 0
+    while expired < len(kept) and at_ms - kept[expired].at_ms > patience.refund:
+        expired += 1
+    s.conversions = (*kept[expired:], Conversion(s.journey, s.opened_ms, at_ms, s.opened_dims, signal.order))
     s.moment, s.outcome = NO_MOMENT, CONVERTED
 
 
@@ -181,20 +183,20 @@ def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
     are close in time. A repeat that has an order id gives it to a conversion that has none.
     """
     at_ms, order = signal.head >> TIME, signal.order
-    found = -1
-    for n, c in enumerate(s.conversions):
-        if order is not None and c.order == order and at_ms - c.at_ms <= patience.refund:
-            found = n
-    if found >= 0:
-        return True
-    for n, c in enumerate(s.conversions):
-        if (order is None or c.order is None) and at_ms - c.at_ms <= patience.join:
-            found = n
-    if found < 0:
-        return False
     if order is not None:
-        replace_conversion(s, found, msgspec.structs.replace(s.conversions[found], order=order))
-    return True
+        for c in s.conversions:
+            if c.order == order and at_ms - c.at_ms <= patience.refund:
+                return True
+    # The latest first: those before the first one that is too old are older still.
+    for n in range(len(s.conversions) - 1, -1, -1):
+        c = s.conversions[n]
+        if at_ms - c.at_ms > patience.join:
+            return False
+        if order is None or c.order is None:
+            if order is not None:
+                replace_conversion(s, n, msgspec.structs.replace(c, order=order))
+            return True
+    return False
 
 
 def refund(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> bool:

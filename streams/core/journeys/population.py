@@ -19,10 +19,8 @@ from streams.core.journeys.folding import (
     append_signal,
     fire,
     insert_signal,
-    replay,
-    states_of_base,
 )
-from streams.core.journeys.journey_step import ABANDONED, CONVERTED, REFUNDED, JourneyStep
+from streams.core.journeys.journey_step import ABANDONED, JourneyStep
 from streams.core.journeys.profile import (
     SEGMENT_BYTES,
     Profile,
@@ -35,14 +33,13 @@ from streams.core.journeys.profiles import Profiles
 from streams.core.journeys.signal import EVERY_NEED, NAMELESS, REFUND_EVERYWHERE, SIZE, TIME, Signal
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.store import ProfilePart, load_profile, save_profile, tombstones
-from streams.core.journeys.summary import Final, happened_ms, summarize
-from streams.core.journeys.trimming import forget_after_ms, trim
+from streams.core.journeys.summary import Final, happened_ms
+from streams.core.journeys.trimming import CLOSING, closings, forget_after_ms, trim
 from streams.records import Record
 
 NAMELESS_ONLY = (0,)  # the numbers of the needs of a signal that names none
 EVERY_NEED_ONLY = (EVERY_NEED,)
 SPARE_TIMERS = 100  # so many stale timers are not worth a clean-up
-CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # kinds of step that a final record is about
 
 
 class ProfileChange(msgspec.Struct, frozen=True, gc=False):
@@ -129,7 +126,7 @@ class Population:
                     self._tidy_by(p, t.at_ms + self.allowed_lateness_ms)
             self._asserted = []
         # Trimmed once for each segment that has filled.
-        live = len(p.journal) - p.folded * SIZE
+        live = len(p.journal)
         if live > SEGMENT_BYTES and live % SEGMENT_BYTES < SIZE * len(needs):
             self._trim(p)
         return APPLIED
@@ -214,20 +211,18 @@ class Population:
         """Makes final, trims or forgets what the watermark now allows, and sets when to look again."""
         lateness_ms = self.allowed_lateness_ms
         oldest_ms = self.watermark_ms - lateness_ms
-        steps: list[JourneyStep] = []
-        live = p.journal[p.folded * SIZE :]
-        replay(states_of_base(p), live, p.orders, self.patience, steps, self.timers_fired_ms)
-        done, _ = summarize(p.begun or (), steps)
+        done, next_closing_ms = closings(p, self.bounds, self.patience)
         final = [f for f in done if p.final_ms <= happened_ms(f) < oldest_ms]
         if final:
             self.finals += [ProfileFinal(p, f) for f in final]
             p.final_ms = oldest_ms
             self._touched[p.key] = p
         self._trim(p)
-        ahead = [happened_ms(f) + lateness_ms for f in done if happened_ms(f) >= oldest_ms]
-        ahead += [s.last_sign_ms + self.patience.abandon + lateness_ms for s in p.states if s.moment >= 0]
-        due_ms = min(ahead) if ahead else forget_after_ms(p, lateness_ms, self.patience)
-        if not ahead and due_ms < self.watermark_ms:
+        if next_closing_ms is not None:
+            due_ms = next_closing_ms + lateness_ms
+        else:
+            due_ms = forget_after_ms(p, lateness_ms, self.patience)
+        if next_closing_ms is None and due_ms < self.watermark_ms:
             self._forget(p)
         else:
             # Not before now: timers may be behind the watermark.

@@ -1,15 +1,16 @@
 """One profile: all that is kept of one person.
 
-    journal  | folded: kept for the ids only | live: from record `folded` on |
-                                        base ^                        states ^
+    | folded: kept for the ids only | journal: the live signals |
+                               base ^                    states ^
 
-A journal lies in segments of 8 records. `base` is where the person stands after the folded records, and
-`states` after all of them. What is published of a profile is not stored, since it always is
-fold(base, live journal, timers fired up to): see `folding.py`.
+Signals lie in segments of 8 records, folded ones and live ones alike; folding takes whole segments. `base` is
+where the person stands after the folded signals, and `states` after all of them. What is published of a
+profile is not stored, since it always is fold(base, journal, timers fired up to): see `folding.py`.
 """
 
 import msgspec
 
+from streams.core.journeys.folded import Folded
 from streams.core.journeys.machine import next_deadline
 from streams.core.journeys.signal import MAX_NEEDS, NAMELESS, SIZE
 from streams.core.journeys.state import Patience, State
@@ -32,18 +33,20 @@ class Profile(msgspec.Struct, gc=False):
     key: str
     states: list[State]  # one per need, by the need's number
     needs: tuple[str, ...] = NAMELESS  # the names of the needs; number 0 is the nameless need
-    journal: bytes = b""
+    journal: bytes = b""  # the live signals
     newest_head: int = -1  # of the newest signal
     # The latest deadline that a timer fired on: a signal at or before it may undo what the
     # timer published.
     settled_ms: int = -1
-    folded: int = 0  # records at the front of the journal that are in the base already
+    folded: Folded | None = None  # signals that are in the base already; None: none are kept
     base: list[State] | None = None  # the states after those; None: nothing is folded
     begun: list[JourneySummary] | None = None  # summaries so far of the journeys that are open in the base
     orders: Orders | None = None
-    first_segment: int = 0  # the number of the journal's first segment
-    saved: int = 0  # records at the front of the journal that the state topic holds unchanged
+    first_segment: int = 0  # the number of the first segment, folded or live
+    saved: int = 0  # records from there on that the state topic holds unchanged
     sealed: int = 0  # segment records that the state topic holds, from `first_segment` on
+    base_stored: bool = False  # the state topic holds a record of needs and base
+    base_changed: bool = False  # since then
     final_ms: int = 0  # journeys that closed before this have had their final record
     armed_ms: int = -1  # when its timer goes off; -1: it has none
     tidy_ms: int = -1  # the watermark beyond which it is tidied next; -1: not due
@@ -66,6 +69,7 @@ def need_numbers(p: Profile, names: tuple[str, ...]) -> tuple[int, ...] | None:
         if len(known) + len(new) > MAX_NEEDS:
             return None
         p.needs = known = (*known, *new)
+        p.base_changed = True
         p.states += [State(need=number) for number in range(len(p.states), len(known))]
     return tuple([known.index(name) for name in names])
 
@@ -73,6 +77,16 @@ def need_numbers(p: Profile, names: tuple[str, ...]) -> tuple[int, ...] | None:
 def drop_needs(p: Profile, count: int) -> None:
     """Keeps the first `count` needs: an event that was not applied leaves none behind."""
     p.needs, p.states = p.needs[:count], p.states[:count]
+
+
+def folded_count(p: Profile) -> int:
+    """How many signals are folded and still known."""
+    return SEGMENT * len(p.folded.segments) if p.folded is not None else 0
+
+
+def folded_journal(p: Profile) -> bytes:
+    """The folded signals that are still known, in order."""
+    return b"".join(p.folded.segments) if p.folded is not None else b""
 
 
 def deadline_of(p: Profile, patience: Patience) -> int:

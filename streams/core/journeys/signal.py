@@ -22,6 +22,7 @@ PACK, SIZE = RECORD.pack, RECORD.size
 TIME, INTENT, SURE, DIMS = 20, 17, 1 << 16, 0xFFFF
 ORDERED = 25  # the bytes that order a journal: head and ref
 REF_AT, REF_SIZE = 8, 17
+ORDER_SIZE = 8  # the bytes of an `order_ref`
 EVERY_NEED = 0xFFFF  # the number of a need that stands for all of them
 
 # Needs by name. These two are recognized by identity, since most signals have one of them.
@@ -102,5 +103,5 @@ def event_text(ref: bytes) -> str:
 
 
 def order_ref(order: str) -> bytes:
-    """8 bytes that stand for an order id within a profile."""
-    return blake2b(order.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    """The ORDER_SIZE bytes that stand for an order id within a profile."""
+    return blake2b(order.encode("utf-8", "surrogatepass"), digest_size=ORDER_SIZE).digest()

@@ -1,82 +1,120 @@
 """A profile as state records, and back.
 
-Each change rewrites the profile's head, which is small. The journal's full segments have records of their own
-(sealed), which rarely change.
+Each change rewrites the profile's head, which is small. What rarely changes has records of its own: the needs
+and the base, and each full segment of 8 signals (sealed) with the orders of its purchases. So what an event
+costs does not grow with the number of signals before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from streams.core.journeys.folded import Folded, fold_in
 from streams.core.journeys.folding import replay, states_of_base
 from streams.core.journeys.journal import head_at
-from streams.core.journeys.profile import SEGMENT, SEGMENT_BYTES, Orders, Profile, deadline_of
-from streams.core.journeys.signal import NAMELESS, SIZE
+from streams.core.journeys.profile import (
+    SEGMENT,
+    SEGMENT_BYTES,
+    Orders,
+    Profile,
+    deadline_of,
+    folded_count,
+)
+from streams.core.journeys.signal import NAMELESS, ORDER_SIZE, ORDERED, SIZE
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import JourneySummary
 
-HEAD_PART = -1  # the head's number among a profile's parts
+# Numbers of a profile's parts that are no segments.
+HEAD_PART = -1
+BASE_PART = -2
 
 
 class ProfilePart(msgspec.Struct, frozen=True, gc=False):
     """One state record of a profile."""
 
     key: str
-    number: int  # of the segment, or HEAD_PART
+    number: int  # of the segment, or HEAD_PART, or BASE_PART
     value: bytes | None  # None: a tombstone
 
 
 class ProfileHead(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """All of a profile except its sealed segments."""
+    """What every change rewrites."""
+
+    first_segment: int
+    folded: int  # folded segments
+    final_ms: int
+    orders: Orders | None  # of the tail
+    tail: bytes  # the signals behind the last sealed segment
+
+
+class ProfileBase(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What changes when signals are folded, and when a new need comes. Without it: no base, no need named."""
 
     needs: tuple[str, ...]
     base: list[State] | None
     begun: list[JourneySummary] | None
-    orders: Orders | None
-    first_segment: int
-    folded: int
-    final_ms: int
-    tail: bytes  # the journal behind the last sealed segment
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(ProfileHead).decode
+_decode_head = msgspec.msgpack.Decoder(ProfileHead).decode
+_decode_base = msgspec.msgpack.Decoder(ProfileBase).decode
 
 
 def save_profile(p: Profile, out: list[ProfilePart]) -> None:
-    """Appends what a commit writes for a changed profile: its head, and the sealed segments that changed.
+    """Appends what a commit writes for a changed profile: its head, and the other records that changed.
 
     The profile notes what is saved.
     """
     key, journal, first = p.key, p.journal, p.first_segment
-    full = len(journal) // SEGMENT_BYTES
-    tail = journal[full * SEGMENT_BYTES :]
+    past = folded_count(p) // SEGMENT
+    live = len(journal) // SEGMENT_BYTES
+    tail = journal[live * SEGMENT_BYTES :]
+    orders = dict(_orders_of(tail, p.orders)) if p.orders and tail else None
     head = ProfileHead(
-        needs=p.needs,
-        base=p.base,
-        begun=p.begun,
-        orders=p.orders,
-        first_segment=first,
-        folded=p.folded,
-        final_ms=p.final_ms,
-        tail=tail,
+        first_segment=first, folded=past, final_ms=p.final_ms, orders=orders or None, tail=tail
     )
     out.append(ProfilePart(key, HEAD_PART, _encode(head)))
+    if p.base_changed:
+        base = ProfileBase(needs=p.needs, base=p.base, begun=p.begun)
+        out.append(ProfilePart(key, BASE_PART, _encode(base)))
+        p.base_stored, p.base_changed = True, False
+    full = past + live
     for n in range(p.saved // SEGMENT, full):
-        out.append(
-            ProfilePart(key, first + n, journal[n * SEGMENT_BYTES : n * SEGMENT_BYTES + SEGMENT_BYTES])
-        )
+        begin = (n - past) * SEGMENT_BYTES
+        folded = p.folded.segments[n] if p.folded is not None and n < past else b""
+        out.append(ProfilePart(key, first + n, _sealed(folded or journal[begin : begin + SEGMENT_BYTES], p)))
     if full != p.sealed:
         # A smaller copy of an event can be about fewer needs, so a journal can become shorter.
         out += [ProfilePart(key, first + n, None) for n in range(full, p.sealed)]
         p.sealed = full
-    p.saved = len(journal) // SIZE
+    p.saved = past * SEGMENT + len(journal) // SIZE
+
+
+def _sealed(segment: bytes, p: Profile) -> bytes:
+    """A segment as it is stored: its records, and for each that has an order its place and the order."""
+    if not p.orders:
+        return segment
+    orders = [
+        bytes((n // SIZE,)) + p.orders[segment[n : n + ORDERED]]
+        for n in range(0, SEGMENT_BYTES, SIZE)
+        if segment[n : n + ORDERED] in p.orders
+    ]
+    return segment + b"".join(orders)
+
+
+def _orders_of(records: bytes, orders: Orders) -> Iterator[tuple[bytes, bytes]]:
+    """The orders of these records."""
+    for at in range(0, len(records), SIZE):
+        name = records[at : at + ORDERED]
+        if name in orders:
+            yield name, orders[name]
 
 
 def tombstones(p: Profile) -> list[ProfilePart]:
     """The state records that delete a saved profile."""
     sealed = range(p.first_segment, p.first_segment + p.sealed)
-    return [ProfilePart(p.key, number, None) for number in (HEAD_PART, *sealed)]
+    base = (BASE_PART,) if p.base_stored else ()
+    return [ProfilePart(p.key, number, None) for number in (HEAD_PART, *base, *sealed)]
 
 
 def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, patience: Patience) -> Profile:
@@ -84,28 +122,41 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
 
     Raises msgspec.MsgspecError or KeyError for damaged ones.
     """
-    head = _decode(parts[HEAD_PART])
-    sealed = len(parts) - 1
-    segments = [parts[n] for n in range(head.first_segment, head.first_segment + sealed)]
-    journal = b"".join(segments) + head.tail
-    needs = head.needs if len(head.needs) > 1 else NAMELESS  # one tuple for nearly everybody
+    head = _decode_head(parts[HEAD_PART])
+    stored = parts.get(BASE_PART)
+    base = _decode_base(stored) if stored is not None else ProfileBase(NAMELESS, None, None)
+    sealed = len(parts) - 1 - (stored is not None)
+    values = [parts[n] for n in range(head.first_segment, head.first_segment + sealed)]
+    orders = head.orders or {}
+    for value in values:
+        for at in range(SEGMENT_BYTES, len(value), 1 + ORDER_SIZE):
+            n = value[at] * SIZE
+            orders[value[n : n + ORDERED]] = value[at + 1 : at + 1 + ORDER_SIZE]
+    segments = [value[:SEGMENT_BYTES] for value in values]
+    folded = None
+    if head.folded:
+        folded = Folded(head.first_segment, [])
+        for segment in segments[: head.folded]:
+            fold_in(folded, segment)
+    journal = b"".join(segments[head.folded :]) + head.tail
     p = Profile(
         key,
         [],
-        needs,
+        base.needs if len(base.needs) > 1 else NAMELESS,  # one tuple for nearly everybody
         journal,
-        folded=head.folded,
-        base=head.base,
-        begun=head.begun,
-        orders=head.orders,
+        folded=folded,
+        base=base.base,
+        begun=base.begun,
+        orders=orders or None,
         first_segment=head.first_segment,
         final_ms=head.final_ms,
-        saved=len(journal) // SIZE,
+        saved=head.folded * SEGMENT + len(journal) // SIZE,
         sealed=sealed,
+        base_stored=stored is not None,
     )
     if journal:
         p.newest_head = head_at(journal, len(journal) // SIZE - 1)
     p.states = states_of_base(p)
-    p.settled_ms = replay(p.states, journal[p.folded * SIZE :], p.orders, patience, [], timers_fired_ms)
+    p.settled_ms = replay(p.states, journal, p.orders, patience, [], timers_fired_ms)
     p.armed_ms = deadline_of(p, patience)
     return p

@@ -2,9 +2,10 @@
 match any more.
 """
 
+from streams.core.journeys.folded import Folded, drop_first, fold_in
 from streams.core.journeys.folding import replay, states_of_base
 from streams.core.journeys.journal import time_at
-from streams.core.journeys.journey_step import JourneyStep
+from streams.core.journeys.journey_step import ABANDONED, CONVERTED, REFUNDED, JourneyStep
 from streams.core.journeys.machine import settle
 from streams.core.journeys.profile import (
     MAX_FOLDED_IDS,
@@ -16,7 +17,9 @@ from streams.core.journeys.profile import (
 )
 from streams.core.journeys.signal import EVERY_NEED, ORDERED, RECORD, SIZE, TIME
 from streams.core.journeys.state import Patience
-from streams.core.journeys.summary import Final, summarize
+from streams.core.journeys.summary import Final, happened_ms, summarize
+
+CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # kinds of step that a final record is about
 
 
 def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final], list[int]]:
@@ -33,20 +36,48 @@ def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final
     return done, drop_segments(p, bounds.ids_from_ms)
 
 
+def closings(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final], int | None]:
+    """What has become final in the live journal, and possibly more; and when to look for more.
+
+    That is the earliest time (ms), not before `bounds.oldest_ms`, at which a journey of this person was
+    closed or refunded, or may yet be closed by silence; None: no such time. The journal is read up to there
+    and no further: of a busy person that is a small part of it.
+    """
+    steps: list[JourneyStep] = []
+    states, journal, at = states_of_base(p), p.journal, 0
+    while at < len(journal):
+        begin = len(steps)
+        replay(states, journal[at : at + SEGMENT_BYTES], p.orders, patience, steps)
+        at += SEGMENT_BYTES
+        if any(t.kind in CLOSING and t.at_ms >= bounds.oldest_ms for t in steps[begin:]):
+            break
+    # The silence behind what was read: up to the next signal of a need, or for as long as timers have judged.
+    open_needs = {s.need for s in states if s.moment >= 0}
+    next_signal_ms = first_times(open_needs, journal, at // SIZE)
+    for n in open_needs:
+        until_ms = next_signal_ms[n] - 1 if n in next_signal_ms else bounds.timers_fired_ms
+        settle(states[n], until_ms, patience, steps)
+    done, _ = summarize(p.begun or (), steps)
+    ahead = [happened_ms(f) for f in done if happened_ms(f) >= bounds.oldest_ms]
+    ahead += [
+        s.last_sign_ms + patience.abandon for s in states if s.moment >= 0 and s.need not in next_signal_ms
+    ]
+    return done, min(ahead) if ahead else None
+
+
 def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[JourneyStep]:
     """Moves the front of the live journal into the base. Returns the steps that lie in it."""
     steps: list[JourneyStep] = []
-    total = len(p.journal) // SIZE
-    while total - p.folded > SEGMENT:
-        end = p.folded + SEGMENT
-        over_cap = total - p.folded > MAX_LIVE_SIGNALS
-        if not over_cap and time_at(p.journal, end - 1) >= bounds.oldest_ms:
+    while len(p.journal) > SEGMENT_BYTES:
+        over_cap = len(p.journal) > MAX_LIVE_SIGNALS * SIZE
+        if not over_cap and time_at(p.journal, SEGMENT - 1) >= bounds.oldest_ms:
             break
         states = states_of_base(p)
         found: list[JourneyStep] = []
-        replay(states, p.journal[p.folded * SIZE : end * SIZE], p.orders, patience, found)
+        segment = p.journal[:SEGMENT_BYTES]
+        replay(states, segment, p.orders, patience, found)
         open_needs = {s.need for s in states if s.moment >= 0}
-        next_signal_ms = first_times(open_needs, p.journal, end)
+        next_signal_ms = first_times(open_needs, p.journal, SEGMENT)
         for n in open_needs:
             silent_until_ms = next_signal_ms.get(n, bounds.oldest_ms)
             until_ms = min(bounds.oldest_ms, bounds.timers_fired_ms + 1, silent_until_ms) - 1
@@ -55,7 +86,11 @@ def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[Jo
             s.moment >= 0 or (s.outcome and s.entered_ms >= bounds.oldest_ms) for s in states
         ):
             break
-        p.base, p.folded = states, end
+        if p.folded is None:
+            p.folded = Folded(p.first_segment, [])
+        fold_in(p.folded, segment)
+        p.journal = p.journal[SEGMENT_BYTES:]
+        p.base, p.base_changed = states, True
         steps += found
     return steps
 
@@ -64,22 +99,29 @@ def drop_segments(p: Profile, ids_from_ms: int) -> list[int]:
     """Drops folded segments whose ids are too old, or too many. Returns the numbers of those that the state
     topic holds.
     """
-    dropped = []
-    while p.folded and (time_at(p.journal, SEGMENT - 1) < ids_from_ms or p.folded > MAX_FOLDED_IDS):
-        gone = p.journal[:SEGMENT_BYTES]
-        p.journal = p.journal[SEGMENT_BYTES:]
-        p.folded -= SEGMENT
+    dropped: list[int] = []
+    folded = p.folded
+    if folded is None:
+        return dropped
+    segments = folded.segments
+    while segments and (
+        time_at(segments[0], SEGMENT - 1) < ids_from_ms or len(segments) * SEGMENT > MAX_FOLDED_IDS
+    ):
+        gone = drop_first(folded)
         p.saved = max(0, p.saved - SEGMENT)
         if p.sealed:
             p.sealed -= 1
             dropped.append(p.first_segment)
         p.first_segment += 1
         if p.orders:
+            # An event about several needs may reach into the next segment.
+            kept = (segments[0] if segments else p.journal)[:ORDERED]
             for at in range(0, SEGMENT_BYTES, SIZE):
-                # An event about several needs may reach into the next segment.
-                if gone[at : at + ORDERED] not in p.journal:
+                if gone[at : at + ORDERED] != kept:
                     p.orders.pop(gone[at : at + ORDERED], None)
             p.orders = p.orders or None
+    if not segments:
+        p.folded = None
     return dropped
 
 

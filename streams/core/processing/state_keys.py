@@ -1,6 +1,7 @@
 """The records of the state topic: what each kind of key holds, and how it is encoded and decoded.
 
 p <profile> <zero byte>             the head of a profile
+p <profile> <zero byte> b           its needs and its base
 p <profile> <zero byte> <number>    one sealed segment of its journal
 c <window> <start> <group>          a group of counters
 r <number>                          a version of the rules
@@ -13,11 +14,12 @@ from struct import Struct
 import msgspec
 
 from streams.core.funnels.windows import CellGroup, GroupCounts
-from streams.core.journeys.store import HEAD_PART, ProfilePart
+from streams.core.journeys.store import BASE_PART, HEAD_PART, ProfilePart
 from streams.core.processing.rulebook import Door, RulesVersion
 from streams.records import StateRecord
 
 PROFILE, CELLS, RULES, DOOR = b"p", b"c", b"r", b"d"  # first byte of a key
+_BASE = b"b"
 _SEGMENT, _GROUP, _NUMBER = Struct(">I"), Struct(">BIQ"), Struct(">H")
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -40,7 +42,9 @@ def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
     records = []
     for part in parts:
         key = PROFILE + part.key.encode() + b"\0"
-        if part.number != HEAD_PART:
+        if part.number == BASE_PART:
+            key += _BASE
+        elif part.number != HEAD_PART:
             key += _SEGMENT.pack(part.number)
         records.append(StateRecord(key, part.value))
     return records
@@ -77,7 +81,9 @@ def restored(state: Iterable[StateRecord]) -> Restored:
         match key[:1]:
             case b"p":
                 name, _, number = key[1:].partition(b"\0")
-                part = _SEGMENT.unpack(number)[0] if number else HEAD_PART
+                part = HEAD_PART
+                if number:
+                    part = BASE_PART if number == _BASE else _SEGMENT.unpack(number)[0]
                 found.profiles.setdefault(name.decode(), {})[part] = value
             case b"c":
                 found.counters.append((_GROUP.unpack(key[1:]), _decode_counts(value)))

@@ -3,7 +3,7 @@ copy of the very last event that was folded.
 """
 
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
-from streams.core.journeys.profile import MAX_LIVE_SIGNALS
+from streams.core.journeys.profile import MAX_LIVE_SIGNALS, folded_count
 from streams.core.journeys.signal import Signal, event_ref, head_of
 from tests.core.journeys.people import BUY, HORIZON, TRUTH, People
 
@@ -39,7 +39,7 @@ def test_a_smaller_copy_of_the_last_folded_event_is_over_the_cap() -> None:
         return population.take("u:1", Signal(head_of(n, BUY, True, 0), event_ref(f"e{n}"), rule, 0))
 
     assert {APPLIED} == {put(n, 1) for n in range(MAX_LIVE_SIGNALS + 16)}
-    folded = people.profile().folded
+    folded = folded_count(people.profile())
     assert folded > 0
     assert DUPLICATE == put(folded - 1, 1)
     assert DUPLICATE == put(folded - 1, 2)

@@ -6,8 +6,15 @@ The laws hold the rest (tests/laws).
 import pytest
 
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
-from streams.core.journeys.profile import MAX_LIVE_SIGNALS, SEGMENT, SEGMENT_BYTES
+from streams.core.journeys.profile import (
+    MAX_LIVE_SIGNALS,
+    SEGMENT,
+    SEGMENT_BYTES,
+    folded_count,
+    folded_journal,
+)
 from streams.core.journeys.signal import MAX_NEEDS, SIZE
+from streams.core.journeys.store import HEAD_PART
 from tests.core.journeys.people import (
     ALL_OF_IT,
     BUY,
@@ -125,9 +132,9 @@ def test_a_finished_past_does_not_pile_up() -> None:
         people.put(n * DAY + HOUR, f"buy{n}", TRUTH)
         people.tick()
     p = people.profile()
-    assert len(p.journal) <= 4 * SEGMENT_BYTES
+    assert len(folded_journal(p) + p.journal) <= 4 * SEGMENT_BYTES
     assert 400 == len(people.closed()) + sum(1 for _ in (397, 398, 399))
-    assert len(people.store["u:1"]) == 1 + p.sealed
+    assert len(people.store["u:1"]) == 2 + p.sealed
 
 
 def test_a_robot_stays_bounded() -> None:
@@ -140,11 +147,26 @@ def test_a_robot_stays_bounded() -> None:
         if n % 100 == 0:
             people.tick()
     p = people.profile()
-    assert MAX_LIVE_SIGNALS <= len(p.journal) // SIZE - p.folded <= MAX_LIVE_SIGNALS + SEGMENT
-    assert p.folded <= IDS
-    assert len(people.store["u:1"]) <= (IDS + MAX_LIVE_SIGNALS) // SEGMENT + 2
+    assert MAX_LIVE_SIGNALS <= len(p.journal) // SIZE <= MAX_LIVE_SIGNALS + SEGMENT
+    assert folded_count(p) <= IDS
+    assert len(people.store["u:1"]) <= (IDS + MAX_LIVE_SIGNALS) // SEGMENT + 3
     assert OVER_CAP == people.put(1_500, "before what is held")
     assert DUPLICATE == people.put(4_990_000, "e4990", 4990 % 4)
+
+
+def test_an_event_of_a_robot_costs_what_anybodys_does() -> None:
+    """However many signals came before: the live ones are few, and a change writes a small head.
+
+    The needs and the base, and each full segment with its orders, are written when signals are folded.
+    """
+    people = People()
+    for n in range(3_000):
+        people.put(n * 1_000, f"e{n}", (KNOW, TRUTH)[n % 2], order=f"o{n}" if n % 2 else None)
+        people.commit()
+        assert len(people.profile().journal) <= (MAX_LIVE_SIGNALS + SEGMENT) * SIZE
+        assert len(people.store["u:1"][HEAD_PART]) < SEGMENT * (SIZE + 40) + 20
+    assert IDS - SEGMENT < folded_count(people.profile())
+    assert DUPLICATE == people.put(2_999_000, "e900", KNOW)
 
 
 def test_a_profile_holds_so_many_needs() -> None:
