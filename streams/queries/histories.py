@@ -11,7 +11,7 @@ caused by events, or by silences that ended, no later than that record was writt
 So a person whose first event is later than that has lost none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from streams.core.journeys.state import Patience
 from streams.core.journeys.store import load_profile
@@ -29,11 +29,11 @@ _NOT_FIRED_MS = -1
 _UNKNOWN_SKEW_MS = 24 * 60 * 60 * 1_000  # of a door that does not say it
 
 
-async def read_journals(
-    reader: Reader, partition: int, people: Slice, patience: Patience
-) -> dict[str, EventSet | None]:
-    """The events of the journal of each profile of a slice that is in the state; None if something has left
-    the journal.
+async def read_whole(
+    reader: Reader, partition: int, people: Slice, sets: Mapping[str, list[EventSet]], patience: Patience
+) -> tuple[set[str], int]:
+    """Whose journal in the state is exactly what their stored events give (`sets`), of a slice of the people;
+    and how many people are in the state of whom no event is stored.
     """
     parts: dict[bytes, bytes] = {}
     async for record in reader.scan_versions(STATE.name, partition):
@@ -45,10 +45,14 @@ async def read_journals(
         else:
             parts[key] = record.value
     profiles = restored(StateRecord(key, value) for key, value in parts.items()).profiles
-    return {
-        key: events_of_profile(load_profile(key, found, _NOT_FIRED_MS, patience))
+    whole = {
+        key
         for key, found in profiles.items()
+        if key in sets
+        and len(sets[key]) == 1
+        and events_of_profile(load_profile(key, found, _NOT_FIRED_MS, patience)) == sets[key][0]
     }
+    return whole, len(profiles.keys() - sets.keys())
 
 
 def _profile(key: bytes) -> str:

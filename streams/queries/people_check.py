@@ -9,7 +9,7 @@ from streams.core.funnels.windows import Windows
 from streams.core.journeys.journey_step import REFUND_UNMATCHED
 from streams.core.processing.publisher import Publisher
 from streams.queries.event_sets import first_ms, fold_sets
-from streams.queries.histories import complete_from_ms, read_journals
+from streams.queries.histories import complete_from_ms, read_whole
 from streams.queries.published_transitions import (
     NetTransitions,
     PublishedTransition,
@@ -44,12 +44,15 @@ class PeopleCheck:
         people = reading.people
         unsure: set[str] = set()  # people whose history may not be whole
         if not is_whole:
-            journals = await read_journals(
-                self.stored.reader, self.stored.partition, reading.slice, self.stored.parameters.patience
+            whole, without_events = await read_whole(
+                self.stored.reader,
+                self.stored.partition,
+                reading.slice,
+                people,
+                self.stored.parameters.patience,
             )
-            self.unchecked += len(journals.keys() - people.keys())
-            unsure = {key for key, sets in people.items() if len(sets) > 1 or journals.get(key) != sets[0]}
-            del journals
+            self.unchecked += without_events
+            unsure = people.keys() - whole
         may_be_cut = self.stored.reader.drops_old_records
         firsts_ms = {key: first_ms(sets) for key, sets in people.items()} if may_be_cut else {}
         net, gap, last_rev = NetTransitions(), None, None

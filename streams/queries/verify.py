@@ -10,7 +10,7 @@ from streams.queries.partition_check import PartitionCheck
 from streams.queries.recomputation import Unchecked
 
 DEFAULT_MEMORY_BYTES = 1 << 30
-BASE_BYTES = 100 << 20  # measured: Python, this program and its client, before a record is read
+BASE_BYTES = 64 << 20  # measured: Python, this program and its client, before a record is read
 
 LEAST_BYTES = 8 << 20  # for people: with less, the input would be read hundreds of times
 

@@ -345,7 +345,7 @@ def test_too_little_memory(data: Path) -> None:
     result = streams("verify", "--data-dir", data, "--memory", "64MB")
     assert 2 == result.exit_code
     assert "64 MB are not enough" in result.stderr
-    assert "give at least 10" in result.stderr
+    assert "give at least 7" in result.stderr
 
 
 def test_the_outcome_of_verify_as_metrics(data: Path, tmp_path: Path) -> None:

@@ -238,3 +238,33 @@ async def test_a_tail_goes_on_where_another_opener_writes(new_store: NewStore) -
     assert [record.value for tail in tails for record in tail.records] == [b"1"]
     await follower.close()
     await writer.close()
+
+
+@pytest.mark.parametrize("topic", ["tallies", "state"])
+async def test_all_versions_can_be_read(new_store: NewStore, topic: str) -> None:
+    """Those that others have superseded and tombstones too, in the order in which they were written, and
+    everything that was committed before; nothing of the log's own.
+    """
+    log = new_store()()
+    session = await log.open(0)
+    expected: list[tuple[bytes | None, bytes | None]] = []
+    for number in range(5):
+        pairs = [(b"pa", b"%d" % number), (b"pb", None if number % 2 else b"%d" % number)]
+        if topic == STATE.name:
+            await session.commit(batch(b"%d" % number, [], pairs))
+        else:
+            await session.commit(batch(b"%d" % number, [Output(topic, *pair) for pair in pairs]))
+        expected += pairs
+        found = [(record.key, record.value) async for record in log.scan_versions(topic, 0)]
+        assert expected == found
+    await log.close()
+
+
+async def test_a_source_can_be_read_up_to_an_offset(new_store: NewStore) -> None:
+    """The records before it, and no others."""
+    log = new_store()()
+    await fill(log, [b"a", b"b", b"c"])
+    source = log.sources(0)[0]
+    for end, expected in ((0, []), (2, [b"a", b"b"]), (9, [b"a", b"b", b"c"]), (None, [b"a", b"b", b"c"])):
+        assert expected == [record.value async for record in log.scan_source(source, end)]
+    await log.close()

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
@@ -16,12 +17,13 @@ from streams.core.moments.rules import default_rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import Verified, verify
-from streams.records import NewRecord
+from streams.records import Batch, NewRecord, Output
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from tests.cli.running import process
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
+from tests.queries.test_slices import checked
 
 PARTITIONS = 2
 NAMES = (
@@ -103,6 +105,41 @@ async def delete(topic: str, share: float) -> None:
         await consumer.stop()
 
 
+async def test_agents_at_work_make_no_difference() -> None:
+    """It compares what belongs to one checkpoint of each partition, however often it asks."""
+    app = topics.new_app(PARTITIONS)
+    log, reading = await connected(app), await connected(app)
+    agents, done = await opened(log, 7), asyncio.Event()
+    values = visits(1, 6_000, 300)
+    await send(log, values[:500], keyed=False)
+
+    async def work() -> None:
+        sent = 500
+        while not done.is_set():
+            if sent < len(values):
+                await send(log, values[sent : sent + 50], keyed=False)
+                sent += 50
+            for agent in agents:
+                await agent.step()
+
+    working = asyncio.create_task(work())
+    found: list[Verified] = []
+    try:
+        async with asyncio.timeout(180):
+            while len(found) < 12:
+                await asyncio.sleep(0.1)
+                if any(await reading.checkpoints()):
+                    found.append(await verified(reading))
+    finally:
+        done.set()
+        await working
+    assert [None] * len(found) == [one.difference for one in found]
+    assert found[0].records < found[-1].records, "nothing went on meanwhile"
+    assert [0] * len(found) == [one.unchecked_profiles for one in found]
+    await reading.close()
+    await log.close()
+
+
 async def test_deleted_records(tmp_path: Path) -> None:
     """Of the input, of what was forwarded, of transitions: people with a whole history are compared, the rest
     is not checked, and the command says so.
@@ -140,4 +177,30 @@ async def test_deleted_records(tmp_path: Path) -> None:
     assert little.difference is None
     assert 0 == little.profiles, "all of it was written this minute"
     assert little.unchecked_counters > some.unchecked_counters
+    await log.close()
+
+
+@pytest.mark.parametrize("topic", ["transitions", "tallies", "late"])
+async def test_a_damage_is_found(topic: str) -> None:
+    """A transition or a late record that is there twice, a counter that is off by one: in one slice and in
+    several.
+    """
+    app = topics.new_app(1)
+    log = await connected(app)
+    agent = await PartitionAgent.open(log, 0, Settings(batch=100), default_rules())
+    now_ms = time.time_ns() // 1_000_000
+    await log.append([NewRecord(0, None, value, now_ms) for value in visits(3, 600, 80)])
+    await caught_up(log, [agent], 600)
+    assert (await verified(log)).difference is None
+    session = await log.open(0)
+    checkpoint, _ = await session.restore()
+    stored = [record async for _, record in log.scan(topic)]
+    record = next(record for record in stored if b'"count":0,' not in (record.value or b""))
+    value = (record.value or b"").replace(b'"count":', b'"count":1') if topic == "tallies" else record.value
+    forged = Output(topic, record.key, value, record.headers)
+    await session.commit(Batch([forged], [], checkpoint or b""))
+    for slices in (1, 5):
+        _, difference = await checked(log, slices)
+        assert difference is not None
+        assert {"transitions": "transition", "tallies": "counter", "late": "late"}[topic] in difference
     await log.close()

@@ -15,6 +15,7 @@ from streams.queries.verify import Verified, verify
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
+from tests.queries.damage import forge
 from tests.queries.test_slices import NOW, checked, crowd
 
 LAW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -136,7 +137,7 @@ async def test_a_difference_is_found_beside_what_is_unchecked(topic: str) -> Non
         latest = log._stored[0].latest[topic]
         key = max(key for key in latest if key.startswith(b"0/all/transitions/opened"))
         value = (latest[key].value or b"").replace(b'"count":', b'"count":1')
-        latest[key] = msgspec.structs.replace(latest[key], value=value)
+        forge(log, key, value)
     assert (await verified(log)).difference is not None
 
 

@@ -1,22 +1,26 @@
 """A comparison in slices finds what one in a single piece finds, and says the same of what it compared."""
 
 import random
+import tracemalloc
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams.core.journeys.signal import Signal, event_ref, head_of
 from streams.core.moments.rules import default_rules
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.log.memory import MemoryLog
+from streams.log.port import Reader
+from streams.queries.event_sets import EventSet, add_copy
 from streams.queries.partition_check import PartitionCheck
 from streams.queries.recomputation import BYTES_PER_EVENT, BYTES_PER_PERSON
 from streams.queries.slices import EVERYBODY, Slice
-from streams.records import NewRecord, Record
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
+from tests.queries.damage import forge, twice, without
 from tests.queries.test_verify import START, events
 
 LAW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -47,7 +51,7 @@ async def written(values: list[bytes], **overrides: Any) -> MemoryLog:
     return log
 
 
-async def checked(log: MemoryLog, slices: int) -> tuple[PartitionCheck, str | None]:
+async def checked(log: Reader, slices: int) -> tuple[PartitionCheck, str | None]:
     """The comparison with about so many slices, and what it found."""
     (raw,) = await log.checkpoints()
     assert raw is not None
@@ -76,14 +80,6 @@ async def test_the_number_of_slices_changes_nothing(seed: int, count: int, days:
         found[slices] = outcome(check)
         assert check.slices >= slices or check.people.checked < slices * 3
     assert len(set(found.values())) == 1
-
-
-def without(records: list[Record], at: int) -> None:
-    del records[at]
-
-
-def twice(records: list[Record], at: int) -> None:
-    records.insert(at, records[at])
 
 
 @pytest.mark.parametrize("slices", SLICES)
@@ -116,13 +112,69 @@ async def test_a_counter_that_is_off_by_one_is_found(slices: int) -> None:
             before, _, count = old.partition(b'"count":')
             n = int(count.split(b",")[0].rstrip(b"}"))
             changed = before + b'"count":' + count.replace(b"%d" % n, b"%d" % (n + 1), 1)
-            if lost:
-                del latest[key]
-            else:
-                latest[key] = msgspec.structs.replace(latest[key], value=changed)
+            forge(log, key, None if lost else changed)
             _, difference = await checked(log, slices)
             assert difference is not None
             assert "counter" in difference
+
+
+async def test_a_counter_that_was_deleted_too_early_is_found() -> None:
+    """By a tombstone, although its window is still kept."""
+    log = await written(crowd(8, 300, 5.0))
+    tallies = log._stored[0].compacted["tallies"]
+    tallies.put(next(key for key in tallies.latest if b"/all/" in key and b"opened" in key), None, ())
+    _, difference = await checked(log, 1)
+    assert difference is not None
+    assert "counter recomputed, but not published" in difference
+
+
+async def test_what_was_published_later_is_passed_over() -> None:
+    """Counters and transitions of later batches than the checkpoint belong to no comparison with it, even if
+    a compaction has removed the values that they had.
+    """
+    values = crowd(9, 300, 5.0)
+    log = await written(values[:150])
+    (raw,) = await log.checkpoints()
+    assert raw is not None
+    await log.append([NewRecord(0, None, value, NOW) for value in values[150:]])
+    agent = await PartitionAgent.open(log, 0, load_settings(batch=40), default_rules())
+    await agent.catch_up()
+    for compacted in (False, True):
+        if compacted:
+            log.compact("tallies", 0)
+        check = await PartitionCheck.load(log, 0, decode_checkpoint(raw))
+        assert await check.run(1 << 30, lambda done, total: None) is None
+        assert 150 == check.records
+        assert check.people.transitions > 0
+        assert (check.counters.unchecked > 0) == compacted
+        assert check.counters.checked > 0
+
+
+def test_people_take_what_they_are_said_to_take() -> None:
+    """The figures by which slices are planned are those of a set of events and its transitions, and a third
+    more.
+    """
+    for events_each in (1, 5, 40):
+        taken = _measured_bytes(300, events_each)
+        planned = 300 * (BYTES_PER_PERSON + events_each * BYTES_PER_EVENT)
+        assert planned / 2 < taken < planned
+
+
+def _measured_bytes(people: int, events_each: int) -> int:
+    """What so many people take in memory, with so many events each and half as many transitions."""
+    held: list[object] = []
+    tracemalloc.start()
+    try:
+        for who in range(people):
+            sets: list[EventSet] = [{}]
+            for number in range(events_each):
+                ref = event_ref(f"{who:08x}-0000-4000-8000-{number:012x}")
+                add_copy(sets, Signal(head_of(NOW + number + who * 100, 1, True, 3), ref, 5, 4), 0)
+            net = {f"{who}/{n}".encode().ljust(16): 1 for n in range((events_each + 1) // 2)}
+            held += [f"u:customer-{who}", sets, net, NOW + who]
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
 
 
 def test_slices_split_into_all_that_they_were() -> None:
