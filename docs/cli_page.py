@@ -15,7 +15,7 @@ PAGE = """\
 {help}
 ```
 
-Everything for people is made for a terminal of 100 columns. With `--json` or `--jsonl` there is only JSON on
+Everything for people is made for a terminal of 100 columns. With `--json` there is only JSON on
 standard output; progress and messages go to standard error. Settings that have no flag come from a file or
 the environment: [settings.md](settings.md).
 
@@ -132,10 +132,15 @@ to which partition it was forwarded. `transitions` are the records that it cause
 with later retractions of them. Where an event was copied, they are under the copy that counts. Who cannot be
 read from a rejected record is not found by it.
 
-**`streams transitions --jsonl`** and **`streams journeys --jsonl`** print the records as they were published:
-[consume.md](consume.md).
+**`streams transitions --json`** and **`streams journeys --json`** print the records as they were published, a
+line each: [consume.md](consume.md). Records come partition by partition, in order; with `--limit` only the
+latest, the oldest first. `--since` and `--until` take a time (RFC 3339) or how long ago (`30m`, `4h`, `7d`).
+Of a transition they look at `at`, of a journey at `closed_at`, of a refund at `refunded_at`: event times, not
+the time of publication. So the whole topic is read.
 
-**`streams rejected --jsonl`** and **`streams late --jsonl`** print an object per record. `value` is the
+**`streams rejected --json`** and **`streams late --json`** print an object per record. There `--since` and
+`--until` look at when the record was rejected or found to be late: its own time may be wrong. On Kafka that
+is the record's timestamp, and reading begins there. `value` is the
 record as it came, as text, at most 64 KiB of it (`cut`: it was longer); bytes that are not UTF-8 are
 replaced. `partition` and `offset` say where it is in the input. The reasons are in
 [consume.md](consume.md#why-a-record-is-a-dead-letter).

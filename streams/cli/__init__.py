@@ -13,7 +13,7 @@ def main() -> None:
     """Runs the command that was typed."""
     # Ctrl-C ends a command that only reads at once. Others stop between two batches (`streams.cli.stopping`).
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # The end of a pipe ends the command without an error: `streams transitions --jsonl | head`.
+    # The end of a pipe ends the command without an error: `streams transitions --json | head`.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     # A file's name may be any bytes, and a terminal may have any encoding. Standard error is set so already.
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -125,12 +125,12 @@ async def _example(reader: "Reader") -> "Timeline | None":
 
     from schemas import Transition
     from streams.queries.timeline import read_timelines
-    from streams.queries.transitions import read_net_transitions
+    from streams.queries.transitions import list_net_transitions
 
     kinds: dict[str, list[str]] = {}
     decode = msgspec.json.Decoder(Transition).decode
-    async for value in read_net_transitions(reader):
-        step = decode(value)
+    async for listed in list_net_transitions(reader):
+        step = decode(listed.record.value or b"")
         kinds.setdefault(step.profile, []).append(step.kind)
     for profile, steps in sorted(kinds.items()):
         if set(steps) >= EXAMPLE_KINDS and len(steps) in EXAMPLE_STEPS and steps.count("opened") == 1:

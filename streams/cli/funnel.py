@@ -37,7 +37,7 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, by: str | None, json: boo
     from streams.queries.funnel import cohorts_by_dimension, read_funnel
     from streams.queries.tallies import read_all_time_tallies
 
-    async with open_log(ctx, flags) as log:
+    async with open_log(ctx, flags, bar=True) as log:
         funnel = await read_funnel(log.reader)
         groups = None if by is None else cohorts_by_dimension(await read_all_time_tallies(log.reader), by)
     if by is not None and not groups and funnel.journeys.opened:

@@ -36,7 +36,7 @@ def journey_command(
 async def _journey(ctx: typer.Context, name: str, flags: LogFlags, json: bool) -> None:
     from streams.queries.timeline import read_timelines
 
-    async with open_log(ctx, flags) as log:
+    async with open_log(ctx, flags, bar=True) as log:
         timelines = await read_timelines(log.reader, name)
     if not timelines:
         typer.echo(f"nobody of the name {name!r} is known here", err=True)

@@ -1,15 +1,7 @@
-"""What the commands share that list records: the latest rows of a table, or all records as JSON lines."""
+"""Keeps the latest of many rows, for tables and for `--limit`."""
 
 import heapq
-from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-
-from streams.cli.screen import emit_line
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from streams.log.port import Reader
+from typing import Any, Generic, TypeVar
 
 RowT = TypeVar("RowT")
 
@@ -39,23 +31,3 @@ class Latest(Generic[RowT]):
     def rows(self) -> list[RowT]:
         """The rows, oldest first."""
         return [row for _, _, row in sorted(self._heap)]
-
-
-async def topic_values(reader: "Reader", topic: str) -> "AsyncIterator[bytes]":
-    """The values of all records of a topic."""
-    async for _, record in reader.scan(topic):
-        if record.value is not None:
-            yield record.value
-
-
-async def emit_values(values: "AsyncIterator[bytes]", limit: int | None) -> None:
-    """Prints each value as one line; with a limit, only the last ones."""
-    if limit is None:
-        async for value in values:
-            emit_line(value)
-        return
-    last = deque[bytes](maxlen=limit)
-    async for value in values:
-        last.append(value)
-    for value in last:
-        emit_line(value)

@@ -20,6 +20,7 @@ import typer
 
 from streams.cli.cluster import MAX_WAIT_MS, wait_for_cluster
 from streams.cli.options import settings_of
+from streams.cli.scan_bar import ScanBar
 from streams.errors import ConfigError, Incompatible, InputError
 
 if TYPE_CHECKING:
@@ -46,11 +47,14 @@ class OpenedLog(NamedTuple):
 
 
 @asynccontextmanager
-async def open_log(ctx: typer.Context, flags: LogFlags, *, frozen: bool = True) -> AsyncIterator[OpenedLog]:
+async def open_log(
+    ctx: typer.Context, flags: LogFlags, *, frozen: bool = True, bar: bool = False
+) -> AsyncIterator[OpenedLog]:
     """Opens the log to read: what the flags name, else the app of the settings, else their data directory.
 
     A data directory is read as it is now, unless `frozen` is False: then what is committed later is read too.
-    On Kafka, each reading sees what was committed before it began.
+    On Kafka, each reading sees what was committed before it began; with `bar`, a terminal shows how far a
+    long one is.
 
     Raises ConfigError for flags that do not go together and for an app that does not exist, InputError if
     there is no log in the directory or if another release wrote it, Refused, Unavailable.
@@ -63,7 +67,7 @@ async def open_log(ctx: typer.Context, flags: LogFlags, *, frozen: bool = True) 
     settings = settings_of(ctx, data_dir=flags.data_dir, kafka={"bootstrap": flags.kafka, "app": flags.app})
     is_on_kafka = flags.app is not None or settings.kafka.bootstrap is not None
     is_directory = flags.data_dir is not None or not is_on_kafka
-    async with _directory(settings, frozen) if is_directory else _app(settings) as log:
+    async with _directory(settings, frozen) if is_directory else _app(settings, bar) as log:
         yield log
 
 
@@ -86,7 +90,7 @@ async def _directory(settings: "Settings", frozen: bool) -> AsyncIterator[Opened
 
 
 @asynccontextmanager
-async def _app(settings: "Settings") -> AsyncIterator[OpenedLog]:
+async def _app(settings: "Settings", bar: bool) -> AsyncIterator[OpenedLog]:
     from streams.log.kafka.connection import cluster
     from streams.log.kafka.existing_app import open_existing_app
     from streams.settings.kafka import deployed_app
@@ -95,9 +99,13 @@ async def _app(settings: "Settings") -> AsyncIterator[OpenedLog]:
     where, name = cluster(settings.kafka), f"app {app} on {bootstrap}"
     await wait_for_cluster(where, min(MAX_WAIT_MS, settings.kafka.start_timeout))
     log = await open_existing_app(where, app, lambda raw: _sources_of(raw, name))
+    shown = ScanBar() if bar else None
+    log.on_scan = shown
     try:
         yield OpenedLog(log, settings, name, log)
     finally:
+        if shown is not None:
+            shown.close()
         await log.close()
 
 

@@ -79,20 +79,7 @@ MapOption = Annotated[
         help="Which column of a CSV table is which field of an event. Once per field.",
     ),
 ]
-LimitOption = Annotated[
-    int | None,
-    typer.Option(
-        "--limit",
-        min=1,
-        metavar="N",
-        help="Only the latest N. [default: 20 in a table, all with --jsonl]",
-        show_default=False,
-    ),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-JsonLinesOption = Annotated[
-    bool, typer.Option("--jsonl", help="Print JSON, for machines: one record per line.")
-]
 
 KafkaOption = Annotated[
     str | None,

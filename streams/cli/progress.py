@@ -21,11 +21,13 @@ BAR_COLUMNS = 32
 class Work:
     """One piece of long work. `update` is cheap: call it after every batch.
 
-    Endless work has neither a bar nor a rate, only a count.
+    Endless work has neither a bar nor a rate, only a count. The bar of transient work goes when it ends.
     """
 
-    def __init__(self, name: str, unit: str = "events", is_endless: bool = False) -> None:
-        self.name, self.unit, self.is_endless = name, unit, is_endless
+    def __init__(
+        self, name: str, unit: str = "events", is_endless: bool = False, *, is_transient: bool = False
+    ) -> None:
+        self.name, self.unit, self.is_endless, self._is_transient = name, unit, is_endless, is_transient
         self._clock = Clock()
         self.done_before = 0  # part of the count, but done before this work began, so not part of its rate
         self._began_s = self._printed_s = self._clock.monotonic_s()
@@ -36,7 +38,9 @@ class Work:
             from rich.console import Console
             from rich.progress import Progress
 
-            self._bar = Progress(*_columns(self.is_endless), console=Console(stderr=True))
+            self._bar = Progress(
+                *_columns(self.is_endless), console=Console(stderr=True), transient=self._is_transient
+            )
             self._task = self._bar.add_task(self.name, total=None, count="")
             self._bar.start()
         return self

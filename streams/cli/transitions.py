@@ -1,24 +1,24 @@
 """`streams transitions`: the steps of all journeys."""
 
 import asyncio
-import sys
 from typing import Annotated, get_args
 
 import typer
 
-from streams.cli.latest import Latest, emit_values
-from streams.cli.opened_log import LogFlags, open_log
-from streams.cli.options import (
-    AppOption,
-    DataDirOption,
+from streams.cli.latest import Latest
+from streams.cli.listing import (
+    FollowOption,
     JsonLinesOption,
-    KafkaOption,
     LimitOption,
-    checked_text,
+    ListFlags,
+    emit_followed,
+    emit_listed,
+    value_line,
 )
-from streams.cli.screen import console, emit_line
-
-FOLLOW_EVERY_S = 0.2  # between looks for more; each is a query per partition
+from streams.cli.opened_log import LogFlags, open_log
+from streams.cli.options import AppOption, DataDirOption, KafkaOption, checked_text
+from streams.cli.screen import console
+from streams.cli.time_options import SinceOption, UntilOption
 
 
 def transitions_command(
@@ -36,40 +36,22 @@ def transitions_command(
             metavar="KIND", callback=checked_text, help="Only of this kind: opened, advanced, stalled ..."
         ),
     ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     limit: LimitOption = None,
-    jsonl: JsonLinesOption = False,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="With --jsonl: go on with those that come, until Ctrl-C.")
-    ] = False,
+    json: JsonLinesOption = False,
+    follow: FollowOption = False,
 ) -> None:
-    """Shows the steps of all journeys as they were published, corrections included."""
+    """Shows the steps of all journeys as they were published, corrections included.
+
+    --since and --until are about when a step happened, not about when it was published.
+    """
     from streams.errors import ConfigError
 
-    if follow and (net or limit is not None or not jsonl):
-        raise ConfigError(
-            "--follow: it prints everything as it comes: with --jsonl, without --net and --limit"
-        )
-    flags = LogFlags(data_dir, kafka, app)
-    if follow:
-        asyncio.run(_follow(ctx, flags, kind=kind))
-    else:
-        asyncio.run(_transitions(ctx, flags, net=net, kind=kind, limit=limit, jsonl=jsonl))
-
-
-async def _follow(ctx: typer.Context, flags: LogFlags, *, kind: str | None) -> None:
-    from streams.queries.transitions import follow_transitions
-
-    wanted = _text_of(kind)
-    async with open_log(ctx, flags, frozen=False) as log:
-        async for value in follow_transitions(log.reader, _pause):
-            if wanted in value:
-                emit_line(value)
-
-
-async def _pause() -> None:
-    """Shows what was printed, and waits for more."""
-    sys.stdout.flush()
-    await asyncio.sleep(FOLLOW_EVERY_S)
+    if follow and net:
+        raise ConfigError("--follow: it prints everything as it comes, corrections included: without --net")
+    wanted = ListFlags(since, until, limit, json, follow)
+    asyncio.run(_transitions(ctx, LogFlags(data_dir, kafka, app), wanted, net=net, kind=kind))
 
 
 def _text_of(kind: str | None) -> bytes:
@@ -87,31 +69,31 @@ def _text_of(kind: str | None) -> bytes:
 
 
 async def _transitions(
-    ctx: typer.Context,
-    flags: LogFlags,
-    *,
-    net: bool,
-    kind: str | None,
-    limit: int | None,
-    jsonl: bool,
+    ctx: typer.Context, flags: LogFlags, wanted: ListFlags, *, net: bool, kind: str | None
 ) -> None:
     import msgspec
 
     from schemas import Transition
-    from streams.queries.transitions import read_net_transitions, read_transitions
+    from streams.queries.listing import list_records
+    from streams.queries.transitions import list_net_transitions
+    from streams.topology import TRANSITIONS
 
-    wanted = _text_of(kind)
-    async with open_log(ctx, flags) as log:
-        stored = read_net_transitions(log.reader) if net else read_transitions(log.reader)
-        chosen = (value async for value in stored if wanted in value)
-        if jsonl:
-            await emit_values(chosen, limit)
+    times, text = wanted.times(), _text_of(kind)
+    async with open_log(ctx, flags, frozen=not wanted.follow, bar=not wanted.follow) as log:
+        if wanted.follow:
+            await emit_followed(log.reader, TRANSITIONS, times, value_line, text)
+            return
+        listed = (
+            list_net_transitions(log.reader, times) if net else list_records(log.reader, TRANSITIONS, times)
+        )
+        chosen = (one async for one in listed if text in value_line(one))
+        if wanted.json:
+            await emit_listed(chosen, wanted.limit, value_line)
             return
         decode = msgspec.json.Decoder(Transition).decode
-        latest = Latest[Transition](limit)
-        async for value in chosen:
-            step = decode(value)
-            latest.add(step.at, step)
+        latest = Latest[Transition](wanted.limit)
+        async for one in chosen:
+            latest.add(one.time_ms, decode(value_line(one)))
     from streams.cli.render.transitions import render
 
     console().print(render(latest.rows, latest.total))

@@ -185,7 +185,12 @@ class MemoryLog:
         return self._positions.get(name, 0)
 
     async def scan(
-        self, topic: str, partition: int | None = None, key: bytes | None = None
+        self,
+        topic: str,
+        partition: int | None = None,
+        key: bytes | None = None,
+        *,
+        since_ms: int | None = None,
     ) -> AsyncIterator[tuple[int, Record]]:
         assert topic in NAMES, topic
         which = range(self.partitions) if partition is None else (partition,)

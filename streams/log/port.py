@@ -100,12 +100,19 @@ class Reader(Protocol):
     drops_old_records: bool
 
     def scan(
-        self, topic: str, partition: int | None = None, key: bytes | None = None
+        self,
+        topic: str,
+        partition: int | None = None,
+        key: bytes | None = None,
+        *,
+        since_ms: int | None = None,
     ) -> AsyncIterator[tuple[int, Record]]:
         """Committed records as (partition, record), of one partition or of all in turn, in offset order;
         those of a compacted topic in key order.
 
-        With `key`, only the records of that key. This is for readers, not for agents.
+        With `key`, only the records of that key. With `since_ms`, an append-only topic may be read from its
+        first record on that was appended then or later, if the log can find it: the caller looks at the times
+        of the records. This is for readers, not for agents.
         """
         ...
 

@@ -103,13 +103,13 @@ def test_somebody_without_a_journey(tmp_path: Path) -> None:
 
 def test_transitions_for_machines(data: Path) -> None:
     """Transitions as JSON are one wire record per line; --net, --kind and --limit choose among them."""
-    every = lines("transitions", "--data-dir", data, "--jsonl")
+    every = lines("transitions", "--data-dir", data, "--json")
     assert {"u:ann", "u:bob"} == {step["profile"] for step in every}
-    assert every == lines("transitions", "--data-dir", data, "--jsonl", "--net")
+    assert every == lines("transitions", "--data-dir", data, "--json", "--net")
     assert ["converted"] == [
-        step["kind"] for step in lines("transitions", "--data-dir", data, "--jsonl", "--kind", "converted")
+        step["kind"] for step in lines("transitions", "--data-dir", data, "--json", "--kind", "converted")
     ]
-    assert every[-2:] == lines("transitions", "--data-dir", data, "--jsonl", "--limit", 2)
+    assert every[-2:] == lines("transitions", "--data-dir", data, "--json", "--limit", 2)
 
 
 def test_finished_journeys(tmp_path: Path) -> None:
@@ -117,9 +117,7 @@ def test_finished_journeys(tmp_path: Path) -> None:
     later = event("zoe", "Product Viewed", "10:00:00") | {"timestamp": "2024-06-20T10:00:00Z"}
     streams("replay", write(tmp_path / "events.jsonl", [*SMALL, later]), "--data-dir", tmp_path / "data")
     (record,) = [
-        r
-        for r in lines("journeys", "--data-dir", tmp_path / "data", "--jsonl")
-        if r["outcome"] == "converted"
+        r for r in lines("journeys", "--data-dir", tmp_path / "data", "--json") if r["outcome"] == "converted"
     ]
     assert ("u:ann", "truth") == (record["profile"], record["furthest"])
     assert "know → buy → truth" in streams("journeys", "--data-dir", tmp_path / "data").stdout
@@ -311,8 +309,8 @@ def test_json_only(data: Path) -> None:
     for command in (
         ["funnel", "--json"],
         ["journey", "ann", "--json"],
-        ["transitions", "--jsonl"],
-        ["journeys", "--jsonl"],
+        ["transitions", "--json"],
+        ["journeys", "--json"],
     ):
         result = streams(*command, "--data-dir", data)
         assert "" == result.stderr

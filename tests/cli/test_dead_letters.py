@@ -85,7 +85,7 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
     bad, old = '{"type": "dance", "userId": "é"}', event("zoe", "Product Viewed", "10:00:00")
     replayed(tmp_path, "{", bad, LATER[0], old, partitions=partitions)
     undecodable, unknown = sorted(
-        lines("rejected", "--data-dir", tmp_path / "data", "--jsonl"),
+        lines("rejected", "--data-dir", tmp_path / "data", "--json"),
         key=lambda letter: str(letter["reason"]),
     )
     assert ["reason", "detail", "topic", "partition", "offset", "index", "cut", "value"] == list(unknown)
@@ -96,7 +96,7 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
         undecodable["offset"],
         undecodable["value"],
     )
-    (late,) = lines("late", "--data-dir", tmp_path / "data", "--jsonl")
+    (late,) = lines("late", "--data-dir", tmp_path / "data", "--json")
     assert [
         "reason",
         "late_s",
@@ -118,7 +118,7 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
 def test_a_long_record_is_cut(tmp_path: Path) -> None:
     """A record longer than the bound is cut, and `cut` is true."""
     replayed(tmp_path, LATER[0], "x" * 100_000)
-    (letter,) = lines("rejected", "--data-dir", tmp_path / "data", "--jsonl")
+    (letter,) = lines("rejected", "--data-dir", tmp_path / "data", "--json")
     assert (True, 64 * 1024) == (letter["cut"], len(letter["value"]))
 
 
@@ -131,7 +131,7 @@ def test_dead_letters_for_people(tmp_path: Path) -> None:
     replayed(tmp_path, *LATER)
     assert "0 rejected records\n" == streams("rejected", *here).stdout
     assert "0 late records\n" == streams("late", *here).stdout
-    assert [] == lines("late", *here, "--jsonl")
+    assert [] == lines("late", *here, "--json")
     replayed(tmp_path, *['{"type": "dance"}'] * 30, "{", event("ann", "Product Viewed", "10:00:00"))
     shown = streams("rejected", *here).stdout
     rows = shown.splitlines()
@@ -146,7 +146,7 @@ def test_dead_letters_for_people(tmp_path: Path) -> None:
         if words not in shown
     ]
     assert 1 == streams("rejected", *here, "--limit", 1).stdout.count("{")
-    assert ["{"] == [letter["value"] for letter in lines("rejected", *here, "--limit", 1, "--jsonl")]
+    assert ["{"] == [letter["value"] for letter in lines("rejected", *here, "--limit", 1, "--json")]
 
 
 def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def test_transitions_are_followed(tmp_path: Path) -> None:
     data, printed = tmp_path / "data", tmp_path / "printed"
     assert 0 == streams("replay", first, "--data-dir", data).exit_code
     with printed.open("wb") as output:
-        follow = process("transitions", "--data-dir", data, "--jsonl", "--follow", stdout=output)
+        follow = process("transitions", "--data-dir", data, "--json", "--follow", stdout=output)
     try:
         until(lambda: b"u:ann" in printed.read_bytes())
         assert 0 == streams("replay", second, "--data-dir", data).exit_code
@@ -118,7 +118,7 @@ def test_transitions_are_followed(tmp_path: Path) -> None:
         _, err = follow.communicate(timeout=TIMEOUT_S)
     assert (-signal.SIGINT, b"") == (follow.returncode, err)
     found = [json.loads(line) for line in printed.read_text().splitlines()]
-    assert found == lines("transitions", "--data-dir", data, "--jsonl")
+    assert found == lines("transitions", "--data-dir", data, "--json")
 
 
 def test_run_reads_standard_input_to_its_end(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
         0
         == streams("replay", many(tmp_path / "many.jsonl", 3_000), "--data-dir", tmp_path / "data").exit_code
     )
-    command = process("transitions", "--jsonl", "--data-dir", tmp_path / "data")
+    command = process("transitions", "--json", "--data-dir", tmp_path / "data")
     assert command.stdout is not None
     assert command.stderr is not None
     assert command.stdout.readline().startswith(b"{")

@@ -92,7 +92,7 @@ def test_profiles_are_as_the_oracle_says(shop: Path) -> None:
             signals[who].append(oracle.Signal(at, str(n), INTENTS[name], True, 0, 0, 0, ("",), None))
     timer = max(at for _, _, at in rows) - 1
     published: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for step in lines("transitions", "--data-dir", shop, "--jsonl", "--net"):
+    for step in lines("transitions", "--data-dir", shop, "--json", "--net"):
         published[step["profile"]].append(step)
     for who in random.Random(1).sample(sorted(signals), CHOSEN):
         expected = [
@@ -126,7 +126,7 @@ def test_it_verifies(shop: Path) -> None:
     result = streams("verify", "--data-dir", shop)
     assert (0, "") == (result.exit_code, result.stderr)
     (found,) = lines("funnel", "--data-dir", shop, "--json")
-    net = len(lines("transitions", "--data-dir", shop, "--jsonl", "--net"))
+    net = len(lines("transitions", "--data-dir", shop, "--json", "--net"))
     assert f"equal: 23202 records, {found['profiles']} profiles, {net} transitions\n" == result.stdout
 
 

@@ -81,8 +81,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["late", "--app", "shop"], "kafka.bootstrap is missing (the address of a broker): give --kafka"),
         (["rejected", "--kafka", "b:9092"], "kafka.app is missing"),
         (["transitions", "--limit", "0"], "'--limit'"),
-        (["transitions", "--follow"], "--follow: it prints everything as it comes: with --jsonl"),
-        (["transitions", "--follow", "--jsonl", "--net"], "without --net and --limit"),
+        (["transitions", "--follow"], "--follow: it prints everything as it comes: with --json"),
+        (["transitions", "--follow", "--json", "--net"], "corrections included: without --net"),
+        (["transitions", "--since", "yesterday"], "--since yesterday: is no time: write a time such as"),
+        (["late", "--until", "soon"], "--until soon: is no time"),
+        (["journeys", "--since", "1h", "--until", "2h"], "nothing lies between: give the earlier time first"),
+        (["rejected", "--follow"], "--follow: it prints everything as it comes: with --json"),
+        (["late", "--follow", "--json", "--until", "1h"], "without --limit and --until"),
         (["dance"], "No such command"),
         (["journey"], "Missing argument"),
         (["explain", "\udcff"], "b'\\xff' is not UTF-8 text"),
@@ -211,4 +216,4 @@ def test_a_dead_letter_is_one_line(here: Path) -> None:
     shown = streams("rejected").stdout
     assert r"\x1b[2J[red]" in shown
     assert "\x1b" not in shown
-    assert ["undecodable", "unknown_type"] == [entry["reason"] for entry in lines("rejected", "--jsonl")]
+    assert ["undecodable", "unknown_type"] == [entry["reason"] for entry in lines("rejected", "--json")]

@@ -37,7 +37,7 @@ def run(*args: str | Path, **env: str) -> str:
 def standing(data_dir: Path) -> list[dict[str, Any]]:
     return [
         json.loads(line)
-        for line in run("transitions", "--data-dir", data_dir, "--jsonl", "--net").splitlines()
+        for line in run("transitions", "--data-dir", data_dir, "--json", "--net").splitlines()
     ]
 
 

@@ -95,7 +95,7 @@ def check_prefixes(data_dir: Path) -> None:
     """Per id, asserts minus retracts is 0 or 1 after every record, and (id, rev) never repeats."""
     standing: set[str] = set()
     seen: set[tuple[str, int]] = set()
-    for line in run("transitions", "--data-dir", data_dir, "--jsonl").splitlines():
+    for line in run("transitions", "--data-dir", data_dir, "--json").splitlines():
         t = json.loads(line)
         assert (t["id"] in standing) == (t["op"] == "retract")
         standing ^= {t["id"]}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
 from streams.log.port import Log
 from streams.log.sqlite.log import SqliteLog
-from streams.records import Batch
+from streams.records import Batch, Output
 from streams.settings.tables import Settings
-from tests.cli.running import streams
+from tests.cli.running import process, streams
 from tests.kafka import topics
 from tests.kafka.asked import AskedLogs, same_shop
 from tests.kafka.broker import bootstrap
@@ -30,15 +31,27 @@ LINES = (
     ["journey", "ann", "--json"],
     ["journey", "u:gil", "--json"],
     ["journey", "hal", "--json"],
-    ["journeys", "--jsonl"],
-    ["transitions", "--jsonl"],
-    ["transitions", "--jsonl", "--net", "--kind", "opened"],
-    ["transitions", "--jsonl", "--limit", "3"],
-    ["rejected", "--jsonl"],
-    ["late", "--jsonl"],
+    ["journeys", "--json"],
+    ["transitions", "--json"],
+    ["transitions", "--json", "--net", "--kind", "opened"],
+    ["transitions", "--json", "--limit", "3"],
+    ["rejected", "--json"],
+    ["late", "--json"],
+    ["late", "--json", "--since", "1h"],
+    ["rejected", "--json", "--since", "1h", "--limit", "1"],
+    ["transitions", "--json", "--since", "2024-05-06T00:01:00Z"],
+    ["transitions", "--json", "--since", "2024-05-01T00:05:00Z", "--until", "2024-05-01T00:06:00Z"],
+    ["transitions", "--json", "--net", "--until", "2024-05-02T00:00:00Z", "--limit", "2"],
+    ["journeys", "--json", "--until", "2024-05-01T00:06:00.001Z"],
     ["why", "ann", "--json"],
     ["why", "d:hal", "--json"],
     ["verify", "--json"],
+)
+NOTHING = (
+    ["late", "--json", "--until", "1h"],
+    ["rejected", "--json", "--until", "1h"],
+    ["transitions", "--json", "--since", "1h"],
+    ["journeys", "--json", "--until", "2024-05-01T00:06:00Z"],
 )
 TABLES = (
     ["funnel", "--by", "channel"],
@@ -68,6 +81,12 @@ def test_both_logs_give_the_same_answer(shop: AskedLogs, command: list[str]) -> 
     assert directory.stdout
     if command in LINES:
         assert all(isinstance(json.loads(line), dict) for line in directory.stdout.splitlines())
+
+
+@pytest.mark.parametrize("command", NOTHING, ids=" ".join)
+def test_nothing_in_the_range(shop: AskedLogs, command: list[str]) -> None:
+    """A range without records is empty, in both logs, and no error."""
+    assert shop.answers(*command) == ((0, "", ""), (0, "", ""))
 
 
 def test_nobody_of_that_name(shop: AskedLogs) -> None:
@@ -158,3 +177,31 @@ def test_a_cluster_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None
     result = streams("funnel", "--kafka", "127.0.0.1:1", "--app", "a")
     assert (5, "") == (result.exit_code, result.stdout)
     assert "Is kafka.bootstrap right" in result.stderr
+
+
+def test_following_an_app() -> None:
+    """--follow prints what is there and goes on with what comes, until it is stopped."""
+    app = topics.new_app(1)
+    with process("late", "--json", "--follow", "--kafka", bootstrap(), "--app", app) as follow:
+        assert follow.stdout is not None
+        asyncio.run(put_late(app, "1"))
+        assert b'"value":"1"' in follow.stdout.readline()
+        asyncio.run(put_late(app, "2"))
+        assert b'"value":"2"' in follow.stdout.readline()
+        follow.send_signal(signal.SIGINT)
+
+
+async def put_late(app: str, value: str) -> None:
+    """Writes one late record, as an agent does."""
+    headers = {
+        "reason": "lateness", "late_s": "1.0", "profile": "u:ann", "event": "e",
+        "at": "2024-05-01T00:00:00.000Z",
+        "topic": f"{app}.events", "partition": "0", "offset": "0", "index": "0",
+    }  # fmt: skip
+    log = topics.log(app, 1)
+    session = await log.open(0)
+    await session.restore()
+    encoded = tuple((name, text.encode()) for name, text in headers.items())
+    late = Output("late", b"u:ann", value.encode(), encoded)
+    await session.commit(Batch([late], [], encode_checkpoint(Checkpoint(STATE_FORMAT, b""))))
+    await log.close()

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+from streams.queries.listing import list_records
 from streams.queries.timeline import read_timelines
-from streams.queries.transitions import read_net_transitions, read_transitions
+from streams.queries.transitions import list_net_transitions
+from streams.topology import TRANSITIONS
 from tests.queries.written import DAY, LATER, SHOP, did, written
 
 CORRECTED = (
@@ -22,13 +24,13 @@ async def test_net_transitions_were_not_retracted() -> None:
     assert. Bytes and order are as stored.
     """
     log = await written([*CORRECTED, *SHOP])
-    every = [value async for value in read_transitions(log)]
+    every = [one.record.value or b"" async for one in list_records(log, TRANSITIONS)]
     last: dict[str, dict[str, Any]] = {}
     for step in map(json.loads, every):
         if step["rev"] > last.get(step["id"], {"rev": 0})["rev"]:
             last[step["id"]] = step
     expected = [step for step in last.values() if step["op"] == "assert"]
-    found = [value async for value in read_net_transitions(log)]
+    found = [one.record.value or b"" async for one in list_net_transitions(log)]
     assert len(found) < len(every)
     assert sorted(step["rev"] for step in expected) == [json.loads(value)["rev"] for value in found]
     assert set(found) < set(every)
@@ -146,6 +148,7 @@ async def test_the_line_of_a_timeline() -> None:
     assert ["journey", "opened_at", "closed_at", "outcome", "stalled", "furthest", "transitions"] == list(
         journey
     )
-    every = [value async for value in read_net_transitions(log) if b'"profile":"u:ann"' in value]
+    net = [one.record.value or b"" async for one in list_net_transitions(log)]
+    every = [value for value in net if b'"profile":"u:ann"' in value]
     assert all(value in line for value in every)
     assert len(every) == len(journey["transitions"]) == 4

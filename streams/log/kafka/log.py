@@ -8,7 +8,7 @@ nothing twice.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from itertools import groupby
 from operator import attrgetter
@@ -37,10 +37,12 @@ from streams.log.kafka.stopped_inputs import StoppedInputs
 from streams.log.kafka.tail import Tails
 from streams.log.kafka.topics.cluster import checked
 from streams.log.kafka.writer import Group, write
-from streams.log.port import Extent
+from streams.log.port import Extent, Restoring
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import NewRecord, Record, Source
 from streams.topology import EVENTS, INBOX, STATE, split_source
+
+Scanning = Callable[[str, int, int], None]  # (topic, offsets passed, about how many there are)
 
 
 class KafkaLog:
@@ -71,6 +73,7 @@ class KafkaLog:
         self.topics = AppTopics(app, inputs, partitions)
         self.sessions: set[KafkaSession] = set()
         self.stopped = StoppedInputs()
+        self.on_scan: Scanning | None = None  # called while a scan reads
         self._end_offsets = EndOffsets(cluster, settle_s)
         self._clock = Clock()
         self._tails = Tails(cluster, self._clock, hidden_key=CHECKPOINT)
@@ -147,23 +150,43 @@ class KafkaLog:
         raise AssertionError("a file is appended once only to an embedded log")
 
     async def scan(
-        self, topic: str, partition: int | None = None, key: bytes | None = None
+        self,
+        topic: str,
+        partition: int | None = None,
+        key: bytes | None = None,
+        *,
+        since_ms: int | None = None,
     ) -> AsyncIterator[tuple[int, Record]]:
-        name, which = self.topic(topic), range(self.partitions) if partition is None else (partition,)
+        which = range(self.partitions) if partition is None else (partition,)
+        tps = [TopicPartition(self.topic(topic), number) for number in which]
+        ends = await self._end_offsets.settled(tps)
+        progress = {
+            tp: self._progress(tp.topic, sum(ends[passed] for passed in tps[:n]), sum(ends.values()))
+            for n, tp in enumerate(tps)
+        }
         if topic in COMPACTED:
-            for number in which:
-                ends = await self._end_offsets.settled([TopicPartition(name, number)])
-                latest = await latest_records(self.cluster, ends, key=key)
+            for tp in tps:
+                latest = await latest_records(self.cluster, {tp: ends[tp]}, key=key, on_progress=progress[tp])
                 for found in sorted(latest):
                     if found != CHECKPOINT:
-                        yield number, latest[found]
+                        yield tp.partition, latest[found]
             return
-        ends = await self._end_offsets.settled([TopicPartition(name, number) for number in which])
-        async with aclosing(read_up_to(self.cluster, ends)) as chunks:
+        async with aclosing(read_up_to(self.cluster, ends, since_ms=since_ms)) as chunks:
             async for tp, chunk in chunks:
+                if chunk:
+                    progress[tp](chunk[-1].offset + 1, ends[tp])
                 for record in chunk:
                     if key is None or record.key == key:
                         yield tp.partition, to_record(record)
+
+    def _progress(self, topic: str, before: int, total: int) -> Restoring:
+        """Reports how far a scan is that has read `before` offsets in other partitions, of `total`."""
+
+        def on_progress(done: int, _: int) -> None:
+            if self.on_scan is not None:
+                self.on_scan(topic, before + done, total)
+
+        return on_progress
 
     async def scan_versions(self, topic: str, partition: int) -> AsyncIterator[Record]:
         assert topic in COMPACTED, topic

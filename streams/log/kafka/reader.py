@@ -115,9 +115,10 @@ async def read_up_to(
     ends: Mapping[TopicPartition, int],
     last: int | None = None,
     isolation: Isolation = "read_committed",
+    since_ms: int | None = None,
 ) -> AsyncGenerator[tuple[TopicPartition, list[ConsumerRecord]], None]:
     """Records of the partitions, one partition after the other, each in offset order up to its end; `last`:
-    only its last so many offsets.
+    only its last so many offsets; `since_ms`: from the first record on whose own time is not before that.
 
     Each item holds as many records as one fetch brought: a generator's step per record would cost as much as
     reading it.
@@ -129,7 +130,7 @@ async def read_up_to(
             await _know_topics(consumer, {tp.topic for tp in ends})
         for tp, end in ends.items():
             async with cluster_errors(f"{tp.topic} {tp.partition} cannot be read"):
-                begin = (await first_offsets(consumer, [tp]))[tp]
+                begin = await _begin(consumer, tp, end, since_ms)
             first = begin if last is None else max(begin, end - last)
             if first >= end:
                 continue
@@ -140,6 +141,14 @@ async def read_up_to(
                     yield tp, chunk
     finally:
         await stop(consumer)
+
+
+async def _begin(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int, since_ms: int | None) -> int:
+    """The offset to read from; the end if all records were written before `since_ms`."""
+    if since_ms is None:
+        return (await first_offsets(consumer, [tp]))[tp]
+    found = (await consumer.offsets_for_times({tp: max(since_ms, 0)}))[tp]
+    return end if found is None else int(found.offset)
 
 
 async def _chunks(

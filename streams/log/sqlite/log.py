@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from streams.clock import Clock
 from streams.errors import Fenced, Unavailable
 from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
@@ -34,6 +35,7 @@ class SqliteLog(SqliteReader):
     """
 
     def __init__(self, data_dir: Path | str, partitions: int | None = None, app: str | None = None) -> None:
+        self._clock = Clock()
         self._epochs: dict[int, int] = {}  # of the partitions opened through this log
         self._writer = database.connect_to_write(Path(data_dir) / database.FILE, partitions, app, NAMES)
         try:
@@ -201,12 +203,12 @@ class SqliteSession:
                 f"This hold on partition {self.partition} has ended, after an error or by closing. Open the "
                 "partition again."
             )
-        places = self._log._places
+        places, now_ms = self._log._places, self._log._clock.wall_ms()
         packed = [
             (
                 topic,
                 places[topic, self.partition if partition is None else partition],
-                chunks.pack(_stored(topic, group)),
+                chunks.pack(_stored(topic, group, now_ms)),
             )
             for topic, outputs in by_topic(batch.outputs).items()
             for partition, group in by_partition(outputs).items()
@@ -251,11 +253,11 @@ def _epoch(con: sqlite3.Connection, partition: int) -> int:
     return int(tables.read_known(con, "partitions", partition)[1])
 
 
-def _stored(topic: str, outputs: Sequence[Output]) -> list[chunks.Row] | list[chunks.Entry]:
+def _stored(topic: str, outputs: Sequence[Output], now_ms: int) -> list[chunks.Row] | list[chunks.Entry]:
     if topic in COMPACTED:
         # No key is None, since by_topic has checked it: this is for the type checker.
         return [(output.key, output.value, output.headers) for output in outputs if output.key is not None]
-    return [(-1, output.key, output.value, output.headers) for output in outputs]
+    return [(now_ms, output.key, output.value, output.headers) for output in outputs]
 
 
 async def _drained(live: chunks.Live) -> AsyncIterator[StateRecord]:

@@ -42,7 +42,12 @@ class SqliteReader:
             raise
 
     async def scan(
-        self, topic: str, partition: int | None = None, key: bytes | None = None
+        self,
+        topic: str,
+        partition: int | None = None,
+        key: bytes | None = None,
+        *,
+        since_ms: int | None = None,
     ) -> AsyncGenerator[tuple[int, Record], None]:
         assert topic in NAMES, topic
         records = _compacted if topic in COMPACTED else chunks.read_chunks

@@ -19,8 +19,8 @@ from tests.cli.running import TIMEOUT_S, process, streams, write
 CASES = int(os.environ.get("DAMAGES", "25"))
 DAMAGED = Unavailable.exit_code
 ASKING = (
-    ("transitions", "--jsonl"), ("transitions", "--jsonl", "--net"), ("transitions",),
-    ("journeys", "--jsonl"), ("rejected", "--jsonl"), ("late", "--jsonl"), ("late",),
+    ("transitions", "--json"), ("transitions", "--json", "--net"), ("transitions",),
+    ("journeys", "--json"), ("rejected", "--json"), ("late", "--json"), ("late",),
     ("funnel", "--json"), ("journey", "u:p7", "--json"), ("verify",), ("verify", "--json"), ("lag", "--json"),
 )  # fmt: skip
 NAMES = ("Product Viewed", "Product Added", "Checkout Started", "Order Completed", "Products Searched")
@@ -163,12 +163,12 @@ def test_the_message_names_where_and_what_is_safe(sound: Path, tmp_path: Path) -
     shutil.copytree(sound / "data", data)
     file = data / database.FILE
     last = [
-        json.loads(line) for line in streams("transitions", "--jsonl", "--data-dir", data).stdout.splitlines()
+        json.loads(line) for line in streams("transitions", "--json", "--data-dir", data).stdout.splitlines()
     ][-1]
     content = file.read_bytes()
     at = content.rindex(last["id"].encode())
     file.write_bytes(content[:at] + b"#" + content[at + 1 :])
-    code, shown, said = _ask(data, ("transitions", "--jsonl"))
+    code, shown, said = _ask(data, ("transitions", "--json"))
     found = re.search(r"topic transitions, partition (\d), offsets? (\d+)", said)
     assert (code, True) == (DAMAGED, found is not None), said
     assert found is not None

@@ -1,0 +1,81 @@
+"""Lists the records of an append-only topic, those that are there or those that come, each with its time.
+
+A transition and a finished journey have a time of their own, the event time at which they happened. A record
+that was rejected or late is listed by when it was put aside: its own time may be missing or wrong. That time
+is the record's, so a log that finds records by their times can skip the others.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
+
+import msgspec
+
+from streams.core.ingest.times import parse_time
+from streams.log.port import Reader
+from streams.log.tail import TailPosition
+from streams.queries.time_range import EVER, TimeRange
+from streams.records import Record
+from streams.topology import JOURNEYS, TRANSITIONS, Topic
+
+
+class Listed(NamedTuple):
+    """One record with its time. The greater is the later."""
+
+    time_ms: int  # milliseconds since 1970, UTC
+    partition: int
+    record: Record
+
+
+class _Dated(msgspec.Struct):
+    """The times that the values of these topics have."""
+
+    at: str | None = None  # of a transition
+    closed_at: str | None = None  # of a finished journey
+    refunded_at: str | None = None  # of a refund of one
+
+
+_decode = msgspec.json.Decoder(_Dated).decode
+
+
+async def list_records(reader: Reader, topic: Topic, times: TimeRange = EVER) -> AsyncIterator[Listed]:
+    """The records of the topic whose times lie in the range, partition by partition, in order."""
+    time_of = _time_of(topic)
+    since_ms = times.since_ms if time_of is _written_ms else None
+    async for partition, record in reader.scan(topic.name, since_ms=since_ms):
+        if record.value is not None and times.has(time_ms := time_of(record)):
+            yield Listed(time_ms, partition, record)
+
+
+async def follow_records(
+    reader: Reader, topic: Topic, times: TimeRange, wait: Callable[[], Awaitable[object]]
+) -> AsyncIterator[Listed]:
+    """The records of the topic and those that come, without an end. `wait` is awaited when nothing came."""
+    time_of = _time_of(topic)
+    positions: dict[int, TailPosition | None] = dict.fromkeys(range(reader.partitions))
+    while True:
+        idle = True
+        for partition, position in positions.items():
+            tail = await reader.tail(topic.name, partition, position)
+            positions[partition] = tail.position
+            idle = idle and tail.at_end
+            for record in tail.records:
+                if record.value is not None and times.has(time_ms := time_of(record)):
+                    yield Listed(time_ms, partition, record)
+        if idle:
+            await wait()
+
+
+def _time_of(topic: Topic) -> Callable[[Record], int]:
+    return _happened_ms if topic in (TRANSITIONS, JOURNEYS) else _written_ms
+
+
+def _written_ms(record: Record) -> int:
+    return record.time_ms
+
+
+def _happened_ms(record: Record) -> int:
+    assert record.value is not None
+    dated = _decode(record.value)
+    parsed = parse_time(dated.at or dated.closed_at or dated.refunded_at or "")
+    assert parsed is not None, "transitions and journeys have the time at which they happened"
+    return parsed[0]
