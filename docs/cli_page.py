@@ -39,11 +39,20 @@ only read end at once.
 {commands}
 ## What `--json` prints
 
-**`streams funnel --json`** prints integers over all time. `profiles` are the people of whom a signal was
-applied, with a journey or without one; it does not shrink when somebody is forgotten. A person who is
-forgotten without ever having had a journey, and who comes back, counts once more. `stalled` is part of
-`open`, `refunded` of `converted`; `opened` = `open` + `converted` + `abandoned`; `received` is the sum of the
-other events. With `--by DIMENSION` there is `by` too: `furthest` once more for each value of the dimension.
+**`streams funnel --json`** prints one object; its numbers are over all time. `profiles` are the people of
+whom a signal was applied, with a journey or without one; it does not shrink when somebody is forgotten. A
+person who is forgotten without ever having had a journey, and who comes back, counts once more. `stalled` is
+part of `open`, `refunded` of `converted`; `opened` = `open` + `converted` + `abandoned`; `received` is the
+sum of the other events. `furthest` says how far journeys came, and `been_in` how many have been in each
+moment: one that skipped a moment has reached it only ([journeys.md](journeys.md#reached-and-been-in)). With
+`--by DIMENSION` there is `by` too: `journeys`, `furthest` and `been_in` for each value of the dimension.
+
+With `--last DURATION` the same three are about the journeys that were *opened* in a window, as they stand
+now. The window is whole minutes (up to a day), hours (up to 31 days) or days (UTC) that are over by the
+clock; `window` has its `start` and `end`, and `over` is false while a partition has not read past its end:
+`read_to` is the event time up to which all have. People and events are not counted by window. With `--need
+NAME` they are about one need. That reads the transitions, which go back to `transitions_from`; `cut_journeys`
+were left out, because their beginning is deleted by age. `--need ""` is the need without a name.
 
 ```json
 {{
@@ -56,6 +65,7 @@ other events. With `--by DIMENSION` there is `by` too: `furthest` once more for 
     "buy": {{"open": 0, "stalled": 0, "converted": 0, "abandoned": 0, "refunded": 0}},
     "truth": {{"open": 0, "stalled": 0, "converted": 1, "abandoned": 0, "refunded": 0}}
   }},
+  "been_in": {{"know": 2, "go": 0, "do": 0, "buy": 0, "truth": 1}},
   "events": {{"received": 5, "applied": 4, "no_signal": 1, "duplicate": 0, "late": 0, "rejected": 0}}
 }}
 ```

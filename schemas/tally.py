@@ -23,6 +23,8 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
       `converted` includes `refunded`; opened - converted - abandoned = open
     - `dwell`: `from`, `bucket_s`: stays that ended in this window, by length
     - `hour_of_week`: `to`, `hour`: moments entered, by hour of the person's own week
+    - `been_in`: `moment`: journeys *opened* in this window that have been in this moment, each once; one that
+      skipped the moment has reached it only
     """
 
     cell: Annotated[
@@ -37,7 +39,7 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
         Literal["minute", "hour", "day", "all"], documented("how long the window is, in event time")
     ]
     start: Annotated[str | None, documented("when the window begins; null for `all`", **INSTANT)]
-    measure: Literal["transitions", "cohort", "dwell", "hour_of_week"]
+    measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in"]
     kind: Kind | Literal["refund_unmatched"] | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
@@ -46,6 +48,7 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     bucket_s: Annotated[
         tuple[float, float] | None, documented("[lower, upper) seconds of a logarithmic bucket")
     ] = None
+    moment: Moment | None = None
     hour: Annotated[int | None, documented("0 = Monday 00:00-00:59 .. 167", minimum=0, maximum=167)] = None
     dimensions: Annotated[
         dict[str, str],

@@ -1,53 +1,20 @@
 """Computes the funnel over all time: how many people and journeys, how far they came, and how they ended.
 
-The journeys come from the tallies, the people from the transitions and the state, the events from the
+The journeys come from the tallies, the people from the state and the finished journeys, the events from the
 checkpoints.
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import get_args
 
 import msgspec
 
-from schemas import Moment, Tally
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
+from streams.queries.cohorts import Cohort, JourneyCounts, report_of_cells
 from streams.queries.state_profiles import read_state_profiles
 from streams.queries.tallies import read_all_time_tallies
-from streams.topology import TRANSITIONS
-
-FUNNEL_MOMENTS: tuple[str, ...] = get_args(Moment)
-
-
-class Cohort(msgspec.Struct):
-    """How many journeys of a group are in each state.
-
-    Stalled journeys are part of open, refunded ones of converted.
-    """
-
-    open: int = 0
-    stalled: int = 0
-    converted: int = 0
-    abandoned: int = 0
-    refunded: int = 0
-
-    @property
-    def all(self) -> int:
-        """All journeys: each is open, converted or abandoned."""
-        return self.open + self.converted + self.abandoned
-
-
-class JourneyCounts(msgspec.Struct):
-    """How many journeys there are, and in which state. opened = open + converted + abandoned."""
-
-    opened: int = 0
-    open: int = 0
-    stalled: int = 0
-    converted: int = 0
-    abandoned: int = 0
-    refunded: int = 0
+from streams.topology import JOURNEYS, TRANSITIONS
 
 
 class EventCounts(msgspec.Struct):
@@ -62,59 +29,28 @@ class EventCounts(msgspec.Struct):
 
 
 class Funnel(msgspec.Struct):
-    """The report that `streams funnel --json` prints."""
+    """The report over all time that `streams funnel --json` prints."""
 
     profiles: int  # people with at least one applied signal, forgotten ones included
     profiles_converted: int
     journeys: JourneyCounts
-    furthest: dict[str, Cohort]  # by the furthest moment that a journey reached; has every moment
+    furthest: dict[str, Cohort]  # as in CohortReport
+    been_in: dict[str, int]
     events: EventCounts
 
 
 async def read_funnel(reader: Reader) -> Funnel:
-    """The funnel of a log."""
-    cells = await read_all_time_tallies(reader)
+    """The funnel of a log over all time."""
+    cohorts = report_of_cells(await read_all_time_tallies(reader))
     profiles, converted = await count_profiles(reader)
     return Funnel(
         profiles=profiles,
         profiles_converted=converted,
-        journeys=count_journeys(cells),
-        furthest=cohorts_by_moment(cells),
+        journeys=cohorts.journeys,
+        furthest=cohorts.furthest,
+        been_in=cohorts.been_in,
         events=await count_events(reader),
     )
-
-
-def count_journeys(cells: Iterable[Tally]) -> JourneyCounts:
-    """All journeys of these cells."""
-    counts = JourneyCounts()
-    for cell in cells:
-        if cell.measure == "cohort" and cell.outcome is not None:
-            setattr(counts, cell.outcome, getattr(counts, cell.outcome) + cell.count)
-        elif cell.measure == "transitions" and cell.kind == "opened":
-            counts.opened += cell.count
-    return counts
-
-
-def cohorts_by_moment(cells: Iterable[Tally]) -> dict[str, Cohort]:
-    """The journeys of these cells by their furthest moment."""
-    cohorts = {moment: Cohort() for moment in FUNNEL_MOMENTS}
-    for cell in cells:
-        if cell.measure == "cohort" and cell.furthest is not None and cell.outcome is not None:
-            cohort = cohorts[cell.furthest]
-            setattr(cohort, cell.outcome, getattr(cohort, cell.outcome) + cell.count)
-    return cohorts
-
-
-def cohorts_by_dimension(cells: Iterable[Tally], dimension: str) -> dict[str, dict[str, Cohort]]:
-    """The cohorts by moment for each value that the dimension had when a journey opened.
-
-    Empty if nothing is counted by this dimension.
-    """
-    groups: dict[str, list[Tally]] = {}
-    for cell in cells:
-        if cell.measure == "cohort" and dimension in cell.dimensions:
-            groups.setdefault(cell.dimensions[dimension], []).append(cell)
-    return {value: cohorts_by_moment(group) for value, group in sorted(groups.items())}
 
 
 async def count_events(reader: Reader) -> EventCounts:
@@ -128,35 +64,44 @@ async def count_events(reader: Reader) -> EventCounts:
     return EventCounts(**totals)
 
 
-class _Step(msgspec.Struct):
-    op: str
-    kind: str
+class _About(msgspec.Struct):
+    """Whom a transition or a finished journey is about, and what it says."""
+
     tenant: str | None
     profile: str
+    op: str = ""  # of a transition
+    outcome: str | None = None  # of a finished journey
+
+    @property
+    def key(self) -> bytes:
+        return profile_key(self.tenant or "", self.profile).encode()
 
 
-_decode_step = msgspec.json.Decoder(_Step).decode
+_decode = msgspec.json.Decoder(_About).decode
+_CONVERTED_JSON = b'"kind":"converted"'  # a look at the bytes saves decoding the others
 
 
 async def count_profiles(reader: Reader) -> tuple[int, int]:
     """How many profiles have an applied signal, and how many of them have converted.
 
-    The transitions name each profile with a journey, for ever; the state names those with unsure signals
-    only. When one of the latter is forgotten, its partition counts it, so a person without a journey who
-    comes back counts once more. A profile has a journey if its asserts outnumber its retracts: for each
-    transition that holds there is one assert more, so no ids are needed.
+    The state has everybody who was not forgotten, and finished journeys name, for ever, everybody who was
+    forgotten and had one. When somebody without a journey is forgotten, their partition counts it, so one who
+    comes back counts once more. A purchase is in a finished journey, or so new that its transition is still
+    there: transitions are kept for longer than events may be late. A profile has converted if its asserts
+    outnumber its retracts: for each transition that holds there is one assert more, so no ids are needed.
     """
-    net, net_converted = Counter[bytes](), Counter[bytes]()
+    everyone, converted = await read_state_profiles(reader), set[bytes]()
+    async for _, record in reader.scan(JOURNEYS.name):
+        journey = _decode(record.value or b"")
+        everyone.add(journey.key)
+        if journey.outcome == "converted":
+            converted.add(journey.key)
+    net = Counter[bytes]()
     async for _, record in reader.scan(TRANSITIONS.name):
-        if record.value is None:
-            continue
-        step = _decode_step(record.value)
-        change = 1 if step.op == "assert" else -1
-        key = profile_key(step.tenant or "", step.profile).encode()
-        net[key] += change
-        if step.kind == "converted":
-            net_converted[key] += change
-    everyone = {key for key, n in net.items() if n} | await read_state_profiles(reader)
+        if record.value is not None and _CONVERTED_JSON in record.value:
+            step = _decode(record.value)
+            net[step.key] += 1 if step.op == "assert" else -1
+    converted.update(key for key, n in net.items() if n > 0)
     stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
     forgotten = sum(last.forgotten_without_journey for last in stored)
-    return len(everyone) + forgotten, sum(n > 0 for n in net_converted.values())
+    return len(everyone) + forgotten, len(converted)

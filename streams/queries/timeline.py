@@ -7,7 +7,7 @@ import msgspec
 from schemas import Transition
 from streams.core.processing.record_keys import split_person_key, split_profile_key
 from streams.log.port import Reader
-from streams.queries.funnel import FUNNEL_MOMENTS
+from streams.queries.cohorts import FUNNEL_MOMENTS
 from streams.queries.state_profiles import read_state_profiles
 from streams.topology import TRANSITIONS
 

@@ -88,6 +88,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["journeys", "--since", "1h", "--until", "2h"], "nothing lies between: give the earlier time first"),
         (["rejected", "--follow"], "--follow: it prints everything as it comes: with --json"),
         (["late", "--follow", "--json", "--until", "1h"], "without --limit and --until"),
+        (["funnel", "--last", "soon"], "--last soon: is no duration"),
+        (["funnel", "--until", "1h"], "--until ends a window: give its length too, such as --last 1h"),
         (["dance"], "No such command"),
         (["journey"], "Missing argument"),
         (["explain", "\udcff"], "b'\\xff' is not UTF-8 text"),
@@ -188,13 +190,13 @@ async def test_bytes_that_are_not_utf8_are_counted(here: Path) -> None:
 def test_a_file_of_which_nothing_could_be_read(here: Path) -> None:
     """A replay of a wrong file ends with exit code 2 after its report; what was there stays."""
     assert 0 == streams("replay", "small.jsonl").exit_code
-    before = streams("transitions", "--jsonl").stdout
+    before = streams("transitions", "--json").stdout
     (here / "wrong.csv").write_text("who,what\nann,looked\nbob,bought\n")
     result = streams("replay", "wrong.csv")
     assert (2, "") == (result.exit_code, result.stdout)
     assert "3 (3 undecodable) could not be read" in result.stderr
     assert "'wrong.csv' is not what it was read as (--format): none of its events" in result.stderr
-    assert before == streams("transitions", "--jsonl").stdout
+    assert before == streams("transitions", "--json").stdout
     (here / "empty.jsonl").write_text("")
     assert 0 == streams("replay", "empty.jsonl").exit_code
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import signal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from streams.log.port import Log
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Batch, Output
 from streams.settings.tables import Settings
-from tests.cli.running import process, streams
+from tests.cli.running import ROOT, process, streams
 from tests.kafka import topics
 from tests.kafka.asked import AskedLogs, same_shop
 from tests.kafka.broker import bootstrap
@@ -28,6 +29,10 @@ ABOUT = (
 LINES = (
     ["funnel", "--json"],
     ["funnel", "--json", "--by", "device"],
+    ["funnel", "--json", "--last", "1h", "--until", "2024-05-06T01:00:00Z", "--by", "channel"],
+    ["funnel", "--json", "--last", "2h", "--until", "2024-05-01T02:00:00Z"],
+    ["funnel", "--json", "--need", "car", "--by", "device"],
+    ["funnel", "--json", "--need", "car", "--last", "3m", "--until", "2024-05-06T00:05:00Z"],
     ["journey", "ann", "--json"],
     ["journey", "u:gil", "--json"],
     ["journey", "hal", "--json"],
@@ -55,6 +60,8 @@ NOTHING = (
 )
 TABLES = (
     ["funnel", "--by", "channel"],
+    ["funnel", "--last", "1h", "--until", "2024-05-06T02:00:00Z"],
+    ["funnel", "--need", "coffee"],
     ["journey", "dan"],
     ["journeys"],
     ["transitions", "--limit", "5"],
@@ -205,3 +212,17 @@ async def put_late(app: str, value: str) -> None:
     late = Output("late", b"u:ann", value.encode(), encoded)
     await session.commit(Batch([late], [], encode_checkpoint(Checkpoint(STATE_FORMAT, b""))))
     await log.close()
+
+
+def test_the_questions_on_the_page(shop: AskedLogs) -> None:
+    """docs/operations.md shows questions to an app: each is answered."""
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## Ask the app")[2]
+    typed = page.partition("```\n")[2].partition("```")[0].splitlines()
+    assert 5 == len(typed)
+    for line in typed:
+        _, *command = shlex.split(
+            line.replace("$KAFKA", bootstrap()).replace("--app shop", f"--app {shop.app}")
+        )
+        result = streams(*command)
+        known = 1 if "u:4711" in line else 0  # nobody of that name is in this shop
+        assert (known, "") == (result.exit_code, "" if known else result.stderr), line

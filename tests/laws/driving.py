@@ -129,6 +129,8 @@ def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
             cells.counter_code(cells.MEASURE_COHORT, furthest + 1, 0, cells.COHORT_OUTCOMES.index(outcome))
             + dims
         ] += n
+    for (_, entered, dims), n in oracle.been_in(by, timer, of, FOREVER * 10).items():
+        out[cells.counter_code(cells.MEASURE_BEEN_IN, entered + 1, 0, 0) + dims] += n
     for (_, moment, dwell_ms, dims), n in oracle.dwells(by, timer, of, FOREVER * 10).items():
         out[cells.counter_code(cells.MEASURE_DWELL, one(moment), 0, cells.dwell_bucket(dwell_ms)) + dims] += n
     for (hour, to, dims), n in oracle.hours(by, timer, of).items():

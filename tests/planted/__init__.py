@@ -60,6 +60,12 @@ BUGS = (
         "to_moment > furthest_before",
     ),
     _bug(
+        "a journey counts in a moment as often as it enters it",
+        "streams.core.funnels.cells",
+        "first_entry = t.furthest_before, t.furthest, t.first_entry",
+        "first_entry = t.furthest_before, t.furthest, kind <= CONVERTED",
+    ),
+    _bug(
         "duplicates are not looked for",
         "streams.core.journeys.folding",
         "twin = find_event(whole, ref, known)",

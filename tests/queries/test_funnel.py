@@ -5,15 +5,9 @@ import pytest
 
 from schemas import Tally
 from streams.log.memory import MemoryLog
+from streams.queries.cohorts import FUNNEL_MOMENTS, Cohort, JourneyCounts, reports_by_dimension
 from streams.queries.dead_letters import count_reasons
-from streams.queries.funnel import (
-    FUNNEL_MOMENTS,
-    Cohort,
-    EventCounts,
-    JourneyCounts,
-    cohorts_by_dimension,
-    read_funnel,
-)
+from streams.queries.funnel import EventCounts, read_funnel
 from streams.queries.tallies import (
     Move,
     count_by_hour_of_week,
@@ -49,6 +43,7 @@ async def test_the_funnel_of_a_small_shop(partitions: int) -> None:
     assert Cohort(open=1, stalled=1) == found.furthest["buy"]
     assert Cohort(converted=1, refunded=1) == found.furthest["truth"]
     assert Cohort() == found.furthest["go"] == found.furthest["do"]
+    assert {"know": 4, "go": 0, "do": 0, "buy": 2, "truth": 1} == found.been_in
 
 
 async def test_people_with_weak_signs_only_count() -> None:
@@ -77,6 +72,18 @@ async def test_forgetting_changes_no_count_of_people() -> None:
     assert (3, 1) == (found.profiles, found.profiles_converted)
 
 
+async def test_transitions_that_are_gone_change_no_count_of_people() -> None:
+    """On Kafka transitions are kept for a month: people are counted without them, and so are purchases of
+    journeys that are finished.
+    """
+    log = await written([*SHOP, *LATER])
+    before = await read_funnel(log)
+    log._stored[0].appended["transitions"].clear()
+    after = await read_funnel(log)
+    assert (7, 1) == (before.profiles, before.profiles_converted)
+    assert before == after
+
+
 async def test_a_purchase_that_was_no_conversion_after_all() -> None:
     """A late purchase takes the place of a later one, which joins it; the person still bought once."""
     found = await read_funnel(
@@ -95,6 +102,7 @@ async def test_an_empty_log() -> None:
         found.events,
     )
     assert dict.fromkeys(FUNNEL_MOMENTS, Cohort()) == found.furthest
+    assert dict.fromkeys(FUNNEL_MOMENTS, 0) == found.been_in
 
 
 async def test_by_a_dimension() -> None:
@@ -103,11 +111,11 @@ async def test_by_a_dimension() -> None:
     cells = await read_all_time_tallies(
         await written([did("u:ann", "look", 0, **phone), did("u:ann", "pay", 5), did("u:bob", "look", 6)])
     )
-    found = cohorts_by_dimension(cells, "device")
-    assert {"mobile": (0, 1), "other": (1, 0)} == {
-        value: (furthest["know"].open, furthest["truth"].converted) for value, furthest in found.items()
+    found = reports_by_dimension(cells, "device")
+    assert {"mobile": (0, 1, 1), "other": (1, 0, 1)} == {
+        value: (of.furthest["know"].open, of.furthest["truth"].converted, of.been_in["know"])
+        for value, of in found.items()
     }
-    assert {} == cohorts_by_dimension(cells, "colour")
 
 
 @pytest.mark.parametrize("partitions", [1, 3], ids=ONE)

@@ -109,6 +109,14 @@ def cohort_cells(j: oracle.Journey, names: Names) -> Iterator[Any]:
                 moment(j.furthest),
                 outcome,
             )
+    for entered in j.been_in:
+        yield from cells(
+            ("minute", "hour", "day", "all"),
+            j.opened_at,
+            names(j.opened_dims),
+            "been_in",
+            moment(entered),
+        )
 
 
 def cell_of(t: Wire) -> tuple[Any, int]:
@@ -119,6 +127,7 @@ def cell_of(t: Wire) -> tuple[Any, int]:
     what: tuple[Any, ...] = {
         "transitions": (get("kind"), get("from"), get("to")), "cohort": (get("furthest"), get("outcome")),
         "dwell": (get("from"), tuple(get("bucket_s", ()))), "hour_of_week": (get("to"), get("hour")),
+        "been_in": (get("moment"),),
     }[measure]  # fmt: skip
     return (t["window"], at, frozen(t["dimensions"]), measure, *what), t["count"]
 

@@ -16,7 +16,8 @@ from streams.cli.render import timeline
 from streams.cli.render.funnel import render_events, render_moments, render_totals
 from streams.cli.render.tables import plain_grid
 from streams.cli.screen import MOMENT_COLOURS, bar, bar_columns, moment_text, percent, span_text
-from streams.queries.funnel import FUNNEL_MOMENTS, Funnel
+from streams.queries.cohorts import FUNNEL_MOMENTS
+from streams.queries.funnel import Funnel
 from streams.queries.tallies import Bucket, count_by_hour_of_week, count_moves, dwell_histograms, quantile_s
 from streams.queries.timeline import Timeline
 
@@ -62,7 +63,7 @@ def render(found: Findings) -> RenderableType:
         _head("How far they came"),
         render_totals(found.funnel),
         "",
-        render_moments(found.funnel.furthest),
+        render_moments(found.funnel),
         _head("The busiest steps"),
         _busiest_steps(found.tallies),
         _head("How long they stay, where they fall silent"),

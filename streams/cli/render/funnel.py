@@ -1,15 +1,28 @@
 """The funnel as a picture: how many journeys reached each moment, and how the others ended."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.screen import MOMENT_COLOURS, bar, bar_columns, count_text, moment_text, percent
-from streams.queries.funnel import FUNNEL_MOMENTS, Cohort, EventCounts, Funnel
+from streams.cli.screen import (
+    MOMENT_COLOURS,
+    bar,
+    bar_columns,
+    count_text,
+    moment_text,
+    percent,
+    plural,
+    time_text,
+)
+from streams.queries.cohorts import FUNNEL_MOMENTS, CohortReport, JourneyCounts, reached
+from streams.queries.funnel import EventCounts, Funnel
+from streams.queries.funnel_window import FunnelWindow
 
-REACHED_BAR_COLUMNS = 24
+REACHED_BAR_COLUMNS = 15
 EVENTS_BAR_COLUMNS = 60
 
 OUTCOMES_SHOWN = ("abandoned", "open", "stalled", "converted", "refunded")
@@ -22,41 +35,75 @@ EVENT_COLOURS = {
 }
 
 
-def render(funnel: Funnel) -> RenderableType:
-    """People and journeys, the moments they reached, and how events ended."""
-    return Group(render_totals(funnel), "", render_moments(funnel.furthest), "", render_events(funnel.events))
+def render_report(given: Mapping[str, Any], whole: Funnel | CohortReport) -> RenderableType:
+    """The funnel over all time, or of the window and the need that are given, and what was read for it."""
+    parts: list[RenderableType] = []
+    if (window := given.get("window")) is not None:
+        parts += _window(window)
+    if "need" in given:
+        parts.append(_need(given["need"], given["transitions_from"], given["cut_journeys"]))
+    if isinstance(whole, Funnel):
+        parts += [render_totals(whole), "", render_moments(whole), "", render_events(whole.events)]
+    else:
+        parts += [_journeys(whole.journeys), "", render_moments(whole)]
+    return Group(*parts)
+
+
+def _window(window: FunnelWindow) -> list[RenderableType]:
+    line = f"journeys opened from [bold]{time_text(window.start)}[/] to [bold]{time_text(window.end)}[/] UTC"
+    if window.over:
+        return [line]
+    read = "nothing has" if window.read_to is None else f"events up to {time_text(window.read_to)} have"
+    return [line, f"[yellow]not over yet[/]: {read} been read"]
+
+
+def _need(need: str, oldest: str | None, cut: int) -> RenderableType:
+    about = f"about [bold]{escape(need)}[/]" if need else "about the need without a name"
+    if oldest is None:
+        return f"{about}, from the transitions: there are none"
+    line = f"{about}, from the transitions, which go back to {time_text(oldest)}"
+    return f"{line}; {plural(cut, 'journey')} began before, left out" if cut else line
 
 
 def render_totals(funnel: Funnel) -> RenderableType:
     """How many people and journeys there are."""
-    j = funnel.journeys
     return Group(
         f"[bold]{funnel.profiles:,}[/] people, [bold green]{funnel.profiles_converted:,}[/] of them bought "
         f"([bold]{percent(funnel.profiles_converted, funnel.profiles)}[/])",
-        f"[bold]{j.opened:,}[/] journeys: [green]{j.converted:,} converted[/] "
-        f"({percent(j.converted, j.opened)}; {j.refunded:,} refunded later), [red]{j.abandoned:,} "
-        f"abandoned[/], [cyan]{j.open:,} open[/] ({j.stalled:,} stalled)",
+        _journeys(funnel.journeys),
     )
 
 
-def render_moments(furthest: Mapping[str, Cohort]) -> Table:
-    """A row per moment: how many journeys reached it, and the outcomes of those that came no further."""
+def _journeys(j: JourneyCounts) -> str:
+    return (
+        f"[bold]{j.opened:,}[/] journeys: [green]{j.converted:,} converted[/] "
+        f"({percent(j.converted, j.opened)}; {j.refunded:,} refunded later), [red]{j.abandoned:,} "
+        f"abandoned[/], [cyan]{j.open:,} open[/] ({j.stalled:,} stalled)"
+    )
+
+
+def render_moments(found: Funnel | CohortReport) -> Table:
+    """A row per moment: how many journeys reached it, how many have been in it, and the outcomes of those
+    that came no further.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     columns = bar_columns(REACHED_BAR_COLUMNS)
     table.add_column("moment")
     table.add_column("reached", justify="right")
     table.add_column("", justify="right")
     table.add_column("", width=columns)
+    table.add_column("been in", justify="right")
     for heading in OUTCOMES_SHOWN:
         table.add_column(heading, justify="right")
-    opened = sum(cohort.all for cohort in furthest.values())
+    opened = found.journeys.opened
     for n, moment in enumerate(FUNNEL_MOMENTS):
-        reached, ended_here = sum(furthest[later].all for later in FUNNEL_MOMENTS[n:]), furthest[moment]
+        so_far, ended_here = reached(found.furthest, FUNNEL_MOMENTS[n:]), found.furthest[moment]
         table.add_row(
             moment_text(moment),
-            f"{reached:,}",
-            f"[dim]{percent(reached, opened)}[/]",
-            Text(bar(reached, opened, columns), style=MOMENT_COLOURS[moment]),
+            f"{so_far:,}",
+            f"[dim]{percent(so_far, opened)}[/]",
+            Text(bar(so_far, opened, columns), style=MOMENT_COLOURS[moment]),
+            count_text(found.been_in[moment]),
             *(count_text(getattr(ended_here, outcome)) for outcome in OUTCOMES_SHOWN),
         )
     return table
@@ -73,20 +120,20 @@ def render_events(counts: EventCounts) -> RenderableType:
     return Group(words, strip)
 
 
-def render_groups(dimension: str, groups: Mapping[str, Mapping[str, Cohort]]) -> RenderableType:
+def render_groups(dimension: str, groups: Mapping[str, CohortReport]) -> RenderableType:
     """A row per value of a dimension."""
     table = Table(box=None, padding=(0, 1), header_style="dim")
     table.add_column(dimension)
-    for heading in ("journeys", "reached buy", "converted", ""):
+    for heading in ("journeys", "reached buy", "been in buy", "converted", ""):
         table.add_column(heading, justify="right")
     table.add_column("", width=REACHED_BAR_COLUMNS)
-    for value, furthest in groups.items():
-        opened = sum(cohort.all for cohort in furthest.values())
-        converted = sum(cohort.converted for cohort in furthest.values())
+    for value, group in groups.items():
+        opened, converted = group.journeys.opened, group.journeys.converted
         table.add_row(
             value,
             f"{opened:,}",
-            f"{furthest['buy'].all + furthest['truth'].all:,}",
+            f"{reached(group.furthest, ('buy', 'truth')):,}",
+            f"{group.been_in['buy']:,}",
             f"{converted:,}",
             percent(converted, opened),
             Text(bar(converted, opened, REACHED_BAR_COLUMNS), style="green"),

@@ -5,11 +5,12 @@ the furthest moment before and after. So the transitions of a journey telescope:
 that hold is the funnel of their journeys. This file counts in the finest window of each measure; `Windows`
 rolls up when a batch commits.
 
-A cell is one int, cheap to hash:   window start in minutes | measure 2 bits | a 4 | b 3 | c 9 | dims 16
+A cell is one int, cheap to hash:   window start in minutes | measure 3 bits | a 4 | b 3 | c 9 | dims 16
     transitions   a kind      b from   c to           per minute
     cohort        a furthest           c outcome      per minute of the opening, under its dimensions
     dwell         a moment             c log bucket   per hour
     hour_of_week  a moment entered     c hour 0..167  per day
+    been_in       a moment                            per minute of the opening, under its dimensions
 """
 
 from streams.core.ingest.times import MINUTE_MS
@@ -29,11 +30,11 @@ from streams.core.journeys.journey_step import (
 
 _HOURS_PER_WEEK = 168
 _EPOCH_HOUR_OF_WEEK = 72  # from Monday 00:00: 1970 began on a Thursday
-MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS = range(4)
+MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS, MEASURE_BEEN_IN = range(5)
 COHORT_OUTCOMES = ("open", "stalled", "converted", "abandoned", "refunded")
 IS_OPEN, IS_STALLED, IS_CONVERTED, IS_ABANDONED, IS_REFUNDED = range(5)
 
-START_SHIFT, MEASURE_SHIFT, A_SHIFT, B_SHIFT, C_SHIFT = 34, 32, 28, 25, 16
+START_SHIFT, MEASURE_SHIFT, A_SHIFT, B_SHIFT, C_SHIFT = 35, 32, 28, 25, 16
 COUNTER_MASK = (1 << START_SHIFT) - 1
 
 
@@ -57,6 +58,7 @@ COHORT_CODES = [
 # By moment
 DWELL_CODES = [counter_code(MEASURE_DWELL, moment + 1, 0, 0) for moment in range(5)]
 ENTRY_CODES = [counter_code(MEASURE_HOURS, moment + 1, 0, 0) for moment in range(5)]
+BEEN_IN_CODES = [counter_code(MEASURE_BEEN_IN, moment + 1, 0, 0) for moment in range(5)]
 
 # The changes that a kind of transition makes to its journey's cohort: (outcome, +1 or -1). Each counts under
 # the furthest moment after the transition, but what leaves `open` leaves the furthest moment before it.
@@ -111,10 +113,15 @@ def count_transition(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
         )
         delta[cell] = get(cell, 0) + sign
 
-    furthest_before, furthest = t.furthest_before, t.furthest
-    if furthest_before == furthest and kind <= RETURNED:  # the move changes nothing in the cohort
+    furthest_before, furthest, first_entry = t.furthest_before, t.furthest, t.first_entry
+    if furthest_before == furthest and kind <= RETURNED and not first_entry:  # nothing changes in the cohort
         return
     opened = (t.opened_ms // MINUTE_MS << START_SHIFT) + t.opened_dims
+    if first_entry:
+        cell = opened + BEEN_IN_CODES[entered]
+        delta[cell] = get(cell, 0) + sign
+        if furthest_before == furthest and kind <= RETURNED:
+            return
     for outcome, change in COHORT_EFFECTS[kind]:
         under = furthest_before if change < 0 and outcome == IS_OPEN else furthest
         cell = opened + COHORT_CODES[under][outcome]

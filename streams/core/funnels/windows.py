@@ -10,15 +10,22 @@ keep the count that it had before.
 
 from collections.abc import Iterator
 
-from streams.core.funnels.cells import COUNTER_MASK, MEASURE_COHORT, MEASURE_SHIFT, START_SHIFT
+from streams.core.funnels.cells import (
+    COUNTER_MASK,
+    MEASURE_BEEN_IN,
+    MEASURE_COHORT,
+    MEASURE_SHIFT,
+    START_SHIFT,
+)
 from streams.core.funnels.figures import FigureSums
 from streams.core.ingest.times import MINUTE_MS
 
 BY_MINUTE, BY_HOUR, BY_DAY, ALL_TIME = range(4)
 WINDOWS = ("minute", "hour", "day", "all")
 LENGTH_MIN = (1, 60, 1440)
-# By measure: transitions and cohorts per minute, lengths of stay per hour, hours of the week per day.
-FINEST_WINDOW = (BY_MINUTE, BY_MINUTE, BY_HOUR, BY_DAY)
+# By measure: transitions, cohorts and moments been in per minute, lengths of stay per hour, hours of the week
+# per day.
+FINEST_WINDOW = (BY_MINUTE, BY_MINUTE, BY_HOUR, BY_DAY, BY_MINUTE)
 # Minutes outlive the default allowed lateness. Hours outlive the long patience, until which the hour of a
 # journey's opening can still change. Days are kept for a year and a month. A cohort's minutes are for the
 # last hours only: a journey goes on changing its hour, day and `all` after its minute has expired.
@@ -142,9 +149,7 @@ def _add_up(above: Level, window: int, start: int, changes: dict[int, int]) -> N
 def _lost(window: int, changes: dict[int, int]) -> int:
     """How many changes of an expired window are lost.
 
-    Cohorts by minute are not among them: most journeys outlive the minute that they were opened in.
+    Those by minute of a journey's opening are not among them: most journeys outlive that minute.
     """
-    is_minute = window == BY_MINUTE
-    return sum(
-        abs(n) for what, n in changes.items() if not (is_minute and what >> MEASURE_SHIFT == MEASURE_COHORT)
-    )
+    outlived = (MEASURE_COHORT, MEASURE_BEEN_IN) if window == BY_MINUTE else ()
+    return sum(abs(n) for what, n in changes.items() if what >> MEASURE_SHIFT not in outlived)

@@ -15,6 +15,7 @@ from streams.core.funnels.cells import (
     B_SHIFT,
     C_SHIFT,
     COHORT_OUTCOMES,
+    MEASURE_BEEN_IN,
     MEASURE_COHORT,
     MEASURE_DWELL,
     MEASURE_HOURS,
@@ -30,9 +31,9 @@ from streams.core.processing.publisher import MOMENT_LABELS
 from streams.records import Output
 from streams.topology import TALLIES
 
-Measure = Literal["transitions", "cohort", "dwell", "hour_of_week"]
+Measure = Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in"]
 
-MEASURES: tuple[Measure, ...] = ("transitions", "cohort", "dwell", "hour_of_week")
+MEASURES: tuple[Measure, ...] = ("transitions", "cohort", "dwell", "hour_of_week", "been_in")
 MAX_WINDOWS = 10_000  # windows whose texts are kept: a week of minutes
 FLAT_PREFIX = "dim_"  # of the fields that repeat the dimensions: so none collides with another field
 NONE = "-"  # in the name of a cell: no moment
@@ -102,6 +103,8 @@ class TallyText:
             fields = {"from_": MOMENT_LABELS[a - 1], "bucket_s": (lower / 1000, upper / 1000)}
         elif measure == MEASURE_HOURS:
             fields = {"to": MOMENT_LABELS[a - 1], "hour": c}
+        elif measure == MEASURE_BEEN_IN:
+            fields = {"moment": MOMENT_LABELS[a - 1]}
         dimensions = self.dimensions.names(what & 0xFFFF)
         name = "/".join([MEASURES[measure], *map(_part, fields.values()), *map(_part, dimensions.values())])
         tally = Tally(

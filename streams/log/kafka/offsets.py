@@ -24,6 +24,17 @@ async def next_offsets(
     return _complete(await consumer.end_offsets(partitions), partitions)
 
 
+async def offset_at(consumer: AIOKafkaConsumer, tp: TopicPartition, time_ms: int) -> int | None:
+    """The offset of the first record whose timestamp is not before this time (ms); None: all are before it.
+
+    Raises aiokafka's errors.
+    """
+    found = await consumer.offsets_for_times({tp: max(time_ms, 0)})
+    if tp not in found:
+        raise UnknownTopicOrPartitionError(tp.topic)
+    return None if found[tp] is None else int(found[tp].offset)
+
+
 def _complete(
     found: dict[TopicPartition, int], partitions: Collection[TopicPartition]
 ) -> dict[TopicPartition, int]:

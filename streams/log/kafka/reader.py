@@ -26,7 +26,7 @@ from streams.log.kafka.client import (
 )
 from streams.log.kafka.errors import cluster_errors
 from streams.log.kafka.lifecycle import start, stop
-from streams.log.kafka.offsets import first_offsets, next_offsets
+from streams.log.kafka.offsets import first_offsets, next_offsets, offset_at
 from streams.log.port import Extent, Restoring
 from streams.records import Record
 
@@ -147,8 +147,8 @@ async def _begin(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int, since
     """The offset to read from; the end if all records were written before `since_ms`."""
     if since_ms is None:
         return (await first_offsets(consumer, [tp]))[tp]
-    found = (await consumer.offsets_for_times({tp: max(since_ms, 0)}))[tp]
-    return end if found is None else int(found.offset)
+    found = await offset_at(consumer, tp, since_ms)
+    return end if found is None else found
 
 
 async def _chunks(

@@ -11,6 +11,7 @@ from streams.core.funnels.cells import (
     B_SHIFT,
     C_SHIFT,
     COHORT_OUTCOMES,
+    MEASURE_BEEN_IN,
     MEASURE_COHORT,
     MEASURE_DWELL,
     MEASURE_HOURS,
@@ -62,19 +63,63 @@ def cohort(*steps: JourneyStep) -> dict[tuple[int, str], int]:
     return {
         ((cell >> A_SHIFT & 15) - 1, COHORT_OUTCOMES[cell >> C_SHIFT & 511]): n
         for cell, n in cells(*steps).items()
-        if cell >> MEASURE_SHIFT & 3 == MEASURE_COHORT
+        if cell >> MEASURE_SHIFT & 7 == MEASURE_COHORT
     }
 
 
 LIFE = [
-    step(OPENED, from_moment=NO_MOMENT, to_moment=KNOW, furthest_before=NO_MOMENT, furthest=KNOW),
+    step(
+        OPENED,
+        from_moment=NO_MOMENT,
+        to_moment=KNOW,
+        furthest_before=NO_MOMENT,
+        furthest=KNOW,
+        first_entry=True,
+    ),
     step(STALLED, from_moment=KNOW, to_moment=KNOW, furthest_before=KNOW, furthest=KNOW),
     step(RESUMED, from_moment=KNOW, to_moment=KNOW, furthest_before=KNOW, furthest=KNOW),
-    step(ADVANCED, from_moment=KNOW, to_moment=BUY, furthest_before=KNOW, furthest=BUY, dwell_ms=HOUR),
-    step(RETURNED, from_moment=BUY, to_moment=GO, furthest_before=BUY, furthest=BUY, dwell_ms=5),
-    step(CONVERTED, from_moment=GO, to_moment=TRUTH, furthest_before=BUY, furthest=TRUTH, dwell_ms=7),
+    step(
+        ADVANCED,
+        from_moment=KNOW,
+        to_moment=BUY,
+        furthest_before=KNOW,
+        furthest=BUY,
+        dwell_ms=HOUR,
+        first_entry=True,
+    ),
+    step(
+        RETURNED,
+        from_moment=BUY,
+        to_moment=GO,
+        furthest_before=BUY,
+        furthest=BUY,
+        dwell_ms=5,
+        first_entry=True,
+    ),
+    step(
+        CONVERTED,
+        from_moment=GO,
+        to_moment=TRUTH,
+        furthest_before=BUY,
+        furthest=TRUTH,
+        dwell_ms=7,
+        first_entry=True,
+    ),
     step(REFUNDED, from_moment=TRUTH, to_moment=NO_MOMENT, furthest_before=TRUTH, furthest=TRUTH),
 ]
+
+
+def test_a_journey_counts_once_where_it_has_been() -> None:
+    """Each moment that it has entered, in the window of its opening and under its dimensions; not those that
+    it skipped, and none twice.
+    """
+    again = step(ADVANCED, from_moment=GO, to_moment=BUY, furthest_before=BUY, furthest=BUY, dwell_ms=5)
+    found = {
+        (cell >> START_SHIFT, (cell >> A_SHIFT & 15) - 1): n
+        for cell, n in cells(*LIFE[:5], again, LIFE[5]).items()
+        if cell >> MEASURE_SHIFT & 7 == MEASURE_BEEN_IN
+    }
+    assert {(0, KNOW): 1, (0, BUY): 1, (0, GO): 1, (0, TRUTH): 1} == found
 
 
 @pytest.mark.parametrize(
@@ -117,7 +162,7 @@ def test_an_unmatched_refund_is_in_no_cohort() -> None:
         )
     )
     assert (MEASURE_TRANSITIONS, REFUND_UNMATCHED, 0, 0) == (
-        cell >> MEASURE_SHIFT & 3,
+        cell >> MEASURE_SHIFT & 7,
         cell >> A_SHIFT & 15,
         cell >> B_SHIFT & 7,
         cell >> C_SHIFT & 511,
@@ -151,12 +196,14 @@ def test_windows_of_the_measures() -> None:
         opened_ms=HOUR + 120_001,
         dims=3,
         opened_dims=2,
+        first_entry=True,
     )
-    found = {(cell >> MEASURE_SHIFT & 3, cell >> START_SHIFT, cell & 0xFFFF) for cell in cells(t)}
+    found = {(cell >> MEASURE_SHIFT & 7, cell >> START_SHIFT, cell & 0xFFFF) for cell in cells(t)}
     assert {
         (MEASURE_TRANSITIONS, 26 * 60 + 1, 3),
         (MEASURE_DWELL, 26 * 60, 3),
         (MEASURE_COHORT, 62, 2),
+        (MEASURE_BEEN_IN, 62, 2),
         (MEASURE_HOURS, 1440, 3),
     } == found
 
@@ -184,7 +231,7 @@ def test_the_hour_of_the_persons_own_week(at: int, offset: int, hour: int) -> No
             utc_offset_quarters=offset,
         )
     )
-    assert [hour] == [cell >> C_SHIFT & 511 for cell in found if cell >> MEASURE_SHIFT & 3 == MEASURE_HOURS]
+    assert [hour] == [cell >> C_SHIFT & 511 for cell in found if cell >> MEASURE_SHIFT & 7 == MEASURE_HOURS]
 
 
 @given(st.integers(0, 2**44))

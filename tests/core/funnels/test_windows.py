@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.funnels.cells import (
+    MEASURE_BEEN_IN,
     MEASURE_COHORT,
     MEASURE_DWELL,
     MEASURE_HOURS,
@@ -175,6 +176,7 @@ def test_the_finest_window_of_each_measure() -> None:
         MEASURE_COHORT: BY_MINUTE,
         MEASURE_DWELL: BY_HOUR,
         MEASURE_HOURS: BY_DAY,
+        MEASURE_BEEN_IN: BY_MINUTE,
     }
     for measure, window in finest.items():
         windows = Windows()

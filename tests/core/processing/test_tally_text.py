@@ -57,6 +57,7 @@ what = st.one_of(
         moments,
         st.integers(0, 167),
     ),
+    st.builds(lambda m: (counter_code(4, m + 1, 0, 0), {"moment": MOMENT_LABELS[m]}), moments),
 )
 
 

@@ -1,0 +1,94 @@
+"""How far the journeys of a group came, and how they stand: what a funnel shows of them.
+
+A group is what was opened in some window, under some dimensions or about some need. The counters of cohorts
+give it, or the journeys themselves.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import get_args
+
+import msgspec
+
+from schemas import Moment, Tally
+
+FUNNEL_MOMENTS: tuple[str, ...] = get_args(Moment)
+
+
+class Cohort(msgspec.Struct):
+    """How many journeys of a group are in each state.
+
+    Stalled journeys are part of open, refunded ones of converted.
+    """
+
+    open: int = 0
+    stalled: int = 0
+    converted: int = 0
+    abandoned: int = 0
+    refunded: int = 0
+
+    @property
+    def all(self) -> int:
+        """All journeys: each is open, converted or abandoned."""
+        return self.open + self.converted + self.abandoned
+
+
+class JourneyCounts(msgspec.Struct):
+    """How many journeys there are, and in which state. opened = open + converted + abandoned."""
+
+    opened: int = 0
+    open: int = 0
+    stalled: int = 0
+    converted: int = 0
+    abandoned: int = 0
+    refunded: int = 0
+
+
+class CohortReport(msgspec.Struct):
+    """The journeys of a group. Both dicts have every moment."""
+
+    journeys: JourneyCounts
+    furthest: dict[str, Cohort]  # by the furthest moment that a journey reached
+    been_in: dict[str, int]  # how many journeys have been in each moment: docs/journeys.md
+
+
+def report_of_cells(cells: Iterable[Tally]) -> CohortReport:
+    """The sum of these counters, of which those of cohorts count."""
+    report = empty_report()
+    for cell in cells:
+        if cell.measure == "cohort" and cell.furthest is not None and cell.outcome is not None:
+            cohort = report.furthest[cell.furthest]
+            setattr(cohort, cell.outcome, getattr(cohort, cell.outcome) + cell.count)
+        elif cell.measure == "been_in" and cell.moment is not None:
+            report.been_in[cell.moment] += cell.count
+    add_up(report)
+    return report
+
+
+def empty_report() -> CohortReport:
+    """A report about no journeys."""
+    return CohortReport(
+        JourneyCounts(),
+        {moment: Cohort() for moment in FUNNEL_MOMENTS},
+        dict.fromkeys(FUNNEL_MOMENTS, 0),
+    )
+
+
+def add_up(report: CohortReport) -> None:
+    """Computes the counts of all journeys from those by furthest moment."""
+    cohorts = report.furthest.values()
+    outcomes = {name: sum(getattr(c, name) for c in cohorts) for name in Cohort.__struct_fields__}
+    report.journeys = JourneyCounts(opened=sum(cohort.all for cohort in cohorts), **outcomes)
+
+
+def reports_by_dimension(cells: Iterable[Tally], dimension: str) -> dict[str, CohortReport]:
+    """The report for each value that the dimension had when a journey opened."""
+    groups: dict[str, list[Tally]] = {}
+    for cell in cells:
+        if cell.measure in ("cohort", "been_in"):
+            groups.setdefault(cell.dimensions[dimension], []).append(cell)
+    return {value: report_of_cells(group) for value, group in sorted(groups.items())}
+
+
+def reached(furthest: Mapping[str, Cohort], moments: Sequence[str]) -> int:
+    """How many journeys came as far as one of these moments."""
+    return sum(furthest[moment].all for moment in moments)
