@@ -89,7 +89,7 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
     from streams.core.processing.checkpoint import decode_checkpoint
     from streams.queries.cohorts import report_of_cells, reports_by_dimension
     from streams.queries.funnel import read_funnel
-    from streams.queries.funnel_window import described, read_window_tallies
+    from streams.queries.funnel_window import read_window_tallies, window_report
     from streams.queries.need_funnel import read_need_journeys, report_of_journeys, reports_by_value
     from streams.queries.tallies import read_all_time_tallies
     from streams.queries.time_range import EVER, TimeRange
@@ -99,7 +99,7 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
         if wanted.by is not None:
             _check_dimension(wanted.by, log, stored)
         window = None if wanted.last_ms is None else _window(wanted, wanted.last_ms, stored)
-        report: dict[str, Any] = {} if window is None else {"window": described(window, stored)}
+        report: dict[str, Any] = {} if window is None else {"window": window_report(window, stored)}
         groups: Mapping[str, CohortReport] | None = None
         if wanted.need is not None:
             opened = EVER if window is None else TimeRange(window.start_ms, window.end_ms)

@@ -25,19 +25,27 @@ def journey_command(
     data_dir: DataDirOption = None,
     kafka: KafkaOption = None,
     app: AppOption = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=checked_text,
+            help="Only of this tenant. Where there are tenants, it saves reading all partitions.",
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON, for machines: one line per need.")
     ] = False,
 ) -> None:
     """Shows one person's journeys, step by step, as they are now."""
-    asyncio.run(_journey(ctx, name, LogFlags(data_dir, kafka, app), json))
+    asyncio.run(_journey(ctx, name, tenant, LogFlags(data_dir, kafka, app), json))
 
 
-async def _journey(ctx: typer.Context, name: str, flags: LogFlags, json: bool) -> None:
+async def _journey(ctx: typer.Context, name: str, tenant: str | None, flags: LogFlags, json: bool) -> None:
     from streams.queries.timeline import read_timelines
 
     async with open_log(ctx, flags, bar=True) as log:
-        timelines = await read_timelines(log.reader, name)
+        timelines = await read_timelines(log.reader, name, tenant)
     if not timelines:
         typer.echo(f"nobody of the name {name!r} is known here", err=True)
         raise typer.Exit(1)

@@ -71,7 +71,7 @@ def choose_window(last_ms: int, end_ms: int, newest_ms: int) -> CellWindow:
     )
 
 
-def described(window: CellWindow, stored: Sequence[Checkpoint | None]) -> FunnelWindow:
+def window_report(window: CellWindow, stored: Sequence[Checkpoint | None]) -> FunnelWindow:
     """The window, and whether it is over in what the partitions have read."""
     read_to_ms = min(read_to_times(stored), default=-1)
     return FunnelWindow(

@@ -9,10 +9,10 @@ from streams.log.port import Reader
 from streams.topology import STATE
 
 
-async def read_state_profiles(reader: Reader) -> set[bytes]:
-    """The keys of the profiles in the state."""
+async def read_state_profiles(reader: Reader, partition: int | None = None) -> set[bytes]:
+    """The keys of the profiles in the state of a partition, or of all."""
     found = set[bytes]()
-    async for _, record in reader.scan(STATE.name):
+    async for _, record in reader.scan(STATE.name, partition):
         if record.key is not None and record.key.startswith(PROFILE):
             found.add(record.key[1:].partition(b"\0")[0])
     return found

@@ -1,11 +1,14 @@
 """Puts the journeys of one person together from the net transitions, as any consumer of that topic can."""
 
+import json
 from collections.abc import Iterable
 
 import msgspec
 
 from schemas import Transition
-from streams.core.processing.record_keys import split_person_key, split_profile_key
+from streams.core.ingest.partition import partition_of
+from streams.core.processing.checkpoint import decode_checkpoint
+from streams.core.processing.record_keys import SEPARATOR, split_person_key, split_profile_key
 from streams.log.port import Reader
 from streams.queries.cohorts import FUNNEL_MOMENTS
 from streams.queries.state_profiles import read_state_profiles
@@ -48,8 +51,11 @@ class Timeline(msgspec.Struct):
         return msgspec.json.encode(fields if self.tenant is None else {"tenant": self.tenant, **fields})
 
 
-async def read_timelines(reader: Reader, name: str) -> list[Timeline]:
+async def read_timelines(reader: Reader, name: str, tenant: str | None = None) -> list[Timeline]:
     """The timelines of a person, by tenant, profile and need. Empty if nobody has this name.
+
+    With `tenant`, only of this tenant. What is known of a person is in one partition, which the hash of the
+    record key chooses, so no other is read. Only where there are tenants and none is given, all are.
 
     A name with `u:` or `d:` is a user or a device; one without is looked for as both. An id may itself begin
     with such a prefix: everybody whom the name fits is found. A person without a journey, who gave unsure
@@ -58,11 +64,14 @@ async def read_timelines(reader: Reader, name: str) -> list[Timeline]:
     wanted = {name, *(prefix + name for prefix in PROFILE_PREFIXES)}
     ids = {profile[2:] for profile in wanted if profile.startswith(PROFILE_PREFIXES)}
     last: dict[tuple[int, str], tuple[bytes, Transition]] = {}  # by partition and id
-    async for partition, record in reader.scan(TRANSITIONS.name):
-        if record.key is not None and record.value is not None and split_person_key(record.key)[1] in ids:
+    partitions = await _partitions(reader, ids, tenant)
+    for number in partitions:
+        async for _, record in reader.scan(TRANSITIONS.name, number):
+            if record.key is None or record.value is None or split_person_key(record.key)[1] not in ids:
+                continue
             step = _decode(record.value)
-            if step.profile in wanted:
-                last[partition, step.id] = record.value, step
+            if step.profile in wanted and tenant in (None, step.tenant):
+                last[number, step.id] = record.value, step
     groups: dict[tuple[str, str, str], list[tuple[bytes, Transition]]] = {}
     for raw, step in last.values():
         if step.op == "assert":
@@ -72,13 +81,27 @@ async def read_timelines(reader: Reader, name: str) -> list[Timeline]:
         for (tenant, profile, need), steps in groups.items()
     ]
     with_journeys = {(timeline.tenant, timeline.profile) for timeline in timelines}
-    in_state = {split_profile_key(key.decode()) for key in await read_state_profiles(reader)}
+    in_state = {
+        split_profile_key(key.decode())
+        for number in partitions
+        for key in await read_state_profiles(reader, number)
+    }
     timelines += [
-        Timeline(tenant, profile, None, None, [])
-        for tenant, profile in in_state - with_journeys
-        if profile in wanted
+        Timeline(its_tenant, profile, None, None, [])
+        for its_tenant, profile in in_state - with_journeys
+        if profile in wanted and tenant in (None, its_tenant)
     ]
     return sorted(timelines, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
+
+
+async def _partitions(reader: Reader, ids: Iterable[str], tenant: str | None) -> list[int]:
+    """The partitions in which people with these ids can be."""
+    stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
+    has_tenants = any(json.loads(checkpoint.fold)["tenant"] is not None for checkpoint in stored)
+    if has_tenants and tenant is None:
+        return list(range(reader.partitions))
+    keys = [f"{tenant}{SEPARATOR}{bare}" if tenant else bare for bare in ids]
+    return sorted({partition_of(key.encode(), reader.partitions) for key in keys})
 
 
 def _timeline(

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import pytest
+
+from streams.log.memory import MemoryLog
 from streams.queries.listing import list_records
 from streams.queries.timeline import read_timelines
 from streams.queries.transitions import list_net_transitions
@@ -152,3 +155,36 @@ async def test_the_line_of_a_timeline() -> None:
     every = [value for value in net if b'"profile":"u:ann"' in value]
     assert all(value in line for value in every)
     assert len(every) == len(journey["transitions"]) == 4
+
+
+class Watched(MemoryLog):
+    """A log that notes which partitions are scanned."""
+
+    scanned: set[int | None]
+
+    def scan(self, topic: str, partition: int | None = None, *rest: Any, **more: Any) -> Any:
+        self.scanned.add(partition)
+        return super().scan(topic, partition, *rest, **more)
+
+
+@pytest.mark.parametrize("tenants", [False, True])
+async def test_one_partition_is_read(tenants: bool) -> None:
+    """Everybody is found in the partition of their key, which their tenant is part of. Where there are
+    tenants and none is named, all partitions are read, and both people of one name are found.
+    """
+    shops = ({"context": {"shop": "one"}}, {"context": {"shop": "two"}}) if tenants else ({},)
+    people = [f"u:p{n}" for n in range(9)]
+    log = await written(
+        [did(who, "look", 0, **shop) for who in people for shop in shops],
+        5,
+        **({"tenant": "context.shop"} if tenants else {}),
+    )
+    log.__class__ = Watched
+    assert isinstance(log, Watched)
+    for who in people:
+        log.scanned = set()
+        found = await read_timelines(log, who, "two" if tenants else None)
+        assert [("two" if tenants else None, who)] == [(one.tenant, one.profile) for one in found]
+        assert 2 >= len(log.scanned)  # an id may begin with a prefix: two keys, two partitions at most
+        if tenants:
+            assert ["one", "two"] == [one.tenant for one in await read_timelines(log, who)]

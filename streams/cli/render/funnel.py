@@ -129,12 +129,10 @@ def render_groups(dimension: str, groups: Mapping[str, CohortReport]) -> Rendera
     table.add_column("", width=REACHED_BAR_COLUMNS)
     for value, group in groups.items():
         opened, converted = group.journeys.opened, group.journeys.converted
+        counts = (opened, reached(group.furthest, ("buy", "truth")), group.been_in["buy"], converted)
         table.add_row(
             value,
-            f"{opened:,}",
-            f"{reached(group.furthest, ('buy', 'truth')):,}",
-            f"{group.been_in['buy']:,}",
-            f"{converted:,}",
+            *(f"{n:,}" for n in counts),
             percent(converted, opened),
             Text(bar(converted, opened, REACHED_BAR_COLUMNS), style="green"),
         )
