@@ -25,6 +25,7 @@ from streams.core.journeys.journey_step import REFUND_UNMATCHED
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
 from streams.core.processing.processor import Processor
+from streams.core.processing.source_headers import SourcePlace
 from streams.records import Batch, Fetched, Record
 from streams.runtime.parameters import parameters_of
 from streams.settings.tables import Settings
@@ -78,7 +79,7 @@ def processor(rules: Rules, kind: type[Processor] = Processor) -> Processor:
 class Held(Processor):
     """Keeps to itself what has changed until it is looked at stage by stage."""
 
-    def publish(self, source: str = "") -> None:
+    def publish(self, place: SourcePlace | None = None) -> None:
         """Not yet."""
 
 

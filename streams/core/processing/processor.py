@@ -31,7 +31,7 @@ from streams.core.processing.publisher import Publisher
 from streams.core.processing.record_keys import person_key
 from streams.core.processing.rulebook import Rulebook, door_of
 from streams.core.processing.signals import Signals
-from streams.core.processing.source_headers import NO_HEADERS, source_headers
+from streams.core.processing.source_headers import NO_HEADERS, SourcePlace, source_headers, source_place
 from streams.core.processing.state_keys import (
     counter_records,
     door_record,
@@ -153,7 +153,7 @@ class Processor:
             else:
                 for start in range(0, len(records), RUN):
                     self._take_records(source, self.format.name, records[start : start + RUN], position)
-                    self.publish(source)
+                    self.publish(source_place(source))
             position.offset = records[-1].offset + 1
         for source, offset in fetched.reached.items():
             tracker.sources[source].offset = max(tracker.sources[source].offset, offset)
@@ -178,7 +178,7 @@ class Processor:
                     runs.setdefault((item.source, item.format), []).append(item.record(record.key))
         for (read_from, format), run in runs.items():
             self._take_records(read_from, format, run, None)
-            self.publish(read_from)
+            self.publish(source_place(read_from))
         for report in reports:
             self.tracker.receive(report)
 
@@ -283,10 +283,10 @@ class Processor:
         # passed over.
         return population.advance(until_ms, TIMERS_PER_BATCH) and population.housekeep(CHORES_PER_BATCH)
 
-    def publish(self, source: str = "") -> None:
+    def publish(self, place: SourcePlace | None = None) -> None:
         """Turns the changes since the last call into transition records, and counts them in the tallies.
 
-        `source`: the one from which the events came that have brought them about; "": no event has.
+        `place`: the source of the events that have brought them about; None: no event has.
         """
         delta, rev, transition = self.windows.delta, self.checkpoint.rev, self.publisher.transition
         outputs, moved = self._open.transitions, self._open.moved
@@ -296,7 +296,7 @@ class Processor:
             key = person_key(p.key)
             moved[p.key] = p
             caused_by, item = changed.caused_by, changed.source
-            headers = NO_HEADERS if item is None else source_headers(source, item)
+            headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
             self._open.retracted += len(retracted)
             for t in retracted:
                 count_transition(t, -1, delta)

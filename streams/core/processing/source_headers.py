@@ -8,22 +8,25 @@ from functools import lru_cache
 from streams.records import Headers, Record
 from streams.topology import split_source
 
-MAX_SOURCES = 4_096  # sources whose pieces are remembered: inputs times partitions are far fewer
-
+MAX_SOURCES = 4_096  # sources whose headers are remembered: inputs times partitions are far fewer
 NO_HEADERS: Headers = ()
 
-_INDEX = "source-index"
-_FIRST = (_INDEX, b"0")  # of nearly every item
+Pair = tuple[str, bytes]
+SourcePlace = tuple[Pair, Pair]  # the headers that all items of a source have: its topic and its partition
+
+_OFFSET, _INDEX = "source-offset", "source-index"
+_FIRST: Pair = (_INDEX, b"0")  # of nearly every item
 
 
 @lru_cache(MAX_SOURCES)
-def _place(source: str) -> Headers:
+def source_place(source: str) -> SourcePlace:
+    """The headers that all items of a source have."""
     topic, partition = split_source(source)
     return ("source-topic", topic.encode()), ("source-partition", b"%d" % partition)
 
 
-def source_headers(source: str, item: Record) -> Headers:
-    """The headers that name an item of this source."""
-    topic, partition = _place(source)
+def source_headers(place: SourcePlace, item: Record) -> Headers:
+    """The headers that name an item. `place`: those of its source."""
+    topic, partition = place
     index = (_INDEX, b"%d" % item.index) if item.index else _FIRST
-    return topic, partition, ("source-offset", b"%d" % item.offset), index
+    return topic, partition, (_OFFSET, b"%d" % item.offset), index
