@@ -12,7 +12,7 @@ import msgspec
 
 import schemas
 from schemas.generate import tidy
-from streams.topology import CURRENT_DEVICES, EVENTS, LATE, OUTPUTS, PERSON, REJECTED, Cleanup, Topic
+from streams.topology import CURRENT_DEVICES, EVENTS, LATE, PERSON, PUBLISHED, REJECTED, Cleanup, Topic
 
 Node = dict[str, Any]
 
@@ -36,6 +36,7 @@ KEYS: dict[str, Node] = {  # by the words of `Topic.key`
         "pattern": "^[0-9]+/",
         "description": "Names one counter: the partition, `/`, and its cell.",
     },
+    "cell": {"type": "string", "description": "The cell of the counter."},
     "none": {"type": "null"},
 }
 CORRELATION: dict[type, Node] = {  # which records are about the same thing
@@ -65,9 +66,9 @@ def asyncapi_text() -> str:
 
 def document() -> Node:
     """The document: what a worker receives and sends, which is every topic but its inbox and its state."""
-    topics = (EVENTS, *OUTPUTS)
+    topics = (EVENTS, *PUBLISHED)
     _, made = msgspec.json.schema_components(
-        [*(kind for topic in OUTPUTS for kind in topic.types), schemas.TransitionHeaders],
+        [*(kind for topic in PUBLISHED for kind in topic.types), schemas.TransitionHeaders],
         ref_template="#/components/schemas/{name}",
     )
     return {

@@ -7,6 +7,7 @@ means. docs/contract.md says what is promised.
 
 from schemas.current import Current, CurrentNeed
 from schemas.dead_letters import LateHeaders, RejectedHeaders
+from schemas.funnel import FunnelTotal
 from schemas.journey import JourneyRecord, RefundRecord
 from schemas.kinds import Kind, Moment, Outcome
 from schemas.tally import Tally
@@ -20,6 +21,7 @@ __all__ = [
     "VERSION",
     "Current",
     "CurrentNeed",
+    "FunnelTotal",
     "JourneyRecord",
     "Kind",
     "LateHeaders",

@@ -18,19 +18,24 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_TYPES: dict[str, Any] = {
     "transitions": schemas.Transition,
     "tallies": schemas.Tally,
+    "funnel": schemas.FunnelTotal,
     "current": schemas.Current,
     "current_devices": schemas.Current,
     "journeys": schemas.JourneyRecord | schemas.RefundRecord,
     "late": schemas.LateHeaders,
     "rejected": schemas.RejectedHeaders,
 }
-WITH_FLAT_DIMENSIONS = (schemas.Tally.__name__,)
+WITH_FLAT_DIMENSIONS = (schemas.Tally.__name__, schemas.FunnelTotal.__name__)
 FLAT_DIMENSIONS = {"^dim_": {"description": "the value of this dimension", "type": "string"}}
 ABOUT = {
     "transitions": "Every step of every journey, with corrections. Key: the person's id.",
     "tallies": (
         "Funnel counters, absolute per source partition: add up the partitions. Compacted; key: partition and"
         " cell; a tombstone: the window is no longer kept."
+    ),
+    "funnel": (
+        "Funnel counters, added up over the partitions; on Kafka only. Compacted; key: the cell; a tombstone:"
+        " the window is no longer kept."
     ),
     "current": (
         "Where each user is now, about each need. Compacted; key: the user's id; a tombstone: forgotten."

@@ -127,13 +127,26 @@ APP = Topic(
     about="what the app runs under: its fold settings, its rules, its inputs (on Kafka only)",
 )
 
+FUNNEL = Topic(
+    name="funnel",
+    key="cell",
+    value="FunnelTotal",
+    types=(schemas.FunnelTotal,),
+    cleanup=Cleanup.COMPACT,
+    writer="the worker that has partition 0",
+    single=True,
+    about="funnel counters, added up over the partitions (on Kafka only)",
+)
+
 OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, CURRENT_DEVICES, JOURNEYS, LATE, REJECTED)
 TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
 """What every log has."""
-KAFKA_TOPICS = (APP,)
+KAFKA_TOPICS = (APP, FUNNEL)
 """What an app has on Kafka besides: there several processes share it."""
 OWN_TOPICS = (*(topic for topic in TOPICS if topic is not EVENTS), *KAFKA_TOPICS)
 """The topics `<app>.<name>` on a cluster."""
+PUBLISHED = (*OUTPUTS, FUNNEL)
+"""What others read."""
 
 AGENTS_SUFFIX = "-agents"  # of the group in which the agents of users read
 

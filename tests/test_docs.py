@@ -19,7 +19,7 @@ from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import INTENTS
 from streams.settings.loading import load_settings
-from streams.topology import OUTPUTS
+from streams.topology import PUBLISHED
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 CONSUME = (HERE / "consume.md").read_text(encoding="utf-8")
@@ -116,7 +116,7 @@ def column(page: str, heading: str) -> list[str]:
 def test_the_page_knows_every_reason_and_topic() -> None:
     """The tables list each reason of a rejection and each output topic, in the code's order, and no other."""
     assert column(CONSUME, "Why a record is a dead letter") == [reason.value for reason in Reason]
-    assert column(CONSUME, "From Kafka") == [topic.name for topic in OUTPUTS]
+    assert column(CONSUME, "From Kafka") == [topic.name for topic in PUBLISHED]
 
 
 def test_kinds_named_are_kinds() -> None:

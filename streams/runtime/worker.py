@@ -10,8 +10,9 @@ and nothing else.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
+from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
@@ -22,6 +23,7 @@ from streams.log.kafka.log import KafkaLog
 from streams.log.port import Log, Restoring
 from streams.runtime import growth
 from streams.runtime.agreement import Agreement
+from streams.runtime.funnel import WRITER_PARTITION, keep_funnel
 from streams.runtime.group import Assignment, GroupMembership
 from streams.runtime.membership import KafkaMembership
 from streams.runtime.pace import stop_times
@@ -52,15 +54,18 @@ class Worker:
         draw: Callable[[], float] = random.random,
         settle: Callable[[], Awaitable[None]] | None = None,
         watch: Callable[[], Awaitable[None]] | None = None,
+        keep_funnel: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         """`clock`: the one that `membership` has. `observers`: called after each step of a partition, after
         the meters. `draw`: for the random part of delays. `settle`: runs before the worker joins, and keeps
-        it from joining by raising. `watch`: runs beside the worker, and ends it by raising. The log belongs
-        to the caller, who closes it.
+        it from joining by raising. `watch`: runs beside the worker, and ends it by raising. `keep_funnel`:
+        runs while the worker has the partition whose holder writes the funnel. The log belongs to the caller,
+        who closes it.
         """
         self.membership = membership
         self._kafka, self._meters, self._logger, self._clock = settings.kafka, meters, logger, clock
-        self._settle, self._watch = settle, watch
+        self._settle, self._watch, self._keep_funnel = settle, watch, keep_funnel
+        self._funnel: asyncio.Task[None] | None = None
         self._assignment = Assignment()
         self._trouble: str | None = None
         self._supervisors: dict[int, Supervisor] = {}
@@ -124,6 +129,7 @@ class Worker:
             observers=observers,
             settle=agreement.settle,
             watch=watch,
+            keep_funnel=lambda: keep_funnel(log, logger, clock),
         )
         return worker
 
@@ -212,9 +218,19 @@ class Worker:
                 supervisor = self._supervisors[number] = Supervisor(number, self.context)
                 self._tasks[number] = asyncio.create_task(supervisor.run(), name=f"partition {number}")
             self._supervisors[number].want()
+        self._follow_funnel(WRITER_PARTITION in self._assignment.partitions)
         until_s = self._clock.monotonic_s() + self._kafka.session_timeout / 1000
         for number in self._supervisors.keys() - self._assignment.partitions:
             self._release(number, until_s)
+
+    def _follow_funnel(self, is_ours: bool) -> None:
+        """Sees that the funnel is written here while its partition is ours, and no longer."""
+        if not is_ours and self._funnel is not None:
+            self._funnel.cancel()
+        if self._funnel is not None and self._funnel.done():
+            self._funnel = None
+        if is_ours and self._funnel is None and self._keep_funnel is not None:
+            self._funnel = asyncio.create_task(self._keep_funnel(), name="funnel")
 
     def _log_assignment(self, assignment: Assignment) -> None:
         if self._assignment.assigned_s < 0:
@@ -270,7 +286,9 @@ class Worker:
         for number in self._supervisors:
             self._release(number, began_s + times.working_s)
         leaving = asyncio.create_task(self.membership.leave())
-        tasks: Collection[asyncio.Task[None]] = {leaving, *self._tasks.values()}
+        self._follow_funnel(is_ours=False)
+        funnel = () if self._funnel is None else (self._funnel,)
+        tasks: Collection[asyncio.Task[None]] = {leaving, *self._tasks.values(), *funnel}
         await self._until_ended(tasks, began_s + times.closing_s)
         for task in tasks:
             task.cancel()

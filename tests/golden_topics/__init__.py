@@ -15,13 +15,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from streams.core.funnels.totals import FunnelTotals
 from streams.core.moments.rules import Rules, load_rules
 from streams.log.memory import MemoryLog, MemorySession
-from streams.records import Batch, NewRecord, Output
+from streams.records import Batch, NewRecord, Output, Record
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.jsonl import jsonl_rows
-from streams.topology import LATE, OUTPUTS, REJECTED, TALLIES, TRANSITIONS, Topic
+from streams.topology import FUNNEL, LATE, PUBLISHED, REJECTED, TALLIES, TRANSITIONS, Topic
 
 HERE = Path(__file__).parent
 ARRIVED_MS = 1_785_542_400_000  # 2026-08-01: when all of it was appended
@@ -81,7 +82,20 @@ async def run(values: Sequence[bytes], **overrides: Any) -> list[tuple[int, Outp
     agent = await PartitionAgent.open(log, 0, given, rules(2))
     await agent.catch_up()
     await agent.catch_up(END_MS)
-    return log.said
+    return with_totals(log.said)
+
+
+def with_totals(said: list[tuple[int, Output]]) -> list[tuple[int, Output]]:
+    """The same, and the totals that the funnel topic on Kafka gets if they are written after each batch."""
+    totals, whole = FunnelTotals(1), list[tuple[int, Output]]()
+    totals.at_end(0)
+    for number, batch in groupby(said, key=lambda pair: pair[0]):
+        outputs = [output for _, output in batch]
+        for output in outputs:
+            if output.topic == TALLIES.name:
+                totals.take(0, Record(0, 0, output.key, output.value))
+        whole += [(number, output) for output in (*outputs, *totals.outputs())]
+    return whole
 
 
 def stored(topic: str) -> list[dict[str, Any]]:
@@ -91,7 +105,7 @@ def stored(topic: str) -> list[dict[str, Any]]:
 
 def pages(said: list[tuple[int, Output]]) -> Iterator[tuple[Path, str]]:
     """Each topic's file and what belongs into it."""
-    for topic in OUTPUTS:
+    for topic in PUBLISHED:
         lines = [
             line
             for _, batch in groupby(said, key=lambda pair: pair[0])
@@ -107,7 +121,7 @@ def _lines(topic: Topic, batch: list[Output]) -> Iterator[str]:
     anything: by key they are easier to compare.
     """
     outputs = [output for output in batch if output.topic == topic.name]
-    for output in sorted(outputs, key=lambda o: o.key or b"") if topic is TALLIES else outputs:
+    for output in sorted(outputs, key=lambda o: o.key or b"") if topic in (TALLIES, FUNNEL) else outputs:
         key = "null" if output.key is None else _quoted(output.key)
         # The headers of transitions are no content; test_source_headers.py is about them.
         pairs = () if topic is TRANSITIONS else output.headers

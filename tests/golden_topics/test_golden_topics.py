@@ -6,7 +6,7 @@ import pytest
 
 from schemas.kinds import Kind, Moment, Op
 from streams.core.ingest.event import Reason
-from streams.topology import OUTPUTS
+from streams.topology import PUBLISHED
 from tests.golden_topics import pages, records, run, stored
 
 
@@ -34,8 +34,8 @@ async def test_what_consumers_see_has_not_changed() -> None:
 async def test_each_topic_has_its_file() -> None:
     """No output topic is left out, and none is empty."""
     said = await run(records())
-    assert {f"{topic.name}.jsonl" for topic in OUTPUTS} == {path.name for path, _ in pages(said)}
-    assert {topic.name for topic in OUTPUTS} == {output.topic for _, output in said}
+    assert {f"{topic.name}.jsonl" for topic in PUBLISHED} == {path.name for path, _ in pages(said)}
+    assert {topic.name for topic in PUBLISHED} == {output.topic for _, output in said}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Waiting for something that other processes bring about."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 WAIT_S = 60.0  # a few seconds as a rule; the machine may be busy
@@ -17,4 +18,14 @@ def eventually(what: Callable[[], Answer], wanted: str) -> Answer:
         if answer := what():
             return answer
         time.sleep(LOOK_S)
+    raise AssertionError(f"not within {WAIT_S:.0f} s: {wanted}")
+
+
+async def eventually_async(what: Callable[[], Awaitable[Answer]], wanted: str) -> Answer:
+    """As `eventually`, for a question that others must be able to answer meanwhile."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        if answer := await what():
+            return answer
+        await asyncio.sleep(LOOK_S)
     raise AssertionError(f"not within {WAIT_S:.0f} s: {wanted}")

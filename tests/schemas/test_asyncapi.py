@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 
 from docs.asyncapi import document
 from schemas import generate
-from streams.topology import EVENTS, LATE, OUTPUTS, REJECTED, STATE, TRANSITIONS
+from streams.topology import EVENTS, LATE, PUBLISHED, REJECTED, STATE, TRANSITIONS
 from tests import golden_topics
 
 Node = dict[str, Any]
@@ -92,16 +92,16 @@ def test_it_has_every_topic() -> None:
         name: (channel["address"], set(channel["parameters"]))
         for name, channel in DOCUMENT["channels"].items()
     }
-    assert {topic.name: (f"{{app}}.{topic.name}", {"app"}) for topic in (EVENTS, *OUTPUTS)} == said
+    assert {topic.name: (f"{{app}}.{topic.name}", {"app"}) for topic in (EVENTS, *PUBLISHED)} == said
     actions = {
         (operation["action"], operation["channel"]["$ref"].removeprefix("#/channels/"))
         for operation in DOCUMENT["operations"].values()
     }
-    assert {("receive", EVENTS.name), *(("send", topic.name) for topic in OUTPUTS)} == actions
+    assert {("receive", EVENTS.name), *(("send", topic.name) for topic in PUBLISHED)} == actions
     assert STATE.name not in said
 
 
-@pytest.mark.parametrize("topic", OUTPUTS, ids=lambda topic: topic.name)
+@pytest.mark.parametrize("topic", PUBLISHED, ids=lambda topic: topic.name)
 def test_it_describes_what_is_published(topic: Any) -> None:
     """Every record of the golden run has the key, headers and payload
     of exactly one of its topic's messages.

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 import schemas
 from schemas import generate
 from schemas.kinds import Kind, Op
-from streams.topology import OUTPUTS
+from streams.topology import PUBLISHED
 
 HERE = Path(schemas.__file__).parent
 FORMATS = FormatChecker(formats=())
@@ -60,7 +60,7 @@ def test_files_are_generated(path: Path, text: str) -> None:
 
 def test_every_topic_has_its_files_and_no_other_is_there() -> None:
     """A schema and examples for each output topic, of the types that the topology names."""
-    topics = {topic.name: set(topic.types) for topic in OUTPUTS}
+    topics = {topic.name: set(topic.types) for topic in PUBLISHED}
     assert topics == {name: set(get_args(made)) or {made} for name, made in generate.SCHEMA_TYPES.items()}
     assert {f"{name}.schema.json" for name in topics} == {path.name for path in (HERE / "json").iterdir()}
     assert {f"{name}.json" for name in topics} == {

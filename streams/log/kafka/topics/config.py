@@ -8,6 +8,7 @@ from streams.topology import (
     APP,
     CURRENT,
     CURRENT_DEVICES,
+    FUNNEL,
     INBOX,
     JOURNEYS,
     LATE,
@@ -50,6 +51,7 @@ OWN_CONFIG: Mapping[str, Mapping[str, str]] = {
     INBOX.name: {"retention.ms": str(14 * DAYS)},
     STATE.name: COMPACTED_CONFIG | {"max.message.bytes": str(STATE_BYTES)},
     APP.name: COMPACTED_CONFIG,
+    FUNNEL.name: COMPACTED_CONFIG,
 }
 """What is set for each of the app's own topics, beside its cleanup policy and its copies."""
 

@@ -1,0 +1,44 @@
+"""Keeps `<app>.funnel` written while this worker holds partition 0.
+
+It runs beside the agents and never ends them: after an error it opens another writer, with growing pauses.
+Two workers that both believe that partition 0 is theirs fence each other here as agents do.
+"""
+
+import asyncio
+
+from structlog.typing import FilteringBoundLogger
+
+from streams.backoff import Backoff
+from streams.clock import Clock
+from streams.errors import StreamsError
+from streams.log.kafka.funnel import FunnelWriter
+from streams.log.kafka.log import KafkaLog
+
+WRITER_PARTITION = 0  # whoever holds it writes the funnel: one worker, and the group finds another
+EVERY_S = 1.0  # between two writes: a dashboard is looked at no more often
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # after an error
+
+
+async def keep_funnel(log: KafkaLog, logger: FilteringBoundLogger, clock: Clock) -> None:
+    """Runs until it is cancelled."""
+    backoff = Backoff(first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
+    while True:
+        writer = FunnelWriter(log, clock)
+        try:
+            await writer.open()
+            logger.info("funnel written here", cells=writer.totals.cells)
+            while True:
+                began_s = clock.monotonic_s()
+                if await writer.step():
+                    backoff.reset()
+                    await asyncio.sleep(max(0.0, EVERY_S - (clock.monotonic_s() - began_s)))
+        except StreamsError as error:
+            pause_s = backoff.next_s()
+            logger.warning("funnel not written", reason=str(error), again_s=round(pause_s, 1))
+        except Exception as error:
+            # A defect here is one of a table that others can add up themselves: it must not end the agents.
+            pause_s = backoff.next_s()
+            logger.exception("funnel not written", reason=repr(error), again_s=round(pause_s, 1))
+        finally:
+            await writer.close()
+        await asyncio.sleep(pause_s)
