@@ -92,6 +92,8 @@ class Crew:
         self.workers: dict[str, Worker] = {}
         self._stops: dict[str, asyncio.Event] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
+        self.funnel_writers: list[str] = []  # who writes the funnel now
+        self.funnel_ends, self.funnel_fails = 0, False
         self._sent = 0
 
     def hire(self, name: str, static: bool = False, settings: Settings | None = None) -> Worker:
@@ -110,10 +112,22 @@ class Crew:
             logger=logger_into(self.lines, name),
             clock=VirtualClock(START),
             draw=random.Random(name).random,
+            keep_funnel=lambda: self._write_funnel(name),
         )
         self.workers[name] = worker
         self._runs[name] = asyncio.create_task(worker.run(self._stops[name]))
         return worker
+
+    async def _write_funnel(self, name: str) -> None:
+        """Stands for the writer of the funnel: it holds its place until it is cancelled, or fails."""
+        self.funnel_writers.append(name)
+        try:
+            if self.funnel_fails:
+                raise OSError("the writer of the funnel has failed")
+            await asyncio.Event().wait()
+        finally:
+            self.funnel_writers.remove(name)
+            self.funnel_ends += 1
 
     def ask_to_stop(self, name: str) -> None:
         self._stops[name].set()
@@ -177,6 +191,12 @@ class Crew:
         found = await verify(self.log, lambda done, total: None)
         assert found.difference is None
         assert so_far or found.records >= self._sent
+
+    async def until(self, what: Callable[[], bool]) -> None:
+        """Lets virtual time pass until this is so."""
+        async with asyncio.timeout(600):
+            while not what():
+                await asyncio.sleep(0.1)
 
     def logged(self, event: str, worker: str | None = None) -> list[Line]:
         return [line for line in self.lines if line.event == event and worker in (None, line.worker)]

@@ -55,6 +55,38 @@ async def test_two_workers_share_the_partitions() -> None:
 
 
 @virtual
+async def test_one_worker_writes_the_funnel() -> None:
+    """The one that has partition 0, as long as it has it; another one follows."""
+    crew = Crew()
+    crew.hire("a")
+    crew.hire("b")
+    await crew.open_everywhere("a", "b")
+    (writer,) = [name for name in "ab" if 0 in crew.workers[name].status().opened]
+    (other,) = {*"ab"} - {writer}
+    await crew.until(lambda: crew.funnel_writers == [writer])
+    await crew.dismiss(writer)
+    await crew.until(lambda: crew.funnel_writers == [other])
+    await crew.dismiss(other)
+    assert [] == crew.funnel_writers
+
+
+@virtual
+async def test_a_funnel_that_cannot_be_written_harms_no_agent() -> None:
+    """Its writer is started again and again, and the partitions are worked on."""
+    crew = Crew()
+    crew.funnel_fails = True
+    crew.hire("a")
+    await crew.open_everywhere("a")
+    await crew.send(200)
+    await crew.caught_up()
+    await crew.until(lambda: crew.funnel_ends > 2)
+    assert crew.logged("funnel not written")
+    assert 4 == len(crew.logged("opened"))
+    await crew.dismiss("a")
+    await crew.exact()
+
+
+@virtual
 async def test_the_others_take_over_before_a_worker_has_stopped() -> None:
     """It works on until they have, so no partition is without an agent, and ends within a few heartbeats."""
     crew = Crew()
