@@ -15,13 +15,13 @@ from streams.log.kafka.funnel import FunnelWriter
 from streams.log.kafka.log import KafkaLog
 
 WRITER_PARTITION = 0  # whoever holds it writes the funnel: one worker, and the group finds another
-EVERY_S = 1.0  # between two writes: a dashboard is looked at no more often
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # after an error
+_EVERY_S = 1.0  # between two writes: a dashboard is looked at no more often
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # after an error
 
 
 async def keep_funnel(log: KafkaLog, logger: FilteringBoundLogger, clock: Clock) -> None:
     """Runs until it is cancelled."""
-    backoff = Backoff(first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
+    backoff = Backoff(first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S)
     while True:
         writer = FunnelWriter(log, clock)
         try:
@@ -31,7 +31,7 @@ async def keep_funnel(log: KafkaLog, logger: FilteringBoundLogger, clock: Clock)
                 began_s = clock.monotonic_s()
                 if await writer.step():
                     backoff.reset()
-                    await asyncio.sleep(max(0.0, EVERY_S - (clock.monotonic_s() - began_s)))
+                    await asyncio.sleep(max(0.0, _EVERY_S - (clock.monotonic_s() - began_s)))
         except StreamsError as error:
             pause_s = backoff.next_s()
             logger.warning("funnel not written", reason=str(error), again_s=round(pause_s, 1))

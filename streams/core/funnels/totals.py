@@ -32,14 +32,14 @@ Parts = dict[int, Part]
 """By partition."""
 
 
-class _Said(msgspec.Struct):
+class _Changing(msgspec.Struct):
     """What changes in a tally."""
 
     count: int
     rev: int
 
 
-_decode = msgspec.json.Decoder(_Said).decode
+_decode = msgspec.json.Decoder(_Changing).decode
 
 
 def encode_parts(parts: Parts) -> bytes:
@@ -104,11 +104,11 @@ class FunnelTotals:
         if record.value is None:
             self._lose(partition, cell)
             return
-        said = _decode(record.value)
+        counted = _decode(record.value)
         parts = decode_parts(self._parts.get(cell, b""))
         known = parts.get(partition)
-        if known is None or said.rev > known.rev:
-            parts[partition] = Part(said.rev, said.count, gone=False)
+        if known is None or counted.rev > known.rev:
+            parts[partition] = Part(counted.rev, counted.count, gone=False)
             self._parts[cell] = encode_parts(parts)
             self._changed[cell] = record.value
 
