@@ -119,6 +119,14 @@ def test_schemas_refuse(topic: str, change: dict[str, Any]) -> None:
     assert not validator(topic).is_valid(examples(topic)[0] | change)
 
 
+def test_a_total_is_a_tally_without_its_partition() -> None:
+    """The funnel topic has every field of the tallies but the partition, in the same order, and no other."""
+    fields = [name for name in schemas.Tally.__struct_fields__ if name != "partition"]
+    assert fields == [*schemas.FunnelTotal.__struct_fields__]
+    tally, total = (generate.schema(topic)["$defs"] for topic in ("tallies", "funnel"))
+    assert tally["Tally"]["properties"]["measure"] == total["FunnelTotal"]["properties"]["measure"]
+
+
 def test_unknown_fields_are_valid() -> None:
     """A minor version may add a field: a consumer's validation must not fail on it."""
     for topic in generate.SCHEMA_TYPES:
