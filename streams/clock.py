@@ -14,6 +14,10 @@ class Clock:
         """Seconds since any moment; never goes back. Durations and deadlines are measured with it."""
         return time.monotonic()
 
+    def processor_s(self) -> float:
+        """Seconds that this thread has computed; it does not count while others have the processor."""
+        return time.thread_time()
+
     def wall_ms(self) -> int:
         """Milliseconds since 1970, UTC, as the machine believes; may jump either way."""
         return time.time_ns() // 1_000_000

@@ -30,6 +30,9 @@ from typing import NamedTuple, Protocol
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Record, Source, StateRecord
 
+# One read, as far as an adapter can bound it: large records make a read of fewer.
+LOG_READ_BYTES = 8 << 20
+
 Restoring = Callable[[int, int], None]  # (state records read, about how many there are)
 
 
@@ -65,8 +68,8 @@ class Session(Protocol):
         ...
 
     async def read(self, positions: Mapping[str, int], limit: int) -> Fetched:
-        """Reads at most `limit` records, of each source from its position on (0 if it has none). There are no
-        chunks when there is nothing yet.
+        """Reads at most `limit` records and about LOG_READ_BYTES, but one record at least, of each source
+        from its position on (0 if it has none). There are no chunks when there is nothing yet.
         """
         ...
 

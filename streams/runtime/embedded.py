@@ -9,7 +9,7 @@ moves the timers.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,10 @@ from streams.settings.tables import Settings
 from streams.sources.input_file import InputFile, InputFormat
 
 _LOOK_S = 0.2  # between looks at sources that had nothing new
+
+
+# Records that are appended at once have about so many bytes at most: they are in memory several times over.
+_APPEND_BYTES = 16 << 20
 
 
 class Progress(NamedTuple):
@@ -94,7 +98,7 @@ class Embedded:
         skipped = await self.log.position(file.name)
         with file.lines:
             read = sum(1 for _ in islice(file.records, skipped))
-            while chunk := list(islice(file.records, self.settings.batch * len(self.agents))):
+            while chunk := _some(file.records, self.settings.batch * len(self.agents)):
                 await self.append(chunk, Source(file.name, read, read + len(chunk)))
                 read += len(chunk)
                 for agent in self.agents:
@@ -161,3 +165,14 @@ class Embedded:
         for agent in self.agents:
             while (step := await agent.step(clock_ms)).records or step.more:
                 await asyncio.sleep(0)
+
+
+def _some(records: Iterator[tuple[bytes, Headers]], most: int) -> list[tuple[bytes, Headers]]:
+    """The next records, at most so many and of about so many bytes as are appended at once."""
+    found, size = [], 0
+    for record in islice(records, most):
+        found.append(record)
+        size += len(record[0])
+        if size >= _APPEND_BYTES:
+            break
+    return found

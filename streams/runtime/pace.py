@@ -16,12 +16,12 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 0.05, 5.0
 CHECKPOINT_EVERY_S = 5.0
 IDLE_POLL_S = 0.05  # between reads of a log that answers at once that it has nothing
 QUICK_S = 0.005  # an answer sooner than this was "at once": brokers hold theirs back for longer
-HELD_S = 2.0  # how long the agents of a process may hold its loop: a fraction of what requests may take
-EVENT_S = 30e-6  # one event's share of a step, on a slow machine
+LEAST_FOLD_S = 0.05  # a batch that folds for less costs more in its transaction than it saves
+# How long an agent folds before the others of its process, and the clients of the broker, get their turn.
+TURN_S = 0.01
 # Between two commits of one process: each costs it and the brokers some 2 ms, whatever it contains.
 SPACING_S = 0.005
 ACTIVE_S = 1.0  # a partition that committed records less than this ago is at work
-LEAST_BATCH = 200  # below this, a transaction costs more than its contents
 # Shares of the grace time: agents work on until the first, and finish their batches until the second.
 WORKING_SHARE, CLOSING_SHARE = 0.5, 0.75
 
@@ -63,11 +63,13 @@ def rest_s(step: Committed, *, took_s: float, interval_s: float) -> float:
     return 0.0
 
 
-def largest_batch(batch: int, agents: int) -> int:
-    """The most records of a batch while so many agents are open in one process. All of them may come to fold
-    at the same moment, and meanwhile nothing from a broker is received.
+def fold_budget_s(budget_s: float, agents: int) -> float:
+    """How long one batch may fold while so many agents are open in one process.
+
+    All of them may be behind at the same moment, and a partition that moves, or a worker that stops, waits
+    for the batch under way.
     """
-    return max(min(batch, LEAST_BATCH), min(batch, int(HELD_S / EVENT_S / max(agents, 1))))
+    return max(LEAST_FOLD_S, budget_s / max(agents, 1))
 
 
 class StopTimes(NamedTuple):

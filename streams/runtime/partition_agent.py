@@ -23,6 +23,7 @@ from streams.errors import Incompatible
 from streams.log.port import Log, Restoring, Session
 from streams.records import Fetched, StateRecord
 from streams.runtime import collector
+from streams.runtime.pace import TURN_S
 from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
 from streams.settings.tables import Settings
@@ -30,6 +31,12 @@ from streams.settings.tables import Settings
 # How often a partition that others wait for reports its watermark. Each report is a record to every other
 # partition.
 REPORT_EVERY_S = 2.0
+# One read: few enough that turning them into records takes some milliseconds, many enough that the cost of a
+# read is small.
+READ_RECORDS = 2_000
+# A batch ends when the records that it has read have so many bytes: they and what follows from them are in
+# memory until the commit. The last read may go beyond it (by `streams.log.port.LOG_READ_BYTES`).
+MAX_BATCH_BYTES = 32 << 20
 # More state records than this are restored in a thread, so that this process misses no heartbeat meanwhile.
 MAX_RESTORED_INLINE = 10_000
 
@@ -48,6 +55,9 @@ class PartitionAgent:
     ) -> None:
         """`observers` are called after each step, in order."""
         self.session, self.processor, self.batch = session, processor, settings.batch
+        # How long a batch may fold, in seconds, while there is more to read; None: as long as it takes, so
+        # that batches are cut by count, the same ones whatever the machine.
+        self.budget_s: float | None = None
         self.observers, self.clock = observers, clock or Clock()
         self._exclude_after_s = settings.exclude_after / 1000
         self._reported_s = 0.0  # when this partition reported last
@@ -100,16 +110,16 @@ class PartitionAgent:
     ) -> Committed:
         """Reads one batch, processes it and commits it. When nothing happened, nothing is committed.
 
+        A batch ends where there is nothing more to read, and at its bounds in records, bytes and time.
+
         `clock_ms`, `watermark_ms`: see `Processor.advance`. They count only when nothing was left to read,
         here and in the partitions that forward to this one. `checkpoint`: commit even when nothing happened,
         so that an idle agent notices that it was replaced.
         """
         processor = self.processor
-        fetched = await self.session.read(processor.tracker.offsets, self.batch)
         before = processor.time_state
         self._follow_peers()
-        processor.take(fetched)
-        count = fetched.count
+        count, oldest_ms = await self._take_batch()
         caught_up = not count and not processor.tracker.waiting_for
         done = processor.advance(clock_ms if caught_up else None, watermark_ms if caught_up else None)
         written = bool(count) or checkpoint or processor.time_state != before
@@ -141,11 +151,54 @@ class PartitionAgent:
             lags=dict(self.session.lags()),
             hidden=dict(self.session.hidden()),
             commit_s=commit_s,
-            oldest_ms=_oldest_ms(fetched),
+            oldest_ms=oldest_ms,
         )
         for observe in self.observers:
             observe(committed)
         return committed
+
+    async def _take_batch(self) -> tuple[int, int]:
+        """Reads and folds until the batch is full or nothing is left to read.
+
+        Returns the number of records, and when the oldest of the first read was appended (ms).
+        """
+        count, size, oldest_ms, left_s = 0, 0, -1, self.budget_s
+        while True:
+            limit = min(READ_RECORDS, self.batch - count)
+            fetched = await self.session.read(self.processor.tracker.offsets, limit)
+            if not count:
+                oldest_ms = _oldest_ms(fetched)
+            count += fetched.count
+            size += sum([len(record.value or b"") for _, records in fetched.chunks for record in records])
+            folded_s = await self._fold(fetched)
+            if left_s is not None:
+                left_s -= folded_s
+                if left_s <= 0:
+                    break
+            if not fetched.count or count >= self.batch or size >= MAX_BATCH_BYTES or not self._is_behind():
+                break
+        return count, oldest_ms
+
+    async def _fold(self, fetched: Fetched) -> float:
+        """Folds what was read, and gives the loop a turn now and then. Returns the seconds of processor that
+        it took: on a busy machine batches stay as large as they are.
+        """
+        clock, total_s = self.clock, 0.0
+        began_s, turn_s = clock.processor_s(), clock.monotonic_s()
+        for _ in self.processor.take_in_runs(fetched):
+            if clock.monotonic_s() - turn_s >= TURN_S:
+                total_s += clock.processor_s() - began_s
+                await asyncio.sleep(0)
+                began_s, turn_s = clock.processor_s(), clock.monotonic_s()
+        return total_s + clock.processor_s() - began_s
+
+    def _is_behind(self) -> bool:
+        """True if there is more to read now: records that no open transaction hides."""
+        hidden = self.session.hidden()
+        return any(
+            lag > (hidden[source].offsets if source in hidden else 0)
+            for source, lag in self.session.lags().items()
+        )
 
     def _follow_peers(self) -> None:
         """Has this partition report often enough, and excludes peers that have been silent for too long."""

@@ -25,7 +25,7 @@ from streams.runtime.pace import (
     FIRST_DELAY_S,
     LONGEST_DELAY_S,
     commit_interval_s,
-    largest_batch,
+    fold_budget_s,
     may_open,
     rest_s,
 )
@@ -192,7 +192,7 @@ class Supervisor:
         record_s = committed_s = clock.monotonic_s()  # when the last record came, when the last commit began
         while self._release_s is None or clock.monotonic_s() < self._release_s:
             began_s = clock.monotonic_s()
-            agent.batch = largest_batch(context.settings.batch, context.open_agents)
+            agent.budget_s = fold_budget_s(context.settings.kafka.fold_budget / 1000, context.open_agents)
             due = began_s - committed_s >= (CHECKPOINT_EVERY_S if self.wanted else _NOTICE_EVERY_S)
             idle = began_s - record_s >= idle_after_s and (due or more)
             step = await agent.step(clock_ms=clock.wall_ms() if idle else None, checkpoint=due)

@@ -158,6 +158,13 @@ class KafkaSettings(SettingsTable):
     commit_interval: DurationOrZero = Field(
         25, description="The shortest time between two commits of one partition."
     )
+    fold_budget: Duration = Field(
+        500,
+        description=(
+            "How long a worker that is behind computes before it commits, divided by its partitions and at "
+            "least 50ms each. More is quicker; stopping and moving partitions take longer then."
+        ),
+    )
     start_timeout: Duration = Field(
         60 * SECONDS, description="How long a start keeps trying a cluster that does not answer."
     )

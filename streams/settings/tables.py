@@ -36,7 +36,7 @@ class Settings(FoldSettings):
         ),
     )
     batch: int = Field(
-        5_000,
+        20_000,
         ge=1,
         le=MAX_BATCH_EVENTS,
         description="The most events that are committed at once, 1 to 50000.",

@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 from streams.core.processing.committed import Committed
 from streams.runtime.group import Assignment, GroupMembership
 from streams.runtime.pace import (
-    EVENT_S,
-    HELD_S,
     IDLE_POLL_S,
-    LEAST_BATCH,
+    LEAST_FOLD_S,
     commit_interval_s,
-    largest_batch,
+    fold_budget_s,
     may_open,
     rest_s,
     stop_times,
@@ -98,12 +96,12 @@ def test_many_partitions_commit_more_rarely(active: int, interval_ms: int) -> No
     assert interval_ms / 1000 == pytest.approx(commit_interval_s(INTERVAL_S, active))
 
 
-@given(st.integers(1, 50_000), st.integers(0, 1_024))
-def test_batches_of_many_agents_are_smaller(batch: int, agents: int) -> None:
-    """Together the agents hold the loop for a bounded time, unless that would make batches tiny."""
-    largest = largest_batch(batch, agents)
-    assert 1 <= largest <= batch
-    assert largest * agents * EVENT_S <= HELD_S or largest == min(batch, LEAST_BATCH)
+@given(st.floats(0.001, 10), st.integers(0, 1_024))
+def test_batches_of_many_agents_are_shorter(budget_s: float, agents: int) -> None:
+    """Together the agents fold for the budget, unless that would make batches tiny."""
+    each_s = fold_budget_s(budget_s, agents)
+    assert each_s >= LEAST_FOLD_S
+    assert each_s == LEAST_FOLD_S or each_s * max(agents, 1) == pytest.approx(budget_s)
 
 
 @given(st.floats(0.1, 300), st.floats(0.1, 300), st.booleans())

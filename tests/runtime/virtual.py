@@ -42,6 +42,9 @@ class VirtualClock(Clock):
     def monotonic_s(self) -> float:
         return now_s()
 
+    def processor_s(self) -> float:
+        return now_s()
+
     def wall_ms(self) -> int:
         return self._start_ms + int(now_s() * 1000)
 

@@ -12,5 +12,8 @@ class FixedClock(Clock):
     def monotonic_s(self) -> float:
         return self.now_s
 
+    def processor_s(self) -> float:
+        return self.now_s
+
     def wall_ms(self) -> int:
         return round(self.now_s * 1000)

@@ -7,8 +7,7 @@ changes in memory is either committed by its batch, or lost with the process and
 checkpoint. There is nothing in between.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
@@ -40,7 +39,7 @@ from streams.core.processing.state_keys import (
     rules_record,
 )
 from streams.core.processing.tally_text import TallyText
-from streams.core.processing.watermark import SourcePosition, WatermarkTracker
+from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
 from streams.records import Batch, Fetched, Output, Record, StateRecord
 from streams.topology import INBOX, TRANSITIONS, is_inbox
 
@@ -51,15 +50,6 @@ CHORES_PER_BATCH = 10_000  # profiles tidied in one batch, for the same reason
 RUN = 250
 
 _TRANSITIONS = TRANSITIONS.name  # looked up thousands of times in a batch
-
-
-class TimeState(NamedTuple):
-    """How far time has come. When it differs from an earlier one, there is something to commit."""
-
-    watermark_ms: int
-    timers_fired_ms: int
-    profiles_done: int
-    report_due: bool
 
 
 class Processor:
@@ -139,6 +129,10 @@ class Processor:
 
     def take(self, fetched: Fetched) -> None:
         """Processes what one read of the sources found: the records of each source, in offset order."""
+        list(self.take_in_runs(fetched))
+
+    def take_in_runs(self, fetched: Fetched) -> Iterator[None]:
+        """As `take`, with a stop after each run of records (milliseconds), where others get their turn."""
         tracker, population = self.tracker, self.population
         if not tracker.forwarding and tracker.partitions > 1 and not self.checkpoint.counts.received:
             # The first batch of a new app: if one of its people is foreign, partitions wait for each other
@@ -149,17 +143,18 @@ class Processor:
         for source, records in fetched.chunks:
             position = tracker.sources[source]
             if is_inbox(source):
-                self._take_inbox(source, records)
+                yield from self._take_inbox(source, records)
             else:
                 for start in range(0, len(records), RUN):
                     self._take_records(source, self.format.name, records[start : start + RUN], position)
                     self.publish(source_place(source))
+                    yield
             position.offset = records[-1].offset + 1
         for source, offset in fetched.reached.items():
             tracker.sources[source].offset = max(tracker.sources[source].offset, offset)
         population.watermark_ms = max(population.watermark_ms, tracker.watermark_ms)
 
-    def _take_inbox(self, source: str, records: Sequence[Record]) -> None:
+    def _take_inbox(self, source: str, records: Sequence[Record]) -> Iterator[None]:
         """Takes what other partitions sent: all items, then all reports. A report comes after the items that
         it covers, so this order is right.
         """
@@ -177,8 +172,10 @@ class Processor:
                 case Forwarded() as item:
                     runs.setdefault((item.source, item.format), []).append(item.record(record.key))
         for (read_from, format), run in runs.items():
-            self._take_records(read_from, format, run, None)
-            self.publish(source_place(read_from))
+            for start in range(0, len(run), RUN):
+                self._take_records(read_from, format, run[start : start + RUN], None)
+                self.publish(source_place(read_from))
+                yield
         for report in reports:
             self.tracker.receive(report)
 
@@ -203,8 +200,7 @@ class Processor:
                 self._not_an_event(source, record, event)
                 continue
             at_ms = event.at_ms
-            if event.repaired and position is not None:
-                counts.repaired += 1
+            counts.repaired += event.repaired and position is not None
             # The watermark follows the newest event, but never past what another source holds back. An event
             # that was forwarded moves none: the partition that read it reports how far it is.
             if at_ms > reached_ms:

@@ -11,6 +11,7 @@ forwarded before it. A partition reports its own inputs only, so no two partitio
 """
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -41,6 +42,15 @@ class PeerProgress(msgspec.Struct, array_like=True):
 
     watermark_ms: int = UNKNOWN_MS
     idle: bool = False
+
+
+class TimeState(NamedTuple):
+    """How far time has come. When it differs from an earlier one, there is something to commit."""
+
+    watermark_ms: int
+    timers_fired_ms: int
+    profiles_done: int
+    report_due: bool
 
 
 class WatermarkTracker:

@@ -19,7 +19,7 @@ from streams.clock import Clock
 from streams.errors import Fenced, Unavailable
 from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
-from streams.log.port import Restoring
+from streams.log.port import LOG_READ_BYTES, Restoring
 from streams.log.sqlite import chunks, database, tables
 from streams.log.sqlite.reader import SqliteReader
 from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Output, Record, Source, StateRecord
@@ -183,13 +183,15 @@ class SqliteSession:
     def _read(self, source: str, offset: int, limit: int) -> list[Record]:
         ahead = self._ahead.get(source)
         records = ahead if ahead and ahead[0].offset == offset else []
-        if len(records) < limit:
+        size = _size(records)
+        if len(records) < limit and size < LOG_READ_BYTES:
             with closing(
                 chunks.read_chunks(self._log._reader, self._place(source), offset + len(records))
             ) as found:
                 for chunk in found:
                     records = records + chunk if records else chunk
-                    if len(records) >= limit:
+                    size += _size(chunk)
+                    if len(records) >= limit or size >= LOG_READ_BYTES:
                         break
         self._ahead[source] = records[limit:]
         return records[:limit]
@@ -239,6 +241,10 @@ class SqliteSession:
     def _check(self, con: sqlite3.Connection) -> None:
         if _epoch(con, self.partition) != self._epoch:
             raise Fenced(taken_over(self.partition, self._log._file))
+
+
+def _size(records: Sequence[Record]) -> int:
+    return sum([len(record.value or b"") for record in records])
 
 
 def taken_over(partition: int, file: Path) -> str:
