@@ -4,6 +4,7 @@ from textwrap import fill
 
 from streams.log.kafka.topics.config import OWN_CONFIG, RECORD_BYTES
 from streams.settings.durations import duration_text
+from streams.telemetry.client_lines import CLIENT_LIFE
 from streams.telemetry.logs import LIFE
 from streams.topology import OWN_TOPICS, Cleanup, Topic
 
@@ -26,7 +27,7 @@ def topics() -> str:
 def life() -> str:
     """A table with a row per event of the log."""
     return "| event | when: with |\n|---|---|\n" + "".join(
-        f"| `{event}` | {about} |\n" for event, about in LIFE.items()
+        f"| `{event}` | {about} |\n" for event, about in (LIFE | CLIENT_LIFE).items()
     )
 
 

@@ -16,9 +16,10 @@ from benchmarks.kafka.latency import latency
 from benchmarks.kafka.restoring import restoring
 from benchmarks.kafka.stalls import stalls
 from benchmarks.kafka.throughput import throughput
+from benchmarks.kafka.volume import volume
 from tests.kafka import broker
 
-SECTIONS = ("throughput", "latency", "restore", "stalls", "growth")
+SECTIONS = ("throughput", "latency", "restore", "stalls", "growth", "volume")
 
 
 def numbers(text: str) -> list[int]:
@@ -34,6 +35,7 @@ def main() -> int:
         "--events", type=int, default=300_000, help="of a backlog; the common work has 1,000,000"
     )
     parser.add_argument("--faust-events", type=int, default=30_000, help="of Faust's backlog: it is slow")
+    parser.add_argument("--volume-events", type=int, default=30_000, help="of which the stored bytes count")
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3, help="of the backlog, in turn with the others")
     parser.add_argument("--seconds", type=float, default=20, help="of the steady rate")
@@ -65,6 +67,8 @@ async def sections(given: argparse.Namespace, bootstrap: str, logs: Path) -> Non
         await restoring(bootstrap, logs, given.events, given.people)
     if "stalls" in given.only:
         await stalls(bootstrap, logs, given.people)
+    if "volume" in given.only:
+        await volume(bootstrap, logs, given.volume_events, given.people)
     if "growth" in given.only:
         await growth(bootstrap, logs, given.events // 2, given.grow_people, given.grow_partitions)
 

@@ -1,7 +1,8 @@
 """Writes the program's own log: a line per event of a worker's life, for people or for machines.
 
 `LIFE` lists these events with the fields of their lines. Lines of libraries, which they write through
-`logging`, come out in the same form, warnings and errors only. A line that repeats itself is held back: while
+`logging`, come out in the same form, warnings and errors only; those of the Kafka client in our words
+(`client_lines.py`). A line that repeats itself is held back: while
 a broker restarts, every client writes the same line several times a second.
 
 Lines go to standard error. No line contains an event of the input, a person, or a password.
@@ -16,6 +17,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from streams.clock import Clock
+from streams.telemetry.client_lines import ClientLines
 
 # A worker's events: when, and the fields of the line. docs/operations.md shows them.
 LIFE = {
@@ -42,7 +44,6 @@ MAX_REPEATS = 256  # different lines remembered: the libraries have some dozens
 # Loggers whose warnings or errors are part of a normal day; a line or a figure of our own reports what
 # matters.
 MUTED = {
-    "aiokafka.consumer.group_coordinator": logging.CRITICAL,  # every rebalance and every restart of a broker
     "aiohttp.access": logging.ERROR,  # every scrape
     "faust.web": logging.ERROR,
 }
@@ -102,10 +103,11 @@ def configure(
         cache_logger_on_first_use=False,  # a logger made before this call follows it
     )
     handler = logging.StreamHandler(out)
+    handler.addFilter(ClientLines(detailed=LEVELS[libraries] < logging.WARNING))
     handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, _repeated, *common],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, _fields, *common],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
@@ -122,9 +124,13 @@ def get() -> FilteringBoundLogger:
     return log
 
 
-def _repeated(logger: Any, name: str, event: EventDict) -> EventDict:
-    times = getattr(event.get("_record"), "repeated", 0)
-    if times:
+def _fields(logger: Any, name: str, event: EventDict) -> EventDict:
+    """What the filters have found out about a line of a library."""
+    record = event.get("_record")
+    if (fields := getattr(record, "fields", None)) is not None:
+        event.pop("logger", None)
+        event.update(fields)
+    if times := getattr(record, "repeated", 0):
         event["repeated"] = times
     return event
 

@@ -1,12 +1,23 @@
 """The commands of the README work as they are printed there, one block after the other."""
 
+import asyncio
+import gzip
+import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
-from tests.cli.running import ROOT, STREAMS, TIMEOUT_S, lines
+import pytest
+
+from docs.generate import HERE
+from streams.log.sqlite.log import SqliteLog
+from tests.cli.running import ROOT, SMALL, STREAMS, TIMEOUT_S, lines, process, streams, write
+from tests.commands_on_pages import command
+from tests.kafka.waiting import eventually
 
 SECTION = (ROOT / "README.md").read_text(encoding="utf-8").split("## Your own events\n")[1].split("\n## ")[0]
 ENDLESS = "streams run "
@@ -37,3 +48,44 @@ def test_your_own_events(tmp_path: Path) -> None:
     assert "equal: 4 records, 2 profiles" in shell.stdout
     (found,) = lines("funnel", "--data-dir", tmp_path / "data" / "mine", "--json")
     assert (2, 1, 4) == (found["profiles"], found["profiles_converted"], found["events"]["applied"])
+
+
+def test_following_a_directory(tmp_path: Path) -> None:
+    """The command follows the files of the directory until Ctrl-C, and what it read can be asked for."""
+    (tmp_path / "clicks").mkdir()
+    write(tmp_path / "clicks" / "one.jsonl", SMALL)
+    words = command(".venv/bin/streams run clicks/")[1:]
+    running = process(*words, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    data = tmp_path / "data" / "live"
+
+    def applied() -> bool:
+        asked = streams("funnel", "--data-dir", data, "--json")
+        return asked.exit_code == 0 and json.loads(asked.stdout)["events"]["applied"] == 4
+
+    try:
+        eventually(applied, "the events of the file are counted")
+    finally:
+        running.send_signal(signal.SIGINT)
+        _, printed = running.communicate(timeout=TIMEOUT_S)
+    assert 130 == running.returncode, printed
+
+
+def test_the_table_on_the_page_of_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command makes of the row of docs/input.md the record that is shown there."""
+    page = (HERE / "input.md").read_text("utf-8")
+    table, record = (
+        re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
+        for language in ("csv", "jsonc")
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clicks.csv.gz").write_bytes(gzip.compress(table.encode()))
+    assert 0 == streams(*command("streams replay clicks.csv.gz")[1:]).exit_code
+
+    async def stored() -> list[Any]:
+        log = SqliteLog(tmp_path / "data")
+        try:
+            return [json.loads(found.value or b"") async for _, found in log.scan("events")]
+        finally:
+            await log.close()
+
+    assert [json.loads(record)] == asyncio.run(stored())

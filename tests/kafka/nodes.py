@@ -237,8 +237,6 @@ def needs_java() -> None:
 
 def libraries() -> Path:
     """Where the broker's libraries are. They are fetched if they are not there. Raises Missing."""
-    if not CACHE.is_dir() and shutil.which("mvn") is None:
-        raise Missing("there is no mvn to fetch a broker with: set KAFKA_BOOTSTRAP, or start a Docker engine")
     return fetched(Path(__file__).with_name("pom.xml"), CACHE)
 
 
@@ -249,6 +247,8 @@ def fetched(pom: Path, cache: Path) -> Path:
     """
     if cache.is_dir():
         return cache
+    if shutil.which("mvn") is None:
+        raise Missing("there is no mvn to fetch a broker with: set KAFKA_BOOTSTRAP, or start a Docker engine")
     cache.parent.mkdir(parents=True, exist_ok=True)
     new = cache.with_name(f"{cache.name}.{uuid4().hex}")
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={new}"]

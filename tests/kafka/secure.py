@@ -106,6 +106,15 @@ class Secure:
         finally:
             await admin.close()
 
+    async def rights(self) -> set[Right]:
+        """All that somebody has."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.inside)
+        await admin.start()
+        try:
+            return {Right(*right) for right in await self._known(admin)}
+        finally:
+            await admin.close()
+
     async def _known(self, admin: Any) -> set[tuple[int, str, int, str, int]]:
         found = await admin._send_request(DescribeAcls())
         return {

@@ -3,6 +3,7 @@ not let us do is told with what to change.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -23,9 +24,11 @@ from streams.log.kafka.topics.cluster import checked
 from streams.records import NewRecord
 from streams.settings.loading import load_settings
 from tests.cli.running import streams
+from tests.commands_on_pages import ALL
 from tests.contract.looking import Restored, full_batch, restored
 from tests.kafka import topics
 from tests.kafka.broker import Missing, our_own, without
+from tests.kafka.console import console
 from tests.kafka.secure import (
     DESCRIBE,
     LITERAL,
@@ -361,3 +364,46 @@ async def test_whoever_asks(broker: Secure, monkeypatch: pytest.MonkeyPatch, tmp
     refused = await ask(name)
     assert (6, "") == (refused.exit_code, refused.stdout)
     assert "does not accept this name and password" in refused.stderr
+
+
+async def test_the_commands_on_the_page_give_the_rights(broker: Secure) -> None:
+    """They give exactly those of the page's table, with Kafka's own tool."""
+    typed = [one for one in ALL if one.startswith("kafka-acls ")]
+    for line in typed:
+        words = [broker.inside if word == "broker:9092" else word for word in line.split()]
+        await asyncio.to_thread(console, *words)
+    async with asyncio.timeout(30):
+        while {right for right in await broker.rights() if right.name.startswith(("shop", "clicks"))} != set(
+            worker("shop", "clicks")
+        ):
+            await asyncio.sleep(0.1)  # a broker learns of it from the controller, a moment later
+
+
+async def test_whoever_may_not_see_a_transaction(
+    broker: Secure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`lag` tells how many records wait behind it, and leaves open whose it is and since when, until the user
+    has the right Describe on its id.
+    """
+    monkeypatch.chdir(tmp_path)
+    for key, value in broker.kafka().items():
+        monkeypatch.setenv(f"STREAMS_KAFKA__{key.upper()}", str(value))
+    name = await app(broker, reads_own, reads_input)
+    collector = Cluster(broker.inside).producer(f"{name}-elsewhere")
+    await collector.start()
+    await collector.begin_transaction()
+    await collector.send_and_wait(f"{name}.events", b"{}", b"ann", partition=0)
+
+    async def hidden() -> Any:
+        command = ("lag", "--app", name, "--input", f"{name}.events", "--json")
+        result = await asyncio.to_thread(streams, *command)
+        assert (0, "") == (result.exit_code, result.stderr)
+        return json.loads(result.stdout)["partitions"][0]["sources"][0]["hidden"]
+
+    assert {"first": 0, "records": 1, "since": None, "transaction": None} == await hidden()
+    await broker.allow(Right(TRANSACTIONAL_ID, f"{name}-elsewhere", LITERAL, "shop", DESCRIBE))
+    found = await hidden()
+    assert f"{name}-elsewhere" == found["transaction"]
+    assert found["since"] is not None
+    await collector.abort_transaction()
+    await collector.stop()

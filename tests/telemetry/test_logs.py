@@ -64,17 +64,17 @@ def test_a_console_line_is_one_line() -> None:
 def test_lines_of_libraries_come_out_in_the_same_form(format: Literal["console", "json"]) -> None:
     """A warning comes with the name of its logger; lines below a warning do not come out."""
     out = configured(format)
-    logging.getLogger("aiokafka.conn").info("connected to %s", "broker-1")
-    logging.getLogger("aiokafka.conn").warning("no answer from %s", "broker-1")
+    logging.getLogger("faust.transport").info("connected to %s", "broker-1")
+    logging.getLogger("faust.transport").warning("no answer from %s", "broker-1")
     assert 1 == out.getvalue().count("\n")
     assert "no answer from broker-1" in out.getvalue()
-    assert "aiokafka.conn" in out.getvalue()
+    assert "faust.transport" in out.getvalue()
 
 
 def test_a_line_that_repeats_itself_is_held_back() -> None:
     """Lines of one text with other arguments are repetitions; a line of another text is not."""
     out = configured()
-    log = logging.getLogger("aiokafka")
+    log = logging.getLogger("faust")
     for broker in range(5):
         log.warning("no answer from broker %s", broker)
     log.warning("something else")
