@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.opened_log import LogFlags, open_log
-from streams.cli.options import AppOption, DataDirOption, JsonOption, KafkaOption, checked_text
+from streams.cli.options import AppOption, DataDirOption, JsonOption, KafkaOption, checked_text, settings_of
 from streams.cli.screen import console, emit_line
 from streams.errors import ConfigError
 
@@ -43,11 +43,12 @@ def describe_command(
 
 
 async def _record(ctx: typer.Context, flags: LogFlags) -> "AppRecord":
-    async with open_log(ctx, flags) as log:
-        if log.kafka is None:
-            from streams.settings.kafka import missing_setting
+    from streams.settings.kafka import deployed_app
 
-            raise ConfigError(missing_setting("bootstrap"))
+    # Only an app on a cluster has a record: a data directory is not asked for when neither is named.
+    deployed_app(settings_of(ctx, kafka={"bootstrap": flags.kafka, "app": flags.app}).kafka)
+    async with open_log(ctx, flags) as log:
+        assert log.kafka is not None, log.name
         record = await log.kafka.app_record()
         if record is None:
             raise ConfigError(
@@ -85,6 +86,9 @@ def compare_command(
     """
     if (other is None) == (data_dir is None):
         raise ConfigError("name one thing to compare with: another app (OTHER), or --data-dir DIR")
+    settings = settings_of(ctx, kafka={"bootstrap": kafka, "app": app})
+    if other is not None and other == settings.kafka.app:
+        raise ConfigError(f"{other}: an app is the same as itself: name another one")
     second = LogFlags(data_dir=data_dir) if other is None else LogFlags(kafka=kafka, app=other)
     found = asyncio.run(_compared(ctx, LogFlags(kafka=kafka, app=app), second))
     if json:

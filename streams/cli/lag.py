@@ -36,9 +36,6 @@ LagInputsOption = Annotated[
     ),
 ]
 
-# A transaction that is about to end does so by then. Any other one is shown as what it is: open.
-TRANSACTION_WAIT_S = 0.5
-
 
 def lag_command(
     ctx: typer.Context,
@@ -92,6 +89,7 @@ async def _cluster_lag(settings: "Settings", asked: Sequence[str]) -> "Lag":
     from streams.log.kafka.connection import cluster
     from streams.log.kafka.existing_app import open_existing_app
     from streams.log.kafka.log import KafkaLog
+    from streams.log.kafka.reader import TRANSACTION_WAIT_S
     from streams.queries.kafka_lag import count_records
     from streams.queries.lag import read_lag
     from streams.settings.kafka import deployed_app, deployment

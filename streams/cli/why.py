@@ -59,13 +59,24 @@ async def _why(ctx: typer.Context, flags: LogFlags, name: str, tenant: str | Non
                 work.update(done, done, total)
                 stop.check(f"{done:,} of {total:,} records were read; there is no answer yet")
 
-            stories, unreadable = await read_why(log.reader, Person(name, tenant), on_progress)
-    for source in unreadable:
+            found = await read_why(log.reader, Person(name, tenant), on_progress)
+        if log.kafka is not None:
+            for topic, reason in log.kafka.stopped.reasons.items():
+                typer.echo(f"{topic} is stopped, and was not searched: {reason}", err=True)
+            for topic in log.kafka.deleted_inputs:
+                typer.echo(f"{topic} does not exist any more, and was not searched", err=True)
+    for source, offset in found.hidden.items():
+        typer.echo(
+            f"{source} was searched up to offset {offset}: an open transaction hides what is behind it, and "
+            "nothing of that is processed before it ends",
+            err=True,
+        )
+    for source in found.unreadable:
         typer.echo(f"{source}: this release does not have the reader of some of its records", err=True)
     if json:
-        for story in stories:
+        for story in found.stories:
             emit_line(story.wire())
         return
     from streams.cli.render.why import render
 
-    console().print(render(stories))
+    console().print(render(found.stories))

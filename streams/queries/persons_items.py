@@ -79,6 +79,7 @@ class PersonsItems:
         self.late: dict[Origin, Letter] = {}
         self.rejected: dict[Origin, Letter] = {}
         self.unreadable: list[str] = []  # sources with records of the person or not, which have no reader
+        self.hidden: dict[str, int] = {}  # by source: where the open transaction begins that hides the rest
         self._read: dict[Origin, FoundItem] = {}  # by the partition that read them first, in order
         self._forwarded: dict[Origin, FoundItem] = {}  # by their owner, from its inbox, in order
 
@@ -126,13 +127,17 @@ async def read_persons_items(
         for number, checkpoint in enumerate(stored)
         if checkpoint is not None and number in places
     ]
-    ends, done = await reader.ends(), 0
-    total = sum(ends.get(source, 0) for search in searches for source in search.sources)
+    # What a collector holds back in an open transaction was not processed, and may never come: nobody waits.
+    extents, done = await reader.extents(), 0
+    searched = [source for search in searches for source in search.sources]
+    ends = {source: extents[source].end for source in searched if source in extents}
+    found.hidden = {source: end for source, end in ends.items() if extents[source].written > end}
+    total = sum(ends.values())
     for search in searches:
         await search.read_letters()
         items = ItemReader(parameters, await read_rulebook(reader, search.partition, search.checkpoint))
         for source in search.sources:
-            async for offset in search.read_source(items, source):
+            async for offset in search.read_source(items, source, ends.get(source, 0)):
                 on_progress(done + offset, total)
             done += ends.get(source, 0)
     return found
@@ -167,10 +172,12 @@ class _Search:
                     at=headers["at"],
                 )
 
-    async def read_source(self, items: ItemReader, source: str) -> AsyncIterator[int]:
-        """Adds the person's items of a source. Yields how far it has come, every few thousand records."""
+    async def read_source(self, items: ItemReader, source: str, end: int) -> AsyncIterator[int]:
+        """Adds the person's items of a source before this offset. Yields how far it has come, every few
+        thousand records.
+        """
         position, n = self.checkpoint.sources[source].offset, 0
-        async for record in self.reader.scan_source(source):
+        async for record in self.reader.scan_source(source, end):
             n += 1
             if n % _REPORT_EVERY == 0:
                 yield record.offset

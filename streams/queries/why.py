@@ -4,7 +4,7 @@ transitions it caused.
 Each record is read by the rules and the door of its era, as `verify` reads it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -64,10 +64,16 @@ class EventStory(msgspec.Struct):
         return msgspec.json.encode(self)
 
 
-async def read_why(
-    reader: Reader, person: Person, on_progress: Callable[[int, int], None]
-) -> tuple[list[EventStory], Sequence[str]]:
-    """The stories of all events of a person, by time; and which records this release could not read.
+class Why(NamedTuple):
+    """The stories of a person's events, by time, and what was not searched for more of them."""
+
+    stories: Sequence[EventStory]
+    unreadable: Sequence[str]  # sources with records whose reader this release does not have
+    hidden: Mapping[str, int]  # by source: where the open transaction begins that hides the rest
+
+
+async def read_why(reader: Reader, person: Person, on_progress: Callable[[int, int], None]) -> Why:
+    """The stories of all events of a person.
 
     Raises InputError if nobody has this name, or if nothing was processed yet.
     """
@@ -80,7 +86,7 @@ async def read_why(
     ordered = sorted(
         stories.stories, key=lambda story: (story.at or "", story.topic or "", story.offset or 0)
     )
-    return ordered, found.unreadable
+    return Why(ordered, found.unreadable, found.hidden)
 
 
 def _place(story: EventStory) -> tuple[str, str, int, int]:

@@ -219,3 +219,17 @@ def test_a_dead_letter_is_one_line(here: Path) -> None:
     assert r"\x1b[2J[red]" in shown
     assert "\x1b" not in shown
     assert ["undecodable", "unknown_type"] == [entry["reason"] for entry in lines("rejected", "--json")]
+
+
+def test_only_an_app_has_a_record() -> None:
+    """`app describe` asks for a cluster, and not for a data directory, when neither is named."""
+    result = streams("app", "describe")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "give --kafka HOST:PORT" in result.stderr
+
+
+def test_an_app_is_not_compared_with_itself() -> None:
+    """That would always be the same."""
+    result = streams("app", "compare", "shop", "--kafka", "127.0.0.1:1", "--app", "shop")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "name another one" in result.stderr

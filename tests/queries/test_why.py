@@ -2,13 +2,16 @@
 
 import json
 from collections import Counter
+from io import StringIO
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from streams.cli.render.why import render
 from streams.core.moments.rules import default_rules, load_rules
 from streams.core.processing.checkpoint import OUTCOMES, decode_checkpoint
 from streams.errors import ConfigError, InputError
@@ -20,7 +23,7 @@ from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
 from tests.queries.test_slices import NOW, crowd
 from tests.queries.test_slices import written as agent_written
-from tests.queries.written import DAY, RULES, did, written
+from tests.queries.written import DAY, RULES, SHOP, did, written
 
 LAW = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
@@ -28,9 +31,10 @@ FEW = 4  # people
 
 
 async def why(log: MemoryLog, name: str, tenant: str | None = None) -> list[EventStory]:
-    stories, unreadable = await read_why(log, Person(name, tenant), lambda done, total: None)
-    assert not unreadable
-    return stories
+    found = await read_why(log, Person(name, tenant), lambda done, total: None)
+    assert not found.unreadable
+    assert not found.hidden
+    return list(found.stories)
 
 
 def seen(story: EventStory) -> tuple[str, ...]:
@@ -73,6 +77,16 @@ async def test_every_ending() -> None:
     assert ReadAs("know", True, 0.9, "look", RULES.version, ("",)) == opened.read_as
     assert "lateness" == next(story for story in stories if story.ending == "late").reason
     assert json.loads(opened.wire())["read_as"]["rule"] == "look"
+
+
+async def test_a_table_can_show_whatever_an_event_was_read_as() -> None:
+    """A refund, too, which is no moment."""
+    stories = await why(await written(SHOP), "ann")
+    shown = StringIO()
+    Console(file=shown, width=200).print(render(stories))
+    intents = {story.read_as.intent for story in stories if story.read_as is not None}
+    assert "refund" in intents
+    assert all(intent in shown.getvalue() for intent in intents)
 
 
 async def test_a_correction_is_under_the_events_that_caused_it() -> None:

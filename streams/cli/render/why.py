@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from schemas import Transition
 from streams.cli.render.tables import plain_table
-from streams.cli.screen import moment_text, plural, time_text
+from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, time_text
 from streams.queries.why import EventStory
 
 _COLOURS = {"applied": "green", "late": "yellow", "rejected": "red", "waiting": "yellow", "gone": "yellow"}
@@ -54,7 +54,12 @@ def _read_as(story: EventStory) -> str:
     sure = "" if read.sure else ", unsure"
     needs = [escape(need) for need in read.needs if need]
     about = f" about {', '.join(needs)}" if needs else ""
-    return f"{moment_text(read.intent)}{sure}{about} [dim]{escape(read.rule)} {read.confidence:g}[/]"
+    intent = (
+        moment_text(read.intent)
+        if read.intent in MOMENT_COLOURS
+        else f"[{OUTCOME_COLOURS['refunded']}]{read.intent}[/]"
+    )
+    return f"{intent}{sure}{about} [dim]{escape(read.rule)} {read.confidence:g}[/]"
 
 
 def _ending(story: EventStory) -> str:

@@ -25,7 +25,7 @@ async def open_existing_app(
 
     `sources_of` gives the names of the sources in a checkpoint. `settle_s`: see KafkaLog. An input that was
     deleted is among the inputs with as many partitions as the app has read of it, and its name is in
-    `deleted_inputs`.
+    `deleted_inputs`; one that was made anew is in `stopped`, since it holds other records than were read.
 
     Raises ConfigError if the app or one of its topics does not exist, Incompatible if its topics do not
     belong together, whatever `sources_of` raises, Refused, Unavailable.
@@ -38,7 +38,8 @@ async def open_existing_app(
     finally:
         await unaware.close()
     # The partitions of each input, as far as the app has read them.
-    read = {} if record is None else {topic: len(seen.offsets) for topic, seen in record.inputs.items()}
+    known = {} if record is None else record.inputs
+    read = {topic: len(seen.offsets) for topic, seen in known.items()}
     for raw in checkpoints:
         for source in () if raw is None else sources_of(raw):
             if not is_inbox(source):
@@ -46,7 +47,11 @@ async def open_existing_app(
                 read[topic] = max(read.get(topic, 0), partition + 1)
     inputs = {topic: counts.get(topic, at_least) for topic, at_least in read.items()}
     deleted = tuple(topic for topic in read if topic not in counts)
-    return KafkaLog(cluster, app, inputs, partitions, settle_s=settle_s, deleted_inputs=deleted)
+    log = KafkaLog(cluster, app, inputs, partitions, settle_s=settle_s, deleted_inputs=deleted)
+    for topic, seen in known.items():
+        if seen.stopped is not None:
+            log.stopped.stop(topic, seen.stopped)
+    return log
 
 
 async def _partition_counts(cluster: Cluster) -> dict[str, int]:

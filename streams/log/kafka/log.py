@@ -198,9 +198,9 @@ class KafkaLog:
                         yield to_record(record)
 
     async def scan_source(self, source: str, end: int | None = None) -> AsyncIterator[Record]:
-        if split_source(source)[0] in self.deleted_inputs:
+        if not self._is_there(source):
             return
-        ends = await self._end_offsets.settled([self.topics.topic_partition(source)])
+        ends = await self._end_offsets.settled([self.topics.topic_partition(source)], needed=end)
         if end is not None:
             ends = {tp: min(end, known) for tp, known in ends.items()}
         async with aclosing(read_up_to(self.cluster, ends)) as chunks:
@@ -233,7 +233,13 @@ class KafkaLog:
             source: self.topics.topic_partition(source)
             for number in range(self.partitions)
             for source in self.sources(number)
+            if self._is_there(source)
         }
+
+    def _is_there(self, source: str) -> bool:
+        """False if its topic was deleted: what stands there now, if anything, is not what was read."""
+        topic = split_source(source)[0]
+        return topic not in self.deleted_inputs and topic not in self.stopped.reasons
 
     async def checkpoints(self) -> list[bytes | None]:
         tps = [TopicPartition(self.topic(STATE.name), number) for number in range(self.partitions)]

@@ -33,6 +33,8 @@ from streams.records import Record
 SETTLE_POLL_S = 0.005  # between looks at an end that is about to move
 # Brokers look for transactions that have timed out every 10 s by default.
 SETTLE_S = TRANSACTION_TIMEOUT_MS / 1000 + 12
+# A transaction that is about to end does so by then: who only wants to know which are open waits no longer.
+TRANSACTION_WAIT_S = 0.5
 STUCK_S = 2 * REQUEST_TIMEOUT_MS / 1000  # without a step forward although there is more to read
 LAST_STEP = 64  # how many records before the end are read first in search of the last of a key
 
@@ -47,40 +49,42 @@ class EndOffsets:
         self._starting = asyncio.Lock()
 
     async def settled(
-        self, partitions: Sequence[TopicPartition], *, final: bool = False
+        self, partitions: Sequence[TopicPartition], *, final: bool = False, needed: int | None = None
     ) -> dict[TopicPartition, int]:
         """Where to read to, to see everything that was committed before the call, in the order asked.
 
         While a transaction stays open, that is where it begins; with `final`, Unavailable is raised instead.
+        Nobody waits for a transaction that begins at the offset `needed` or later.
         """
-        stable, written = await self._ends(partitions)
+        stable, written = await self._ends(partitions, self._settle_s, needed)
         hidden = [tp for tp in partitions if stable[tp] < written[tp]]
         if final and hidden:
             raise Unavailable(f"a transaction in {hidden[0].topic} {hidden[0].partition} does not end")
         return {tp: stable[tp] for tp in partitions}
 
     async def extents(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Extent]:
-        """Which offsets these partitions hold."""
-        stable, written = await self._ends(partitions)
+        """Which offsets these partitions hold. It waits for no transaction but one that is about to end."""
+        stable, written = await self._ends(partitions, min(self._settle_s, TRANSACTION_WAIT_S))
         everything, _ = await self._opened()
         async with cluster_errors("the beginning of a topic cannot be read", OPEN_TIMEOUT_S):
             first = await first_offsets(everything, partitions)
         return {tp: Extent(first[tp], stable[tp], max(stable[tp], written[tp])) for tp in partitions}
 
     async def _ends(
-        self, partitions: Sequence[TopicPartition]
+        self, partitions: Sequence[TopicPartition], settle_s: float, needed: int | None = None
     ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """The last stable offsets, and the high watermarks that they had to reach."""
         everything, committed = await self._opened()
         clock = asyncio.get_running_loop().time
-        async with cluster_errors("the end of a topic cannot be read", self._settle_s + OPEN_TIMEOUT_S):
+        async with cluster_errors("the end of a topic cannot be read", settle_s + OPEN_TIMEOUT_S):
             for consumer in (everything, committed):
                 await _know_topics(consumer, {tp.topic for tp in partitions})
             written = await next_offsets(everything, partitions)
-            deadline_s = clock() + self._settle_s
+            wanted = {tp: end if needed is None else min(end, needed) for tp, end in written.items()}
+            deadline_s = clock() + settle_s
             while True:
                 stable = await next_offsets(committed, partitions)
-                if all(stable[tp] >= written[tp] for tp in partitions) or clock() > deadline_s:
+                if all(stable[tp] >= wanted[tp] for tp in partitions) or clock() > deadline_s:
                     return stable, written
                 await asyncio.sleep(SETTLE_POLL_S)
 
