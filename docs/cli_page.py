@@ -152,15 +152,16 @@ the time of publication. So the whole topic is read.
 `--until` look at when the record was rejected or found to be late: its own time may be wrong. On Kafka that
 is the record's timestamp, and reading begins there. `value` is the
 record as it came, as text, at most 64 KiB of it (`cut`: it was longer); bytes that are not UTF-8 are
-replaced. `partition` and `offset` say where it is in the input. The reasons are in
+replaced. `topic`, `partition`, `offset` and `index` say where it was read. The reasons are in
 [consume.md](consume.md#why-a-record-is-a-dead-letter).
 
 ```json
 {{"reason": "unknown_type", "detail": "...",
-  "partition": 0, "offset": 17, "cut": false, "value": "{{\\"type\\": \\"dance\\"}}"}}
+  "topic": "clicks", "partition": 0, "offset": 17, "index": 0, "cut": false,
+  "value": "{{\\"type\\": \\"dance\\"}}"}}
 {{"reason": "lateness", "late_s": 1036800.0,
   "profile": "u:4711", "event": "ev-1", "at": "2024-05-20T10:13:20.123Z",
-  "partition": 0, "offset": 18, "cut": false, "value": "{{}}"}}
+  "topic": "clicks", "partition": 0, "offset": 18, "index": 0, "cut": false, "value": "{{}}"}}
 ```
 """
 

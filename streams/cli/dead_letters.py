@@ -88,4 +88,4 @@ async def _dead_letters(ctx: typer.Context, topic: "Topic", flags: LogFlags, wan
             latest.add(one.time_ms, letter)
     from streams.cli.render.dead_letters import render
 
-    console().print(render(topic.name, reasons, latest.rows))
+    console().print(render(topic.name, reasons, latest.rows, log.reader.partitions))

@@ -174,3 +174,13 @@ def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         # A file is read some way ahead.
         assert 0 <= int(percent.strip("%,")) / 100 - int(count.replace(",", "")) / total < 0.25
     assert "4,500 had been replayed before" in result.stderr
+
+
+def test_an_offset_is_never_without_its_partition(tmp_path: Path) -> None:
+    """Where there are several, also if all records shown are of partition 0."""
+    for partitions, heading in ((1, "offset"), (4, "partition:offset")):
+        here = tmp_path / str(partitions)
+        here.mkdir()
+        replayed(here, event("zoe", "Product Viewed", "10:00:00"), "{", partitions=partitions)
+        shown = streams("rejected", "--data-dir", here / "data", "--limit", 1).stdout
+        assert heading in shown.split()

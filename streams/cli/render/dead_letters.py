@@ -15,10 +15,10 @@ from streams.queries.dead_letters import DeadLetter
 BEGINNING_CHARS = 200  # of a record: more than any screen shows of it
 
 
-def render(kind: str, reasons: Counter[str], latest: Sequence[DeadLetter]) -> RenderableType:
+def render(kind: str, reasons: Counter[str], latest: Sequence[DeadLetter], partitions: int) -> RenderableType:
     """The reasons, the most frequent first, then a row per record, oldest first.
 
-    The kind is late or rejected.
+    The kind is late or rejected; `partitions` is how many the log has.
     """
     total = reasons.total()
     if not total:
@@ -27,12 +27,12 @@ def render(kind: str, reasons: Counter[str], latest: Sequence[DeadLetter]) -> Re
     counts.add_column(justify="right")
     for reason, n in reasons.most_common():
         counts.add_row(f"[bold]{n:,}[/]", Text(reason))
-    return Group(counts, "", _rows(latest), row_count(len(latest), total, f"{kind} record"))
+    return Group(counts, "", _rows(latest, partitions), row_count(len(latest), total, f"{kind} record"))
 
 
-def _rows(latest: Sequence[DeadLetter]) -> Table:
+def _rows(latest: Sequence[DeadLetter], partitions: int) -> Table:
     """The records. With a single partition, the offset alone names a record."""
-    several = any(letter.headers.partition for letter in latest)
+    several = partitions > 1 or any(letter.headers.partition for letter in latest)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
     table.add_column("partition:offset" if several else "offset", justify="right", no_wrap=True)
     table.add_column("reason", no_wrap=True)
