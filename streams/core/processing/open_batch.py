@@ -21,7 +21,8 @@ class OpenBatch:
 
     def __init__(self) -> None:
         self.transitions: list[Output] = []
-        self.moved: dict[str, Profile] = {}  # by key: profiles whose `current` record must be written again
+        # By key: profiles whose `current` record must be written again, each with its record key.
+        self.moved: dict[str, tuple[Profile, bytes]] = {}
         self.retracted = 0  # transitions
         self.reasons: dict[str, Counter[str]] = {
             "rejected": Counter(),
@@ -64,15 +65,15 @@ class OpenBatch:
         outputs = self.transitions
         for p in population.forgotten:
             self.moved.pop(p.key, None)
-            outputs.append(_current(p, None))
-        for p in self.moved.values():
-            outputs.append(_current(p, publisher.current(p, rev)))
+            outputs.append(Output(_current_topic(p), person_key(p.key), None))
+        for p, record_key in self.moved.values():
+            outputs.append(Output(_current_topic(p), record_key, publisher.current(p, rev)))
         for found in population.finals:
             p = found.profile
             outputs.append(Output(JOURNEYS.name, person_key(p.key), publisher.final(p, found.final)))
         return outputs + self._dead_letters + self._forwarded
 
 
-def _current(p: Profile, value: bytes | None) -> Output:
-    """The record of a profile in its `current` topic; None: it is forgotten."""
-    return Output(_CURRENT_DEVICES if is_device(p.key) else _CURRENT, person_key(p.key), value)
+def _current_topic(p: Profile) -> str:
+    """The topic that says where this person is now."""
+    return _CURRENT_DEVICES if is_device(p.key) else _CURRENT

@@ -200,7 +200,8 @@ class Processor:
                 self._not_an_event(source, record, event)
                 continue
             at_ms = event.at_ms
-            counts.repaired += event.repaired and position is not None
+            if event.repaired and position is not None:
+                counts.repaired += 1
             # The watermark follows the newest event, but never past what another source holds back. An event
             # that was forwarded moves none: the partition that read it reports how far it is.
             if at_ms > reached_ms:
@@ -290,7 +291,7 @@ class Processor:
         for changed in changes:
             p, retracted = changed.profile, changed.retracted
             key = person_key(p.key)
-            moved[p.key] = p
+            moved[p.key] = p, key
             caused_by, item = changed.caused_by, changed.source
             headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
             self._open.retracted += len(retracted)
