@@ -5,27 +5,21 @@ the cell's name, and the fields that say the same. Tests compare the text with t
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
-import msgspec
-
-from schemas import Tally
 from streams.core.funnels.cells import (
     A_SHIFT,
     B_SHIFT,
     C_SHIFT,
     COHORT_OUTCOMES,
-    MEASURE_BEEN_IN,
-    MEASURE_COHORT,
-    MEASURE_DWELL,
-    MEASURE_HOURS,
     MEASURE_SHIFT,
-    MEASURE_TRANSITIONS,
     dwell_bounds_ms,
 )
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.funnels.windows import ALL_TIME, BY_DAY, BY_HOUR, BY_MINUTE, WINDOWS, ChangedCell
 from streams.core.journeys.journey_step import KIND_NAMES
+from streams.core.journeys.signal import DIMS
 from streams.core.processing.json_text import encode_json, quoted, rfc3339
 from streams.core.processing.publisher import MOMENT_LABELS
 from streams.records import Output
@@ -51,6 +45,7 @@ class TallyText:
         # Pieces of text: of the cell's name as it stands in the key and in JSON, and of the fields.
         self._windows: dict[tuple[int, int], tuple[bytes, str, str]] = {}
         self._counted: dict[int, tuple[bytes, str, str]] = {}  # as many as the vocabularies allow
+        self._dims: dict[int, tuple[str, str, str]] = {}  # of the dimensions, by their code
 
     def outputs(self, changed: Sequence[ChangedCell], rev: int) -> list[Output]:
         """The records that a batch writes to `<app>.tallies`. `rev`: the number of the batch."""
@@ -90,41 +85,51 @@ class TallyText:
         return made
 
     def _what(self, what: int) -> tuple[bytes, str, str]:
-        """What a cell counts: in its name, and as the fields of a Tally."""
-        measure, a = what >> MEASURE_SHIFT, what >> A_SHIFT & 15
-        b, c = what >> B_SHIFT & 7, what >> C_SHIFT & 511
-        fields: dict[str, Any] = {}
-        if measure == MEASURE_TRANSITIONS:
-            fields = {"kind": KIND_NAMES[a], "from_": MOMENT_LABELS[b - 1], "to": MOMENT_LABELS[c - 1]}
-        elif measure == MEASURE_COHORT:
-            fields = {"furthest": MOMENT_LABELS[a - 1], "outcome": COHORT_OUTCOMES[c]}
-        elif measure == MEASURE_DWELL:
-            lower, upper = dwell_bounds_ms(c)
-            fields = {"from_": MOMENT_LABELS[a - 1], "bucket_s": (lower / 1000, upper / 1000)}
-        elif measure == MEASURE_HOURS:
-            fields = {"to": MOMENT_LABELS[a - 1], "hour": c}
-        elif measure == MEASURE_BEEN_IN:
-            fields = {"moment": MOMENT_LABELS[a - 1]}
-        dimensions = self.dimensions.names(what & 0xFFFF)
-        name = "/".join([MEASURES[measure], *map(_part, fields.values()), *map(_part, dimensions.values())])
-        tally = Tally(
-            cell="",
-            partition=0,
-            window="all",
-            start=None,
-            measure=MEASURES[measure],
-            dimensions=dimensions,
-            count=0,
-            rev=0,
-            **fields,
+        """What a cell counts, and under which dimensions: in its name, and as the fields of a Tally."""
+        code, dims = what >> C_SHIFT, what & DIMS
+        name, name_json, fields = _counter(code)
+        dims_name, dims_json, dims_fields = self._dims.get(dims) or self._dimensions(dims)
+        made = self._counted[what] = (
+            f"{name}{dims_name}".encode(),
+            name_json + dims_json,
+            f'{fields}{dims_fields},"count":',
         )
-        whole: dict[str, Any] = msgspec.to_builtins(tally)
-        for known in ("cell", "partition", "window", "start", "count", "rev"):
-            whole.pop(known, None)
-        whole |= {FLAT_PREFIX + dimension: value for dimension, value in dimensions.items()}
-        fields_text = encode_json(whole)[1:-1].decode()
-        made = self._counted[what] = name.encode(), quoted(name)[1:-1], f'{fields_text},"count":'
         return made
+
+    def _dimensions(self, dims: int) -> tuple[str, str, str]:
+        """The values of the dimensions, as the end of a cell's name and as fields."""
+        values = self.dimensions.names(dims)
+        name = "".join([f"/{_part(value)}" for value in values.values()])
+        fields = {"dimensions": values} | {FLAT_PREFIX + key: value for key, value in values.items()}
+        made = self._dims[dims] = name, quoted(name)[1:-1], "," + encode_json(fields)[1:-1].decode()
+        return made
+
+
+@cache  # some 3,000 of them: most are buckets and hours
+def _counter(code: int) -> tuple[str, str, str]:
+    """What a cell counts, without its dimensions (`counter_code`): in its name, and as the fields of a Tally.
+
+    The fields are in the order of the type, and those that are null are left out.
+    """
+    what = code << C_SHIFT
+    measure, a = MEASURES[what >> MEASURE_SHIFT], what >> A_SHIFT & 15
+    b, c = what >> B_SHIFT & 7, what >> C_SHIFT & 511
+    fields: dict[str, Any] = {}
+    match measure:
+        case "transitions":
+            fields = {"kind": KIND_NAMES[a], "from": MOMENT_LABELS[b - 1], "to": MOMENT_LABELS[c - 1]}
+        case "cohort":
+            fields = {"furthest": MOMENT_LABELS[a - 1], "outcome": COHORT_OUTCOMES[c]}
+        case "dwell":
+            lower, upper = dwell_bounds_ms(c)
+            fields = {"from": MOMENT_LABELS[a - 1], "bucket_s": (lower / 1000, upper / 1000)}
+        case "hour_of_week":
+            fields = {"to": MOMENT_LABELS[a - 1], "hour": c}
+        case "been_in":
+            fields = {"moment": MOMENT_LABELS[a - 1]}
+    name = "/".join([measure, *map(_part, fields.values())])
+    given = {"measure": measure} | {key: value for key, value in fields.items() if value is not None}
+    return name, quoted(name)[1:-1], encode_json(given)[1:-1].decode()
 
 
 def _part(value: Any) -> str:
