@@ -1,9 +1,12 @@
 import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -99,6 +102,28 @@ def test_reading_only_finished_journeys() -> None:
     names = run("Read only finished journeys", [*examples("journeys"), kept] * 2)
     assert (3, 1) == (len(names["journeys"]), len(names["refunds"]))
     assert names["kept"] == [(None, "u:4711", "cars", "ev-900")]
+
+
+def test_the_upsert_keeps_the_newest_count_of_a_cell() -> None:
+    """The recipe for a table has a column for each field, and an older value never replaces a newer one.
+
+    SQLite reads the same statements as PostgreSQL here.
+    """
+    create, upsert = (
+        part for part in block(CONSUME, "Counters in a table", "sql").split(";\n") if part.strip()
+    )
+    older = upsert.replace("12, 31)", "99, 30)")
+    newer = upsert.replace("12, 31)", "0, 32)")
+    assert len({upsert, older, newer}) == 3
+    with closing(sqlite3.connect(":memory:")) as table:
+        for statement in (create, upsert, older):
+            table.execute(statement)
+        columns = {name for _, name, *_ in table.execute("PRAGMA table_info(funnel)")}
+        assert [(12, 31)] == table.execute("SELECT count, rev FROM funnel").fetchall()
+        table.execute(newer)
+        assert [(0, 32)] == table.execute("SELECT count, rev FROM funnel").fetchall()
+    fields = {field.encode_name for field in msgspec.structs.fields(schemas.FunnelTotal)}
+    assert fields - {"dimensions"} | {"dim_device", "dim_channel"} == columns
 
 
 def test_examples_are_short() -> None:
