@@ -11,7 +11,7 @@ import yaml
 from docs.board import DATASOURCE_UID
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
-from streams.telemetry.meters import Meters
+from streams.telemetry.meters import Meters, UserAgentLag
 from tests.compose.files import ROOT, ours, services, words
 from tests.compose.promql import Wrong, alerts, board, check, exposed, queries
 from tests.queries.written import RULES, did, written
@@ -26,7 +26,9 @@ def mounted(service: str) -> dict[str, str]:
 
 
 async def shown() -> str:
-    """/metrics of a worker's agent that has processed something, and waits behind a transaction."""
+    """/metrics of a worker's agent that has processed something and waits behind a transaction. An agent of
+    a user runs beside it.
+    """
     records = [did("u:a", "look", 1), did("u:b", "look", 2), did("u:a", "pay", 3), b"nonsense"]
     log = await written(records)
     meters = Meters()
@@ -35,6 +37,7 @@ async def shown() -> str:
     meters.opened(0, 0.1, 1)
     meters.blocked(0, {"clicks:0": 0.0})
     meters.stopped("orders")
+    meters.user_agent_lags = lambda: [UserAgentLag("announce", "shop.transitions", 0, 3)]
     await agent.step(checkpoint=True)
     return meters.render().decode()
 
