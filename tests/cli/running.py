@@ -1,6 +1,7 @@
 """Runs the command: in this process, which is quick, or as a process of its own, as a user does."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -25,6 +26,11 @@ def streams(*arguments: object, input: str | None = None) -> Result:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def without_progress(stderr: str) -> str:
+    """Standard error without the lines that tell how far long work is: a slow machine prints some."""
+    return re.sub(r"^\w+: \d+%, .*\n", "", stderr, flags=re.MULTILINE)
 
 
 def lines(*arguments: object) -> list[Any]:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from streams.errors import ConfigError, Incompatible, InputError, Unavailable
 from streams.log.sqlite import tables
-from streams.log.sqlite.damage import PAGE_BYTES, Damage, check_header, is_damage
+from streams.log.sqlite.connections import CountedConnection, open_connection
+from streams.log.sqlite.damage import PAGE_BYTES, Damage, is_damage
 from streams.log.sqlite.reading import open_to_read
 from streams.topology import MAX_PARTITIONS
 
@@ -107,8 +108,7 @@ def connect_to_write(
     except OSError as error:
         raise InputError(f"{file.parent} cannot be a data directory: {error.strerror}.") from error
     with plain_errors(file):
-        check_header(file)
-        con = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
+        con = open_connection(file, CountedConnection, timeout_s=BUSY_S)
         try:
             if not _is_new(con):
                 # Before anything is changed: the file may not be ours.
@@ -139,7 +139,6 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
             "replay or run."
         )
     with plain_errors(file):
-        check_header(file)
         con = open_to_read(file, BUSY_S)
         try:
             con.execute("BEGIN")

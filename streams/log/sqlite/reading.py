@@ -15,11 +15,12 @@ import sqlite3
 from pathlib import Path
 
 from streams.errors import Unavailable
+from streams.log.sqlite.connections import CountedConnection, open_connection
 
 _REFUSALS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
-class LoneConnection(sqlite3.Connection):
+class LoneConnection(CountedConnection):
     """A connection that other processes do not see, and that does not see them."""
 
     file: Path
@@ -37,8 +38,7 @@ class LoneConnection(sqlite3.Connection):
 
 def open_to_read(file: Path, timeout_s: float) -> sqlite3.Connection:
     """A connection that reads the file, beside a running writer or without one. Raises errors of SQLite."""
-    uri = f"{file.absolute().as_uri()}?mode=ro"
-    con = sqlite3.connect(uri, uri=True, timeout=timeout_s, isolation_level=None)
+    con = open_connection(file, CountedConnection, "mode=ro", timeout_s=timeout_s)
     try:
         _probe(con)
         return con
@@ -48,7 +48,7 @@ def open_to_read(file: Path, timeout_s: float) -> sqlite3.Connection:
             raise
     opened = _stamps(file)
     how = "vfs=unix-none" if _beside(file, "wal").exists() else "immutable=1"
-    lone = sqlite3.connect(f"{uri}&{how}", uri=True, isolation_level=None, factory=LoneConnection)
+    lone = open_connection(file, LoneConnection, f"mode=ro&{how}")
     lone.file, lone.opened = file, opened
     try:
         lone.execute("PRAGMA locking_mode = EXCLUSIVE")
