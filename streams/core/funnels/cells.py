@@ -20,10 +20,8 @@ from streams.core.journeys.journey_step import (
     CONVERTED,
     KIND_CODES,
     OPENED,
-    REFUND_UNMATCHED,
     REFUNDED,
     RESUMED,
-    RETURNED,
     STALLED,
     JourneyStep,
 )
@@ -60,17 +58,34 @@ DWELL_CODES = [counter_code(MEASURE_DWELL, moment + 1, 0, 0) for moment in range
 ENTRY_CODES = [counter_code(MEASURE_HOURS, moment + 1, 0, 0) for moment in range(5)]
 BEEN_IN_CODES = [counter_code(MEASURE_BEEN_IN, moment + 1, 0, 0) for moment in range(5)]
 
-# The changes that a kind of transition makes to its journey's cohort: (outcome, +1 or -1). Each counts under
-# the furthest moment after the transition, but what leaves `open` leaves the furthest moment before it.
-COHORT_EFFECTS: list[tuple[tuple[int, int], ...]] = [()] * KIND_CODES
-COHORT_EFFECTS[OPENED] = ((IS_OPEN, 1),)
-COHORT_EFFECTS[ADVANCED] = COHORT_EFFECTS[RETURNED] = ((IS_OPEN, -1), (IS_OPEN, 1))
-COHORT_EFFECTS[CONVERTED] = ((IS_OPEN, -1), (IS_CONVERTED, 1))
-COHORT_EFFECTS[STALLED] = ((IS_STALLED, 1),)
-COHORT_EFFECTS[RESUMED] = ((IS_STALLED, -1),)
-COHORT_EFFECTS[ABANDONED] = ((IS_OPEN, -1), (IS_STALLED, -1), (IS_ABANDONED, 1))
-COHORT_EFFECTS[REFUNDED] = ((IS_REFUNDED, 1),)
-COHORT_EFFECTS[REFUND_UNMATCHED] = ()
+# What each kind of transition does to its journey's cohort: (outcome, +1 or -1). Each counts under the
+# furthest moment after the transition, but what leaves `open` leaves the furthest moment before it.
+_EFFECTS: dict[int, tuple[tuple[int, int], ...]] = {
+    OPENED: ((IS_OPEN, 1),),
+    ADVANCED: ((IS_OPEN, -1), (IS_OPEN, 1)),
+    CONVERTED: ((IS_OPEN, -1), (IS_CONVERTED, 1)),
+    STALLED: ((IS_STALLED, 1),),
+    RESUMED: ((IS_STALLED, -1),),
+    ABANDONED: ((IS_OPEN, -1), (IS_STALLED, -1), (IS_ABANDONED, 1)),
+    REFUNDED: ((IS_REFUNDED, 1),),
+}
+
+
+def _cohort_changes(kind: int, before: int, now: int) -> tuple[tuple[int, int], ...]:
+    if kind == ADVANCED and before == now:  # a moment again that the journey has gone beyond
+        return ()
+    return tuple(
+        (COHORT_CODES[before if change < 0 and outcome == IS_OPEN else now][outcome], change)
+        for outcome, change in _EFFECTS.get(kind, ())
+    )
+
+
+# By kind, by furthest moment before, by furthest moment: (counter, +1 or -1). The last index stands for no
+# moment.
+COHORT_CHANGES = [
+    [[_cohort_changes(kind, before, now) for now in (0, 1, 2, 3, 4, -1)] for before in (0, 1, 2, 3, 4, -1)]
+    for kind in range(KIND_CODES)
+]
 
 
 def dwell_bucket(ms: int) -> int:
@@ -113,16 +128,12 @@ def count_transition(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
         )
         delta[cell] = get(cell, 0) + sign
 
-    furthest_before, furthest, first_entry = t.furthest_before, t.furthest, t.first_entry
-    if furthest_before == furthest and kind <= RETURNED and not first_entry:  # nothing changes in the cohort
-        return
-    opened = (t.opened_ms // MINUTE_MS << START_SHIFT) + t.opened_dims
-    if first_entry:
-        cell = opened + BEEN_IN_CODES[entered]
-        delta[cell] = get(cell, 0) + sign
-        if furthest_before == furthest and kind <= RETURNED:
-            return
-    for outcome, change in COHORT_EFFECTS[kind]:
-        under = furthest_before if change < 0 and outcome == IS_OPEN else furthest
-        cell = opened + COHORT_CODES[under][outcome]
-        delta[cell] = get(cell, 0) + (sign if change > 0 else -sign)
+    changes, first_entry = COHORT_CHANGES[kind][t.furthest_before][t.furthest], t.first_entry
+    if changes or first_entry:
+        opened = (t.opened_ms // MINUTE_MS << START_SHIFT) + t.opened_dims
+        if first_entry:
+            cell = opened + BEEN_IN_CODES[entered]
+            delta[cell] = get(cell, 0) + sign
+        for counter, change in changes:
+            cell = opened + counter
+            delta[cell] = get(cell, 0) + sign * change

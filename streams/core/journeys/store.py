@@ -18,7 +18,6 @@ from streams.core.journeys.profile import (
     Orders,
     Profile,
     deadline_of,
-    folded_count,
 )
 from streams.core.journeys.signal import NAMELESS, ORDER_SIZE, ORDERED, SIZE
 from streams.core.journeys.state import Patience, State
@@ -66,7 +65,7 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
     The profile notes what is saved.
     """
     key, journal, first = p.key, p.journal, p.first_segment
-    past = folded_count(p) // SEGMENT
+    past = len(p.folded.segments) if p.folded is not None else 0
     live = len(journal) // SEGMENT_BYTES
     tail = journal[live * SEGMENT_BYTES :]
     orders = dict(_orders_of(tail, p.orders)) if p.orders and tail else None

@@ -124,10 +124,10 @@ class Publisher:
 
     def current(self, p: Profile, rev: int) -> bytes:
         """One record of `<app>.current` or `<app>.current_devices`: all needs that have had a journey."""
-        states = [s for s in p.states if s.journey]
+        states = p.states
         if len(states) > 1:
-            states.sort(key=lambda s: p.needs[s.need])
-        needs = ",".join([self._need_now(p.needs[s.need], s) for s in states])
+            states = sorted(states, key=lambda s: p.needs[s.need])
+        needs = ",".join([self._need_now(p.needs[s.need], s) for s in states if s.journey])
         return f'{{{about_person(p.key)},"needs":[{needs}],"rev":{rev}}}'.encode()
 
     def _need_now(self, need: str, s: State) -> str:
