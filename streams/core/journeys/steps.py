@@ -2,6 +2,8 @@
 
 Nothing here decides anything. The machine decides, and calls one of these while the state is still in the
 moment that the step leaves.
+
+Kind and need are given by place: for more than 14 names after them, CPython would make a dict at each call.
 """
 
 from streams.core.journeys.journey_step import NO_MOMENT, REFUND_UNMATCHED, REFUNDED, JourneyStep
@@ -15,8 +17,8 @@ def step_of_signal(
 ) -> JourneyStep:
     """A step of the open journey that a signal causes, from the moment of the state to `to_moment`."""
     return JourneyStep(
-        kind=kind,
-        need=s.need,
+        kind,
+        s.need,
         at_ms=signal.head >> TIME,
         caused_by=signal.ref,
         journey=s.journey,
@@ -42,8 +44,8 @@ def step_of_silence(
     `caused_by`: the event that the step is named after: the last sign of life, or the opening event.
     """
     return JourneyStep(
-        kind=kind,
-        need=s.need,
+        kind,
+        s.need,
         at_ms=due_ms,
         caused_by=caused_by,
         journey=s.journey,
@@ -64,8 +66,8 @@ def step_of_silence(
 def step_of_refund(need: int, signal: Signal, conversion: Conversion) -> JourneyStep:
     """A refund of a remembered purchase."""
     return JourneyStep(
-        kind=REFUNDED,
-        need=need,
+        REFUNDED,
+        need,
         at_ms=signal.head >> TIME,
         caused_by=signal.ref,
         journey=conversion.journey,
@@ -87,8 +89,8 @@ def unmatched_refund(need: int, signal: Signal) -> JourneyStep:
     """A refund that found no conversion. It is counted in the tallies and published nowhere else."""
     dims = signal.head & DIMS
     return JourneyStep(
-        kind=REFUND_UNMATCHED,
-        need=need,
+        REFUND_UNMATCHED,
+        need,
         at_ms=signal.head >> TIME,
         caused_by=signal.ref,
         journey=b"",
