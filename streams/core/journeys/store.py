@@ -68,10 +68,8 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
     past = len(p.folded.segments) if p.folded is not None else 0
     live = len(journal) // SEGMENT_BYTES
     tail = journal[live * SEGMENT_BYTES :]
-    orders = dict(_orders_of(tail, p.orders)) if p.orders and tail else None
-    head = ProfileHead(
-        first_segment=first, folded=past, final_ms=p.final_ms, orders=orders or None, tail=tail
-    )
+    orders = (dict(_orders_of(tail, p.orders)) or None) if p.orders else None
+    head = ProfileHead(first_segment=first, folded=past, final_ms=p.final_ms, orders=orders, tail=tail)
     out.append(ProfilePart(key, HEAD_PART, _encode(head)))
     if p.base_changed:
         base = ProfileBase(needs=p.needs, base=p.base, begun=p.begun)

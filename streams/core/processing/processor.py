@@ -294,8 +294,8 @@ class Processor:
             moved[p.key] = p, key
             caused_by, item = changed.caused_by, changed.source
             headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
-            self._open.retracted += len(retracted)
             for t in retracted:
+                self._open.retracted += 1
                 count_transition(t, -1, delta)
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1

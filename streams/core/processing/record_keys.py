@@ -26,8 +26,10 @@ def person_key(key: str) -> bytes:
     The hash of these very bytes chooses the owner partition. So the outputs join with any topic that is keyed
     by the same ids. A user and a device with the same id have the same record key.
     """
-    start = key.find(SEPARATOR) + 1  # of the profile
-    return (key[:start] + key[start + 2 :]).encode()
+    if SEPARATOR not in key:
+        return key[2:].encode()
+    tenant, separator, profile = key.partition(SEPARATOR)
+    return f"{tenant}{separator}{profile[2:]}".encode()
 
 
 def split_person_key(key: bytes) -> tuple[str | None, str]:

@@ -51,17 +51,15 @@ class TallyText:
         """The records that a batch writes to `<app>.tallies`. `rev`: the number of the batch."""
         outputs: list[Output] = []
         counted_of, end = self._counted.get, f',"rev":{rev}}}'
-        last_window, last_start, begin = -1, -1, (b"", "", "")
+        last_window, last_start = -1, -1
+        key_begin, begin, window_fields = b"", "", ""
         for (window, start, what), n in changed:
             if start != last_start or window != last_window:  # cells of one window follow each other
-                last_window, last_start, begin = window, start, self._window(window, start)
-            counted = counted_of(what) or self._what(what)
-            key = begin[0] + counted[0]
-            if n is None:
-                outputs.append(Output(_TALLIES, key, None))
-            else:
-                value = f"{begin[1]}{counted[1]}{begin[2]}{counted[2]}{n}{end}"
-                outputs.append(Output(_TALLIES, key, value.encode()))
+                last_window, last_start = window, start
+                key_begin, begin, window_fields = self._window(window, start)
+            name, name_json, fields = counted_of(what) or self._what(what)
+            value = None if n is None else f"{begin}{name_json}{window_fields}{fields}{n}{end}".encode()
+            outputs.append(Output(_TALLIES, key_begin + name, value))
         return outputs
 
     def _window(self, window: int, start_min: int) -> tuple[bytes, str, str]:
