@@ -26,7 +26,7 @@ async def keep_funnel(log: KafkaLog, logger: FilteringBoundLogger, clock: Clock)
         writer = FunnelWriter(log, clock)
         try:
             await writer.open()
-            logger.info("funnel written here", cells=writer.totals.cells)
+            logger.info("funnel_written", cells=writer.totals.cells)
             while True:
                 began_s = clock.monotonic_s()
                 if await writer.step():
@@ -34,11 +34,11 @@ async def keep_funnel(log: KafkaLog, logger: FilteringBoundLogger, clock: Clock)
                     await asyncio.sleep(max(0.0, _EVERY_S - (clock.monotonic_s() - began_s)))
         except StreamsError as error:
             pause_s = backoff.next_s()
-            logger.warning("funnel not written", reason=str(error), again_s=round(pause_s, 1))
+            logger.warning("funnel_failed", reason=str(error), again_s=round(pause_s, 1))
         except Exception as error:
             # A defect here is one of a table that others can add up themselves: it must not end the agents.
             pause_s = backoff.next_s()
-            logger.exception("funnel not written", reason=repr(error), again_s=round(pause_s, 1))
+            logger.exception("funnel_failed", reason=repr(error), again_s=round(pause_s, 1))
         finally:
             await writer.close()
         await asyncio.sleep(pause_s)

@@ -229,7 +229,7 @@ class Worker:
             self._funnel.cancel()
         if self._funnel is not None and self._funnel.done():
             if not self._funnel.cancelled() and (error := self._funnel.exception()) is not None:
-                self._logger.error("funnel not written", reason=repr(error))
+                self._logger.error("funnel_failed", reason=repr(error))
             self._funnel = None
         if is_ours and self._funnel is None and self._keep_funnel is not None:
             self._funnel = asyncio.create_task(self._keep_funnel(), name="funnel")

@@ -35,6 +35,8 @@ LIFE = {
     ),
     "unblocked": "that transaction has ended: partition, source, seconds",
     "input_stopped": "an input was deleted and made anew, and is read no more: input, reason",
+    "funnel_written": "the worker writes the topic `<app>.funnel` from now on: cells",
+    "funnel_failed": "that topic could not be written, and the worker tries again: reason, again_s",
     "stopping": "the worker begins to stop: reason",
     "left": "the worker has left the group: reason, if it could not close everything",
     "stopped": "everything is closed: reason, if it was not in time",

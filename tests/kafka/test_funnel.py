@@ -176,7 +176,7 @@ async def test_the_funnel_survives_its_writer(tmp_path: Path) -> None:
             } and whole == await embedded(of)
 
         await eventually_async(lambda: is_sum(records[: len(records) // 2]), "the funnel is the sum")
-        writing = [file for file in running if b"funnel written here" in file.read_bytes()]
+        writing = [file for file in running if b"funnel_written" in file.read_bytes()]
         assert 1 == len(writing), "one worker writes"
         killed = running.pop(writing[0])
         killed.send_signal(signal.SIGKILL)

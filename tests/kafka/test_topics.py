@@ -12,6 +12,7 @@ from streams.log.kafka.client import Cluster
 from streams.log.kafka.topics.cluster import admin, checked, look
 from streams.log.kafka.topics.config import OWN_CONFIG
 from streams.log.kafka.topics.plan import own_topics
+from streams.topology import KAFKA_TOPICS, own_topic
 from tests.cli.running import streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, free_ports
@@ -76,8 +77,9 @@ def test_made_once(app: str) -> None:
                 for name, found in (await look(client, own_topics(app))).topics.items()
             }
 
+    single = {own_topic(app, topic) for topic in KAFKA_TOPICS if topic.single}
     for name, (partitions, config) in asyncio.run(there()).items():
-        assert (1 if name == f"{app}.app" else 3) == partitions
+        assert (1 if name in single else 3) == partitions
         wanted = OWN_CONFIG[name.removeprefix(f"{app}.")]
         assert wanted == {key: config[key] for key in wanted}
     assert (3, {f"{app}.events": 3}) == asyncio.run(checked(Cluster(bootstrap()), app, [f"{app}.events"]))[:2]

@@ -80,7 +80,7 @@ async def test_a_funnel_that_cannot_be_written_harms_no_agent() -> None:
     await crew.send(200)
     await crew.caught_up()
     await crew.until(lambda: crew.funnel_ends > 2)
-    assert crew.logged("funnel not written")
+    assert crew.logged("funnel_failed")
     assert 4 == len(crew.logged("opened"))
     await crew.dismiss("a")
     await crew.exact()
