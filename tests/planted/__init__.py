@@ -62,8 +62,8 @@ BUGS = (
     _bug(
         "a journey counts in a moment as often as it enters it",
         "streams.core.funnels.cells",
-        "first_entry = t.furthest_before, t.furthest, t.first_entry",
-        "first_entry = t.furthest_before, t.furthest, kind <= CONVERTED",
+        "[t.furthest], t.first_entry",
+        "[t.furthest], kind <= CONVERTED",
     ),
     _bug(
         "duplicates are not looked for",
@@ -105,6 +105,7 @@ BUGS = (
         "assertions are published before the retractions that they replace",
         "streams.core.processing.processor",
         """            for t in retracted:
+                self._open.retracted += 1
                 count_transition(t, -1, delta)
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
@@ -123,6 +124,7 @@ BUGS = (
                     where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
             for t in retracted:
+                self._open.retracted += 1
                 count_transition(t, -1, delta)
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
@@ -210,14 +212,14 @@ BUGS = (
     _bug(
         "a need that is closed is missing in the current record",
         "streams.core.processing.publisher",
-        "[s for s in p.states if s.journey]",
-        "[s for s in p.states if s.moment >= 0]",
+        "for s in states if s.journey]",
+        "for s in states if s.moment >= 0]",
     ),
     _bug(
         "the needs of a current record are in the order in which they came up",
         "streams.core.processing.publisher",
-        "states.sort(key=lambda s: p.needs[s.need])",
-        "pass",
+        "sorted(states, key=lambda s: p.needs[s.need])",
+        "states",
     ),
     _bug(
         "a current record has the dimensions of another need's opening",
@@ -240,15 +242,15 @@ BUGS = (
     _bug(
         "somebody whose last journey is over has a tombstone",
         "streams.core.processing.open_batch",
-        "outputs.append(_current(p, publisher.current(p, rev)))",
-        "outputs.append(_current(p, publisher.current(p, rev) "
-        "if any(s.moment >= 0 for s in p.states) else None))",
+        "record_key, publisher.current(p, rev)",
+        "record_key, publisher.current(p, rev) if any(s.moment >= 0 for s in p.states) else None",
     ),
     _bug(
         "people who are forgotten without a journey have no tombstone",
         "streams.core.processing.open_batch",
-        "outputs.append(_current(p, None))",
-        "outputs += [_current(p, None)] if any(s.journey for s in p.states) else []",
+        "outputs.append(Output(_current_topic(p), person_key(p.key), None))",
+        "if any(s.journey for s in p.states):\n"
+        "                outputs.append(Output(_current_topic(p), person_key(p.key), None))",
     ),
     _bug(
         "the headers of a transition name the next record",
