@@ -21,8 +21,8 @@ BUGS: dict[str, Bug] = {
         "streams.log.kafka.session",
         (
             (
-                'cluster.producer(f"{topics.app}-{partition}")',
-                "cluster.producer(f\"{topics.app}-{partition}-{__import__('os').getpid()}\")",
+                "partition_transaction(topics.app, partition)",
+                "partition_transaction(topics.app, partition) + str(__import__('os').getpid())",
             ),
         ),
     ),
