@@ -43,10 +43,7 @@ def describe_command(
 
 
 async def _record(ctx: typer.Context, flags: LogFlags) -> "AppRecord":
-    from streams.settings.kafka import deployed_app
-
-    # Only an app on a cluster has a record: a data directory is not asked for when neither is named.
-    deployed_app(settings_of(ctx, kafka={"bootstrap": flags.kafka, "app": flags.app}).kafka)
+    _named_app(ctx, flags)
     async with open_log(ctx, flags) as log:
         assert log.kafka is not None, log.name
         record = await log.kafka.app_record()
@@ -55,6 +52,15 @@ async def _record(ctx: typer.Context, flags: LogFlags) -> "AppRecord":
                 f"{log.name} has its topics and no record yet: no worker of it has been started"
             )
         return record
+
+
+def _named_app(ctx: typer.Context, flags: LogFlags) -> str:
+    """The name of the app that is asked. Raises ConfigError if none is named: these commands are about an app
+    on a cluster, and a data directory does not take its place.
+    """
+    from streams.settings.kafka import deployed_app
+
+    return deployed_app(settings_of(ctx, kafka={"bootstrap": flags.kafka, "app": flags.app}).kafka)[1]
 
 
 OtherAppArgument = Annotated[
@@ -86,11 +92,11 @@ def compare_command(
     """
     if (other is None) == (data_dir is None):
         raise ConfigError("name one thing to compare with: another app (OTHER), or --data-dir DIR")
-    settings = settings_of(ctx, kafka={"bootstrap": kafka, "app": app})
-    if other is not None and other == settings.kafka.app:
+    first = LogFlags(kafka=kafka, app=app)
+    if other == _named_app(ctx, first):
         raise ConfigError(f"{other}: an app is the same as itself: name another one")
     second = LogFlags(data_dir=data_dir) if other is None else LogFlags(kafka=kafka, app=other)
-    found = asyncio.run(_compared(ctx, LogFlags(kafka=kafka, app=app), second))
+    found = asyncio.run(_compared(ctx, first, second))
     if json:
         import msgspec
 

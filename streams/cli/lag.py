@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.cluster import MAX_WAIT_MS, wait_for_cluster
-from streams.cli.opened_log import LogFlags, open_log
+from streams.cli.opened_log import LogFlags, open_log, sources_of_checkpoint
 from streams.cli.options import (
     AppOption,
     DataDirOption,
@@ -57,7 +57,7 @@ def lag_command(
             "--data-dir names a log on this machine: give either that, or a cluster with --kafka, --app and "
             "--input"
         )
-    if data_dir is None and settings.kafka.bootstrap is not None:
+    if kafka or app or inputs or (data_dir is None and settings.kafka.bootstrap is not None):
         lag = asyncio.run(_cluster_lag(settings, inputs or ()))
     else:
         lag = asyncio.run(_directory_lag(ctx, data_dir))
@@ -85,7 +85,6 @@ async def _cluster_lag(settings: "Settings", asked: Sequence[str]) -> "Lag":
     """`asked`: the inputs to look at; none stands for those that the app reads."""
     from msgspec.structs import replace
 
-    from streams.core.processing.checkpoint import decode_checkpoint
     from streams.log.kafka.connection import cluster
     from streams.log.kafka.existing_app import open_existing_app
     from streams.log.kafka.log import KafkaLog
@@ -94,7 +93,7 @@ async def _cluster_lag(settings: "Settings", asked: Sequence[str]) -> "Lag":
     from streams.queries.lag import read_lag
     from streams.settings.kafka import deployed_app, deployment
 
-    _, app = deployed_app(settings.kafka)
+    bootstrap, app = deployed_app(settings.kafka)
     where = cluster(settings.kafka)
     await wait_for_cluster(where, min(MAX_WAIT_MS, settings.kafka.start_timeout))
     stopped: dict[str, str] = {}
@@ -104,7 +103,10 @@ async def _cluster_lag(settings: "Settings", asked: Sequence[str]) -> "Lag":
         log = await KafkaLog.connect(where, app, names, settle_s=TRANSACTION_WAIT_S)
     else:
         existing = await open_existing_app(
-            where, app, lambda raw: decode_checkpoint(raw).sources, TRANSACTION_WAIT_S
+            where,
+            app,
+            lambda raw: sources_of_checkpoint(raw, f"app {app} on {bootstrap}"),
+            TRANSACTION_WAIT_S,
         )
         try:
             record = await existing.app_record()

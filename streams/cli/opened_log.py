@@ -83,7 +83,7 @@ async def _directory(settings: "Settings", frozen: bool) -> AsyncIterator[Opened
     try:
         for raw in await reader.checkpoints():
             if raw is not None:
-                _sources_of(raw, name)
+                sources_of_checkpoint(raw, name)
         yield OpenedLog(reader, settings, name, None)
     finally:
         await reader.close()
@@ -98,7 +98,7 @@ async def _app(settings: "Settings", bar: bool) -> AsyncIterator[OpenedLog]:
     bootstrap, app = deployed_app(settings.kafka)
     where, name = cluster(settings.kafka), f"app {app} on {bootstrap}"
     await wait_for_cluster(where, min(MAX_WAIT_MS, settings.kafka.start_timeout))
-    log = await open_existing_app(where, app, lambda raw: _sources_of(raw, name))
+    log = await open_existing_app(where, app, lambda raw: sources_of_checkpoint(raw, name))
     shown = ScanBar() if bar else None
     log.on_scan = shown
     try:
@@ -109,7 +109,7 @@ async def _app(settings: "Settings", bar: bool) -> AsyncIterator[OpenedLog]:
         await log.close()
 
 
-def _sources_of(raw: bytes, name: str) -> Iterable[str]:
+def sources_of_checkpoint(raw: bytes, name: str) -> Iterable[str]:
     """The names of the sources in a checkpoint. Raises InputError if this release cannot read it."""
     from streams.core.processing.checkpoint import decode_checkpoint
 

@@ -13,7 +13,7 @@ from streams.core.ingest.partition import partition_of
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
-from streams.core.processing.record_keys import split_profile_key
+from streams.core.processing.record_keys import split_person_key, split_profile_key
 from streams.errors import ConfigError, InputError
 from streams.log.port import Reader
 from streams.queries.origins import Origin, origin_of
@@ -58,6 +58,7 @@ class Letter(NamedTuple):
     reason: str
     detail: str
     profile: str
+    tenant: str | None = None
     event: str | None = None
     at: str | None = None
 
@@ -162,12 +163,14 @@ class _Search:
                 self._found.rejected[origin_of(record)] = letter
         async for _, record in self.reader.scan(LATE.name, self.partition):
             headers = _texts(record)
-            if headers["profile"] in self._person.profiles:
+            tenant, _ = split_person_key(record.key or b"")
+            if self._person.has(tenant, headers["profile"]):
                 self._found.late[origin_of(record)] = Letter(
                     ending="late",
                     reason=headers["reason"],
                     detail=f"{float(headers['late_s']):,.0f} s behind the watermark",
                     profile=headers["profile"],
+                    tenant=tenant,
                     event=headers["event"],
                     at=headers["at"],
                 )

@@ -12,7 +12,7 @@ import msgspec
 from schemas import Transition
 from streams.core.ingest.event import Event, Rejection
 from streams.core.journeys.journey_step import KIND_NAMES
-from streams.core.journeys.signal import Signal
+from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal
 from streams.core.moments.verdict import INTENTS
 from streams.core.processing.json_text import quoted, rfc3339
 from streams.core.processing.publisher import transition_id
@@ -83,13 +83,11 @@ async def read_why(reader: Reader, person: Person, on_progress: Callable[[int, i
     if not stories.stories:
         of = f" of the tenant {person.tenant!r}" if person.tenant is not None else ""
         raise InputError(f"nobody of the name {person.name!r}{of} is known here")
-    ordered = sorted(
-        stories.stories, key=lambda story: (story.at or "", story.topic or "", story.offset or 0)
-    )
-    return Why(ordered, found.unreadable, found.hidden)
+    return Why(sorted(stories.stories, key=_place), found.unreadable, found.hidden)
 
 
 def _place(story: EventStory) -> tuple[str, str, int, int]:
+    """Sorts stories by time, and those of one time as they were read."""
     return story.at or "", story.topic or "", story.offset or 0, story.index or 0
 
 
@@ -107,7 +105,8 @@ class _Stories:
         self._sets: dict[str, list[EventSet]] = {}
         self._greatest_ms: dict[str, int] = {}
         self._causing: dict[_CausingEvent, EventStory] = {}
-        self._needs: dict[str, set[str]] = {}
+        self._needs: dict[_CausingEvent, set[str]] = {}  # that copies of the event name
+        self._needs_of_person: dict[str, set[str]] = {}  # by the key of the profile
         for item in found.in_order():
             self.stories.append(self._story(item))
         for origin, letter in found.letters_alone():
@@ -164,19 +163,28 @@ class _Stories:
         story.ending = "applied"
         if fate is CopyFate.SMALLER:
             story.detail = "in place of a copy with the same id that sorts after it"
-        self._causing[_CausingEvent(key, signal.ref)] = story
-        self._needs.setdefault(key, {""}).update(signal.needs)
+        caused_by = _CausingEvent(key, signal.ref)
+        self._causing[caused_by] = story
+        self._needs.setdefault(caused_by, set()).update(signal.needs)
+        self._needs_of_person.setdefault(key, {""}).update(signal.needs)
+
+    def _needs_of(self, caused_by: _CausingEvent) -> set[str]:
+        """The needs in which an event can have caused a step: those that it names, or every need of the
+        person.
+        """
+        needs = self._needs[caused_by]
+        return needs if needs.isdisjoint(REFUND_EVERYWHERE) else self._needs_of_person[caused_by.key]
 
     async def add_transitions(self, reader: Reader, person: Person) -> None:
         """Puts each transition under the event that caused it."""
         by_id = {
             transition_id(caused_by.key, need, kind, caused_by.ref): story
             for caused_by, story in self._causing.items()
-            for need in self._needs[caused_by.key]
+            for need in self._needs_of(caused_by)
             for kind in KIND_NAMES
             if kind
         }
-        gone: dict[tuple[str, str], EventStory] = {}
+        gone: dict[tuple[str | None, str, str], EventStory] = {}
         texts = [f'"profile":{quoted(name)}'.encode() for name in person.profiles]
         for partition in self._found.owners:
             async for _, record in reader.scan(TRANSITIONS.name, partition):
@@ -189,9 +197,9 @@ class _Stories:
                 story = by_id.get(step.id)
                 if story is None:
                     caused_by = step.event or step.journey
-                    story = gone.get((step.profile, caused_by))
+                    story = gone.get((step.tenant, step.profile, caused_by))
                     if story is None:
-                        story = gone[step.profile, caused_by] = _gone_story(step, caused_by)
+                        story = gone[step.tenant, step.profile, caused_by] = _gone_story(step, caused_by)
                         self.stories.append(story)
                 story.transitions.append(msgspec.Raw(value))
 
@@ -203,7 +211,7 @@ def _letter_story(origin: Origin, letter: Letter) -> EventStory:
     """The story of a dead letter whose record is not stored any more."""
     topic, partition = split_source(origin.source)
     return EventStory(
-        tenant=None, profile=letter.profile, at=letter.at, event=letter.event, name=None, type=None,
+        tenant=letter.tenant, profile=letter.profile, at=letter.at, event=letter.event, name=None, type=None,
         topic=topic, partition=partition, offset=origin.offset, index=origin.index,
         forwarded_to=None, read_as=None, ending=letter.ending, reason=letter.reason, detail=letter.detail,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from streams.log.sqlite.log import SqliteLog
 from streams.queries import stored_items
 from streams.records import Batch, Output
 from streams.sources.input_file import InputFormat
-from streams.topology import KAFKA_TOPICS, TOPICS, TRANSITIONS
+from streams.topology import KAFKA_TOPICS, PUBLISHED, TOPICS, TRANSITIONS
 from tests.cli.running import SMALL, event, lines, streams, write
 
 
@@ -348,6 +348,7 @@ def test_topology() -> None:
     """Each topic is shown once, for people and for machines."""
     (found,) = lines("topology", "--json")
     assert [topic.name for topic in (*TOPICS, *KAFKA_TOPICS)] == [topic["name"] for topic in found]
+    assert {topic.name for topic in PUBLISHED} == {topic["name"] for topic in found if topic["output"]}
     shown = streams("topology").stdout
     assert [] == [topic.name for topic in (*TOPICS, *KAFKA_TOPICS) if topic.name not in shown]
 

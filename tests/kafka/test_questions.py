@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
+from streams.log.kafka.client import Cluster
 from streams.log.port import Log
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Batch, Output
@@ -131,7 +132,7 @@ def test_an_app_that_does_not_exist(shop: AskedLogs) -> None:
     assert "Apps there: " in result.stderr
 
 
-@pytest.mark.parametrize("command", [["funnel"], ["journey", "ann"], ["transitions"], ["late"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["funnel"], ["journey", "ann"], ["transitions"], ["lag"]], ids=" ".join)
 def test_a_log_of_another_release(tmp_path: Path, command: list[str]) -> None:
     """A question about a log with another state format ends with exit code 2, whichever log it is, and says
     which release can answer.
@@ -155,6 +156,19 @@ async def commit_format(log: Log, number: int) -> None:
     await session.restore()
     await session.commit(Batch([], [], encode_checkpoint(Checkpoint(number, b""))))
     await log.close()
+
+
+@pytest.mark.parametrize("command", [["funnel"], ["lag"], ["app", "describe"]], ids=" ".join)
+async def test_a_record_of_another_release(command: list[str]) -> None:
+    """The record of an app has a version of its own, and another one ends a question with exit code 2."""
+    app = topics.new_app(1)
+    producer = Cluster(bootstrap()).producer()
+    await producer.start()
+    await producer.send_and_wait(f"{app}.app", b'{"type":"app/2"}', app.encode())
+    await producer.stop()
+    result = await asyncio.to_thread(streams, *command, "--kafka", bootstrap(), "--app", app)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "another release of this program wrote it" in result.stderr
 
 
 async def test_an_app_with_a_topic_missing() -> None:

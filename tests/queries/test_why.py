@@ -184,6 +184,16 @@ async def test_tenants() -> None:
     assert ["look", "pay"] == [story.name for story in await why(log, "ann", "x")]
     with pytest.raises(InputError, match="nobody of the name 'ann' of the tenant 'z'"):
         await why(log, "ann", "z")
+    late = did("u:ann", "look", 3, properties={"shop": "y"})
+    log = await written(
+        [*records, did("u:bob", "look", 9 * DAY, properties={"shop": "x"}), late], tenant="properties.shop"
+    )
+    assert ["look", "pay"] == [story.name for story in await why(log, "ann", "x")]
+    assert ["late"] == [story.ending for story in await why(log, "ann", "y") if story.name == "look"]
+    log._stored[0].appended["events"].clear()
+    assert {"x": ["gone"] * 2, "y": ["gone", "late"]} == {
+        shop: [story.ending for story in await why(log, "ann", shop)] for shop in "xy"
+    }
     with pytest.raises(ConfigError, match="there are no tenants here"):
         await why(await written(records), "ann", "x")
 

@@ -7,7 +7,7 @@ for.
 
 from collections.abc import Callable, Iterable, Mapping
 
-from streams.errors import ConfigError, Incompatible
+from streams.errors import ConfigError, Incompatible, InputError
 from streams.log.kafka import quirks
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
@@ -27,14 +27,17 @@ async def open_existing_app(
     deleted is among the inputs with as many partitions as the app has read of it, and its name is in
     `deleted_inputs`; one that was made anew is in `stopped`, since it holds other records than were read.
 
-    Raises ConfigError if the app or one of its topics does not exist, Incompatible if its topics do not
-    belong together, whatever `sources_of` raises, Refused, Unavailable.
+    Raises ConfigError if the app or one of its topics does not exist, InputError if another release wrote its
+    record, Incompatible if its topics do not belong together, whatever `sources_of` raises, Refused,
+    Unavailable.
     """
     counts = await _partition_counts(cluster)
     partitions = _checked(cluster, app, counts)
     unaware = KafkaLog(cluster, app, {}, partitions, settle_s=settle_s)
     try:
         checkpoints, record = await unaware.checkpoints(), await unaware.app_record()
+    except Incompatible as error:
+        raise InputError(f"app {app} on {cluster.bootstrap} cannot be asked: {error}") from error
     finally:
         await unaware.close()
     # The partitions of each input, as far as the app has read them.
