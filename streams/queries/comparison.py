@@ -12,10 +12,12 @@ What is late is judged by arrival. So two logs may differ in a late event, and t
 
 Memory is bounded: a first reading adds up a hash of each step, per hour. Two sets with equal sums are equal.
 If an hour differs, a second reading does the same for its minutes, and a third one collects one minute.
+Agents may be at work meanwhile. So what is compared of a log belongs to one checkpoint, as `verify` does it:
+later transitions are passed over by their `rev`, and so are counters of a day in which one has changed since.
 """
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,6 +27,7 @@ from streams.core.funnels.windows import KEPT_MIN
 from streams.core.ingest.times import LATEST_MS, MINUTE_MS
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.json_text import rfc3339
+from streams.errors import Unavailable
 from streams.log.port import Reader
 from streams.log.tail import TailPosition
 from streams.queries.lag import read_lag
@@ -33,6 +36,7 @@ from streams.topology import TALLIES, TRANSITIONS
 HOUR_CHARS, MINUTE_CHARS = 13, 16  # of a time in RFC 3339
 # What a record says about itself, and not about the step or the counter.
 OF_THE_RECORD = ("rev", "op", "partition", "count", "cell")
+OF_OPENINGS = ("cohort", "been_in")  # measures of the window in which a journey was opened
 _SUM_BITS = (1 << 128) - 1
 
 Sums = dict[str, int]
@@ -83,6 +87,28 @@ class Named(NamedTuple):
     reader: Reader
 
 
+class _LogAt(NamedTuple):
+    """A log as its partitions left it at these checkpoints. None: nothing was committed yet."""
+
+    reader: Reader
+    checkpoints: list[Checkpoint | None]
+
+    @property
+    def begun(self) -> list[Checkpoint]:
+        """The checkpoints that there are."""
+        return [checkpoint for checkpoint in self.checkpoints if checkpoint is not None]
+
+    def rev(self, partition: int) -> int:
+        """The last transition record of a partition."""
+        checkpoint = self.checkpoints[partition]
+        return 0 if checkpoint is None else checkpoint.rev
+
+    def batches(self, partition: int) -> int:
+        """The last batch of a partition."""
+        checkpoint = self.checkpoints[partition]
+        return 0 if checkpoint is None else checkpoint.batches
+
+
 class _Range(NamedTuple):
     """Times in RFC 3339 between which steps are compared."""
 
@@ -100,19 +126,18 @@ async def compare_logs(one: Named, other: Named, skew_ms: int) -> Comparison:
 
     Raises Incompatible for a log of another format, Unavailable, Refused.
     """
-    logs = (one, other)
-    stored = [[decode_checkpoint(raw) for raw in await log.reader.checkpoints() if raw] for log in logs]
-    sides = [await _side(log, checkpoints) for log, checkpoints in zip(logs, stored, strict=True)]
-    judged_ms = [_judged_ms(checkpoints) for checkpoints in stored]
+    logs = [await _log_now(named.reader) for named in (one, other)]
+    sides = [await _side(named, log) for named, log in zip((one, other), logs, strict=True)]
     since_ms = max([await _kept_since_ms(log.reader, skew_ms) for log in logs])
-    until_ms = min(judged_ms) + 1  # timers follow the watermark one millisecond behind it
+    # Timers follow the watermark one millisecond behind it.
+    until_ms = min(_judged_ms(log.begun) for log in logs) + 1
     if until_ms < max(since_ms, 1):
         return Comparison(sides[0], sides[1], None, None)
     within = _Range(rfc3339(since_ms) if since_ms > 0 else "", rfc3339(until_ms))
     sums: list[Sums] = []
     for number, log in enumerate(logs):
         counted, inside, outside = Sums(), 0, 0
-        async for at, text, weight in _steps(log.reader, within):
+        async for at, text, weight in _steps(log, within):
             if text:
                 _add(counted, at[:HOUR_CHARS], text, weight)
                 inside += weight
@@ -123,9 +148,10 @@ async def compare_logs(one: Named, other: Named, skew_ms: int) -> Comparison:
     first_hour = _first_difference(*sums)
     transition = None if first_hour is None else await _differing_step(logs, within, first_hour)
     windows = ("day",) if any(side.left_out for side in sides) else ("day", "all")
-    newest_ms = max(last.watermark_ms for checkpoints in stored for last in checkpoints)
+    newest_ms = max(last.watermark_ms for log in logs for last in log.begun)
     oldest_ms = newest_ms - KEPT_MIN[-1] * MINUTE_MS  # later days are kept by both
-    counter = await _differing_counter(logs, within, windows, rfc3339(max(oldest_ms, since_ms, 0)))
+    counters = _ComparedCounters(logs, within, windows, rfc3339(max(oldest_ms, since_ms, 0)))
+    counter = await counters.first_difference()
     return Comparison(
         sides[0],
         sides[1],
@@ -133,15 +159,21 @@ async def compare_logs(one: Named, other: Named, skew_ms: int) -> Comparison:
         until=within.until,
         transition=transition,
         counter=counter,
-        windows=windows,
+        windows=counters.compared,
     )
 
 
-async def _side(log: Named, checkpoints: list[Checkpoint]) -> ComparedSide:
-    counts = [checkpoint.counts for checkpoint in checkpoints]
+async def _log_now(reader: Reader) -> _LogAt:
+    return _LogAt(
+        reader, [None if raw is None else decode_checkpoint(raw) for raw in await reader.checkpoints()]
+    )
+
+
+async def _side(named: Named, log: _LogAt) -> ComparedSide:
+    counts = [checkpoint.counts for checkpoint in log.begun]
     lag = await read_lag(log.reader)
     return ComparedSide(
-        log.name,
+        named.name,
         received=sum(one.received for one in counts),
         late=sum(one.late for one in counts),
         rejected=sum(one.rejected for one in counts),
@@ -165,13 +197,15 @@ async def _kept_since_ms(reader: Reader, skew_ms: int) -> int:
     return since_ms
 
 
-async def _steps(reader: Reader, within: _Range) -> AsyncIterator[tuple[str, bytes, int]]:
+async def _steps(log: _LogAt, within: _Range) -> AsyncIterator[tuple[str, bytes, int]]:
     """When the step of each record happened, its content (empty if it is not compared), and
     1 for an assert, -1 for a retract.
     """
-    async for _, record in reader.scan(TRANSITIONS.name):
-        if record.value is not None:
-            step = orjson.loads(record.value)
+    async for partition, record in log.reader.scan(TRANSITIONS.name):
+        if record.value is None:
+            continue
+        step = orjson.loads(record.value)
+        if step["rev"] <= log.rev(partition):
             weight = 1 if step["op"] == "assert" else -1
             yield step["at"], _content(step) if within.has(step) else b"", weight
 
@@ -187,67 +221,92 @@ def _add(sums: Sums, stretch: str, text: bytes, weight: int) -> None:
     sums[stretch] = (sums.get(stretch, 0) + weight * digest) & _SUM_BITS
 
 
+def _differences(one: Sums, other: Sums) -> list[str]:
+    return sorted(at for at in one.keys() | other.keys() if one.get(at, 0) != other.get(at, 0))
+
+
 def _first_difference(one: Sums, other: Sums) -> str | None:
-    return min([at for at in one.keys() | other.keys() if one.get(at, 0) != other.get(at, 0)], default=None)
+    return next(iter(_differences(one, other)), None)
 
 
-async def _differing_step(logs: tuple[Named, Named], within: _Range, hour: str) -> Difference:
+async def _differing_step(logs: Sequence[_LogAt], within: _Range, hour: str) -> Difference:
     """The first step of this hour that the logs do not have equally often."""
     sums: list[Sums] = []
     for log in logs:
         counted = Sums()
-        async for at, text, weight in _steps(log.reader, within):
+        async for at, text, weight in _steps(log, within):
             if text and at.startswith(hour):
                 _add(counted, at[:MINUTE_CHARS], text, weight)
         sums.append(counted)
     minute = _first_difference(*sums)
-    assert minute is not None, "a log that is appended to keeps what it says about the past"
     steps: dict[bytes, list[int]] = {}
     for number, log in enumerate(logs):
-        async for at, text, weight in _steps(log.reader, within):
-            if text and at.startswith(minute):
+        async for at, text, weight in _steps(log, within):
+            if text and minute is not None and at.startswith(minute):
                 steps.setdefault(text, [0, 0])[number] += weight
     differing = [(orjson.loads(text), counts) for text, counts in steps.items() if counts[0] != counts[1]]
+    if not differing:
+        raise Unavailable("transitions were deleted by age while they were compared: ask again")
     what, (one, other) = min(differing, key=lambda found: (found[0]["at"], found[0]["id"]))
     return Difference(what, one, other)
 
 
-async def _differing_counter(
-    logs: tuple[Named, Named], within: _Range, windows: tuple[str, ...], oldest: str
-) -> Difference | None:
-    """The first counter that does not come to the same in both logs, partitions added up."""
+class _ComparedCounters:
+    """The counters of two logs, partitions added up."""
 
-    async def counters(reader: Reader) -> AsyncIterator[tuple[str, bytes, int]]:
-        async for _, record in reader.scan(TALLIES.name):
+    def __init__(self, logs: Sequence[_LogAt], within: _Range, windows: tuple[str, ...], oldest: str) -> None:
+        self._logs, self._within, self._windows, self._oldest = logs, within, windows, oldest
+        # Starts of windows in which a counter is newer than its checkpoint; the start of `all` is empty.
+        self._newer: set[str] = set()
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The windows that were compared."""
+        return tuple(window for window in self._windows if window != "all" or "" not in self._newer)
+
+    async def first_difference(self) -> Difference | None:
+        """The first counter that does not come to the same in both logs."""
+        sums: list[Sums] = []
+        for log in self._logs:
+            counted = Sums()
+            async for start, text, count in self._read(log):
+                _add(counted, start, text, count)
+            sums.append(counted)
+        for start in _differences(*sums):
+            if start not in self._newer and (found := await self._differing_cell(start)) is not None:
+                return found
+        return None
+
+    async def _differing_cell(self, start: str) -> Difference | None:
+        """The first counter of windows that begin then; None if one of them has changed meanwhile."""
+        cells: dict[bytes, list[int]] = {}
+        for number, log in enumerate(self._logs):
+            async for at, text, count in self._read(log):
+                if at == start:
+                    cells.setdefault(text, [0, 0])[number] += count
+        differing = [found for found in cells.items() if found[1][0] != found[1][1]]
+        if start in self._newer or not differing:
+            return None
+        text, (one, other) = min(differing)
+        return Difference(orjson.loads(text), one, other)
+
+    async def _read(self, log: _LogAt) -> AsyncIterator[tuple[str, bytes, int]]:
+        """The start of each counter's window, what it counts, and its count."""
+        async for partition, record in log.reader.scan(TALLIES.name):
             if record.value is None:
                 continue
             cell = orjson.loads(record.value)
             start, count = cell["start"] or "", cell["count"]
-            if cell["window"] not in windows:
+            if cell["window"] not in self._windows:
                 continue
-            if start and not (oldest <= start and _day_end(start) <= within.until):
+            if start and not (self._oldest <= start and _day_end(start) <= self._within.until):
                 continue
-            # How journeys ended that were opened on a day may have changed after the time that is compared.
-            if cell["measure"] == "cohort" and "all" not in windows:
+            # What became of a day's journeys may have changed after the time that is compared.
+            if cell["measure"] in OF_OPENINGS and "all" not in self._windows:
                 continue
+            if cell["rev"] > log.batches(partition):
+                self._newer.add(start)
             yield start, _content(cell), count
-
-    sums: list[Sums] = []
-    for log in logs:
-        counted = Sums()
-        async for start, text, count in counters(log.reader):
-            _add(counted, start, text, count)
-        sums.append(counted)
-    first = _first_difference(*sums)
-    if first is None:
-        return None
-    cells: dict[bytes, list[int]] = {}
-    for number, log in enumerate(logs):
-        async for start, text, count in counters(log.reader):
-            if start == first:
-                cells.setdefault(text, [0, 0])[number] += count
-    text, (one, other) = min(found for found in cells.items() if found[1][0] != found[1][1])
-    return Difference(orjson.loads(text), one, other)
 
 
 def _day_end(start: str) -> str:
