@@ -5,6 +5,7 @@ Two workers that both believe that partition 0 is theirs fence each other here a
 """
 
 import asyncio
+from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
@@ -13,14 +14,17 @@ from streams.clock import Clock
 from streams.errors import StreamsError
 from streams.log.kafka.funnel import FunnelWriter
 from streams.log.kafka.log import KafkaLog
+from streams.runtime.pace import may_write_funnel
 
 WRITER_PARTITION = 0  # whoever holds it writes the funnel: one worker, and the group finds another
-_EVERY_S = 1.0  # between two writes: a dashboard is looked at no more often
+_LOOK_S = 0.25  # between looks at whether the funnel may be written
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # after an error
 
 
-async def keep_funnel(log: KafkaLog, logger: FilteringBoundLogger, clock: Clock) -> None:
-    """Runs until it is cancelled."""
+async def keep_funnel(
+    log: KafkaLog, logger: FilteringBoundLogger, clock: Clock, is_behind: Callable[[], bool]
+) -> None:
+    """Runs until it is cancelled. `is_behind`: whether agents of this worker have more to read now."""
     backoff = Backoff(first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S)
     while True:
         writer = FunnelWriter(log, clock)
@@ -31,7 +35,8 @@ async def keep_funnel(log: KafkaLog, logger: FilteringBoundLogger, clock: Clock)
                 began_s = clock.monotonic_s()
                 if await writer.step():
                     backoff.reset()
-                    await asyncio.sleep(max(0.0, _EVERY_S - (clock.monotonic_s() - began_s)))
+                    while not may_write_funnel(clock.monotonic_s() - began_s, is_behind()):
+                        await asyncio.sleep(_LOOK_S)
         except StreamsError as error:
             pause_s = backoff.next_s()
             logger.warning("funnel_failed", reason=str(error), again_s=round(pause_s, 1))

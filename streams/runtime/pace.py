@@ -21,6 +21,10 @@ LEAST_FOLD_S = 0.05  # a batch that folds for less costs more in its transaction
 TURN_S = 0.01
 # Between two commits of one process: each costs it and the brokers some 2 ms, whatever it contains.
 SPACING_S = 0.005
+FUNNEL_EVERY_S = 1.0  # between two writes of the funnel: a dashboard is looked at no more often
+# The same while the worker is behind. The counters of a backlog change with each batch, so a write each
+# second would write most totals again and again, at a tenth of the whole cost.
+FUNNEL_BEHIND_S = 10.0
 ACTIVE_S = 1.0  # a partition that committed records less than this ago is at work
 # Shares of the grace time: agents work on until the first, and finish their batches until the second.
 WORKING_SHARE, CLOSING_SHARE = 0.5, 0.75
@@ -70,6 +74,13 @@ def fold_budget_s(budget_s: float, agents: int) -> float:
     for the batch under way.
     """
     return max(LEAST_FOLD_S, budget_s / max(agents, 1))
+
+
+def may_write_funnel(waited_s: float, behind: bool) -> bool:
+    """Whether the funnel may be written so long after the last write began. `behind`: the worker has more to
+    read now.
+    """
+    return waited_s >= (FUNNEL_BEHIND_S if behind else FUNNEL_EVERY_S)
 
 
 class StopTimes(NamedTuple):

@@ -175,7 +175,7 @@ class PartitionAgent:
                 left_s -= folded_s
                 if left_s <= 0:
                     break
-            if not fetched.count or count >= self.batch or size >= MAX_BATCH_BYTES or not self._is_behind():
+            if not fetched.count or count >= self.batch or size >= MAX_BATCH_BYTES or not self.is_behind():
                 break
         return count, oldest_ms
 
@@ -192,7 +192,7 @@ class PartitionAgent:
                 began_s, turn_s = clock.processor_s(), clock.monotonic_s()
         return total_s + clock.processor_s() - began_s
 
-    def _is_behind(self) -> bool:
+    def is_behind(self) -> bool:
         """True if there is more to read now: records that no open transaction hides."""
         hidden = self.session.hidden()
         return any(

@@ -129,7 +129,7 @@ class Worker:
             observers=observers,
             settle=agreement.settle,
             watch=watch,
-            keep_funnel=lambda: keep_funnel(log, logger, clock),
+            keep_funnel=lambda: keep_funnel(log, logger, clock, worker.is_behind),
         )
         return worker
 
@@ -149,6 +149,11 @@ class Worker:
                 for source, since in one.watch.blocked.items()
             },
         )
+
+    def is_behind(self) -> bool:
+        """True if some agent has more to read now."""
+        agents = [one.agent for one in self._supervisors.values()]
+        return any(agent is not None and agent.is_behind() for agent in agents)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; returns when everything is closed, within `kafka.grace`.

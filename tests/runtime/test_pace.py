@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from streams.core.processing.committed import Committed
 from streams.runtime.group import Assignment, GroupMembership
 from streams.runtime.pace import (
+    FUNNEL_BEHIND_S,
+    FUNNEL_EVERY_S,
     IDLE_POLL_S,
     LEAST_FOLD_S,
     commit_interval_s,
     fold_budget_s,
     may_open,
+    may_write_funnel,
     rest_s,
     stop_times,
 )
@@ -113,3 +116,18 @@ def test_stopping_takes_no_longer_than_the_grace_time(
     assert 0 <= times.working_s <= times.closing_s <= times.ended_s == grace_s
     assert times.working_s <= session_s
     assert others_take_over or times.working_s == 0
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "behind", "may"),
+    [
+        (FUNNEL_EVERY_S - 0.001, False, False),
+        (FUNNEL_EVERY_S, False, True),
+        (FUNNEL_EVERY_S, True, False),
+        (FUNNEL_BEHIND_S - 0.001, True, False),
+        (FUNNEL_BEHIND_S, True, True),
+    ],
+)
+def test_the_funnel_is_written_more_rarely_behind(waited_s: float, behind: bool, may: bool) -> None:
+    """Under a backlog the writer must cost little; it never stops."""
+    assert may == may_write_funnel(waited_s, behind)

@@ -9,7 +9,7 @@ The record of a total carries its parts in a header. So whoever writes the topic
 reads the topic, then the tallies from their beginning, and knows what has changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -17,7 +17,8 @@ from streams.records import Headers, Output, Record
 from streams.topology import FUNNEL
 
 PARTS_HEADER = "parts"
-_GONE = b"-"
+_COUNTED = b',"count":'  # behind it stand the two fields that change; see `tally_text`
+_GONE = "-"
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -32,47 +33,37 @@ Parts = dict[int, Part]
 """By partition."""
 
 
-class _Changing(msgspec.Struct):
-    """What changes in a tally."""
-
-    count: int
-    rev: int
-
-
-_decode = msgspec.json.Decoder(_Changing).decode
-
-
 def encode_parts(parts: Parts) -> bytes:
     """Parts as the text of their header: `partition:rev:count`, with a dash behind those that are gone."""
-    return b" ".join(
-        b"%d:%d:%d%b" % (partition, part.rev, part.count, _GONE if part.gone else b"")
-        for partition, part in sorted(parts.items())
-    )
+    words = [f"{n}:{part.rev}:{part.count}{_GONE if part.gone else ''}" for n, part in sorted(parts.items())]
+    return " ".join(words).encode()
 
 
 def decode_parts(text: bytes) -> Parts:
     """The parts in a header. Raises ValueError for what no release wrote."""
     parts: Parts = {}
-    for word in text.split():
-        partition, rev, count = word.removesuffix(_GONE).split(b":")
+    for word in text.decode("ascii").split():
+        partition, rev, count = word.removesuffix(_GONE).split(":")
         parts[int(partition)] = Part(int(rev), int(count), word.endswith(_GONE))
     return parts
 
 
 class FunnelTotals:
-    """The parts of every cell, and which totals have changed since they were written.
+    """The parts of every cell, and what has come of the tallies since the totals were written.
 
     First comes what the funnel topic holds (`restore`), then the tallies of each partition from their
-    beginning (`take`, and `at_end` when they have been read to their end).
+    beginning (`take`, and `at_end` when they have been read to their end). What a tally says is read when its
+    total is written: many are replaced before that.
     """
 
     def __init__(self, partitions: int) -> None:
         self._parts: dict[bytes, bytes] = {}  # by cell, encoded: there may be a million of them
-        # By cell: the last tally that changed it; None: only that a part is gone. In the order of changes.
-        self._changed: dict[bytes, bytes | None] = {}
+        self._tallies: dict[bytes, bytes] = {}  # by cell: the last that has come, of any partition
+        self._counted: dict[bytes, dict[int, bytes]] = {}  # by cell and partition: the end of the last tally
+        self._gone: dict[bytes, set[int]] = {}  # by cell: partitions whose tombstone has come, after those
         # Partitions whose tallies have not been read to their end yet, each with the cells that had a part of
-        # it and have not been met. None until the first of its tallies is read.
-        self._unread: dict[int, set[bytes] | None] = dict.fromkeys(range(partitions))
+        # it and have not been met.
+        self._unread: dict[int, set[bytes]] = {partition: set() for partition in range(partitions)}
         # Cells that the funnel topic held at the start; None once everything has been read.
         self._restored: set[bytes] | None = set()
 
@@ -94,81 +85,88 @@ class FunnelTotals:
         if record.value is not None and text is not None:
             self._parts[record.key] = text
             self._restored.add(record.key)
+            for partition, part in decode_parts(text).items():
+                if not part.gone:
+                    self._unread[partition].add(record.key)
 
     def take(self, partition: int, record: Record) -> None:
         """Takes in a record of the tallies, or a tombstone."""
         assert record.key is not None, "every record of a compacted topic has a key"
-        cell = record.key.partition(b"/")[2]
-        if partition in self._unread:
-            self._unmet(partition).discard(cell)
-        if record.value is None:
-            self._lose(partition, cell)
+        cell, value = record.key.partition(b"/")[2], record.value
+        unmet = self._unread.get(partition)
+        if unmet is not None:
+            unmet.discard(cell)
+        if value is None:
+            self._gone.setdefault(cell, set()).add(partition)
             return
-        counted = _decode(record.value)
-        parts = decode_parts(self._parts.get(cell, b""))
-        known = parts.get(partition)
-        if known is None or counted.rev > known.rev:
-            parts[partition] = Part(counted.rev, counted.count, gone=False)
-            self._parts[cell] = encode_parts(parts)
-            self._changed[cell] = record.value
+        counted = value[value.rindex(_COUNTED) + len(_COUNTED) :]
+        if unmet is not None and not self._is_news(partition, cell, counted):
+            return  # at a start nearly all are known, and are not to be held
+        self._tallies[cell] = value
+        parts = self._counted.get(cell)
+        if parts is None:
+            parts = self._counted[cell] = {}
+        parts[partition] = counted
+        if cell in self._gone:
+            self._gone[cell].discard(partition)
+
+    def _is_news(self, partition: int, cell: bytes, counted: bytes) -> bool:
+        text = self._parts.get(cell)
+        known = None if text is None else decode_parts(text).get(partition)
+        return known is None or _part_of(counted).rev > known.rev
 
     def at_end(self, partition: int) -> None:
         """The tallies of a partition have been read to their end: at the first time, what was not met is
         gone, and its tombstone with it.
         """
-        if partition in self._unread:
-            for cell in self._unmet(partition):
-                self._lose(partition, cell)
-            del self._unread[partition]
+        for cell in self._unread.pop(partition, ()):
+            self._gone.setdefault(cell, set()).add(partition)
 
-    def _unmet(self, partition: int) -> set[bytes]:
-        unmet = self._unread[partition]
-        if unmet is None:
-            unmet = self._unread[partition] = {
-                cell
-                for cell, text in self._parts.items()
-                if (part := decode_parts(text).get(partition)) is not None and not part.gone
-            }
-        return unmet
-
-    def _lose(self, partition: int, cell: bytes) -> None:
-        text = self._parts.get(cell)
-        if text is None:
-            return
-        parts = decode_parts(text)
-        part = parts.get(partition)
-        if part is not None and not part.gone:
-            parts[partition] = Part(part.rev, part.count, gone=True)
-            self._parts[cell] = encode_parts(parts)
-            self._changed.setdefault(cell, None)
-
-    def outputs(self) -> list[Output]:
+    def outputs(self) -> Iterator[Output]:
         """The records to write: totals that have changed, and tombstones of those whose parts are all gone.
 
         A total that changed and went is written before its tombstone: many sinks know only the former. Of
         what is gone at the start already, and not in the funnel topic, nothing is written: an earlier writer
         has done so, and of its parts only some may be left.
+
+        They are made one by one. Nothing may be taken in before the last of them.
         """
         assert self.ready, "totals of some partitions are none"
-        outputs: list[Output] = []
-        for cell, tally in self._changed.items():
-            parts = decode_parts(self._parts[cell])
+        tallies, counted, lost = self._tallies, self._counted, self._gone
+        self._tallies, self._counted, self._gone = {}, {}, {}
+        restored, self._restored = self._restored, None
+        for cell in dict.fromkeys((*tallies, *lost)):
+            parts, tally, is_changed = decode_parts(self._parts.get(cell, b"")), tallies.get(cell), False
+            for partition, text in counted.get(cell, {}).items():
+                parts[partition] = _part_of(text)
+            for partition in lost.get(cell, ()):
+                if (part := parts.get(partition)) is not None and not part.gone:
+                    parts[partition], is_changed = Part(part.rev, part.count, gone=True), True
+            if tally is None and not is_changed:
+                continue
+            text = encode_parts(parts)
             gone = all(part.gone for part in parts.values())
-            known = not gone or self._restored is None or cell in self._restored
+            known = not gone or restored is None or cell in restored
             if tally is not None and known:
-                headers: Headers = ((PARTS_HEADER, self._parts[cell]),)
-                outputs.append(Output(FUNNEL.name, cell, total_of(tally, parts.values()), headers, 0))
-            if gone:
-                del self._parts[cell]
+                headers: Headers = ((PARTS_HEADER, text),)
+                yield Output(FUNNEL.name, cell, total_of(tally, parts.values()), headers, 0)
+            if not gone:
+                self._parts[cell] = text
+            else:
+                self._parts.pop(cell, None)
                 if known:
-                    outputs.append(Output(FUNNEL.name, cell, None, (), 0))
-        self._changed, self._restored = {}, None
-        return outputs
+                    yield Output(FUNNEL.name, cell, None, (), 0)
 
 
-def total_of(tally: bytes, parts: Iterable[Part]) -> bytes:
+def _part_of(counted: bytes) -> Part:
+    """What the end of a tally says, behind `_COUNTED`."""
+    count, rev = counted.split(b',"rev":')
+    return Part(int(rev[:-1]), int(count), gone=False)
+
+
+def total_of(tally: bytes, parts: Collection[Part]) -> bytes:
     """The total as it is published: the tally of any partition, without `partition`, with the sums."""
     before, _, rest = tally.partition(b'","partition":')
-    fields = rest.partition(b",")[2].rpartition(b',"count":')[0]
-    counts, revs = zip(*[(part.count, part.rev) for part in parts], strict=True)
-    return b'%b",%b,"count":%d,"rev":%d}' % (before, fields, sum(counts), sum(revs))
+    fields = rest[rest.index(b",") + 1 : rest.rindex(_COUNTED)]
+    count, rev = sum([part.count for part in parts]), sum([part.rev for part in parts])
+    return b'%b",%b,"count":%d,"rev":%d}' % (before, fields, count, rev)

@@ -8,6 +8,7 @@ transaction. After an error it is dropped, and another one is opened.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError
@@ -26,9 +27,11 @@ from streams.log.tail import TailPosition
 from streams.records import Output
 from streams.topology import FUNNEL, TALLIES, own_topic, single_transaction
 
-READ_LIMIT = 5_000  # tallies of one partition in one read: two megabytes
-# Totals in one transaction: four megabytes. It takes far less than the time after which a broker ends it.
-WRITE_LIMIT = 10_000
+READ_LIMIT = 2_000  # tallies of one partition in one read: some milliseconds, in which nothing else is done
+# Reads before what has come is written: a total is written once, however many of its tallies they bring.
+READS = 50
+# Totals in one transaction: a megabyte, and some tens of milliseconds in which nothing else is done.
+WRITE_LIMIT = 2_500
 
 
 class FunnelWriter:
@@ -56,12 +59,15 @@ class FunnelWriter:
 
         Raises Fenced if another writer has taken over, and Refused or Unavailable.
         """
-        ended = await asyncio.gather(*map(self._read, range(self._log.partitions)))
+        for _ in range(READS):
+            ended = all(await asyncio.gather(*map(self._read, range(self._log.partitions))))
+            if ended:
+                break
         if self.totals.ready:
             outputs = self.totals.outputs()
-            for at in range(0, len(outputs), WRITE_LIMIT):
-                await self._write(outputs[at : at + WRITE_LIMIT])
-        return all(ended)
+            while part := list(islice(outputs, WRITE_LIMIT)):
+                await self._write(part)
+        return ended
 
     async def _read(self, partition: int) -> bool:
         """Takes what has come in one partition. True: it was read to its end."""
