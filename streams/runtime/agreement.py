@@ -115,12 +115,13 @@ class Agreement:
 
     async def _update(self, *, starting: bool = False) -> None:
         """Brings the record up to date; `starting`: with what this worker was started with."""
-        now = await look_at_inputs(self._log.cluster, self._log.inputs)
 
         async def change(stored: AppRecord | None) -> AppRecord:
             if stored is None:
                 stored = await self._new_record()
             stored.check(self._log.partitions, self._fold)
+            # After the record was read: what another worker has seen of an input is there by now.
+            now = await look_at_inputs(self._log.cluster, self._log.inputs)
             inputs = {
                 topic: msgspec.structs.replace(seen, is_read=False) if starting else seen
                 for topic, seen in stored.inputs.items()

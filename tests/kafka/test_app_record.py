@@ -8,13 +8,18 @@ import pytest
 import structlog
 from aiokafka.admin import NewTopic
 
+from streams.clock import Clock
 from streams.core.ingest.partition import partition_of
 from streams.core.processing.checkpoint import Counts, decode_checkpoint
 from streams.errors import Incompatible
+from streams.log.kafka import input_look
+from streams.log.kafka.app_record import AppRecord
+from streams.log.kafka.app_topic import RecordChange
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.topics.cluster import admin, look
 from streams.records import NewRecord
+from streams.runtime.agreement import Agreement
 from streams.runtime.partition_agent import PartitionAgent
 from streams.runtime.worker import Worker
 from streams.settings.tables import Settings
@@ -274,6 +279,46 @@ async def test_an_input_of_which_nothing_was_read_may_be_made_anew() -> None:
     await has_received(second.log, 20)
     assert [] == second.lines("input_stopped")
     await second.end()
+
+
+class Overtaken(KafkaLog):
+    """The log of a worker that is overtaken by another one whenever it is about to write the record."""
+
+    other: Agreement
+
+    async def change_app_record(self, change: RecordChange) -> AppRecord:
+        await self.append(records(20, first=100))
+        await self.other.settle()
+        return await super().change_app_record(change)
+
+
+async def test_two_workers_that_look_at_an_input_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where brokers give no ids, offsets that went back show that an input was made anew. Those that another
+    worker wrote down a moment ago are no older than what this one sees.
+    """
+
+    async def no_ids(*_: object) -> dict[str, str]:
+        return {}
+
+    monkeypatch.setattr(input_look, "topic_ids", no_ids)
+    app = topics.new_app(PARTITIONS)
+    log = topics.log(app, PARTITIONS)
+    await log.append(records(20))
+    for number in range(PARTITIONS):
+        agent = await PartitionAgent.open(log, number, Settings(), rules())
+        await agent.step()
+        await agent.close()
+    slow = Overtaken(log.cluster, app, log.inputs, PARTITIONS)
+    slow.other = agreement(log)
+    await agreement(slow).settle()
+    assert {} == slow.stopped.reasons
+    await slow.close()
+    await log.close()
+
+
+def agreement(log: KafkaLog) -> Agreement:
+    logger = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(50))
+    return Agreement(log, Settings(), rules().version, meters=Meters(), logger=logger, clock=Clock())
 
 
 async def test_a_lost_record_is_made_again() -> None:
