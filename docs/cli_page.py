@@ -122,7 +122,8 @@ it was last looked at.
 **`streams app compare --json`** prints what both have (`one`, `other`), the times between which transitions
 were compared (`since`: null for the beginning; `until`: null when there was nothing to compare), and what
 differs first: `transition` and `counter`, each with `what` it is and how often, or how much, in `one` and
-`other`.
+`other`. `windows` are those whose counters were compared: not `all` where one log has read on, or where
+agents changed it meanwhile.
 
 ```json
 {{"same": true,

@@ -6,33 +6,18 @@ from typing import Annotated
 import typer
 
 from streams.cli.opened_log import LogFlags, open_log
-from streams.cli.options import AppOption, DataDirOption, KafkaOption, checked_text
+from streams.cli.options import AppOption, DataDirOption, KafkaOption, ProfileArgument, TenantOption
 from streams.cli.screen import console, emit_line
 
 
 def journey_command(
     ctx: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="PROFILE",
-            callback=checked_text,
-            help="The id of a user or of a device, with u: or d: before it or without.",
-            show_default=False,
-        ),
-    ],
+    name: ProfileArgument,
     *,
     data_dir: DataDirOption = None,
     kafka: KafkaOption = None,
     app: AppOption = None,
-    tenant: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            callback=checked_text,
-            help="Only of this tenant. Where there are tenants, it saves reading all partitions.",
-        ),
-    ] = None,
+    tenant: TenantOption = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON, for machines: one line per need.")
     ] = False,

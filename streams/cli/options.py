@@ -79,6 +79,24 @@ MapOption = Annotated[
         help="Which column of a CSV table is which field of an event. Once per field.",
     ),
 ]
+ProfileArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROFILE",
+        callback=checked_text,
+        help="The id of a user or of a device, with u: or d: before it or without.",
+        show_default=False,
+    ),
+]
+TenantOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tenant",
+        metavar="NAME",
+        callback=checked_text,
+        help="Only of this tenant. Where there are tenants, it saves reading all partitions.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 KafkaOption = Annotated[

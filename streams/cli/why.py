@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.opened_log import LogFlags, open_log
-from streams.cli.options import AppOption, DataDirOption, KafkaOption, checked_text
+from streams.cli.options import AppOption, DataDirOption, KafkaOption, ProfileArgument, TenantOption
 from streams.cli.progress import Work
 from streams.cli.screen import console, emit_line
 from streams.cli.stopping import StopRequest
@@ -14,28 +14,12 @@ from streams.cli.stopping import StopRequest
 
 def why_command(
     ctx: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="PROFILE",
-            callback=checked_text,
-            help="The id of a user or of a device, with u: or d: before it or without.",
-            show_default=False,
-        ),
-    ],
+    name: ProfileArgument,
     *,
-    tenant: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            callback=checked_text,
-            help="Only of this tenant. [default: of any]",
-            show_default=False,
-        ),
-    ] = None,
     data_dir: DataDirOption = None,
     kafka: KafkaOption = None,
     app: AppOption = None,
+    tenant: TenantOption = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON, for machines: one line per event.")
     ] = False,
@@ -49,7 +33,7 @@ def why_command(
 
 
 async def _why(ctx: typer.Context, flags: LogFlags, name: str, tenant: str | None, json: bool) -> None:
-    from streams.queries.persons_items import Person
+    from streams.queries.person import Person
     from streams.queries.why import read_why
 
     async with open_log(ctx, flags) as log:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas import Transition
+from streams.core.ingest.times import parse_time
 from streams.log.port import Reader
 from streams.queries.cohorts import CohortReport, add_up, empty_report
 from streams.queries.time_range import TimeRange
@@ -50,8 +51,6 @@ _OUTCOMES = ("converted", "abandoned")
 
 async def read_need_journeys(reader: Reader, need: str | None, opened: TimeRange) -> NeedJourneys:
     """The journeys about a need that were opened in this range. None stands for the nameless need."""
-    from streams.core.ingest.times import parse_time
-
     held: dict[tuple[int, str | None, str, str], dict[str, _Step]] = {}
     oldest: str | None = None
     async for partition, record in reader.scan(TRANSITIONS.name):

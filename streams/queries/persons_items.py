@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 
 from streams.core.ingest.event import Event
 from streams.core.ingest.formats import FORMATS
-from streams.core.ingest.partition import partition_of
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
@@ -17,38 +16,14 @@ from streams.core.processing.record_keys import split_person_key, split_profile_
 from streams.errors import ConfigError, InputError
 from streams.log.port import Reader
 from streams.queries.origins import Origin, origin_of
+from streams.queries.person import Person
 from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, owner_of, read_rulebook
 from streams.records import Record
 from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
 from streams.topology import LATE, REJECTED, is_inbox
 
-_PREFIXES = ("u:", "d:")
 _REPORT_EVERY = 5_000  # records between two reports of progress
-
-
-class Person(NamedTuple):
-    """Whom a question is about. A name without `u:` or `d:` is looked for as both; an id may itself begin
-    with such a prefix.
-    """
-
-    name: str
-    tenant: str | None = None  # None: in any tenant
-
-    @property
-    def profiles(self) -> frozenset[str]:
-        """The profiles that the name may stand for."""
-        given = [self.name] if self.name.startswith(_PREFIXES) else []
-        return frozenset([*given, *(prefix + self.name for prefix in _PREFIXES)])
-
-    @property
-    def ids(self) -> frozenset[bytes]:
-        """The bare ids of these."""
-        return frozenset(profile[2:].encode() for profile in self.profiles)
-
-    def has(self, tenant: str | None, profile: str) -> bool:
-        """True if this profile is meant."""
-        return profile in self.profiles and self.tenant in (None, tenant)
 
 
 class Letter(NamedTuple):
@@ -117,9 +92,7 @@ async def read_persons_items(
     if person.tenant is not None and parameters.tenant is None:
         raise ConfigError("--tenant: there are no tenants here (the setting `tenant` is not set)")
     everywhere = frozenset(range(reader.partitions))
-    owners = frozenset(partition_of(key, reader.partitions) for key in person.ids)
-    if parameters.tenant is not None:
-        owners = everywhere
+    owners = person.owners(reader.partitions, has_tenants=parameters.tenant is not None)
     is_forwarding = any(checkpoint.forwarding or checkpoint.counts.forwarded for checkpoint in known)
     found = PersonsItems(person, owners, parameters.allowed_lateness_ms)
     places = everywhere if is_forwarding else owners

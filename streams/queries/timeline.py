@@ -6,15 +6,13 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas import Transition
-from streams.core.ingest.partition import partition_of
 from streams.core.processing.checkpoint import decode_checkpoint
-from streams.core.processing.record_keys import SEPARATOR, split_person_key, split_profile_key
+from streams.core.processing.record_keys import bare_id, split_profile_key
 from streams.log.port import Reader
 from streams.queries.cohorts import FUNNEL_MOMENTS
+from streams.queries.person import Person
 from streams.queries.state_profiles import read_state_profiles
 from streams.topology import TRANSITIONS
-
-PROFILE_PREFIXES = ("u:", "d:")
 
 _decode = msgspec.json.Decoder(Transition).decode
 
@@ -54,23 +52,19 @@ class Timeline(msgspec.Struct):
 async def read_timelines(reader: Reader, name: str, tenant: str | None = None) -> list[Timeline]:
     """The timelines of a person, by tenant, profile and need. Empty if nobody has this name.
 
-    With `tenant`, only of this tenant. What is known of a person is in one partition, which the hash of the
-    record key chooses, so no other is read. Only where there are tenants and none is given, all are.
-
-    A name with `u:` or `d:` is a user or a device; one without is looked for as both. An id may itself begin
-    with such a prefix: everybody whom the name fits is found. A person without a journey, who gave unsure
-    signals only, has one timeline without journeys.
+    With `tenant`, only of this tenant. Only partitions are read that can own the person. A person without a
+    journey, who gave unsure signals only, has one timeline without journeys.
     """
-    wanted = {name, *(prefix + name for prefix in PROFILE_PREFIXES)}
-    ids = {profile[2:] for profile in wanted if profile.startswith(PROFILE_PREFIXES)}
+    person = Person(name, tenant)
+    ids = person.ids
     last: dict[tuple[int, str], tuple[bytes, Transition]] = {}  # by partition and id
-    partitions = await _partitions(reader, ids, tenant)
+    partitions = sorted(person.owners(reader.partitions, has_tenants=await _has_tenants(reader)))
     for number in partitions:
         async for _, record in reader.scan(TRANSITIONS.name, number):
-            if record.key is None or record.value is None or split_person_key(record.key)[1] not in ids:
+            if record.key is None or record.value is None or bare_id(record.key) not in ids:
                 continue
             step = _decode(record.value)
-            if step.profile in wanted and tenant in (None, step.tenant):
+            if person.has(step.tenant, step.profile):
                 last[number, step.id] = record.value, step
     groups: dict[tuple[str, str, str], list[tuple[bytes, Transition]]] = {}
     for raw, step in last.values():
@@ -89,19 +83,14 @@ async def read_timelines(reader: Reader, name: str, tenant: str | None = None) -
     timelines += [
         Timeline(its_tenant, profile, None, None, [])
         for its_tenant, profile in in_state - with_journeys
-        if profile in wanted and tenant in (None, its_tenant)
+        if person.has(its_tenant, profile)
     ]
     return sorted(timelines, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
 
 
-async def _partitions(reader: Reader, ids: Iterable[str], tenant: str | None) -> list[int]:
-    """The partitions in which people with these ids can be."""
+async def _has_tenants(reader: Reader) -> bool:
     stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
-    has_tenants = any(json.loads(checkpoint.fold)["tenant"] is not None for checkpoint in stored)
-    if has_tenants and tenant is None:
-        return list(range(reader.partitions))
-    keys = [f"{tenant}{SEPARATOR}{bare}" if tenant else bare for bare in ids]
-    return sorted({partition_of(key.encode(), reader.partitions) for key in keys})
+    return any(json.loads(checkpoint.fold)["tenant"] is not None for checkpoint in stored)
 
 
 def _timeline(

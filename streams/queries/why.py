@@ -21,7 +21,8 @@ from streams.errors import InputError
 from streams.log.port import Reader
 from streams.queries.event_sets import CopyFate, EventSet, add_copy
 from streams.queries.origins import Origin
-from streams.queries.persons_items import FoundItem, Letter, Person, PersonsItems, read_persons_items
+from streams.queries.person import Person
+from streams.queries.persons_items import FoundItem, Letter, PersonsItems, read_persons_items
 from streams.topology import TRANSITIONS, split_source
 
 Ending = Literal["applied", "duplicate", "late", "no_signal", "rejected", "waiting", "gone"]

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
-from streams.queries.persons_items import Person
+from streams.queries.person import Person
 from streams.queries.verify import verify
 from streams.queries.why import read_why
 from streams.settings.tables import Settings

@@ -16,7 +16,7 @@ from streams.core.moments.rules import default_rules, load_rules
 from streams.core.processing.checkpoint import OUTCOMES, decode_checkpoint
 from streams.errors import ConfigError, InputError
 from streams.log.memory import MemoryLog
-from streams.queries.persons_items import Person
+from streams.queries.person import Person
 from streams.queries.why import EventStory, ReadAs, read_why
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent

@@ -27,8 +27,8 @@ LENGTH_MIN = (1, 60, 1440)
 # per day.
 FINEST_WINDOW = (BY_MINUTE, BY_MINUTE, BY_HOUR, BY_DAY, BY_MINUTE)
 # Minutes outlive the default allowed lateness. Hours outlive the long patience, until which the hour of a
-# journey's opening can still change. Days are kept for a year and a month. A cohort's minutes are for the
-# last hours only: a journey goes on changing its hour, day and `all` after its minute has expired.
+# journey's opening can still change. Days are kept for a year and a month. A cohort's minute expires before
+# most of its journeys end: they go on changing its hour, day and `all`.
 KEPT_MIN = (3 * 1440, 40 * 1440, 400 * 1440)
 
 GROUP_BITS = 5  # 32 cells are stored together: they differ in their last dimensions only, and change together

@@ -1,6 +1,7 @@
 """The key of a profile inside this program, and the key of the records about its person."""
 
 SEPARATOR = "\x1f"  # between a tenant and what follows: ids and names have no control characters
+_SEPARATOR = SEPARATOR.encode()
 _DEVICE = "d"  # the first letter of a device's profile
 
 
@@ -30,6 +31,11 @@ def person_key(key: str) -> bytes:
         return key[2:].encode()
     tenant, separator, profile = key.partition(SEPARATOR)
     return f"{tenant}{separator}{profile[2:]}".encode()
+
+
+def bare_id(key: bytes) -> bytes:
+    """The bare id in a record key."""
+    return key.rpartition(_SEPARATOR)[2]
 
 
 def split_person_key(key: bytes) -> tuple[str | None, str]:

@@ -51,7 +51,7 @@ def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
 
 
 def counter_records(groups: Iterable[tuple[CellGroup, GroupCounts | None]]) -> list[StateRecord]:
-    """The state records of groups of counters. Counts of None: all of them are zero or expired."""
+    """The state records of groups of counters. Counts of None: their window has expired."""
     return [
         StateRecord(CELLS + _GROUP.pack(*group), None if counts is None else _encode(counts))
         for group, counts in groups
