@@ -129,7 +129,7 @@ class Worker:
             observers=observers,
             settle=agreement.settle,
             watch=watch,
-            keep_funnel=lambda: keep_funnel(log, logger, clock, worker.is_behind),
+            keep_funnel=lambda: keep_funnel(log, meters, logger, clock, worker.is_behind),
         )
         return worker
 

@@ -70,6 +70,8 @@ class Meters(Collector):
         # The lags of users' agents, asked for whenever Prometheus asks: the host sets it.
         self.user_agent_lags: Callable[[], Iterable[UserAgentLag]] = tuple
         self._stopped: list[str] = []
+        self._funnel_cells: int | None = None  # None: this worker does not write the funnel
+        self._funnel_written_ms: int | None = None
         self._batch_size = self._histogram(metrics.BATCH_SIZE)
         self._commit_latency = self._histogram(metrics.COMMIT_LATENCY)
         self._end_to_end_latency = self._histogram(metrics.END_TO_END_LATENCY)
@@ -91,6 +93,18 @@ class Meters(Collector):
     def stopped(self, topic: str) -> None:
         """An input is read no more, because it was made anew."""
         self._stopped.append(topic)
+
+    def funnel_opened(self, cells: int) -> None:
+        """This worker writes the funnel from now on; so many counters are in it."""
+        self._funnel_cells = cells
+
+    def funnel_written(self, cells: int) -> None:
+        """The funnel says all that the tallies say."""
+        self._funnel_cells, self._funnel_written_ms = cells, self._clock.wall_ms()
+
+    def funnel_closed(self) -> None:
+        """This worker does not write the funnel any more, or cannot."""
+        self._funnel_cells = None
 
     def restoring(self, partition: int, done: int, total: int) -> None:
         """So many of about `total` state records of a partition have been read."""
@@ -157,9 +171,22 @@ class Meters(Collector):
         for topic in self._stopped:
             stopped.add_metric([topic], 1)
         yield stopped
+        yield from self._of_funnel()
         info = _gauge(metrics.BUILD_INFO)
         info.add_metric([version("customer-journey-streams")], 1)
         yield info
+
+    def _of_funnel(self) -> Iterator[Metric]:
+        cells, written_ms = self._funnel_cells, self._funnel_written_ms
+        for described, value in (
+            (metrics.FUNNEL_WRITER, int(cells is not None)),
+            (metrics.FUNNEL_CELLS, cells),
+            (metrics.FUNNEL_WRITTEN, None if written_ms is None else written_ms / 1000),
+        ):
+            gauge = _gauge(described)
+            if value is not None:
+                gauge.add_metric([], value)
+            yield gauge
 
     def _of_partitions(self) -> Iterator[Metric]:
         lag, watermark = _gauge(metrics.LAG), _gauge(metrics.WATERMARK_LAG)

@@ -130,6 +130,25 @@ STOPPED_INPUTS = MetricSpec(
     ("input",),
     "1: this input was deleted and made anew, and is read no more; absent while none is",
 )
+FUNNEL_WRITER = MetricSpec(
+    "streams_funnel_writer",
+    "gauge",
+    (),
+    "1: this worker writes the topic `<app>.funnel`; its sum over the workers is 1, or nobody does",
+)
+FUNNEL_CELLS = MetricSpec(
+    "streams_funnel_cells",
+    "gauge",
+    (),
+    "counters in `<app>.funnel`; absent where this worker does not write it",
+)
+FUNNEL_WRITTEN = MetricSpec(
+    "streams_funnel_written_timestamp_seconds",
+    "gauge",
+    (),
+    "when this worker last had written all that the tallies said, seconds since 1970 UTC; absent if never. "
+    "The greatest over the workers is about now while the topic is written",
+)
 BUILD_INFO = MetricSpec("streams_build_info", "gauge", ("version",), "1; the version of the program")
 BATCH_SIZE = MetricSpec(
     "streams_batch_size_records",
@@ -191,7 +210,7 @@ RESTORED_RECORDS = MetricSpec(
 METRICS = (
     LAG, HIDDEN_RECORDS, OPEN_TRANSACTION, WATERMARK_LAG, EXCLUDED, RECEIVED, EVENTS_BY_OUTCOME, FORWARDED,
     REPAIRED, TRANSITIONS_WRITTEN, OPEN_JOURNEYS, STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, EXPIRED_CORRECTIONS,
-    RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY,
-    END_TO_END_LATENCY, REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS,
-    RESTORED_RECORDS, USER_AGENT_LAG,
+    RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS, FUNNEL_WRITER, FUNNEL_CELLS, FUNNEL_WRITTEN,
+    BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, END_TO_END_LATENCY, REJECTED_ITEMS, LATE_ITEMS, RETRACTED,
+    AGENT_DEATHS, RESTORE_SECONDS, RESTORED_RECORDS, USER_AGENT_LAG,
 )  # fmt: skip

@@ -37,6 +37,7 @@ async def shown() -> str:
     meters.opened(0, 0.1, 1)
     meters.blocked(0, {"clicks:0": 0.0})
     meters.stopped("orders")
+    meters.funnel_written(12)
     meters.user_agent_lags = lambda: [UserAgentLag("announce", "shop.transitions", 0, 3)]
     await agent.step(checkpoint=True)
     return meters.render().decode()

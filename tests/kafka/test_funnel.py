@@ -13,6 +13,7 @@ import msgspec
 import orjson
 import pytest
 from aiokafka import TopicPartition
+from structlog import get_logger
 
 from schemas import FunnelTotal, Tally
 from streams.clock import Clock
@@ -30,8 +31,10 @@ from streams.log.kafka.reader import EndOffsets, latest_records
 from streams.log.memory import MemoryLog
 from streams.log.port import Reader
 from streams.records import Batch, NewRecord
+from streams.runtime.funnel import keep_funnel
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
+from streams.telemetry.meters import Meters
 from streams.topology import FUNNEL, TALLIES, own_topic
 from tests.cli.running import TIMEOUT_S, process
 from tests.kafka import topics
@@ -118,6 +121,41 @@ async def test_one_writer_after_another() -> None:
         await first.close()
         await second.close()
         await log.close()
+
+
+async def test_metrics_say_whether_it_is_written() -> None:
+    """A worker's writer shows its counters, and when it last had written them, until another takes over."""
+    log = topics.log(topics.new_app(PARTITIONS), PARTITIONS)
+    await tell(log, 0, 1, ((ALL_TIME, 0, MOVE), 3))
+    await tell(log, 1, 1, ((ALL_TIME, 0, MOVE), 4))
+    clock, meters, successor = Clock(), Meters(), FunnelWriter(log, Clock())
+    began_s = clock.wall_ms() / 1000
+
+    def shown() -> tuple[float | None, ...]:
+        names = ("writer", "cells", "written_timestamp_seconds")
+        return tuple(meters.registry.get_sample_value(f"streams_funnel_{name}") for name in names)
+
+    async def is_written() -> bool:
+        written_s = shown()[2]
+        return written_s is not None and written_s >= began_s
+
+    async def has_failed() -> bool:
+        return shown()[:2] == (0, None)
+
+    keeping = asyncio.create_task(keep_funnel(log, meters, get_logger(), clock, lambda: False))
+    try:
+        await eventually_async(is_written, "it was written")
+        assert (1, 1) == shown()[:2]
+        await successor.open()
+        await tell(log, 1, 2, ((ALL_TIME, 0, MOVE), 5))
+        await eventually_async(has_failed, "the writer was fenced, and says so")
+        assert await is_written()
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await successor.close()
+        await log.close()
+    assert (0, None) == shown()[:2]
 
 
 def clicks(people: range) -> list[NewRecord]:

@@ -34,6 +34,7 @@ def test_the_registry_has_the_metrics_of_the_list() -> None:
     of.user_agent_lags = lambda: [UserAgentLag("announce", "shop.transitions", 0, 5)]
     of.blocked(1, {"clicks:1": NOW_S})
     of.stopped("orders")
+    of.funnel_written(12)
     families = {
         family.name: family
         for family in text_string_to_metric_families(of.render().decode())
@@ -49,6 +50,28 @@ def test_the_registry_has_the_metrics_of_the_list() -> None:
             for label in sample.labels
         } - {"le"}
         assert set(metric.labels) == labels, metric.name
+
+
+def test_the_writer_of_the_funnel() -> None:
+    """Whether it is this worker, how many counters there are, and when it last had written all of them. That
+    time stays when it cannot go on: it is what an alert looks at.
+    """
+    of = meters()
+
+    def funnel() -> dict[str, float]:
+        return {
+            name.removeprefix("streams_funnel_"): value
+            for name, value in shown(of).items()
+            if name.startswith("streams_funnel_")
+        }
+
+    assert {"writer": 0} == funnel()
+    of.funnel_opened(5)
+    assert {"writer": 1, "cells": 5} == funnel()
+    of.funnel_written(7)
+    assert {"writer": 1, "cells": 7, "written_timestamp_seconds": NOW_S} == funnel()
+    of.funnel_closed()
+    assert {"writer": 0, "written_timestamp_seconds": NOW_S} == funnel()
 
 
 def test_a_partition_shows_its_last_commit() -> None:
