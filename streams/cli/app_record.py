@@ -88,7 +88,8 @@ def compare_command(
 
     It compares net transitions and counters, as far as both have read, and prints that they are the same, or
     the first difference (exit code 1). Partitions may differ. Late events are counted: lateness is judged by
-    arrival, so there the two may differ.
+    arrival, so there the two may differ. Fold settings that differ are named: the two may differ in all that
+    these decide.
     """
     if (other is None) == (data_dir is None):
         raise ConfigError("name one thing to compare with: another app (OTHER), or --data-dir DIR")

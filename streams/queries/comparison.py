@@ -8,7 +8,8 @@ the order in which events came. They are compared as far as both logs can say so
   age. Its transitions of a step were written after the step happened, give or take the accepted skew.
 - counters of days that lie between the two, and of all time if nothing was left out.
 
-What is late is judged by arrival. So two logs may differ in a late event, and the late ones are counted.
+What is late is judged by arrival. So two logs may differ in a late event, and the late ones are counted. Logs
+under other fold settings may differ in anything, so the settings that differ are named.
 
 Memory is bounded: a first reading adds up a hash of each step, per hour. Two sets with equal sums are equal.
 If an hour differs, a second reading does the same for its minutes, and a third one collects one minute.
@@ -31,6 +32,7 @@ from streams.errors import Unavailable
 from streams.log.port import Reader
 from streams.log.tail import TailPosition
 from streams.queries.lag import read_lag
+from streams.settings.fold import DifferingSetting, differing_settings
 from streams.topology import TALLIES, TRANSITIONS
 
 HOUR_CHARS, MINUTE_CHARS = 13, 16  # of a time in RFC 3339
@@ -73,6 +75,7 @@ class Comparison(msgspec.Struct, frozen=True):
     transition: Difference | None = None  # the first one that differs
     counter: Difference | None = None
     windows: tuple[str, ...] = ()  # of the counters that were compared
+    settings: tuple[DifferingSetting, ...] = ()  # the fold settings that differ
 
     @property
     def same(self) -> bool:
@@ -128,11 +131,13 @@ async def compare_logs(one: Named, other: Named, skew_ms: int) -> Comparison:
     """
     logs = [await _log_now(named.reader) for named in (one, other)]
     sides = [await _side(named, log) for named, log in zip((one, other), logs, strict=True)]
+    folds = [log.begun[0].fold for log in logs if log.begun]
+    settings = tuple(differing_settings(*folds)) if len(folds) == len(logs) else ()
     since_ms = max([await _kept_since_ms(log.reader, skew_ms) for log in logs])
     # Timers follow the watermark one millisecond behind it.
     until_ms = min(_judged_ms(log.begun) for log in logs) + 1
     if until_ms < max(since_ms, 1):
-        return Comparison(sides[0], sides[1], None, None)
+        return Comparison(sides[0], sides[1], None, None, settings=settings)
     within = _Range(rfc3339(since_ms) if since_ms > 0 else "", rfc3339(until_ms))
     sums: list[Sums] = []
     for number, log in enumerate(logs):
@@ -160,6 +165,7 @@ async def compare_logs(one: Named, other: Named, skew_ms: int) -> Comparison:
         transition=transition,
         counter=counter,
         windows=counters.compared,
+        settings=settings,
     )
 
 

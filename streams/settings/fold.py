@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
+import msgspec
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
@@ -168,13 +169,26 @@ class FoldSettings(SettingsTable):
 
         None if there is no difference.
         """
-        before, now = (dict(_leaves(json.loads(record))) for record in (stored, self.record()))
-        lines = [
-            f"{key}: stored {before.get(key, 'nothing')}, given {now.get(key, 'nothing')}"
-            for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key)
-        ]
-        return "\n".join(lines) or None
+        differing = differing_settings(stored, self.record())
+        return "\n".join(f"{it.key}: stored {it.one}, given {it.other}" for it in differing) or None
+
+
+class DifferingSetting(msgspec.Struct, frozen=True):
+    """A key of which two records of fold settings say different things, as text."""
+
+    key: str
+    one: str
+    other: str
+
+
+def differing_settings(one: bytes, other: bytes) -> list[DifferingSetting]:
+    """The keys that two records of fold settings (`record`) differ in, by name."""
+    first, second = (dict(_leaves(json.loads(record))) for record in (one, other))
+    return [
+        DifferingSetting(key, first.get(key, "nothing"), second.get(key, "nothing"))
+        for key in sorted(first.keys() | second.keys())
+        if first.get(key) != second.get(key)
+    ]
 
 
 def _dimension(name: str, given: object) -> object:

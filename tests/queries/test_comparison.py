@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from streams.cli.render.comparison import lines
 from streams.log.memory import MemoryLog
 from streams.log.port import Reader
 from streams.queries.comparison import Comparison, Named, compare_logs
@@ -104,6 +105,21 @@ async def test_agents_at_work_meanwhile() -> None:
         await written(ON_TIME, **settings), BusyLog(await written(ON_TIME, **settings), [hal])
     )
     assert (True, ("day",)) == (found.same, found.windows), (found.transition, found.counter)
+
+
+async def test_fold_settings_that_differ_are_named() -> None:
+    """They say why two logs of the same events differ; where none differs, none is named."""
+    found = await both(ON_TIME, ON_TIME, patience={"buy": "90m"}, need=("properties.about",))
+    assert not found.same
+    assert [
+        ("need", "none", "properties.about"),
+        ("patience.buy", "1h", "90m"),
+    ] == [(setting.key, setting.one, setting.other) for setting in found.settings]
+    named = "need (none in one, properties.about in other); patience.buy (1h in one, 90m in other)"
+    assert named in "\n".join(lines(found))
+    alike = await both(ON_TIME, ON_TIME)
+    assert () == alike.settings
+    assert "settings" not in "\n".join(lines(alike))
 
 
 async def test_counters_are_compared_too() -> None:

@@ -18,6 +18,12 @@ def lines(found: Comparison) -> list[str]:
         sentences.append(
             "late events differ: lateness is judged by arrival, and what counted in one log only differs"
         )
+    if found.settings:
+        keys = "; ".join(
+            f"{it.key} ({it.one} in {found.one.name}, {it.other} in {found.other.name})"
+            for it in found.settings
+        )
+        sentences.append(f"fold settings differ, and what they decide may differ, too: {keys}")
     if found.until is None:
         return [
             *sentences,
