@@ -123,7 +123,8 @@ it was last looked at.
 were compared (`since`: null for the beginning; `until`: null when there was nothing to compare), and what
 differs first: `transition` and `counter`, each with `what` it is and how often, or how much, in `one` and
 `other`. `windows` are those whose counters were compared: not `all` where one log has read on, or where
-agents changed it meanwhile.
+agents changed it meanwhile. `settings` are the fold settings that differ, each with its `key` and what it is
+in `one` and `other`.
 
 ```json
 {{"same": true,
@@ -132,16 +133,17 @@ agents changed it meanwhile.
   "other": {{"name": "app shop-2 on broker:9092", "received": 5, "late": 0, "rejected": 0, "unread": 0,
     "transitions": 6, "left_out": 0}},
   "since": null, "until": "2024-05-20T10:45:00.000Z", "transition": null, "counter": null,
-  "windows": ["day", "all"]}}
+  "windows": ["day", "all"], "settings": []}}
 ```
 
-**`streams why PROFILE --json`** prints a line per event of the person, by time. `read_as` is what the rules
-of that time saw in it, or null. `ending` is `applied`, `duplicate`, `no_signal`, `late`, `rejected`,
-`waiting` (not processed yet) or `gone` (the record is not stored any more, and transitions name it); `reason`
-says why it was late or rejected. `topic`, `partition`, `offset`, `index` say where it is, and `forwarded_to`
-to which partition it was forwarded. `transitions` are the records that it caused, as they were published,
-with later retractions of them. Where an event was copied, they are under the copy that counts. Who cannot be
-read from a rejected record is not found by it.
+**`streams why PROFILE --json`** prints a line per event of the person and per silence, by time. `read_as` is
+what the rules of that time saw in it, or null. `ending` is `applied`, `duplicate`, `no_signal`, `late`,
+`rejected`, `waiting` (not processed yet) or `gone` (the record is not stored any more, and transitions name
+it). A line that ends as `silence` is no event: a journey stalled or was abandoned then. `reason` says why an
+event was late or rejected. `topic`, `partition`, `offset`, `index` say where it is, and `forwarded_to` to
+which partition it was forwarded. `transitions` are the records that it caused, as they were published, with
+later retractions of them. Where an event was copied, they are under the copy that counts. Who cannot be read
+from a rejected record is not found by it.
 
 **`streams transitions --json`** and **`streams journeys --json`** print the records as they were published, a
 line each: [consume.md](consume.md). Records come partition by partition, in order; with `--limit` only the

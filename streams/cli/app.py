@@ -31,8 +31,8 @@ from streams.errors import StreamsError
 EXIT_CODES = {
     0: "done",
     1: (
-        "the answer is no: `verify` or `app compare` found a difference, `journey` found nobody of that "
-        "name, `topics plan` found something to create"
+        "the answer is no: `verify` or `app compare` found a difference, `journey` or `why` found nobody of "
+        "that name, `topics plan` found something to create"
     ),
     2: (
         "the command, a setting, a rules file or an input file is wrong, or the log that a question is about "

@@ -124,6 +124,7 @@ async def _example(reader: "Reader") -> "Timeline | None":
     import msgspec
 
     from schemas import Transition
+    from streams.queries.person import Person
     from streams.queries.timeline import read_timelines
     from streams.queries.transitions import list_net_transitions
 
@@ -134,7 +135,7 @@ async def _example(reader: "Reader") -> "Timeline | None":
         kinds.setdefault(step.profile, []).append(step.kind)
     for profile, steps in sorted(kinds.items()):
         if set(steps) >= EXAMPLE_KINDS and len(steps) in EXAMPLE_STEPS and steps.count("opened") == 1:
-            return (await read_timelines(reader, profile))[0]
+            return (await read_timelines(reader, Person(profile)))[0]
     return None
 
 

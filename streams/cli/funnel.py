@@ -98,6 +98,10 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
         stored = [None if raw is None else decode_checkpoint(raw) for raw in await log.reader.checkpoints()]
         if wanted.by is not None:
             _check_dimension(wanted.by, log, stored)
+        if wanted.need and not _recorded(log, stored, "need"):
+            raise ConfigError(
+                f"--need {wanted.need}: there are no needs here (the setting `need` is not set)"
+            )
         window = None if wanted.last_ms is None else _window(wanted, wanted.last_ms, stored)
         report: dict[str, Any] = {} if window is None else {"window": window_report(window, stored)}
         groups: Mapping[str, CohortReport] | None = None
@@ -126,12 +130,17 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
         console().print(render_groups(wanted.by or "", groups))
 
 
+def _recorded(log: OpenedLog, stored: "Sequence[Checkpoint | None]", setting: str) -> Any:
+    """A fold setting under which the log was written; that of this command where nothing was written."""
+    recorded = next((checkpoint.fold for checkpoint in stored if checkpoint is not None), None)
+    return getattr(log.settings, setting) if recorded is None else json_module.loads(recorded)[setting]
+
+
 def _check_dimension(by: str, log: OpenedLog, stored: "Sequence[Checkpoint | None]") -> None:
     """Raises ConfigError, which names the dimensions, for what is none of them."""
     from streams.settings.fold import BUILT_IN
 
-    recorded = next((checkpoint.fold for checkpoint in stored if checkpoint is not None), None)
-    known = log.settings.dimensions if recorded is None else json_module.loads(recorded)["dimensions"]
+    known = _recorded(log, stored, "dimensions")
     if by not in known:
         names = [*BUILT_IN, *sorted(set(known) - set(BUILT_IN))]
         raise ConfigError(f"--by {by}: is no dimension of {log.name}: its dimensions are {', '.join(names)}")

@@ -7,6 +7,7 @@ import typer
 
 from streams.cli.opened_log import LogFlags, open_log
 from streams.cli.options import AppOption, DataDirOption, KafkaOption, ProfileArgument, TenantOption
+from streams.cli.person import end_for_nobody
 from streams.cli.screen import console, emit_line
 
 
@@ -22,18 +23,21 @@ def journey_command(
         bool, typer.Option("--json", help="Print JSON, for machines: one line per need.")
     ] = False,
 ) -> None:
-    """Shows one person's journeys, step by step, as they are now."""
+    """Shows one person's journeys, step by step, as they are now.
+
+    The exit code is 1 if nobody has this name.
+    """
     asyncio.run(_journey(ctx, name, tenant, LogFlags(data_dir, kafka, app), json))
 
 
 async def _journey(ctx: typer.Context, name: str, tenant: str | None, flags: LogFlags, json: bool) -> None:
+    from streams.queries.person import Person
     from streams.queries.timeline import read_timelines
 
     async with open_log(ctx, flags, bar=True) as log:
-        timelines = await read_timelines(log.reader, name, tenant)
+        timelines = await read_timelines(log.reader, Person(name, tenant))
     if not timelines:
-        typer.echo(f"nobody of the name {name!r} is known here", err=True)
-        raise typer.Exit(1)
+        end_for_nobody(name, tenant)
     if json:
         for timeline in timelines:
             emit_line(timeline.wire())

@@ -89,6 +89,7 @@ async def _cluster_lag(settings: "Settings", asked: Sequence[str]) -> "Lag":
     from streams.log.kafka.existing_app import open_existing_app
     from streams.log.kafka.log import KafkaLog
     from streams.log.kafka.reader import TRANSACTION_WAIT_S
+    from streams.log.kafka.topics.cluster import admin, look
     from streams.queries.kafka_lag import count_records
     from streams.queries.lag import read_lag
     from streams.settings.kafka import deployed_app, deployment
@@ -100,6 +101,13 @@ async def _cluster_lag(settings: "Settings", asked: Sequence[str]) -> "Lag":
     deleted: tuple[str, ...] = ()
     if asked:
         names = deployment(settings.kafka).inputs
+        async with admin(where, f"the topics of {where.bootstrap} cannot be looked at") as client:
+            absent = set(names) - (await look(client, names)).topics.keys()
+        if absent:
+            raise ConfigError(
+                f"--input {', '.join(sorted(absent))}: there is no such topic on {where.bootstrap}, or we "
+                "have no right to see it (Describe)"
+            )
         log = await KafkaLog.connect(where, app, names, settle_s=TRANSACTION_WAIT_S)
     else:
         existing = await open_existing_app(

@@ -7,6 +7,7 @@ import typer
 
 from streams.cli.opened_log import LogFlags, open_log
 from streams.cli.options import AppOption, DataDirOption, KafkaOption, ProfileArgument, TenantOption
+from streams.cli.person import end_for_nobody
 from streams.cli.progress import Work
 from streams.cli.screen import console, emit_line
 from streams.cli.stopping import StopRequest
@@ -26,8 +27,8 @@ def why_command(
 ) -> None:
     """Shows each event of one person: what it was read as, how it ended, and which steps it caused.
 
-    It reads the stored input: one partition of it if the input is keyed by the person, else all. The exit
-    code is 2 if nobody has this name.
+    It reads the stored input: one partition of it if the input is keyed by the person, else all. What
+    silence caused has lines of its own. The exit code is 1 if nobody has this name.
     """
     asyncio.run(_why(ctx, LogFlags(data_dir, kafka, app), name, tenant, json))
 
@@ -57,6 +58,8 @@ async def _why(ctx: typer.Context, flags: LogFlags, name: str, tenant: str | Non
         )
     for source in found.unreadable:
         typer.echo(f"{source}: this release does not have the reader of some of its records", err=True)
+    if not found.stories:
+        end_for_nobody(name, tenant)
     if json:
         for story in found.stories:
             emit_line(story.wire())

@@ -1,9 +1,13 @@
 """Whom a question is about: somebody by the name that a person has typed."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from streams.core.ingest.partition import partition_of
+from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.record_keys import person_key, profile_key
+from streams.errors import ConfigError, InputError
+from streams.settings.fold import FoldSettings
 
 PROFILE_PREFIXES = ("u:", "d:")
 
@@ -38,3 +42,18 @@ class Person(NamedTuple):
         tenant = self.tenant or ""
         keys = {person_key(profile_key(tenant, profile)) for profile in self.profiles}
         return frozenset(partition_of(key, partitions) for key in keys)
+
+
+def fold_settings_for(person: Person, checkpoints: Sequence[Checkpoint]) -> FoldSettings:
+    """The fold settings of the log in which the person is looked for, from its checkpoints.
+
+    Raises InputError if nothing was processed yet, ConfigError for a tenant where there are none.
+    """
+    if not checkpoints:
+        raise InputError("nothing has been processed yet: there is nothing to ask about")
+    settings = FoldSettings.model_validate_json(checkpoints[0].fold)
+    if person.tenant is not None and settings.tenant is None:
+        raise ConfigError(
+            f"--tenant {person.tenant}: there are no tenants here (the setting `tenant` is not set)"
+        )
+    return settings

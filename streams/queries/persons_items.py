@@ -13,14 +13,12 @@ from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.record_keys import split_person_key, split_profile_key
-from streams.errors import ConfigError, InputError
 from streams.log.port import Reader
 from streams.queries.origins import Origin, origin_of
-from streams.queries.person import Person
+from streams.queries.person import Person, fold_settings_for
 from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, owner_of, read_rulebook
 from streams.records import Record
 from streams.runtime.parameters import parameters_of
-from streams.settings.fold import FoldSettings
 from streams.topology import LATE, REJECTED, is_inbox
 
 _REPORT_EVERY = 5_000  # records between two reports of progress
@@ -86,11 +84,7 @@ async def read_persons_items(
     """
     stored = [None if raw is None else decode_checkpoint(raw) for raw in await reader.checkpoints()]
     known = [checkpoint for checkpoint in stored if checkpoint is not None]
-    if not known:
-        raise InputError("nothing has been processed yet: there is nothing to ask about")
-    parameters = parameters_of(FoldSettings.model_validate_json(known[0].fold))
-    if person.tenant is not None and parameters.tenant is None:
-        raise ConfigError("--tenant: there are no tenants here (the setting `tenant` is not set)")
+    parameters = parameters_of(fold_settings_for(person, known))
     everywhere = frozenset(range(reader.partitions))
     owners = person.owners(reader.partitions, has_tenants=parameters.tenant is not None)
     is_forwarding = any(checkpoint.forwarding or checkpoint.counts.forwarded for checkpoint in known)

@@ -1,6 +1,5 @@
 """Puts the journeys of one person together from the net transitions, as any consumer of that topic can."""
 
-import json
 from collections.abc import Iterable
 
 import msgspec
@@ -10,7 +9,7 @@ from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import bare_id, split_profile_key
 from streams.log.port import Reader
 from streams.queries.cohorts import FUNNEL_MOMENTS
-from streams.queries.person import Person
+from streams.queries.person import Person, fold_settings_for
 from streams.queries.state_profiles import read_state_profiles
 from streams.topology import TRANSITIONS
 
@@ -49,16 +48,18 @@ class Timeline(msgspec.Struct):
         return msgspec.json.encode(fields if self.tenant is None else {"tenant": self.tenant, **fields})
 
 
-async def read_timelines(reader: Reader, name: str, tenant: str | None = None) -> list[Timeline]:
+async def read_timelines(reader: Reader, person: Person) -> list[Timeline]:
     """The timelines of a person, by tenant, profile and need. Empty if nobody has this name.
 
-    With `tenant`, only of this tenant. Only partitions are read that can own the person. A person without a
-    journey, who gave unsure signals only, has one timeline without journeys.
+    Only partitions are read that can own the person. A person without a journey, who gave unsure signals
+    only, has one timeline without journeys. Raises InputError if nothing was processed yet, ConfigError for
+    a tenant where there are none.
     """
-    person = Person(name, tenant)
+    stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
+    has_tenants = fold_settings_for(person, stored).tenant is not None
     ids = person.ids
     last: dict[tuple[int, str], tuple[bytes, Transition]] = {}  # by partition and id
-    partitions = sorted(person.owners(reader.partitions, has_tenants=await _has_tenants(reader)))
+    partitions = sorted(person.owners(reader.partitions, has_tenants=has_tenants))
     for number in partitions:
         async for _, record in reader.scan(TRANSITIONS.name, number):
             if record.key is None or record.value is None or bare_id(record.key) not in ids:
@@ -81,16 +82,11 @@ async def read_timelines(reader: Reader, name: str, tenant: str | None = None) -
         for key in await read_state_profiles(reader, number)
     }
     timelines += [
-        Timeline(its_tenant, profile, None, None, [])
-        for its_tenant, profile in in_state - with_journeys
-        if person.has(its_tenant, profile)
+        Timeline(tenant, profile, None, None, [])
+        for tenant, profile in in_state - with_journeys
+        if person.has(tenant, profile)
     ]
     return sorted(timelines, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
-
-
-async def _has_tenants(reader: Reader) -> bool:
-    stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
-    return any(json.loads(checkpoint.fold)["tenant"] is not None for checkpoint in stored)
 
 
 def _timeline(

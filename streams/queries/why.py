@@ -1,5 +1,5 @@
 """Why a person is where they are: each stored event of theirs, what it was read as, how it ended, and which
-transitions it caused.
+transitions it caused. What silence caused lies between them.
 
 Each record is read by the rules and the door of its era, as `verify` reads it.
 """
@@ -17,7 +17,6 @@ from streams.core.moments.verdict import INTENTS
 from streams.core.processing.json_text import quoted, rfc3339
 from streams.core.processing.publisher import transition_id
 from streams.core.processing.record_keys import split_profile_key
-from streams.errors import InputError
 from streams.log.port import Reader
 from streams.queries.event_sets import CopyFate, EventSet, add_copy
 from streams.queries.origins import Origin
@@ -25,8 +24,10 @@ from streams.queries.person import Person
 from streams.queries.persons_items import FoundItem, Letter, PersonsItems, read_persons_items
 from streams.topology import TRANSITIONS, split_source
 
-Ending = Literal["applied", "duplicate", "late", "no_signal", "rejected", "waiting", "gone"]
-"""`waiting`: not processed yet. `gone`: the record is not stored any more, but transitions name it."""
+Ending = Literal["applied", "duplicate", "late", "no_signal", "rejected", "waiting", "gone", "silence"]
+"""`waiting`: not processed yet. `gone`: the record is not stored any more, but transitions name it.
+`silence`: no event at all, but the lack of one caused a transition at that time.
+"""
 
 
 class ReadAs(msgspec.Struct, frozen=True):
@@ -41,7 +42,7 @@ class ReadAs(msgspec.Struct, frozen=True):
 
 
 class EventStory(msgspec.Struct):
-    """One event of a person, and what became of it."""
+    """One event of a person, and what became of it; or a silence."""
 
     tenant: str | None
     profile: str
@@ -66,7 +67,7 @@ class EventStory(msgspec.Struct):
 
 
 class Why(NamedTuple):
-    """The stories of a person's events, by time, and what was not searched for more of them."""
+    """The stories of a person's events and silences, by time, and what was not searched for more of them."""
 
     stories: Sequence[EventStory]
     unreadable: Sequence[str]  # sources with records whose reader this release does not have
@@ -74,16 +75,13 @@ class Why(NamedTuple):
 
 
 async def read_why(reader: Reader, person: Person, on_progress: Callable[[int, int], None]) -> Why:
-    """The stories of all events of a person.
+    """The stories of all events of a person; there are none if nobody has this name.
 
-    Raises InputError if nobody has this name, or if nothing was processed yet.
+    Raises InputError if nothing was processed yet, ConfigError for a tenant where there are none.
     """
     found = await read_persons_items(reader, person, on_progress)
     stories = _Stories(found)
     await stories.add_transitions(reader, person)
-    if not stories.stories:
-        of = f" of the tenant {person.tenant!r}" if person.tenant is not None else ""
-        raise InputError(f"nobody of the name {person.name!r}{of} is known here")
     return Why(sorted(stories.stories, key=_place), found.unreadable, found.hidden)
 
 
@@ -177,7 +175,7 @@ class _Stories:
         return needs if needs.isdisjoint(REFUND_EVERYWHERE) else self._needs_of_person[caused_by.key]
 
     async def add_transitions(self, reader: Reader, person: Person) -> None:
-        """Puts each transition under the event that caused it."""
+        """Puts each transition under the event that caused it, or under the silence."""
         by_id = {
             transition_id(caused_by.key, need, kind, caused_by.ref): story
             for caused_by, story in self._causing.items()
@@ -186,6 +184,7 @@ class _Stories:
             if kind
         }
         gone: dict[tuple[str | None, str, str], EventStory] = {}
+        silences: dict[tuple[str, str], EventStory] = {}  # by the step's id and its time
         texts = [f'"profile":{quoted(name)}'.encode() for name in person.profiles]
         for partition in self._found.owners:
             async for _, record in reader.scan(TRANSITIONS.name, partition):
@@ -195,12 +194,16 @@ class _Stories:
                 step = _decode(value)
                 if not person.has(step.tenant, step.profile):
                     continue
-                story = by_id.get(step.id)
-                if story is None:
-                    caused_by = step.event or step.journey
-                    story = gone.get((step.tenant, step.profile, caused_by))
+                if step.event is None:
+                    story = silences.get((step.id, step.at))
                     if story is None:
-                        story = gone[step.tenant, step.profile, caused_by] = _gone_story(step, caused_by)
+                        story = silences[step.id, step.at] = _story_without_event(step, "silence")
+                        self.stories.append(story)
+                else:
+                    event = step.tenant, step.profile, step.event
+                    story = by_id.get(step.id) or gone.get(event)
+                    if story is None:
+                        story = gone[event] = _story_without_event(step, "gone")
                         self.stories.append(story)
                 story.transitions.append(msgspec.Raw(value))
 
@@ -218,10 +221,9 @@ def _letter_story(origin: Origin, letter: Letter) -> EventStory:
     )  # fmt: skip
 
 
-def _gone_story(step: Transition, caused_by: str) -> EventStory:
+def _story_without_event(step: Transition, ending: Ending) -> EventStory:
     return EventStory(
-        tenant=step.tenant, profile=step.profile,
-        at=step.at if step.event else step.opened_at, event=caused_by,
+        tenant=step.tenant, profile=step.profile, at=step.at, event=step.event,
         name=None, type=None, topic=None, partition=None, offset=None, index=None,
-        forwarded_to=None, read_as=None, ending="gone",
+        forwarded_to=None, read_as=None, ending=ending,
     )  # fmt: skip

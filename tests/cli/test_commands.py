@@ -124,11 +124,30 @@ def test_a_journey_for_machines(data: Path) -> None:
     assert ["opened", "advanced", "converted"] == [step["kind"] for step in journey["transitions"]]
 
 
-def test_nobody_of_that_name(data: Path) -> None:
+@pytest.mark.parametrize("command", ["journey", "why"])
+def test_nobody_of_that_name(data: Path, command: str) -> None:
     """An unknown person is exit code 1, with nothing on standard output."""
-    result = streams("journey", "nobody", "--data-dir", data, "--json")
+    result = streams(command, "zoe", "--data-dir", data, "--json")
     assert (1, "") == (result.exit_code, result.stdout)
-    assert "nobody" in result.stderr
+    assert "nobody of the name 'zoe' is known here" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["journey", "why"])
+def test_tenants_where_there_are_none(data: Path, command: str) -> None:
+    """A tenant is a wrong command then, and the setting that is missing is named."""
+    result = streams(command, "ann", "--tenant", "shop", "--data-dir", data)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "--tenant shop: there are no tenants here (the setting `tenant` is not set)" in result.stderr
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_a_need_where_there_are_none(data: Path, json: list[str]) -> None:
+    """It is a wrong command, not a funnel of zeros. The nameless need is there."""
+    result = streams("funnel", "--need", "car", "--data-dir", data, *json)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "--need car: there are no needs here (the setting `need` is not set)" in result.stderr
+    (found,) = lines("funnel", "--need", "", "--data-dir", data, "--json")
+    assert 0 < found["journeys"]["opened"]
 
 
 def test_somebody_without_a_journey(tmp_path: Path) -> None:
@@ -381,9 +400,6 @@ def test_why_is_told_to_people_and_machines(data: Path) -> None:
     told = lines("why", "u:bob", "--data-dir", data, "--json")
     assert ["applied", "duplicate"] == [story["ending"] for story in told]
     assert ["know", "know"] == [story["read_as"]["intent"] for story in told]
-    nobody = streams("why", "zoe", "--data-dir", data)
-    assert (2, "") == (nobody.exit_code, nobody.stdout)
-    assert "nobody of the name 'zoe' is known here" in nobody.stderr
 
 
 @pytest.mark.parametrize("size", ["much", "512", "0MB", "-1GB", "1 TB"])

@@ -80,6 +80,16 @@ def test_a_table_for_people() -> None:
     assert rows[-1].split()[:2] == ["total", "0"]
 
 
+def test_an_input_that_does_not_exist() -> None:
+    """It is named (2), and nothing is advised that has to do with making topics."""
+    app = topics.new_app(PARTITIONS)
+    given = ("--input", f"{app}.events", "--input", "nope")
+    result = streams("lag", "--kafka", bootstrap(), "--app", app, *given)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "--input nope: there is no such topic" in result.stderr
+    assert "create" not in result.stderr
+
+
 def test_an_app_that_has_not_begun() -> None:
     """Nothing says what it will read, and the message says how to ask all the same (2)."""
     app = topics.new_app(PARTITIONS)

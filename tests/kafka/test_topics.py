@@ -106,7 +106,10 @@ def test_inputs_for_a_laptop(app: str) -> None:
     """
     new = f"{app}.orders"
     code, found = run("apply", app, inputs=(f"{app}.events", new))
-    assert (2, True) == (code, f"{new}: does not exist: make it, or see --create-inputs" in found["error"])
+    assert (2, True) == (
+        code,
+        f"{new}: does not exist: make it, or see `streams topics apply --create-inputs`" in found["error"],
+    )
     assert {"create"} == {
         verdict for name, verdict in verdicts(run("plan", app)[1]).items() if name in own_topics(app)
     }

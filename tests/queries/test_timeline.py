@@ -7,6 +7,7 @@ import pytest
 
 from streams.log.memory import MemoryLog
 from streams.queries.listing import list_records
+from streams.queries.person import Person
 from streams.queries.timeline import read_timelines
 from streams.queries.transitions import list_net_transitions
 from streams.topology import TRANSITIONS
@@ -41,7 +42,7 @@ async def test_net_transitions_were_not_retracted() -> None:
 
 async def test_a_timeline_in_order() -> None:
     """A timeline has the net steps in the order in which they happened, not in that of publication."""
-    (timeline,) = await read_timelines(await written(CORRECTED), "ann")
+    (timeline,) = await read_timelines(await written(CORRECTED), Person("ann"))
     (journey,) = timeline.journeys
     assert ["opened", "advanced", "returned", "advanced", "converted"] == [
         step.kind for step in journey.steps
@@ -58,13 +59,14 @@ async def test_a_timeline_in_order() -> None:
 async def test_steps_of_one_millisecond() -> None:
     """Opening and resuming come first, then the steps to later moments."""
     (timeline,) = await read_timelines(
-        await written([did("u:ann", "pay", 0), did("u:ann", "cart", 0), did("u:ann", "look", 0)]), "u:ann"
+        await written([did("u:ann", "pay", 0), did("u:ann", "cart", 0), did("u:ann", "look", 0)]),
+        Person("u:ann"),
     )
     assert [("opened", "know"), ("advanced", "buy"), ("converted", "truth")] == [
         (s.kind, s.to) for s in timeline.journeys[0].steps
     ]
     together = [did("u:ann", "look", 0), did("u:ann", "look", 4 * DAY), did("u:ann", "cart", 4 * DAY)]
-    (timeline,) = await read_timelines(await written(together), "u:ann")
+    (timeline,) = await read_timelines(await written(together), Person("u:ann"))
     assert ["opened", "stalled", "resumed", "advanced"] == [s.kind for s in timeline.journeys[0].steps]
 
 
@@ -73,7 +75,7 @@ async def test_where_everybody_is() -> None:
     is open; a refund is last and the outcome.
     """
     log = await written(SHOP)
-    (ann,), (dan,) = await read_timelines(log, "ann"), await read_timelines(log, "u:dan")
+    (ann,), (dan,) = await read_timelines(log, Person("ann")), await read_timelines(log, Person("u:dan"))
     assert (None, "refunded", False) == (ann.current, ann.journeys[0].outcome, ann.journeys[0].stalled)
     assert "refunded" == ann.journeys[0].steps[-1].kind
     assert ("buy", "open", True, None) == (
@@ -86,7 +88,7 @@ async def test_where_everybody_is() -> None:
 
 async def test_two_journeys() -> None:
     """Two journeys of a person come one after the other, each with its own steps."""
-    (timeline,) = await read_timelines(await written([*SHOP[:3], did("u:ann", "look", 120)]), "ann")
+    (timeline,) = await read_timelines(await written([*SHOP[:3], did("u:ann", "look", 120)]), Person("ann"))
     assert [("converted", 3), ("open", 1)] == [
         (journey.outcome, len(journey.steps)) for journey in timeline.journeys
     ]
@@ -96,35 +98,35 @@ async def test_two_journeys() -> None:
 async def test_a_bare_name_is_a_user_and_a_device() -> None:
     """A bare name finds the user and the device; a prefix finds only one of them."""
     log = await written([did("u:7", "look", 0), did("d:7", "cart", 1), did("u:77", "look", 2)])
-    assert ["d:7", "u:7"] == [timeline.profile for timeline in await read_timelines(log, "7")]
-    assert ["d:7"] == [timeline.profile for timeline in await read_timelines(log, "d:7")]
-    assert [] == await read_timelines(log, "nobody")
+    assert ["d:7", "u:7"] == [timeline.profile for timeline in await read_timelines(log, Person("7"))]
+    assert ["d:7"] == [timeline.profile for timeline in await read_timelines(log, Person("d:7"))]
+    assert [] == await read_timelines(log, Person("nobody"))
 
 
 async def test_an_id_that_looks_like_a_whole_name() -> None:
     """The name d:1 finds the user whose id is d:1, and also the device 1."""
     log = await written([did("u:d:1", "look", 0), did("d:u:2", "glance", 1), did("d:1", "look", 2)])
-    assert ["d:1", "u:d:1"] == [timeline.profile for timeline in await read_timelines(log, "d:1")]
-    assert ["u:d:1"] == [timeline.profile for timeline in await read_timelines(log, "u:d:1")]
-    assert ["d:u:2"] == [timeline.profile for timeline in await read_timelines(log, "u:2")]
+    assert ["d:1", "u:d:1"] == [timeline.profile for timeline in await read_timelines(log, Person("d:1"))]
+    assert ["u:d:1"] == [timeline.profile for timeline in await read_timelines(log, Person("u:d:1"))]
+    assert ["d:u:2"] == [timeline.profile for timeline in await read_timelines(log, Person("u:2"))]
 
 
 async def test_a_person_of_weak_signs() -> None:
     """A person without a journey has a timeline while the state holds
     them, and none once they are forgotten.
     """
-    (cat,) = await read_timelines(await written(SHOP[:11]), "cat")
+    (cat,) = await read_timelines(await written(SHOP[:11]), Person("cat"))
     assert ("d:cat", None, []) == (cat.profile, cat.current, cat.journeys)
     assert {"profile": "d:cat", "need": None, "current": None, "journeys": []} == json.loads(cat.wire())
     for records in (SHOP, [*SHOP, *LATER]):
-        assert [] == await read_timelines(await written(records), "cat")
+        assert [] == await read_timelines(await written(records), Person("cat"))
 
 
 async def test_a_journey_hides_nobody() -> None:
     """A user with a journey and a device of the same name without one are both found."""
     log = await written([did("u:cat", "look", 0), *SHOP[:11]])
     assert [("d:cat", 0), ("u:cat", 1)] == [
-        (timeline.profile, len(timeline.journeys)) for timeline in await read_timelines(log, "cat")
+        (timeline.profile, len(timeline.journeys)) for timeline in await read_timelines(log, Person("cat"))
     ]
 
 
@@ -135,7 +137,7 @@ async def test_needs_and_tenants() -> None:
         did("u:ann", "look", n, properties={"about": about, "shop": shop})
         for n, (shop, about) in enumerate([("x", "b"), ("x", "a"), ("y", "a")])
     ]
-    timelines = await read_timelines(await written(records, **settings), "ann")
+    timelines = await read_timelines(await written(records, **settings), Person("ann"))
     assert [("x", "a"), ("x", "b"), ("y", "a")] == [
         (json.loads(s.wire())["tenant"], s.need) for s in timelines
     ]
@@ -144,7 +146,7 @@ async def test_needs_and_tenants() -> None:
 async def test_the_line_of_a_timeline() -> None:
     """The JSON line has the fields of the contract, and the transitions exactly as they are stored."""
     log = await written(SHOP)
-    (timeline,) = await read_timelines(log, "u:ann")
+    (timeline,) = await read_timelines(log, Person("u:ann"))
     line = timeline.wire()
     assert ["profile", "need", "current", "journeys"] == list(json.loads(line))
     (journey,) = json.loads(line)["journeys"]
@@ -183,8 +185,8 @@ async def test_one_partition_is_read(tenants: bool) -> None:
     assert isinstance(log, Watched)
     for who in people:
         log.scanned = set()
-        found = await read_timelines(log, who, "two" if tenants else None)
+        found = await read_timelines(log, Person(who, "two" if tenants else None))
         assert [("two" if tenants else None, who)] == [(one.tenant, one.profile) for one in found]
         assert 2 >= len(log.scanned)  # an id may begin with a prefix: two keys, two partitions at most
         if tenants:
-            assert ["one", "two"] == [one.tenant for one in await read_timelines(log, who)]
+            assert ["one", "two"] == [one.tenant for one in await read_timelines(log, Person(who))]

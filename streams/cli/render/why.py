@@ -16,7 +16,7 @@ _decode = msgspec.json.Decoder(Transition).decode
 
 
 def render(stories: Sequence[EventStory]) -> RenderableType:
-    """A row per event, oldest first, with the steps that it caused beneath it."""
+    """A row per event or silence, oldest first, with the steps that it caused beneath it."""
     has_profiles = len({(story.tenant, story.profile) for story in stories}) > 1
     headings = ["when (UTC)", *(["who"] * has_profiles), "event", "read as", "what became of it", "where"]
     table = plain_table(*headings, wrapped=("event", "read as", "what became of it", "where"))
@@ -43,8 +43,9 @@ def render(stories: Sequence[EventStory]) -> RenderableType:
                 f"  {op}{step.kind}{need}",
             ]
             table.add_row(*cells, moved)
+    events = sum(story.ending != "silence" for story in stories)
     steps = sum(len(story.transitions) for story in stories)
-    return Group(table, f"[dim]{plural(len(stories), 'event')}, {plural(steps, 'step')}[/]")
+    return Group(table, f"[dim]{plural(events, 'event')}, {plural(steps, 'step')}[/]")
 
 
 def _read_as(story: EventStory) -> str:
@@ -71,6 +72,8 @@ def _ending(story: EventStory) -> str:
 
 def _where(story: EventStory) -> str:
     """`topic:partition:offset:index`, and where the event was forwarded to."""
+    if story.ending == "silence":
+        return ""
     if story.topic is None:
         return "not stored any more"
     place = f"{story.topic}:{story.partition}:{story.offset}:{story.index}"

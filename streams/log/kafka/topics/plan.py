@@ -95,7 +95,9 @@ class _Planner:
             )
         if topic is None:
             absent = (
-                HIDDEN if name in self._existing.hidden else "does not exist: make it, or see --create-inputs"
+                HIDDEN
+                if name in self._existing.hidden
+                else "does not exist: make it, or see `streams topics apply --create-inputs`"
             )
             return TopicLine(
                 topic=name, input=True, verdict=TopicVerdict.WRONG, details=(absent,), error=ConfigError

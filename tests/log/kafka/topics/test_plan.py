@@ -183,7 +183,7 @@ def test_an_input_that_is_not_there() -> None:
     wanted = WANTED._replace(inputs=["orders", "clicks"])
     wrong = plan_topics(seen(), wanted).wrong
     assert isinstance(wrong, ConfigError)
-    assert "orders: does not exist: make it, or see --create-inputs" == str(wrong)
+    assert "orders: does not exist: make it, or see `streams topics apply --create-inputs`" == str(wrong)
     assert "orders: does not exist, or we have no right to see it: Describe" == str(
         plan_topics(seen(hidden="orders"), wanted).wrong
     )
