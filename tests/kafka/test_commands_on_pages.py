@@ -98,7 +98,11 @@ def test_an_app_as_the_pages_begin_one(program: str, tmp_path: Path) -> None:
     make, work = ([app if word == "shop" else word for word in words] for words in (make, work))
     assert 0 == streams(*make).exit_code
     topics.elsewhere(_append(app, input))
-    given = {**os.environ, "STREAMS_WEB__PORT": str(free_ports(1)[0])}
+    given = {
+        **os.environ,
+        "STREAMS_WEB__PORT": str(free_ports(1)[0]),
+        "STREAMS_NEED": "properties.category",  # a page asks for the funnel of a need
+    }
     with (tmp_path / "log").open("wb") as log:
         worker = process(*work, cwd=tmp_path, env=given, stdout=log, stderr=log)
     try:
