@@ -15,8 +15,9 @@ import msgspec
 
 from benchmarks.generate import events
 from benchmarks.stages import SOURCE, processor, quiet_collector
+from streams.core.ingest.door import door_of
 from streams.core.ingest.event import Event
-from streams.core.ingest.formats.segment import read
+from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import SIZE
@@ -78,10 +79,11 @@ def footprint(people: int, rules: Rules) -> Footprint:
 
 def exactly(people: int, rules: Rules) -> list[Record]:
     """A stream in which everybody gives SIGNALS signals and no event twice."""
+    read = RecordReader(door_of(0), "").read
     classify, seen = Classifier(rules).classify, set[str]()
     signals: dict[str, list[Record]] = {}
     for record in events(people * SIGNALS * SPARE, people, HOURS):
-        event = read(record.value, (), LATEST_MS)
+        event = read(record.value, (), -1, LATEST_MS)
         if isinstance(event, Event) and event.id not in seen and classify(event) is not None:
             seen.add(event.id)
             signals.setdefault(event.profile, []).append(record)

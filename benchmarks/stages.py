@@ -18,8 +18,9 @@ from time import process_time
 import msgspec
 
 from streams.core.funnels.cells import count_transition
+from streams.core.ingest.door import door_of
 from streams.core.ingest.event import Event
-from streams.core.ingest.formats.segment import read
+from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.journey_step import REFUND_UNMATCHED
 from streams.core.moments.classifier import Classifier
@@ -27,7 +28,7 @@ from streams.core.moments.rules import Rules
 from streams.core.processing.processor import Processor
 from streams.core.processing.source_headers import SourcePlace
 from streams.records import Batch, Fetched, Record
-from streams.runtime.parameters import parameters_of
+from streams.runtime.parameters import door_of_settings, parameters_of
 from streams.settings.tables import Settings
 
 SOURCE = "events:0"
@@ -70,7 +71,7 @@ def quiet_collector(threshold: int | None) -> Iterator[None]:
 def processor(rules: Rules, kind: type[Processor] = Processor) -> Processor:
     """A new, empty one, with the settings nobody has changed."""
     settings = Settings()
-    made = kind(0, parameters_of(settings.fold), settings.fold.record(), rules, settings.skew)
+    made = kind(0, parameters_of(settings.fold), settings.fold.record(), rules, door_of_settings(settings))
     made.restore(None, ())
     made.tracker.read_from([SOURCE])
     return made
@@ -101,11 +102,14 @@ def staged(records: list[Record], rules: Rules, batch: int) -> tuple[dict[str, f
     p = processor(rules, Held)
     spent: defaultdict[str, float] = defaultdict(float)
     written = Written.none()
+    read = RecordReader(door_of(0), SOURCE).read
     classify, codes, write = Classifier(rules).classify, p.parameters.dimensions.code, p.publisher.transition
     for at in range(0, len(records), batch):
         part = records[at : at + batch]
         times = [process_time()]
-        events = [event for r in part if isinstance(event := read(r.value, r.headers, LATEST_MS), Event)]
+        events = [
+            event for r in part if isinstance(event := read(r.value, r.headers, r.time_ms, LATEST_MS), Event)
+        ]
         times.append(process_time())
         verdicts = [classify(event) for event in events]
         times.append(process_time())

@@ -8,8 +8,8 @@ from benchmarks import hot_keys, pipeline
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS
 from streams.core.ingest.event import Event
-from streams.core.ingest.formats.segment import read
 from streams.core.ingest.times import LATEST_MS
+from tests.reading import read_record
 
 
 def test_events_are_the_same_for_the_same_seed() -> None:
@@ -22,7 +22,7 @@ def test_events_have_the_stated_mix() -> None:
     twice, and sizes are those of a collector's.
     """
     records = events(20_000, 2_000, 4)
-    read_events = [read(record.value, (), LATEST_MS) for record in records]
+    read_events = [read_record(record.value, (), LATEST_MS) for record in records]
     assert all(isinstance(event, Event) for event in read_events)
     ids = [event.id for event in read_events if isinstance(event, Event)]
     assert 0.005 < 1 - len(set(ids)) / len(ids) < 0.015

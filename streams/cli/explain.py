@@ -118,8 +118,9 @@ def _event(value: bytes) -> "Event | Rejection":
     """An event, with defaults for the fields that no rule reads and nobody wants to type."""
     import orjson
 
+    from streams.core.ingest.door import door_of
     from streams.core.ingest.event import Items, Reason, reject
-    from streams.core.ingest.formats.segment import read
+    from streams.core.ingest.reading import RecordReader
     from streams.core.ingest.times import LATEST_MS
 
     try:
@@ -127,8 +128,8 @@ def _event(value: bytes) -> "Event | Rejection":
         if isinstance(given, dict):
             value = orjson.dumps(DEFAULT_FIELDS | given)
     except ValueError:
-        pass  # `read` rejects it, with the reason
-    found = read(value, (), LATEST_MS)
+        pass  # the reader rejects it, with the reason
+    found = RecordReader(door_of(0), "").read(value, (), -1, LATEST_MS)
     if isinstance(found, Items):
         return reject(Reason.UNKNOWN_TYPE, "a batch: give one of its calls")
     return found

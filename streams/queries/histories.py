@@ -13,9 +13,9 @@ So a person whose first event is later than that has lost none.
 
 from collections.abc import Iterable, Mapping
 
+from streams.core.ingest.door import Door
 from streams.core.journeys.state import Patience
 from streams.core.journeys.store import load_profile
-from streams.core.processing.rulebook import Door
 from streams.core.processing.state_keys import PROFILE, restored
 from streams.log.port import Reader
 from streams.queries.event_sets import EventSet, events_of_profile
@@ -26,7 +26,6 @@ from streams.topology import STATE
 # How far the clocks of two workers may be apart: far more than any that still works with TLS and tokens.
 CLOCKS_DIFFER_MS = 60 * 60 * 1_000
 _NOT_FIRED_MS = -1
-_UNKNOWN_SKEW_MS = 24 * 60 * 60 * 1_000  # of a door that does not say it
 
 
 async def read_whole(
@@ -63,5 +62,5 @@ def complete_from_ms(written_ms: int, doors: Iterable[Door]) -> int:
     """The event time from which on no transition can have been deleted. `written_ms`: when the oldest one
     that is left was written.
     """
-    skew_ms = max((int(door.digests.get("skew_ms", _UNKNOWN_SKEW_MS)) for door in doors), default=0)
+    skew_ms = max((door.skew_ms for door in doors), default=0)
     return written_ms + skew_ms + CLOCKS_DIFFER_MS

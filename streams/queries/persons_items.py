@@ -4,11 +4,12 @@ Where no event was ever forwarded, all of it is in the partition that owns the p
 may have read something.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from typing import Literal, NamedTuple
 
 from streams.core.ingest.event import Event
-from streams.core.ingest.formats import FORMATS
+from streams.core.ingest.formats.segment import QuickReader
+from streams.core.ingest.placeholders import Placeholders
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
@@ -21,6 +22,7 @@ from streams.records import Record
 from streams.runtime.parameters import parameters_of
 from streams.topology import LATE, REJECTED, is_inbox
 
+_QUICK = QuickReader(Placeholders(), 0)  # for a cheap look at whose a record is
 _REPORT_EVERY = 5_000  # records between two reports of progress
 
 
@@ -124,7 +126,7 @@ class _Search:
     async def read_letters(self) -> None:
         """Notes the dead letters of the person."""
         async for _, record in self.reader.scan(REJECTED.name, self.partition):
-            if FORMATS["segment"].key_of(record.value or b"") in self._ids:
+            if _names(record.value, self._ids):
                 headers = _texts(record)
                 letter = Letter("rejected", headers["reason"], headers["detail"], self._person.name)
                 self._found.rejected[origin_of(record)] = letter
@@ -171,13 +173,13 @@ class _Search:
             if not isinstance(message, Forwarded):
                 return False
             value = message.value
-        key = FORMATS["segment"].key_of(value or b"")
-        return not key or key in self._ids  # without a key, it may hold items of several people
+        key = _QUICK.key_of(value or b"")
+        return not key or key in self._ids  # without a key, it takes a closer look
 
     def _is_theirs(self, item: StoredItem) -> bool:
         if isinstance(item.outcome, Event):
             return self._person.has(*split_profile_key(item.signals.key(item.outcome)))
-        return FORMATS["segment"].key_of(item.value or b"") in self._ids
+        return _names(item.value, self._ids)
 
     def _forwarded_to(self, item: StoredItem) -> int | None:
         if item.forwarded:
@@ -186,6 +188,12 @@ class _Search:
             return None
         owner = owner_of(item.signals.key(item.outcome), self.reader.partitions)
         return None if owner == self.partition else owner
+
+
+def _names(value: bytes | None, ids: Collection[bytes]) -> bool:
+    """True if an item that could not be read names one of these ids."""
+    key = _QUICK.key_of(value or b"")
+    return key in ids if key else any(b'"%s"' % identifier in (value or b"") for identifier in ids)
 
 
 def _texts(letter: Record) -> dict[str, str]:

@@ -13,8 +13,7 @@ come depends on all of it; the first slice that is read counts how items ended.
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from streams.core.ingest.event import Event
-from streams.core.ingest.formats import Items
+from streams.core.ingest.event import Event, Items
 from streams.core.journeys.signal import Signal
 from streams.core.processing.checkpoint import Checkpoint, Counts
 from streams.core.processing.parameters import Parameters
@@ -125,7 +124,9 @@ class Recomputation:
             self.broken = self.broken or f"{place} cannot be read ({why}), and is not in the rejected topic"
             return
         self._greatest_ms = max(self._greatest_ms, outcome.at_ms)
-        counts.repaired += outcome.repaired and not item.forwarded
+        if outcome.repairs and not item.forwarded:
+            for kind in outcome.repairs:
+                counts.repaired[kind.value] = counts.repaired.get(kind.value, 0) + 1
         verdict, key = item.signals.classify(outcome), item.signals.key(outcome)
         if verdict is None:
             counts.no_signal += 1

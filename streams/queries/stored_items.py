@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.core.ingest.event import Event, Rejection
-from streams.core.ingest.formats import FORMATS, Items
+from streams.core.ingest.door import Door, door_of, is_readable
+from streams.core.ingest.event import Event, Items, Rejection
 from streams.core.ingest.partition import partition_of
+from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
-from streams.core.ingest.zones import zones_version
 from streams.core.moments.rules import load_rules
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
@@ -20,13 +20,13 @@ from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.items import read_items
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.record_keys import person_key
-from streams.core.processing.rulebook import Door, Rulebook
+from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.signals import Signals
 from streams.core.processing.state_keys import DOOR, RULES, restored
 from streams.log.port import Reader
 from streams.queries.origins import Origin
 from streams.records import Record, StateRecord
-from streams.topology import STATE, is_inbox
+from streams.topology import STATE, is_inbox, split_source
 
 # No event is too far ahead here: that was judged when it was read, and such items were recorded as rejected.
 _ANY_SKEW_MS = LATEST_MS
@@ -56,6 +56,7 @@ class ItemReader:
         self._unreadable = [
             None if is_readable(door) else Unreadable(_reader_text(door)) for door in book.doors
         ]
+        self._readers: dict[tuple[int, str], RecordReader] = {}
         self._signals = [
             Signals(parameters, load_rules(version.text), version.first_code) for version in book.versions
         ]
@@ -71,7 +72,7 @@ class ItemReader:
             return [
                 StoredItem(Origin(source, item.offset, item.index), outcome, signals, item.value, False)
                 for item, outcome in zip(
-                    *read_items(self._book.doors[era.door].format, [record], _ANY_SKEW_MS), strict=True
+                    *read_items(self._reader(era.door, source), [record], _ANY_SKEW_MS), strict=True
                 )
             ]
         match decode_message(record.value):
@@ -79,9 +80,20 @@ class ItemReader:
                 return [StoredItem(Origin(source, record.offset, 0), None, signals, record.value, True)]
             case Forwarded() as message:
                 origin = Origin(message.source, message.offset, message.index)
-                _, (outcome,) = read_items(message.format, [message.record(record.key)], _ANY_SKEW_MS)
+                _, (outcome,) = read_items(
+                    self._reader(era.door, message.source), [message.record(record.key)], _ANY_SKEW_MS
+                )
                 return [StoredItem(origin, outcome, signals, message.value, True)]
         return ()
+
+    def _reader(self, door: int, source: str) -> RecordReader:
+        """What reads the records of a source through the door with this number."""
+        known = self._readers.get((door, source))
+        if known is None:
+            known = self._readers[door, source] = RecordReader(
+                self._book.doors[door], split_source(source)[0]
+            )
+        return known
 
     def rule_of(self, code: int) -> tuple[RuleInfo, str]:
         """The rule with this code, and the version of the rules that it belongs to."""
@@ -101,20 +113,15 @@ async def read_rulebook(reader: Reader, partition: int, checkpoint: Checkpoint) 
     return Rulebook(versions, doors, checkpoint.eras)
 
 
-def is_readable(door: Door) -> bool:
-    """True if this release reads records exactly as they were read through this door."""
-    known = FORMATS.get(door.format)
-    return (
-        known is not None
-        and known.version == door.reader
-        and door.digests.get("time_zones", zones_version()) == zones_version()
-    )
-
-
 def owner_of(key: str, partitions: int) -> int:
     """The partition that owns the person of the profile with this key."""
     return partition_of(person_key(key), partitions)
 
 
 def _reader_text(door: Door) -> str:
-    return f"{door.format} {door.reader}, time zones {door.digests.get('time_zones', 'unknown')}"
+    """What would be needed to read this door's records, in words."""
+    own = door_of(0)
+    differs = [
+        f"{name} {version}" for name, version in door.readers.items() if own.readers.get(name) != version
+    ]
+    return ", ".join([*differs, f"time zones {door.zones or 'unknown'}"])

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from streams.clock import Clock
-from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.partition import partition_of
+from streams.core.ingest.reading import RecordReader
 from streams.core.moments.rules import Rules
 from streams.core.processing.committed import Observer
 from streams.core.processing.owners import key_reader
@@ -25,9 +25,11 @@ from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, NewRecord, Source
 from streams.runtime import collector
 from streams.runtime.following import Follower
+from streams.runtime.parameters import door_of_settings
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.input_file import InputFile, InputFormat
+from streams.topology import EVENTS
 
 _LOOK_S = 0.2  # between looks at sources that had nothing new
 
@@ -59,7 +61,9 @@ class Embedded:
     ) -> None:
         self.log, self.agents, self.settings = log, agents, settings
         self._clock = clock or Clock()
-        self._record_key_of = key_reader(FORMATS["segment"], settings.tenant)
+        self._record_key_of = key_reader(
+            RecordReader(door_of_settings(settings), EVENTS.name), settings.tenant
+        )
 
     @classmethod
     async def open(

@@ -1,12 +1,14 @@
-"""Turns the fold settings into what the core takes.
+"""Turns settings into what the core takes.
 
 Settings build nothing of other layers, and the core does not know settings.
 """
 
 from streams.core.funnels.dimensions import Dimension, Dimensions
+from streams.core.ingest.door import Door, door_of
 from streams.core.journeys.state import Patience
 from streams.core.processing.parameters import Parameters
 from streams.settings.fold import FoldSettings
+from streams.settings.tables import Settings
 
 
 def parameters_of(fold: FoldSettings) -> Parameters:
@@ -27,3 +29,8 @@ def parameters_of(fold: FoldSettings) -> Parameters:
         tenant=fold.tenant,
         orders=tuple(fold.order_id),
     )
+
+
+def door_of_settings(settings: Settings) -> Door:
+    """How records are read under these settings."""
+    return door_of(settings.skew, orders=settings.order_id)

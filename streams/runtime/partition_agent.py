@@ -24,7 +24,7 @@ from streams.log.port import Log, Restoring, Session
 from streams.records import Fetched, StateRecord
 from streams.runtime import collector
 from streams.runtime.pace import TURN_S
-from streams.runtime.parameters import parameters_of
+from streams.runtime.parameters import door_of_settings, parameters_of
 from streams.settings.fold import FoldSettings
 from streams.settings.tables import Settings
 
@@ -233,7 +233,9 @@ async def _restored_processor(
     stored, records = await session.restore(on_restore)
     fold = settings.fold
     parameters = parameters_of(fold)
-    processor = Processor(session.partition, parameters, fold.record(), rules, settings.skew, partitions)
+    processor = Processor(
+        session.partition, parameters, fold.record(), rules, door_of_settings(settings), partitions
+    )
     try:
         with collector.paused():
             if stored is None:

@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 from streams.clock import Clock
 from streams.core.funnels.figures import JOURNEY_OUTCOMES, OPEN_MOMENTS
 from streams.core.ingest.event import Reason
+from streams.core.ingest.repairs import Repair
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.core.processing.committed import Committed
 from streams.telemetry import metrics
@@ -214,7 +215,8 @@ class Meters(Collector):
             for outcome in OUTCOMES:
                 events.add_metric([number, outcome], getattr(step.totals, outcome))
             forwarded.add_metric([number], step.totals.forwarded)
-            repaired.add_metric([number], step.totals.repaired)
+            for kind in Repair:
+                repaired.add_metric([number, kind.value], step.totals.repaired.get(kind.value, 0))
             transitions.add_metric([number], step.rev)
             for gauge, counts in zip(by_moment, (step.journeys.open, step.journeys.stalled), strict=True):
                 for moment, count in zip(OPEN_MOMENTS, counts, strict=True):

@@ -70,8 +70,8 @@ FORWARDED = MetricSpec(
 REPAIRED = MetricSpec(
     "streams_events_repaired_total",
     "counter",
-    ("partition",),
-    "events read with U+FFFD for bytes that are not UTF-8",
+    ("partition", "kind"),
+    "events that were read although something in them was wrong, by kind (docs/input.md)",
 )
 TRANSITIONS_WRITTEN = MetricSpec(
     "streams_transitions_written_total",

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
@@ -21,6 +20,7 @@ from tests.cli.running import streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
 from tests.queries.written import RULES
+from tests.reading import key_of
 
 PARTITIONS = 2
 

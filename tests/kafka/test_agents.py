@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.core.moments import rules
 from streams.errors import Fenced
@@ -26,6 +25,7 @@ from tests.contract.looking import input_ends
 from tests.end_to_end import shop
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
+from tests.reading import key_of
 
 PARTITIONS = 2
 MAPPING = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}

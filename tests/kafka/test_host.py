@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.core.moments import rules
 from streams.log.kafka.client import Cluster
@@ -32,6 +31,7 @@ from tests.end_to_end import shop
 from tests.end_to_end.running import COMMAND
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, free_ports
+from tests.reading import key_of
 
 PARTITIONS, EVENTS = 4, 600
 MAPPING = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import pytest
 
-from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.core.moments import rules
 from streams.errors import Fenced, StreamsError, Unavailable
@@ -29,6 +28,7 @@ from tests.contract.looking import Restored, full_batch, input_ends, restored, s
 from tests.end_to_end import shop
 from tests.kafka import topics
 from tests.kafka.broker import Brokers, Missing, cluster, our_own, without
+from tests.reading import key_of
 
 PARTITIONS = 2
 EVENTS = 4_000

@@ -11,7 +11,6 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import default_rules
 from streams.log.kafka.client import Cluster
@@ -24,6 +23,7 @@ from tests.cli.running import process
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
 from tests.queries.test_slices import checked
+from tests.reading import key_of
 
 PARTITIONS = 2
 NAMES = (

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from streams.core.ingest.door import door_of
 from streams.core.processing.processor import Processor
 from streams.records import Fetched, Record
 from streams.topology import INBOX, source_name
@@ -23,7 +24,7 @@ class Reader:
     """A partition over inputs that are filled already, and its inbox."""
 
     def __init__(self, partition: int, partitions: int, inputs: Mapping[str, Sequence[bytes]]) -> None:
-        self.processor = Processor(partition, PLAN, b"", rules(), 0, partitions)
+        self.processor = Processor(partition, PLAN, b"", rules(), door_of(0), partitions)
         self.processor.restore(None, [])
         self.inbox = source_name(INBOX.name, partition)
         self.left = {

@@ -7,13 +7,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import load_rules
 from streams.log.memory import MemoryLog
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
+from tests.reading import key_of
 
 MINUTE, HOUR, DAY = 1, 60, 1440  # in minutes, the unit of `did`
 

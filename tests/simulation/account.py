@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.core.ingest.event import Event
-from streams.core.ingest.formats.segment import read
+from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.signal import order_ref
 from streams.core.moments.classifier import Classifier
 from streams.records import Record
-from streams.runtime.parameters import parameters_of
+from streams.runtime.parameters import door_of_settings, parameters_of
 from tests import oracle
 from tests.simulation.world import RULES, World
 
@@ -54,9 +54,12 @@ def account(
     """
     a = Account()
     settings, allowed_lateness = world.settings, world.allowed_lateness
-    dims_of = parameters_of(settings.fold).dimensions.code
+    dims_of, reader = (
+        parameters_of(settings.fold).dimensions.code,
+        RecordReader(door_of_settings(settings), "clicks"),
+    )
     for record, version in zip(records, read_with, strict=True):
-        event = read(record.value, record.headers, record.time_ms + settings.skew)
+        event = reader.read(record.value, record.headers, record.time_ms, record.time_ms + settings.skew)
         if not isinstance(event, Event):
             a.rejected.append(record.offset)
             a.counts["rejected"] += 1

@@ -15,7 +15,7 @@ from streams.core.processing.processor import Processor
 from streams.core.processing.state_keys import restored
 from streams.queries.verify import verify
 from streams.records import Record, StateRecord
-from streams.runtime.parameters import parameters_of
+from streams.runtime.parameters import door_of_settings, parameters_of
 from tests import oracle
 from tests.simulation.account import account
 from tests.simulation.cluster import Cluster, settle
@@ -257,7 +257,7 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
         return
     held, settings = hand.agent.processor, cluster.world.settings
     fresh = Processor(
-        partition, parameters_of(settings.fold), settings.fold.record(), RULES[0], settings.skew
+        partition, parameters_of(settings.fold), settings.fold.record(), RULES[0], door_of_settings(settings)
     )
     fresh.restore(
         decode_checkpoint(stored.checkpoint),

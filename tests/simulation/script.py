@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import partition_of
+from tests.reading import key_of
 from tests.simulation.wire import time
 from tests.simulation.world import DAY, RULES, START, World
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.ingest.event import Event, Reason, Rejection
-from streams.core.ingest.formats import segment
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, rejection_in
 from streams.errors import ConfigError, InputError
 from streams.sources.csv import MAX_ROW_LINES, csv_rows
 from streams.sources.mapping import fingerprint
 from tests.core.ingest.examples import NEVER_MS
+from tests.reading import read_record
 
 MAPPING = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}
 HEADER = b"client_id,event,timestamp,amount\n"
@@ -58,7 +58,7 @@ def test_a_row() -> None:
 def test_it_reads_as_an_event() -> None:
     """The reader of Segment records reads a converted row as an event."""
     ((value, headers),) = csv_rows([HEADER, b"17,cart,1572631153273,\n"], MAPPING)
-    found = segment.read(value, headers, NEVER_MS)
+    found = read_record(value, headers, NEVER_MS)
     assert isinstance(found, Event)
     assert ("d:17", "cart", 1572631153273, {}) == (found.profile, found.name, found.at_ms, found.properties)
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from streams.core.ingest.event import Event, Rejection
-from streams.core.ingest.formats.segment import read
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import INTENTS
 from streams.sources.generator import FAULTS, MIN_VISITORS, NEXT_STEPS, REMEMBERED, MadeRecord, Shop
+from tests.reading import read_record
 
 NOW_MS = 1_750_000_000_000
 COUNT = 20_000
@@ -45,7 +45,7 @@ def test_the_key_is_the_persons_id(stream: list[MadeRecord]) -> None:
 
 def test_all_but_the_broken_records_can_be_read(stream: list[MadeRecord]) -> None:
     """A few records are broken, at the rate of the table; every other one is an event."""
-    events = [read(value, (), NOW_MS + COUNT * 5) for _, value in stream]
+    events = [read_record(value, (), NOW_MS + COUNT * 5) for _, value in stream]
     broken = sum(type(event) is Rejection for event in events)
     assert broken == sum(not key for key, _ in stream)
     assert 0.2 * FAULTS.unreadable < broken / COUNT < 5 * FAULTS.unreadable
@@ -57,7 +57,7 @@ def test_every_moment_and_a_refund_is_seen(stream: list[MadeRecord]) -> None:
     intents: Counter[str] = Counter()
     for _, value in stream:
         if (
-            type(event := read(value, (), NOW_MS + COUNT * 5)) is Event
+            type(event := read_record(value, (), NOW_MS + COUNT * 5)) is Event
             and (verdict := classify(event)) is not None
         ):
             intents[INTENTS[verdict.intent]] += 1

@@ -226,10 +226,10 @@ def test_each_outcome_is_shown() -> None:
 def test_a_forwarded_event_has_no_outcome_here() -> None:
     """It is received by the partition that owns its person, and has its outcome there."""
     of = meters()
-    of.committed(step(0, 5, totals=Counts(received=2, applied=2, forwarded=3, repaired=4)))
+    of.committed(step(0, 5, totals=Counts(received=2, applied=2, forwarded=3, repaired={"encoding": 4})))
     found = shown(of)
     assert 3 == found["streams_events_forwarded_total partition=0"]
-    assert 4 == found["streams_events_repaired_total partition=0"]
+    assert 4 == found["streams_events_repaired_total partition=0 kind=encoding"]
     assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
 
 

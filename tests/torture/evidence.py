@@ -16,7 +16,7 @@ from aiokafka.partitioner import murmur2
 
 from streams import topology
 from streams.core.ingest.event import Event, Rejection
-from streams.core.ingest.formats.segment import read
+from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.signal import event_ref, event_text, order_ref
 from streams.core.moments import rules
 from streams.core.moments.classifier import Classifier
@@ -24,7 +24,7 @@ from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.log.kafka.log import KafkaLog
 from streams.records import Record
-from streams.runtime.parameters import parameters_of
+from streams.runtime.parameters import door_of_settings, parameters_of
 from streams.settings.tables import Settings
 from streams.topology import split_source
 from tests import oracle
@@ -194,13 +194,14 @@ def account(
     accounts = [Account() for _ in range(log.partitions)]
     readers = {source: n for n in range(log.partitions) for source in log.sources(n)}
     classify, dims_of = Classifier(RULES).classify, parameters_of(settings.fold).dimensions.code
+    reader = RecordReader(door_of_settings(settings), "clicks")
     copies: list[dict[tuple[Key, str], list[oracle.Signal]]] = [{} for _ in accounts]
     for source, records in inputs.items():
         topic, number = split_source(source)
         here = accounts[readers[source]]
         for record in records:
             place = (topic, number, record.offset)
-            event = read(record.value, record.headers, record.time_ms + settings.skew)
+            event = reader.read(record.value, record.headers, record.time_ms, record.time_ms + settings.skew)
             if isinstance(event, Rejection):
                 here.rejected.add(place)
                 continue

@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from streams.core.ingest.repairs import Repair
+
 MAX_RECORD_BYTES = 1024 * 1024  # what brokers take by default; a click is never as large
 MAX_ITEMS = 10_000  # of one record, since one batch must hold them all; a Segment request has 2,500 at most
 MAX_DETAIL_CHARS = 200  # of a rejection: its detail travels in a header, and a person reads it
-EVENT_TYPES = ("track", "page", "screen", "identify")
+EVENT_TYPES = ("track", "page", "screen", "identify")  # those that rules read
+OTHER_CALLS = ("alias", "group")  # they show no intent
 MAX_EVENT_NAME_CHARS = 256  # a longer name is cut: names are for rules to match and people to read
 MAX_SPLIT_PATHS = 1024  # split paths that are remembered: rules and settings name far fewer
 
@@ -44,15 +47,22 @@ class Reason(StrEnum):
     )
     UNKNOWN_TYPE = (
         "unknown_type",
-        "`type` is missing or is none of track, page, screen, identify; also a batch within a batch",
+        "`type` is no call of the Segment spec, and no `event` says what was done; or a batch within a batch",
     )
-    MISSING_ID = "missing_id", "no `messageId`, or an empty one"
-    MISSING_PERSON = "missing_person", "neither `userId` nor `anonymousId`, or only empty ones"
+    UNKNOWN_FORMAT = (
+        "unknown_format",
+        "a record of no known format, or not of the format that its input is said to have",
+    )
+    BINARY = (
+        "binary",
+        "Avro, Protobuf, encrypted or other binary data, without what it takes to read it",
+    )
+    MISSING_PERSON = "missing_person", "neither a user nor a device, or only words that stand for none"
     BAD_ID = (
         "bad_id",
-        "an id that is blank, longer than 256 characters, or has control characters or lone surrogates",
+        "no id but one that is blank, longer than 256 characters, or has control or half characters",
     )
-    MISSING_TIME = "missing_time", "neither `timestamp` nor `originalTimestamp`"
+    MISSING_TIME = "missing_time", "no time at all"
     BAD_TIME = "bad_time", "a time that is not RFC 3339, or before the year 2000 or from the year 2200 on"
     FROM_THE_FUTURE = "from_the_future", "dated later than the record itself by more than the allowed skew"
     BAD_ROW = (
@@ -95,7 +105,8 @@ class Event(msgspec.Struct, gc=False):
     properties: dict[str, Any]
     context: dict[str, Any]
     channel: str | None = None  # as it was sent (Segment's top-level `channel`)
-    repaired: bool = False  # it had bytes that are not UTF-8, which were read as U+FFFD
+    clock_error_ms: int | None = None  # how far the device's clock was ahead; None: nothing says so
+    repairs: tuple[Repair, ...] = ()  # what was wrong and was read all the same, sorted
 
     @property
     def profile(self) -> str:
@@ -104,10 +115,10 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Item(NamedTuple):
-    """One of several in a record: its own bytes, as they stood there, and what they were read as."""
+    """One of several in a record: bytes that are read as the same event again, and what they were read as."""
 
     value: bytes
-    outcome: Event | Rejection
+    outcome: "Event | Rejection | Items"  # Items: it holds no event
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -116,7 +127,7 @@ class Items(msgspec.Struct, frozen=True):
     items: tuple[Item, ...]
 
 
-EVENT_FIELDS = frozenset(Event.__struct_fields__) - {"repaired"}
+EVENT_FIELDS = frozenset(Event.__struct_fields__) - {"clock_error_ms", "repairs"}
 
 
 def lookup(event: Event, path: str) -> Any:

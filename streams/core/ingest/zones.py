@@ -36,18 +36,40 @@ def zone_offset_quarters(zone: str, at_ms: int) -> int:
     return known
 
 
+def instant_of_local(zone: str, local_ms: int) -> int | None:
+    """The instant at which clocks of an IANA zone show a local time, both in milliseconds; None for an
+    unknown zone.
+
+    Where clocks show a time twice, it is the first; where they skip it, it is as long after the change.
+    """
+    known = _zone(zone)
+    if known is None:
+        return None
+    shown = datetime.fromtimestamp(local_ms // 1000, UTC).replace(tzinfo=known)
+    offset = shown.utcoffset()
+    assert offset is not None, "a zone always knows its offset"
+    return local_ms - int(offset.total_seconds()) * 1000
+
+
 def _look_up(name: str, quarter: int) -> int:
+    zone = _zone(name)
+    if zone is None:
+        return 0
+    offset = datetime.fromtimestamp(quarter * QUARTER_MS // 1000, UTC).astimezone(zone).utcoffset()
+    assert offset is not None, "a zone always knows its offset"
+    return int(offset.total_seconds()) // (QUARTER_MS // 1000)
+
+
+def _zone(name: str) -> ZoneInfo | None:
     if not _zones:
         _zones.update(dict.fromkeys(resources.files("tzdata").joinpath("zones").read_text("utf-8").split()))
     if name not in _zones:  # this also keeps a path such as ../../etc from being opened
-        return 0
+        return None
     zone = _zones[name]
     if zone is None:
         with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as data:
             zone = _zones[name] = ZoneInfo.from_file(data, name)
-    offset = datetime.fromtimestamp(quarter * QUARTER_MS // 1000, UTC).astimezone(zone).utcoffset()
-    assert offset is not None, "a zone always knows its offset"
-    return int(offset.total_seconds()) // (QUARTER_MS // 1000)
+    return zone
 
 
 @cache

@@ -29,12 +29,12 @@ class Counts(msgspec.Struct, array_like=True):
     late: int = 0
     rejected: int = 0
     forwarded: int = 0  # to the partitions that own their people
-    repaired: int = 0  # read, with U+FFFD for bytes that are not UTF-8
+    repaired: dict[str, int] = {}  # events by kind of repair: one with two repairs counts in both
 
 
 def copy_of_counts(counts: Counts) -> Counts:
     """Counts that stay as they are while the next batch is folded."""
-    return msgspec.structs.replace(counts)
+    return msgspec.structs.replace(counts, repaired=dict(counts.repaired))
 
 
 OUTCOMES = tuple(

@@ -12,15 +12,14 @@ from streams.records import Headers, Record
 class Forwarded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="forwarded/1"):
     """An item on its way to the partition that owns its person, as it was read, and where it was read.
 
-    The owner partition reads it by its own rules.
+    The owner partition reads it by its own rules and through its own door.
     """
 
     source: str  # `topic:partition`
     offset: int
     index: int  # of the item in that record
     time_ms: int  # when the record was appended; -1: not known
-    format: str  # one of streams.core.ingest.formats.FORMATS
-    headers: Headers  # those that the format needs
+    headers: Headers  # those that decide how it is read
     value: bytes | None
 
     def record(self, key: bytes | None) -> Record:

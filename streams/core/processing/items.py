@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streams.core.ingest.event import Event, Reason, Rejection, reject
-from streams.core.ingest.formats import FORMATS, Items
+from streams.core.ingest.event import Event, Items, Rejection
+from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
 from streams.records import Record
 
@@ -13,23 +13,20 @@ ReadOutcome = Event | Rejection | Items  # Items: a record that holds none
 
 
 def read_items(
-    format: str, records: Sequence[Record], skew_ms: int, latest_ms: int = LATEST_MS
+    reader: RecordReader, records: Sequence[Record], skew_ms: int, latest_ms: int = LATEST_MS
 ) -> tuple[Sequence[Record], Sequence[ReadOutcome]]:
     """The items of these records, and what each was read as.
 
     `skew_ms`: how far ahead of its own record an event may be dated.
     `latest_ms`: no record was appended later.
     """
-    known = FORMATS.get(format)
-    if known is None:
-        detail = f"an item of the format {format}, which this release cannot read"
-        return records, [reject(Reason.UNDECODABLE, detail)] * len(records)
-    read = known.read
+    read = reader.read
     limit_ms = min(latest_ms + skew_ms, LATEST_MS)
     outcomes = [
         read(
             record.value,
             record.headers,
+            record.time_ms,
             record.time_ms + skew_ms if 0 <= record.time_ms < latest_ms else limit_ms,
         )
         for record in records

@@ -3,14 +3,14 @@
 from collections import Counter
 
 from streams.core.ingest.event import Event, Rejection
-from streams.core.ingest.formats import FORMATS
+from streams.core.ingest.headers import decisive_headers
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.processing.dead_letters import late_item, rejected_item
 from streams.core.processing.inbox import Forwarded, encode_message
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.record_keys import is_device, person_key
-from streams.records import Headers, Output, Record
+from streams.records import Output, Record
 from streams.topology import CURRENT, CURRENT_DEVICES, INBOX, JOURNEYS
 
 _CURRENT, _CURRENT_DEVICES = CURRENT.name, CURRENT_DEVICES.name  # looked up thousands of times in a batch
@@ -42,20 +42,17 @@ class OpenBatch:
         self.reasons["late"][why[0]] += 1
         self._dead_letters.append(late_item(source, record, event, key, why))
 
-    def forward(self, source: str, format: str, record: Record, who: bytes, owner: int) -> None:
+    def forward(self, source: str, record: Record, who: bytes, owner: int) -> None:
         """Adds an item for the partition that owns its person.
 
-        It keeps only the headers that the format needs, since others may be of any size.
+        It keeps only the headers that decide how it is read, since others may be of any size.
         """
-        needed = FORMATS[format].headers
-        headers: Headers = tuple([pair for pair in record.headers if pair[0] in needed]) if needed else ()
         item = Forwarded(
             source=source,
             offset=record.offset,
             index=record.index,
             time_ms=record.time_ms,
-            format=format,
-            headers=headers,
+            headers=decisive_headers(record.headers),
             value=record.value,
         )
         self._forwarded.append(Output(INBOX.name, who, encode_message(item), (), owner))

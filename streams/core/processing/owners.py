@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from operator import attrgetter
 
-from streams.core.ingest.event import Event
-from streams.core.ingest.formats import Format
+from streams.core.ingest.event import Event, Items
 from streams.core.ingest.partition import partition_of
+from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
 from streams.core.processing.record_keys import person_key, profile_key
 from streams.core.processing.subject import first_text
 from streams.records import Fetched, Headers
+from streams.topology import is_inbox
 
 
 def profile_reader(tenant: str | None) -> Callable[[Event], str]:
@@ -21,26 +22,40 @@ def profile_reader(tenant: str | None) -> Callable[[Event], str]:
 
 
 RecordKeyOf = Callable[[bytes | None, Headers], bytes]
-"""Reads the record key of a record's person: b"" for nobody, and for several people."""
+"""Reads the record key of a record's person: of the first where there are several, b"" for nobody."""
 
 
-def key_reader(format: Format, tenant: str | None) -> RecordKeyOf:
+def key_reader(reader: RecordReader, tenant: str | None) -> RecordKeyOf:
     """What reads the record key of a record's person.
 
-    The format finds an id cheaply but knows of no tenant, so with tenants the whole record is read.
+    A cheap look finds most ids but knows of no tenant, so with tenants the whole record is read.
     """
-    if not tenant:
-        return lambda value, headers: format.key_of(value or b"")
-    profile_of, read = profile_reader(tenant), format.read
+    profile_of = profile_reader(tenant)
 
     def key_of(value: bytes | None, headers: Headers) -> bytes:
-        event = read(value, headers, LATEST_MS)
-        return person_key(profile_of(event)) if isinstance(event, Event) else b""
+        if not tenant and (quick := reader.quick_key_of(value)):
+            return quick
+        found = reader.read(value, headers, -1, LATEST_MS)
+        outcomes = [item.outcome for item in found.items] if isinstance(found, Items) else [found]
+        event = next((outcome for outcome in outcomes if isinstance(outcome, Event)), None)
+        return b"" if event is None else person_key(profile_of(event))
 
     return key_of
 
 
-def holds_foreign(fetched: Fetched, key_of: RecordKeyOf, partition: int, partitions: int) -> bool:
-    """True if another of the partitions than this one owns somebody whom these records are about."""
-    keys = (key_of(record.value, record.headers) for _, records in fetched.chunks for record in records)
-    return any(key and partition_of(key, partitions) != partition for key in keys)
+def holds_foreign(
+    fetched: Fetched, reader_of: Callable[[str], RecordReader], tenant: str | None, owned: tuple[int, int]
+) -> bool:
+    """True if these records are about somebody whom another partition owns.
+
+    `reader_of`: the reader of a source. `owned`: this partition, and how many there are.
+    """
+    partition, partitions = owned
+    for source, records in fetched.chunks:
+        if is_inbox(source):
+            return True
+        key_of = key_reader(reader_of(source), tenant)
+        keys = (key_of(record.value, record.headers) for record in records)
+        if any(key and partition_of(key, partitions) != partition for key in keys):
+            return True
+    return False

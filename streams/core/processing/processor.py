@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
+from streams.core.ingest.door import Door
 from streams.core.ingest.event import Event, Reason, Rejection, reject
-from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.partition import partition_of
+from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.journey_step import REFUND_UNMATCHED
@@ -24,11 +25,11 @@ from streams.core.processing.committed import Reasons
 from streams.core.processing.inbox import Forwarded, WatermarkReport, decode_message, encode_message
 from streams.core.processing.items import ReadOutcome, read_items
 from streams.core.processing.open_batch import OpenBatch
-from streams.core.processing.owners import holds_foreign, key_reader
+from streams.core.processing.owners import holds_foreign
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.record_keys import person_key
-from streams.core.processing.rulebook import Rulebook, door_of
+from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.signals import Signals
 from streams.core.processing.source_headers import NO_HEADERS, SourcePlace, source_headers, source_place
 from streams.core.processing.state_keys import (
@@ -41,7 +42,7 @@ from streams.core.processing.state_keys import (
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
 from streams.records import Batch, Fetched, Output, Record, StateRecord
-from streams.topology import INBOX, TRANSITIONS, is_inbox
+from streams.topology import INBOX, TRANSITIONS, is_inbox, split_source
 
 # Profiles whose timers fire in one batch: many deadlines must not make one huge transaction.
 TIMERS_PER_BATCH = 10_000
@@ -61,17 +62,15 @@ class Processor:
         parameters: Parameters,
         fold: bytes,
         rules: Rules,
-        skew_ms: int,
+        door: Door,
         partitions: int = 1,
     ) -> None:
         """`fold`: the fold settings, in the form in which the checkpoint records them.
 
-        `skew_ms`: how much later than its own arrival an event may be dated. `partitions`: how many the app
-        has.
+        `door`: how records are read. `partitions`: how many the app has.
         """
-        self.partition, self.parameters, self.rules, self.skew_ms = partition, parameters, rules, skew_ms
-        self.format = FORMATS["segment"]
-        self._key_of = key_reader(self.format, parameters.tenant)
+        self.partition, self.parameters, self.rules, self.door = partition, parameters, rules, door
+        self._readers: dict[str, RecordReader] = {}  # by source
         self.tracker = WatermarkTracker(partition, partitions)
         self.checkpoint = Checkpoint(STATE_FORMAT, fold)
         self.population = Population(parameters.patience, parameters.allowed_lateness_ms)
@@ -104,7 +103,7 @@ class Processor:
 
     def adopt(self, rules: Rules) -> None:
         """Puts rules in force from the next record on. Call it between batches only."""
-        era = self.rulebook.adopt(rules, door_of(self.format, self.skew_ms), self.tracker.offsets)
+        era = self.rulebook.adopt(rules, self.door, self.tracker.offsets)
         self.rules = rules
         self._signals = Signals(self.parameters, rules, self.rulebook.versions[era.rules].first_code)
         self.publisher.rules_changed()
@@ -127,6 +126,13 @@ class Processor:
         """Why items of the open batch were not applied."""
         return self._open.reasons
 
+    def reader_of(self, source: str) -> RecordReader:
+        """What reads the records of a source."""
+        reader = self._readers.get(source)
+        if reader is None:
+            reader = self._readers[source] = RecordReader(self.door, split_source(source)[0])
+        return reader
+
     def take(self, fetched: Fetched) -> None:
         """Processes what one read of the sources found: the records of each source, in offset order."""
         list(self.take_in_runs(fetched))
@@ -137,7 +143,9 @@ class Processor:
         if not tracker.forwarding and tracker.partitions > 1 and not self.checkpoint.counts.received:
             # The first batch of a new app: if one of its people is foreign, partitions wait for each other
             # from the start.
-            tracker.forwarding = holds_foreign(fetched, self._key_of, self.partition, tracker.partitions)
+            tracker.forwarding = holds_foreign(
+                fetched, self.reader_of, self.parameters.tenant, (self.partition, tracker.partitions)
+            )
         tracker.note_fetch(fetched)
         self._latest_ms = fetched.read_ms if fetched.read_ms >= 0 else LATEST_MS
         for source, records in fetched.chunks:
@@ -146,7 +154,7 @@ class Processor:
                 yield from self._take_inbox(source, records)
             else:
                 for start in range(0, len(records), RUN):
-                    self._take_records(source, self.format.name, records[start : start + RUN], position)
+                    self._take_records(source, records[start : start + RUN], position)
                     self.publish(source_place(source))
                     yield
             position.offset = records[-1].offset + 1
@@ -159,7 +167,7 @@ class Processor:
         it covers, so this order is right.
         """
         self.tracker.forwarding = True
-        runs: dict[tuple[str, str], list[Record]] = {}
+        runs: dict[str, list[Record]] = {}
         reports = []
         for record in records:
             match decode_message(record.value):
@@ -170,18 +178,16 @@ class Processor:
                 case WatermarkReport() as report:
                     reports.append(report)
                 case Forwarded() as item:
-                    runs.setdefault((item.source, item.format), []).append(item.record(record.key))
-        for (read_from, format), run in runs.items():
+                    runs.setdefault(item.source, []).append(item.record(record.key))
+        for read_from, run in runs.items():
             for start in range(0, len(run), RUN):
-                self._take_records(read_from, format, run[start : start + RUN], None)
+                self._take_records(read_from, run[start : start + RUN], None)
                 self.publish(source_place(read_from))
                 yield
         for report in reports:
             self.tracker.receive(report)
 
-    def _take_records(
-        self, source: str, format: str, records: Sequence[Record], position: SourcePosition | None
-    ) -> None:
+    def _take_records(self, source: str, records: Sequence[Record], position: SourcePosition | None) -> None:
         """Judges each item of some records of one source, in this order: rejected, no-signal, forwarded, late
         (older than the lateness permits), then what the profile says: applied, duplicate or late (over cap).
 
@@ -194,14 +200,15 @@ class Processor:
         watermark_ms, held_back_ms = population.watermark_ms, tracker.held_back_ms(source)
         reached_ms = LATEST_MS if position is None else position.watermark_ms
         may_forward, forwarded = position is not None and tracker.partitions > 1, 0
-        items, outcomes = read_items(format, records, self.skew_ms, self._latest_ms)
+        items, outcomes = read_items(self.reader_of(source), records, self.door.skew_ms, self._latest_ms)
         for record, event in zip(items, outcomes, strict=True):
             if type(event) is not Event:
                 self._not_an_event(source, record, event)
                 continue
             at_ms = event.at_ms
-            if event.repaired and position is not None:
-                counts.repaired += 1
+            if event.repairs and position is not None:
+                for kind in event.repairs:
+                    counts.repaired[kind.value] = counts.repaired.get(kind.value, 0) + 1
             # The watermark follows the newest event, but never past what another source holds back. An event
             # that was forwarded moves none: the partition that read it reports how far it is.
             if at_ms > reached_ms:
@@ -215,7 +222,7 @@ class Processor:
                 continue
             key = key_of(event)
             # Whoever has a profile here is ours, so the hash need not be computed.
-            if may_forward and profile_of(key) is None and self._forward(source, format, record, key):
+            if may_forward and profile_of(key) is None and self._forward(source, record, key):
                 forwarded += 1
                 held_back_ms = min(held_back_ms, tracker.held_back_ms(source))
                 continue
@@ -241,7 +248,7 @@ class Processor:
             self.checkpoint.counts.no_signal += 1
             self._open.reasons["no_signal"]["empty"] += 1
 
-    def _forward(self, source: str, format: str, record: Record, key: str) -> bool:
+    def _forward(self, source: str, record: Record, key: str) -> bool:
         """Forwards an item to the partition that owns its person. False: this one owns the person.
 
         `key`: of the person's profile.
@@ -251,7 +258,7 @@ class Processor:
         if owner == self.partition:
             return False
         self.tracker.forwarding = True
-        self._open.forward(source, format, record, who, owner)
+        self._open.forward(source, record, who, owner)
         return True
 
     def _reject(self, source: str, record: Record, rejection: Rejection) -> None:

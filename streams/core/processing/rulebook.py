@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from streams.core.ingest.formats import Format
-from streams.core.ingest.zones import zones_version
+from streams.core.ingest.door import Door
 from streams.core.moments.rules import Rules
 from streams.core.moments.verdict import RuleInfo
 from streams.errors import Incompatible
@@ -25,15 +24,6 @@ class RulesVersion(msgspec.Struct, frozen=True, array_like=True):
     first_code: int  # rule number n of this version has the code first_code + n
     rules: tuple[RuleInfo, ...]
     text: str
-
-
-class Door(msgspec.Struct, frozen=True, array_like=True):
-    """Everything that decides how the bytes of a record become events."""
-
-    format: str  # a name of streams.core.ingest.formats.FORMATS
-    reader: int  # the version of that format's reader
-    mapping: Mapping[str, str] = {}  # field -> column or path, where the format takes one
-    digests: Mapping[str, str] = {}  # of each list and setting that the reader depends on, by name
 
 
 class Era(msgspec.Struct, frozen=True, array_like=True):
@@ -99,8 +89,3 @@ class Rulebook:
     def era_of(self, source: str, offset: int) -> Era:
         """The era in which the record at this offset was read."""
         return next(era for era in reversed(self.eras) if era.begun(source, offset))
-
-
-def door_of(format: Format, skew_ms: int) -> Door:
-    """The door of this start: how records of this format are read by this release, under these settings."""
-    return Door(format.name, format.version, {}, {"time_zones": zones_version(), "skew_ms": str(skew_ms)})

@@ -14,8 +14,9 @@ from struct import Struct
 import msgspec
 
 from streams.core.funnels.windows import CellGroup, GroupCounts
+from streams.core.ingest.door import Door
 from streams.core.journeys.store import BASE_PART, HEAD_PART, ProfilePart
-from streams.core.processing.rulebook import Door, RulesVersion
+from streams.core.processing.rulebook import RulesVersion
 from streams.records import StateRecord
 
 PROFILE, CELLS, RULES, DOOR = b"p", b"c", b"r", b"d"  # first byte of a key

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from streams.core.ingest.event import Event, Items, Rejection
-from streams.core.ingest.formats import segment
+from tests.reading import read_record
 
 NEVER_MS = 1 << 60  # a limit that no accepted time reaches
 ABSENT = object()
@@ -30,7 +30,7 @@ def record(**changes: Any) -> bytes:
 
 def read(value: bytes | None, limit_ms: int = NEVER_MS) -> Event | Rejection:
     """Reads a record without headers that is no batch."""
-    found = segment.read(value, (), limit_ms)
+    found = read_record(value, (), limit_ms)
     assert not isinstance(found, Items), "a batch"
     return found
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from streams.core.ingest import ids
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, MAX_ITEMS, MAX_RECORD_BYTES, Event, Items, Reason
-from streams.core.ingest.formats import segment
 from streams.core.ingest.nesting import MAX_DEPTH
 from streams.sources.csv import csv_rows
 from streams.sources.mapping import FIELDS
 from tests.core.ingest.examples import NEVER_MS
+from tests.reading import read_record
 
 PAGE = (Path(__file__).parents[3] / "docs" / "input.md").read_text("utf-8")
 
@@ -19,7 +19,7 @@ def test_the_example_is_an_event() -> None:
     """The record that the page shows is accepted."""
     block = re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)
     assert block is not None
-    found = segment.read(block[1].encode(), (), NEVER_MS)
+    found = read_record(block[1].encode(), (), NEVER_MS)
     assert isinstance(found, Event)
     assert ("u:97980cfea0067", "Product Added", 8) == (found.profile, found.name, found.utc_offset_quarters)
 
@@ -27,7 +27,7 @@ def test_the_example_is_an_event() -> None:
 def test_the_batch_example() -> None:
     """The batch that the page shows holds two events."""
     block = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[1]
-    found = segment.read(block.encode(), (), NEVER_MS)
+    found = read_record(block.encode(), (), NEVER_MS)
     assert isinstance(found, Items)
     assert ["Cart", "Order Completed"] == [
         item.outcome.name for item in found.items if isinstance(item.outcome, Event)
@@ -41,7 +41,7 @@ def test_the_csv_example() -> None:
     (value, headers), *_ = csv_rows(table.encode().splitlines(keepends=True), mapping)
     assert () == headers
     assert json.loads(record) == json.loads(value)
-    assert isinstance(segment.read(value, headers, NEVER_MS), Event)
+    assert isinstance(read_record(value, headers, NEVER_MS), Event)
 
 
 def test_the_bounds() -> None:

@@ -3,10 +3,10 @@
 import pytest
 
 from streams.core.ingest.event import Event
-from streams.core.ingest.formats.segment import key_of
 from streams.core.ingest.partition import murmur2, partition_of
 from streams.core.processing.record_keys import person_key
 from tests.core.ingest.examples import read, record
+from tests.reading import key_of
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_one_partition_and_long_keys() -> None:
         (record(userId=42), b"42"),
         (record(userId="é"), "é".encode()),
         (record(userId=None, anonymousId=None), b""),
-        (record(userId=1.5), b""),
-        (record(userId="a\x00"), b""),
-        (record(userId="\ud800"), b""),
+        (record(userId=1.5, anonymousId=None), b""),
+        (record(userId="a\x00", anonymousId=None), b""),
+        (record(userId="\ud800", anonymousId=None), b""),
         (b"", b""),
         (b"[" * 100_000, b""),
         (b"\xff", b""),

@@ -7,19 +7,20 @@ import pytest
 
 from schemas.journey import JourneyRecord, RefundRecord
 from streams.core.funnels.dimensions import Dimensions
+from streams.core.ingest.door import Door
 from streams.core.journeys.journey_step import CONVERTED
 from streams.core.journeys.profile import MAX_LIVE_SIGNALS
 from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
 from streams.core.moments.rules import default_rules
 from streams.core.processing.publisher import Publisher
-from streams.core.processing.rulebook import Door, Rulebook
+from streams.core.processing.rulebook import Rulebook
 from tests import oracle
 from tests.core.journeys.people import BUY, DAY, DO, GO, HORIZON, HOUR, KNOW, MINUTE, REFUND, TRUTH, People
 
 
 def publisher() -> Publisher:
     book = Rulebook()
-    book.adopt(default_rules(), Door("segment", 1), {})
+    book.adopt(default_rules(), Door({"segment": 1}), {})
     return Publisher(0, Dimensions(), book)
 
 

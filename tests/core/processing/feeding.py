@@ -7,6 +7,7 @@ import msgspec
 
 from schemas import Transition
 from streams.core.funnels.dimensions import Dimensions
+from streams.core.ingest.door import door_of
 from streams.core.journeys.state import Patience
 from streams.core.moments.rules import Rules, load_rules
 from streams.core.processing.checkpoint import decode_checkpoint
@@ -79,7 +80,7 @@ class Feed:
         self.processor = self.open()
 
     def open(self) -> Processor:
-        processor = Processor(0, self.plan, b"fold", self.rules, 10 * MINUTE)
+        processor = Processor(0, self.plan, b"fold", self.rules, door_of(10 * MINUTE))
         processor.restore(
             None if self.stored is None else decode_checkpoint(self.stored),
             [StateRecord(key, value) for key, value in self.state.items()],

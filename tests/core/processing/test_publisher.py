@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas import Current, Transition
 from streams.core.funnels.dimensions import Dimensions
+from streams.core.ingest.door import Door
 from streams.core.ingest.ids import MAX_ID_CHARS
 from streams.core.journeys import journey_step
 from streams.core.journeys.journey_step import KIND_NAMES
@@ -26,7 +27,7 @@ from streams.core.processing.record_keys import (
     split_person_key,
     split_profile_key,
 )
-from streams.core.processing.rulebook import Door, Rulebook
+from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.subject import MAX_TEXT
 from streams.log.kafka.topics.config import RECORD_BYTES
 from tests.core.processing.feeding import rules
@@ -50,7 +51,7 @@ codes = st.integers(0, DIMENSIONS.codes - 1)
 def publisher(partition: int = 3) -> Publisher:
     book = Rulebook()
     for of in (rules("first"), rules("second", "go")):
-        book.adopt(of, Door("segment", 1), {})
+        book.adopt(of, Door({"segment": 1}), {})
     return Publisher(partition, DIMENSIONS, book)
 
 

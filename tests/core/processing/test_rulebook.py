@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from streams.core.ingest.door import Door, InputDoor, door_of
 from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.zones import zones_version
 from streams.core.moments.verdict import RuleInfo
@@ -13,13 +14,13 @@ from streams.core.processing.checkpoint import (
     decode_checkpoint,
     encode_checkpoint,
 )
-from streams.core.processing.rulebook import MAX_RULE_CODES, Door, Era, Rulebook, RulesVersion, door_of
+from streams.core.processing.rulebook import MAX_RULE_CODES, Era, Rulebook, RulesVersion
 from streams.core.processing.watermark import PeerProgress, SourcePosition
 from streams.errors import Incompatible
 from tests.core.processing.feeding import rules
 
 FIRST, SECOND = rules("first"), rules("second", "go")
-DOOR, OTHER_DOOR = Door("segment", 1), Door("segment", 2)
+DOOR, OTHER_DOOR = Door({"segment": 1}), Door({"segment": 2})
 
 
 def version(book: Rulebook, source: str, offset: int) -> str:
@@ -82,12 +83,13 @@ def test_a_door_is_part_of_the_era() -> None:
 
 
 def test_the_door_of_a_start_names_what_decides_how_bytes_are_read() -> None:
-    """The format, the version of its reader, and digests of the lists
-    and settings that the reader looks at.
-    """
-    door = door_of(FORMATS["segment"], 5)
-    assert ("segment", FORMATS["segment"].version, {}) == (door.format, door.reader, door.mapping)
-    assert {"time_zones": zones_version(), "skew_ms": "5"} == door.digests
+    """The version of each reader, how each input is read, and the lists and settings that readers look at."""
+    clicks = InputDoor("segment", {}, "Europe/Rome")
+    door = door_of(5, {"clicks": clicks}, ["b", "a"], ["guest"], ["properties.order"])
+    assert {name: known.version for name, known in FORMATS.items()} == door.readers
+    assert {"clicks": clicks} == door.inputs
+    assert (("a", "b"), ("guest",)) == (door.placeholders, door.no_placeholders)
+    assert (5, ("properties.order",), zones_version()) == (door.skew_ms, door.orders, door.zones)
 
 
 def test_a_checkpoint_comes_back() -> None:

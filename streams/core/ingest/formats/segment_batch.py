@@ -15,14 +15,17 @@ from streams.core.ingest.nesting import bracket_count, is_deeper
 
 MAX_BATCH_DEPTH = 256  # far below the decoder's own limit, whoever calls it; each call has MAX_DEPTH besides
 
+_OTHERS = ("type", "api_key", "token")  # with one of these it is no batch of this kind
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class _Body(msgspec.Struct, gc=False):
-    """A batch has no type: an object with a type is a call, whatever else it holds."""
+    """A batch has no type: an object with a type is a call. Nor has it the key of another tool."""
 
     batch: list[msgspec.Raw]
     type: None = None
+    api_key: None = None
+    token: None = None
 
 
 _decode = msgspec.json.Decoder(_Body).decode
@@ -71,7 +74,11 @@ def _split_loosely(value: bytes) -> list[bytes] | None:
         body, end = _value_at(text, start)
     except (ValueError, RecursionError):
         return None
-    if _skip(text, end) < len(text) or not isinstance(body, dict) or body.get("type") is not None:
+    if (
+        _skip(text, end) < len(text)
+        or not isinstance(body, dict)
+        or any(body.get(key) is not None for key in _OTHERS)
+    ):
         return None
     if not isinstance(body.get("batch"), list):
         return None

@@ -1,28 +1,25 @@
 """Formats are found by name, and each can do what a format must."""
 
+from typing import Any
+
 import pytest
 
-from streams.core.ingest.event import Event, Rejection
-from streams.core.ingest.formats import FORMATS, Format
-from tests.core.ingest.examples import NEVER_MS, record
+from streams.core.ingest.event import Reason, Rejection
+from streams.core.ingest.formats import FORMATS
+from streams.core.ingest.formats.detection import TABLE
+from streams.core.ingest.formats.format import Place
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format(name: str) -> None:
-    """A format is listed under its own name, has a version, refuses
-    what is no record, and gives it no key.
-    """
+    """A format is listed under its own name, has a version and a row in the table, and refuses others."""
     known = FORMATS[name]
     assert name == known.name
     assert known.version >= 1
-    assert isinstance(known.read(None, (), NEVER_MS), Rejection)
-    assert b"" == known.key_of(b"")
-
-
-def test_segment() -> None:
-    """The Segment format reads the record and knows its person; an event needs none of a record's headers."""
-    known = FORMATS["segment"]
-    assert isinstance(known, Format)
-    assert isinstance(known.read(record(), (("x", b"y"),), NEVER_MS), Event)
-    assert b"user-1" == known.key_of(record())
-    assert () == known.headers
+    assert known.decisive
+    assert name in dict(TABLE)
+    documents: list[Any] = [{}, [], "", "x", 7, None, {"a": 1}]
+    for document in documents:
+        found = known.draft(document, Place())
+        assert isinstance(found, Rejection)
+        assert found.reason in (Reason.UNKNOWN_FORMAT, Reason.UNKNOWN_TYPE, Reason.WRONG_TYPE)

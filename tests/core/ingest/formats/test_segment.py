@@ -4,14 +4,23 @@ from typing import Any
 
 import pytest
 
-from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, MAX_RECORD_BYTES, Event, Reason, Rejection, lookup
-from streams.core.ingest.formats import segment
+from streams.core.ingest.event import (
+    MAX_EVENT_NAME_CHARS,
+    MAX_RECORD_BYTES,
+    OTHER_CALLS,
+    Event,
+    Reason,
+    Rejection,
+    lookup,
+)
 from streams.core.ingest.ids import MAX_ID_CHARS
 from streams.core.ingest.nesting import MAX_DEPTH
+from streams.core.ingest.repairs import Repair
 from streams.core.ingest.times import EARLIEST_MS, LATEST_MS
 from tests.core.ingest.examples import ABSENT, event, read, record, rejection
+from tests.reading import read_record
 
-AT_MS = 1_716_200_000_123  # of EVENT
+AT_MS, AT = 1_716_200_000_123, "2024-05-20T10:13:20.123Z"  # of EVENT
 
 
 def test_a_full_track() -> None:
@@ -59,7 +68,7 @@ def test_names(changes: dict[str, Any], name: str) -> None:
     assert name == event(**changes).name
 
 
-@pytest.mark.parametrize("sent", [7, 0, -5, 12345678901234567890])
+@pytest.mark.parametrize("sent", [7, -5, 12345678901234567890])
 def test_ids_that_are_whole_numbers(sent: int) -> None:
     """A whole number is an id: its digits."""
     found = event(messageId=sent, userId=sent, anonymousId=sent)
@@ -74,7 +83,7 @@ def test_empty_person_ids_are_absent() -> None:
 
 def test_unknown_fields_are_no_errors() -> None:
     """Other fields are skipped, whatever they hold."""
-    assert read(record()) == read(record(traits={"a": [1, 2]}, integrations=[], version=2.5, receivedAt=17))
+    assert read(record()) == read(record(traits={"a": [1, 2]}, integrations=[], version=2.5))
 
 
 REFUSED = [
@@ -85,56 +94,42 @@ REFUSED = [
     (record()[:-5], Reason.UNDECODABLE),
     (record() + b"x", Reason.UNDECODABLE),
     (record(event="?").replace(b"?", b"\xff"), Reason.UNDECODABLE),
-    (record(event="?").replace(b"?", b"\x00"), Reason.UNDECODABLE),
-    (record(event="\ud83d"), Reason.UNDECODABLE),
-    (record(properties={"q": "\udc00"}), Reason.UNDECODABLE),
-    (record(properties={"q": float("nan")}), Reason.UNDECODABLE),
-    (record(properties={"q": float("inf")}), Reason.UNDECODABLE),
     (b"[" * 100_000, Reason.UNDECODABLE),
     (b'{"a":' * 100_000, Reason.UNDECODABLE),
     (record(deep="?").replace(b'"?"', b"[" * 65 + b"]" * 65), Reason.UNDECODABLE),
-    (b"[]", Reason.WRONG_TYPE),
-    (b'"text"', Reason.WRONG_TYPE),
+    (b'"text"', Reason.UNDECODABLE),
+    (b"{}", Reason.UNKNOWN_FORMAT),
+    (b'{"a": 1}', Reason.UNKNOWN_FORMAT),
+    (b"\x00\x01\x02", Reason.BINARY),
+    (b"some text", Reason.UNDECODABLE),
     (b"17", Reason.WRONG_TYPE),
     (b"null", Reason.WRONG_TYPE),
-    (record(properties=[]), Reason.WRONG_TYPE),
-    (record(properties="{}"), Reason.WRONG_TYPE),
-    (record(context=1), Reason.WRONG_TYPE),
-    (record(type=["track"]), Reason.WRONG_TYPE),
-    (record(userId=True), Reason.WRONG_TYPE),
-    (record(userId=1.5), Reason.WRONG_TYPE),
-    (record(userId=1.0), Reason.WRONG_TYPE),
-    (record(anonymousId={}), Reason.WRONG_TYPE),
-    (record(messageId=[]), Reason.WRONG_TYPE),
-    (record(timestamp=AT_MS), Reason.WRONG_TYPE),
+    (record(userId=True, anonymousId=ABSENT), Reason.WRONG_TYPE),
+    (record(userId=1.5, anonymousId=ABSENT), Reason.WRONG_TYPE),
+    (record(userId=None, anonymousId={}), Reason.WRONG_TYPE),
+    (record(timestamp=True), Reason.WRONG_TYPE),
+    (record(timestamp=["2024-05-20T10:13:20Z"]), Reason.WRONG_TYPE),
+    (record(timestamp=17), Reason.BAD_TIME),
     (record(event=3), Reason.WRONG_TYPE),
-    (record(channel=3), Reason.WRONG_TYPE),
-    (record(timestamp=ABSENT, originalTimestamp=3), Reason.WRONG_TYPE),
-    (record(properties={"n": 0}).replace(b"0}", b"1e999}"), Reason.WRONG_TYPE),
-    (record(properties={"n": 0}).replace(b"0}", b"9" * 5000 + b"}"), Reason.UNDECODABLE),
-    (record(type=ABSENT), Reason.UNKNOWN_TYPE),
-    (record(type=None), Reason.UNKNOWN_TYPE),
-    (record(type="Track"), Reason.UNKNOWN_TYPE),
-    (record(type="alias"), Reason.UNKNOWN_TYPE),
-    (record(type="group", event=5), Reason.UNKNOWN_TYPE),
-    (record(messageId=ABSENT), Reason.MISSING_ID),
-    (record(messageId=""), Reason.MISSING_ID),
+    (record(timestamp=ABSENT, originalTimestamp=3), Reason.BAD_TIME),
+    (record(type=ABSENT, event=ABSENT), Reason.UNKNOWN_TYPE),
+    (record(type="dance", event=None), Reason.UNKNOWN_TYPE),
+    (record(userId="undefined", anonymousId=" NULL "), Reason.MISSING_PERSON),
+    (record(userId="undefined", anonymousId="a\x00b"), Reason.BAD_ID),
     (record(userId=None, anonymousId=None), Reason.MISSING_PERSON),
     (record(userId="", anonymousId=ABSENT), Reason.MISSING_PERSON),
-    (record(messageId="a\x00b"), Reason.BAD_ID),
-    (record(userId="a\nb"), Reason.BAD_ID),
-    (record(userId="a\x85b"), Reason.BAD_ID),
-    (record(anonymousId="\ud800"), Reason.BAD_ID),
-    (record(userId="  "), Reason.BAD_ID),
-    (record(userId="x" * (MAX_ID_CHARS + 1)), Reason.BAD_ID),
-    (record(userId=10**300), Reason.BAD_ID),
+    (record(userId="a\nb", anonymousId=ABSENT), Reason.BAD_ID),
+    (record(userId="a\x85b", anonymousId=ABSENT), Reason.BAD_ID),
+    (record(userId="", anonymousId="\ud800"), Reason.BAD_ID),
+    (record(userId="x" * (MAX_ID_CHARS + 1), anonymousId=ABSENT), Reason.BAD_ID),
+    (record(userId=10**300, anonymousId=ABSENT), Reason.BAD_ID),
     (record(timestamp=ABSENT), Reason.MISSING_TIME),
     (record(timestamp=""), Reason.MISSING_TIME),
     (record(timestamp="yesterday"), Reason.BAD_TIME),
     (record(timestamp="2000-01-01T00:00:00+00:15"), Reason.BAD_TIME),
     (record(timestamp="1999-12-31T23:59:59.999Z"), Reason.BAD_TIME),
     (record(timestamp="2200-01-01T00:00:00Z"), Reason.BAD_TIME),
-    (record(timestamp="2024-05-20T10:13:20.12\ud8003Z"), Reason.UNDECODABLE),
+    (record(timestamp="2024-05-20T10:13:20.12\ud8003Z"), Reason.BAD_TIME),
     (record(event="x" * MAX_RECORD_BYTES), Reason.TOO_LARGE),
 ]
 
@@ -147,6 +142,77 @@ def test_refusals(value: bytes | None, reason: Reason) -> None:
     assert 0 < len(found.detail) <= 200
     assert found.detail.isprintable()
     found.detail.encode()
+
+
+REPAIRED: list[tuple[dict[str, Any], Repair, dict[str, Any]]] = [
+    ({"type": "Track"}, Repair.TYPE, {"type": "track"}),
+    ({"type": " TRACK "}, Repair.TYPE, {"type": "track"}),
+    ({"type": ABSENT}, Repair.TYPE, {"type": "track"}),
+    ({"type": ["track"]}, Repair.TYPE, {"type": "track"}),
+    ({"type": "purchase"}, Repair.TYPE, {"type": "track"}),
+    ({"properties": []}, Repair.EMPTY_LIST, {"properties": {}}),
+    ({"context": []}, Repair.EMPTY_LIST, {"context": {}}),
+    ({"properties": [1]}, Repair.FIELD, {"properties": {}}),
+    ({"context": 1}, Repair.FIELD, {"context": {}}),
+    ({"properties": '{"a": 1}'}, Repair.FIELD, {"properties": {"a": 1}}),
+    ({"channel": 3}, Repair.FIELD, {"channel": None}),
+    ({"event": "a\ud83d"}, Repair.ENCODING, {"name": "a\ufffd"}),
+    ({"properties": {"\udc00": "\udc00"}}, Repair.ENCODING, {"properties": {"\ufffd": "\ufffd"}}),
+    ({"properties": {"q": float("nan")}}, Repair.NUMBER, {"properties": {"q": None}}),
+    ({"properties": {"q": [float("-inf")]}}, Repair.NUMBER, {"properties": {"q": [None]}}),
+    ({"userId": True}, Repair.ID, {"user_id": None, "anonymous_id": "device-1"}),
+    ({"userId": 1.5}, Repair.ID, {"user_id": None}),
+    ({"userId": 4711.0}, Repair.ID, {"user_id": "4711"}),
+    ({"userId": "x" * (MAX_ID_CHARS + 1)}, Repair.ID, {"user_id": None}),
+    ({"userId": "\ud800"}, Repair.ID, {"user_id": None}),
+    ({"anonymousId": {}}, Repair.ID, {"user_id": "user-1", "anonymous_id": None}),
+    ({"userId": "undefined"}, Repair.PLACEHOLDER, {"user_id": None}),
+    ({"userId": " NULL "}, Repair.PLACEHOLDER, {"user_id": None}),
+    ({"userId": 0}, Repair.PLACEHOLDER, {"user_id": None}),
+    ({"anonymousId": "00000000-0000-0000-0000-000000000000"}, Repair.PLACEHOLDER, {"anonymous_id": None}),
+    ({"properties": {"order_id": "(not set)", "a": 1}}, Repair.PLACEHOLDER, {"properties": {"a": 1}}),
+    ({"timestamp": AT_MS}, Repair.TIME_FORM, {"at_ms": AT_MS}),
+    ({"timestamp": str(AT_MS)}, Repair.TIME_FORM, {"at_ms": AT_MS}),
+    ({"timestamp": "2024-05-20T10:13:20,123Z"}, Repair.TIME_FORM, {"at_ms": AT_MS}),
+    (
+        {"timestamp": "yesterday", "originalTimestamp": AT},
+        Repair.TIME,
+        {"at_ms": AT_MS},
+    ),
+    ({"timestamp": "yesterday", "receivedAt": AT}, Repair.TIME, {"at_ms": AT_MS}),
+    ({"receivedAt": "Invalid Date"}, Repair.TIME, {"at_ms": AT_MS}),
+    (
+        {"timestamp": "2024-06-20T00:00:00Z", "sentAt": AT},
+        Repair.CLOCK,
+        {"at_ms": AT_MS},
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "repair", "expected"), REPAIRED)
+def test_repairs(changes: dict[str, Any], repair: Repair, expected: dict[str, Any]) -> None:
+    """What is wrong without being needed costs no event: it is repaired, and noted by its kind."""
+    found = event(**changes)
+    assert repair in found.repairs
+    assert expected == {name: getattr(found, name) for name in expected}
+
+
+def test_an_event_without_an_id() -> None:
+    """Its id is a fingerprint, the same each time it is sent; another event has another."""
+    first = event(messageId=ABSENT, sentAt="2024-05-20T10:13:21Z")
+    assert (
+        first.id == event(messageId="", sentAt="2024-05-20T10:13:55Z", receivedAt="2024-05-20T10:13:56Z").id
+    )
+    assert len(first.id) == 32
+    assert first.id != event(messageId=ABSENT, event="Product Added").id
+    assert first.repairs == ()
+    assert (Repair.PLACEHOLDER,) == event(messageId="undefined").repairs
+
+
+@pytest.mark.parametrize("call", OTHER_CALLS)
+def test_calls_that_show_no_intent(call: str) -> None:
+    """Legal calls are events without a name, whatever they hold."""
+    assert (call, "") == (event(type=call, event=5).type, event(type=call).name)
 
 
 def test_all_ids_of_full_length() -> None:
@@ -192,7 +258,10 @@ CLOCKS = {"timestamp": ABSENT, "originalTimestamp": "2024-05-20T10:00:00Z"}
         ({}, 0),
         ({"sentAt": "2024-05-20T10:00:07Z"}, 0),
         ({"receivedAt": "2024-05-20T10:00:07Z"}, 0),
-        ({"sentAt": "2024-05-20T10:00:07Z", "receivedAt": "2024-05-20T11:00:08Z"}, 3601),
+        ({"receivedAt": "2024-05-20T09:00:00Z"}, -3600),
+        ({"sentAt": "2024-05-20T09:00:00Z"}, -3600),
+        ({"sentAt": "2024-05-20T10:00:07Z", "receivedAt": "2024-05-20T10:10:07Z"}, 600),
+        ({"sentAt": "2024-05-20T10:00:07Z", "receivedAt": "2024-05-20T10:10:07.001Z"}, 0),
         ({"sentAt": "2024-05-20T13:00:00+03:00", "receivedAt": "2024-05-20T09:00:00Z"}, -3600),
     ],
 )
@@ -204,10 +273,11 @@ def test_a_device_clock_is_put_right(clocks: dict[str, str], at_s: int) -> None:
     assert 1_716_199_200_000 + at_s * 1000 == event(**CLOCKS, **clocks).at_ms
 
 
-@pytest.mark.parametrize("clocks", [{"originalTimestamp": "x"}, {"sentAt": "x", "receivedAt": "x"}])
-def test_device_clocks_that_say_nothing(clocks: dict[str, str]) -> None:
-    """A correction that cannot be computed is a bad time, not a silent guess."""
-    assert Reason.BAD_TIME == rejection(record(**(CLOCKS | clocks))).reason
+def test_device_clocks_that_say_nothing() -> None:
+    """A correction that cannot be computed is none; an event without any time that can be read is refused."""
+    found = event(**CLOCKS, sentAt="x", receivedAt="x")
+    assert (1_716_199_200_000, (Repair.TIME,)) == (found.at_ms, found.repairs)
+    assert Reason.BAD_TIME == rejection(record(**(CLOCKS | {"originalTimestamp": "x"}))).reason
 
 
 @pytest.mark.parametrize(
@@ -253,7 +323,7 @@ def test_records_marked_unreadable(
 
     Its bytes do not matter.
     """
-    found = segment.read(record(), headers, AT_MS)
+    found = read_record(record(), headers, AT_MS)
     assert isinstance(found, Rejection)
     assert reason == found.reason
     assert detail in (None, found.detail)
@@ -261,7 +331,7 @@ def test_records_marked_unreadable(
 
 def test_other_headers_do_not_matter() -> None:
     """Headers of tracing and the like are ignored."""
-    assert isinstance(segment.read(record(), (("traceparent", b"00-1"),), AT_MS), Event)
+    assert isinstance(read_record(record(), (("traceparent", b"00-1"),), AT_MS), Event)
 
 
 @pytest.mark.parametrize(

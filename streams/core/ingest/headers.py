@@ -1,0 +1,31 @@
+"""The headers of a record that decide how it is read. Others may be of any size, and nobody keeps them."""
+
+from collections.abc import Sequence
+
+from streams.core.ingest.unreadable import UNREADABLE_HEADER
+from streams.records import Headers
+
+READ_AS_HEADER = "read-as"
+"""On a record of a finite file: the format that it was given, and after a blank the zone of its times."""
+
+_DECISIVE = frozenset({READ_AS_HEADER, UNREADABLE_HEADER, "content-type", "x-shopify-topic"})
+_DECISIVE_PREFIX = "ce_"  # of CloudEvents in binary mode
+
+
+def is_decisive(name: str) -> bool:
+    """True if the header of this name decides how its record is read. Case does not matter."""
+    plain = name.lower()
+    return plain in _DECISIVE or plain.startswith(_DECISIVE_PREFIX)
+
+
+def decisive_headers(headers: Headers) -> Headers:
+    """Those of the headers that decide how their record is read."""
+    return tuple([header for header in headers if is_decisive(header[0])]) if headers else ()
+
+
+def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> str | None:
+    """The text of the first header with this name, whatever its case; None if there is none."""
+    for found, value in headers:
+        if found.lower() == name and value is not None:
+            return value.decode("utf-8", "replace")
+    return None

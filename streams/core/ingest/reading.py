@@ -1,0 +1,195 @@
+"""Reads the records of one input through a door: the whole way from bytes to items."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from streams.core.ingest.door import AUTO, Door, InputDoor
+from streams.core.ingest.event import (
+    MAX_ITEMS,
+    MAX_RECORD_BYTES,
+    Event,
+    Item,
+    Items,
+    Reason,
+    Rejection,
+    reject,
+)
+from streams.core.ingest.formats import FORMATS
+from streams.core.ingest.formats.detection import detect
+from streams.core.ingest.formats.format import Format, Place
+from streams.core.ingest.formats.segment import QuickReader
+from streams.core.ingest.formats.segment_batch import split_batch
+from streams.core.ingest.headers import READ_AS_HEADER, header
+from streams.core.ingest.json_text import Decoded, clean, damaged_at, encode
+from streams.core.ingest.judging import Judge
+from streams.core.ingest.nesting import MAX_DEPTH, bracket_count, is_deeper
+from streams.core.ingest.placeholders import Placeholders
+from streams.core.ingest.record_bytes import read_bytes
+from streams.core.ingest.repairs import Repair
+from streams.core.ingest.unreadable import rejection_in
+from streams.core.ingest.wrappings import Unwrapped, unwrap
+
+Headers = Sequence[tuple[str, bytes | None]]
+Outcome = Event | Rejection | Items
+"""What a record holds. Items: several events, or none."""
+
+NOTHING = Items(())
+SHOWN_KEYS = 8  # of an object of no known format
+_SEGMENT = "segment"
+
+
+class RecordReader:
+    """Reads the records of one input. It is made once for each input and door."""
+
+    def __init__(self, door: Door, topic: str) -> None:
+        self.input_door, self.skew_ms = door.inputs.get(topic, InputDoor()), door.skew_ms
+        self.placeholders = Placeholders(door.placeholders, door.no_placeholders)
+        self.quick = QuickReader(self.placeholders, door.skew_ms)
+        self._is_quick = self.input_door.format in (AUTO, _SEGMENT)
+        self._order_keys = frozenset(
+            path.removeprefix("properties.") for path in door.orders if path.startswith("properties.")
+        )
+
+    def read(self, value: bytes | None, headers: Headers, arrived_ms: int, limit_ms: int) -> Outcome:
+        """Reads one record. Never raises.
+
+        `arrived_ms`: the record's own time, -1 where it is not known. `limit_ms`: the newest event time that
+        is accepted. Both are in milliseconds since 1970 UTC.
+        """
+        if headers and (rejection := rejection_in(headers)) is not None:
+            return rejection
+        if value is None:
+            return reject(Reason.UNDECODABLE, "the record has no value")
+        if self._is_quick and (event := self.quick.read(value, limit_ms)) is not None:
+            return (
+                event
+                if self._order_keys.isdisjoint(event.properties)
+                else self.without_placeholder_order(event)
+            )
+        return _Reading(self, headers, arrived_ms, limit_ms).record(value)
+
+    def quick_key_of(self, value: bytes | None) -> bytes:
+        """The key of a record's person, cheaply; b"" where that takes a closer look. Never raises."""
+        return self.quick.key_of(value) if self._is_quick and value else b""
+
+    def without_placeholder_order(self, event: Event) -> Event:
+        """The event without what stands where its order id belongs, if that stands for no id."""
+        properties = event.properties
+        for key in self._order_keys:
+            value = properties.get(key)
+            if type(value) in (str, int) and str(value) in self.placeholders:
+                properties = {name: member for name, member in properties.items() if name != key}
+        if properties is event.properties:
+            return event
+        repairs = tuple(sorted({*event.repairs, Repair.PLACEHOLDER}))
+        return msgspec.structs.replace(event, properties=properties, repairs=repairs)
+
+
+class _Reading:
+    """The closer look at one record, which most records don't need."""
+
+    def __init__(self, reader: RecordReader, headers: Headers, arrived_ms: int, limit_ms: int) -> None:
+        self._reader, self._headers = reader, headers
+        self._arrived_ms, self._limit_ms = arrived_ms, limit_ms
+        given = reader.input_door
+        named = header(headers, READ_AS_HEADER)
+        if named is not None:  # a record of a file: when it was appended says nothing about its event
+            format, _, zone = named.partition(" ")
+            given, self._arrived_ms = InputDoor(format, {}, zone or None), -1
+        self._input = given
+        self._place = Place(headers, given.mapping)
+        self._judge = Judge(reader.placeholders, reader.skew_ms, given.zone)
+
+    def record(self, value: bytes) -> Outcome:
+        """Reads the bytes of a record."""
+        if len(value) > MAX_RECORD_BYTES:
+            return reject(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_RECORD_BYTES}")
+        if self._input.format in (AUTO, _SEGMENT) and (calls := split_batch(value)) is not None:
+            return _items([Item(call, self._call(call)) for call in calls[: MAX_ITEMS + 1]], len(calls))
+        return self._bytes(value, may_split=True)
+
+    def _call(self, value: bytes) -> Outcome:
+        event = self._reader.quick.read(value, self._limit_ms)
+        if event is not None:
+            return self._reader.without_placeholder_order(event)
+        return self._bytes(value, may_split=False)
+
+    def _bytes(self, value: bytes, may_split: bool) -> Outcome:
+        if bracket_count(value) > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
+            return reject(Reason.UNDECODABLE, f"nested more than {MAX_DEPTH} deep")
+        decoded = read_bytes(value)
+        return decoded if isinstance(decoded, Rejection) else self._document(decoded, may_split)
+
+    def _document(self, decoded: Decoded, may_split: bool) -> Outcome:
+        """Reads a document, or each of those in it. `may_split` is False for one of several events."""
+        inner = unwrap(decoded.document, self._headers)
+        if isinstance(inner.document, list):
+            if not may_split:
+                return reject(Reason.UNKNOWN_TYPE, "an array within a batch")
+            return self._several(decoded, inner, inner.document, True)
+        name = self._input.format
+        if name == AUTO:
+            name = detect(inner.document, self._headers) or ""
+        format = FORMATS.get(name)
+        if format is None:
+            if decoded.is_damaged:
+                return reject(Reason.UNDECODABLE, "bytes that are not UTF-8, in a record of no known format")
+            return _unknown(inner.document, name)
+        parts = format.split(inner.document) if may_split else None
+        return (
+            self._event(decoded, inner, format)
+            if parts is None
+            else self._several(decoded, inner, parts, False)
+        )
+
+    def _several(self, decoded: Decoded, inner: Unwrapped, parts: Sequence[Any], may_split: bool) -> Outcome:
+        items: list[Item] = []
+        for part in parts:
+            one = decoded._replace(document=inner.rewrap(part))
+            outcome = self._document(one, may_split)
+            if isinstance(outcome, Items) and outcome.items:
+                items += outcome.items
+            else:
+                items.append(Item(encode(one), outcome))
+            if len(items) > MAX_ITEMS:
+                break
+        return _items(items, len(items))
+
+    def _event(self, decoded: Decoded, inner: Unwrapped, format: Format) -> Outcome:
+        if decoded.is_damaged and (where := damaged_at(inner.document, format.decisive)):
+            return reject(Reason.UNDECODABLE, f"bytes that are not UTF-8 in {where}")
+        draft = format.draft(inner.document, self._place)
+        if draft is None:
+            return NOTHING
+        if isinstance(draft, Rejection):
+            return draft
+        repairs = set(draft.repairs)
+        if decoded.is_dirty:
+            clean(inner.document, repairs)  # for all that is wrong in it, whether or not somebody looks there
+            draft.properties = draft.properties._replace(value=clean(draft.properties.value, repairs))
+            draft.context = draft.context._replace(value=clean(draft.context.value, repairs))
+        draft.ids += inner.ids
+        draft.happened += inner.happened
+        if draft.identity is None:
+            draft.identity = inner.document
+        event = self._judge.event(draft, self._arrived_ms, self._limit_ms, repairs)
+        return event if isinstance(event, Rejection) else self._reader.without_placeholder_order(event)
+
+
+def _items(items: Sequence[Item], count: int) -> Items | Rejection:
+    if count > MAX_ITEMS:
+        return reject(Reason.TOO_LARGE, f"a record of {count} events or more, more than {MAX_ITEMS}")
+    return Items(tuple(items))
+
+
+def _unknown(document: Any, name: str) -> Rejection:
+    if name:
+        return reject(Reason.UNDECODABLE, f"an item of the format {name}, which this release cannot read")
+    if isinstance(document, dict):
+        keys = ", ".join(map(str, list(document)[:SHOWN_KEYS]))
+        return reject(Reason.UNKNOWN_FORMAT, f"an object with the keys {keys}" if keys else "an empty object")
+    if isinstance(document, str):
+        return reject(Reason.UNDECODABLE, "not JSON, nor a line of a known format")
+    return reject(Reason.WRONG_TYPE, "JSON, but not an object")

@@ -1,0 +1,28 @@
+"""Makes a document of the bytes of a record: JSON, or a line of text."""
+
+import re
+
+from streams.core.ingest.event import Reason, Rejection, reject
+from streams.core.ingest.json_text import Decoded, decode
+
+BOM = b"\xef\xbb\xbf"
+
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # no text has these
+
+
+def read_bytes(value: bytes) -> Decoded | Rejection:
+    """The document in these bytes, which nest no deeper than nesting.MAX_DEPTH. Never raises."""
+    plain = value.removeprefix(BOM).lstrip()
+    if not plain:
+        return reject(Reason.UNDECODABLE, "the record is empty")
+    found = decode(plain)
+    if isinstance(found, Decoded):
+        return found
+    if plain[:1] in (b"{", b"[", b'"'):
+        return reject(Reason.UNDECODABLE, found)
+    if _BINARY.search(plain):
+        return reject(Reason.BINARY, "binary data, which nothing here can read")
+    try:
+        return Decoded(plain.decode().rstrip())
+    except UnicodeDecodeError:
+        return Decoded(plain.decode("utf-8", "surrogateescape").rstrip(), is_dirty=True, is_damaged=True)
