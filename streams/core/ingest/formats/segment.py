@@ -4,6 +4,7 @@ Nearly all records have nothing to repair and nothing to refuse. `QuickReader` r
 typed decoder, and leaves all others to the way that every format goes.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -31,6 +32,11 @@ from streams.core.ingest.zones import zone_offset_quarters
 MAX_CONTEXTS = 4096  # contexts that are remembered: those of the people who are there now; about 8 MB
 MAX_KEPT_CONTEXT_BYTES = 2048  # longer contexts hold more than a page and a device, and do not come again
 
+# Libraries that write milliseconds as a bare number: `.5Z` is 5 ms there.
+_BARE_MILLISECONDS = frozenset({"analytics-kotlin"})
+_BARE = re.compile(r"\.(\d\d?)Z$")
+_TIMES = ("timestamp", "originalTimestamp", "sentAt")
+_SHORT_FRACTIONS = (len("2024-05-20T10:13:20.5Z"), len("2024-05-20T10:13:20.55Z"))
 _SIGNS = ("+", "-")  # before an offset such as +02:00, which has six characters
 _NO_CONTEXT = msgspec.Raw(b"null")
 # All that a decoder raises on bad input:
@@ -107,15 +113,15 @@ class QuickReader:
             return None
         ids = f"{event_id}{user_id or ''}{anonymous_id or ''}"
         # All ids are checked at once; nearly all pass.
-        if (len(ids) > MAX_ID_CHARS or " " in ids or not ids.isprintable()) and any(
-            identifier and id_fault(identifier) for identifier in (event_id, user_id, anonymous_id)
-        ):
-            return None
-        if self._may_stand_for_none(event_id, user_id, anonymous_id):
+        if len(ids) > MAX_ID_CHARS or " " in ids or not ids.isprintable():
+            for text in (event_id, user_id, anonymous_id):
+                if text and (id_fault(text) or text in self._placeholders):
+                    return None
+        elif self._stands_for_none(event_id, user_id, anonymous_id):
             return None
 
         text = raw.timestamp
-        if not text or (text[-1] != "Z" and text[-6:-5] not in _SIGNS):
+        if not text or (text[-1] != "Z" and text[-6:-5] not in _SIGNS) or len(text) in _SHORT_FRACTIONS:
             return None
         time = parse_time(text)
         if time is None:
@@ -159,12 +165,12 @@ class QuickReader:
             return b""
         user_id, anonymous_id = _text(found.user_id), _text(found.anonymous_id)
         text = user_id or anonymous_id
-        if not text or self._may_stand_for_none(text, user_id, anonymous_id) or id_fault(text) is not None:
+        if not text or id_fault(text) is not None or text in self._placeholders:
             return b""
         return text.encode()
 
-    def _may_stand_for_none(self, *ids: str | None) -> bool:
-        """True if one of these ids is a placeholder. Most are too long for one, which is looked at first."""
+    def _stands_for_none(self, *ids: str | None) -> bool:
+        """True if one of these ids, which have no blanks, is a placeholder. Most are too long for one."""
         placeholders, chars = self._placeholders, self._placeholders.chars
         for identifier in ids:
             if (
@@ -205,6 +211,9 @@ def read_draft(document: Any, place: Place) -> Draft | Rejection | None:
         )
         return reject(Reason.UNKNOWN_TYPE, detail)
     context = document.get("context")
+    if _writes_bare_milliseconds(context):
+        document, padded = _with_padded_times(document)
+        repairs += padded
     zone = context.get("timezone") if isinstance(context, dict) else None
     return Draft(
         type=kind,
@@ -245,6 +254,18 @@ def _kind(document: Mapping[str, Any]) -> tuple[str | None, tuple[Repair, ...]]:
     if isinstance(document.get("event"), str) and document["event"].strip():
         return "track", (Repair.TYPE,)
     return None, ()
+
+
+def _writes_bare_milliseconds(context: Any) -> bool:
+    library = context.get("library") if isinstance(context, dict) else None
+    return isinstance(library, dict) and library.get("name") in _BARE_MILLISECONDS
+
+
+def _with_padded_times(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[Repair, ...]]:
+    """The call with `.005Z` where its library wrote `.5Z`."""
+    times = {name: document[name] for name in _TIMES if isinstance(document.get(name), str)}
+    padded = {name: _BARE.sub(lambda found: f".{found[1]:0>3}Z", text) for name, text in times.items()}
+    return (document, ()) if padded == times else ({**document, **padded}, (Repair.TIME_FORM,))
 
 
 def _identity(document: Mapping[str, Any]) -> dict[str, Any]:

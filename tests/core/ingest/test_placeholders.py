@@ -1,0 +1,39 @@
+"""Words that stand for no id make no person of strangers, and no order of orders without a number."""
+
+import pytest
+
+from streams.core.ingest.door import door_of
+from streams.core.ingest.event import Event
+from streams.core.ingest.placeholders import SHIPPED, Placeholders
+from streams.core.ingest.reading import RecordReader
+from tests.core.ingest.examples import NEVER_MS, event, record
+
+
+@pytest.mark.parametrize("word", sorted(SHIPPED - {""}))
+def test_each_shipped_word(word: str) -> None:
+    """In any case, with blanks around it, as a user, a device, an event and an order."""
+    for written in (word, word.upper(), f" {word.title()} "):
+        assert event(userId=written).user_id is None
+        assert event(anonymousId=written).anonymous_id is None
+        assert len(event(messageId=written).id) == 32
+        assert event(properties={"order_id": written}).properties == {}
+
+
+def test_words_of_ones_own() -> None:
+    """The settings add to the list and take from it, in any case."""
+    reader = RecordReader(door_of(0, placeholders=[" Gast ", "x" * 40], no_placeholders=["GUEST"]), "clicks")
+    found = {
+        name: reader.read(record(userId=name), (), -1, NEVER_MS)
+        for name in ("gast", "GAST", "x" * 40, "guest", "ann", "x" * 41)
+    }
+    users = {name: one.user_id for name, one in found.items() if isinstance(one, Event)}
+    assert users == {
+        "gast": None, "GAST": None, "x" * 40: None, "guest": "guest", "ann": "ann", "x" * 41: "x" * 41,
+    }  # fmt: skip
+
+
+def test_the_quick_look_misses_no_word() -> None:
+    """Whatever is longer than `chars` and does not begin with a zero is no word."""
+    for words in (Placeholders(), Placeholders(["a rather long word for nobody"])):
+        for word in (*SHIPPED, "a rather long word for nobody"):
+            assert len(word) <= words.chars or word.startswith("0") or word not in words
