@@ -11,7 +11,6 @@ import msgspec
 from streams.core.ingest.door import Door, door_of, is_readable
 from streams.core.ingest.event import Event, Items, Rejection
 from streams.core.ingest.partition import partition_of
-from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
 from streams.core.moments.rules import load_rules
 from streams.core.moments.verdict import RuleInfo
@@ -19,6 +18,7 @@ from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.items import read_items
 from streams.core.processing.parameters import Parameters
+from streams.core.processing.readers import Readers
 from streams.core.processing.record_keys import person_key
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.signals import Signals
@@ -26,7 +26,7 @@ from streams.core.processing.state_keys import DOOR, RULES, restored
 from streams.log.port import Reader
 from streams.queries.origins import Origin
 from streams.records import Record, StateRecord
-from streams.topology import STATE, is_inbox, split_source
+from streams.topology import STATE, is_inbox
 
 # No event is too far ahead here: that was judged when it was read, and such items were recorded as rejected.
 _ANY_SKEW_MS = LATEST_MS
@@ -56,7 +56,7 @@ class ItemReader:
         self._unreadable = [
             None if is_readable(door) else Unreadable(_reader_text(door)) for door in book.doors
         ]
-        self._readers: dict[tuple[int, str], RecordReader] = {}
+        self._readers = [Readers(door) for door in book.doors]
         self._signals = [
             Signals(parameters, load_rules(version.text), version.first_code) for version in book.versions
         ]
@@ -67,12 +67,12 @@ class ItemReader:
         unreadable = self._unreadable[era.door]
         if unreadable is not None:
             return unreadable
-        signals = self._signals[era.rules]
+        signals, readers = self._signals[era.rules], self._readers[era.door]
         if not is_inbox(source):
             return [
                 StoredItem(Origin(source, item.offset, item.index), outcome, signals, item.value, False)
                 for item, outcome in zip(
-                    *read_items(self._reader(era.door, source), [record], _ANY_SKEW_MS), strict=True
+                    *read_items(readers.of(source), [record], skew_ms=_ANY_SKEW_MS), strict=True
                 )
             ]
         match decode_message(record.value):
@@ -81,19 +81,10 @@ class ItemReader:
             case Forwarded() as message:
                 origin = Origin(message.source, message.offset, message.index)
                 _, (outcome,) = read_items(
-                    self._reader(era.door, message.source), [message.record(record.key)], _ANY_SKEW_MS
+                    readers.of(message.source), [message.record(record.key)], skew_ms=_ANY_SKEW_MS
                 )
                 return [StoredItem(origin, outcome, signals, message.value, True)]
         return ()
-
-    def _reader(self, door: int, source: str) -> RecordReader:
-        """What reads the records of a source through the door with this number."""
-        known = self._readers.get((door, source))
-        if known is None:
-            known = self._readers[door, source] = RecordReader(
-                self._book.doors[door], split_source(source)[0]
-            )
-        return known
 
     def rule_of(self, code: int) -> tuple[RuleInfo, str]:
         """The rule with this code, and the version of the rules that it belongs to."""

@@ -13,10 +13,10 @@ from itertools import islice
 import msgspec
 
 from streams.core.ingest.event import MAX_RECORD_BYTES, Reason, Rejection, reject
+from streams.core.ingest.record_bytes import BOM
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
 from streams.errors import InputError
 from streams.records import Headers
-from streams.sources.jsonl import BOM
 from streams.sources.mapping import Columns, check_targets
 
 MAX_ROW_LINES = 128  # a quoted field may hold line breaks, but a row of more lines has a stray quote

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from streams.core.ingest.event import MAX_RECORD_BYTES, Reason
+from streams.core.ingest.record_bytes import BOM
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
 from streams.records import Headers
-
-BOM = b"\xef\xbb\xbf"
 
 
 def jsonl_rows(lines: Iterable[bytes]) -> Iterator[tuple[bytes, Headers]]:

@@ -16,7 +16,7 @@ from tests.core.processing.feeding import HORIZON, HOUR, PLAN, START, event, rul
 INPUTS = ("slow", "even", "fast")
 SPEEDS = (HOUR, 6 * HOUR, 24 * HOUR)  # between two events of an input
 EVENTS = 120
-PEOPLE = [str(n) for n in range(8)]  # of both partitions, and none of them over the cap
+PEOPLE = [str(n) for n in range(1, 9)]  # of both partitions, and none of them over the cap
 SEEDS = range(30)
 
 

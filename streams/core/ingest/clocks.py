@@ -11,12 +11,12 @@ from streams.core.ingest.draft import Draft, Stamp, Unit
 from streams.core.ingest.event import Reason, Rejection, reject
 from streams.core.ingest.repairs import Repair
 from streams.core.ingest.stamps import ReadTime, read_stamp
+from streams.core.ingest.times import QUARTER_MINUTES
 from streams.core.ingest.zones import zone_offset_quarters
 
 # A correction that dates an event later is either a clock that is behind or a retry that kept the time of its
 # first sending; these look alike. Beyond this the event's own time stays.
 MAX_LATER_MS = 10 * 60_000
-QUARTER_MINUTES = 15
 
 
 class Happened(NamedTuple):

@@ -19,12 +19,12 @@ AUTO = "auto"
 class InputDoor(msgspec.Struct, frozen=True, array_like=True):
     """How the records of one input are read."""
 
-    format: str = AUTO  # AUTO: told by each record; or a name of formats.FORMATS
+    format: str = AUTO  # AUTO: each record shows it; or a name of formats.FORMATS
     mapping: Mapping[str, str] = {}  # field of an event -> path in the record, for the format that takes one
     zone: str | None = None  # the IANA zone of times without an offset
 
 
-class Door(msgspec.Struct, frozen=True, array_like=True):
+class Door(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Everything that decides how the bytes of a record become events."""
 
     readers: Mapping[str, int]  # the version of each format's reader
@@ -46,7 +46,15 @@ def door_of(
     """The door of this start: how records are read by this release, under these settings."""
     readers = {name: known.version for name, known in FORMATS.items()}
     words, no_words = tuple(sorted(placeholders)), tuple(sorted(no_placeholders))
-    return Door(readers, inputs or {}, skew_ms, words, no_words, tuple(orders), zones_version())
+    return Door(
+        readers=readers,
+        inputs=inputs or {},
+        skew_ms=skew_ms,
+        placeholders=words,
+        no_placeholders=no_words,
+        orders=tuple(orders),
+        zones=zones_version(),
+    )
 
 
 def is_readable(door: Door) -> bool:

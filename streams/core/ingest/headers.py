@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from streams.core.ingest.unreadable import UNREADABLE_HEADER
 from streams.records import Headers
 
+RawHeaders = Sequence[tuple[str, bytes | None]]
+"""Headers as a log gives them: one may have no value."""
+
 READ_AS_HEADER = "read-as"
 """On a record of a finite file: the format that it was given, and after a blank the zone of its times."""
 
@@ -23,7 +26,7 @@ def decisive_headers(headers: Headers) -> Headers:
     return tuple([header for header in headers if is_decisive(header[0])]) if headers else ()
 
 
-def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> str | None:
+def header(headers: RawHeaders, name: str) -> str | None:
     """The text of the first header with this name, whatever its case; None if there is none."""
     for found, value in headers:
         if found.lower() == name and value is not None:

@@ -18,7 +18,7 @@ from streams.core.ingest.json_text import Decoded, clean, encode, json_in
 from streams.core.ingest.placeholders import Placeholders
 from streams.core.ingest.repairs import Repair
 
-ID_BYTES = 16  # of a fingerprint: two of a billion events have the same one with a chance of 1e-21
+FINGERPRINT_BYTES = 16  # of a fingerprint: two of a billion events have the same one with a chance of 1e-21
 
 _WORDS = {bool: "true or false", float: "a number with a fraction", dict: "an object", list: "an array"}
 
@@ -55,7 +55,7 @@ class Judge(msgspec.Struct, frozen=True):
             )
         event_id = self._id(draft.ids, repairs)
         return Event(
-            id=fingerprint(draft.identity) if event_id is None else event_id,
+            id=event_fingerprint(draft.identity) if event_id is None else event_id,
             at_ms=time.at_ms,
             utc_offset_quarters=time.utc_offset_quarters,
             anonymous_id=device,
@@ -102,12 +102,12 @@ class Judge(msgspec.Struct, frozen=True):
         return reject(Reason.MISSING_PERSON, "there is neither a user nor a device")
 
 
-def fingerprint(identity: Any) -> str:
+def event_fingerprint(identity: Any) -> str:
     """The id of an event that has none, 32 hex digits: equal identities give equal ids.
 
     It is the BLAKE2b-128 of the identity as JSON with sorted keys.
     """
-    return blake2b(encode(Decoded(identity, True), sort_keys=True), digest_size=ID_BYTES).hexdigest()
+    return blake2b(encode(Decoded(identity, True), sort_keys=True), digest_size=FINGERPRINT_BYTES).hexdigest()
 
 
 def _id_text(value: Any, repairs: set[Repair]) -> str | None:

@@ -18,10 +18,10 @@ from streams.core.ingest.event import (
 )
 from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.formats.detection import detect
-from streams.core.ingest.formats.format import Format, Place
+from streams.core.ingest.formats.format import Format, InputContext
 from streams.core.ingest.formats.segment import QuickReader
 from streams.core.ingest.formats.segment_batch import split_batch
-from streams.core.ingest.headers import READ_AS_HEADER, header
+from streams.core.ingest.headers import READ_AS_HEADER, RawHeaders, header
 from streams.core.ingest.json_text import Decoded, clean, damaged_at, encode
 from streams.core.ingest.judging import Judge
 from streams.core.ingest.nesting import MAX_DEPTH, bracket_count, is_deeper
@@ -31,11 +31,10 @@ from streams.core.ingest.repairs import Repair
 from streams.core.ingest.unreadable import rejection_in
 from streams.core.ingest.wrappings import Unwrapped, unwrap
 
-Headers = Sequence[tuple[str, bytes | None]]
-Outcome = Event | Rejection | Items
+ReadOutcome = Event | Rejection | Items
 """What a record holds. Items: several events, or none."""
 
-NOTHING = Items(())
+NO_ITEMS = Items(())
 SHOWN_KEYS = 8  # of an object of no known format
 _SEGMENT = "segment"
 
@@ -52,7 +51,7 @@ class RecordReader:
             path.removeprefix("properties.") for path in door.orders if path.startswith("properties.")
         )
 
-    def read(self, value: bytes | None, headers: Headers, arrived_ms: int, limit_ms: int) -> Outcome:
+    def read(self, value: bytes | None, headers: RawHeaders, arrived_ms: int, limit_ms: int) -> ReadOutcome:
         """Reads one record. Never raises.
 
         `arrived_ms`: the record's own time, -1 where it is not known. `limit_ms`: the newest event time that
@@ -90,7 +89,7 @@ class RecordReader:
 class _Reading:
     """The closer look at one record, which most records don't need."""
 
-    def __init__(self, reader: RecordReader, headers: Headers, arrived_ms: int, limit_ms: int) -> None:
+    def __init__(self, reader: RecordReader, headers: RawHeaders, arrived_ms: int, limit_ms: int) -> None:
         self._reader, self._headers = reader, headers
         self._arrived_ms, self._limit_ms = arrived_ms, limit_ms
         given = reader.input_door
@@ -99,36 +98,38 @@ class _Reading:
             format, _, zone = named.partition(" ")
             given, self._arrived_ms = InputDoor(format, {}, zone or None), -1
         self._input = given
-        self._place = Place(headers, given.mapping)
+        self._context = InputContext(headers, given.mapping)
         self._judge = Judge(reader.placeholders, reader.skew_ms, given.zone)
 
-    def record(self, value: bytes) -> Outcome:
+    def record(self, value: bytes) -> ReadOutcome:
         """Reads the bytes of a record."""
         if len(value) > MAX_RECORD_BYTES:
             return reject(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_RECORD_BYTES}")
         if self._input.format in (AUTO, _SEGMENT) and (calls := split_batch(value)) is not None:
             return _items([Item(call, self._call(call)) for call in calls[: MAX_ITEMS + 1]], len(calls))
-        return self._bytes(value, may_split=True)
+        return self._bytes(value)
 
-    def _call(self, value: bytes) -> Outcome:
+    def _call(self, value: bytes) -> ReadOutcome:
         event = self._reader.quick.read(value, self._limit_ms)
         if event is not None:
             return self._reader.without_placeholder_order(event)
-        return self._bytes(value, may_split=False)
+        return self._bytes(value, part_of=FORMATS[_SEGMENT])
 
-    def _bytes(self, value: bytes, may_split: bool) -> Outcome:
+    def _bytes(self, value: bytes, part_of: Format | None = None) -> ReadOutcome:
         if bracket_count(value) > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
             return reject(Reason.UNDECODABLE, f"nested more than {MAX_DEPTH} deep")
         decoded = read_bytes(value)
-        return decoded if isinstance(decoded, Rejection) else self._document(decoded, may_split)
+        return decoded if isinstance(decoded, Rejection) else self._document(decoded, part_of)
 
-    def _document(self, decoded: Decoded, may_split: bool) -> Outcome:
-        """Reads a document, or each of those in it. `may_split` is False for one of several events."""
+    def _document(self, decoded: Decoded, part_of: Format | None = None) -> ReadOutcome:
+        """Reads a document, or each of those in it. `part_of`: the format of the body that it is part of."""
         inner = unwrap(decoded.document, self._headers)
         if isinstance(inner.document, list):
-            if not may_split:
+            if part_of is not None:
                 return reject(Reason.UNKNOWN_TYPE, "an array within a batch")
-            return self._several(decoded, inner, inner.document, True)
+            return self._several(decoded, inner, inner.document)
+        if part_of is not None:
+            return self._event(decoded, inner, part_of)
         name = self._input.format
         if name == AUTO:
             name = detect(inner.document, self._headers) or ""
@@ -137,18 +138,18 @@ class _Reading:
             if decoded.is_damaged:
                 return reject(Reason.UNDECODABLE, "bytes that are not UTF-8, in a record of no known format")
             return _unknown(inner.document, name)
-        parts = format.split(inner.document) if may_split else None
-        return (
-            self._event(decoded, inner, format)
-            if parts is None
-            else self._several(decoded, inner, parts, False)
-        )
+        parts = format.split(inner.document)
+        if parts is None:
+            return self._event(decoded, inner, format)
+        return self._several(decoded, inner, parts, format)
 
-    def _several(self, decoded: Decoded, inner: Unwrapped, parts: Sequence[Any], may_split: bool) -> Outcome:
+    def _several(
+        self, decoded: Decoded, inner: Unwrapped, parts: Sequence[Any], part_of: Format | None = None
+    ) -> ReadOutcome:
         items: list[Item] = []
         for part in parts:
             one = decoded._replace(document=inner.rewrap(part))
-            outcome = self._document(one, may_split)
+            outcome = self._document(one, part_of)
             if isinstance(outcome, Items) and outcome.items:
                 items += outcome.items
             else:
@@ -157,12 +158,12 @@ class _Reading:
                 break
         return _items(items, len(items))
 
-    def _event(self, decoded: Decoded, inner: Unwrapped, format: Format) -> Outcome:
+    def _event(self, decoded: Decoded, inner: Unwrapped, format: Format) -> ReadOutcome:
         if decoded.is_damaged and (where := damaged_at(inner.document, format.decisive)):
             return reject(Reason.UNDECODABLE, f"bytes that are not UTF-8 in {where}")
-        draft = format.draft(inner.document, self._place)
+        draft = format.draft(inner.document, self._context)
         if draft is None:
-            return NOTHING
+            return NO_ITEMS
         if isinstance(draft, Rejection):
             return draft
         repairs = set(draft.repairs)

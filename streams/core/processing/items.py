@@ -4,23 +4,21 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streams.core.ingest.event import Event, Items, Rejection
-from streams.core.ingest.reading import RecordReader
+from streams.core.ingest.event import Items
+from streams.core.ingest.reading import ReadOutcome, RecordReader
 from streams.core.ingest.times import LATEST_MS
 from streams.records import Record
 
-ReadOutcome = Event | Rejection | Items  # Items: a record that holds none
-
 
 def read_items(
-    reader: RecordReader, records: Sequence[Record], skew_ms: int, latest_ms: int = LATEST_MS
+    reader: RecordReader, records: Sequence[Record], latest_ms: int = LATEST_MS, skew_ms: int | None = None
 ) -> tuple[Sequence[Record], Sequence[ReadOutcome]]:
     """The items of these records, and what each was read as.
 
-    `skew_ms`: how far ahead of its own record an event may be dated.
-    `latest_ms`: no record was appended later.
+    `latest_ms`: no record was appended later. `skew_ms`: how far ahead of its own record an event may be
+    dated; None: as far as the door says.
     """
-    read = reader.read
+    read, skew_ms = reader.read, reader.skew_ms if skew_ms is None else skew_ms
     limit_ms = min(latest_ms + skew_ms, LATEST_MS)
     outcomes = [
         read(

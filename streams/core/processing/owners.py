@@ -7,6 +7,7 @@ from streams.core.ingest.event import Event, Items
 from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
+from streams.core.processing.readers import Readers
 from streams.core.processing.record_keys import person_key, profile_key
 from streams.core.processing.subject import first_text
 from streams.records import Fetched, Headers
@@ -43,18 +44,16 @@ def key_reader(reader: RecordReader, tenant: str | None) -> RecordKeyOf:
     return key_of
 
 
-def holds_foreign(
-    fetched: Fetched, reader_of: Callable[[str], RecordReader], tenant: str | None, owned: tuple[int, int]
-) -> bool:
+def holds_foreign(fetched: Fetched, readers: Readers, tenant: str | None, owned: tuple[int, int]) -> bool:
     """True if these records are about somebody whom another partition owns.
 
-    `reader_of`: the reader of a source. `owned`: this partition, and how many there are.
+    `owned`: this partition, and how many there are.
     """
     partition, partitions = owned
     for source, records in fetched.chunks:
         if is_inbox(source):
             return True
-        key_of = key_reader(reader_of(source), tenant)
+        key_of = key_reader(readers.of(source), tenant)
         keys = (key_of(record.value, record.headers) for record in records)
         if any(key and partition_of(key, partitions) != partition for key in keys):
             return True

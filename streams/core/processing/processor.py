@@ -14,7 +14,7 @@ from streams.core.funnels.windows import Windows
 from streams.core.ingest.door import Door
 from streams.core.ingest.event import Event, Reason, Rejection, reject
 from streams.core.ingest.partition import partition_of
-from streams.core.ingest.reading import RecordReader
+from streams.core.ingest.reading import ReadOutcome
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.journey_step import REFUND_UNMATCHED
@@ -23,11 +23,12 @@ from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
 from streams.core.processing.committed import Reasons
 from streams.core.processing.inbox import Forwarded, WatermarkReport, decode_message, encode_message
-from streams.core.processing.items import ReadOutcome, read_items
+from streams.core.processing.items import read_items
 from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.owners import holds_foreign
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher
+from streams.core.processing.readers import Readers
 from streams.core.processing.record_keys import person_key
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.signals import Signals
@@ -42,7 +43,7 @@ from streams.core.processing.state_keys import (
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
 from streams.records import Batch, Fetched, Output, Record, StateRecord
-from streams.topology import INBOX, TRANSITIONS, is_inbox, split_source
+from streams.topology import INBOX, TRANSITIONS, is_inbox
 
 # Profiles whose timers fire in one batch: many deadlines must not make one huge transaction.
 TIMERS_PER_BATCH = 10_000
@@ -69,8 +70,8 @@ class Processor:
 
         `door`: how records are read. `partitions`: how many the app has.
         """
-        self.partition, self.parameters, self.rules, self.door = partition, parameters, rules, door
-        self._readers: dict[str, RecordReader] = {}  # by source
+        self.partition, self.parameters, self.rules = partition, parameters, rules
+        self._readers = Readers(door)
         self.tracker = WatermarkTracker(partition, partitions)
         self.checkpoint = Checkpoint(STATE_FORMAT, fold)
         self.population = Population(parameters.patience, parameters.allowed_lateness_ms)
@@ -103,7 +104,7 @@ class Processor:
 
     def adopt(self, rules: Rules) -> None:
         """Puts rules in force from the next record on. Call it between batches only."""
-        era = self.rulebook.adopt(rules, self.door, self.tracker.offsets)
+        era = self.rulebook.adopt(rules, self._readers.door, self.tracker.offsets)
         self.rules = rules
         self._signals = Signals(self.parameters, rules, self.rulebook.versions[era.rules].first_code)
         self.publisher.rules_changed()
@@ -126,13 +127,6 @@ class Processor:
         """Why items of the open batch were not applied."""
         return self._open.reasons
 
-    def reader_of(self, source: str) -> RecordReader:
-        """What reads the records of a source."""
-        reader = self._readers.get(source)
-        if reader is None:
-            reader = self._readers[source] = RecordReader(self.door, split_source(source)[0])
-        return reader
-
     def take(self, fetched: Fetched) -> None:
         """Processes what one read of the sources found: the records of each source, in offset order."""
         list(self.take_in_runs(fetched))
@@ -144,7 +138,7 @@ class Processor:
             # The first batch of a new app: if one of its people is foreign, partitions wait for each other
             # from the start.
             tracker.forwarding = holds_foreign(
-                fetched, self.reader_of, self.parameters.tenant, (self.partition, tracker.partitions)
+                fetched, self._readers, self.parameters.tenant, (self.partition, tracker.partitions)
             )
         tracker.note_fetch(fetched)
         self._latest_ms = fetched.read_ms if fetched.read_ms >= 0 else LATEST_MS
@@ -200,7 +194,7 @@ class Processor:
         watermark_ms, held_back_ms = population.watermark_ms, tracker.held_back_ms(source)
         reached_ms = LATEST_MS if position is None else position.watermark_ms
         may_forward, forwarded = position is not None and tracker.partitions > 1, 0
-        items, outcomes = read_items(self.reader_of(source), records, self.door.skew_ms, self._latest_ms)
+        items, outcomes = read_items(self._readers.of(source), records, self._latest_ms)
         for record, event in zip(items, outcomes, strict=True):
             if type(event) is not Event:
                 self._not_an_event(source, record, event)

@@ -20,7 +20,7 @@ from tests.core.journeys.people import BUY, DAY, DO, GO, HORIZON, HOUR, KNOW, MI
 
 def publisher() -> Publisher:
     book = Rulebook()
-    book.adopt(default_rules(), Door({"segment": 1}), {})
+    book.adopt(default_rules(), Door(readers={"segment": 1}), {})
     return Publisher(0, Dimensions(), book)
 
 

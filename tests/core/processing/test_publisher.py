@@ -51,7 +51,7 @@ codes = st.integers(0, DIMENSIONS.codes - 1)
 def publisher(partition: int = 3) -> Publisher:
     book = Rulebook()
     for of in (rules("first"), rules("second", "go")):
-        book.adopt(of, Door({"segment": 1}), {})
+        book.adopt(of, Door(readers={"segment": 1}), {})
     return Publisher(partition, DIMENSIONS, book)
 
 

@@ -20,7 +20,7 @@ from streams.errors import Incompatible
 from tests.core.processing.feeding import rules
 
 FIRST, SECOND = rules("first"), rules("second", "go")
-DOOR, OTHER_DOOR = Door({"segment": 1}), Door({"segment": 2})
+DOOR, OTHER_DOOR = Door(readers={"segment": 1}), Door(readers={"segment": 2})
 
 
 def version(book: Rulebook, source: str, offset: int) -> str:

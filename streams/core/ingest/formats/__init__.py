@@ -5,9 +5,9 @@ The version of a reader is recorded with what was read, so that a recomputation 
 
 from collections.abc import Mapping
 
-from streams.core.ingest.formats import segment
 from streams.core.ingest.formats.format import Format
+from streams.core.ingest.formats.segment import SEGMENT_FORMAT
 
 __all__ = ["FORMATS"]
 
-FORMATS: Mapping[str, Format] = {known.name: known for known in (segment.FORMAT,)}
+FORMATS: Mapping[str, Format] = {known.name: known for known in (SEGMENT_FORMAT,)}

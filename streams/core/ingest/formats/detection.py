@@ -4,15 +4,15 @@ A row asks for the few fields that no other tool has together. The rows stand in
 of one tool may have fields of another.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-Headers = Sequence[tuple[str, bytes | None]]
+from streams.core.ingest.headers import RawHeaders
 
 _CALLS = ("track", "page", "screen", "identify", "alias", "group")
 
 
-def _segment(document: Any, headers: Headers) -> bool:
+def _segment(document: Any, headers: RawHeaders) -> bool:
     if not isinstance(document, dict):
         return False
     kind = document.get("type")
@@ -24,9 +24,9 @@ def _segment(document: Any, headers: Headers) -> bool:
     return ids and (isinstance(document.get("event"), str) or "messageId" in document or "type" in document)
 
 
-TABLE: tuple[tuple[str, Callable[[Any, Headers], bool]], ...] = (("segment", _segment),)
+DETECTION: tuple[tuple[str, Callable[[Any, RawHeaders], bool]], ...] = (("segment", _segment),)
 
 
-def detect(document: Any, headers: Headers) -> str | None:
+def detect(document: Any, headers: RawHeaders) -> str | None:
     """The name of the format of a document; None if it is of none that is known."""
-    return next((name for name, fits in TABLE if fits(document, headers)), None)
+    return next((name for name, fits in DETECTION if fits(document, headers)), None)

@@ -7,16 +7,17 @@ import msgspec
 
 from streams.core.ingest.draft import Draft
 from streams.core.ingest.event import Rejection
+from streams.core.ingest.headers import RawHeaders
 
 
-class Place(NamedTuple):
-    """Where a document was found, and what is said about it there."""
+class InputContext(NamedTuple):
+    """What is said about a document where it was found."""
 
-    headers: Sequence[tuple[str, bytes | None]] = ()
+    headers: RawHeaders = ()
     mapping: Mapping[str, str] = {}  # of the input, for the format that takes one
 
 
-ReadDraft = Callable[[Any, Place], Draft | Rejection | None]
+ReadDraft = Callable[[Any, InputContext], Draft | Rejection | None]
 """Reads a document that holds one event. It never raises.
 
 The document is what JSON holds, or a text where the format is no JSON. There is no draft (None) for a legal

@@ -21,7 +21,7 @@ from streams.core.ingest.event import (
     Rejection,
     reject,
 )
-from streams.core.ingest.formats.format import Format, Place
+from streams.core.ingest.formats.format import Format, InputContext
 from streams.core.ingest.ids import MAX_ID_CHARS, id_fault
 from streams.core.ingest.nesting import MAX_DEPTH
 from streams.core.ingest.placeholders import Placeholders
@@ -194,7 +194,7 @@ class QuickReader:
         return (sent_ms - received_ms,) if sent_ms and received_ms else (None,)
 
 
-def read_draft(document: Any, place: Place) -> Draft | Rejection | None:
+def _draft(document: Any, _: InputContext) -> Draft | Rejection | None:
     """Reads a call of the spec, however it was written."""
     if not isinstance(document, dict):
         return reject(Reason.WRONG_TYPE, "the record is not an object")
@@ -236,7 +236,7 @@ def read_draft(document: Any, place: Place) -> Draft | Rejection | None:
     )
 
 
-def split(document: Any) -> list[Any] | None:
+def _split(document: Any) -> list[Any] | None:
     """The calls of the body of a batch request."""
     if not isinstance(document, dict) or document.get("type") is not None:
         return None
@@ -305,12 +305,12 @@ def _is_utf8(value: bytes) -> bool:
     return True
 
 
-FORMAT = Format(
+SEGMENT_FORMAT = Format(
     name="segment",
     title="Segment, RudderStack",
     version=1,
-    draft=read_draft,
-    split=split,
+    draft=_draft,
+    split=_split,
     decisive=frozenset(
         {
             "messageId", "userId", "anonymousId", "event", "name", "timestamp", "originalTimestamp", "sentAt",

@@ -6,8 +6,8 @@ import pytest
 
 from streams.core.ingest.event import Reason, Rejection
 from streams.core.ingest.formats import FORMATS
-from streams.core.ingest.formats.detection import TABLE
-from streams.core.ingest.formats.format import Place
+from streams.core.ingest.formats.detection import DETECTION
+from streams.core.ingest.formats.format import InputContext
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -17,9 +17,9 @@ def test_a_format(name: str) -> None:
     assert name == known.name
     assert known.version >= 1
     assert known.decisive
-    assert name in dict(TABLE)
+    assert name in dict(DETECTION)
     documents: list[Any] = [{}, [], "", "x", 7, None, {"a": 1}]
     for document in documents:
-        found = known.draft(document, Place())
+        found = known.draft(document, InputContext())
         assert isinstance(found, Rejection)
         assert found.reason in (Reason.UNKNOWN_FORMAT, Reason.UNKNOWN_TYPE, Reason.WRONG_TYPE)

@@ -54,6 +54,8 @@ def test_any_calls(parts: list[tuple[bytes, bytes, bytes]]) -> None:
         if isinstance(alone, Items):
             assert isinstance(outcome, Rejection)
             assert Reason.UNKNOWN_TYPE == outcome.reason
+        elif isinstance(alone, Rejection):
+            assert isinstance(outcome, Rejection)  # perhaps for another reason: here its format is known
         else:
             assert alone == outcome
         if isinstance(outcome, Event):
@@ -94,7 +96,8 @@ def test_a_call_that_cannot_be_read(bad: bytes) -> None:
     first, refused, last = (item.outcome for item in items(body(record(), bad, record())).items)
     assert isinstance(first, Event)
     assert first == last
-    assert rejection(bad) == refused
+    assert isinstance(refused, Rejection)
+    assert isinstance(rejection(bad), Rejection)
 
 
 def test_a_batch_within_a_batch() -> None:
