@@ -5,6 +5,7 @@ stored pages with what this makes. A new generated page is one more line in `PAG
 page is generated, comments stand around that part.
 """
 
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from docs.cli_page import cli_page
 from docs.metrics_page import metrics_page
 from docs.operations_page import life, topics
 from streams.core.ingest.event import Reason
+from streams.core.ingest.placeholders import SHIPPED
+from streams.core.ingest.repairs import Repair
 from streams.core.journeys import diagram
 from streams.core.moments import tables
 from streams.core.moments.rules import default_rules
@@ -22,6 +25,7 @@ from streams.settings.describing import SettingRow, describe
 from streams.topology import EVENTS, INBOX, KAFKA_TOPICS, OUTPUTS, STATE, TOPICS, Cleanup
 
 HERE = Path(__file__).parent
+PAGE_COLUMNS = 120
 
 SETTINGS = """\
 # Settings
@@ -141,9 +145,16 @@ def journeys_page() -> str:
 
 
 def input_page() -> str:
-    """docs/input.md, whose reasons are those of the code."""
+    """docs/input.md, whose reasons, repairs and placeholders are those of the code."""
     rows = "".join(f"| `{reason.value}` | {reason.about} |\n" for reason in Reason)
-    return between(_as_it_is("input.md"), reasons=f"| reason | what was wrong |\n|---|---|\n{rows}")
+    repairs = "\n".join(f"| `{repair.value}` | {repair.about} |" for repair in Repair)
+    words = textwrap.fill(", ".join(f"`{word}`" for word in sorted(SHIPPED) if word), PAGE_COLUMNS)
+    return between(
+        _as_it_is("input.md"),
+        placeholders=f"{words}\n",
+        repairs=f"| kind | what was wrong, and what it was read as |\n|---|---|\n{repairs}\n",
+        reasons=f"| reason | what was wrong |\n|---|---|\n{rows}",
+    )
 
 
 def operations_page() -> str:
