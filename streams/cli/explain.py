@@ -1,25 +1,19 @@
 """`streams explain`: how the rules read something. For people who write rules, or who doubt a transition."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from streams.cli.options import JsonOption, RulesOption, checked_text, rules_of, settings_of
 from streams.cli.screen import console, emit_line
+from streams.errors import ConfigError
 
 if TYPE_CHECKING:
-    from streams.core.ingest.event import Event, Rejection
-    from streams.core.moments.classifier import Classifier
     from streams.core.moments.verdict import Explanation
-
-DEFAULT_FIELDS = {
-    "type": "track",
-    "messageId": "explain",
-    "timestamp": "2024-01-01T00:00:00Z",
-    "anonymousId": "explain",
-}
-"""The fields that every event needs and no rule reads."""
+    from streams.queries.explaining import Explained, Explainer
 
 MEANINGS: Mapping[str, str] = {
     "none": "known, and no signal: it does nothing to a journey",
@@ -32,19 +26,23 @@ MEANINGS: Mapping[str, str] = {
     "refund": "sure: it marks the purchase that it belongs to as refunded; it never touches an open journey",
     "sure": "sure: it opens a journey in {0}, or moves an open one to {0}",
 }
+_STDIN = "-"
 
 
 def explain_command(
     ctx: typer.Context,
     text: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="TEXT|EVENT",
+            metavar="[TEXT|EVENT|FILE]",
             callback=checked_text,
-            help="The words of a search, the name of an event, or an event as JSON.",
+            help=(
+                "The words of a search, the name of an event, or a record as JSON; with --jsonl, a file of "
+                "lines (- or nothing: standard input)."
+            ),
             show_default=False,
         ),
-    ],
+    ] = None,
     rules: RulesOption = None,
     locale: Annotated[
         str | None,
@@ -57,82 +55,102 @@ def explain_command(
     search: Annotated[
         bool, typer.Option("--search", help="Read the text as a search, even if an event has that name.")
     ] = False,
+    event: Annotated[
+        bool, typer.Option("--event", help="Read the text as the name of an event, even if no rule knows it.")
+    ] = False,
+    jsonl: Annotated[
+        bool,
+        typer.Option(
+            "--jsonl",
+            help=(
+                'Explain lines, one JSON line each: records of any format, {"text": QUERY, "locale": "it"}, '
+                '{"event": NAME} or {"page": PATH}.'
+            ),
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Shows how the rules read a search, an event's name or a whole event, and the effect on a journey."""
-    from streams.core.ingest.event import Rejection
-    from streams.core.moments.classifier import Classifier
+    """Shows how the rules read a search, an event's name or a whole record, and the effect on a journey.
 
+    A record is read as on its way in, whatever tool wrote it, and its repairs or its refusal are shown. A
+    text that is the name of no known event is read as a search.
+    """
+    from streams.queries.explaining import Explainer
+
+    if search and event:
+        raise ConfigError("--search and --event: give one of them")
     loaded = rules_of(settings_of(ctx, rules=rules))
-    kind, found = _read(Classifier(loaded), text, locale, search)
-    if isinstance(found, Rejection):
-        report: dict[str, Any] = {
-            "read_as": kind,
-            "rejected": found.reason.value,
-            "detail": found.detail,
-            "rules": loaded.version,
-        }
-        meaning = f"rejected ({found.reason.value}: {found.reason.about}): {found.detail}"
-    else:
-        meaning = _meaning(found)
-        report = {
-            "read_as": kind,
-            "moment": found.moment,
-            "confidence": found.confidence,
-            "sure": found.verdict is not None and found.verdict.sure,
-            "rule": found.rule,
-            "evidence": found.evidence,
-            "matched": found.matched,
-            "rules": loaded.version,
-            "meaning": meaning,
-        }
+    explainer = Explainer(loaded)
+    if jsonl:
+        for line in _lines(text):
+            emit_line(_encoded(_one_line(explainer.line(line))))
+        return
+    if text is None:
+        raise ConfigError("give the words of a search, the name of an event or a record, or --jsonl")
+    explained = _read(explainer, text, locale, search=search, event=event)
+    reports = [_report(one) | {"rules": loaded.version} for one in explained]
     if json:
-        import orjson
-
-        emit_line(orjson.dumps(report))
+        emit_line(_encoded(reports[0] if len(reports) == 1 else {"items": reports}))
         return
     from streams.cli.render.explain import render
 
-    console().print(render(text, report, meaning))
+    for one in reports:
+        console().print(render(text, one))
+
+
+def _lines(path: str | None) -> Iterator[bytes]:
+    from streams.sources.files import Lines
+
+    if path in (None, _STDIN):
+        yield from sys.stdin.buffer
+        return
+    with Lines(Path(str(path))) as lines:
+        yield from lines
 
 
 def _read(
-    classifier: "Classifier", text: str, locale: str | None, search: bool
-) -> "tuple[str, Explanation | Rejection]":
-    """What the text is read as, and how: an event, the name of an event or a search."""
-    import orjson
+    explainer: "Explainer", text: str, locale: str | None, *, search: bool, event: bool
+) -> "tuple[Explained, ...]":
+    if search:
+        return (explainer.search(text, locale),)
+    if event:
+        return (explainer.event_name(text),)
+    if text.lstrip()[:1] in ("{", "["):
+        return explainer.line(text.encode())
+    named = explainer.event_name(text)
+    return (named if _is_read(named) else explainer.search(text, locale),)
 
+
+def _is_read(explained: "Explained") -> bool:
+    return getattr(explained.found, "rule", None) is not None
+
+
+def _one_line(explained: "tuple[Explained, ...]") -> dict[str, Any]:
+    from streams.queries.explaining import report
+
+    items = [report(one) for one in explained]
+    return items[0] if len(items) == 1 else {"items": items}
+
+
+def _report(explained: "Explained") -> dict[str, Any]:
+    """The explanation with what it means, for people and machines."""
     from streams.core.ingest.event import Rejection
+    from streams.queries.explaining import report
 
-    if not search:
-        if text.lstrip().startswith("{"):
-            event = _event(text.encode())
-            return "event", event if isinstance(event, Rejection) else classifier.explain(event)
-        event = _event(orjson.dumps({"event": text}))
-        if not isinstance(event, Rejection) and (found := classifier.explain(event)).evidence == "event":
-            return "event name", found
-    return "search", classifier.query(text, locale)
-
-
-def _event(value: bytes) -> "Event | Rejection":
-    """An event, with defaults for the fields that no rule reads and nobody wants to type."""
-    import orjson
-
-    from streams.core.ingest.door import door_of
-    from streams.core.ingest.event import Items, Reason, reject
-    from streams.core.ingest.reading import RecordReader
-    from streams.core.ingest.times import LATEST_MS
-
-    try:
-        given = orjson.loads(value)
-        if isinstance(given, dict):
-            value = orjson.dumps(DEFAULT_FIELDS | given)
-    except ValueError:
-        pass  # the reader rejects it, with the reason
-    found = RecordReader(door_of(0), "").read(value, (), -1, LATEST_MS)
-    if isinstance(found, Items):
-        return reject(Reason.UNKNOWN_TYPE, "a batch: give one of its calls")
-    return found
+    found = explained.found
+    if found is None:
+        meaning = "a record that holds no event: it counts as no signal"
+    elif isinstance(found, Rejection):
+        meaning = f"rejected ({found.reason.value}: {found.reason.about}): {found.detail}"
+    else:
+        meaning = _meaning(found)
+        if explained.read_as == "event name" and found.rule is None:
+            meaning = f"no rule knows an event of this name; {meaning}"
+    fields = {"read_as": explained.read_as} | report(explained)
+    if explained.event is not None:
+        fields["clock_error_s"] = _seconds(explained.event.clock_error_ms)
+        fields["filled_in"] = list(explained.filled_in)
+    return fields | {"matched": getattr(found, "matched", ""), "meaning": meaning}
 
 
 def _meaning(found: "Explanation") -> str:
@@ -142,3 +160,13 @@ def _meaning(found: "Explanation") -> str:
     if not verdict.sure:
         return MEANINGS["query truth" if found.moment == "truth" else "unsure"]
     return MEANINGS[found.moment if found.moment in MEANINGS else "sure"].format(found.moment)
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
+
+
+def _encoded(fields: Mapping[str, Any]) -> bytes:
+    import orjson
+
+    return orjson.dumps(fields)

@@ -242,19 +242,23 @@ def test_for_people(data: Path, command: list[str], words: list[str]) -> None:
         (["Order Refunded"], "event name", "refund", True, "never touches an open journey"),
         (
             ['{"event": "Order Completed", "properties": {"order_id": "7"}}'],
-            "event",
+            "record",
             "truth",
             True,
             "closes the open journey",
         ),
         (
             ['{"type": "page", "context": {"page": {"path": "/checkout"}}}'],
-            "event",
+            "record",
             "buy",
             True,
             "opens a journey in buy",
         ),
-        (['{"event": "Something Else"}'], "event", "none", False, "no rule reads it"),
+        (['{"event": "Something Else"}'], "event name", "none", False, "no rule knows an event of this name"),
+        (["Something Else", "--event"], "event name", "none", False, "no rule knows an event of this name"),
+        (["Something Else"], "search", "know", False, "keeps an open journey alive"),
+        (['{"text": "prezzo honda civic", "locale": "it"}'], "search", "buy", True, "opens a journey in buy"),
+        (['{"page": "/checkout"}'], "page", "buy", True, "opens a journey in buy"),
         (["hello"], "search", "none", False, "no signal"),
         (["zzz qqq"], "search", "know", False, "never opens or moves one"),
     ],
@@ -276,6 +280,31 @@ def test_explain_a_rejection() -> None:
     (report,) = lines("explain", '{"event": 5}', "--json")
     assert "wrong_type" == report["rejected"]
     assert "undecodable" in streams("explain", '{"event": ').stdout
+
+
+def test_explain_lines(tmp_path: Path) -> None:
+    """One line per line, in order: searches, names, pages, records of any format, and what is none."""
+    call = '{"type": "Track", "event": "Order Completed", "userId": "u", "timestamp": "2024-05-20T10:00:00Z"}'
+    given = [
+        '{"text": "come arrivare al ristorante", "locale": "it"}',
+        '{"event": "Product Added"}',
+        '{"event": "Something Else"}',
+        '{"page": "/checkout"}',
+        call,
+        '{"batch": [' + call + ', {"type": "alias", "userId": "u", "timestamp": "2024-05-20T10:00:00Z"}]}',
+        "",
+        "nonsense",
+    ]
+    file = tmp_path / "lines.jsonl"
+    file.write_text("".join(f"{line}\n" for line in given))
+    found = lines("explain", "--jsonl", str(file))
+    moments = [
+        [item["moment"] for item in line["items"]] if "items" in line else line["moment"] for line in found
+    ]
+    assert ["do", "buy", "none", "buy", "truth", ["truth", "none"], "none", "none"] == moments
+    assert {"moment", "confidence", "sure", "rule", "evidence"} == set(found[0])
+    assert ("segment", ["type"]) == (found[4]["format"], found[4]["repairs"])
+    assert "undecodable" == found[7]["rejected"]
 
 
 def test_explain_with_rules_of_ones_own(tmp_path: Path) -> None:

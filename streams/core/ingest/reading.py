@@ -69,6 +69,16 @@ class RecordReader:
             )
         return _Reading(self, headers, arrived_ms, limit_ms).record(value)
 
+    def look(
+        self, value: bytes | None, headers: RawHeaders, arrived_ms: int, limit_ms: int
+    ) -> tuple[ReadOutcome, tuple[str, ...]]:
+        """As `read`, with the name of the format of each item; "" where none is known."""
+        if value is None or rejection_in(headers) is not None:
+            return self.read(value, headers, arrived_ms, limit_ms), ("",)
+        reading = _Reading(self, headers, arrived_ms, limit_ms)
+        outcome = reading.record(value)
+        return outcome, tuple(reading.formats) or ("",)
+
     def quick_key_of(self, value: bytes | None) -> bytes:
         """The key of a record's person, cheaply; b"" where that takes a closer look. Never raises."""
         return self.quick.key_of(value) if self._is_quick and value else b""
@@ -99,6 +109,7 @@ class _Reading:
             given, self._arrived_ms = InputDoor(format, {}, zone or None), -1
         self._input = given
         self._context = InputContext(headers, given.mapping)
+        self.formats: list[str] = []  # of each event, in its order
         self._judge = Judge(reader.placeholders, reader.skew_ms, given.zone)
 
     def record(self, value: bytes) -> ReadOutcome:
@@ -112,6 +123,7 @@ class _Reading:
     def _call(self, value: bytes) -> ReadOutcome:
         event = self._reader.quick.read(value, self._limit_ms)
         if event is not None:
+            self.formats.append(_SEGMENT)
             return self._reader.without_placeholder_order(event)
         return self._bytes(value, part_of=FORMATS[_SEGMENT])
 
@@ -135,6 +147,7 @@ class _Reading:
             name = detect(inner.document, self._headers) or ""
         format = FORMATS.get(name)
         if format is None:
+            self.formats.append("")
             if decoded.is_damaged:
                 return reject(Reason.UNDECODABLE, "bytes that are not UTF-8, in a record of no known format")
             return _unknown(inner.document, name)
@@ -159,6 +172,7 @@ class _Reading:
         return _items(items, len(items))
 
     def _event(self, decoded: Decoded, inner: Unwrapped, format: Format) -> ReadOutcome:
+        self.formats.append(format.name)
         if decoded.is_damaged and (where := damaged_at(inner.document, format.decisive)):
             return reject(Reason.UNDECODABLE, f"bytes that are not UTF-8 in {where}")
         draft = format.draft(inner.document, self._context)
