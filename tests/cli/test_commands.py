@@ -11,9 +11,9 @@ import pytest
 
 from schemas.kinds import Kind
 from streams.cli.options import FormatOption
+from streams.core.ingest import door
 from streams.core.ingest.formats import FORMATS
 from streams.log.sqlite.log import SqliteLog
-from streams.queries import stored_items
 from streams.records import Batch, Output
 from streams.sources.input_file import InputFormat
 from streams.topology import KAFKA_TOPICS, PUBLISHED, TOPICS, TRANSITIONS
@@ -358,7 +358,7 @@ def test_verify_for_machines(data: Path) -> None:
 def test_verify_names_what_it_cannot_check(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records of a reader that this release does not have are named, and their partition is not compared."""
     newer = msgspec.structs.replace(FORMATS["segment"], version=FORMATS["segment"].version + 1)
-    monkeypatch.setattr(stored_items, "FORMATS", {"segment": newer})
+    monkeypatch.setattr(door, "FORMATS", {**FORMATS, "segment": newer})
     (report,) = lines("verify", "--data-dir", data, "--json")
     (unchecked,) = report["unchecked"]
     assert ("events:0", 0, 5) == (unchecked["source"], unchecked["first"], unchecked["last"])
