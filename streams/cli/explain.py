@@ -13,7 +13,7 @@ from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.core.moments.verdict import Explanation
-    from streams.queries.explaining import Explained, Explainer
+    from streams.queries.explaining import ExplainedEvent, Explainer
 
 MEANINGS: Mapping[str, str] = {
     "none": "known, and no signal: it does nothing to a journey",
@@ -43,6 +43,7 @@ def explain_command(
             show_default=False,
         ),
     ] = None,
+    *,
     rules: RulesOption = None,
     locale: Annotated[
         str | None,
@@ -110,7 +111,7 @@ def _lines(path: str | None) -> Iterator[bytes]:
 
 def _read(
     explainer: "Explainer", text: str, locale: str | None, *, search: bool, event: bool
-) -> "tuple[Explained, ...]":
+) -> "tuple[ExplainedEvent, ...]":
     if search:
         return (explainer.search(text, locale),)
     if event:
@@ -121,18 +122,18 @@ def _read(
     return (named if _is_read(named) else explainer.search(text, locale),)
 
 
-def _is_read(explained: "Explained") -> bool:
+def _is_read(explained: "ExplainedEvent") -> bool:
     return getattr(explained.found, "rule", None) is not None
 
 
-def _one_line(explained: "tuple[Explained, ...]") -> dict[str, Any]:
+def _one_line(explained: "tuple[ExplainedEvent, ...]") -> dict[str, Any]:
     from streams.queries.explaining import report
 
     items = [report(one) for one in explained]
     return items[0] if len(items) == 1 else {"items": items}
 
 
-def _report(explained: "Explained") -> dict[str, Any]:
+def _report(explained: "ExplainedEvent") -> dict[str, Any]:
     """The explanation with what it means, for people and machines."""
     from streams.core.ingest.event import Rejection
     from streams.queries.explaining import report

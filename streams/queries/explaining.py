@@ -31,7 +31,7 @@ _FILLED_IN = (Reason.MISSING_PERSON, Reason.MISSING_TIME, Reason.UNKNOWN_FORMAT)
 _TYPED = ("type", "event", "name", "properties", "context")  # one of these shows it
 
 
-class Explained(msgspec.Struct, frozen=True):
+class ExplainedEvent(msgspec.Struct, frozen=True):
     """What one event is read as."""
 
     read_as: str  # search, event name, page, or record
@@ -48,22 +48,22 @@ class Explainer:
         self._classifier = Classifier(rules)
         self._reader = RecordReader(door_of(0) if door is None else door, _INPUT)
 
-    def search(self, text: str, locale: str | None = None) -> Explained:
+    def search(self, text: str, locale: str | None = None) -> ExplainedEvent:
         """The words of a search. `locale`: its language, such as it or en-GB; None: all are tried."""
-        return Explained("search", self._classifier.query(text, locale))
+        return ExplainedEvent("search", self._classifier.query(text, locale))
 
-    def event_name(self, name: str) -> Explained:
+    def event_name(self, name: str) -> ExplainedEvent:
         """The name of an event, as a track call has it."""
         event = _event(type="track", name=name)
         found = self._classifier.explain(event)
-        return Explained("event name", found if found.evidence == "event" else Explanation(None, "none"))
+        return ExplainedEvent("event name", found if found.evidence == "event" else Explanation(None, "none"))
 
-    def page(self, path: str) -> Explained:
+    def page(self, path: str) -> ExplainedEvent:
         """The path or address of a page that was viewed."""
         event = _event(type="page", context={"page": {"url": path} if "://" in path else {"path": path}})
-        return Explained("page", self._classifier.explain(event))
+        return ExplainedEvent("page", self._classifier.explain(event))
 
-    def record(self, value: bytes) -> tuple[Explained, ...]:
+    def record(self, value: bytes) -> tuple[ExplainedEvent, ...]:
         """Every event of a record, in its order."""
         outcome, formats = self._reader.look(value, (), -1, LATEST_MS)
         filled_in: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Explainer:
             self._explained(one, format, filled_in) for one, format in zip(outcomes, formats, strict=True)
         )
 
-    def line(self, line: bytes) -> tuple[Explained, ...]:
+    def line(self, line: bytes) -> tuple[ExplainedEvent, ...]:
         """A line: `{"text": QUERY, "locale": TAG}`, `{"event": NAME}`, `{"page": PATH}` or a record."""
         decoded = decode(line.strip())
         document = decoded.document if isinstance(decoded, Decoded) else None
@@ -94,10 +94,10 @@ class Explainer:
 
     def _explained(
         self, outcome: Event | Rejection | Items, format: str, filled_in: tuple[str, ...]
-    ) -> Explained:
+    ) -> ExplainedEvent:
         if isinstance(outcome, Event):
-            return Explained("record", self._classifier.explain(outcome), format, outcome, filled_in)
-        return Explained("record", outcome if isinstance(outcome, Rejection) else None, format)
+            return ExplainedEvent("record", self._classifier.explain(outcome), format, outcome, filled_in)
+        return ExplainedEvent("record", outcome if isinstance(outcome, Rejection) else None, format)
 
 
 def _event(**fields: Any) -> Event:
@@ -125,7 +125,7 @@ def _filled(value: bytes) -> tuple[bytes, tuple[str, ...]]:
     return msgspec.json.encode(document | {name: DEFAULT_FIELDS[name] for name in missing}), tuple(missing)
 
 
-def report(explained: Explained) -> dict[str, Any]:
+def report(explained: ExplainedEvent) -> dict[str, Any]:
     """The explanation for machines."""
     found = explained.found
     if found is None or isinstance(found, Rejection):

@@ -16,6 +16,7 @@ import msgspec
 from streams.clock import Clock
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import REPLAY, Checkpoint, copy_of_counts, decode_checkpoint
+from streams.core.processing.clock_errors import ClockErrors
 from streams.core.processing.committed import Committed, Observer, Reasons
 from streams.core.processing.processor import Processor
 from streams.core.processing.watermark import PeerProgress
@@ -125,9 +126,11 @@ class PartitionAgent:
         written = bool(count) or checkpoint or processor.time_state != before
         retracted, outputs, commit_s = 0, 0, 0.0
         reasons: Reasons = {}
+        clock_errors: ClockErrors = {}
         if written:
             processor.publish()
-            retracted, reasons = processor.retracted, processor.reasons
+            retracted, reasons = processor.open.retracted, processor.open.reasons
+            clock_errors = processor.open.clocks.errors
             batch = processor.batch()
             outputs = len(batch.outputs)
             began_s = self.clock.monotonic_s()
@@ -141,6 +144,7 @@ class PartitionAgent:
             more=not done,
             totals=copy_of_counts(state.counts),
             reasons=reasons,
+            clock_errors=clock_errors,
             outputs=outputs,
             retracted=retracted,
             journeys=processor.windows.figures.figures(),

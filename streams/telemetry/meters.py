@@ -31,6 +31,7 @@ from streams.core.ingest.repairs import Repair
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.core.processing.committed import Committed
 from streams.telemetry import metrics
+from streams.telemetry.clock_totals import ClockTotals
 from streams.telemetry.metrics import MetricSpec
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -77,6 +78,7 @@ class Meters(Collector):
         self._commit_latency = self._histogram(metrics.COMMIT_LATENCY)
         self._end_to_end_latency = self._histogram(metrics.END_TO_END_LATENCY)
         self._restore_seconds = self._histogram(metrics.RESTORE_SECONDS)
+        self._clock_errors = ClockTotals()
         self._restored_records = self._counter(metrics.RESTORED_RECORDS)
         self._retracted = self._counter(metrics.RETRACTED)
         self._deaths = self._counters(metrics.AGENT_DEATHS, list(Death))
@@ -125,6 +127,8 @@ class Meters(Collector):
             return
         self._commit_latency.observe(step.commit_s)
         self._retracted.inc(step.retracted)
+        for clocks, counts in step.clock_errors.items():
+            self._clock_errors.add(clocks, counts)
         for outcome, counters in self._reasons.items():
             for reason, count in step.reasons.get(outcome, {}).items():
                 counters[reason].inc(count)
@@ -156,6 +160,7 @@ class Meters(Collector):
     def collect(self) -> Iterator[Metric]:
         """The figures that are looked up when Prometheus asks for them."""
         yield from self._of_partitions()
+        yield self._clock_errors.metric()
         restore = _gauge(metrics.RESTORE_PROGRESS)
         for partition, ratio in sorted(self._restoring.items()):
             restore.add_metric([str(partition)], ratio)

@@ -1,10 +1,12 @@
 """Names and describes every metric, once: the registry and docs/metrics.md are made from this list.
 
-Labels are partitions, sources and closed lists of words. No label holds a person's id, or anything else that
-an event holds.
+Labels are partitions, sources and closed lists of words; and libraries of devices, of which there are few. No
+label holds a person's id, or anything else that an event holds.
 """
 
 from typing import Literal, NamedTuple
+
+from streams.core.processing.clock_errors import CLOCK_ERROR_BOUNDS_S
 
 
 class MetricSpec(NamedTuple):
@@ -172,6 +174,13 @@ END_TO_END_LATENCY = MetricSpec(
     # The goal is 50 ms. A take-over takes seconds, a backlog minutes.
     (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
+CLOCK_ERROR = MetricSpec(
+    "streams_clock_error_seconds",
+    "histogram",
+    ("channel", "library"),
+    "how far devices' clocks are ahead (below 0: behind), by events that were dated as sent and as received",
+    CLOCK_ERROR_BOUNDS_S,
+)
 REJECTED_ITEMS = MetricSpec(
     "streams_rejected_total",
     "counter",
@@ -211,6 +220,6 @@ METRICS = (
     LAG, HIDDEN_RECORDS, OPEN_TRANSACTION, WATERMARK_LAG, EXCLUDED, RECEIVED, EVENTS_BY_OUTCOME, FORWARDED,
     REPAIRED, TRANSITIONS_WRITTEN, OPEN_JOURNEYS, STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, EXPIRED_CORRECTIONS,
     RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS, FUNNEL_WRITER, FUNNEL_CELLS, FUNNEL_WRITTEN,
-    BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, END_TO_END_LATENCY, REJECTED_ITEMS, LATE_ITEMS, RETRACTED,
-    AGENT_DEATHS, RESTORE_SECONDS, RESTORED_RECORDS, USER_AGENT_LAG,
+    BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, CLOCK_ERROR, END_TO_END_LATENCY, REJECTED_ITEMS, LATE_ITEMS,
+    RETRACTED, AGENT_DEATHS, RESTORE_SECONDS, RESTORED_RECORDS, USER_AGENT_LAG,
 )  # fmt: skip

@@ -15,6 +15,7 @@ NOTHING = Committed(
     more=False,
     totals=Counts(),
     reasons={},
+    clock_errors={},
     outputs=0,
     retracted=0,
     journeys=FigureSums().figures(),

@@ -3,7 +3,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.core.funnels.figures import JourneyFigures
+from streams.core.ingest.event import Event
 from streams.core.processing.checkpoint import Counts
+from streams.core.processing.clock_errors import MAX_CLOCKS, ClockCounts
+from streams.telemetry.clock_totals import ClockTotals
 from streams.telemetry.meters import Death, Meters, UserAgentLag
 from streams.telemetry.metrics import METRICS
 from tests.telemetry.fixed import FixedClock
@@ -30,7 +33,9 @@ def test_the_registry_has_the_metrics_of_the_list() -> None:
     """Their kinds and labels are those of the list, too. Prometheus adds its own metrics of the process."""
     of = meters()
     of.restoring(0, 1, 2)
-    of.committed(step(1, written=False, watermark_ms=0, lags={"clicks:1": 3}))
+    of.committed(
+        step(1, watermark_ms=0, lags={"clicks:1": 3}, clock_errors=ledger(("web", "ours", 5)).errors)
+    )
     of.user_agent_lags = lambda: [UserAgentLag("announce", "shop.transitions", 0, 5)]
     of.blocked(1, {"clicks:1": NOW_S})
     of.stopped("orders")
@@ -72,6 +77,44 @@ def test_the_writer_of_the_funnel() -> None:
     assert {"writer": 1, "cells": 7, "written_timestamp_seconds": NOW_S} == funnel()
     of.funnel_closed()
     assert {"writer": 0, "written_timestamp_seconds": NOW_S} == funnel()
+
+
+def ledger(*noted: tuple[str, str | None, int]) -> ClockCounts:
+    """A batch of events: the channel and library of each, and by how many ms its clock was ahead."""
+    found = ClockCounts()
+    for channel, library, error_ms in noted:
+        context = {} if library is None else {"library": {"name": library}}
+        found.note(Event("e", 0, 0, "d", None, "track", "x", {}, context, channel), error_ms)
+    return found
+
+
+def test_clock_errors() -> None:
+    """They add up over steps, by channel and library; a bucket holds all that is not beyond its bound."""
+    of = meters()
+    day_ms = 86_400_000
+    of.committed(
+        step(0, clock_errors=ledger(("web", "analytics.js", -1), ("Browser", "analytics.js", 0)).errors)
+    )
+    of.committed(step(1, clock_errors=ledger(("web", "analytics.js", 1001), ("x", None, 2 * day_ms)).errors))
+    found = shown(of)
+    name = "streams_clock_error_seconds_bucket channel=web le={} library=analytics.js"
+    assert [0.0, 2.0, 2.0, 3.0, 3.0] == [
+        found[name.format(bound)] for bound in ("-1.0", "0.0", "1.0", "10.0", "+Inf")
+    ]
+    other = "streams_clock_error_seconds_bucket channel=other le={} library=none"
+    assert [0.0, 1.0] == [found[other.format(bound)] for bound in ("86400.0", "31536000.0")]
+
+
+def test_libraries_are_few() -> None:
+    """Names of libraries are what senders write: only so many have a line of their own."""
+    many = ledger(*[("web", f"library {n}", 0) for n in range(2 * MAX_CLOCKS)], ("web", "x" * 100, 0))
+    assert len(many.errors) == MAX_CLOCKS + 1
+    totals = ClockTotals()
+    for n in range(3):
+        for clocks, counts in ledger(*[("web", f"{n}.{m}", 0) for m in range(MAX_CLOCKS)]).errors.items():
+            totals.add(clocks, counts)
+    (family,) = [totals.metric()]
+    assert len({sample.labels["library"] for sample in family.samples}) == MAX_CLOCKS + 1
 
 
 def test_a_partition_shows_its_last_commit() -> None:

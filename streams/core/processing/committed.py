@@ -6,6 +6,7 @@ import msgspec
 
 from streams.core.funnels.figures import JourneyFigures
 from streams.core.processing.checkpoint import Counts
+from streams.core.processing.clock_errors import ClockErrors
 from streams.records import HiddenOffsets
 
 Reasons = Mapping[str, Mapping[str, int]]  # outcome -> reason -> items
@@ -20,6 +21,7 @@ class Committed(msgspec.Struct, frozen=True):
     more: bool  # timers or tidying are due that this batch had no room for: step again at once
     totals: Counts  # how items ended since the partition began
     reasons: Reasons  # of the items of this step: those that were rejected, late, or showed no intent
+    clock_errors: ClockErrors  # of the devices of this step's events
     outputs: int  # records written
     retracted: int  # transitions retracted
     journeys: JourneyFigures  # over the life of the partition

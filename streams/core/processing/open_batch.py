@@ -6,6 +6,7 @@ from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.headers import decisive_headers
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
+from streams.core.processing.clock_errors import ClockCounts
 from streams.core.processing.dead_letters import late_item, rejected_item
 from streams.core.processing.inbox import Forwarded, encode_message
 from streams.core.processing.publisher import Publisher
@@ -29,6 +30,7 @@ class OpenBatch:
             "late": Counter(),
             "no_signal": Counter(),
         }
+        self.clocks = ClockCounts()
         self._dead_letters: list[Output] = []
         self._forwarded: list[Output] = []
 

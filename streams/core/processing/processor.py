@@ -21,7 +21,6 @@ from streams.core.journeys.journey_step import REFUND_UNMATCHED
 from streams.core.journeys.population import Population
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
-from streams.core.processing.committed import Reasons
 from streams.core.processing.inbox import Forwarded, WatermarkReport, decode_message, encode_message
 from streams.core.processing.items import read_items
 from streams.core.processing.open_batch import OpenBatch
@@ -82,7 +81,7 @@ class Processor:
         self._signals = Signals(parameters, rules, 0)
         self._stored_versions, self._stored_doors = 0, 0  # of the rulebook: how many the state holds
         self._latest_ms = LATEST_MS  # when was read last: an event with a later time is from the future
-        self._open = OpenBatch()
+        self.open = OpenBatch()  # what the next commit will write, beside state and counters
 
     def restore(self, checkpoint: Checkpoint | None, state: Iterable[StateRecord]) -> None:
         """Begins from the last checkpoint and its state records; then puts its own rules in force."""
@@ -116,16 +115,6 @@ class Processor:
         return TimeState(
             population.watermark_ms, population.timers_fired_ms, population.done, report is not None
         )
-
-    @property
-    def retracted(self) -> int:
-        """How many transitions the open batch retracts."""
-        return self._open.retracted
-
-    @property
-    def reasons(self) -> Reasons:
-        """Why items of the open batch were not applied."""
-        return self._open.reasons
 
     def take(self, fetched: Fetched) -> None:
         """Processes what one read of the sources found: the records of each source, in offset order."""
@@ -200,6 +189,8 @@ class Processor:
                 self._not_an_event(source, record, event)
                 continue
             at_ms = event.at_ms
+            if event.clock_error_ms is not None and position is not None:
+                self.open.clocks.note(event, event.clock_error_ms)
             if event.repairs and position is not None:
                 for kind in event.repairs:
                     counts.repaired[kind.value] = counts.repaired.get(kind.value, 0) + 1
@@ -240,7 +231,7 @@ class Processor:
             self._reject(source, record, outcome)
         else:
             self.checkpoint.counts.no_signal += 1
-            self._open.reasons["no_signal"]["empty"] += 1
+            self.open.reasons["no_signal"]["empty"] += 1
 
     def _forward(self, source: str, record: Record, key: str) -> bool:
         """Forwards an item to the partition that owns its person. False: this one owns the person.
@@ -252,17 +243,17 @@ class Processor:
         if owner == self.partition:
             return False
         self.tracker.forwarding = True
-        self._open.forward(source, record, who, owner)
+        self.open.forward(source, record, who, owner)
         return True
 
     def _reject(self, source: str, record: Record, rejection: Rejection) -> None:
         self.checkpoint.counts.rejected += 1
-        self._open.reject(source, record, rejection)
+        self.open.reject(source, record, rejection)
 
     def _late(self, source: str, record: Record, event: Event, key: str, reason: str) -> None:
         self.checkpoint.counts.late += 1
         late_s = (self.population.watermark_ms - event.at_ms) / 1000
-        self._open.late(source, record, event, key, (reason, late_s))
+        self.open.late(source, record, event, key, (reason, late_s))
 
     def advance(self, clock_ms: int | None = None, watermark_ms: int | None = None) -> bool:
         """Lets time pass after `take`: timers fire, and closed journeys become final.
@@ -287,7 +278,7 @@ class Processor:
         `place`: the source of the events that have brought them about; None: no event has.
         """
         delta, rev, transition = self.windows.delta, self.checkpoint.rev, self.publisher.transition
-        outputs, moved = self._open.transitions, self._open.moved
+        outputs, moved = self.open.transitions, self.open.moved
         changes, self.population.changes = self.population.changes, []
         for changed in changes:
             p, retracted = changed.profile, changed.retracted
@@ -296,7 +287,7 @@ class Processor:
             caused_by, item = changed.caused_by, changed.source
             headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
             for t in retracted:
-                self._open.retracted += 1
+                self.open.retracted += 1
                 count_transition(t, -1, delta)
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
@@ -314,12 +305,12 @@ class Processor:
         self.publish()
         self.checkpoint.batches += 1
         changed, groups = self.windows.roll_up(self.population.watermark_ms)
-        outputs = self._open.outputs(self.population, self.publisher, self.checkpoint.rev) + self._report()
+        outputs = self.open.outputs(self.population, self.publisher, self.checkpoint.rev) + self._report()
         outputs += self.tallies.outputs(changed, self.checkpoint.batches)
         state = profile_records(self.population.commit())
         state += counter_records(groups)
         state += self._new_versions()
-        self._open = OpenBatch()
+        self.open = OpenBatch()
         return Batch(outputs, state, encode_checkpoint(self._current_checkpoint()))
 
     def _report(self) -> list[Output]:
