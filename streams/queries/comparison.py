@@ -17,7 +17,6 @@ Agents may be at work meanwhile. So what is compared of a log belongs to one che
 later transitions are passed over by their `rev`, and so are counters of a day in which one has changed since.
 """
 
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
@@ -26,23 +25,26 @@ import orjson
 
 from streams.core.funnels.windows import KEPT_MIN
 from streams.core.ingest.times import LATEST_MS, MINUTE_MS
-from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.json_text import rfc3339
 from streams.errors import Unavailable
 from streams.log.port import Reader
 from streams.log.tail import TailPosition
+from streams.queries.compared_counters import ComparedCounters
+from streams.queries.compared_log import (
+    Difference,
+    HashSums,
+    LogAt,
+    add_hash,
+    content_of_record,
+    differing_stretches,
+    log_now,
+)
 from streams.queries.lag import read_lag
 from streams.settings.fold import DifferingSetting, differing_settings
-from streams.topology import TALLIES, TRANSITIONS
+from streams.topology import TRANSITIONS
 
 HOUR_CHARS, MINUTE_CHARS = 13, 16  # of a time in RFC 3339
-# What a record says about itself, and not about the step or the counter.
-OF_THE_RECORD = ("rev", "op", "partition", "count", "cell")
-OF_OPENINGS = ("cohort", "been_in")  # measures of the window in which a journey was opened
-_SUM_BITS = (1 << 128) - 1
-
-Sums = dict[str, int]
-"""A sum of hashes per stretch of time."""
 
 
 class ComparedSide(msgspec.Struct, frozen=True):
@@ -55,14 +57,6 @@ class ComparedSide(msgspec.Struct, frozen=True):
     unread: int | None  # records of its inputs that it has not processed; None: a transaction decides
     transitions: int = 0  # net ones that were compared
     left_out: int = 0  # asserted ones outside of the time that was compared
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """Something that one log says and the other does not, or that they count differently."""
-
-    what: dict[str, Any]
-    one: int  # how often it holds in the first log, or how much it counts
-    other: int
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -90,29 +84,7 @@ class Named(NamedTuple):
     reader: Reader
 
 
-class _LogAt(NamedTuple):
-    """A log as its partitions left it at these checkpoints. None: nothing was committed yet."""
-
-    reader: Reader
-    checkpoints: list[Checkpoint | None]
-
-    @property
-    def begun(self) -> list[Checkpoint]:
-        """The checkpoints that there are."""
-        return [checkpoint for checkpoint in self.checkpoints if checkpoint is not None]
-
-    def rev(self, partition: int) -> int:
-        """The last transition record of a partition."""
-        checkpoint = self.checkpoints[partition]
-        return 0 if checkpoint is None else checkpoint.rev
-
-    def batches(self, partition: int) -> int:
-        """The last batch of a partition."""
-        checkpoint = self.checkpoints[partition]
-        return 0 if checkpoint is None else checkpoint.batches
-
-
-class _Range(NamedTuple):
+class _TimeSpan(NamedTuple):
     """Times in RFC 3339 between which steps are compared."""
 
     since: str
@@ -129,7 +101,7 @@ async def compare_logs(one: Named, other: Named, skew_ms: int) -> Comparison:
 
     Raises Incompatible for a log of another format, Unavailable, Refused.
     """
-    logs = [await _log_now(named.reader) for named in (one, other)]
+    logs = [await log_now(named.reader) for named in (one, other)]
     sides = [await _side(named, log) for named, log in zip((one, other), logs, strict=True)]
     folds = [log.begun[0].fold for log in logs if log.begun]
     settings = tuple(differing_settings(*folds)) if len(folds) == len(logs) else ()
@@ -138,24 +110,26 @@ async def compare_logs(one: Named, other: Named, skew_ms: int) -> Comparison:
     until_ms = min(_judged_ms(log.begun) for log in logs) + 1
     if until_ms < max(since_ms, 1):
         return Comparison(sides[0], sides[1], None, None, settings=settings)
-    within = _Range(rfc3339(since_ms) if since_ms > 0 else "", rfc3339(until_ms))
-    sums: list[Sums] = []
+    within = _TimeSpan(rfc3339(since_ms) if since_ms > 0 else "", rfc3339(until_ms))
+    sums: list[HashSums] = []
     for number, log in enumerate(logs):
-        counted, inside, outside = Sums(), 0, 0
+        counted, inside, outside = HashSums(), 0, 0
         async for at, text, weight in _steps(log, within):
             if text:
-                _add(counted, at[:HOUR_CHARS], text, weight)
+                add_hash(counted, at[:HOUR_CHARS], text, weight)
                 inside += weight
             else:
                 outside += weight > 0
         sums.append(counted)
         sides[number] = msgspec.structs.replace(sides[number], transitions=inside, left_out=outside)
-    first_hour = _first_difference(*sums)
+    first_hour = next(iter(differing_stretches(*sums)), None)
     transition = None if first_hour is None else await _differing_step(logs, within, first_hour)
     windows = ("day",) if any(side.left_out for side in sides) else ("day", "all")
     newest_ms = max(last.watermark_ms for log in logs for last in log.begun)
     oldest_ms = newest_ms - KEPT_MIN[-1] * MINUTE_MS  # later days are kept by both
-    counters = _ComparedCounters(logs, within, windows, rfc3339(max(oldest_ms, since_ms, 0)))
+    counters = ComparedCounters(
+        logs, windows, oldest=rfc3339(max(oldest_ms, since_ms, 0)), until=within.until
+    )
     counter = await counters.first_difference()
     return Comparison(
         sides[0],
@@ -169,13 +143,7 @@ async def compare_logs(one: Named, other: Named, skew_ms: int) -> Comparison:
     )
 
 
-async def _log_now(reader: Reader) -> _LogAt:
-    return _LogAt(
-        reader, [None if raw is None else decode_checkpoint(raw) for raw in await reader.checkpoints()]
-    )
-
-
-async def _side(named: Named, log: _LogAt) -> ComparedSide:
+async def _side(named: Named, log: LogAt) -> ComparedSide:
     counts = [checkpoint.counts for checkpoint in log.begun]
     lag = await read_lag(log.reader)
     return ComparedSide(
@@ -203,7 +171,7 @@ async def _kept_since_ms(reader: Reader, skew_ms: int) -> int:
     return since_ms
 
 
-async def _steps(log: _LogAt, within: _Range) -> AsyncIterator[tuple[str, bytes, int]]:
+async def _steps(log: LogAt, within: _TimeSpan) -> AsyncIterator[tuple[str, bytes, int]]:
     """When the step of each record happened, its content (empty if it is not compared), and
     1 for an assert, -1 for a retract.
     """
@@ -213,38 +181,19 @@ async def _steps(log: _LogAt, within: _Range) -> AsyncIterator[tuple[str, bytes,
         step = orjson.loads(record.value)
         if step["rev"] <= log.rev(partition):
             weight = 1 if step["op"] == "assert" else -1
-            yield step["at"], _content(step) if within.has(step) else b"", weight
+            yield step["at"], content_of_record(step) if within.has(step) else b"", weight
 
 
-def _content(value: dict[str, Any]) -> bytes:
-    for name in OF_THE_RECORD:
-        value.pop(name, None)
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def _add(sums: Sums, stretch: str, text: bytes, weight: int) -> None:
-    digest = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
-    sums[stretch] = (sums.get(stretch, 0) + weight * digest) & _SUM_BITS
-
-
-def _differences(one: Sums, other: Sums) -> list[str]:
-    return sorted(at for at in one.keys() | other.keys() if one.get(at, 0) != other.get(at, 0))
-
-
-def _first_difference(one: Sums, other: Sums) -> str | None:
-    return next(iter(_differences(one, other)), None)
-
-
-async def _differing_step(logs: Sequence[_LogAt], within: _Range, hour: str) -> Difference:
+async def _differing_step(logs: Sequence[LogAt], within: _TimeSpan, hour: str) -> Difference:
     """The first step of this hour that the logs do not have equally often."""
-    sums: list[Sums] = []
+    sums: list[HashSums] = []
     for log in logs:
-        counted = Sums()
+        counted = HashSums()
         async for at, text, weight in _steps(log, within):
             if text and at.startswith(hour):
-                _add(counted, at[:MINUTE_CHARS], text, weight)
+                add_hash(counted, at[:MINUTE_CHARS], text, weight)
         sums.append(counted)
-    minute = _first_difference(*sums)
+    minute = next(iter(differing_stretches(*sums)), None)
     steps: dict[bytes, list[int]] = {}
     for number, log in enumerate(logs):
         async for at, text, weight in _steps(log, within):
@@ -255,66 +204,3 @@ async def _differing_step(logs: Sequence[_LogAt], within: _Range, hour: str) -> 
         raise Unavailable("transitions were deleted by age while they were compared: ask again")
     what, (one, other) = min(differing, key=lambda found: (found[0]["at"], found[0]["id"]))
     return Difference(what, one, other)
-
-
-class _ComparedCounters:
-    """The counters of two logs, partitions added up."""
-
-    def __init__(self, logs: Sequence[_LogAt], within: _Range, windows: tuple[str, ...], oldest: str) -> None:
-        self._logs, self._within, self._windows, self._oldest = logs, within, windows, oldest
-        # Starts of windows in which a counter is newer than its checkpoint; the start of `all` is empty.
-        self._newer: set[str] = set()
-
-    @property
-    def compared(self) -> tuple[str, ...]:
-        """The windows that were compared."""
-        return tuple(window for window in self._windows if window != "all" or "" not in self._newer)
-
-    async def first_difference(self) -> Difference | None:
-        """The first counter that does not come to the same in both logs."""
-        sums: list[Sums] = []
-        for log in self._logs:
-            counted = Sums()
-            async for start, text, count in self._read(log):
-                _add(counted, start, text, count)
-            sums.append(counted)
-        for start in _differences(*sums):
-            if start not in self._newer and (found := await self._differing_cell(start)) is not None:
-                return found
-        return None
-
-    async def _differing_cell(self, start: str) -> Difference | None:
-        """The first counter of windows that begin then; None if one of them has changed meanwhile."""
-        cells: dict[bytes, list[int]] = {}
-        for number, log in enumerate(self._logs):
-            async for at, text, count in self._read(log):
-                if at == start:
-                    cells.setdefault(text, [0, 0])[number] += count
-        differing = [found for found in cells.items() if found[1][0] != found[1][1]]
-        if start in self._newer or not differing:
-            return None
-        text, (one, other) = min(differing)
-        return Difference(orjson.loads(text), one, other)
-
-    async def _read(self, log: _LogAt) -> AsyncIterator[tuple[str, bytes, int]]:
-        """The start of each counter's window, what it counts, and its count."""
-        async for partition, record in log.reader.scan(TALLIES.name):
-            if record.value is None:
-                continue
-            cell = orjson.loads(record.value)
-            start, count = cell["start"] or "", cell["count"]
-            if cell["window"] not in self._windows:
-                continue
-            if start and not (self._oldest <= start and _day_end(start) <= self._within.until):
-                continue
-            # What became of a day's journeys may have changed after the time that is compared.
-            if cell["measure"] in OF_OPENINGS and "all" not in self._windows:
-                continue
-            if cell["rev"] > log.batches(partition):
-                self._newer.add(start)
-            yield start, _content(cell), count
-
-
-def _day_end(start: str) -> str:
-    """The end of the day that begins then. Days are those of UTC: the last instant has the same date."""
-    return f"{start[:10]}T23:59:59.999Z"

@@ -3,7 +3,8 @@
 import orjson
 
 from streams.cli.screen import plural, time_text
-from streams.queries.comparison import ComparedSide, Comparison, Difference
+from streams.queries.compared_log import Difference
+from streams.queries.comparison import ComparedSide, Comparison
 
 
 def lines(found: Comparison) -> list[str]:

@@ -21,7 +21,8 @@ DAMAGED = Unavailable.exit_code
 ASKING = (
     ("transitions", "--json"), ("transitions", "--json", "--net"), ("transitions",),
     ("journeys", "--json"), ("rejected", "--json"), ("late", "--json"), ("late",),
-    ("funnel", "--json"), ("journey", "u:p7", "--json"), ("verify",), ("verify", "--json"), ("lag", "--json"),
+    ("funnel", "--json"), ("funnel", "--need", "", "--by", "device", "--json"), ("journey", "u:p7", "--json"),
+    ("why", "u:p7", "--json"), ("verify",), ("verify", "--json"), ("lag", "--json"),
 )  # fmt: skip
 NAMES = ("Product Viewed", "Product Added", "Checkout Started", "Order Completed", "Products Searched")
 
