@@ -22,6 +22,3 @@ class Slice(NamedTuple):
     def split(self, ways: int) -> "list[Slice]":
         """This slice as so many smaller ones."""
         return [Slice(self.of * ways, self.number + self.of * n) for n in range(ways)]
-
-
-EVERYBODY = Slice(1, 0)

@@ -32,8 +32,6 @@ from streams.sources.input_file import InputFile, InputFormat
 from streams.topology import EVENTS
 
 _LOOK_S = 0.2  # between looks at sources that had nothing new
-
-
 # Records that are appended at once have about so many bytes at most: they are in memory several times over.
 _APPEND_BYTES = 16 << 20
 

@@ -2,8 +2,8 @@
 
 `LIFE` lists these events with the fields of their lines. Lines of libraries, which they write through
 `logging`, come out in the same form, warnings and errors only; those of the Kafka client in our words
-(`client_lines.py`). A line that repeats itself is held back: while
-a broker restarts, every client writes the same line several times a second.
+(`client_lines.py`). A line that repeats itself is held back: while a broker restarts, every client writes the
+same line several times a second.
 
 Lines go to standard error. No line contains an event of the input, a person, or a password.
 """

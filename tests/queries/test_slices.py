@@ -16,7 +16,7 @@ from streams.log.port import Reader
 from streams.queries.event_sets import EventSet, add_copy
 from streams.queries.partition_check import PartitionCheck
 from streams.queries.recomputation import BYTES_PER_EVENT, BYTES_PER_PERSON
-from streams.queries.slices import EVERYBODY, Slice
+from streams.queries.slices import Slice
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
@@ -179,7 +179,7 @@ def _measured_bytes(people: int, events_each: int) -> int:
 
 def test_slices_split_into_all_that_they_were() -> None:
     """Each person is in exactly one slice, and stays in one of its parts."""
-    slices = [small for people in EVERYBODY.split(3) for small in people.split(4)]
+    slices = [small for people in Slice(1, 0).split(3) for small in people.split(4)]
     assert len(set(slices)) == 12
     for n in range(500):
         key = f"u:{n}"

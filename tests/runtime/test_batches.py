@@ -183,7 +183,7 @@ async def test_reads_and_batches_are_bounded_in_bytes(tmp_path: Path) -> None:
 
 
 async def test_a_file_of_large_records_is_replayed_in_bounded_memory(tmp_path: Path) -> None:
-    """Far less than the file has; records of 1 MiB once took 4 MB each, of the whole batch."""
+    """Far less than the file has, whose records have 1 MiB each."""
     count = 192
     with (tmp_path / "large.jsonl").open("wb") as file:
         for n in range(count):
