@@ -105,7 +105,7 @@ BUGS = (
         "assertions are published before the retractions that they replace",
         "streams.core.processing.processor",
         """            for t in retracted:
-                self._open.retracted += 1
+                self.open.retracted += 1
                 count_transition(t, -1, delta)
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
@@ -124,7 +124,7 @@ BUGS = (
                     where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
             for t in retracted:
-                self._open.retracted += 1
+                self.open.retracted += 1
                 count_transition(t, -1, delta)
                 if t.kind != REFUND_UNMATCHED:
                     rev += 1
