@@ -15,9 +15,9 @@ def jsonl_rows(lines: Iterable[bytes]) -> Iterator[tuple[bytes, Headers]]:
     """
     first = True
     for line in lines:
-        value = line.removeprefix(BOM).strip() if first else line.strip()
+        value = (line.removeprefix(BOM) if first else line).strip(b" \r\n")  # tabs may be empty columns
         first = False
-        if not value:
+        if not value.strip():
             continue
         # Measured with its blanks, since the reader may have cut the line before they were stripped.
         if len(line.rstrip(b"\r\n")) > MAX_RECORD_BYTES:

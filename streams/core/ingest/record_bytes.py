@@ -22,7 +22,8 @@ def read_bytes(value: bytes) -> Decoded | Rejection:
         return reject(Reason.UNDECODABLE, found)
     if _BINARY.search(plain):
         return reject(Reason.BINARY, "binary data, which nothing here can read")
+    line = value.removeprefix(BOM).strip(b"\r\n")  # tabs stay: they are empty columns
     try:
-        return Decoded(plain.decode().rstrip())
+        return Decoded(line.decode())
     except UnicodeDecodeError:
-        return Decoded(plain.decode("utf-8", "surrogateescape").rstrip(), is_dirty=True, is_damaged=True)
+        return Decoded(line.decode("utf-8", "surrogateescape"), is_dirty=True, is_damaged=True)

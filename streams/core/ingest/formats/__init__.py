@@ -7,7 +7,10 @@ from collections.abc import Mapping
 
 from streams.core.ingest.formats.format import Format
 from streams.core.ingest.formats.segment import SEGMENT_FORMAT
+from streams.core.ingest.formats.snowplow import SNOWPLOW_FORMAT
 
 __all__ = ["FORMATS"]
 
-FORMATS: Mapping[str, Format] = {known.name: known for known in (SEGMENT_FORMAT,)}
+_ALL = (SEGMENT_FORMAT, SNOWPLOW_FORMAT)
+
+FORMATS: Mapping[str, Format] = {known.name: known for known in _ALL}

@@ -7,6 +7,7 @@ of one tool may have fields of another.
 from collections.abc import Callable
 from typing import Any
 
+from streams.core.ingest.formats.snowplow_rows import is_line, is_row
 from streams.core.ingest.headers import RawHeaders
 
 _CALLS = ("track", "page", "screen", "identify", "alias", "group")
@@ -24,7 +25,14 @@ def _segment(document: Any, headers: RawHeaders) -> bool:
     return ids and (isinstance(document.get("event"), str) or "messageId" in document or "type" in document)
 
 
-DETECTION: tuple[tuple[str, Callable[[Any, RawHeaders], bool]], ...] = (("segment", _segment),)
+def _snowplow(document: Any, headers: RawHeaders) -> bool:
+    return is_line(document) or is_row(document)
+
+
+DETECTION: tuple[tuple[str, Callable[[Any, RawHeaders], bool]], ...] = (
+    ("segment", _segment),
+    ("snowplow", _snowplow),
+)
 
 
 def detect(document: Any, headers: RawHeaders) -> str | None:

@@ -1,0 +1,58 @@
+"""Puts what a tool says into the shape of a Segment call, which rules, dimensions, needs and orders read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_EMPTY: tuple[Any, ...] = (None, "", {}, [])
+
+
+def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """These fields without the empty ones: null, and empty texts, objects and lists."""
+    return {name: value for name, value in fields.items() if value not in _EMPTY}
+
+
+def obj(value: Any) -> dict[str, Any]:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list; none if it is no list."""
+    return [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
+
+
+def text(value: Any) -> str | None:
+    """The value if it is a text that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def id_text(value: Any) -> str | None:
+    """An id for properties: a text, or the digits of a whole number."""
+    return str(value) if type(value) is int else text(value)
+
+
+def page(url: Any, referrer: Any = None, title: Any = None) -> dict[str, Any]:
+    """`context.page` of an address."""
+    address = text(url) or ""
+    plain, _, fragment = address.partition("#")
+    before, mark, search = plain.partition("?")
+    scheme = before.find("://")
+    path = before if scheme < 0 else "/" + before[scheme + 3 :].partition("/")[2]
+    return filled(
+        {
+            "url": address,
+            "path": path if address else None,
+            "search": mark + search if search else None,
+            "hash": f"#{fragment}" if fragment else None,
+            "referrer": text(referrer),
+            "title": text(title),
+        }
+    )
+
+
+def with_only_product(properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties, with those of the product where there is one only, as in Segment's Product Viewed."""
+    products = properties.get("products")
+    if isinstance(products, list) and len(products) == 1 and isinstance(products[0], dict):
+        return products[0] | properties
+    return properties
