@@ -11,7 +11,16 @@ RawHeaders = Sequence[tuple[str, bytes | None]]
 READ_AS_HEADER = "read-as"
 """On a record of a finite file: the format that it was given, and after a blank the zone of its times."""
 
-_DECISIVE = frozenset({READ_AS_HEADER, UNREADABLE_HEADER, "content-type", "x-shopify-topic"})
+SHOPIFY_TOPIC_HEADER = "x-shopify-topic"
+SHOPIFY_EVENT_HEADER = "x-shopify-event-id"
+SHOPIFY_TIME_HEADER = "x-shopify-triggered-at"
+
+_DECISIVE = frozenset(
+    {
+        READ_AS_HEADER, UNREADABLE_HEADER, "content-type", SHOPIFY_TOPIC_HEADER, SHOPIFY_EVENT_HEADER,
+        SHOPIFY_TIME_HEADER,
+    }
+)  # fmt: skip
 _DECISIVE_PREFIX = "ce_"  # of CloudEvents in binary mode
 
 

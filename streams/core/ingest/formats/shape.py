@@ -21,19 +21,19 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
 
 
-def text(value: Any) -> str | None:
+def text_or_none(value: Any) -> str | None:
     """The value if it is a text that is not empty."""
     return value if isinstance(value, str) and value else None
 
 
 def id_text(value: Any) -> str | None:
     """An id for properties: a text, or the digits of a whole number."""
-    return str(value) if type(value) is int else text(value)
+    return str(value) if type(value) is int else text_or_none(value)
 
 
-def page(url: Any, referrer: Any = None, title: Any = None) -> dict[str, Any]:
+def page_of(url: Any, referrer: Any = None, title: Any = None) -> dict[str, Any]:
     """`context.page` of an address."""
-    address = text(url) or ""
+    address = text_or_none(url) or ""
     plain, _, fragment = address.partition("#")
     before, mark, search = plain.partition("?")
     scheme = before.find("://")
@@ -44,8 +44,8 @@ def page(url: Any, referrer: Any = None, title: Any = None) -> dict[str, Any]:
             "path": path if address else None,
             "search": mark + search if search else None,
             "hash": f"#{fragment}" if fragment else None,
-            "referrer": text(referrer),
-            "title": text(title),
+            "referrer": text_or_none(referrer),
+            "title": text_or_none(title),
         }
     )
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from streams.core.ingest.draft import Draft, Found, Stamp, Unit, pick, stamp, stamps
 from streams.core.ingest.event import Reason, Rejection, reject
-from streams.core.ingest.formats.format import Format, Place
-from streams.core.ingest.formats.shape import filled, id_text, obj, page, text, with_only_product
+from streams.core.ingest.formats.format import Format, InputContext
+from streams.core.ingest.formats.shape import filled, id_text, obj, page_of, text_or_none, with_only_product
 from streams.core.ingest.formats.snowplow_rows import COLUMNS, Entities, entities, payload, row_of
 from streams.core.ingest.stamps import read_stamp
 
@@ -30,7 +30,7 @@ _IDENTITY = (
 )  # fmt: skip
 
 
-def read_snowplow(document: Any, place: Place) -> Draft | Rejection | None:
+def _read(document: Any, _: InputContext) -> Draft | Rejection | None:
     """Reads one enriched event."""
     row = row_of(document)
     if row is None:
@@ -41,7 +41,7 @@ def read_snowplow(document: Any, place: Place) -> Draft | Rejection | None:
     said, around = payload(row), entities(row)
     kind, names = _named(row, said, around)
     session = _first(around, "com_snowplowanalytics_snowplow_client_session")
-    zone = text(row.get("os_timezone")) or text(row.get("geo_timezone"))
+    zone = text_or_none(row.get("os_timezone")) or text_or_none(row.get("geo_timezone"))
     platform = row.get("platform")
     return Draft(
         type=kind,
@@ -189,8 +189,8 @@ def _page_load_ms(around: Entities) -> int | None:
 
 
 def _context(row: Mapping[str, Any], around: Entities) -> dict[str, Any]:
-    path, search = row.get("page_urlpath"), text(row.get("page_urlquery"))
-    seen = page(row.get("page_url"), row.get("page_referrer"), row.get("page_title"))
+    path, search = row.get("page_urlpath"), text_or_none(row.get("page_urlquery"))
+    seen = page_of(row.get("page_url"), row.get("page_referrer"), row.get("page_title"))
     if path:
         seen["path"] = path
     if search:
@@ -207,7 +207,7 @@ def _context(row: Mapping[str, Any], around: Entities) -> dict[str, Any]:
             | filled({"name": row.get("mkt_campaign")}),
             "referrer": filled({"type": row.get("refr_medium"), "name": row.get("refr_source")}),
             "locale": row.get("br_lang"),
-            "timezone": text(row.get("os_timezone")) or row.get("geo_timezone"),
+            "timezone": text_or_none(row.get("os_timezone")) or row.get("geo_timezone"),
             "os": filled({"name": row.get("os_name") or mobile.get("osType") or mobile.get("os_type")}),
             "location": filled({key: row.get(f"geo_{key}") for key in ("country", "region", "city")}),
             "library": filled({"name": row.get("v_tracker")}),
@@ -220,9 +220,9 @@ def _context(row: Mapping[str, Any], around: Entities) -> dict[str, Any]:
 def _device(row: Mapping[str, Any], around: Entities, mobile: Mapping[str, Any]) -> dict[str, Any]:
     agent = _first(around, "nl_basjes_yauaa_context")
     found = agent.get("deviceClass", agent.get("device_class"))
-    kind = text(found) or text(row.get("dvce_type"))
+    kind = text_or_none(found) or text_or_none(row.get("dvce_type"))
     if mobile:
-        kind = text(mobile.get("osType", mobile.get("os_type"))) or "mobile"
+        kind = text_or_none(mobile.get("osType", mobile.get("os_type"))) or "mobile"
     elif kind is None and str(row.get("dvce_ismobile")).lower() in ("1", "true"):
         kind = "mobile"
     return filled(
@@ -242,7 +242,7 @@ SNOWPLOW_FORMAT = Format(
     name="snowplow",
     title="Snowplow",
     version=1,
-    draft=read_snowplow,
+    draft=_read,
     decisive=frozenset(
         {
             "event_id", "event_fingerprint", "user_id", "domain_userid", "network_userid", "event",

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from streams.core.ingest.formats.shape import objects, text
-from streams.core.ingest.json_text import json_in
+from streams.core.ingest.formats.shape import objects, text_or_none
+from streams.core.ingest.json_text import clean, json_in
 
 COLUMNS = (
     "app_id", "platform", "etl_tstamp", "collector_tstamp", "dvce_created_tstamp", "event", "event_id",
@@ -107,9 +107,11 @@ def payload(row: Mapping[str, Any]) -> dict[str, Any]:
 def _inner(cell: Any) -> Any:
     """What a cell holds, which is JSON text where the row came through a table."""
     decoded = json_in(cell) if isinstance(cell, str) else None
-    return cell if decoded is None else decoded.document
+    if decoded is None:
+        return cell
+    return clean(decoded.document, set()) if decoded.is_dirty else decoded.document
 
 
 def _schema_name(entity: Mapping[str, Any]) -> str | None:
-    match = _SCHEMA.match(text(entity.get("schema")) or "")
+    match = _SCHEMA.match(text_or_none(entity.get("schema")) or "")
     return None if match is None else _OTHER.sub("_", _HUMP.sub("_", f"{match[1]}_{match[2]}").lower())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streams.core.ingest.event import Event, Items, Rejection
 from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.formats.detection import detect
-from streams.core.ingest.formats.format import Place
+from streams.core.ingest.formats.format import InputContext
 from streams.core.ingest.times import EARLIEST_MS, LATEST_MS
 from tests.core.ingest.formats.goldens import GOLDEN, Golden, goldens, shown
 from tests.core.ingest.formats.test_segment_laws import values
@@ -51,7 +51,7 @@ def test_a_record_that_was_changed(name: str, data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(1, 3))):
             _change(document, data)
         value = json.dumps(document).encode()
-        assert isinstance(FORMATS[name].draft(document, Place(golden.headers)), object)
+        assert isinstance(FORMATS[name].draft(document, InputContext(golden.headers)), object)
     _holds(read_record(value, golden.headers), golden)
 
 
