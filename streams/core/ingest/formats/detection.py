@@ -7,6 +7,7 @@ of one tool may have fields of another.
 from collections.abc import Callable
 from typing import Any
 
+from streams.core.ingest.formats.matomo import is_matomo
 from streams.core.ingest.formats.shopify import is_shopify
 from streams.core.ingest.formats.snowplow_rows import is_line, is_row
 from streams.core.ingest.headers import RawHeaders
@@ -34,6 +35,7 @@ DETECTION: tuple[tuple[str, Callable[[Any, RawHeaders], bool]], ...] = (
     ("shopify", is_shopify),
     ("segment", _segment),
     ("snowplow", _snowplow),
+    ("matomo", lambda document, headers: is_matomo(document)),
 )
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
+MAX_QUERY_FIELDS = 100  # of the query of an address that are looked at: more are no campaign's
+_CAMPAIGN = ("source", "medium", "campaign", "term", "content")
 _EMPTY: tuple[Any, ...] = (None, "", {}, [])
 
 
@@ -48,6 +51,20 @@ def page_of(url: Any, referrer: Any = None, title: Any = None) -> dict[str, Any]
             "title": text_or_none(title),
         }
     )
+
+
+def campaign_in(url: Any) -> dict[str, Any]:
+    """`context.campaign` of the `utm_` parameters in an address."""
+    query = (text_or_none(url) or "").partition("?")[2].partition("#")[0]
+    if "utm_" not in query:
+        return {}
+    try:
+        given = dict(parse_qsl(query, max_num_fields=MAX_QUERY_FIELDS))
+    except ValueError:
+        return {}
+    found = {key: given.get(f"utm_{key}") for key in _CAMPAIGN}
+    found["name"] = found.pop("campaign")
+    return filled(found)
 
 
 def with_only_product(properties: dict[str, Any]) -> dict[str, Any]:
