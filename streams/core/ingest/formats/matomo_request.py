@@ -9,11 +9,10 @@ from streams.core.ingest.draft import Draft, Found, Stamp, Unit, pick, stamps
 from streams.core.ingest.formats.shape import campaign_in, filled, page_of, text_or_none, with_only_product
 from streams.core.ingest.json_text import clean, json_in
 from streams.core.ingest.stamps import read_stamp
+from streams.core.ingest.times import DAY_MINUTES, QUARTER_MINUTES
 
 MAX_REQUEST_FIELDS = 500  # of a request: trackers send some fifty, and each costs time
-DAY_MINUTES = 1440
 MAX_WEST_MINUTES = 600  # a clock 11 hours behind UTC looks like one 13 ahead, where far more people live
-QUARTER = 15
 
 _REQUEST = re.compile(r"(?:^|[?&])idsite=\d")
 _BLANK = re.compile(r"\s")
@@ -74,17 +73,17 @@ def read_request(document: Any) -> Draft | None:
 
 
 def _parameters(text: str) -> dict[str, Any]:
-    _, mark, query = text.partition("?")
+    _, question, query = text.partition("?")
     try:
         return dict(
-            parse_qsl(query if mark else text, keep_blank_values=True, max_num_fields=MAX_REQUEST_FIELDS)
+            parse_qsl(query if question else text, keep_blank_values=True, max_num_fields=MAX_REQUEST_FIELDS)
         )
     except ValueError:
         return {}
 
 
 def _action(given: Mapping[str, Any]) -> tuple[str | None, tuple[Found, ...], dict[str, Any]]:
-    """(type, names, properties) of what a request tells; the names are those of the visit log."""
+    """(type, names, properties) of what a request says; the names are those of the visit log."""
     if str(given.get("idgoal")) == "0":
         name = "ecommerceOrder" if given.get("ec_id") else "ecommerceAbandonedCart"
         return "track", (Found("idgoal", name),), _shop(given)
@@ -174,7 +173,7 @@ def _offset_minutes(given: Mapping[str, Any]) -> int | None:
 def offset_of(local_minute: int, utc_minute: int) -> int:
     """The distance from UTC of a clock that shows a minute of the day, in quarter hours, as minutes."""
     ahead = (local_minute - utc_minute + MAX_WEST_MINUTES) % DAY_MINUTES - MAX_WEST_MINUTES
-    return round(ahead / QUARTER) * QUARTER
+    return round(ahead / QUARTER_MINUTES) * QUARTER_MINUTES
 
 
 def _milliseconds(value: Any) -> int | None:

@@ -38,14 +38,14 @@ def page_of(url: Any, referrer: Any = None, title: Any = None) -> dict[str, Any]
     """`context.page` of an address."""
     address = text_or_none(url) or ""
     plain, _, fragment = address.partition("#")
-    before, mark, search = plain.partition("?")
+    before, question, search = plain.partition("?")
     scheme = before.find("://")
     path = before if scheme < 0 else "/" + before[scheme + 3 :].partition("/")[2]
     return filled(
         {
             "url": address,
             "path": path if address else None,
-            "search": mark + search if search else None,
+            "search": question + search if search else None,
             "hash": f"#{fragment}" if fragment else None,
             "referrer": text_or_none(referrer),
             "title": text_or_none(title),

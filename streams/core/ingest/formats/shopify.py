@@ -249,15 +249,15 @@ def _delivered(document: Mapping[str, Any]) -> _Webhook | None:
     if document.get("detail-type") != "shopifyWebhook":
         return None
     detail = obj(document.get("detail"))
-    said = {key.lower(): value for key, value in obj(detail.get("metadata")).items()}
-    topic = text_or_none(said.get(SHOPIFY_TOPIC_HEADER))
+    metadata = {key.lower(): value for key, value in obj(detail.get("metadata")).items()}
+    topic = text_or_none(metadata.get(SHOPIFY_TOPIC_HEADER))
     if topic is None:
         return None
     return _Webhook(
         _slashed(topic),
         obj(detail.get("payload")),
-        text_or_none(said.get(SHOPIFY_EVENT_HEADER)),
-        text_or_none(said.get(SHOPIFY_TIME_HEADER)),
+        text_or_none(metadata.get(SHOPIFY_EVENT_HEADER)),
+        text_or_none(metadata.get(SHOPIFY_TIME_HEADER)),
     )
 
 

@@ -38,8 +38,8 @@ def _read(document: Any, _: InputContext) -> Draft | Rejection | None:
             columns = document.count("\t") + 1
             return reject(Reason.UNKNOWN_FORMAT, f"a line of {columns} columns, not {len(COLUMNS)}")
         return reject(Reason.UNKNOWN_FORMAT, "event_id and collector_tstamp are missing")
-    said, around = payload(row), entities(row)
-    kind, names = _named(row, said, around)
+    data, around = payload(row), entities(row)
+    kind, names = _named(row, data, around)
     session = _first(around, "com_snowplowanalytics_snowplow_client_session")
     zone = text_or_none(row.get("os_timezone")) or text_or_none(row.get("geo_timezone"))
     platform = row.get("platform")
@@ -58,9 +58,9 @@ def _read(document: Any, _: InputContext) -> Draft | Rejection | None:
             *pick(row, "network_userid"),
         ),
         happened=_happened(row),
-        properties=Found("unstruct_event", _properties(row, said, around)),
+        properties=Found("unstruct_event", _properties(row, data, around)),
         context=Found("contexts", _context(row, around)),
-        identity=[row.get(column) for column in _IDENTITY] + [said],
+        identity=[row.get(column) for column in _IDENTITY] + [data],
         sent=stamp(row, "dvce_sent_tstamp", unit=Unit.UTC_TEXT),
         received=stamp(row, "collector_tstamp", unit=Unit.UTC_TEXT),
         channel=Found(
@@ -71,7 +71,7 @@ def _read(document: Any, _: InputContext) -> Draft | Rejection | None:
 
 
 def _named(
-    row: Mapping[str, Any], said: Mapping[str, Any], around: Entities
+    row: Mapping[str, Any], data: Mapping[str, Any], around: Entities
 ) -> tuple[str, tuple[Found, ...]]:
     """(type, names): a view is named by its title, an action of the shop by its type."""
     event, name = row.get("event"), row.get("event_name")
@@ -79,9 +79,9 @@ def _named(
         return "page", pick(row, "page_title")
     if name == "screen_view":
         screen = _first(around, "com_snowplowanalytics_mobile_screen")
-        return "screen", (*pick(said, "name"), *pick(screen, "name"))
+        return "screen", (*pick(data, "name"), *pick(screen, "name"))
     if name == "snowplow_ecommerce_action":
-        return "track", (*pick(said, "type"), *pick(row, "event_name"))
+        return "track", (*pick(data, "type"), *pick(row, "event_name"))
     if event == "struct":
         return "track", (*pick(row, "se_action"), *pick(row, "event_name", "event"))
     return "track", pick(row, "event_name", "event")
@@ -89,9 +89,9 @@ def _named(
 
 def _ids(row: Mapping[str, Any]) -> tuple[Found, ...]:
     """The event's id. Robots send one id with several events; their fingerprints tell these apart."""
-    event_id, mark = row.get("event_id"), row.get("event_fingerprint")
-    if isinstance(event_id, str) and isinstance(mark, str):
-        return (Found("event_id", f"{event_id}:{mark}"),)
+    event_id, event_fingerprint = row.get("event_id"), row.get("event_fingerprint")
+    if isinstance(event_id, str) and isinstance(event_fingerprint, str):
+        return (Found("event_id", f"{event_id}:{event_fingerprint}"),)
     return pick(row, "event_id")
 
 
@@ -126,7 +126,7 @@ def _exact_ms(row: Mapping[str, Any]) -> int | None:
     return collected.at_ms - max(sent.at_ms - created.at_ms, 0)
 
 
-def _properties(row: Mapping[str, Any], said: Mapping[str, Any], around: Entities) -> dict[str, Any]:
+def _properties(row: Mapping[str, Any], data: Mapping[str, Any], around: Entities) -> dict[str, Any]:
     order = _first(around, _SHOP + "transaction")
     refund = _first(around, _SHOP + "refund")
     products = [
@@ -139,7 +139,7 @@ def _properties(row: Mapping[str, Any], said: Mapping[str, Any], around: Entitie
         )
         for product in around.get(_SHOP + "product", ())
     ] or _line_of_order(row)
-    terms = said.get("terms")
+    terms = data.get("terms")
     money = order or refund
     shop = {
         "order_id": money.get("transaction_id") or row.get("tr_orderid") or row.get("ti_orderid"),
@@ -159,7 +159,7 @@ def _properties(row: Mapping[str, Any], said: Mapping[str, Any], around: Entitie
         "property": row.get("se_property"),
         "value": row.get("se_value"),
     }
-    own = said if row.get("event") != "struct" else struct
+    own = data if row.get("event") != "struct" else struct
     return with_only_product(filled({**own, **filled(shop)}))
 
 
