@@ -1,5 +1,6 @@
 """All partitions of a data directory in one process."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -92,3 +93,27 @@ async def test_an_idle_directory_follows_the_wall_clock(tmp_path: Path) -> None:
     await embedded.step(idle_s=60.0)
     assert 2 == steps[-1].rev, "stalled"
     await embedded.close()
+
+
+async def test_a_record_of_several_people_is_put_where_its_first_lives(tmp_path: Path) -> None:
+    """The others are forwarded, and every journey is as if each event had come alone."""
+    values = [event(n * 1_000, f"e{n}", user=f"u{n % PEOPLE}") for n in range(EVENTS)]
+    bodies = [b'{"batch":[%s]}' % b",".join(values[at : at + 10]) for at in range(0, EVENTS, 10)]
+    ended = []
+    for name, records in (("alone", values), ("together", bodies)):
+        settings = Settings(data_dir=tmp_path / name, partitions=PARTITIONS)
+        embedded = await Embedded.open(settings, rules())
+        await embedded.append([(value, ()) for value in records])
+        await embedded.finish()
+        counts = [agent.processor.checkpoint.counts for agent in embedded.agents]
+        ids = [decode(record.value) async for _, record in embedded.log.scan("transitions")]
+        await embedded.close()
+        assert EVENTS == sum(count.received for count in counts)
+        assert (name == "together") == any(count.forwarded for count in counts)
+        ended.append((sorted(ids), sum(count.applied for count in counts)))
+    assert ended[0] == ended[1]
+
+
+def decode(transition: bytes | None) -> str:
+    """The id of a transition."""
+    return str(json.loads(transition or b"")["id"])

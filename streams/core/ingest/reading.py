@@ -47,9 +47,9 @@ class RecordReader:
         self.placeholders = Placeholders(door.placeholders, door.no_placeholders)
         self.quick = QuickReader(self.placeholders, door.skew_ms)
         self._is_quick = self.input_door.format in (AUTO, _SEGMENT)
-        self._order_keys = frozenset(
-            path.removeprefix("properties.") for path in door.orders if path.startswith("properties.")
-        )
+        paths = [tuple(path.split(".")) for path in door.orders]
+        self._order_paths = [path[1:] for path in paths if path[0] == "properties"]
+        self._order_keys = frozenset(path[0] for path in self._order_paths if path)
 
     def read(self, value: bytes | None, headers: RawHeaders, arrived_ms: int, limit_ms: int) -> ReadOutcome:
         """Reads one record. Never raises.
@@ -86,10 +86,12 @@ class RecordReader:
     def without_placeholder_order(self, event: Event) -> Event:
         """The event without what stands where its order id belongs, if that stands for no id."""
         properties = event.properties
-        for key in self._order_keys:
-            value = properties.get(key)
+        for path in self._order_paths:
+            value: Any = properties
+            for key in path:
+                value = value.get(key) if isinstance(value, dict) else None
             if type(value) in (str, int) and str(value) in self.placeholders:
-                properties = {name: member for name, member in properties.items() if name != key}
+                properties = _without(properties, path)
         if properties is event.properties:
             return event
         repairs = tuple(sorted({*event.repairs, Repair.PLACEHOLDER}))
@@ -191,6 +193,17 @@ class _Reading:
             draft.identity = inner.document
         event = self._judge.event(draft, self._arrived_ms, self._limit_ms, repairs)
         return event if isinstance(event, Rejection) else self._reader.without_placeholder_order(event)
+
+
+def _without(holder: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """The object without what is at a path in it."""
+    key, *keys = path
+    left = dict(holder)
+    if keys:
+        left[key] = _without(holder[key], keys)
+    else:
+        del left[key]
+    return left
 
 
 def _items(items: Sequence[Item], count: int) -> Items | Rejection:

@@ -6,6 +6,7 @@ from streams.core.ingest.door import door_of
 from streams.core.ingest.event import Event
 from streams.core.ingest.placeholders import SHIPPED, Placeholders
 from streams.core.ingest.reading import RecordReader
+from streams.core.ingest.repairs import Repair
 from tests.core.ingest.examples import NEVER_MS, event, record
 
 
@@ -37,3 +38,19 @@ def test_the_quick_look_misses_no_word() -> None:
     for words in (Placeholders(), Placeholders(["a rather long word for nobody"])):
         for word in (*SHIPPED, "a rather long word for nobody"):
             assert len(word) <= words.chars or word.startswith("0") or word not in words
+
+
+def test_an_order_id_at_any_path() -> None:
+    """Wherever an order id stands by the settings, a placeholder there is none; what is beside it stays."""
+    reader = RecordReader(
+        door_of(0, orders=["properties.order.number", "properties.id", "channel"]), "clicks"
+    )
+    given = {"order": {"number": "(not set)", "value": 5}, "id": 0, "order_id": "null"}
+    found = reader.read(record(properties=given), (), -1, NEVER_MS)
+    assert isinstance(found, Event)
+    assert found.properties == {"order": {"value": 5}, "order_id": "null"}
+    assert found.repairs == (Repair.PLACEHOLDER,)
+    kept = {"order": {"number": "o-1"}, "id": [0]}
+    found = reader.read(record(properties=kept), (), -1, NEVER_MS)
+    assert isinstance(found, Event)
+    assert (kept, ()) == (found.properties, found.repairs)
