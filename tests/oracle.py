@@ -507,3 +507,12 @@ def hours(profiles: Profiles, timer: int, patience: Patience) -> Counter[tuple[i
     entering = ("opened", "advanced", "returned", "converted")
     steps = [s for s in _all(profiles, timer, patience) if s.kind in entering]
     return Counter(((s.at + s.offset * QUARTER + MONDAY) // HOUR % 168, s.to, s.dims) for s in steps)
+
+
+# Time
+
+
+def end_of_replay(times: Sequence[tuple[str, int]]) -> int:
+    """Where time ends in a finite input of these events, each a person and a time."""
+    newest = sorted({person: max(at for who, at in times if who == person) for person, _ in times}.values())
+    return newest[-1] if len(newest) < 20 else newest[-3]

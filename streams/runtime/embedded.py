@@ -1,7 +1,7 @@
 """The program without a broker: files in, one process, everything in one data directory.
 
-A finite input is *replayed*. No wall clock takes part in it, and at its end every partition takes the
-greatest time of the whole input. A file is appended once, however often the command is started or killed: how
+A finite input is *replayed*. No wall clock takes part in it, and time goes as far as the whole input says
+(`end_of_input`), in every partition. A file is appended once, however often the command is started or killed: how
 far it was read is committed together with its records.
 
 An endless input is *run*. What comes is appended and processed at once; when nothing comes, the wall clock
@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from streams.clock import Clock
+from streams.core.ingest.event import events_in
 from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import RecordReader
 from streams.core.moments.rules import Rules
 from streams.core.processing.committed import Observer
+from streams.core.processing.end_of_input import EndOfInput
 from streams.core.processing.owners import key_reader
+from streams.core.processing.watermark import UNBOUNDED_MS, UNKNOWN_MS
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, NewRecord, Source
 from streams.runtime import collector
@@ -31,6 +34,7 @@ from streams.settings.tables import Settings
 from streams.sources.input_file import InputFile, InputFormat
 from streams.topology import EVENTS
 
+_LOOKED_AT = 1_000  # records of a file that are looked at before others get their turn: some milliseconds
 _LOOK_S = 0.2  # between looks at sources that had nothing new
 # Records that are appended at once have about so many bytes at most: they are in memory several times over.
 _APPEND_BYTES = 16 << 20
@@ -59,9 +63,8 @@ class Embedded:
     ) -> None:
         self.log, self.agents, self.settings = log, agents, settings
         self._clock = clock or Clock()
-        self._record_key_of = key_reader(
-            RecordReader(door_of_settings(settings), EVENTS.name), settings.tenant
-        )
+        self._reader = RecordReader(door_of_settings(settings), EVENTS.name)
+        self._record_key_of = key_reader(self._reader, settings.tenant)
 
     @classmethod
     async def open(
@@ -96,17 +99,23 @@ class Embedded:
         await self.log.close()
 
     async def replay(self, file: InputFile, on_progress: Callable[[Progress], None]) -> Replayed:
-        """Processes a whole file, which is read once. Raises InputError when it cannot be read on."""
+        """Processes a whole file. Raises InputError when it cannot be read on."""
+        end_ms = await self._end_of(file)
+        # What an interrupted replay has appended and not processed is older than what comes now.
+        self._set_bounds(end_ms, UNKNOWN_MS)
+        await self._catch_up()
         skipped = await self.log.position(file.name)
         with file.lines:
             read = sum(1 for _ in islice(file.records, skipped))
             while chunk := _some(file.records, self.settings.batch * len(self.agents)):
                 await self.append(chunk, Source(file.name, read, read + len(chunk)))
                 read += len(chunk)
-                for agent in self.agents:
-                    await agent.catch_up()
+                # Time follows from one chunk to the next, so no event is late by others of its chunk, nor by the
+                # way that it takes to the partition that owns its person.
+                self._set_bounds(end_ms, min(end_ms, self._reached_ms()))
+                await self._catch_up()
                 on_progress(Progress(read - skipped, file.lines.read_bytes, file.lines.total_bytes))
-        await self.finish()
+        await self.finish(end_ms)
         return Replayed(read - skipped, skipped)
 
     async def append(self, records: list[tuple[bytes, Headers]], source: Source | None = None) -> None:
@@ -122,15 +131,44 @@ class Embedded:
             routed.append(NewRecord(partition_of(key, count), key or None, value, now_ms, headers))
         await self.log.append(routed, source)
 
-    async def finish(self) -> None:
-        """The input has ended: every partition takes the greatest time of the whole input, so that the result
-        does not depend on the number of partitions.
+    async def _end_of(self, file: InputFile) -> int:
+        """How far time goes at the end of this file, in milliseconds since 1970 UTC; -1 if it has no event."""
+        end, now_ms = EndOfInput(self.settings.tenant), self._clock.wall_ms()
+        for number, (value, headers) in enumerate(file.again()):
+            for event in events_in(self._reader.read(value, headers, now_ms, now_ms + self._reader.skew_ms)):
+                end.note(event)
+            if not number % _LOOKED_AT:
+                await asyncio.sleep(0)
+        return end.at_ms
+
+    async def finish(self, end_ms: int = UNKNOWN_MS) -> None:
+        """The input has ended: time goes as far as its end in every partition, or as far as it is in one that
+        is beyond it, so that the result does not depend on the number of partitions.
         """
+        await self._catch_up()
+        watermark_ms = max(end_ms, *(agent.processor.population.watermark_ms for agent in self.agents))
+        # Partitions that forward to each other take some steps to agree that nothing is left to read.
+        while True:
+            for agent in self.agents:
+                await agent.catch_up(watermark_ms)
+            if all(agent.processor.population.watermark_ms >= watermark_ms for agent in self.agents):
+                break
+        self._set_bounds(UNBOUNDED_MS, UNBOUNDED_MS)
+
+    def _set_bounds(self, end_ms: int, limit_ms: int) -> None:
         for agent in self.agents:
-            await agent.catch_up()
-        watermark_ms = max(agent.processor.population.watermark_ms for agent in self.agents)
-        for agent in self.agents:
-            await agent.catch_up(watermark_ms)
+            tracker = agent.processor.tracker
+            tracker.end_ms, tracker.limit_ms = end_ms, limit_ms
+
+    def _reached_ms(self) -> int:
+        """The newest event time that any partition has read."""
+        return max(agent.processor.tracker.inputs_ms for agent in self.agents)
+
+    async def _catch_up(self) -> None:
+        """Processes all that was appended, and what partitions have forwarded meanwhile."""
+        for _ in range(min(len(self.agents), 2)):
+            for agent in self.agents:
+                await agent.catch_up()
 
     async def run(
         self,

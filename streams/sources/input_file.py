@@ -40,6 +40,7 @@ class InputFile:
         Raises ConfigError if the mapping names a field that does not exist.
         """
         self.name = content_name(path, format)
+        self._path, self._format = path, format
         self.lines = Lines(path)
         try:
             rows = format.rows(self.lines)
@@ -47,6 +48,10 @@ class InputFile:
             self.lines.close()
             raise
         self.records = file_records(self.lines, lambda lines: rows)
+
+    def again(self) -> Iterator[tuple[bytes, Headers]]:
+        """All records of the file, read anew from the first on."""
+        return file_records(Lines(self._path), self._format.rows)
 
 
 def content_name(path: Path, format: InputFormat) -> str:

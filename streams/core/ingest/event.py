@@ -4,6 +4,7 @@ Everything after ingest sees only these types, whatever tool sent the record, so
 new file in `formats/`.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -125,6 +126,13 @@ class Items(msgspec.Struct, frozen=True):
     """All that one record holds, in its order: at most MAX_ITEMS, and nothing for an empty batch."""
 
     items: tuple[Item, ...]
+
+
+def events_in(outcome: Event | Rejection | Items) -> Sequence[Event]:
+    """The events among all that a record holds, in its order."""
+    if isinstance(outcome, Items):
+        return [item.outcome for item in outcome.items if isinstance(item.outcome, Event)]
+    return (outcome,) if isinstance(outcome, Event) else ()
 
 
 EVENT_FIELDS = frozenset(Event.__struct_fields__) - {"clock_error_ms", "repairs"}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from operator import attrgetter
 
-from streams.core.ingest.event import Event, Items
+from streams.core.ingest.event import Event, events_in
 from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
@@ -37,9 +37,8 @@ def key_reader(reader: RecordReader, tenant: str | None) -> RecordKeyOf:
         if not tenant and (quick := reader.quick_key_of(value)):
             return quick
         found = reader.read(value, headers, -1, LATEST_MS)
-        outcomes = [item.outcome for item in found.items] if isinstance(found, Items) else [found]
-        event = next((outcome for outcome in outcomes if isinstance(outcome, Event)), None)
-        return b"" if event is None else person_key(profile_of(event))
+        events = events_in(found)
+        return person_key(profile_of(events[0])) if events else b""
 
     return key_of
 

@@ -224,7 +224,8 @@ class Processor:
         counts.forwarded += forwarded
         counts.received += len(items) - forwarded
         if position is not None:
-            position.watermark_ms = reached_ms
+            # A time beyond the end of a finite input does not count, or what is read later would be late.
+            position.watermark_ms = max(position.watermark_ms, min(reached_ms, tracker.end_ms))
 
     def _not_an_event(self, source: str, record: Record, outcome: ReadOutcome) -> None:
         if isinstance(outcome, Rejection):
@@ -259,8 +260,8 @@ class Processor:
         """Lets time pass after `take`: timers fire, and closed journeys become final.
 
         Returns False when this is more than one batch can hold: commit, and call it again. `clock_ms`: the
-        wall clock, on an idle partition that is caught up. `watermark_ms`: the greatest time of the whole
-        input, at the end of a finite replay.
+        wall clock, on an idle partition that is caught up. `watermark_ms`: the end of a finite input, once
+        all of it was read.
         """
         population = self.population
         if watermark_ms is not None and watermark_ms > population.watermark_ms:

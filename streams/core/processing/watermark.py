@@ -8,6 +8,8 @@ Events of people whom another partition owns are *forwarded* to its inbox. The f
 forwards or receives turns *forwarding* on: from then on every other partition is a source of it, and reports
 now and then how far it has come in its own inputs. The report goes through the inbox too, behind what was
 forwarded before it. A partition reports its own inputs only, so no two partitions wait for each other.
+
+A finite input has an end, beyond which no watermark goes, and while it is read, a limit.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,6 +64,8 @@ class WatermarkTracker:
         self.sources: dict[str, SourcePosition] = {}  # all that were ever read
         self.peers: dict[int, PeerProgress] = {}
         self.forwarding = False  # events are forwarded to or from this partition
+        self.end_ms = UNBOUNDED_MS  # of the finite input that is read: see `end_of_input`
+        self.limit_ms = UNBOUNDED_MS  # the watermark of the partition goes no further
         self.excluded: set[int] = set()  # peers that were silent for too long, so that nobody waits for them
         self.reports_received = 0
         self._inputs: list[str] = []  # the inputs that are read now
@@ -100,9 +104,12 @@ class WatermarkTracker:
         return max([self.sources[name].watermark_ms for name in self._inputs], default=UNKNOWN_MS)
 
     def held_back_ms(self, reading: str = "") -> int:
-        """The least watermark of the sources and peers that may still deliver something old, the source
-        `reading` aside.
+        """How far the watermark may go while the source `reading` is read: up to the least watermark of the
+        other sources and peers that may still deliver something old, and up to the limit.
         """
+        return min(self.limit_ms, self._least_ms(reading))
+
+    def _least_ms(self, reading: str = "") -> int:
         least_ms = UNBOUNDED_MS
         for name in self._inputs:
             if name != reading and name not in self._ended:
@@ -114,12 +121,15 @@ class WatermarkTracker:
 
     @property
     def watermark_ms(self) -> int:
-        """The watermark that the sources allow; when all were read to their end, the greatest time of any."""
-        least_ms = self.held_back_ms()
-        if least_ms < UNBOUNDED_MS:
-            return least_ms
-        inputs = [self.sources[name].watermark_ms for name in self._inputs]
-        return max([*inputs, *(peer.watermark_ms for peer in self.peers.values())], default=UNKNOWN_MS)
+        """The watermark that the sources allow; when all were read to their end, the greatest time of any.
+        It is never beyond the limit.
+        """
+        least_ms = self._least_ms()
+        if least_ms == UNBOUNDED_MS:
+            inputs = [self.sources[name].watermark_ms for name in self._inputs]
+            peers = [peer.watermark_ms for peer in self.peers.values()]
+            least_ms = max([*inputs, *peers], default=UNKNOWN_MS)
+        return min(least_ms, self.limit_ms)
 
     @property
     def waiting_for(self) -> list[int]:
