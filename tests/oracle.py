@@ -514,5 +514,8 @@ def hours(profiles: Profiles, timer: int, patience: Patience) -> Counter[tuple[i
 
 def end_of_replay(times: Sequence[tuple[str, int]]) -> int:
     """Where time ends in a finite input of these events, each a person and a time."""
-    newest = sorted({person: max(at for who, at in times if who == person) for person, _ in times}.values())
+    by_person: dict[str, int] = {}
+    for person, at in times:
+        by_person[person] = max(at, by_person.get(person, at))
+    newest = sorted(by_person.values())
     return newest[-1] if len(newest) < 20 else newest[-3]

@@ -43,29 +43,37 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
 
 
 @pytest.mark.parametrize(
-    ("records", "reported", "not_reported"),
+    ("held", "records", "reported", "not_reported"),
     [
         (
-            [LATER[0], event("ann", "Product Viewed", "10:00:00")],
+            [LATER[0]],
+            [event("ann", "Product Viewed", "10:00:00")],
             ["1 (1 lateness) came too late", "`streams late --data-dir", "in order of time"],
             ["over_cap"],
         ),
-        (busy(), ["1 (1 over_cap) came too late", "very busy person"], ["lateness", "in order of time"]),
+        ([], busy(), ["1 (1 over_cap) came too late", "very busy person"], ["lateness", "in order of time"]),
         (
+            [],
             [LATER[0], "{", "}", '{"type": "dance"}'],
             ["3 (2 undecodable, 1 unknown_type) could not be read", "`streams rejected --data-dir"],
             ["late"],
         ),
-        ([LATER[0]], ["1 event replayed"], ["late", "rejected"]),
+        ([], [LATER[0]], ["1 event replayed"], ["late", "rejected"]),
     ],
     ids=["lateness", "over cap", "rejected", "all well"],
 )
 def test_the_report_of_a_replay(
-    tmp_path: Path, records: list[dict[str, Any] | str], reported: list[str], not_reported: list[str]
+    tmp_path: Path,
+    held: list[dict[str, Any] | str],
+    records: list[dict[str, Any] | str],
+    reported: list[str],
+    not_reported: list[str],
 ) -> None:
     """Records that were not applied are counted by reason, and the
     report names the command that shows them.
     """
+    if held:
+        replayed(tmp_path, *held)
     report = replayed(tmp_path, *records).replace(str(tmp_path), "")
     assert [] == [words for words in reported if words not in report]
     assert [] == [words for words in not_reported if words in report]
@@ -83,7 +91,8 @@ def test_a_replay_reports_its_own_records(tmp_path: Path) -> None:
 def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
     """Each dead letter is one object, with typed fields and the record as it came."""
     bad, old = '{"type": "dance", "userId": "é"}', event("zoe", "Product Viewed", "10:00:00")
-    replayed(tmp_path, "{", bad, LATER[0], old, partitions=partitions)
+    replayed(tmp_path, "{", bad, LATER[0], partitions=partitions)
+    replayed(tmp_path, old, partitions=partitions)
     undecodable, unknown = sorted(
         lines("rejected", "--data-dir", tmp_path / "data", "--json"),
         key=lambda letter: str(letter["reason"]),

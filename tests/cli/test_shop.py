@@ -90,7 +90,7 @@ def test_profiles_are_as_the_oracle_says(shop: Path) -> None:
     for n, (who, name, at) in enumerate(rows):
         if name in INTENTS:
             signals[who].append(oracle.Signal(at, str(n), INTENTS[name], True, 0, 0, 0, ("",), None))
-    timer = max(at for _, _, at in rows) - 1
+    timer = oracle.end_of_replay([(who, at) for who, _, at in rows]) - 1
     published: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for step in lines("transitions", "--data-dir", shop, "--json", "--net"):
         published[step["profile"]].append(step)
