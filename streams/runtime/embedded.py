@@ -1,8 +1,8 @@
 """The program without a broker: files in, one process, everything in one data directory.
 
 A finite input is *replayed*. No wall clock takes part in it, and time goes as far as the whole input says
-(`end_of_input`), in every partition. A file is appended once, however often the command is started or killed: how
-far it was read is committed together with its records.
+(`end_of_input`), in every partition. A file is appended once, however often the command is started or
+killed: how far it was read is committed together with its records.
 
 An endless input is *run*. What comes is appended and processed at once; when nothing comes, the wall clock
 moves the timers.
@@ -110,8 +110,8 @@ class Embedded:
             while chunk := _some(file.records, self.settings.batch * len(self.agents)):
                 await self.append(chunk, Source(file.name, read, read + len(chunk)))
                 read += len(chunk)
-                # Time follows from one chunk to the next, so no event is late by others of its chunk, nor by the
-                # way that it takes to the partition that owns its person.
+                # Time stands still within a chunk, so no event is late by others of its chunk, nor by the way
+                # that it takes to the partition that owns its person.
                 self._set_bounds(end_ms, min(end_ms, self._reached_ms()))
                 await self._catch_up()
                 on_progress(Progress(read - skipped, file.lines.read_bytes, file.lines.total_bytes))
@@ -132,7 +132,7 @@ class Embedded:
         await self.log.append(routed, source)
 
     async def _end_of(self, file: InputFile) -> int:
-        """How far time goes at the end of this file, in milliseconds since 1970 UTC; -1 if it has no event."""
+        """How far time goes at the end of this file (ms since 1970 UTC); -1 if it has no event."""
         end, now_ms = EndOfInput(self.settings.tenant), self._clock.wall_ms()
         for number, (value, headers) in enumerate(file.again()):
             for event in events_in(self._reader.read(value, headers, now_ms, now_ms + self._reader.skew_ms)):
@@ -142,8 +142,8 @@ class Embedded:
         return end.at_ms
 
     async def finish(self, end_ms: int = UNKNOWN_MS) -> None:
-        """The input has ended: time goes as far as its end in every partition, or as far as it is in one that
-        is beyond it, so that the result does not depend on the number of partitions.
+        """The input has ended: time goes to its end in every partition, or as far as it is in one that is
+        beyond it, so that the result does not depend on the number of partitions.
         """
         await self._catch_up()
         watermark_ms = max(end_ms, *(agent.processor.population.watermark_ms for agent in self.agents))

@@ -55,7 +55,7 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
         (
             [],
             [LATER[0], "{", "}", '{"type": "dance"}'],
-            ["3 (2 undecodable, 1 unknown_type) could not be read", "`streams rejected --data-dir"],
+            ["3 (2 undecodable, 1 unknown_format) could not be read", "`streams rejected --data-dir"],
             ["late"],
         ),
         ([], [LATER[0]], ["1 event replayed"], ["late", "rejected"]),
@@ -144,7 +144,7 @@ def test_dead_letters_for_people(tmp_path: Path) -> None:
     replayed(tmp_path, *['{"type": "dance"}'] * 30, "{", event("ann", "Product Viewed", "10:00:00"))
     shown = streams("rejected", *here).stdout
     rows = shown.splitlines()
-    assert (["30", "unknown_type"], ["1", "undecodable"]) == (rows[0].split(), rows[1].split())
+    assert (["30", "unknown_format"], ["1", "undecodable"]) == (rows[0].split(), rows[1].split())
     assert "the latest 20 of 31 rejected records" in shown
     assert 19 == shown.count('{"type": "dance"}')
     assert max(map(len, rows)) <= 100

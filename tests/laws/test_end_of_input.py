@@ -64,7 +64,7 @@ def call(person: str, at_ms: int, id: str, name: str) -> dict[str, object]:
 
 
 def file_of_events(path: Path, rnd: random.Random, people: int) -> list[tuple[str, int]]:
-    """Writes a file in order of time: two devices are years ahead, some records hold events of several people.
+    """Writes a file in order of time: two devices are years ahead, some records hold several events.
 
     Returns the person and time of each event.
     """
@@ -114,7 +114,7 @@ async def replay(path: Path, data_dir: Path, partitions: int, killed_after: int 
 
 
 async def outcome(data_dir: Path) -> tuple[object, Counter[bytes], set[int]]:
-    """The funnel, the transitions that hold less the number that counts within a partition, the watermarks."""
+    """The funnel, the transitions that hold without their place in a partition, and the watermarks."""
     log = SqliteLog.read_only(data_dir)
     standing: Counter[bytes] = Counter()
     async for _, record in log.scan("transitions"):
