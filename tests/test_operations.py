@@ -13,6 +13,7 @@ from streams.settings.describing import describe
 from streams.settings.kafka import deployment
 from streams.settings.loading import load_settings
 from streams.telemetry.metrics import METRICS
+from streams.telemetry.verify_metrics import VERIFY_METRICS
 from tests.compose.parsing import parse
 from tests.kafka import secure
 
@@ -23,7 +24,7 @@ ALERTS: dict[str, Any] = yaml.safe_load(
 RULES = ALERTS["groups"][0]["rules"]
 METRIC = {
     metric.name + suffix
-    for metric in METRICS
+    for metric in (*METRICS, *VERIFY_METRICS)
     for suffix in ("", *(("_bucket", "_sum", "_count") if metric.kind == "histogram" else ()))
 }
 

@@ -3,6 +3,7 @@ expression is about metrics that a worker shows.
 """
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from docs.board import DATASOURCE_UID
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.telemetry.meters import Meters, UserAgentLag
+from streams.telemetry.verify_metrics import VERIFY_METRICS, write_metrics
 from tests.compose.files import ROOT, ours, services, words
 from tests.compose.promql import Wrong, alerts, board, check, exposed, queries
 from tests.queries.written import RULES, did, written
@@ -25,9 +27,9 @@ def mounted(service: str) -> dict[str, str]:
     return {inside: outside for outside, inside, *_ in volumes if outside.startswith("./")}
 
 
-async def shown() -> str:
-    """/metrics of a worker's agent that has processed something and waits behind a transaction. An agent of
-    a user runs beside it.
+async def shown(directory: Path) -> str:
+    """/metrics of a worker's agent that has processed something and waits behind a transaction, with an agent
+    of a user beside it; and what a verify job has left in this directory.
     """
     records = [did("u:a", "look", 1), did("u:b", "look", 2), did("u:a", "pay", 3), b"nonsense"]
     log = await written(records)
@@ -40,7 +42,14 @@ async def shown() -> str:
     meters.funnel_written(12)
     meters.user_agent_lags = lambda: [UserAgentLag("announce", "shop.transitions", 0, 3)]
     await agent.step(checkpoint=True)
-    return meters.render().decode()
+    job = directory / "verify.prom"
+    values = {"app": "shop", "checked": "yes"}
+    write_metrics(
+        job,
+        "shop",
+        {spec: {tuple(values[label] for label in spec.labels[1:]): 1.0} for spec in VERIFY_METRICS},
+    )
+    return meters.render().decode() + job.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -48,18 +57,18 @@ async def shown() -> str:
     [(expr, legend) for _, expr, legend in queries()],
     ids=[title for title, *_ in queries()],
 )
-async def test_a_query_of_the_board_finds_something(expr: str, legend: str) -> None:
+async def test_a_query_of_the_board_finds_something(expr: str, legend: str, tmp_path: Path) -> None:
     """Its metrics and labels are those of a worker, and its legend names labels that the result has."""
-    labels = check(expr, exposed(await shown()))
+    labels = check(expr, exposed(await shown(tmp_path)))
     assert set(re.findall(r"{{(\w+)}}", legend)) == labels, (
         "lines that cannot be told apart, or no such label"
     )
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=lambda rule: str(rule["alert"]))
-async def test_an_alert_can_fire(rule: dict[str, Any]) -> None:
+async def test_an_alert_can_fire(rule: dict[str, Any], tmp_path: Path) -> None:
     """Its metrics and labels are those of a worker, and its texts name labels that the result has."""
-    labels = check(rule["expr"], exposed(await shown()))
+    labels = check(rule["expr"], exposed(await shown(tmp_path)))
     texts = " ".join(rule["annotations"].values())
     assert set(re.findall(r"\$labels\.(\w+)", texts)) <= labels
 
@@ -79,10 +88,10 @@ async def test_an_alert_can_fire(rule: dict[str, Any]) -> None:
         ("sum(streams_events_total", "unclosed left parenthesis"),
     ],
 )
-async def test_a_wrong_expression_would_be_found(expr: str, why: str) -> None:
+async def test_a_wrong_expression_would_be_found(expr: str, why: str, tmp_path: Path) -> None:
     """The check tells what would show nothing from what would show something."""
     with pytest.raises(Wrong, match=re.escape(why)):
-        check(expr, exposed(await shown()))
+        check(expr, exposed(await shown(tmp_path)))
 
 
 def test_the_board_shows_what_somebody_wants_to_know() -> None:
