@@ -1,4 +1,4 @@
-"""Checks PromQL against what a worker or a job shows: metrics and labels exist, and functions fit their kinds.
+"""Checks PromQL against what workers and jobs show: metrics and labels exist, functions fit their kinds.
 
     python -m tests.compose.promql
 

@@ -53,16 +53,19 @@ class Cluster(msgspec.Struct, frozen=True):
             **self.connection_options(),
         }
 
-    def consumer(self, isolation: Isolation = "read_committed") -> AIOKafkaConsumer:
+    def consumer(
+        self, isolation: Isolation = "read_committed", wait_ms: int = FETCH_WAIT_MS
+    ) -> AIOKafkaConsumer:
         """A consumer in no group, with nothing assigned. A position that does not exist is an error; it never
-        jumps to the end of the topic.
+        jumps to the end of the topic. `wait_ms`: how long a broker holds back the answer that there is
+        nothing yet.
         """
         return AIOKafkaConsumer(
             **self.common(),
             isolation_level=isolation,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_wait_ms=wait_ms,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         )
 

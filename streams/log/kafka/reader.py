@@ -36,6 +36,9 @@ SETTLE_S = TRANSACTION_TIMEOUT_MS / 1000 + 12
 # A transaction that is about to end does so by then: who only wants to know which are open waits no longer.
 TRANSACTION_WAIT_S = 0.5
 STUCK_S = 2 * REQUEST_TIMEOUT_MS / 1000  # without a step forward although there is more to read
+# What is read up to an end that is known is there: a broker need not wait for more, while the next partition
+# waits for its answer.
+KNOWN_WAIT_MS = 10
 LAST_STEP = 64  # how many records before the end are read first in search of the last of a key
 
 
@@ -127,7 +130,7 @@ async def read_up_to(
     Each item holds as many records as one fetch brought: a generator's step per record would cost as much as
     reading it.
     """
-    consumer = cluster.consumer(isolation)
+    consumer = cluster.consumer(isolation, KNOWN_WAIT_MS)
     await start(consumer, cluster, f"no answer from {cluster.bootstrap}")
     try:
         async with cluster_errors("topics cannot be read", OPEN_TIMEOUT_S):
