@@ -36,6 +36,7 @@ ReadOutcome = Event | Rejection | Items
 
 NO_ITEMS = Items(())
 SHOWN_KEYS = 8  # of an object of no known format
+DEFECT = "a defect"  # how the detail of a rejection begins that should have been none
 _SEGMENT = "segment"
 
 
@@ -153,7 +154,10 @@ class _Reading:
             if decoded.is_damaged:
                 return reject(Reason.UNDECODABLE, "bytes that are not UTF-8, in a record of no known format")
             return _unknown(inner.document, name)
-        parts = format.split(inner.document)
+        try:
+            parts = format.split(inner.document)
+        except Exception as error:  # a defect in one reader must not stop the stream
+            return _defect(format, error)
         if parts is None:
             return self._event(decoded, inner, format)
         return self._several(decoded, inner, parts, format)
@@ -177,7 +181,10 @@ class _Reading:
         self.formats.append(format.name)
         if decoded.is_damaged and (where := damaged_at(inner.document, format.decisive)):
             return reject(Reason.UNDECODABLE, f"bytes that are not UTF-8 in {where}")
-        draft = format.draft(inner.document, self._context)
+        try:
+            draft = format.draft(inner.document, self._context)
+        except Exception as error:
+            return _defect(format, error)
         if draft is None:
             return NO_ITEMS
         if isinstance(draft, Rejection):
@@ -210,6 +217,10 @@ def _items(items: Sequence[Item], count: int) -> Items | Rejection:
     if count > MAX_ITEMS:
         return reject(Reason.TOO_LARGE, f"a record of {count} events or more, more than {MAX_ITEMS}")
     return Items(tuple(items))
+
+
+def _defect(format: Format, error: Exception) -> Rejection:
+    return reject(Reason.WRONG_TYPE, f"{DEFECT} in the reader of {format.name}: {error!r}")
 
 
 def _unknown(document: Any, name: str) -> Rejection:

@@ -258,7 +258,8 @@ def _kind(document: Mapping[str, Any]) -> tuple[str | None, tuple[Repair, ...]]:
 
 def _writes_bare_milliseconds(context: Any) -> bool:
     library = context.get("library") if isinstance(context, dict) else None
-    return isinstance(library, dict) and library.get("name") in _BARE_MILLISECONDS
+    name = library.get("name") if isinstance(library, dict) else None
+    return isinstance(name, str) and name in _BARE_MILLISECONDS
 
 
 def _with_padded_times(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[Repair, ...]]:

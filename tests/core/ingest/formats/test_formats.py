@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.core.ingest.event import Reason, Rejection
 from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.formats.detection import DETECTION
 from streams.core.ingest.formats.format import InputContext
+from tests.core.ingest.examples import record
+from tests.reading import read_record
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -23,3 +26,18 @@ def test_a_format(name: str) -> None:
         found = known.draft(document, InputContext())
         assert isinstance(found, Rejection)
         assert found.reason in (Reason.UNKNOWN_FORMAT, Reason.UNKNOWN_TYPE, Reason.WRONG_TYPE)
+
+
+def _raise(document: Any, *_: Any) -> Any:
+    return document["not there"]
+
+
+@pytest.mark.parametrize("where", ["draft", "split"])
+def test_a_defect_in_a_reader_stops_nothing(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its record is refused and kept, as any other that cannot be read, and the stream goes on."""
+    broken = msgspec.structs.replace(FORMATS["segment"], **{where: _raise})
+    assert isinstance(FORMATS, dict)
+    monkeypatch.setitem(FORMATS, "segment", broken)
+    found = read_record(record(type="Track"))
+    assert isinstance(found, Rejection)
+    assert found.detail == "a defect in the reader of segment: KeyError('not there')"
