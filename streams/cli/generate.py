@@ -17,7 +17,7 @@ from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.log.kafka.client import Cluster
-    from streams.log.kafka.writer import Written
+    from streams.log.kafka.record_quirks import Written
     from streams.settings.tables import Settings
     from streams.sources.generator import Shop
 

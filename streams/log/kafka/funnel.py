@@ -83,7 +83,7 @@ class FunnelWriter:
         return tail.at_end
 
     async def _write(self, outputs: Sequence[Output]) -> None:
-        records = [(output.key, output.value, output.headers, None) for output in outputs]
+        records = ((output.key, output.value, output.headers, None) for output in outputs)
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_S):
                 await self._producer.begin_transaction()

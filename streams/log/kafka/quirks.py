@@ -1,12 +1,12 @@
-"""Every touch of aiokafka's insides, because its public interface lacks what is needed here. Each one says
-why. Written against aiokafka 0.14.0.
+"""Every touch of aiokafka's insides, but those about records (`record_quirks`), because its public interface
+lacks what is needed here. Each one says why. Written against aiokafka 0.14.0.
 
-A newer aiokafka may move any of these names. `tests/log/kafka/test_quirks.py` and `test_leaks.py` use them
+A newer aiokafka may move any of these names. `tests/log/kafka/test_leaks.py` and others there use them
 all, without a broker.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -17,15 +17,12 @@ from aiokafka import client as client_module
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException
-from aiokafka.record.default_records import _DefaultRecordBatchPy
-from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.structs import OffsetAndMetadata
 
 from streams.clock import Clock
+from streams.log.kafka.record_quirks import FetchedRecord, LenientRecords
 
 FETCH_API_KEY = 1
-FIRST_FORMAT_WITH_HEADERS = 2  # of record batches
 CLOSING_S = 0.1  # a closed socket reports itself at once; one that was never open never does
 
 _opened: ContextVar["WeakSet[AIOKafkaConnection] | None"] = ContextVar("_opened", default=None)
@@ -39,6 +36,7 @@ def install() -> None:
     already.
     """
     fetcher.MemoryRecords = LenientRecords
+    fetcher.ConsumerRecord = FetchedRecord
     client_module.create_conn = _create_noted
     AIOKafkaClient.bootstrap = _bootstrap_leaving_nothing
     AIOKafkaClient._get_conn = _get_conn_unless_abandoned
@@ -291,60 +289,3 @@ def watch_heartbeats(
         return acknowledged
 
     coordinator._do_heartbeat = heartbeat
-
-
-# Headers. The protocol requires header names to be UTF-8, but no broker checks it. aiokafka raises when it
-# reads such a record, and would do so for ever: one record, by anyone who may write to an input, would stop a
-# partition. So a batch that aiokafka cannot read is read again here, and what is not UTF-8 is replaced, as
-# Java's clients do.
-
-
-class _LenientBytes(bytearray):
-    """Bytes of which every slice can be decoded."""
-
-    def __getitem__(self, at: Any) -> Any:
-        found = super().__getitem__(at)
-        return _LenientBytes(found) if isinstance(at, slice) else found
-
-    def decode(self, *_: Any) -> str:
-        return super().decode("utf-8", "replace")
-
-
-class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka has no types
-    """A batch that is read in pure Python."""
-
-    _buffer: bytearray
-
-    def _maybe_uncompress(self) -> None:
-        super()._maybe_uncompress()
-        self._buffer = _LenientBytes(self._buffer)
-
-
-class FetchedBatch:
-    """A batch as the fetcher knows it. It is read by aiokafka's compiled code unless that fails."""
-
-    def __init__(self, batch: Any, raw: memoryview) -> None:
-        self._batch, self._raw = batch, raw
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
-
-    def __next__(self) -> Any:
-        return next(self._batch)
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            return iter(list(self._batch))
-        except (UnicodeDecodeError, CorruptRecordException):  # the latter without aiokafka's compiled code
-            return iter(list(_LenientBatch(self._raw)))
-
-
-class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka has no types
-    """What a fetch has brought of a partition, batch by batch."""
-
-    def next_batch(self, *_: Any) -> Any:
-        raw = self._next_slice
-        batch = super().next_batch()
-        if raw is not None and raw[self.MAGIC_OFFSET] >= FIRST_FORMAT_WITH_HEADERS:
-            return FetchedBatch(batch, raw)
-        return batch

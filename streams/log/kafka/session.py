@@ -16,6 +16,7 @@ sources.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, OffsetOutOfRangeError
@@ -32,7 +33,7 @@ from streams.log.kafka.lifecycle import start, stop
 from streams.log.kafka.offsets import first_offsets, next_offsets
 from streams.log.kafka.reader import STUCK_S, EndOffsets, latest_records, to_record
 from streams.log.kafka.stopped_inputs import StoppedInputs
-from streams.log.kafka.writer import FENCED, Group, Written, write
+from streams.log.kafka.writer import FENCED, Group, write
 from streams.log.port import Restoring
 from streams.records import Batch, Fetched, HiddenOffsets, Record, StateRecord
 from streams.topology import STATE, partition_transaction
@@ -295,13 +296,13 @@ class KafkaSession:
         groups: list[Group] = [
             (
                 TopicPartition(self._topics.topic(topic), self.partition if partition is None else partition),
-                [(output.key, output.value, output.headers, None) for output in part],
+                ((output.key, output.value, output.headers, None) for output in part),
             )
             for topic, outputs in by_topic(batch.outputs).items()
             for partition, part in by_partition(outputs).items()
         ]
-        state: list[Written] = [(record.key, record.value, (), None) for record in batch.state]
-        state.append((CHECKPOINT, batch.checkpoint, (), None))
+        checkpoint = StateRecord(CHECKPOINT, batch.checkpoint)
+        state = ((record.key, record.value, (), None) for record in chain(batch.state, (checkpoint,)))
         groups.append((TopicPartition(self._topics.topic(STATE.name), self.partition), state))
         return groups
 
