@@ -54,8 +54,12 @@ class Judge(msgspec.Struct, frozen=True):
                 Reason.FROM_THE_FUTURE, f"{stated} is {early_s} s later than the record's own time allows"
             )
         event_id = self._id(draft.ids, repairs)
+        if event_id is None:
+            # An event without any time is another one whenever it arrives.
+            timed = draft.happened or draft.sent or draft.received
+            event_id = event_fingerprint(draft.identity if timed else [draft.identity, time.at_ms])
         return Event(
-            id=event_fingerprint(draft.identity) if event_id is None else event_id,
+            id=event_id,
             at_ms=time.at_ms,
             utc_offset_quarters=time.utc_offset_quarters,
             anonymous_id=device,

@@ -6,6 +6,8 @@ The version of a reader is recorded with what was read, so that a recomputation 
 from collections.abc import Mapping
 
 from streams.core.ingest.formats.format import Format
+from streams.core.ingest.formats.ga4 import GA4_FORMAT
+from streams.core.ingest.formats.ga4_mp import GA4_MP_FORMAT
 from streams.core.ingest.formats.matomo import MATOMO_FORMAT
 from streams.core.ingest.formats.segment import SEGMENT_FORMAT
 from streams.core.ingest.formats.shopify import SHOPIFY_FORMAT
@@ -13,6 +15,8 @@ from streams.core.ingest.formats.snowplow import SNOWPLOW_FORMAT
 
 __all__ = ["FORMATS"]
 
-_ALL = (SEGMENT_FORMAT, SNOWPLOW_FORMAT, SHOPIFY_FORMAT, MATOMO_FORMAT)
+_ALL = (
+    SEGMENT_FORMAT, GA4_FORMAT, GA4_MP_FORMAT, SNOWPLOW_FORMAT, SHOPIFY_FORMAT, MATOMO_FORMAT,
+)  # fmt: skip
 
 FORMATS: Mapping[str, Format] = {known.name: known for known in _ALL}

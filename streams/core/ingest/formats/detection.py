@@ -7,6 +7,8 @@ of one tool may have fields of another.
 from collections.abc import Callable
 from typing import Any
 
+from streams.core.ingest.formats.ga4 import is_ga4_row
+from streams.core.ingest.formats.ga4_mp import is_ga4_body
 from streams.core.ingest.formats.matomo import is_matomo
 from streams.core.ingest.formats.shopify import is_shopify
 from streams.core.ingest.formats.snowplow_rows import is_line, is_row
@@ -33,6 +35,8 @@ def _snowplow(document: Any, headers: RawHeaders) -> bool:
 
 DETECTION: tuple[tuple[str, Callable[[Any, RawHeaders], bool]], ...] = (
     ("shopify", is_shopify),
+    ("ga4", lambda document, headers: is_ga4_row(document)),
+    ("ga4-mp", lambda document, headers: is_ga4_body(document)),
     ("segment", _segment),
     ("snowplow", _snowplow),
     ("matomo", lambda document, headers: is_matomo(document)),
