@@ -26,7 +26,7 @@ from streams.core.ingest.json_text import Decoded, clean, damaged_at, encode
 from streams.core.ingest.judging import Judge
 from streams.core.ingest.nesting import MAX_DEPTH, bracket_count, is_deeper
 from streams.core.ingest.placeholders import Placeholders
-from streams.core.ingest.record_bytes import read_bytes
+from streams.core.ingest.record_bytes import GZIP, read_bytes, unzip
 from streams.core.ingest.repairs import Repair
 from streams.core.ingest.unreadable import rejection_in
 from streams.core.ingest.wrappings import Unwrapped, unwrap
@@ -119,6 +119,11 @@ class _Reading:
         """Reads the bytes of a record."""
         if len(value) > MAX_RECORD_BYTES:
             return reject(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_RECORD_BYTES}")
+        if value.startswith(GZIP):
+            plain = unzip(value)
+            if isinstance(plain, Rejection):
+                return plain
+            value = plain
         if self._input.format in (AUTO, _SEGMENT) and (calls := split_batch(value)) is not None:
             return _items([Item(call, self._call(call)) for call in calls[: MAX_ITEMS + 1]], len(calls))
         return self._bytes(value)

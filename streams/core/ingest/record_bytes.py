@@ -1,12 +1,16 @@
 """Makes a document of the bytes of a record: JSON, or a line of text."""
 
 import re
+import zlib
 
-from streams.core.ingest.event import Reason, Rejection, reject
+from streams.core.ingest.event import MAX_RECORD_BYTES, Reason, Rejection, reject
 from streams.core.ingest.json_text import Decoded, decode
 
 BOM = b"\xef\xbb\xbf"
 
+GZIP = b"\x1f\x8b"
+
+_GZIP_BITS = 31  # tells the library to expect a gzip header
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # no text has these
 
 
@@ -27,3 +31,15 @@ def read_bytes(value: bytes) -> Decoded | Rejection:
         return Decoded(line.decode())
     except UnicodeDecodeError:
         return Decoded(line.decode("utf-8", "surrogateescape"), is_dirty=True, is_damaged=True)
+
+
+def unzip(value: bytes) -> bytes | Rejection:
+    """What is in the bytes of a gzip file, such as a request that a library has zipped. Never raises."""
+    unzipping = zlib.decompressobj(_GZIP_BITS)
+    try:
+        plain = unzipping.decompress(value, MAX_RECORD_BYTES + 1)
+    except zlib.error as error:
+        return reject(Reason.UNDECODABLE, f"gzip that is damaged: {error}")
+    if len(plain) > MAX_RECORD_BYTES:
+        return reject(Reason.TOO_LARGE, f"gzip of more than {MAX_RECORD_BYTES} bytes")
+    return plain if unzipping.eof else reject(Reason.UNDECODABLE, "gzip that is cut off")

@@ -17,7 +17,7 @@ from streams.core.moments.names import NamedRule, NameMatcher
 from streams.core.moments.pages import MAX_PATH_CHARS, PageMatcher
 from streams.core.moments.query import QueryMatcher
 from streams.core.moments.rules import Rules
-from streams.core.moments.spec import AnyRule, Lexicon, QueryRule, Words
+from streams.core.moments.spec import NAMED_TYPES, AnyRule, Lexicon, QueryRule, Words
 from streams.core.moments.verdict import INTENTS, SURE_ABOVE, Evidence, Explanation, Verdict
 
 MAX_QUERY_CHARS = 256  # longer queries are pasted texts; their beginning shows what is wanted
@@ -113,6 +113,8 @@ class Classifier:
         named = self._names.find(event)
         if named is not None and not named.yields_to:
             return _by_name(named, event)
+        if named is None and event.type not in NAMED_TYPES:
+            return None  # a call says on any page who somebody is
         last_resort: _Match | None = None
         if named is None or "query" in named.yields_to:
             text, language = self._search(event)

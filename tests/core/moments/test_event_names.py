@@ -142,6 +142,15 @@ def test_identify_is_no_signal() -> None:
     assert rules(event("", "track")) is None
 
 
+@pytest.mark.parametrize("kind", ["identify", "alias", "group"])
+def test_who_somebody_is_told_on_a_page(kind: str) -> None:
+    """A call that says who somebody is shows no intent, whatever its page or its search; a view does."""
+    searched, there = {"query": "shoes on offer"}, {"page": {"path": "/cart"}}
+    assert SHIPPED(event("", kind, searched, there)) is None
+    assert "none" == SHIPPED.explain(event("Order Completed", kind, searched, there)).moment
+    assert SHIPPED(event("", "page", searched, there)) is not None
+
+
 def test_type_rules_come_after_names() -> None:
     """A rule for all events of a type applies to those whose name no rule knows."""
     by_type = '{name = "any", moment = "know", confidence = 0.2, types = ["screen"]}'

@@ -9,6 +9,7 @@ from streams.core.ingest.formats.format import Format
 from streams.core.ingest.formats.ga4 import GA4_FORMAT
 from streams.core.ingest.formats.ga4_mp import GA4_MP_FORMAT
 from streams.core.ingest.formats.matomo import MATOMO_FORMAT
+from streams.core.ingest.formats.posthog import POSTHOG_FORMAT
 from streams.core.ingest.formats.segment import SEGMENT_FORMAT
 from streams.core.ingest.formats.shopify import SHOPIFY_FORMAT
 from streams.core.ingest.formats.snowplow import SNOWPLOW_FORMAT
@@ -17,6 +18,7 @@ __all__ = ["FORMATS"]
 
 _ALL = (
     SEGMENT_FORMAT, GA4_FORMAT, GA4_MP_FORMAT, SNOWPLOW_FORMAT, SHOPIFY_FORMAT, MATOMO_FORMAT,
+    POSTHOG_FORMAT,
 )  # fmt: skip
 
 FORMATS: Mapping[str, Format] = {known.name: known for known in _ALL}

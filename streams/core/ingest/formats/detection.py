@@ -10,6 +10,7 @@ from typing import Any
 from streams.core.ingest.formats.ga4 import is_ga4_row
 from streams.core.ingest.formats.ga4_mp import is_ga4_body
 from streams.core.ingest.formats.matomo import is_matomo
+from streams.core.ingest.formats.posthog import is_posthog
 from streams.core.ingest.formats.shopify import is_shopify
 from streams.core.ingest.formats.snowplow_rows import is_line, is_row
 from streams.core.ingest.headers import RawHeaders
@@ -40,6 +41,7 @@ DETECTION: tuple[tuple[str, Callable[[Any, RawHeaders], bool]], ...] = (
     ("segment", _segment),
     ("snowplow", _snowplow),
     ("matomo", lambda document, headers: is_matomo(document)),
+    ("posthog", lambda document, headers: is_posthog(document)),
 )
 
 
