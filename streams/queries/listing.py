@@ -5,6 +5,7 @@ that was rejected or late is listed by when it was put aside: its own time may b
 is the record's, so a log that finds records by their times can skip the others.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from streams.log.tail import TailPosition
 from streams.queries.time_range import EVER, TimeRange
 from streams.records import Record
 from streams.topology import JOURNEYS, TRANSITIONS, Topic
+
+FOLLOWED_AT_ONCE = 20_000  # records of all partitions together: a few megabytes
 
 
 class Listed(NamedTuple):
@@ -50,18 +53,19 @@ async def follow_records(
     reader: Reader, topic: Topic, times: TimeRange, wait: Callable[[], Awaitable[object]]
 ) -> AsyncIterator[Listed]:
     """The records of the topic and those that come, without an end. `wait` is awaited when nothing came."""
-    time_of = _time_of(topic)
-    positions: dict[int, TailPosition | None] = dict.fromkeys(range(reader.partitions))
+    time_of, limit = _time_of(topic), max(1, FOLLOWED_AT_ONCE // reader.partitions)
+    positions: list[TailPosition | None] = [None] * reader.partitions
     while True:
-        idle = True
-        for partition, position in positions.items():
-            tail = await reader.tail(topic.name, partition, position)
-            positions[partition] = tail.position
-            idle = idle and tail.at_end
+        # All at once: a broker holds back the answer that there is nothing.
+        tails = await asyncio.gather(
+            *[reader.tail(topic.name, number, position, limit) for number, position in enumerate(positions)]
+        )
+        positions = [tail.position for tail in tails]
+        for partition, tail in enumerate(tails):
             for record in tail.records:
                 if record.value is not None and times.has(time_ms := time_of(record)):
                     yield Listed(time_ms, partition, record)
-        if idle:
+        if all(tail.at_end for tail in tails):
             await wait()
 
 
