@@ -201,26 +201,25 @@ def test_a_cluster_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_following_an_app() -> None:
-    """--follow prints what is there and goes on with what comes, until it is stopped."""
-    app = topics.new_app(1)
+    """--follow prints what is there and goes on with what comes in any partition, until it is stopped."""
+    app = topics.new_app(3)
     with process("late", "--json", "--follow", "--kafka", bootstrap(), "--app", app) as follow:
         assert follow.stdout is not None
-        asyncio.run(put_late(app, "1"))
-        assert b'"value":"1"' in follow.stdout.readline()
-        asyncio.run(put_late(app, "2"))
-        assert b'"value":"2"' in follow.stdout.readline()
+        for number, partition in enumerate((1, 2, 0, 1)):
+            asyncio.run(put_late(app, str(number), partition))
+            assert b'"value":"%d"' % number in follow.stdout.readline()
         follow.send_signal(signal.SIGINT)
 
 
-async def put_late(app: str, value: str) -> None:
-    """Writes one late record, as an agent does."""
+async def put_late(app: str, value: str, partition: int) -> None:
+    """Writes one late record, as the agent of this partition does."""
     headers = {
         "reason": "lateness", "late_s": "1.0", "profile": "u:ann", "event": "e",
         "at": "2024-05-01T00:00:00.000Z",
         "topic": f"{app}.events", "partition": "0", "offset": "0", "index": "0",
     }  # fmt: skip
-    log = topics.log(app, 1)
-    session = await log.open(0)
+    log = topics.log(app, 3)
+    session = await log.open(partition)
     await session.restore()
     encoded = tuple((name, text.encode()) for name, text in headers.items())
     late = Output("late", b"u:ann", value.encode(), encoded)
