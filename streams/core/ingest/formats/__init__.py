@@ -13,12 +13,13 @@ from streams.core.ingest.formats.posthog import POSTHOG_FORMAT
 from streams.core.ingest.formats.segment import SEGMENT_FORMAT
 from streams.core.ingest.formats.shopify import SHOPIFY_FORMAT
 from streams.core.ingest.formats.snowplow import SNOWPLOW_FORMAT
+from streams.core.ingest.formats.xdm import XDM_FORMAT
 
 __all__ = ["FORMATS"]
 
 _ALL = (
     SEGMENT_FORMAT, GA4_FORMAT, GA4_MP_FORMAT, SNOWPLOW_FORMAT, SHOPIFY_FORMAT, MATOMO_FORMAT,
-    POSTHOG_FORMAT,
+    POSTHOG_FORMAT, XDM_FORMAT,
 )  # fmt: skip
 
 FORMATS: Mapping[str, Format] = {known.name: known for known in _ALL}

@@ -13,6 +13,7 @@ from streams.core.ingest.formats.matomo import is_matomo
 from streams.core.ingest.formats.posthog import is_posthog
 from streams.core.ingest.formats.shopify import is_shopify
 from streams.core.ingest.formats.snowplow_rows import is_line, is_row
+from streams.core.ingest.formats.xdm import is_xdm
 from streams.core.ingest.headers import RawHeaders
 
 _CALLS = ("track", "page", "screen", "identify", "alias", "group")
@@ -42,6 +43,7 @@ DETECTION: tuple[tuple[str, Callable[[Any, RawHeaders], bool]], ...] = (
     ("snowplow", _snowplow),
     ("matomo", lambda document, headers: is_matomo(document)),
     ("posthog", lambda document, headers: is_posthog(document)),
+    ("xdm", lambda document, headers: is_xdm(document)),
 )
 
 
