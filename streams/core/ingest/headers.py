@@ -11,6 +11,9 @@ RawHeaders = Sequence[tuple[str, bytes | None]]
 READ_AS_HEADER = "read-as"
 """On a record of a finite file: the format that it was given, and after a blank the zone of its times."""
 
+ORDINAL_HEADER = "ordinal"
+"""On a record of a finite file: how many equal lines come before it there."""
+
 SHOPIFY_TOPIC_HEADER = "x-shopify-topic"
 SHOPIFY_EVENT_HEADER = "x-shopify-event-id"
 SHOPIFY_TIME_HEADER = "x-shopify-triggered-at"
@@ -18,7 +21,7 @@ SHOPIFY_TIME_HEADER = "x-shopify-triggered-at"
 _DECISIVE = frozenset(
     {
         READ_AS_HEADER, UNREADABLE_HEADER, "content-type", SHOPIFY_TOPIC_HEADER, SHOPIFY_EVENT_HEADER,
-        SHOPIFY_TIME_HEADER,
+        SHOPIFY_TIME_HEADER, ORDINAL_HEADER,
     }
 )  # fmt: skip
 _DECISIVE_PREFIX = "ce_"  # of CloudEvents in binary mode

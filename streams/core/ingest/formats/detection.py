@@ -9,6 +9,7 @@ from typing import Any
 
 from streams.core.ingest.formats.ga4 import is_ga4_row
 from streams.core.ingest.formats.ga4_mp import is_ga4_body
+from streams.core.ingest.formats.access_log import is_access_log
 from streams.core.ingest.formats.matomo import is_matomo
 from streams.core.ingest.formats.posthog import is_posthog
 from streams.core.ingest.formats.shopify import is_shopify
@@ -44,6 +45,7 @@ DETECTION: tuple[tuple[str, Callable[[Any, RawHeaders], bool]], ...] = (
     ("matomo", lambda document, headers: is_matomo(document)),
     ("posthog", lambda document, headers: is_posthog(document)),
     ("xdm", lambda document, headers: is_xdm(document)),
+    ("access-log", lambda document, headers: is_access_log(document)),
 )
 
 

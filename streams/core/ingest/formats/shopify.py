@@ -31,7 +31,7 @@ from streams.core.ingest.headers import (
 )
 
 COMPLETED = "Order Completed"
-_UNPAID = frozenset({"pending", "authorized", "partially_paid"})
+_UNPAID = ("pending", "authorized", "partially_paid")
 _ABOUT_PEOPLE = ("orders", "refunds", "checkouts", "carts")  # other topics are about the shop
 _WITHOUT_EVENT = frozenset({"orders/delete", "orders/edited", "carts/delete", "checkouts/delete"})
 _OWN_DEVICES = ("anonymousid", "clientid")  # what collectors call the id that they put into note_attributes
@@ -89,7 +89,7 @@ def _read_webhook(webhook: _Webhook) -> Draft | None:
 
 def _order(webhook: _Webhook) -> Draft:
     body, topic = webhook.body, webhook.topic
-    status = text_or_none(body.get("financial_status"))
+    status = body.get("financial_status")
     name, times = topic, ("updated_at", "created_at")
     if topic in ("orders/create", "orders/paid") and status in ("paid", None):
         name = COMPLETED
@@ -107,7 +107,7 @@ def _order(webhook: _Webhook) -> Draft:
             "order_id": order_id,
             "value": body.get("total_price"),
             "currency": body.get("currency"),
-            "status": status,
+            "status": text_or_none(status),
             "coupon": next(
                 (text_or_none(code.get("code")) for code in objects(body.get("discount_codes"))), None
             ),
@@ -273,7 +273,7 @@ def _topic_of(body: Mapping[str, Any]) -> str | None:
         if body.get("cancelled_at"):
             return "orders/cancelled"
         # One that is bought, or to be paid: whatever was edited, that is what it says.
-        return "orders/create" if status in ("paid", None) or status in _UNPAID else "orders/updated"
+        return "orders/create" if status in ("paid", None, *_UNPAID) else "orders/updated"
     if "abandoned_checkout_url" in body and "token" in body:
         return "checkouts/create" if is_new else "checkouts/update"
     if "token" in body and body.get("id") == body.get("token"):

@@ -80,6 +80,12 @@ def test_an_order_is_bought_when_it_is_paid(topic: str, status: str | None, name
     )
 
 
+@pytest.mark.parametrize("status", [[], {}, 7, True, ""])
+def test_a_status_that_is_none(status: Any) -> None:
+    """Whatever stands where the status belongs, such an order is not taken for paid."""
+    assert "none" == moment_of(event(ORDER | {"financial_status": status}))
+
+
 def test_an_edit_after_months_is_no_second_purchase() -> None:
     """Without its header, an edited order is dated when it was bought, and joins there by its id."""
     edited = ORDER | {"updated_at": "2024-08-28T09:00:00+02:00", "tags": "vip"}
