@@ -209,7 +209,7 @@ def _offset_minutes(event: Mapping[str, Any]) -> int | None:
 
 
 def _without_prefixes(value: Any) -> Any:
-    """The same without the prefixes of JSON-LD: `xdm:eventType`, `@id`."""
+    """A value without the prefixes of JSON-LD: `xdm:eventType`, `@id`."""
     if isinstance(value, dict):
         return {_plain_key(key): _without_prefixes(member) for key, member in value.items()}
     return [_without_prefixes(member) for member in value] if isinstance(value, list) else value
