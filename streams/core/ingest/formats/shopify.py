@@ -269,7 +269,7 @@ def _topic_of(body: Mapping[str, Any]) -> str | None:
         return None
     is_new = body.get("created_at") == body.get("updated_at")
     if "order_number" in body and "total_price" in body:
-        status = text_or_none(body.get("financial_status"))
+        status = body.get("financial_status")
         if body.get("cancelled_at"):
             return "orders/cancelled"
         # One that is bought, or to be paid: whatever was edited, that is what it says.
