@@ -7,9 +7,9 @@ of one tool may have fields of another.
 from collections.abc import Callable
 from typing import Any
 
+from streams.core.ingest.formats.access_log import is_access_log
 from streams.core.ingest.formats.ga4 import is_ga4_row
 from streams.core.ingest.formats.ga4_mp import is_ga4_body
-from streams.core.ingest.formats.access_log import is_access_log
 from streams.core.ingest.formats.matomo import is_matomo
 from streams.core.ingest.formats.posthog import is_posthog
 from streams.core.ingest.formats.shopify import is_shopify
