@@ -26,13 +26,14 @@ class RejectedHeaders(msgspec.Struct, frozen=True, gc=False):
 
 
 class LateHeaders(msgspec.Struct, frozen=True, gc=False):
-    """An event that came too late to be counted, and how late."""
+    """An event that came too late to be counted, or to be counted in all of its needs; and how late."""
 
     reason: Annotated[
         str,
         documented(
             "lateness: older than the allowed lateness permits;"
-            " over_cap: older than all that its very busy profile still holds"
+            " over_cap: older than all that its very busy profile still holds, or about needs without a"
+            " place there; needs_full: it counts, but not in the needs of left_out"
         ),
     ]
     late_s: Annotated[float, documented("seconds behind the partition's watermark")]
@@ -44,3 +45,6 @@ class LateHeaders(msgspec.Struct, frozen=True, gc=False):
     offset: Annotated[int, documented("the offset of its record in that partition", **COUNT)]
     index: Annotated[int, documented("which item of its record; 0 if the record is one item", **COUNT)]
     cut: Annotated[bool, documented("the value was longer than 64 KiB and is cut")] = False
+    left_out: Annotated[
+        str, documented("of needs_full: the needs in which the event does not count, as a JSON array")
+    ] = ""

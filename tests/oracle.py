@@ -17,6 +17,7 @@ from typing import NamedTuple
 KNOW, GO, DO, BUY, TRUTH, REFUND = range(6)
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 NO_TIMER = -1  # the timer position before any deadline has fired
+PLACES = 1_000  # of a profile, for its needs: the nameless one always has one
 REMEMBERED = 64  # conversions of a need that can still be joined or refunded, as the page says
 MONDAY = 3 * DAY  # 1 January 1970 was a Thursday
 QUARTER = 15 * MINUTE  # the unit of a signal's offset
@@ -126,7 +127,7 @@ def _copy_key(s: Signal) -> tuple[object, ...]:
         s.offset,
         s.rule,
         (s.order is not None, s.order or ""),
-        sorted(s.needs),
+        (len(s.needs), sorted(s.needs)),
     )
 
 
@@ -425,6 +426,29 @@ def journeys(
             )
         )
     return told
+
+
+def left_out(
+    signals: Sequence[Signal], names: Sequence[str], oldest: int, patience: Patience = DEFAULTS
+) -> tuple[str, ...]:
+    """The needs of the next event, which names these, for which a profile has no place.
+
+    `oldest`: events before this are late.
+    """
+    holding = {"", *holders(signals, oldest, patience)}
+    new = sorted(set(names) - holding)
+    return tuple(new[max(0, PLACES - len(holding)) :])
+
+
+def holders(signals: Sequence[Signal], oldest: int, patience: Patience = DEFAULTS) -> set[str]:
+    """The needs of a profile that hold a place: something of them is open, or can still be changed."""
+    found = set()
+    for j in _read(signals, NO_TIMER, patience)[0]:
+        last = j.signs[-1].at
+        until = last + (max(patience.refund, patience.join) if j.conversion else patience.abandon)
+        if until >= oldest:
+            found.add(j.need)
+    return found
 
 
 Profiles = Mapping[str, Sequence[Signal]]

@@ -36,7 +36,7 @@ ADVICE: Mapping[str, str] = {
         "older than the allowed lateness. Is the file in order of time? If it is not, sort it, or set "
         "allowed_lateness higher; then replay it into a new data directory"
     ),
-    "over_cap": "older than the signals that are kept of a very busy person, or about one need too many",
+    "over_cap": "older than the signals that are kept of a very busy person, or about needs too many only",
 }
 """What to do about late events, by reason."""
 
@@ -105,15 +105,23 @@ async def _replay(settings: "Settings", rules: "Rules", path: Path, file: "Input
 def _report(
     data_dir: Path, replayed: "Replayed", seconds: float, rejected: Counter[str], late: Counter[str]
 ) -> None:
+    from streams.core.processing.dead_letters import NEEDS_FULL
+
     lines = [f"{plural(replayed.records, 'event')} replayed into {data_dir} in {seconds:.1f} s"]
     if replayed.skipped:
         lines[0] += f"; {replayed.skipped:,} had been replayed before"
     option = f"--data-dir {shlex.quote(str(data_dir))}"
     if rejected:
         lines.append(f"{_counts(rejected)} could not be read: `streams rejected {option}` shows them")
+    narrowed = late.pop(NEEDS_FULL, 0)
     if late:
         lines.append(f"{_counts(late)} came too late to count: `streams late {option}` shows them")
         lines += [f"  {reason}: {ADVICE[reason]}" for reason in sorted(late)]
+    if narrowed:
+        lines.append(
+            f"{plural(narrowed, 'event')} counted, but not in all needs: a very busy person had no place for "
+            f"more. `streams late {option}` shows them"
+        )
     print(*lines, sep="\n", file=sys.stderr)
 
 

@@ -3,7 +3,7 @@
 from enum import Enum, auto
 from typing import NamedTuple
 
-from streams.core.journeys.folding import fold, need_name
+from streams.core.journeys.folding import fold, need_name, needs_order
 from streams.core.journeys.journey_step import JourneyStep
 from streams.core.journeys.profile import Profile, folded_journal
 from streams.core.journeys.signal import (
@@ -26,6 +26,10 @@ class EventCopy(NamedTuple):
     rule: int
     order: bytes
     needs: tuple[str, ...]
+
+    def sorts_before(self, other: "EventCopy") -> bool:
+        """True if this copy is the smaller one."""
+        return (*self[:4], needs_order(self.needs)) < (*other[:4], needs_order(other.needs))
 
 
 EventSet = dict[bytes, EventCopy]
@@ -53,7 +57,7 @@ def add_copy(sets: list[EventSet], signal: Signal, ids_from_ms: int) -> CopyFate
             events[signal.ref] = new
             return CopyFate.NEW
         if known.head >> TIME >= ids_from_ms:
-            if new < known:
+            if new.sorts_before(known):
                 events[signal.ref] = new
                 return CopyFate.SMALLER
             return CopyFate.DUPLICATE

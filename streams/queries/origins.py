@@ -11,6 +11,7 @@ from streams.log.port import Reader
 from streams.records import Record
 from streams.topology import source_name
 
+_LEFT_OUT_BYTES = 500  # about what an item of which needs were left out takes
 _INDEX_BITS = MAX_ITEMS.bit_length()  # an origin is one number: the offset, then the index in these bits
 
 
@@ -29,6 +30,9 @@ class Origins:
         self.count = 0
         self.first_offset = 0  # of the first record of the topic; above 0: retention took its beginning
         self.doubled: Origin | None = None  # one that stands in the topic twice
+        # The needs that were left out of items which count in their other needs. (Few: only of profiles with
+        # more needs than there are places.)
+        self.left_out: dict[Origin, tuple[str, ...]] = {}
         self._places: dict[str, array[int]] = {}  # by source, sorted
 
     @classmethod
@@ -40,6 +44,8 @@ class Origins:
             if not found.count:
                 found.first_offset = record.offset
             found.count += 1
+            if needs := left_out_of(record):
+                found.left_out[origin] = needs
             found._places.setdefault(origin.source, array("q")).append(_place(origin))
         for source, places in found._places.items():
             ordered = found._places[source] = array("q", sorted(places))
@@ -51,7 +57,7 @@ class Origins:
     @property
     def size_bytes(self) -> int:
         """About how much memory it takes."""
-        return 8 * self.count
+        return 8 * self.count + _LEFT_OUT_BYTES * len(self.left_out)
 
     def __contains__(self, origin: Origin) -> bool:
         places = self._places.get(origin.source)
@@ -60,6 +66,14 @@ class Origins:
         place = _place(origin)
         at = bisect_left(places, place)
         return at < len(places) and places[at] == place
+
+
+def left_out_of(letter: Record) -> tuple[str, ...]:
+    """The needs that were left out of an item which counts in its other needs; none: another dead letter."""
+    for name, value in letter.headers:
+        if name == "left_out":
+            return msgspec.json.decode(value, type=tuple[str, ...])
+    return ()
 
 
 def origin_of(letter: Record) -> Origin:

@@ -137,6 +137,7 @@ class PartitionCheck:
             *(name for name in OUTCOMES if name not in ("applied", "duplicate")),
             "forwarded",
             "repaired",
+            "narrowed",
         ]
         return _difference([(name, getattr(stored, name), getattr(now, name)) for name in names])
 
@@ -148,7 +149,7 @@ class PartitionCheck:
         missing = stored.received + stored.forwarded - now.received - now.forwarded
         cut = set(reading.cut_sources) if missing > 0 else set()
         for topic, origins, count in (
-            (LATE, self.stored.letters.late, stored.late),
+            (LATE, self.stored.letters.late, stored.late + stored.narrowed),
             (REJECTED, self.stored.letters.rejected, stored.rejected),
         ):
             if origins.count < count and (origins.first_offset or not origins.count):
@@ -159,7 +160,7 @@ class PartitionCheck:
         letters = all(
             origins.count >= count or source_name(topic.name, self.stored.partition) in cut
             for topic, origins, count in (
-                (LATE, self.stored.letters.late, stored.late),
+                (LATE, self.stored.letters.late, stored.late + stored.narrowed),
                 (REJECTED, self.stored.letters.rejected, stored.rejected),
             )
         )

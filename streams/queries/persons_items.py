@@ -15,7 +15,7 @@ from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.record_keys import split_person_key, split_profile_key
 from streams.log.port import Reader
-from streams.queries.origins import Origin, origin_of
+from streams.queries.origins import Origin, left_out_of, origin_of
 from streams.queries.person import Person, fold_settings_for
 from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, owner_of, read_rulebook
 from streams.records import Record
@@ -29,13 +29,14 @@ _REPORT_EVERY = 5_000  # records between two reports of progress
 class Letter(NamedTuple):
     """A dead letter of the person."""
 
-    ending: Literal["late", "rejected"]
+    ending: Literal["late", "rejected", "applied"]
     reason: str
     detail: str
     profile: str
     tenant: str | None = None
     event: str | None = None
     at: str | None = None
+    left_out: tuple[str, ...] = ()  # of an applied event: the needs in which it does not count
 
 
 class FoundItem(NamedTuple):
@@ -134,14 +135,17 @@ class _Search:
             headers = _texts(record)
             tenant, _ = split_person_key(record.key or b"")
             if self._person.has(tenant, headers["profile"]):
+                left_out = left_out_of(record)
+                behind = f"{float(headers['late_s']):,.0f} s behind the watermark"
                 self._found.late[origin_of(record)] = Letter(
-                    ending="late",
+                    ending="applied" if left_out else "late",
                     reason=headers["reason"],
-                    detail=f"{float(headers['late_s']):,.0f} s behind the watermark",
+                    detail=f"does not count in {', '.join(left_out)}" if left_out else behind,
                     profile=headers["profile"],
                     tenant=tenant,
                     event=headers["event"],
                     at=headers["at"],
+                    left_out=left_out,
                 )
 
     async def read_source(self, items: ItemReader, source: str, end: int) -> AsyncIterator[int]:

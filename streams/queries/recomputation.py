@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from streams.core.ingest.event import Event, Items
-from streams.core.journeys.signal import Signal
+from streams.core.journeys.signal import Signal, without_needs
 from streams.core.processing.checkpoint import Checkpoint, Counts
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.rulebook import Rulebook
@@ -130,13 +130,17 @@ class Recomputation:
         verdict, key = item.signals.classify(outcome), item.signals.key(outcome)
         if verdict is None:
             counts.no_signal += 1
-        elif not item.forwarded and self._is_foreign(key):
+            return
+        if not item.forwarded and self._is_foreign(key):
             counts.received -= 1
             counts.forwarded += 1
-        elif origin in self.stored.letters.late:
+            return
+        left_out = self.stored.letters.late.left_out.get(origin, ())
+        counts.narrowed += bool(left_out)
+        if not left_out and origin in self.stored.letters.late:
             counts.late += 1
         elif self.slice.has(key):
-            self._add(key, outcome.at_ms, item.signals.signal(outcome, verdict))
+            self._add(key, outcome.at_ms, without_needs(item.signals.signal(outcome, verdict), left_out))
 
     def _is_foreign(self, key: str) -> bool:
         partitions = self.stored.reader.partitions

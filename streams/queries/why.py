@@ -12,7 +12,7 @@ import msgspec
 from schemas import Transition
 from streams.core.ingest.event import Event, Rejection
 from streams.core.journeys.journey_step import KIND_NAMES
-from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal
+from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, without_needs
 from streams.core.moments.verdict import INTENTS
 from streams.core.processing.json_text import quoted, rfc3339
 from streams.core.processing.publisher import transition_id
@@ -144,12 +144,18 @@ class _Stories:
             return story
         if letter is not None:
             story.ending, story.reason, story.detail = "rejected", letter.reason, letter.detail
-        elif signal is None:
+            return story
+        if signal is None:
             story.ending = "no_signal"
-        elif (late := self._found.late.get(origin)) is not None:
+            return story
+        late = self._found.late.get(origin)
+        if late is not None and not late.left_out:
             story.ending, story.reason, story.detail = "late", late.reason, late.detail
         else:
-            self._add(story, key, outcome.at_ms, signal)
+            self._add(story, key, outcome.at_ms, without_needs(signal, late.left_out if late else ()))
+            if late is not None:
+                story.reason = late.reason
+                story.detail = "; ".join(filter(None, (late.detail, story.detail)))
         return story
 
     def _add(self, story: EventStory, key: str, at_ms: int, signal: Signal) -> None:

@@ -199,7 +199,7 @@ class Meters(Collector):
         hidden, transaction = _gauge(metrics.HIDDEN_RECORDS), _gauge(metrics.OPEN_TRANSACTION)
         excluded, events = _gauge(metrics.EXCLUDED), _sum(metrics.EVENTS_BY_OUTCOME)
         received, forwarded = _sum(metrics.RECEIVED), _sum(metrics.FORWARDED)
-        repaired = _sum(metrics.REPAIRED)
+        repaired, narrowed = _sum(metrics.REPAIRED), _sum(metrics.NARROWED)
         transitions, expired = _sum(metrics.TRANSITIONS_WRITTEN), _sum(metrics.EXPIRED_CORRECTIONS)
         by_moment = _gauge(metrics.OPEN_JOURNEYS), _gauge(metrics.STALLED_JOURNEYS)
         by_outcome = _gauge(metrics.JOURNEYS_BY_OUTCOME)
@@ -222,6 +222,7 @@ class Meters(Collector):
             forwarded.add_metric([number], step.totals.forwarded)
             for kind in Repair:
                 repaired.add_metric([number, kind.value], step.totals.repaired.get(kind.value, 0))
+            narrowed.add_metric([number], step.totals.narrowed)
             transitions.add_metric([number], step.rev)
             for gauge, counts in zip(by_moment, (step.journeys.open, step.journeys.stalled), strict=True):
                 for moment, count in zip(OPEN_MOMENTS, counts, strict=True):
@@ -230,7 +231,7 @@ class Meters(Collector):
                 by_outcome.add_metric([number, outcome], getattr(step.journeys, outcome))
             expired.add_metric([number], step.expired_corrections)
         yield from (lag, hidden, transaction, watermark, excluded)
-        yield from (received, events, forwarded, repaired, transitions, expired)
+        yield from (received, events, forwarded, repaired, narrowed, transitions, expired)
         yield from (*by_moment, by_outcome)
 
     def _counter(self, described: MetricSpec) -> Counter:

@@ -117,6 +117,7 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
         "offset",
         "index",
         "cut",
+        "left_out",
         "value",
     ] == list(late)
     assert ("lateness", 12 * 86_400.0, "u:zoe", old["messageId"], "2024-05-20T10:00:00.000Z", False) == tuple(

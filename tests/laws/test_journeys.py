@@ -111,9 +111,15 @@ class Life:
         self.population.watermark_ms = max(self.population.watermark_ms, s.at)
         if s.at < self.population.watermark_ms - self.allowed_lateness:
             return "late"
-        outcome = put(self.population, key, s)
+        before = [*self.accepted.get(key, ())]
+        outcome, counted = put(self.population, key, s)
+        if outcome == "applied" and s.needs != ("*",):
+            oldest = self.population.watermark_ms - self.allowed_lateness
+            assert oracle.left_out(before, s.needs, oldest, OF) == tuple(
+                n for n in s.needs if n not in counted.needs
+            )
         if outcome != "over_cap":
-            self.accepted.setdefault(key, []).append(s)
+            self.accepted.setdefault(key, []).append(counted)
         return outcome
 
     def time(self, timer: int, limit: int = 10**9) -> None:
@@ -260,15 +266,16 @@ def test_trimming_caps_and_forgetting_change_nothing(
 class small:
     """Runs with other segment and cap sizes than the product's, so that short histories meet them."""
 
-    def __init__(self, segment: int, cap: int) -> None:
+    def __init__(self, segment: int, cap: int, places: int = 1_000) -> None:
         self.new = {"SEGMENT": segment, "SEGMENT_BYTES": segment * SIZE, "MAX_LIVE_SIGNALS": cap}
+        self.new |= {"MAX_NEEDS": places, "PLACES": places}
 
     def __enter__(self) -> None:
-        from streams.core.journeys import population, store, trimming
+        from streams.core.journeys import needs, population, store, trimming
 
         self.old = [
             (m, k, getattr(m, k))
-            for m in (profile_module, trimming, population, store)
+            for m in (profile_module, trimming, population, store, needs, oracle)
             for k in self.new
             if hasattr(m, k)
         ]

@@ -242,8 +242,8 @@ BUGS = (
     _bug(
         "somebody whose last journey is over has a tombstone",
         "streams.core.processing.open_batch",
-        "record_key, publisher.current(p, rev)",
-        "record_key, publisher.current(p, rev) if any(s.moment >= 0 for s in p.states) else None",
+        "record_key, publisher.current(p, population.shown_states(p), rev)",
+        "record_key, publisher.current(p, p.states, rev) if any(s.moment >= 0 for s in p.states) else None",
     ),
     _bug(
         "people who are forgotten without a journey have no tombstone",
@@ -371,12 +371,6 @@ BUGS = (
         "streams.core.journeys.trimming",
         "patience.refund + allowed_lateness_ms)",
         "patience.refund)",
-    ),
-    _bug(
-        "an event that is not applied leaves its needs behind",
-        "streams.core.journeys.population",
-        "drop_needs(p, needs_before)",
-        "pass",
     ),
     _bug(
         "people are forgotten as soon as they are silent",

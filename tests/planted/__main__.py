@@ -26,7 +26,8 @@ def main() -> int:
     if args.edge is not None:
         edge = EDGE_BUGS[args.edge]
         plant(edge.bug)
-        return int(pytest.main(["--quiet", "--exitfirst", "-p", "no:cacheprovider", edge.test]))
+        options = ["--quiet", "--exitfirst", "-p", "no:cacheprovider", edge.test]
+        return int(pytest.main(options, plugins=[FirstFailure()]))
     if args.bug is not None:
         found = hunt(BUGS[args.bug])
         if args.report is None or found is None:
@@ -39,6 +40,16 @@ def main() -> int:
     if args.write:
         PAGE.write_text(in_page(PAGE.read_text(encoding="utf-8"), table(caught)), encoding="utf-8")
     return 0 if all(caught) else 1
+
+
+class FirstFailure:
+    """A plugin: a property that fails is not made smaller, which can take minutes."""
+
+    def pytest_configure(self) -> None:
+        from hypothesis import Phase, settings  # only now: pytest warns of a plugin that is imported before
+
+        settings.register_profile("first failure", phases=(Phase.explicit, Phase.generate))
+        settings.load_profile("first failure")
 
 
 def hunt(bug: Bug) -> tuple[int, list[str]] | None:

@@ -18,6 +18,8 @@ _BOUNDS = "tests/core/journeys/test_bounds.py"
 _INPUTS = "tests/laws/test_inputs.py"
 _FOLDING, _MACHINE = "streams.core.journeys.folding", "streams.core.journeys.machine"
 _TRIMMING, _POPULATION = "streams.core.journeys.trimming", "streams.core.journeys.population"
+_NEEDS = "streams.core.journeys.needs"
+_LAWS = "tests/laws/test_needs.py"
 _WATERMARK = "streams.core.processing.watermark"
 
 
@@ -44,17 +46,17 @@ EDGE_BUGS = (
         _BOUNDS,
         "copies of an event compare by the numbers of their needs",
         _FOLDING,
-        "sorted(need_name(p, record[3]) for record in stored))",
-        "sorted(record[3] for record in stored))",
-        "names = sorted(need_name(p, need) for need in needs)",
-        "names = sorted(needs)",
+        "needs = needs_order(need_name(p, record[3]) for record in stored)",
+        "needs = needs_order(str(record[3]) for record in stored)",
+        "names = needs_order(signal.needs)",
+        "names = needs_order(str(p.needs.index(name)) for name in signal.needs)",
     ),
     _edge(
         _BOUNDS,
         "copies of an event compare by their order before their rule",
         _FOLDING,
-        "kept = (head, utc_offset, rule, order, sorted",
-        "kept = (head, utc_offset, order, rule, sorted",
+        "kept = (head, utc_offset, rule, order, needs)",
+        "kept = (head, utc_offset, order, rule, needs)",
         'signal.utc_offset_quarters, signal.rule, signal.order or b"", names) < kept',
         'signal.utc_offset_quarters, signal.order or b"", signal.rule, names) < kept',
     ),
@@ -113,6 +115,83 @@ EDGE_BUGS = (
         _POPULATION,
         "p.final_ms <= happened_ms(f) < oldest_ms]",
         "p.final_ms <= happened_ms(f) <= oldest_ms]",
+    ),
+    _edge(
+        _BOUNDS,
+        "of two sets of needs the one with more is the smaller",
+        _FOLDING,
+        "return len(ordered), ordered",
+        "return -len(ordered), ordered",
+    ),
+    _edge(
+        _LAWS,
+        "a need holds its place for ever",
+        _NEEDS,
+        "    if (s.moment >= 0 or s.outcome == ABANDONED) and",
+        "    if s.journey:\n        return True\n    if (s.moment >= 0 or s.outcome == ABANDONED) and",
+    ),
+    _edge(
+        _LAWS,
+        "a need gives its place up a millisecond early",
+        _NEEDS,
+        "s.last_sign_ms + patience.abandon >= oldest_ms:",
+        "s.last_sign_ms + patience.abandon > oldest_ms:",
+    ),
+    _edge(
+        _LAWS,
+        "a purchase that can still be refunded holds no place",
+        _NEEDS,
+        "return s.conversions[-1].at_ms + max(patience.refund, patience.join) >= oldest_ms",
+        "return False",
+    ),
+    _edge(
+        _LAWS,
+        "a need's place follows the timers",
+        _NEEDS,
+        "if (s.moment >= 0 or s.outcome == ABANDONED) and",
+        "if s.moment >= 0 and",
+    ),
+    _edge(
+        _LAWS,
+        "a number is given to another need while kept signals bear it",
+        _NEEDS,
+        "if not s.journey and s.need not in kept and s.need not in pending",
+        "if not s.journey and s.need not in pending",
+    ),
+    _edge(
+        "tests/core/journeys/test_population.py",
+        "an event that is not applied leaves its needs behind",
+        _POPULATION,
+        "p.needs, p.states = known",
+        "pass",
+    ),
+    _edge(
+        "tests/core/journeys/test_population.py",
+        "a number is given to another need while unpublished steps bear it",
+        _NEEDS,
+        "if not s.journey and s.need not in kept and s.need not in pending",
+        "if not s.journey and s.need not in kept",
+    ),
+    _edge(
+        _LAWS,
+        "what a need was stays beside its number",
+        _NEEDS,
+        "    p.base = [State(need=s.need) if s.need in over else s for s in p.base or ()] or None\n",
+        "",
+    ),
+    _edge(
+        _LAWS,
+        "an event without a place for one need is thrown away",
+        _POPULATION,
+        "if not placed:\n            return OVER_CAP",
+        "if len(placed) < len(names):\n            return OVER_CAP",
+    ),
+    _edge(
+        _LAWS,
+        "a copy is judged by the needs that it has places for",
+        _POPULATION,
+        "outcome = judge_event(p, signal, bounds).outcome",
+        "outcome = APPLIED",
     ),
     _edge(
         "tests/core/processing/test_dead_letters.py",

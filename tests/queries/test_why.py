@@ -17,6 +17,7 @@ from streams.core.processing.checkpoint import OUTCOMES, decode_checkpoint
 from streams.errors import ConfigError, InputError
 from streams.log.memory import MemoryLog
 from streams.queries.person import Person
+from streams.queries.verify import verify
 from streams.queries.why import EventStory, ReadAs, read_why
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
@@ -229,3 +230,38 @@ async def test_nobody() -> None:
     assert ["d:ann"] == [story.profile for story in await why(log, "ann")]
     assert ["u:u:ann"] == [story.profile for story in await why(log, "u:ann")]
     assert msgspec.json.decode((await why(log, "d:ann"))[0].wire())["ending"] == "applied"
+
+
+async def test_needs_that_were_left_out_are_told() -> None:
+    """Of a person with as many needs as there are places: the event is applied in those that have places,
+    `why` names the others, and `verify` agrees.
+    """
+
+    def about(*numbers: int) -> dict[str, Any]:
+        return {"properties": {"products": [{"category": f"need {n:04d}"} for n in numbers]}}
+
+    full = [did("u:ann", "look", n, **about(*range(32 * n, min(32 * n + 32, 999)))) for n in range(32)]
+    mixed = did("u:ann", "pay", 40, **about(7, 2_000))
+    log = await written(
+        [*full, mixed, mixed, did("u:ann", "look", 41, **about(3_000))],
+        need=["properties.products.category"],
+    )
+    narrowed, copy, no_place = [
+        story for story in await why(log, "u:ann") if story.name == "pay" or not story.transitions
+    ]
+    assert ("applied", "needs_full", "does not count in need 2000", ("need 0007", "need 2000")) == (
+        narrowed.ending,
+        narrowed.reason,
+        narrowed.detail,
+        narrowed.read_as.needs if narrowed.read_as else None,
+    )
+    assert [("pay", "applied", "assert converted"), ("pay", "duplicate"), ("look", "late")] == [
+        seen(story) for story in (narrowed, copy, no_place)
+    ]
+    assert "over_cap" == no_place.reason
+    verified = await verify(log, lambda done, total: None)
+    assert (None, 35) == (verified.difference, verified.records)
+    raw = (await log.checkpoints())[0]
+    assert raw is not None
+    counts = decode_checkpoint(raw).counts
+    assert (33, 1, 1, 1) == (counts.applied, counts.narrowed, counts.duplicate, counts.late)

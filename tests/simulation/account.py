@@ -3,12 +3,14 @@ independently of the code that folds it.
 
 Taken over from the product are readers without memory (segment, classifier, dimensions) and the two things
 that are recorded because they cannot be known from the input: which version of the rules read a record, and
-which records came before what an over-busy profile still held.
+which records came before what an over-busy profile still held. Which needs are left out of a record is
+recorded, too. It is judged here by the oracle, and taken over so that one difference does not make others.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from streams.core.ingest.event import Event
 from streams.core.ingest.reading import RecordReader
@@ -25,6 +27,15 @@ AGAIN = "#"
 CLASSIFIERS = {rules.version: Classifier(rules) for rules in RULES}
 
 
+class Arrival(NamedTuple):
+    """What is recorded since it depended on arrival: offsets that were called over_cap, and the needs that
+    were left out of others.
+    """
+
+    over_cap: set[int]
+    left_out: Mapping[int, tuple[str, ...]]
+
+
 @dataclass
 class Account:
     """How each record ended, and everybody's events."""
@@ -36,21 +47,22 @@ class Account:
     mark: int = -1
     # How often an event id was taken for a new one.
     again: Counter[tuple[Key, str]] = field(default_factory=Counter)
-    needs: dict[Key, set[str]] = field(default_factory=dict)  # that a profile has had
-    # Offsets that were called over_cap although their profile has neither so many signals nor so many needs.
+    # Offsets that were called over_cap although their profile had neither so many signals nor so many needs.
     unjust: list[int] = field(default_factory=list)
+    # Offset -> the needs that were left out, and those for which there was no place, where these differ.
+    misplaced: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
 
 
 def account(
     records: Sequence[Record],
     read_with: Sequence[str],
     bases: Mapping[str, int],
-    over_cap: set[int],
+    arrival: Arrival,
     world: World,
 ) -> Account:
     """Judges records 0 .. n in order.
 
-    `bases`: code of the first rule of each version; `over_cap`: the recorded offsets.
+    `bases`: code of the first rule of each version; `arrival`: what depended on arrival, as it is recorded.
     """
     a = Account()
     settings, allowed_lateness = world.settings, world.allowed_lateness
@@ -73,15 +85,17 @@ def account(
         mine = a.signals.setdefault(key, [])
         order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
         needs = ("*",) if order and verdict.intent == oracle.REFUND else needs_of(event, world)
-        had = a.needs.setdefault(key, {""})
-        if event.at_ms < a.mark - allowed_lateness or record.offset in over_cap:
+        oldest = a.mark - allowed_lateness
+        no_place = _no_place(mine, needs, oldest, world)
+        if event.at_ms < oldest or record.offset in arrival.over_cap:
             a.counts["late"] += 1
             a.late.append(record.offset)
             busy = sum(len(s.needs) for s in mine) >= world.cap  # a signal about two needs takes two places
-            full = len(had.union(needs) - {"*"}) > world.needs
-            if event.at_ms >= a.mark - allowed_lateness and not busy and not full:
+            if event.at_ms >= oldest and not busy and len(no_place) < len(needs):
                 a.unjust.append(record.offset)
             continue
+        left_out = arrival.left_out.get(record.offset, ())
+        needs = tuple(name for name in needs if name not in left_out)
         s = oracle.Signal(
             event.at_ms, event.id, verdict.intent, verdict.sure, dims_of(event), event.utc_offset_quarters,
             bases[version] + verdict.rule, needs,
@@ -89,9 +103,28 @@ def account(
         )  # fmt: skip
         applied = take(a, key, mine, s, a.mark - 2 * allowed_lateness)
         a.counts["applied" if applied else "duplicate"] += 1
-        if applied:
-            had.update(set(needs) - {"*"})
+        a.counts["narrowed"] += bool(left_out)
+        if left_out != (no_place if applied else ()):
+            a.misplaced[record.offset] = left_out, no_place
+        if left_out:
+            a.late.append(record.offset)  # it is in that topic, too
     return a
+
+
+def _no_place(
+    mine: Sequence[oracle.Signal], needs: tuple[str, ...], oldest: int, world: World
+) -> tuple[str, ...]:
+    """The needs of an event for which its profile has no place."""
+    had = {name for s in mine for name in s.needs}
+    if needs in (("",), ("*",)) or len(had | {"", *needs}) <= world.needs:
+        return ()
+    return oracle.left_out(mine, needs, oldest, patience_of(world))
+
+
+def patience_of(world: World) -> oracle.Patience:
+    s = world.settings
+    moments = s.patience.know, s.patience.go, s.patience.do, s.patience.buy
+    return oracle.Patience(moments, s.abandon_after, s.refund_window, s.join_window)
 
 
 def take(a: Account, key: Key, mine: list[oracle.Signal], s: oracle.Signal, known_from: int) -> bool:

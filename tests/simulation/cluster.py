@@ -316,7 +316,7 @@ class Cluster:
                 c = decode_checkpoint(stored.checkpoint)
                 self.met["rules changed half way"] += len(c.eras) > 1
                 self.met["timers ahead of the mark"] += c.timers_fired_ms > c.watermark_ms
-                for name in ("applied", "no_signal", "duplicate"):
+                for name in ("applied", "no_signal", "duplicate", "narrowed"):
                     self.met[name] += getattr(c.counts, name)
 
     def zombies(self) -> None:

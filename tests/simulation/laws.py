@@ -239,6 +239,10 @@ def endings(e: Evidence) -> Iterator[str]:
         if e.topics[name] != getattr(e.account, name):
             right = getattr(e.account, name)
             yield f"the {name} topic holds offsets {e.topics[name]}, by the stored input they are {right}"
+    if counts.narrowed != e.account.counts["narrowed"]:
+        yield f"{counts.narrowed} narrowed, and {e.account.counts['narrowed']} by the stored input"
+    for offset, (said, true) in e.account.misplaced.items():
+        yield f"offset {offset}: the needs {said} were left out, and there was no place for {true}"
     if e.account.unjust:
         yield f"offsets {e.account.unjust} were called over_cap, and their profile is under its cap"
 

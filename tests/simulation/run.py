@@ -16,8 +16,7 @@ from streams.core.processing.state_keys import restored
 from streams.queries.verify import verify
 from streams.records import Record, StateRecord
 from streams.runtime.parameters import door_of_settings, parameters_of
-from tests import oracle
-from tests.simulation.account import account
+from tests.simulation.account import Arrival, account, patience_of
 from tests.simulation.cluster import Cluster, settle
 from tests.simulation.laws import LAWS, Evidence
 from tests.simulation.script import Look, Op, write
@@ -171,7 +170,13 @@ def _ask(
     read_with = cluster.read_with[partition][: c.offset]
     late = stored.appended[topology.LATE.name]
     over_cap = {int(h["offset"]) for h in (dict(r.headers) for r in late) if h["reason"] == b"over_cap"}
-    by = account(events, read_with, {v.version: v.first_code for v in versions}, over_cap, world)
+    left_out = {
+        int(h["offset"]): tuple(_decode(h["left_out"]))
+        for h in (dict(r.headers) for r in late)
+        if h["reason"] == b"needs_full"
+    }
+    arrival = Arrival(over_cap, left_out)
+    by = account(events, read_with, {v.version: v.first_code for v in versions}, arrival, world)
     mark = by.mark if latest is None else max(latest, by.mark)
     most = max(mark - 1, cluster.clocks[partition])
     least = mark - 1 if latest is not None or world.chores > 1_000 else -1
@@ -192,10 +197,7 @@ def _ask(
         },
         rules=[(rule, v.version) for v in versions for rule in v.rules],
         names=parameters_of(s.fold).dimensions.names,
-        patience=oracle.Patience(
-            (s.patience.know, s.patience.go, s.patience.do, s.patience.buy), s.abandon_after, s.refund_window,
-            s.join_window
-        ),
+        patience=patience_of(world),
         allowed_lateness=s.allowed_lateness,
         mark=mark,
         timers=(least, most),

@@ -43,10 +43,12 @@ HAPPENS = (
         "applied",
         "no_signal",
         "duplicate",
+        "narrowed",
         "late: lateness",
     ),
     *(
         "late: over_cap",
+        "late: needs_full",
         "rejected: undecodable",
         "rejected: from_the_future",
         "rejected: bad_time",

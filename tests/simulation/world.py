@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from streams.core.journeys import machine, population, profile, store, trimming
+from streams.core.journeys import machine, needs, population, profile, store, trimming
 from streams.core.journeys.signal import SIZE
 from streams.core.moments.rules import Rules, load_rules
 from streams.core.processing import processor
@@ -95,7 +95,7 @@ class World:
     cap: int
     chores: int  # timers and chores per batch
     conversions: int  # remembered per need
-    needs: int  # per person, the nameless one included
+    needs: int  # places for them per person, that of the nameless one included
     blind: bool  # a log that lets a fenced session go on reading, as a broker may
 
     @property
@@ -171,8 +171,9 @@ def sizes(world: World) -> Iterator[None]:
         "SEGMENT": world.segment, "SEGMENT_BYTES": world.segment * SIZE, "MAX_LIVE_SIGNALS": world.cap,
         "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores,
         "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions, "MAX_NEEDS": world.needs,
+        "PLACES": world.needs,
     }  # fmt: skip
-    modules = (machine, profile, trimming, population, store, processor, oracle)
+    modules = (machine, profile, needs, trimming, population, store, processor, oracle)
     old = [
         (module, name, getattr(module, name)) for module in modules for name in new if hasattr(module, name)
     ]

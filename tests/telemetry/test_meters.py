@@ -259,20 +259,23 @@ def test_two_workers_of_one_process_do_not_share_figures() -> None:
 
 
 def test_each_outcome_is_shown() -> None:
-    """All counts but those of received, forwarded and repaired items are outcomes, so that these add up."""
+    """All counts but those of received, forwarded, repaired and narrowed items are outcomes: these add up."""
     of = meters()
     of.committed(step(0, 1, totals=Counts(*range(1, len(msgspec.structs.fields(Counts))))))
     outcomes = [name for name in shown(of) if name.startswith("streams_events_total ")]
-    assert len(msgspec.structs.fields(Counts)) - 3 == len(outcomes)
+    assert len(msgspec.structs.fields(Counts)) - 4 == len(outcomes)
 
 
 def test_a_forwarded_event_has_no_outcome_here() -> None:
     """It is received by the partition that owns its person, and has its outcome there."""
     of = meters()
-    of.committed(step(0, 5, totals=Counts(received=2, applied=2, forwarded=3, repaired={"encoding": 4})))
+    of.committed(
+        step(0, 5, totals=Counts(received=2, applied=2, forwarded=3, repaired={"encoding": 4}, narrowed=1))
+    )
     found = shown(of)
     assert 3 == found["streams_events_forwarded_total partition=0"]
     assert 4 == found["streams_events_repaired_total kind=encoding partition=0"]
+    assert 1 == found["streams_events_narrowed_total partition=0"]
     assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
 
 

@@ -52,5 +52,6 @@ def _rows(latest: Sequence[DeadLetter], partitions: int) -> Table:
 def _detail(letter: DeadLetter) -> str:
     headers = letter.headers
     if isinstance(headers, LateHeaders):
-        return f"{headers.profile} at {time_text(headers.at)}, {span_text(headers.late_s)} behind"
+        left_out = f", does not count in {headers.left_out}" if headers.left_out else ""
+        return f"{headers.profile} at {time_text(headers.at)}, {span_text(headers.late_s)} behind{left_out}"
     return headers.detail

@@ -6,6 +6,7 @@ journal. The journal is folded from there on with the event and without it, and 
 (`insert_signal`).
 """
 
+from collections.abc import Iterable
 from copy import copy
 
 import msgspec
@@ -58,6 +59,13 @@ class Rewrite(msgspec.Struct, frozen=True, gc=False):
     orders: Orders | None
 
 
+class Judgement(msgspec.Struct, frozen=True, gc=False):
+    """How an event ends in its profile: APPLIED, DUPLICATE or OVER_CAP."""
+
+    outcome: int
+    twin: int = -1  # number of the first live record of the copy that gives way to it; -1: there is none
+
+
 def append_signal(
     p: Profile, signal: Signal, needs: tuple[int, ...], patience: Patience, asserted: list[JourneyStep]
 ) -> bool:
@@ -91,27 +99,15 @@ def insert_signal(
 ) -> int:
     """Takes an event that may fall anywhere in the journal: APPLIED, DUPLICATE or OVER_CAP.
 
-    The caller has judged that it is not late; whether it falls into the base is judged here. Copies older
-    than `bounds.ids_from_ms` are passed over even where they are still in the journal. So it does not matter
-    when the profile was tidied.
+    The caller has judged that it is not late.
     """
-    head, ref, journal = signal.head, signal.ref, p.journal
+    judged = judge_event(p, signal, bounds)
+    if judged.outcome != APPLIED:
+        return judged.outcome
+    head, ref, journal, orders = signal.head, signal.ref, p.journal, dict(p.orders or NO_ORDERS)
     records = [PACK(head, ref, signal.rule, need, signal.utc_offset_quarters) for need in needs]
-    folded = p.folded
-    if folded is not None and records[0][:ORDERED] < folded.segments[-1][-SIZE : ORDERED - SIZE]:
-        return OVER_CAP
-    orders = dict(p.orders or NO_ORDERS)
-    # Folded signals are looked through only where they may hold a copy: that is rare, and they are many.
-    past = folded_journal(p) if folded is not None and knows_id(folded, ref) else b""
-    whole = past + journal
-    known = position_of(whole, (max(bounds.ids_from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
-    twin = find_event(whole, ref, known)
-    if twin >= 0:
-        if not sorts_before(p, records_of_event(whole, twin), signal, needs):
-            return DUPLICATE
-        if twin * SIZE < len(past):  # the stored copy is in the base, and can't be taken back any more
-            return OVER_CAP
-        first = twin - len(past) // SIZE
+    first = judged.twin
+    if first >= 0:
         orders.pop(journal[first * SIZE :][:ORDERED], None)
         journal = without_event(journal, first)
     else:
@@ -126,17 +122,49 @@ def insert_signal(
     return APPLIED
 
 
-def sorts_before(p: Profile, records: bytes, signal: Signal, needs: tuple[int, ...]) -> bool:
+def judge_event(p: Profile, signal: Signal, bounds: TimeBounds) -> Judgement:
+    """How an event ends in its profile, provided that its needs have places: nothing is changed.
+
+    Copies older than `bounds.ids_from_ms` are passed over even where they are still in the journal. So it
+    does not matter when the profile was tidied.
+    """
+    head, ref, folded = signal.head, signal.ref, p.folded
+    if folded is not None and order_key(head, ref) < folded.segments[-1][-SIZE : ORDERED - SIZE]:
+        return Judgement(OVER_CAP)
+    # Folded signals are looked through only where they may hold a copy: that is rare, and they are many.
+    past = folded_journal(p) if folded is not None and knows_id(folded, ref) else b""
+    whole = past + p.journal
+    known = position_of(whole, (max(bounds.ids_from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
+    twin = find_event(whole, ref, known)
+    if twin < 0:
+        return Judgement(APPLIED)
+    if not sorts_before(p, records_of_event(whole, twin), signal):
+        return Judgement(DUPLICATE)
+    if twin * SIZE < len(past):  # the stored copy is in the base, and can't be taken back any more
+        return Judgement(OVER_CAP)
+    return Judgement(APPLIED, twin - len(past) // SIZE)
+
+
+def sorts_before(p: Profile, records: bytes, signal: Signal) -> bool:
     """True if this copy of an event sorts before the stored one, which has these records.
 
-    The smaller copy stays, so the result does not depend on which one arrived first.
+    The smaller copy stays, so the result does not depend on which one arrived first. Of two sets of needs the
+    one with fewer is the smaller: so a copy that comes again is a duplicate of itself, even if some of its
+    needs were left out when it came first.
     """
     stored = list(RECORD.iter_unpack(records))
     head, ref, rule, _, utc_offset = stored[0]
     order = (p.orders or NO_ORDERS).get(order_key(head, ref)) or b""
-    kept = (head, utc_offset, rule, order, sorted(need_name(p, record[3]) for record in stored))
-    names = sorted(need_name(p, need) for need in needs)
+    needs = needs_order(need_name(p, record[3]) for record in stored)
+    kept = (head, utc_offset, rule, order, needs)
+    names = needs_order(signal.needs)
     return (signal.head, signal.utc_offset_quarters, signal.rule, signal.order or b"", names) < kept
+
+
+def needs_order(names: Iterable[str]) -> tuple[int, list[str]]:
+    """What the needs of two copies of an event are compared by."""
+    ordered = sorted(names)
+    return len(ordered), ordered
 
 
 def need_name(p: Profile, need: int) -> str:

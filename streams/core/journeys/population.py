@@ -19,18 +19,29 @@ from streams.core.journeys.folding import (
     append_signal,
     fire,
     insert_signal,
+    judge_event,
 )
 from streams.core.journeys.journey_step import ABANDONED, JourneyStep
-from streams.core.journeys.profile import (
-    SEGMENT_BYTES,
-    Profile,
-    TimeBounds,
-    deadline_of,
-    drop_needs,
+from streams.core.journeys.needs import (
+    LeftOut,
+    holds_place,
     need_numbers,
+    number_needs,
+    placed_needs,
+    release_needs,
 )
+from streams.core.journeys.profile import SEGMENT_BYTES, Profile, TimeBounds, deadline_of
 from streams.core.journeys.profiles import Profiles
-from streams.core.journeys.signal import EVERY_NEED, NAMELESS, REFUND_EVERYWHERE, SIZE, TIME, Signal
+from streams.core.journeys.signal import (
+    EVERY_NEED,
+    MAX_NEEDS,
+    NAMELESS,
+    REFUND_EVERYWHERE,
+    SIZE,
+    TIME,
+    Signal,
+    without_needs,
+)
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.store import ProfilePart, load_profile, save_profile, tombstones
 from streams.core.journeys.summary import Final, happened_ms
@@ -79,15 +90,17 @@ class Population:
         self._dropped: list[ProfilePart] = []  # tombstones of state records
         self._asserted: list[JourneyStep] = []  # steps that follow from the event that `take` is reading
 
-    def take(self, key: str, signal: Signal, source: Record | None = None) -> int:
-        """Takes one event that is not late: APPLIED, DUPLICATE or OVER_CAP.
+    def take(self, key: str, signal: Signal, source: Record | None = None) -> int | LeftOut:
+        """Takes one event that is not late: APPLIED, DUPLICATE or OVER_CAP. LeftOut: applied, but not in all
+        of its needs.
 
         `source`: the item that was read as this event.
         """
         p = self.profiles.get(key)
         if p is None:
             p = self._begin(key, signal)
-        names, needs_before = signal.needs, len(p.needs)
+        names, known = signal.needs, (p.needs, p.states)
+        ending: int | LeftOut = APPLIED
         if names is NAMELESS:
             needs: tuple[int, ...] = NAMELESS_ONLY
         elif names is REFUND_EVERYWHERE:
@@ -95,7 +108,10 @@ class Population:
         else:
             numbers = need_numbers(p, names)
             if numbers is None:
-                return OVER_CAP
+                judged = self._place_needs(p, signal)
+                if isinstance(judged, int):
+                    return judged
+                signal, numbers, ending = judged
             needs = numbers
         patience, asserted = self.patience, self._asserted
         retracted: Sequence[JourneyStep] = ()
@@ -111,7 +127,7 @@ class Population:
             change = Change()
             outcome = insert_signal(p, signal, needs, self.bounds, patience, change)
             if outcome != APPLIED:
-                drop_needs(p, needs_before)
+                p.needs, p.states = known  # an event that was not applied leaves no need behind
                 return outcome
             asserted, retracted = change.asserted, change.retracted
             # The timer is set even if nothing is published: a smaller copy may have moved the last sign of
@@ -129,7 +145,29 @@ class Population:
         live = len(p.journal)
         if live > SEGMENT_BYTES and live % SEGMENT_BYTES < SIZE * len(needs):
             self._trim(p)
-        return APPLIED
+        return ending
+
+    def _place_needs(self, p: Profile, signal: Signal) -> int | tuple[Signal, tuple[int, ...], int | LeftOut]:
+        """For an event that may have more needs than there are places: the signal with the needs that have
+        places, their numbers, and how it ends if it is applied. An outcome alone: it is not applied.
+        """
+        bounds, names = self.bounds, signal.needs
+        outcome = judge_event(p, signal, bounds).outcome
+        if outcome != APPLIED:
+            return outcome
+        placed = placed_needs(p, names, bounds.oldest_ms, self.patience)
+        if not placed:
+            return OVER_CAP
+        ending: int | LeftOut = APPLIED
+        if len(placed) < len(names):
+            ending = LeftOut(tuple([name for name in names if name not in placed]))
+            signal = without_needs(signal, ending.needs)
+        pending = {t.need for c in self.changes if c.profile is p for t in (*c.retracted, *c.asserted)}
+        before = len(p.needs)
+        numbers = number_needs(p, placed, pending)
+        if len(p.needs) > before:  # no number was free: tidying may free some
+            self._tidy_by(p, max(self.watermark_ms - 1, 0))
+        return signal, numbers, ending
 
     @property
     def bounds(self) -> TimeBounds:
@@ -218,6 +256,8 @@ class Population:
             p.final_ms = oldest_ms
             self._touched[p.key] = p
         self._trim(p)
+        if release_needs(p, oldest_ms, self.patience):
+            self._touched[p.key] = p
         if next_closing_ms is not None:
             due_ms = next_closing_ms + lateness_ms
         else:
@@ -243,6 +283,15 @@ class Population:
         self._dropped += tombstones(p)
         self.forgotten.append(p)
         self.forgotten_without_journey += not any(s.journey for s in p.states)
+
+    def shown_states(self, p: Profile) -> list[State]:
+        """The states that its `current` record may show: all, or, where needs are more than places, those of
+        needs that hold one.
+        """
+        if len(p.needs) <= MAX_NEEDS:
+            return p.states
+        oldest_ms = self.bounds.oldest_ms
+        return [s for s in p.states if holds_place(s, oldest_ms, self.patience)]
 
     def commit(self) -> list[ProfilePart]:
         """Returns the state records of the open batch, and begins the next one.

@@ -12,7 +12,7 @@ import msgspec
 
 from streams.core.journeys.folded import Folded
 from streams.core.journeys.machine import next_deadline
-from streams.core.journeys.signal import MAX_NEEDS, NAMELESS, SIZE
+from streams.core.journeys.signal import NAMELESS, SIZE
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import JourneySummary
 
@@ -32,7 +32,7 @@ class Profile(msgspec.Struct, gc=False):
 
     key: str
     states: list[State]  # one per need, by the need's number
-    needs: tuple[str, ...] = NAMELESS  # the names of the needs; number 0 is the nameless need
+    needs: tuple[str, ...] = NAMELESS  # the names of the needs; number 0 is the nameless need: `needs.py`
     journal: bytes = b""  # the live signals
     newest_head: int = -1  # of the newest signal
     # The latest deadline that a timer fired on: a signal at or before it may undo what the
@@ -58,25 +58,6 @@ class TimeBounds(msgspec.Struct, frozen=True, gc=False):
     oldest_ms: int  # events before this are late
     ids_from_ms: int  # a copy of an event before this is taken for a new event
     timers_fired_ms: int
-
-
-def need_numbers(p: Profile, names: tuple[str, ...]) -> tuple[int, ...] | None:
-    """The numbers of needs by their names; new needs get the next numbers. None: the profile has no place for
-    all of them, and gets none.
-    """
-    known = p.needs
-    if new := [name for name in names if name not in known]:
-        if len(known) + len(new) > MAX_NEEDS:
-            return None
-        p.needs = known = (*known, *new)
-        p.base_changed = True
-        p.states += [State(need=number) for number in range(len(p.states), len(known))]
-    return tuple([known.index(name) for name in names])
-
-
-def drop_needs(p: Profile, count: int) -> None:
-    """Keeps the first `count` needs: an event that was not applied leaves none behind."""
-    p.needs, p.states = p.needs[:count], p.states[:count]
 
 
 def folded_count(p: Profile) -> int:

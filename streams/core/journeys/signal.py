@@ -28,8 +28,8 @@ EVERY_NEED = 0xFFFF  # the number of a need that stands for all of them
 # Needs by name. These two are recognized by identity, since most signals have one of them.
 NAMELESS = ("",)  # a signal that names no need
 REFUND_EVERYWHERE = ("*",)  # a refund with an order id
-# Needs of one profile: a robot that walks every category has many. A signal about a further one is late, with
-# the reason `over_cap`.
+# Places for needs in one profile: a robot that walks every category has many. A further need of an event is
+# left out, which is recorded (`needs_full`); an event that has no other is late (`over_cap`).
 MAX_NEEDS = 1_000
 
 # Forms of an event id. CAPITAL_UUID: a UUID in capitals, as iOS writes them.
@@ -49,6 +49,13 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     utc_offset_quarters: int
     order: bytes | None = None  # `order_ref` of the order id of a truth or refund
     needs: tuple[str, ...] = NAMELESS
+
+
+def without_needs(signal: Signal, left_out: tuple[str, ...]) -> Signal:
+    """The signal as it counts when these needs are left out of it."""
+    if not left_out:
+        return signal
+    return msgspec.structs.replace(signal, needs=tuple([n for n in signal.needs if n not in left_out]))
 
 
 def head_of(at_ms: int, intent: int, sure: bool, dims: int) -> int:

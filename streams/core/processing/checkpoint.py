@@ -19,7 +19,8 @@ class Counts(msgspec.Struct, array_like=True):
     """How the items of a partition ended, each in exactly one way.
 
     `received` is the sum of the five outcomes. `forwarded` is not part of it: those items end in another
-    partition. Nor is `repaired`, which counts items where they are read.
+    partition. Nor are `repaired`, which counts items where they are read, and `narrowed`: they ended in one
+    of those ways, too.
     """
 
     received: int = 0
@@ -29,6 +30,7 @@ class Counts(msgspec.Struct, array_like=True):
     late: int = 0
     rejected: int = 0
     forwarded: int = 0  # to the partitions that own their people
+    narrowed: int = 0  # applied, but not in all of their needs: there were no places for these
     repaired: dict[str, int] = {}  # events by kind of repair: one with two repairs counts in both
 
 
@@ -38,7 +40,7 @@ def copy_of_counts(counts: Counts) -> Counts:
 
 
 OUTCOMES = tuple(
-    name for name in Counts.__struct_fields__ if name not in ("received", "forwarded", "repaired")
+    name for name in Counts.__struct_fields__ if name not in ("received", "forwarded", "repaired", "narrowed")
 )
 
 

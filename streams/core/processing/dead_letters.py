@@ -4,11 +4,13 @@ The value is the item as it came. Headers say why it was not counted, and where 
 """
 
 from streams.core.ingest.event import Event, Rejection
-from streams.core.processing.json_text import rfc3339
+from streams.core.journeys.needs import LeftOut
+from streams.core.processing.json_text import encode_json, rfc3339
 from streams.core.processing.record_keys import person_key
 from streams.records import Headers, Output, Record
 from streams.topology import LATE, REJECTED, split_source
 
+NEEDS_FULL = "needs_full"  # the reason of a record about needs that were left out of an event that counts
 MAX_VALUE_BYTES = 64 * 1024  # a longer item is cut: with its headers a dead letter must fit any topic
 
 
@@ -21,18 +23,26 @@ def rejected_item(source: str, record: Record, rejection: Rejection) -> Output:
     return _dead_letter(REJECTED.name, None, source, record, why)
 
 
-def late_item(source: str, record: Record, event: Event, key: str, why: tuple[str, float]) -> Output:
-    """The dead letter of an event that came too late.
+def late_item(
+    source: str, record: Record, event: Event, key: str, why: tuple[str | LeftOut, float]
+) -> Output:
+    """The dead letter of an event that came too late, or that counts, but not in all of its needs.
 
-    `key`: of its profile. `why`: the reason, and by how many seconds the event is behind the watermark.
+    `key`: of its profile. `why`: the reason, or those needs, and by how many seconds the event is behind the
+    watermark.
     """
     reason, late_s = why
+    left_out: Headers = ()
+    if isinstance(reason, LeftOut):
+        left_out = (("left_out", encode_json(reason.needs)),)
+        reason = NEEDS_FULL
     headers = (
         ("reason", reason.encode()),
         ("late_s", str(late_s).encode()),
         ("profile", event.profile.encode()),
         ("event", event.id.encode()),
         ("at", rfc3339(event.at_ms).encode()),
+        *left_out,
     )
     return _dead_letter(LATE.name, person_key(key), source, record, headers)
 

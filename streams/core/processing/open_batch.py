@@ -4,6 +4,7 @@ from collections import Counter
 
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.headers import decisive_headers
+from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.processing.clock_errors import ClockCounts
@@ -39,9 +40,14 @@ class OpenBatch:
         self.reasons["rejected"][rejection.reason.value] += 1
         self._dead_letters.append(rejected_item(source, record, rejection))
 
-    def late(self, source: str, record: Record, event: Event, key: str, why: tuple[str, float]) -> None:
-        """Adds an event that came too late. `why`: the reason, and by how many seconds it is behind."""
-        self.reasons["late"][why[0]] += 1
+    def late(
+        self, source: str, record: Record, event: Event, key: str, why: tuple[str | LeftOut, float]
+    ) -> None:
+        """Adds an event that came too late, or the needs that were left out of one. `why`: the reason or
+        those needs, and by how many seconds the event is behind the watermark.
+        """
+        if not isinstance(why[0], LeftOut):
+            self.reasons["late"][why[0]] += 1
         self._dead_letters.append(late_item(source, record, event, key, why))
 
     def forward(self, source: str, record: Record, who: bytes, owner: int) -> None:
@@ -66,7 +72,8 @@ class OpenBatch:
             self.moved.pop(p.key, None)
             outputs.append(Output(_current_topic(p), person_key(p.key), None))
         for p, record_key in self.moved.values():
-            outputs.append(Output(_current_topic(p), record_key, publisher.current(p, rev)))
+            shown = publisher.current(p, population.shown_states(p), rev)
+            outputs.append(Output(_current_topic(p), record_key, shown))
         for found in population.finals:
             p = found.profile
             outputs.append(Output(JOURNEYS.name, person_key(p.key), publisher.final(p, found.final)))

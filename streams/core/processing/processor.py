@@ -18,6 +18,7 @@ from streams.core.ingest.reading import ReadOutcome
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.journey_step import REFUND_UNMATCHED
+from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
@@ -220,7 +221,8 @@ class Processor:
             elif outcome == DUPLICATE:
                 counts.duplicate += 1
             else:
-                self._late(source, record, event, key, "over_cap")
+                why = outcome if isinstance(outcome, LeftOut) else "over_cap"
+                self._late(source, record, event, key, why)
         counts.forwarded += forwarded
         counts.received += len(items) - forwarded
         if position is not None:
@@ -235,10 +237,7 @@ class Processor:
             self.open.reasons["no_signal"]["empty"] += 1
 
     def _forward(self, source: str, record: Record, key: str) -> bool:
-        """Forwards an item to the partition that owns its person. False: this one owns the person.
-
-        `key`: of the person's profile.
-        """
+        """Forwards an item to the partition that owns its profile, `key`. False: this one owns it."""
         who = person_key(key)
         owner = partition_of(who, self.tracker.partitions)
         if owner == self.partition:
@@ -251,10 +250,14 @@ class Processor:
         self.checkpoint.counts.rejected += 1
         self.open.reject(source, record, rejection)
 
-    def _late(self, source: str, record: Record, event: Event, key: str, reason: str) -> None:
-        self.checkpoint.counts.late += 1
-        late_s = (self.population.watermark_ms - event.at_ms) / 1000
-        self.open.late(source, record, event, key, (reason, late_s))
+    def _late(self, source: str, record: Record, event: Event, key: str, why: str | LeftOut) -> None:
+        counts, late_s = self.checkpoint.counts, (self.population.watermark_ms - event.at_ms) / 1000
+        if isinstance(why, LeftOut):  # it counts, but not in all of its needs
+            counts.applied += 1
+            counts.narrowed += 1
+        else:
+            counts.late += 1
+        self.open.late(source, record, event, key, (why, late_s))
 
     def advance(self, clock_ms: int | None = None, watermark_ms: int | None = None) -> bool:
         """Lets time pass after `take`: timers fire, and closed journeys become final.

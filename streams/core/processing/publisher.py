@@ -126,9 +126,8 @@ class Publisher:
             f"{_PROGRESS[t.furthest_before][t.furthest][t.first_entry]}"
         ).encode()
 
-    def current(self, p: Profile, rev: int) -> bytes:
-        """One record of `<app>.current` or `<app>.current_devices`: all needs that have had a journey."""
-        states = p.states
+    def current(self, p: Profile, states: list[State], rev: int) -> bytes:
+        """One record of `<app>.current` or `<app>.current_devices`: those that had a journey."""
         if len(states) > 1:
             states = sorted(states, key=lambda s: p.needs[s.need])
         needs = ",".join([self._need_now(p.needs[s.need], s) for s in states if s.journey])

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from streams.core.funnels.windows import Windows
 from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.journey_step import KIND_NAMES, JourneyStep
+from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, event_ref, event_text, head_of, order_ref
@@ -39,7 +40,7 @@ class People:
         sure: bool = True,
         needs: tuple[str, ...] = ("",),
         order: str | None = None,
-    ) -> int:
+    ) -> int | LeftOut:
         """One signal; returns how it ended."""
         self.population.watermark_ms = max(self.population.watermark_ms, at)
         if order is not None and mark == REFUND:

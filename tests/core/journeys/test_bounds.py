@@ -10,6 +10,7 @@ import pytest
 
 from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.machine import MAX_CONVERSIONS
+from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.profile import SEGMENT, folded_count
 from streams.core.journeys.signal import Signal, event_ref, head_of, order_ref
 from streams.core.journeys.state import Patience
@@ -44,7 +45,7 @@ def _copy(**fields: Any) -> oracle.Signal:
     return oracle.Signal(**given | {"event": "e", "order": order})
 
 
-def _take(people: People, s: oracle.Signal) -> int:
+def _take(people: People, s: oracle.Signal) -> int | LeftOut:
     order = bytes.fromhex(s.order) if s.order else None
     head = head_of(s.at, s.mark, s.sure, s.dims)
     return people.population.take("u:1", Signal(head, event_ref(s.event), s.rule, s.offset, order, s.needs))
@@ -68,6 +69,14 @@ def test_of_copies_that_differ_in_one_field_the_oracles_stays(field: str, number
     low, high = (_copy(**{field: value}) for value in FIELDS[field])
     _check_copies(low, high, numbered)
     _check_copies(_copy(), _copy(order="o1"), numbered)
+
+
+@pytest.mark.parametrize("numbered", [("a", "b"), ("b", "a")], ids="".join)
+def test_of_two_sets_of_needs_the_one_with_fewer_is_the_smaller(numbered: tuple[str, str]) -> None:
+    """Whatever their names: so a copy never sorts before what is left of it when needs are left out."""
+    few, many = _copy(needs=("b",)), _copy(needs=("a", "b"))
+    assert [few] == oracle.history([few, many])
+    _check_copies(few, many, numbered)
 
 
 def _check_copies(one: oracle.Signal, other: oracle.Signal, numbered: tuple[str, str]) -> None:

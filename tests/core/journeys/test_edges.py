@@ -3,6 +3,7 @@ copy of the very last event that was folded.
 """
 
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
+from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.profile import MAX_LIVE_SIGNALS, folded_count
 from streams.core.journeys.signal import Signal, event_ref, head_of
 from tests.core.journeys.people import BUY, HORIZON, TRUTH, People
@@ -34,7 +35,7 @@ def test_a_smaller_copy_of_the_last_folded_event_is_over_the_cap() -> None:
     people = People()
     population = people.population
 
-    def put(n: int, rule: int) -> int:
+    def put(n: int, rule: int) -> int | LeftOut:
         population.watermark_ms = max(population.watermark_ms, n)
         return population.take("u:1", Signal(head_of(n, BUY, True, 0), event_ref(f"e{n}"), rule, 0))
 

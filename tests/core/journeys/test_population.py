@@ -6,6 +6,7 @@ The laws hold the rest (tests/laws).
 import pytest
 
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
+from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.profile import (
     MAX_LIVE_SIGNALS,
     SEGMENT,
@@ -170,7 +171,7 @@ def test_an_event_of_a_robot_costs_what_anybodys_does() -> None:
 
 
 def test_a_profile_holds_so_many_needs() -> None:
-    """A robot that walks every category: a signal about one more need is over the cap, known needs go on."""
+    """A robot that walks every category: a signal about one more need finds no place, known needs go on."""
     people = People()
     for n in range(1, MAX_NEEDS):
         people.put(n, f"e{n}", needs=(f"need {n}",))
@@ -179,14 +180,55 @@ def test_a_profile_holds_so_many_needs() -> None:
 
 
 def test_only_an_applied_event_takes_a_place_for_its_needs() -> None:
-    """An event that finds places for some of its needs only, and a copy that is not applied, leave none."""
+    """A copy that is not applied leaves none behind, an event gets those that are free, by name."""
     people = People()
     for n in range(1, MAX_NEEDS - 1):
         people.put(n, f"e{n}", needs=(f"need {n}",))
-    assert OVER_CAP == people.put(MAX_NEEDS, "two", needs=("one more", "and another"))
-    assert DUPLICATE == people.put(MAX_NEEDS, f"e{MAX_NEEDS - 2}", needs=("one more",))
+    for more in ("one more",), ("one more", "two more"):
+        assert DUPLICATE == people.put(MAX_NEEDS, f"e{MAX_NEEDS - 2}", needs=more)
     assert MAX_NEEDS - 1 == len(people.profile().needs) == len(people.profile().states)
-    assert APPLIED == people.put(MAX_NEEDS, "last", needs=("the last",))
+    named = ("a third", "need 7", "one more", "two more")
+    assert LeftOut(("one more", "two more")) == people.put(MAX_NEEDS, "two", needs=named)
+    assert (MAX_NEEDS, "a third") == (len(people.profile().needs), people.profile().needs[-1])
+    assert DUPLICATE == people.put(MAX_NEEDS, "two", needs=named)
+    assert OVER_CAP == people.put(MAX_NEEDS, "three", needs=("one more",))
+
+
+def test_a_number_is_not_given_again_before_its_steps_are_published() -> None:
+    """A copy takes the only signal of a need back, and another need comes in the same batch: the retraction
+    still names the first.
+    """
+    people = People()
+    for n in range(1, MAX_NEEDS - 1):
+        people.put(n, f"e{n}", needs=(f"need {n}",))
+    people.put(MAX_NEEDS + 1, "copied", needs=("first",))
+    people.commit()
+    assert APPLIED == people.put(MAX_NEEDS, "copied")
+    assert APPLIED == people.put(MAX_NEEDS + 2, "next", needs=("second",))
+    people.commit()
+    needs = {step.need for _, step in people.said.steps()}
+    assert (False, True) == ("first" in needs, "second" in needs)
+
+
+def test_a_loyal_customers_next_product_counts() -> None:
+    """After 999 products, with a purchase of known ones: in these at once, in the new one as soon as an old
+    one is over. Its number is then free as well, so a life of them takes no more memory.
+    """
+    people = People()
+    for n in range(1, MAX_NEEDS):
+        people.put(n * MINUTE, f"e{n}", needs=(f"need {n}",))
+    end = MAX_NEEDS * MINUTE
+    people.tick(end)
+    assert LeftOut(("new",)) == people.put(end, "order", TRUTH, needs=("need 7", "new"))
+    for n in range(1, 1_200):
+        at = end + n * 8 * HOUR
+        outcome = OVER_CAP if at <= 32 * DAY + MINUTE else APPLIED
+        assert outcome == people.put(at, f"later{n}", needs=(f"later {n}",))
+        if n % 60 == 0:
+            people.tick()
+            people.restart()
+    assert len(people.profile().needs) <= MAX_NEEDS + 2 * 60
+    assert len(people.profile().states) == len(people.profile().needs)
 
 
 def test_a_profile_with_nothing_open_is_forgotten() -> None:
