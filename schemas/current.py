@@ -35,7 +35,10 @@ class Current(msgspec.Struct, frozen=True, gc=False):
     profile: ProfileName
     needs: Annotated[
         tuple[CurrentNeed, ...],
-        documented("each need about which the person has a journey, in the order of their names"),
+        documented(
+            "each need about which the person has a journey, or, where these are more than 1,000, each about "
+            "which one is open; in the order of their names"
+        ),
     ]
     rev: Annotated[
         int, documented("the partition's greatest `rev` of a transition when this was written", **COUNT)

@@ -440,6 +440,13 @@ def left_out(
     return tuple(new[max(0, PLACES - len(holding)) :])
 
 
+def shown(signals: Sequence[Signal], timer: int, patience: Patience = DEFAULTS) -> set[str]:
+    """The needs of a profile that its `current` record shows."""
+    told = journeys(signals, timer, patience)
+    had = {j.need for j in told}
+    return had if len(had) <= PLACES else {j.need for j in told if j.outcome == "open"}
+
+
 def holders(signals: Sequence[Signal], oldest: int, patience: Patience = DEFAULTS) -> set[str]:
     """The needs of a profile that hold a place: something of them is open, or can still be changed."""
     found = set()

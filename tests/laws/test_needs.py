@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.core.journeys.needs import shown_states
 from tests import oracle
 from tests.laws.driving import FOREVER
 from tests.laws.test_journeys import LAW, OF, H, Life, signals, small, standing, tidy
@@ -44,6 +45,39 @@ def ending(before: list[oracle.Signal], s: oracle.Signal, oldest: int) -> str:
     return "over_cap" if placeless else "applied"
 
 
+class OnePerson(Life):
+    """The life of a profile. What `current` would show is always what the oracle says, and so is whether it
+    never had a journey when it is forgotten.
+    """
+
+    begun = 0  # the events before these came before it was forgotten
+
+    @property
+    def since(self) -> list[oracle.Signal]:
+        return self.accepted.get("p", [])[self.begun :]
+
+    def check(self) -> None:
+        super().check()
+        p = self.population.profiles.get("p")
+        found = {p.needs[s.need] for s in shown_states(p) if s.journey} if p is not None else set()
+        timers_ms = self.population.timers_fired_ms
+        shown = oracle.shown(self.since, timers_ms, OF)
+        if timers_ms < self.population.watermark_ms - 1 and len(shown) > oracle.PLACES:
+            assert found < shown  # until timers have caught up
+            assert len(found) == oracle.PLACES
+        else:
+            assert shown == found
+
+    def commit(self) -> None:
+        before, was_there = self.population.forgotten_without_journey, self.population.profiles.get("p")
+        super().commit()
+        forgotten = was_there is not None and self.population.profiles.get("p") is None
+        had = oracle.journeys(self.since, self.population.timers_fired_ms, OF)
+        assert (forgotten and not had) == self.population.forgotten_without_journey - before
+        if forgotten:
+            self.begun += len(self.since)
+
+
 @LAW
 @given(
     st.lists(
@@ -62,11 +96,11 @@ def test_needs_have_places_by_what_is_open_and_by_the_watermark_alone(
 ) -> None:
     """Which needs of an event are left out, and which event finds no place at all, is what the oracle says of
     the events that counted before: no tidying, restart or number of a need has a part in it. An event counts
-    in its other needs, and what is published stays the oracle's, also where a number is given again. Copies
-    come too, and time goes on for days.
+    in its other needs, and what is published stays the oracle's, also where a number is given again. What
+    `current` shows follows from the events and the timers. Copies come too, and time goes on for days.
     """
     with small(segment, 256, places):
-        life = Life(allowed_lateness)
+        life = OnePerson(allowed_lateness)
         for op in ops:
             match op:
                 case (oracle.Signal() as s, when):
@@ -94,3 +128,59 @@ def test_needs_have_places_by_what_is_open_and_by_the_watermark_alone(
                     life.check()
         life.check()
         life.check_counters()
+
+
+def lived(places: int, *ops: oracle.Signal | str) -> OnePerson:
+    """A life in which each event is committed before the next one comes; the word stands for a restart."""
+    life = OnePerson(2 * H)
+    with small(1, 256, places):
+        for op in ops:
+            if isinstance(op, oracle.Signal):
+                key = "q" if op.event == "other" else "p"
+                assert "applied" == life.put(key, op)
+                life.time(max(life.population.timers_fired_ms, life.population.watermark_ms - 1))
+                life.commit()
+            else:
+                life.restart()
+            life.check()
+    return life
+
+
+def look(at: int, *needs: str, event: str | None = None, sure: bool = True) -> oracle.Signal:
+    return oracle.Signal(at, event or f"e{at}", oracle.KNOW, sure, 0, 0, 0, needs, None)
+
+
+def test_a_need_is_not_forgotten_where_the_others_never_had_a_journey() -> None:
+    """The car's journey is over, and its signal is dropped. `current` still shows it: coffee was only met."""
+    life = lived(2, look(0, "car"), look(20 * H, "coffee", sure=False), "restart")
+    p = life.population.profiles.get("p")
+    assert p is not None
+    assert (3, ["car"]) == (len(p.needs), [p.needs[s.need] for s in p.states if s.journey])
+
+
+def test_a_need_is_not_forgotten_while_a_copy_can_undo_that_there_are_too_many() -> None:
+    """Coffee and tea are one journey too many for `current`, until tea's turns out to be none."""
+    first = look(0, "car", "milk"), look(20 * H, "coffee")
+    tea = look(20 * H, "tea", event="t")
+    assert ["coffee", "tea"] == shown_by(lived(3, *first, tea, "restart"))
+    unsure = look(20 * H - 1, "tea", event="t", sure=False)
+    assert ["car", "coffee", "milk"] == shown_by(lived(3, *first, tea, "restart", unsure, "restart"))
+
+
+def test_a_person_whose_needs_are_all_forgotten_had_journeys() -> None:
+    """When the person is forgotten, no state and no signal that is kept tells of them."""
+    journeys = [look(20 * H * n, name) for n, name in enumerate(("car", "coffee", "tea", "milk"))]
+    silent = look(80 * H, "", sure=False)
+    life = lived(2, *journeys, silent, "restart")
+    p = life.population.profiles.get("p")
+    assert p is not None
+    assert not any(s.journey for s in p.states)
+    life = lived(2, *journeys, silent, look(90 * H, "", event="other"))
+    assert (None, 0) == (life.population.profiles.get("p"), life.population.forgotten_without_journey)
+
+
+def shown_by(life: OnePerson) -> list[str]:
+    with small(1, 256, 3):
+        p = life.population.profiles.get("p")
+        assert p is not None
+        return sorted(p.needs[s.need] for s in shown_states(p) if s.journey)

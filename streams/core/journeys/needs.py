@@ -69,13 +69,29 @@ def number_needs(p: Profile, names: tuple[str, ...], pending: Collection[int]) -
     return tuple([p.needs.index(name) for name in names])
 
 
+def shown_states(p: Profile) -> list[State]:
+    """The states that the `current` record of a profile shows: all, or, where it had journeys in more than
+    MAX_NEEDS needs, those with an open one.
+    """
+    if len(p.needs) <= MAX_NEEDS:
+        return p.states
+    had = [s for s in p.states if s.journey]
+    if not p.released and len(had) <= MAX_NEEDS:
+        return had
+    # Open journeys hold places. Where timers are behind there may be more: a record must not grow by that.
+    return [s for s in had if s.moment >= 0][:MAX_NEEDS]
+
+
 def release_needs(p: Profile, oldest_ms: int, patience: Patience) -> bool:
     """Forgets where the profile stands about needs without a place, so that their numbers can be given again.
 
-    Nothing that is published changes: the caller has published all that is final by `oldest_ms`. True: the
-    profile has changed. Few profiles have so many needs; those of others stay as they are.
+    Nothing that is published changes: the caller has published all that is final by `oldest_ms`, and nothing
+    is released before it is certain that `current` shows open journeys only: the profile had journeys in so
+    many needs that no event to come can undo. True: the profile has changed. Few profiles have so many needs.
     """
     if len(p.needs) <= MAX_NEEDS:
+        return False
+    if not p.released and sum(s.journey != b"" and s.opened_ms < oldest_ms for s in p.states) <= MAX_NEEDS:
         return False
     kept = borne_numbers(p)
     over = {
@@ -88,7 +104,7 @@ def release_needs(p: Profile, oldest_ms: int, patience: Patience) -> bool:
     p.states = [State(need=s.need) if s.need in over else s for s in p.states]
     p.base = [State(need=s.need) if s.need in over else s for s in p.base or ()] or None
     p.begun = [summary for summary in p.begun or () if summary.need not in over] or None
-    p.base_changed = True
+    p.released = p.base_changed = True
     return True
 
 

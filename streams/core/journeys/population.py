@@ -24,7 +24,6 @@ from streams.core.journeys.folding import (
 from streams.core.journeys.journey_step import ABANDONED, JourneyStep
 from streams.core.journeys.needs import (
     LeftOut,
-    holds_place,
     need_numbers,
     number_needs,
     placed_needs,
@@ -34,7 +33,6 @@ from streams.core.journeys.profile import SEGMENT_BYTES, Profile, TimeBounds, de
 from streams.core.journeys.profiles import Profiles
 from streams.core.journeys.signal import (
     EVERY_NEED,
-    MAX_NEEDS,
     NAMELESS,
     REFUND_EVERYWHERE,
     SIZE,
@@ -162,12 +160,19 @@ class Population:
         if len(placed) < len(names):
             ending = LeftOut(tuple([name for name in names if name not in placed]))
             signal = without_needs(signal, ending.needs)
-        pending = {t.need for c in self.changes if c.profile is p for t in (*c.retracted, *c.asserted)}
         before = len(p.needs)
+        # (Looked for only where it is needed: a batch may have many changes.)
+        pending = self._unpublished(p) if any(name not in p.needs for name in placed) else ()
         numbers = number_needs(p, placed, pending)
         if len(p.needs) > before:  # no number was free: tidying may free some
             self._tidy_by(p, max(self.watermark_ms - 1, 0))
         return signal, numbers, ending
+
+    def _unpublished(self, p: Profile) -> set[int]:
+        """The numbers of needs that steps of the open batch bear. (Its final records bear numbers of needs
+        that have had a journey. Housekeeping releases these, and comes after all events of a batch.)
+        """
+        return {t.need for c in self.changes if c.profile is p for t in (*c.retracted, *c.asserted)}
 
     @property
     def bounds(self) -> TimeBounds:
@@ -282,16 +287,7 @@ class Population:
         self._touched.pop(p.key, None)
         self._dropped += tombstones(p)
         self.forgotten.append(p)
-        self.forgotten_without_journey += not any(s.journey for s in p.states)
-
-    def shown_states(self, p: Profile) -> list[State]:
-        """The states that its `current` record may show: all, or, where needs are more than places, those of
-        needs that hold one.
-        """
-        if len(p.needs) <= MAX_NEEDS:
-            return p.states
-        oldest_ms = self.bounds.oldest_ms
-        return [s for s in p.states if holds_place(s, oldest_ms, self.patience)]
+        self.forgotten_without_journey += not p.released and not any(s.journey for s in p.states)
 
     def commit(self) -> list[ProfilePart]:
         """Returns the state records of the open batch, and begins the next one.

@@ -45,6 +45,7 @@ class Profile(msgspec.Struct, gc=False):
     first_segment: int = 0  # the number of the first segment, folded or live
     saved: int = 0  # records from there on that the state topic holds unchanged
     sealed: int = 0  # segment records that the state topic holds, from `first_segment` on
+    released: bool = False  # it had journeys in more needs than it has places; some are forgotten: `needs.py`
     base_stored: bool = False  # the state topic holds a record of needs and base
     base_changed: bool = False  # since then
     final_ms: int = 0  # journeys that closed before this have had their final record

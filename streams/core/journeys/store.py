@@ -52,6 +52,7 @@ class ProfileBase(msgspec.Struct, array_like=True, gc=False, frozen=True):
     needs: tuple[str, ...]
     base: list[State] | None
     begun: list[JourneySummary] | None
+    released: bool
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -72,7 +73,7 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
     head = ProfileHead(first_segment=first, folded=past, final_ms=p.final_ms, orders=orders, tail=tail)
     out.append(ProfilePart(key, HEAD_PART, _encode(head)))
     if p.base_changed:
-        base = ProfileBase(needs=p.needs, base=p.base, begun=p.begun)
+        base = ProfileBase(needs=p.needs, base=p.base, begun=p.begun, released=p.released)
         out.append(ProfilePart(key, BASE_PART, _encode(base)))
         p.base_stored, p.base_changed = True, False
     full = past + live
@@ -121,7 +122,7 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
     """
     head = _decode_head(parts[HEAD_PART])
     stored = parts.get(BASE_PART)
-    base = _decode_base(stored) if stored is not None else ProfileBase(NAMELESS, None, None)
+    base = _decode_base(stored) if stored is not None else ProfileBase(NAMELESS, None, None, False)
     sealed = len(parts) - 1 - (stored is not None)
     values = [parts[n] for n in range(head.first_segment, head.first_segment + sealed)]
     orders = head.orders or {}
@@ -144,6 +145,7 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
         folded=folded,
         base=base.base,
         begun=base.begun,
+        released=base.released,
         orders=orders or None,
         first_segment=head.first_segment,
         final_ms=head.final_ms,

@@ -4,7 +4,7 @@ from collections import Counter
 
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.headers import decisive_headers
-from streams.core.journeys.needs import LeftOut
+from streams.core.journeys.needs import LeftOut, shown_states
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.processing.clock_errors import ClockCounts
@@ -72,7 +72,7 @@ class OpenBatch:
             self.moved.pop(p.key, None)
             outputs.append(Output(_current_topic(p), person_key(p.key), None))
         for p, record_key in self.moved.values():
-            shown = publisher.current(p, population.shown_states(p), rev)
+            shown = publisher.current(p, shown_states(p), rev)
             outputs.append(Output(_current_topic(p), record_key, shown))
         for found in population.finals:
             p = found.profile
