@@ -242,8 +242,8 @@ BUGS = (
     _bug(
         "somebody whose last journey is over has a tombstone",
         "streams.core.processing.open_batch",
-        "record_key, publisher.current(p, shown_states(p), rev)",
-        "record_key, publisher.current(p, p.states, rev) if any(s.moment >= 0 for s in p.states) else None",
+        "shown = publisher.current(p, shown_states(p), rev)",
+        "shown = publisher.current(p, p.states, rev) if any(s.moment >= 0 for s in p.states) else None",
     ),
     _bug(
         "people who are forgotten without a journey have no tombstone",
