@@ -4,6 +4,7 @@ nothing else (docs/journeys.md, Limits).
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,6 +151,42 @@ def look(at: int, *needs: str, event: str | None = None, sure: bool = True) -> o
     return oracle.Signal(at, event or f"e{at}", oracle.KNOW, sure, 0, 0, 0, needs, None)
 
 
+@pytest.mark.parametrize("fired", [False, True], ids=["timers-are-behind", "timers-fired"])
+@pytest.mark.parametrize("mark, span", [(oracle.KNOW, OF.abandon), (oracle.TRUTH, OF.refund)])
+def test_a_place_is_free_a_millisecond_after_a_late_event_could_still_need_it(
+    mark: int, span: int, fired: bool
+) -> None:
+    """It is the one place beside that of the nameless need."""
+    for over_ms, outcome in (0, "over_cap"), (1, "applied"):
+        life, at = OnePerson(2 * H), span + 2 * H + over_ms
+        with small(1, 256, 2):
+            life.put("p", look(0, "car")._replace(mark=mark))
+            life.put("q", look(at, ""))
+            if fired:
+                life.time(at - 1)
+            assert outcome == life.put("p", look(at, "coffee"))
+            life.check()
+
+
+def test_a_number_stands_for_its_need_while_a_signal_bears_it() -> None:
+    """Coffee was only met, so its place is free; a copy of that event is still known as one."""
+    life, first = OnePerson(2 * H), look(0, "coffee", sure=False)
+    with small(1, 256, 2):
+        assert ["applied", "applied", "duplicate"] == [
+            life.put("p", s) for s in (first, look(1, "tea"), first)
+        ]
+
+
+def test_that_needs_were_forgotten_outlives_a_restart() -> None:
+    """The last of four journeys ends, and `current` shows none: not that one, for the others are forgotten."""
+    journeys = [look(20 * H * n, name) for n, name in enumerate(("car", "coffee", "tea", "milk"))]
+    ended = look(60 * H + OF.abandon + H, "", event="other")
+    life = lived(2, *journeys, "restart", ended)
+    p = life.population.profiles.get("p")
+    assert p is not None
+    assert (["milk"], []) == ([p.needs[s.need] for s in p.states if s.journey], shown_by(life, 2))
+
+
 def test_a_need_is_not_forgotten_where_the_others_never_had_a_journey() -> None:
     """The car's journey is over, and its signal is dropped. `current` still shows it: coffee was only met."""
     life = lived(2, look(0, "car"), look(20 * H, "coffee", sure=False), "restart")
@@ -162,9 +199,9 @@ def test_a_need_is_not_forgotten_while_a_copy_can_undo_that_there_are_too_many()
     """Coffee and tea are one journey too many for `current`, until tea's turns out to be none."""
     first = look(0, "car", "milk"), look(20 * H, "coffee")
     tea = look(20 * H, "tea", event="t")
-    assert ["coffee", "tea"] == shown_by(lived(3, *first, tea, "restart"))
+    assert ["coffee", "tea"] == shown_by(lived(3, *first, tea, "restart"), 3)
     unsure = look(20 * H - 1, "tea", event="t", sure=False)
-    assert ["car", "coffee", "milk"] == shown_by(lived(3, *first, tea, "restart", unsure, "restart"))
+    assert ["car", "coffee", "milk"] == shown_by(lived(3, *first, tea, "restart", unsure, "restart"), 3)
 
 
 def test_a_person_whose_needs_are_all_forgotten_had_journeys() -> None:
@@ -179,8 +216,8 @@ def test_a_person_whose_needs_are_all_forgotten_had_journeys() -> None:
     assert (None, 0) == (life.population.profiles.get("p"), life.population.forgotten_without_journey)
 
 
-def shown_by(life: OnePerson) -> list[str]:
-    with small(1, 256, 3):
+def shown_by(life: OnePerson, places: int) -> list[str]:
+    with small(1, 256, places):
         p = life.population.profiles.get("p")
         assert p is not None
         return sorted(p.needs[s.need] for s in shown_states(p) if s.journey)
