@@ -152,7 +152,7 @@ def look(at: int, *needs: str, event: str | None = None, sure: bool = True) -> o
 
 
 @pytest.mark.parametrize("fired", [False, True], ids=["timers-are-behind", "timers-fired"])
-@pytest.mark.parametrize("mark, span", [(oracle.KNOW, OF.abandon), (oracle.TRUTH, OF.refund)])
+@pytest.mark.parametrize(("mark", "span"), [(oracle.KNOW, OF.abandon), (oracle.TRUTH, OF.refund)])
 def test_a_place_is_free_a_millisecond_after_a_late_event_could_still_need_it(
     mark: int, span: int, fired: bool
 ) -> None:
@@ -178,7 +178,7 @@ def test_a_number_stands_for_its_need_while_a_signal_bears_it() -> None:
 
 
 def test_that_needs_were_forgotten_outlives_a_restart() -> None:
-    """The last of four journeys ends, and `current` shows none: not that one, for the others are forgotten."""
+    """The last of four journeys ends, and `current` shows none, although the others are forgotten."""
     journeys = [look(20 * H * n, name) for n, name in enumerate(("car", "coffee", "tea", "milk"))]
     ended = look(60 * H + OF.abandon + H, "", event="other")
     life = lived(2, *journeys, "restart", ended)
