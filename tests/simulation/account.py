@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streams.core.ingest.event import Event
+from streams.core.ingest.event import Event, Items
 from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.signal import order_ref
 from streams.core.moments.classifier import Classifier
@@ -72,6 +72,10 @@ def account(
     )
     for record, version in zip(records, read_with, strict=True):
         event = reader.read(record.value, record.headers, record.time_ms, record.time_ms + settings.skew)
+        if isinstance(event, Items):  # the script writes no record with several events
+            assert not event.items
+            a.counts["no_signal"] += 1
+            continue
         if not isinstance(event, Event):
             a.rejected.append(record.offset)
             a.counts["rejected"] += 1
