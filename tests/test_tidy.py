@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.planted import BUGS
+from tests.planted.edges import EDGE_BUGS
+from tests.planted.planting import planted_in
 from tests.tidy import words
 from tests.tidy.rules import FAMILIES, RULES, unplaced
 from tests.tidy.source import ROOT, Source, product
@@ -225,3 +228,10 @@ def test_tests_mirror_the_rooms() -> None:
         file.parent.relative_to(ROOT / "tests").as_posix() for file in (ROOT / "tests").rglob("test_*.py")
     }
     assert [] == sorted(rooms - tested - {"."} - UNTESTED)
+
+
+def test_planted_bugs_fit_the_code() -> None:
+    """The places that they change are there: a bug whose place has moved would be found by nobody."""
+    for bug in (*BUGS, *(edge.bug for edge in EDGE_BUGS)):
+        source = (ROOT / f"{bug.module.replace('.', '/')}.py").read_text("utf-8")
+        assert planted_in(source, bug) != source, bug.name

@@ -27,19 +27,22 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile(re.escape(text[: len(text) - len(body)]) + BETWEEN.join(closing))
 
 
+def planted_in(source: str, bug: Bug) -> str:
+    """The source of the bug's module with the bug in it."""
+    for old, new in bug.changes:
+        found = list(pattern(old).finditer(source))
+        assert len(found) == 1, f"{bug.name}: {old!r} is {len(found)} times in {bug.module}: plant it anew"
+        source = source[: found[0].start()] + new + source[found[0].end() :]
+    return source
+
+
 class _Loader(SourceFileLoader):
     """Compiles the changed source; cached byte code is neither read nor written."""
 
     bug: Bug
 
     def get_code(self, fullname: str) -> CodeType:
-        source = self.get_source(fullname) or ""
-        for old, new in self.bug.changes:
-            found = list(pattern(old).finditer(source))
-            assert len(found) == 1, (
-                f"{self.bug.name}: {old!r} is {len(found)} times in {fullname}: plant it anew"
-            )
-            source = source[: found[0].start()] + new + source[found[0].end() :]
+        source = planted_in(self.get_source(fullname) or "", self.bug)
         code: CodeType = compile(source, self.path, "exec", dont_inherit=True)
         return code
 
