@@ -150,7 +150,9 @@ class Agreement:
             return msgspec.structs.replace(now, stopped=reason)
         if before.stopped is None and reason is None:
             reason = before.difference(now)
-            if reason is None or not await self._has_read(topic):
+            if reason is None:  # a broker that was just started may not know the id yet
+                return msgspec.structs.replace(now, topic_id=now.topic_id or before.topic_id)
+            if not await self._has_read(topic):
                 return now
         return msgspec.structs.replace(before, stopped=before.stopped or reason, is_read=True)
 

@@ -316,6 +316,28 @@ async def test_two_workers_that_look_at_an_input_at_once(monkeypatch: pytest.Mon
     await log.close()
 
 
+async def test_an_id_that_a_broker_does_not_tell_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that has just been started may not know a topic yet: the record goes on to know its id."""
+
+    async def no_ids(*_: object) -> dict[str, str]:
+        return {}
+
+    app = topics.new_app(PARTITIONS)
+    log = topics.log(app, PARTITIONS)
+    await agreement(log).settle()
+    first = await log.app_record()
+    monkeypatch.setattr(input_look, "topic_ids", no_ids)
+    await log.append(records(20))
+    await agreement(log).settle()
+    second = await log.app_record()
+    assert first is not None
+    assert second is not None
+    (before,), (after,) = first.inputs.values(), second.inputs.values()
+    assert before.offsets != after.offsets
+    assert before.topic_id == after.topic_id is not None
+    await log.close()
+
+
 def agreement(log: KafkaLog) -> Agreement:
     logger = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(50))
     return Agreement(log, Settings(), rules().version, meters=Meters(), logger=logger, clock=Clock())
