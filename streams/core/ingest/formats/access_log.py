@@ -19,7 +19,7 @@ DEVICE_BYTES = 16  # of the hash of an address and a program
 _QUOTED = r'(?:[^"\\]++|\\.)*+'
 _BEGIN = re.compile(r'\S+ \S+ .{0,256}?\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "')
 _LINE = re.compile(
-    r"(?:\S+:\d+ )?"  # a virtual host and its port
+    r"(?:[\w.-]+:\d+ )?"  # a virtual host and its port; an IPv6 address has more colons
     r"(?P<address>\S+) \S+ (?P<user>.{1,256}?) "
     r"\[(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<time>\d\d:\d\d:\d\d) "
     r"(?P<offset>[+-]\d{4})\] "

@@ -15,6 +15,7 @@ from streams.core.ingest.formats.shape import (
 )
 from streams.core.ingest.formats.shopify_lines import amount_text, plain_id, variants
 
+_TYPES = ("standard", "custom", "dom", "meta")  # a call of another tool may have a clientId, too
 _PEOPLE = (
     "data.customer.id",
     "customer.id",
@@ -25,6 +26,8 @@ _PEOPLE = (
 
 def is_pixel(document: Mapping[str, Any]) -> bool:
     """True for an event of the pixel."""
+    if document.get("type", "standard") not in _TYPES:
+        return False
     return (
         isinstance(document.get("clientId"), str)
         and "name" in document

@@ -55,7 +55,8 @@ def _read(document: Any, _: InputContext) -> Draft | Rejection | None:
                 for key in ("userId", "user_id")
                 if session.get(key)
             ),
-            *pick(row, "network_userid"),
+            # A collector gives each request of a server a new one: it is nobody's.
+            *(() if platform == "srv" else pick(row, "network_userid")),
         ),
         happened=_happened(row),
         properties=Found("unstruct_event", _properties(row, data, around)),

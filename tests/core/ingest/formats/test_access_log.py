@@ -95,6 +95,14 @@ def test_a_device_is_an_address_with_a_program() -> None:
     assert "192.0.2.7" not in str(one)
 
 
+def test_an_address_of_version_six() -> None:
+    """It is no virtual host, and a user's name may have a blank."""
+    found = event(line(address="2001:db8::7", user="ada lovelace"))
+    assert "ada lovelace" == found.user_id
+    assert found.anonymous_id == event(line(address="2001:db8::7")).anonymous_id
+    assert found.anonymous_id != event(line(address="-", user="ada")).anonymous_id
+
+
 def test_a_user() -> None:
     """The remote user is the person; a dash is none."""
     assert "u:ada" == event(line(user="ada")).profile

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from streams.core.ingest.event import Event, Items, Reason, Rejection
+from streams.core.ingest.formats.detection import detect
 from streams.core.ingest.formats.shopify_lines import plain_id, sum_text
 from streams.core.ingest.headers import decisive_headers
 from tests.core.ingest.formats.goldens import goldens
@@ -208,6 +209,13 @@ def test_a_pixel_and_a_webhook_meet() -> None:
     assert seen.profile == sold.profile
     assert seen.properties["order_id"] == sold.properties["order_id"]
     assert "truth" == moment_of(seen)
+
+
+def test_a_page_of_another_tool_with_a_client_id() -> None:
+    """A Segment call may have a clientId of its own, and is no event of the pixel."""
+    call = {"type": "Page", "name": "Home", "clientId": "c", "timestamp": "2024-05-20T10:00:00Z"}
+    assert "segment" == detect(call | {"anonymousId": "a"}, ())
+    assert "d:a" == event(call | {"anonymousId": "a"}).profile
 
 
 def test_a_custom_event_of_the_pixel() -> None:

@@ -139,6 +139,15 @@ def test_devices(changes: dict[str, Any], device: str) -> None:
     assert device == event(**changes).anonymous_id
 
 
+def test_a_server_is_no_device() -> None:
+    """The collector gives each of its requests a new network_userid, which is nobody's."""
+    found = event(platform="srv")
+    assert ("d-1", "server") == (found.anonymous_id, found.channel)
+    rejected = read_record(json.dumps(ROW | {"platform": "srv", "domain_userid": None}).encode())
+    assert isinstance(rejected, Rejection)
+    assert Reason.MISSING_PERSON == rejected.reason
+
+
 MOMENTS = [
     ("a page view: a line of 131 columns", "know"),
     ("an order of the shop's entities, in a line", "truth"),
