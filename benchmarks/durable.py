@@ -15,7 +15,8 @@ from streams.core.moments.rules import Rules
 from streams.records import Headers, Record
 from streams.runtime.embedded import Embedded
 from streams.settings.tables import Settings
-from streams.sources.input_file import InputFile, InputFormat
+from streams.sources.finite_input import FiniteInput
+from streams.sources.input_file import InputFormat
 
 
 class Durable(msgspec.Struct):
@@ -67,7 +68,7 @@ async def whole(records: list[Record], rules: Rules, directory: Path) -> tuple[f
     file.write_bytes(b"\n".join(record.value or b"" for record in records))
     began, began_cpu = perf_counter(), process_time()
     embedded = await Embedded.open(Settings(data_dir=directory / "replayed", partitions=1), rules)
-    replayed = await embedded.replay(InputFile(file, InputFormat()), lambda _: None)
+    replayed = await embedded.replay(FiniteInput([file], InputFormat()), lambda _: None)
     await embedded.close()
     seconds, cpu_seconds = perf_counter() - began, process_time() - began_cpu
     assert replayed.records == len(records)

@@ -66,8 +66,31 @@ were left out, because their beginning is deleted by age. `--need ""` is the nee
     "truth": {{"open": 0, "stalled": 0, "converted": 1, "abandoned": 0, "refunded": 0}}
   }},
   "been_in": {{"know": 2, "go": 0, "do": 0, "buy": 0, "truth": 1}},
-  "events": {{"received": 5, "applied": 4, "no_signal": 1, "duplicate": 0, "late": 0, "rejected": 0}}
+  "events": {{"received": 5, "applied": 4, "no_signal": 1, "duplicate": 0, "late": 0, "rejected": 0}},
+  "repaired": {{"placeholder": 2}}
 }}
+```
+
+`repaired` has the events in which something was repaired, by [kind](input.md#repairs); one with two repairs
+counts in both.
+
+**`streams replay --check --json FILE...`** prints one object. Rows hold one item or several; an item is an
+event, is refused, or is `empty`. `formats`, `repaired` and `moments` count by name; `with_user` and
+`with_device` are shares of the events, `with_order` of the purchases. `unread` has the names that no rule
+reads, the most frequent first. `people` is about right beyond 100,000, and `people_exact` is false then.
+`disorder_s` is how much older than an event before it a row is, at most, and `sorted` whether a replay would
+sort. `guess` is the format that refused rows look like.
+
+```json
+{{"files": ["clicks.jsonl"], "rows": 5, "items": 5, "events": 4, "formats": {{"segment": 4}},
+  "repaired": {{"placeholder": 1}}, "refused_items": 1,
+  "refused": [{{"reason": "undecodable", "items": 1,
+    "samples": [{{"detail": "not JSON, nor a line of a known format", "value": "hello"}}]}}],
+  "empty": 0, "moments": {{"know": 2, "truth": 1, "none": 1}},
+  "unread": [{{"type": "track", "name": "Scrolled", "events": 1}}],
+  "first": "2024-05-20T10:00:00.000Z", "last": "2024-05-20T10:12:00.000Z", "disorder_s": 0.0, "sorted": false,
+  "people": 2, "people_exact": true, "with_user": 1.0, "with_device": 0.25, "purchases": 1, "with_order": 1.0,
+  "guess": null, "warnings": []}}
 ```
 
 **`streams journey PROFILE --json`** prints a line per need. `outcome` is `open`, `converted`, `abandoned` or

@@ -83,7 +83,8 @@ async def _demo(data_dir: Path) -> None:
     from streams.queries.tallies import read_all_time_tallies
     from streams.runtime.embedded import Embedded, Progress
     from streams.settings.tables import Settings
-    from streams.sources.input_file import InputFile, InputFormat
+    from streams.sources.finite_input import FiniteInput
+    from streams.sources.input_file import InputFormat
     from streams.topology import LATE, REJECTED
 
     console().print(opening())
@@ -92,12 +93,12 @@ async def _demo(data_dir: Path) -> None:
     with StopRequest() as stop, Work("replay") as work:
 
         def on_progress(progress: Progress) -> None:
-            work.update(*progress)
+            work.update(progress.records, progress.bytes_read, progress.total_bytes)
             stop.check("the demo is half done; start it again")
 
         embedded = await Embedded.open(settings, rules_of(settings))
         try:
-            shop = InputFile(SHOP_EVENTS, InputFormat("csv", SHOP_COLUMNS))
+            shop = FiniteInput([SHOP_EVENTS], InputFormat("csv", SHOP_COLUMNS))
             replayed = await embedded.replay(shop, on_progress)
         finally:
             await embedded.close()

@@ -60,7 +60,11 @@ class Work:
         now_s = self._clock.monotonic_s()
         if self._bar is not None:
             self._bar.update(
-                self._task, completed=done, total=total or None, count=self._count_text(count, now_s)
+                self._task,
+                description=self.name,  # it may change on the way
+                completed=done,
+                total=total or None,
+                count=self._count_text(count, now_s),
             )
         elif now_s - self._printed_s >= LINE_INTERVAL_S:
             self._printed_s = now_s

@@ -135,7 +135,7 @@ async def _follow(settings: "Settings", rules: "Rules", sources: list[Path], wan
         def on_progress(progress: Progress) -> None:
             nonlocal records
             records = progress.records
-            work.update(*progress)
+            work.update(records, 0, 0)  # it has no end
 
         embedded = await Embedded.open(settings, rules)
         try:

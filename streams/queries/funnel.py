@@ -37,6 +37,7 @@ class Funnel(msgspec.Struct):
     furthest: dict[str, Cohort]  # as in CohortReport
     been_in: dict[str, int]
     events: EventCounts
+    repaired: dict[str, int]  # events by kind of repair: one with two repairs counts in both
 
 
 async def read_funnel(reader: Reader) -> Funnel:
@@ -50,6 +51,7 @@ async def read_funnel(reader: Reader) -> Funnel:
         furthest=cohorts.furthest,
         been_in=cohorts.been_in,
         events=await count_events(reader),
+        repaired=dict((await count_repaired(reader)).most_common()),
     )
 
 
@@ -62,6 +64,15 @@ async def count_events(reader: Reader) -> EventCounts:
             for name in totals:
                 totals[name] += getattr(counts, name)
     return EventCounts(**totals)
+
+
+async def count_repaired(reader: Reader) -> Counter[str]:
+    """How many events were repaired, by kind of repair."""
+    repaired = Counter[str]()
+    for stored in await reader.checkpoints():
+        if stored is not None:
+            repaired.update(decode_checkpoint(stored).counts.repaired)
+    return repaired
 
 
 class _About(msgspec.Struct):

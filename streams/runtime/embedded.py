@@ -1,58 +1,54 @@
 """The program without a broker: files in, one process, everything in one data directory.
 
 A finite input is *replayed*. No wall clock takes part in it, and time goes as far as the whole input says
-(`end_of_input`), in every partition. A file is appended once, however often the command is started or
-killed: how far it was read is committed together with its records.
+(`end_of_input`), in every partition. Each row is appended once, however often the command is started or
+killed: how many there are is committed together with them (`replaying`).
 
 An endless input is *run*. What comes is appended and processed at once; when nothing comes, the wall clock
 moves the timers.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from itertools import islice
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from streams.clock import Clock
-from streams.core.ingest.event import events_in
 from streams.core.ingest.partition import partition_of
-from streams.core.ingest.reading import RecordReader
 from streams.core.moments.rules import Rules
 from streams.core.processing.committed import Observer
-from streams.core.processing.end_of_input import EndOfInput
 from streams.core.processing.owners import key_reader
 from streams.core.processing.watermark import UNBOUNDED_MS, UNKNOWN_MS
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, NewRecord, Source
 from streams.runtime import collector
 from streams.runtime.following import Follower
-from streams.runtime.parameters import door_of_settings
+from streams.runtime.parameters import record_reader
 from streams.runtime.partition_agent import PartitionAgent
+from streams.runtime.replaying import Replay, RowOrder, ignore_rows, look_at, plan_of, row_reader
 from streams.settings.tables import Settings
-from streams.sources.input_file import InputFile, InputFormat
-from streams.topology import EVENTS
+from streams.sources.finite_input import FiniteInput, OnRows, Survey
+from streams.sources.input_file import InputFormat
 
-_LOOKED_AT = 1_000  # records of a file that are looked at before others get their turn: some milliseconds
 _LOOK_S = 0.2  # between looks at sources that had nothing new
-# Records that are appended at once have about so many bytes at most: they are in memory several times over.
-_APPEND_BYTES = 16 << 20
 
 
 class Progress(NamedTuple):
     """How far a replay or a run has come."""
 
     records: int  # appended and processed, by this call
-    bytes_read: int  # of the file as it is stored
+    bytes_read: int  # of all rows, those included that were appended before
     total_bytes: int
+    held: int = 0  # rows that were appended before this call
 
 
 class Replayed(NamedTuple):
     """What a replay did."""
 
     records: int  # appended by this call
-    skipped: int  # had been appended by an earlier replay of the same content, interrupted or complete
+    skipped: int  # had been appended by an earlier replay of the same rows, interrupted or complete
+    is_sorted: bool
 
 
 class Embedded:
@@ -63,7 +59,7 @@ class Embedded:
     ) -> None:
         self.log, self.agents, self.settings = log, agents, settings
         self._clock = clock or Clock()
-        self._reader = RecordReader(door_of_settings(settings), EVENTS.name)
+        self._reader = record_reader(settings)
         self._record_key_of = key_reader(self._reader, settings.tenant)
 
     @classmethod
@@ -98,25 +94,41 @@ class Embedded:
             await agent.close()
         await self.log.close()
 
-    async def replay(self, file: InputFile, on_progress: Callable[[Progress], None]) -> Replayed:
-        """Processes a whole file. Raises InputError when it cannot be read on."""
-        end_ms = await self._end_of(file)
+    def look(self, given: FiniteInput, on_rows: OnRows = ignore_rows) -> Survey:
+        """Looks at a finite input as this directory would read it."""
+        return look_at(given, self.settings, self._clock, on_rows)
+
+    async def replay(
+        self,
+        given: FiniteInput,
+        on_progress: Callable[[Progress], None],
+        on_sorted: OnRows = ignore_rows,
+    ) -> Replayed:
+        """Processes a whole input. Raises InputError when it cannot be read on, Unavailable when it must be
+        sorted and there is no room on disk.
+
+        `on_sorted` is called with the rows that were read to be sorted.
+        """
+        survey = given.survey or self.look(given)
+        end_ms = survey.end_ms
         # What an interrupted replay has appended and not processed is older than what comes now.
         self._set_bounds(end_ms, UNKNOWN_MS)
         await self._catch_up()
-        skipped = await self.log.position(file.name)
-        with file.lines:
-            read = sum(1 for _ in islice(file.records, skipped))
-            while chunk := _some(file.records, self.settings.batch * len(self.agents)):
-                await self.append(chunk, Source(file.name, read, read + len(chunk)))
-                read += len(chunk)
+        plan = plan_of(survey, await self.log.positions(survey.name), self.settings.allowed_lateness)
+        records = 0
+        with closing(Replay(given, plan, row_reader(self._reader), self.settings.data_dir)) as replay:
+            await replay.sort(self.log, on_sorted)
+            for chunk in replay.chunks(self.settings.batch * len(self.agents)):
+                await self.append(chunk.rows, chunk.source)
+                records += len(chunk.rows)
                 # Time stands still within a chunk, so no event is late by others of its chunk, nor by the way
                 # that it takes to the partition that owns its person.
-                self._set_bounds(end_ms, min(end_ms, self._reached_ms()))
+                start_ms = self._reached_ms() if chunk.start_ms is None else chunk.start_ms
+                self._set_bounds(end_ms, min(end_ms, start_ms))
                 await self._catch_up()
-                on_progress(Progress(read - skipped, file.lines.read_bytes, file.lines.total_bytes))
+                on_progress(Progress(records, replay.bytes_read, replay.total_bytes, plan.held))
         await self.finish(end_ms)
-        return Replayed(read - skipped, skipped)
+        return Replayed(records, survey.rows - records, plan.order is not RowOrder.AS_GIVEN)
 
     async def append(self, records: list[tuple[bytes, Headers]], source: Source | None = None) -> None:
         """Puts records into the partitions that own the people they are about."""
@@ -130,16 +142,6 @@ class Embedded:
             key = self._record_key_of(value, headers)
             routed.append(NewRecord(partition_of(key, count), key or None, value, now_ms, headers))
         await self.log.append(routed, source)
-
-    async def _end_of(self, file: InputFile) -> int:
-        """How far time goes at the end of this file (ms since 1970 UTC); -1 if it has no event."""
-        end, now_ms = EndOfInput(self.settings.tenant), self._clock.wall_ms()
-        for number, (value, headers) in enumerate(file.again()):
-            for event in events_in(self._reader.read(value, headers, now_ms, now_ms + self._reader.skew_ms)):
-                end.note(event)
-            if not number % _LOOKED_AT:
-                await asyncio.sleep(0)
-        return end.at_ms
 
     async def finish(self, end_ms: int = UNKNOWN_MS) -> None:
         """The input has ended: time goes to its end in every partition, or as far as it is in one that is
@@ -205,14 +207,3 @@ class Embedded:
         for agent in self.agents:
             while (step := await agent.step(clock_ms)).records or step.more:
                 await asyncio.sleep(0)
-
-
-def _some(records: Iterator[tuple[bytes, Headers]], most: int) -> list[tuple[bytes, Headers]]:
-    """The next records, at most so many and of about so many bytes as are appended at once."""
-    found, size = [], 0
-    for record in islice(records, most):
-        found.append(record)
-        size += len(record[0])
-        if size >= _APPEND_BYTES:
-            break
-    return found

@@ -5,10 +5,12 @@ Settings build nothing of other layers, and the core does not know settings.
 
 from streams.core.funnels.dimensions import Dimension, Dimensions
 from streams.core.ingest.door import Door, door_of
+from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.state import Patience
 from streams.core.processing.parameters import Parameters
 from streams.settings.fold import FoldSettings
 from streams.settings.tables import Settings
+from streams.topology import EVENTS
 
 
 def parameters_of(fold: FoldSettings) -> Parameters:
@@ -29,6 +31,11 @@ def parameters_of(fold: FoldSettings) -> Parameters:
         tenant=fold.tenant,
         orders=tuple(fold.order_id),
     )
+
+
+def record_reader(settings: Settings) -> RecordReader:
+    """What reads the rows of files under these settings."""
+    return RecordReader(door_of_settings(settings), EVENTS.name)
 
 
 def door_of_settings(settings: Settings) -> Door:

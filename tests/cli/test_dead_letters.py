@@ -10,7 +10,8 @@ from streams.cli import progress
 from streams.core.moments.rules import default_rules
 from streams.runtime.embedded import Embedded, Progress
 from streams.settings.tables import Settings
-from streams.sources.input_file import InputFile, InputFormat
+from streams.sources.finite_input import FiniteInput
+from streams.sources.input_file import InputFormat
 from tests.cli.running import event, lines, streams, write
 from tests.cli.test_processes import many
 
@@ -48,10 +49,15 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
         (
             [LATER[0]],
             [event("ann", "Product Viewed", "10:00:00")],
-            ["1 (1 lateness) came too late", "`streams late --data-dir", "in order of time"],
+            ["1 (1 lateness) came too late", "`streams late --data-dir", "into a new data directory"],
             ["over_cap"],
         ),
-        ([], busy(), ["1 (1 over_cap) came too late", "very busy person"], ["lateness", "in order of time"]),
+        (
+            [],
+            busy(),
+            ["1 (1 over_cap) came too late", "very busy person"],
+            ["lateness", "into a new data directory"],
+        ),
         (
             [],
             [LATER[0], "{", "}", '{"type": "dance"}'],
@@ -171,7 +177,7 @@ def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
                 raise KeyError
 
         with pytest.raises(KeyError):
-            await embedded.replay(InputFile(file, InputFormat()), stop)
+            await embedded.replay(FiniteInput([file], InputFormat()), stop)
         await embedded.close()
 
     asyncio.run(half())

@@ -32,8 +32,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["replay", "nowhere.jsonl"], "'nowhere.jsonl' cannot be read"),
-        (["replay", "."], "cannot be read"),
+        (["replay", "nowhere.jsonl"], "'nowhere.jsonl' does not exist"),
+        (["replay", "small.jsonl", "nowhere"], "'nowhere' does not exist"),
         (["replay", "rows.csv", *CSV[:-1], "timestamp=time"],
         "no column 'time' (mapped to timestamp); the header's columns: who, what, when"),
         (["replay", "empty.csv", *CSV], "the file is empty"),

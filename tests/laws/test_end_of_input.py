@@ -3,7 +3,6 @@ wherever the replay was killed, and whoever's clock is wrong.
 """
 
 import random
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,15 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.ingest.event import Event
-from streams.core.moments.rules import default_rules
-from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.end_of_input import EndOfInput
-from streams.log.sqlite.log import SqliteLog
-from streams.queries.funnel import read_funnel
-from streams.runtime.embedded import Embedded, Progress
-from streams.settings.tables import Settings
-from streams.sources.input_file import InputFile, InputFormat
 from tests import oracle
+from tests.laws.replays import outcome, replay
 from tests.oracle import DAY, HOUR
 
 START = 1_577_836_800_000  # 2020: the clocks that are years ahead are not beyond today
@@ -85,49 +78,6 @@ def file_of_events(path: Path, rnd: random.Random, people: int) -> list[tuple[st
     return times
 
 
-class Killed(Exception):
-    """Stands for the end of the process."""
-
-
-async def replay(path: Path, data_dir: Path, partitions: int, killed_after: int | None = None) -> None:
-    """Replays a file, in batches of a few records. `killed_after`: how many chunks of it."""
-    settings = Settings(data_dir=data_dir, partitions=partitions, batch=20)
-    embedded = await Embedded.open(settings, default_rules())
-    chunks = 0
-
-    def on_progress(progress: Progress) -> None:
-        nonlocal chunks
-        chunks += 1
-        if chunks == killed_after:
-            raise Killed
-
-    try:
-        await embedded.replay(InputFile(path, InputFormat()), on_progress)
-        assert killed_after is None
-        for agent in embedded.agents:
-            population = agent.processor.population
-            assert population.watermark_ms - 1 == population.timers_fired_ms
-    except Killed:
-        pass
-    finally:
-        await embedded.close()
-
-
-async def outcome(data_dir: Path) -> tuple[object, Counter[bytes], set[int]]:
-    """The funnel, the transitions that hold without their place in a partition, and the watermarks."""
-    log = SqliteLog.read_only(data_dir)
-    standing: Counter[bytes] = Counter()
-    async for _, record in log.scan("transitions"):
-        step = msgspec.json.decode(record.value or b"")
-        op = step.pop("op")
-        del step["rev"]
-        standing[msgspec.json.encode(step)] += 1 if op == "assert" else -1
-    funnel = await read_funnel(log)
-    watermarks = {decode_checkpoint(raw).watermark_ms for raw in await log.checkpoints() if raw}
-    await log.close()
-    return funnel, +standing, watermarks
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_neither_partitions_nor_a_kill_show(seed: int, tmp_path: Path) -> None:
     """Whatever the number of partitions, whether or not it was killed: time is at the page's end in each of
@@ -135,11 +85,11 @@ async def test_neither_partitions_nor_a_kill_show(seed: int, tmp_path: Path) -> 
     """
     rnd = random.Random(seed)
     times = file_of_events(tmp_path / "clicks", rnd, rnd.choice((12, 40)))
-    await replay(tmp_path / "clicks", tmp_path / "one", 1)
+    await replay([tmp_path / "clicks"], tmp_path / "one")
     one = await outcome(tmp_path / "one")
-    assert {oracle.end_of_replay(times)} == one[2]
+    assert {oracle.end_of_replay(times)} == one.watermarks
     for partitions in (2, 5):
         data_dir = tmp_path / str(partitions)
-        await replay(tmp_path / "clicks", data_dir, partitions, killed_after=rnd.randrange(1, 3))
-        await replay(tmp_path / "clicks", data_dir, partitions)
+        await replay([tmp_path / "clicks"], data_dir, partitions, killed_after=rnd.randrange(1, 3))
+        await replay([tmp_path / "clicks"], data_dir, partitions)
         assert one == await outcome(data_dir)

@@ -149,3 +149,11 @@ def test_a_quantile_is_in_its_bucket() -> None:
     ]
     stays = dwell_histograms(cells)["know"]
     assert [1.5, 1.5, 3.5, 8.5] == [quantile_s(stays, part) for part in (0, 0.5, 0.9, 1)]
+
+
+async def test_repairs_are_counted_by_kind() -> None:
+    """The funnel has how many events were repaired, over all partitions; one with two repairs is in both."""
+    repaired = did("u:ann", "look", 0, anonymousId="undefined"), did("u:bob", "look", 1, anonymousId="null")
+    both = did("u:cat", "look", 2, anonymousId="null", context=[])
+    found = await read_funnel(await written([*SHOP, *repaired, both], 3))
+    assert {"placeholder": 3, "empty_list": 1} == found.repaired

@@ -24,7 +24,8 @@ from streams.runtime.embedded import Embedded
 from streams.runtime.pace import TURN_S
 from streams.runtime.partition_agent import MAX_BATCH_BYTES, READ_RECORDS, PartitionAgent
 from streams.settings.tables import Settings
-from streams.sources.input_file import InputFile, InputFormat
+from streams.sources.finite_input import FiniteInput
+from streams.sources.input_file import InputFormat
 from tests.core.processing.feeding import DAY, HORIZON, HOUR, MINUTE, START, event, rules
 
 NOW = START + 400 * DAY
@@ -193,7 +194,7 @@ async def test_a_file_of_large_records_is_replayed_in_bounded_memory(tmp_path: P
     tracemalloc.start()
     try:
         replayed = await embedded.replay(
-            InputFile(tmp_path / "large.jsonl", InputFormat()), lambda progress: None
+            FiniteInput([tmp_path / "large.jsonl"], InputFormat()), lambda progress: None
         )
         _, peak = tracemalloc.get_traced_memory()
     finally:

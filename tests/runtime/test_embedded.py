@@ -8,7 +8,8 @@ from streams.core.processing.committed import Committed
 from streams.runtime.embedded import Embedded
 from streams.settings.fold import PatienceSettings
 from streams.settings.tables import Settings
-from streams.sources.input_file import InputFile, InputFormat
+from streams.sources.finite_input import FiniteInput
+from streams.sources.input_file import InputFormat
 from streams.telemetry.meters import Meters
 from tests.core.processing.feeding import START, event, rules
 from tests.telemetry.fixed import FixedClock
@@ -32,7 +33,7 @@ async def test_observers_see_each_step_as_on_kafka(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", partitions=PARTITIONS, batch=50)
     embedded = await Embedded.open(settings, rules(), observers=(meters.committed, steps.append))
     await embedded.replay(
-        InputFile(file_of_events(tmp_path / "clicks"), InputFormat()), lambda progress: None
+        FiniteInput([file_of_events(tmp_path / "clicks")], InputFormat()), lambda progress: None
     )
     await embedded.close()
     assert EVENTS + 1 == sum(step.records for step in steps)

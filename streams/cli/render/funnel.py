@@ -44,6 +44,8 @@ def render_report(given: Mapping[str, Any], whole: Funnel | CohortReport) -> Ren
         parts.append(_need(given["need"], given["transitions_from"], given["cut_journeys"]))
     if isinstance(whole, Funnel):
         parts += [render_totals(whole), "", render_moments(whole), "", render_events(whole.events)]
+        if whole.repaired:
+            parts.append(f"[dim]{render_repaired(whole.repaired)}[/]")
     else:
         parts += [_journeys(whole.journeys), "", render_moments(whole)]
     return Group(*parts)
@@ -118,6 +120,11 @@ def render_events(counts: EventCounts) -> RenderableType:
         separator = "" if name == "applied" else ", "
         words.append(f"{separator}{n:,} {name.replace('_', ' ')}", style=colour if n else "dim")
     return Group(words, strip)
+
+
+def render_repaired(repaired: Mapping[str, int]) -> str:
+    """How many events were repaired, by kind. The kinds are not added up: an event can have several."""
+    return "repaired: " + ", ".join(f"{count:,} {kind}" for kind, count in repaired.items())
 
 
 def render_groups(dimension: str, groups: Mapping[str, CohortReport]) -> RenderableType:

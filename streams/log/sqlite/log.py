@@ -89,6 +89,12 @@ class SqliteLog(SqliteReader):
             known = tables.read_one(self._reader, "sources", name)
             return int(known[1]) if known else 0
 
+    async def positions(self, prefix: str) -> dict[str, int]:
+        """The positions of all input files whose names begin so."""
+        with database.plain_errors(self._file):
+            rows = tables.read_all(self._reader, "sources")
+            return {str(name): int(end) for name, end in rows if str(name).startswith(prefix)}
+
     def _note(self, con: sqlite3.Connection, source: Source) -> None:
         """Stores how far a file has been appended.
 
