@@ -75,7 +75,7 @@ def test_killed_twenty_times_and_still_exact(tmp_path: Path) -> None:
     run(*replay(tmp_path))
 
     by = shop.signals()
-    timer = max(shop.at_ms(timestamp) for _, _, timestamp in shop.rows()) - 1
+    timer = oracle.end_of_replay([(who, shop.at_ms(timestamp)) for who, _, timestamp in shop.rows()]) - 1
     said = [(t["profile"], step(t)) for t in standing(tmp_path)]
     expected = {
         (person, as_published(s))
