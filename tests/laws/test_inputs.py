@@ -12,6 +12,7 @@ from streams.core.processing.processor import Processor
 from streams.records import Fetched, Record
 from streams.topology import INBOX, source_name
 from tests.core.processing.feeding import HORIZON, HOUR, PLAN, START, event, rules
+from tests.simulation.watermarks import Watermarks
 
 INPUTS = ("slow", "even", "fast")
 SPEEDS = (HOUR, 6 * HOUR, 24 * HOUR)  # between two events of an input
@@ -62,25 +63,6 @@ def _events(name: str, times: Sequence[int], people: Sequence[str]) -> list[byte
     return [event(at, f"{name}{n}", user=people[n % len(people)]) for n, at in enumerate(times)]
 
 
-class Watermarks:
-    """The watermark of a partition and of its inputs, item by item, as the page has it."""
-
-    def __init__(self, sources: Sequence[str]) -> None:
-        self.of = dict.fromkeys(sources, -1)
-        self.own = -1
-
-    def read(self, source: str, at: int, ended: frozenset[str]) -> None:
-        if at <= self.of[source]:
-            return  # the watermark moves with the items that move their own input's
-        self.of[source] = at
-        others = [ms for name, ms in self.of.items() if name != source and name not in ended]
-        self.own = max(self.own, min([self.of[source], *others]))
-
-    def after(self, ended: frozenset[str]) -> None:
-        waiting = [ms for name, ms in self.of.items() if name not in ended]
-        self.own = max(self.own, min(waiting) if waiting else max(self.of.values()))
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_event_is_late_by_the_slowest_input(seed: int) -> None:
     """Exactly the events that are older than the least watermark of the inputs allows are late; an input that
@@ -97,12 +79,16 @@ def test_an_event_is_late_by_the_slowest_input(seed: int) -> None:
     while not reader.done:
         fetched = reader.fetch(rnd)
         reader.processor.take(fetched)
+        unread = {source for source, _ in fetched.chunks}
         for source, records in fetched.chunks:
+            page.ended(fetched.ended - unread)
             for record in records:
                 at = START + times[source][record.offset]
-                page.read(source, at, fetched.ended)
+                page.read(source, at)
                 late += at < page.own - HORIZON
-        page.after(fetched.ended)
+            unread.remove(source)
+        page.ended(fetched.ended)
+        page.after()
         assert reader.processor.population.watermark_ms == page.own
         assert reader.processor.checkpoint.counts.late == late
         reader.processor.advance()

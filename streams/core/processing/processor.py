@@ -142,6 +142,7 @@ class Processor:
                     self.publish(source_place(source))
                     yield
             position.offset = records[-1].offset + 1
+            tracker.note_taken(source, fetched)
         for source, offset in fetched.reached.items():
             tracker.sources[source].offset = max(tracker.sources[source].offset, offset)
         population.watermark_ms = max(population.watermark_ms, tracker.watermark_ms)

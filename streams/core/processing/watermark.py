@@ -145,11 +145,20 @@ class WatermarkTracker:
         ]
 
     def note_fetch(self, fetched: Fetched) -> None:
-        """Takes note of how many records a read brought, and of the sources that it read to their end."""
-        self._ended = fetched.ended
+        """Takes note of how many records a read brought, and of the sources of which nothing is left.
+
+        One of which it brought the last records holds back until these are taken (`note_taken`): other
+        sources come first, and must not make them late.
+        """
+        self._ended = fetched.ended.difference([name for name, _ in fetched.chunks])
         count = sum([len(records) for name, records in fetched.chunks if not is_inbox(name)])
         self._events += count
         self._empty_reads = 0 if count else self._empty_reads + 1
+
+    def note_taken(self, name: str, fetched: Fetched) -> None:
+        """Takes note that all records of a source that a read brought were taken."""
+        if name in fetched.ended:
+            self._ended |= {name}
 
     def request_report(self) -> None:
         """Has the next batch report, because some time has passed since the last one did."""
