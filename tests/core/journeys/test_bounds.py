@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streams.core.journeys.folding import APPLIED, DUPLICATE
+from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
 from streams.core.journeys.machine import MAX_CONVERSIONS
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.profile import SEGMENT, folded_count
@@ -20,6 +20,7 @@ from tests.core.journeys.people import BUY, DAY, GO, HORIZON, HOUR, KNOW, MINUTE
 from tests.laws.driving import expected, expected_unmatched
 
 EDGE = (-1, 0, 1)
+LIVE, FOLDED_IDS = 256, 2_048  # docs/journeys.md, Limits
 
 # The fields by which copies of an event compare, in the order of the page, each with a smaller and a greater
 # value. Orders compare by their hash.
@@ -186,6 +187,37 @@ def test_nothing_is_folded_that_an_event_in_time_could_change(older: int) -> Non
     assert (folded_count(people.profile()) > 0) == (older > 0)
     if older <= 0:
         assert people.put(last, "a", KNOW) == APPLIED
+
+
+@pytest.mark.parametrize("more", EDGE)
+def test_as_many_signals_are_held_in_full_as_the_page_says(more: int) -> None:
+    """Of one more, the oldest segment is folded: an event before its last signal has no place any more, one
+    right behind it has.
+    """
+    people = People()
+    for n in range(LIVE + more):
+        people.put(MINUTE + n * 1_000, f"e{n}")
+    people.population._trim(people.profile())
+    assert folded_count(people.profile()) == (SEGMENT if more > 0 else 0)
+    last_folded = MINUTE + (SEGMENT - 1) * 1_000
+    assert people.put(last_folded + 1, "behind it") == APPLIED
+    assert people.put(last_folded - 1, "before it") == (OVER_CAP if more > 0 else APPLIED)
+    assert people.put(1, "before all") == (OVER_CAP if more > 0 else APPLIED)
+
+
+@pytest.mark.parametrize("more", EDGE)
+def test_as_many_ids_of_folded_signals_are_known_as_the_page_says(more: int) -> None:
+    """Of a person over the cap: the last 2,048. With a segment more, copies of the first segment's events
+    that are stamped anew are new events, and no others.
+    """
+    people = People()
+    count = LIVE + FOLDED_IDS + more * SEGMENT
+    for n in range(count):
+        people.put(n * 1_000, f"e{n}")
+    assert folded_count(people.profile()) == FOLDED_IDS + min(more, 0) * SEGMENT
+    assert people.put(count * 1_000, f"e{SEGMENT}") == DUPLICATE
+    for number in (0, SEGMENT - 1):
+        assert people.put(count * 1_000, f"e{number}") == (APPLIED if more > 0 else DUPLICATE)
 
 
 @pytest.mark.parametrize("older", EDGE)
