@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import hot_keys, pipeline
+from benchmarks import hot_keys, pipeline, readers
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS
 from streams.core.ingest.event import Event
@@ -79,3 +79,13 @@ def test_hot_keys_prints_its_ratios(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "people with 30 signals" in printed
     assert 3 == printed.count(f"goal {hot_keys.GOAL}")
+
+
+def test_readers_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each format that has a golden file has a line, beside Segment's."""
+    readers.main(["--rounds", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert {"segment", "snowplow", "shopify", "matomo", "xdm", "access-log"} <= {
+        line.split()[0] for line in lines
+    }
+    assert all("times Segment's" in line for line in lines)

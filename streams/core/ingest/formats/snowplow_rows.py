@@ -40,6 +40,8 @@ MIN_COLUMNS = COLUMNS.index("event_name") + 1  # programs that trim lines take t
 Entities = dict[str, list[dict[str, Any]]]
 """By vendor and name, as `com_snowplowanalytics_snowplow_ecommerce_product`: whatever their version."""
 
+_WITH_ENTITIES = ("contexts", "derived_contexts")  # how columns begin
+_WITH_PAYLOAD = "unstruct_event"
 _ENTITY_COLUMN = re.compile(r"contexts_(.+?)(?:_\d+){1,3}")
 _PAYLOAD_COLUMN = re.compile(r"unstruct_event_(.+?)(?:_\d+){1,3}")
 _SCHEMA = re.compile(r"iglu:([^/]+)/([^/]+)/")
@@ -75,7 +77,9 @@ def entities(row: Mapping[str, Any]) -> Entities:
     """The entities of a row, with those that the enrichment added."""
     found: Entities = {}
     for column, cell in row.items():
-        if column in ("contexts", "derived_contexts"):
+        if not column.startswith(_WITH_ENTITIES):
+            continue
+        if column in _WITH_ENTITIES:
             data = _inner(cell)
             for entity in objects(data.get("data") if isinstance(data, dict) else data):
                 if name := _schema_name(entity):
@@ -90,7 +94,9 @@ def entities(row: Mapping[str, Any]) -> Entities:
 def payload(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a self-describing event says; nothing for any other."""
     for column, cell in row.items():
-        if column == "unstruct_event":
+        if not column.startswith(_WITH_PAYLOAD):
+            continue
+        if column == _WITH_PAYLOAD:
             outer = _inner(cell)
             inner = outer.get("data") if isinstance(outer, dict) else None
             data = inner.get("data") if isinstance(inner, dict) else None
