@@ -249,8 +249,9 @@ class MemoryLog:
     async def extents(self) -> dict[str, Extent]:
         return {source: Extent(0, end, end) for source, end in (await self.ends()).items()}
 
-    async def checkpoints(self) -> list[bytes | None]:
-        return [stored.checkpoint for stored in self._stored]
+    async def checkpoints(self, partition: int | None = None) -> list[bytes | None]:
+        which = self._stored if partition is None else [self._stored[partition]]
+        return [stored.checkpoint for stored in which]
 
     async def close(self) -> None:
         """There is nothing to free; the records stay, as on a disk."""

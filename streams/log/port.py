@@ -158,8 +158,10 @@ class Reader(Protocol):
         """Which offsets each source holds now. It waits for no transaction."""
         ...
 
-    async def checkpoints(self) -> list[bytes | None]:
-        """The last committed checkpoint of each partition; None where nothing is committed yet."""
+    async def checkpoints(self, partition: int | None = None) -> list[bytes | None]:
+        """The last committed checkpoint of each partition, or of this one; None where nothing is committed
+        yet.
+        """
         ...
 
     async def close(self) -> None:

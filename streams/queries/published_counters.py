@@ -45,7 +45,7 @@ class PublishedCounters:
                 found.values[key] = value
             elif key not in found.values:
                 found.newer.add(key)
-        raw = (await reader.checkpoints())[partition]
+        (raw,) = await reader.checkpoints(partition)
         if raw is not None:
             found.reached_ms = max(found.reached_ms, decode_checkpoint(raw).watermark_ms)
         for key in deleted & found.values.keys():

@@ -47,7 +47,7 @@ async def verify(
     found = Verified(0, 0, 0, None)
     done = 0
     for partition in range(len(stored)):
-        raw = (await reader.checkpoints())[partition]
+        (raw,) = await reader.checkpoints(partition)
         if raw is None:
             continue
         check = await PartitionCheck.load(reader, partition, decode_checkpoint(raw))

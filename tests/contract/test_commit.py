@@ -115,6 +115,7 @@ async def test_opening_leaves_other_partitions_alone(new_store: NewStore) -> Non
     with pytest.raises(Fenced):
         await one.commit(full_batch(b"1"))
     assert await log.checkpoints() == [b"0", None]
+    assert [await log.checkpoints(partition) for partition in range(2)] == [[b"0"], [None]]
     await log.close()
 
 

@@ -241,8 +241,9 @@ class KafkaLog:
         topic = split_source(source)[0]
         return topic not in self.deleted_inputs and topic not in self.stopped.reasons
 
-    async def checkpoints(self) -> list[bytes | None]:
-        tps = [TopicPartition(self.topic(STATE.name), number) for number in range(self.partitions)]
+    async def checkpoints(self, partition: int | None = None) -> list[bytes | None]:
+        which = range(self.partitions) if partition is None else (partition,)
+        tps = [TopicPartition(self.topic(STATE.name), number) for number in which]
         found = await last_values(self.cluster, await self._end_offsets.settled(tps), CHECKPOINT)
         return [found.get(tp) for tp in tps]
 

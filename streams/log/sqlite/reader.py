@@ -143,10 +143,10 @@ class SqliteReader:
     async def extents(self) -> dict[str, Extent]:
         return {source: Extent(0, end, end) for source, end in (await self.ends()).items()}
 
-    async def checkpoints(self) -> list[bytes | None]:
+    async def checkpoints(self, partition: int | None = None) -> list[bytes | None]:
+        which = range(self.partitions) if partition is None else (partition,)
         with database.plain_errors(self._file):
-            rows = tables.read_all(self._reader, "partitions")
-        return [checkpoint for _, _, checkpoint in sorted(rows, key=lambda row: row[0])]
+            return [tables.read_known(self._reader, "partitions", number)[2] for number in which]
 
     async def close(self) -> None:
         self._reader.close()
