@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from streams.core.ingest.formats.access_log import is_access_log
+from streams.core.ingest.formats.amplitude import is_amplitude
 from streams.core.ingest.formats.ga4 import is_ga4_row
 from streams.core.ingest.formats.ga4_mp import is_ga4_body
 from streams.core.ingest.formats.matomo import is_matomo
+from streams.core.ingest.formats.mixpanel import is_mixpanel
 from streams.core.ingest.formats.posthog import is_posthog
 from streams.core.ingest.formats.shopify import is_shopify
 from streams.core.ingest.formats.snowplow_rows import is_line, is_row
@@ -43,6 +45,8 @@ DETECTION: tuple[tuple[str, Callable[[Any, RawHeaders], bool]], ...] = (
     ("segment", _segment),
     ("snowplow", _snowplow),
     ("matomo", lambda document, headers: is_matomo(document)),
+    ("mixpanel", lambda document, headers: is_mixpanel(document)),
+    ("amplitude", lambda document, headers: is_amplitude(document)),
     ("posthog", lambda document, headers: is_posthog(document)),
     ("xdm", lambda document, headers: is_xdm(document)),
     ("access-log", lambda document, headers: is_access_log(document)),

@@ -8,7 +8,7 @@ from streams.core.ingest.event import Reason, Rejection, reject
 from streams.core.ingest.formats.dollar_properties import channel_of_library, dollar_context
 from streams.core.ingest.formats.format import Format, InputContext
 from streams.core.ingest.formats.members import first_of, minutes_east, object_at, whole
-from streams.core.ingest.formats.posthog_bodies import is_encoded_body, split_posthog_body
+from streams.core.ingest.formats.posthog_bodies import is_encoded_body, only_event, split_posthog_body
 from streams.core.ingest.formats.shape import filled
 from streams.core.ingest.stamps import read_stamp
 
@@ -55,7 +55,7 @@ def read_posthog_event(document: Any, where: InputContext) -> Draft | Rejection 
         return reject(Reason.UNKNOWN_FORMAT, "a body that holds no JSON, neither in base64 nor in its `data`")
     event = _event_of(document)
     if event is None:
-        return reject(Reason.UNKNOWN_FORMAT, "event is missing")
+        return reject(Reason.UNKNOWN_FORMAT, "there is no event")
     properties = object_at(event, "properties")
     found = {**event, "properties": properties}
     name = event["event"]
@@ -88,6 +88,10 @@ def _event_of(document: Any) -> dict[str, Any] | None:
     """The event, with what is around it where it does not say the same itself; None if there is none."""
     if not isinstance(document, dict):
         return None
+    if isinstance(document.get("batch"), list):
+        document = only_event(document)
+        if document is None:
+            return None
     inner = object_at(document, "data")
     event = {**document, **inner} if "event" in inner else document
     return event if event.get("event") not in (None, "") else None
@@ -186,17 +190,17 @@ def _shaped(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {**properties, **filled({"screen_name": properties.get("$screen_name")})}
 
 
+_DECISIVE = {
+    "uuid", "event", "distinct_id", "timestamp", "offset", "now", "sent_at", "data",
+    "properties.distinct_id", "properties.$insert_id", "properties.$user_id",
+    "properties.$device_id", "properties.$is_identified", "properties.$anon_distinct_id",
+}  # fmt: skip
+
 POSTHOG_FORMAT = Format(
     name="posthog",
     title="PostHog",
     version=1,
     draft=read_posthog_event,
     split=split_posthog_body,
-    decisive=frozenset(
-        {
-            "uuid", "event", "distinct_id", "timestamp", "offset", "now", "sent_at", "data",
-            "properties.distinct_id", "properties.$insert_id", "properties.$user_id",
-            "properties.$device_id", "properties.$is_identified", "properties.$anon_distinct_id",
-        }
-    ),
-)  # fmt: skip
+    decisive=frozenset({*_DECISIVE, *(f"batch.{path}" for path in _DECISIVE)}),
+)

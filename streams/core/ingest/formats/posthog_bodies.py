@@ -16,6 +16,7 @@ MAX_FORM_FIELDS = 16  # a form has `data` and says how it was sent: four at most
 _FORM = re.compile(r"(?:[a-z_]{1,32}=[^&\s]{0,32}&){0,8}data=")
 _JSON_IN_BASE64 = re.compile(r"(?:e[wy]|W[3w])[A-Za-z0-9+/_-]{6,}")  # how an object or an array begins there
 _BLANK = re.compile(r"\s")
+_SIGN = {"api_key": ""}  # tells a body of this tool from others
 _SHARED = ("api_key", "token", "sent_at", "now", "historical_migration", "ip", "site_url")
 
 
@@ -27,25 +28,33 @@ def is_encoded_body(text: str) -> bool:
 
 
 def split_posthog_body(document: Any) -> list[Any] | None:
-    """A document for each event of a body; None for one that is an event itself."""
+    """A body for each event, if there are several or none, or if they have to be decoded; else None."""
     if isinstance(document, str):
         inner = _decoded(document)
         if inner is None:
             return None
         return [part for member in (inner if isinstance(inner, list) else [inner]) for part in _parts(member)]
-    if not isinstance(document, dict) or not isinstance(document.get("batch"), list):
+    events = document.get("batch") if isinstance(document, dict) else None
+    if not isinstance(events, list) or len(events) == 1:
         return None
-    shared = shared_by_all(document, _SHARED)
-    return [_with_shared(event, shared) for event in document["batch"]]
+    shared = {**_SIGN, **shared_by_all(document, _SHARED)}
+    return [{**shared, "batch": [event]} for event in events]
+
+
+def only_event(body: Mapping[str, Any]) -> Any:
+    """The event of a body of one, with what the body says besides; None if it is not a body of one."""
+    events = body["batch"]
+    if not isinstance(events, list) or len(events) != 1 or not isinstance(events[0], dict):
+        return None
+    return {key: value for key, value in body.items() if key != "batch"} | events[0]
 
 
 def _parts(member: Any) -> list[Any]:
     parts = split_posthog_body(member)
-    return [member] if parts is None else parts
-
-
-def _with_shared(event: Any, shared: Mapping[str, Any]) -> Any:
-    return {**shared, **event} if isinstance(event, dict) else event
+    if parts is not None:
+        return parts
+    is_body = isinstance(member, dict) and isinstance(member.get("batch"), list)
+    return [member if is_body else {**_SIGN, "batch": [member]}]
 
 
 def _decoded(text: str) -> Any:

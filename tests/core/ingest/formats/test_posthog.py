@@ -248,3 +248,11 @@ def test_bodies_that_hold_nothing(value: bytes, reason: Reason) -> None:
         ((_, found),) = found.items
     assert isinstance(found, Rejection)
     assert reason == found.reason
+
+
+def test_bytes_that_are_no_text_in_a_batch() -> None:
+    """They hide nobody's id: an event with them there is refused, and the one beside it is read."""
+    value = json.dumps({"api_key": "phc_x", "batch": [EVENT | {"distinct_id": "~"}, EVENT]}).encode()
+    found = read_record(value.replace(b"~", b"\xff"))
+    assert isinstance(found, Items)
+    assert [Rejection, Event] == [type(item.outcome) for item in found.items]
