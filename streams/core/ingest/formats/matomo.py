@@ -40,11 +40,16 @@ def _read(document: Any, _: InputContext) -> Draft | Rejection | None:
 def _split(document: Any) -> list[Any] | None:
     """The requests of a body, which may have many, or the visit once for each of its actions."""
     if (requests := _requests(document)) is not None:
-        return requests
+        return [part for request in requests for part in _visits_in(request)]
     if not _is_visit(document) or len(document["actionDetails"]) == 1:
         return None
     shared = {key: document[key] for key in _SHARED if key in document and _is_short(document[key])}
     return [{**shared, "actionDetails": [action]} for action in document["actionDetails"]]
+
+
+def _visits_in(request: Any) -> list[Any]:
+    """A request, or a visit that stands among requests, taken apart too."""
+    return (_split(request) if _is_visit(request) else None) or [request]
 
 
 def _requests(document: Any) -> list[Any] | None:

@@ -207,3 +207,12 @@ def test_too_many_parameters() -> None:
     found = read_record((query() + "&a=1" * MAX_REQUEST_FIELDS).encode())
     assert isinstance(found, Rejection)
     assert Reason.MISSING_PERSON == found.reason
+
+
+def test_a_visit_among_requests() -> None:
+    """Each of its actions is an item of its own, as it is in a visit that stands alone."""
+    visit = VISIT | {"actionDetails": [{"type": "action", "timestamp": AT_S + n} for n in range(2)]}
+    found = read_record(json.dumps({"requests": [query(), visit]}).encode())
+    assert isinstance(found, Items)
+    assert 3 == len({item.outcome.id for item in found.items if isinstance(item.outcome, Event)})
+    assert all(item.outcome == read_record(item.value) for item in found.items)
