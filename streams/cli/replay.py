@@ -21,7 +21,7 @@ from streams.cli.options import (
     settings_of,
 )
 from streams.cli.progress import Work
-from streams.cli.screen import plural
+from streams.cli.screen import plural, time_text
 from streams.cli.stopping import StopRequest
 from streams.clock import Clock
 from streams.errors import ConfigError, InputError
@@ -180,12 +180,18 @@ def _report(
     ended: "_Ended",
 ) -> None:
     from streams.core.processing.dead_letters import NEEDS_FULL
+    from streams.core.processing.json_text import rfc3339
 
     lines = [f"{plural(replayed.records, 'event')} replayed into {data_dir} in {seconds:.1f} s"]
     if replayed.skipped:
         lines[0] += f"; {replayed.skipped:,} had been replayed before"
     if replayed.is_sorted:
         lines.append("they were out of order, and were sorted by their time")
+    if replayed.held_to_ms is not None:
+        lines.append(
+            f"{data_dir} held events up to {time_text(rfc3339(replayed.held_to_ms))}: what is older by more "
+            "than the allowed lateness is late"
+        )
     option = f"--data-dir {shlex.quote(str(data_dir))}"
     if ended.repaired:
         lines.append(f"repaired: {', '.join(f'{n:,} {kind}' for kind, n in ended.repaired.most_common())}")

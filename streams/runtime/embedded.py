@@ -49,6 +49,8 @@ class Replayed(NamedTuple):
     records: int  # appended by this call
     skipped: int  # had been appended by an earlier replay of the same rows, interrupted or complete
     is_sorted: bool
+    # How far time was before, if events of the input can be late by that: None if they cannot.
+    held_to_ms: int | None
 
 
 class Embedded:
@@ -110,7 +112,7 @@ class Embedded:
         `on_sorted` is called with the rows that were read to be sorted.
         """
         survey = given.survey or self.look(given)
-        end_ms = survey.end_ms
+        end_ms, held_to_ms = survey.end_ms, self._watermark_ms()
         # What an interrupted replay has appended and not processed is older than what comes now.
         self._set_bounds(end_ms, UNKNOWN_MS)
         await self._catch_up()
@@ -128,7 +130,10 @@ class Embedded:
                 await self._catch_up()
                 on_progress(Progress(records, replay.bytes_read, replay.total_bytes, plan.held))
         await self.finish(end_ms)
-        return Replayed(records, survey.rows - records, plan.order is not RowOrder.AS_GIVEN)
+        skipped = survey.rows - records
+        is_judged = not skipped and 0 <= survey.start_ms < held_to_ms - self.settings.allowed_lateness
+        is_sorted = plan.order is not RowOrder.AS_GIVEN
+        return Replayed(records, skipped, is_sorted, held_to_ms if is_judged else None)
 
     async def append(self, records: list[tuple[bytes, Headers]], source: Source | None = None) -> None:
         """Puts records into the partitions that own the people they are about."""
@@ -148,7 +153,7 @@ class Embedded:
         beyond it, so that the result does not depend on the number of partitions.
         """
         await self._catch_up()
-        watermark_ms = max(end_ms, *(agent.processor.population.watermark_ms for agent in self.agents))
+        watermark_ms = max(end_ms, self._watermark_ms())
         # Partitions that forward to each other take some steps to agree that nothing is left to read.
         while True:
             for agent in self.agents:
@@ -156,6 +161,10 @@ class Embedded:
             if all(agent.processor.population.watermark_ms >= watermark_ms for agent in self.agents):
                 break
         self._set_bounds(UNBOUNDED_MS, UNBOUNDED_MS)
+
+    def _watermark_ms(self) -> int:
+        """How far time has come in the partition that is furthest."""
+        return max(agent.processor.population.watermark_ms for agent in self.agents)
 
     def _set_bounds(self, end_ms: int, limit_ms: int) -> None:
         for agent in self.agents:

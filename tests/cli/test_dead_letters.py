@@ -49,7 +49,12 @@ def replayed(here: Path, *records: dict[str, Any] | str, partitions: int = 1) ->
         (
             [LATER[0]],
             [event("ann", "Product Viewed", "10:00:00")],
-            ["1 (1 lateness) came too late", "`streams late --data-dir", "into a new data directory"],
+            [
+                "1 (1 lateness) came too late",
+                "held events up to 2024-06-01 10:00:00",
+                "`streams late --data-dir",
+                "into a new data directory",
+            ],
             ["over_cap"],
         ),
         (

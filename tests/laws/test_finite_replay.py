@@ -138,7 +138,7 @@ async def test_what_does_not_fit_is_not_sorted(tmp_path: Path, monkeypatch: pyte
     monkeypatch.undo()
     replayed = await replay([tmp_path / "in"], tmp_path / "data")
     assert replayed is not None
-    assert (len(rows), 0, True) == replayed
+    assert (len(rows), 0, True, None) == replayed
 
 
 def test_a_directory_without_files_is_an_error(tmp_path: Path) -> None:
