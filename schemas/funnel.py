@@ -1,8 +1,8 @@
 """`<app>.funnel` (compacted, on Kafka only): the funnel counters, added up over the partitions.
 
 It is for tools that cannot add up partitions: each cell has one record. The counters are those of
-`<app>.tallies`, a second later, or ten while a worker has a backlog. Each dimension is also a field of its
-own, as there.
+`<app>.tallies`, a second later, or half a minute while a worker has a backlog. Each dimension is also a field
+of its own, as there.
 """
 
 from typing import Annotated, Literal

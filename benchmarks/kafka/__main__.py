@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--volume-events", type=int, default=30_000, help="of which the stored bytes count")
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3, help="of the backlog, in turn with the others")
+    parser.add_argument("--profile", action="store_true", help="of the backlog only where the time goes")
     parser.add_argument("--seconds", type=float, default=20, help="of the steady rate")
     parser.add_argument(
         "--grow-people", type=numbers, default=[200_000], help="as many people; up to 2,000,000 takes a while"
@@ -60,7 +61,9 @@ def main() -> int:
 
 async def sections(given: argparse.Namespace, bootstrap: str, logs: Path) -> None:
     if "throughput" in given.only:
-        await throughput(bootstrap, logs, given.events, given.faust_events, given.people, given.runs)
+        await throughput(
+            bootstrap, logs, given.events, given.faust_events, given.people, given.runs, given.profile
+        )
     if "latency" in given.only:
         await latency(bootstrap, logs, given.seconds, given.people)
     if "restore" in given.only:

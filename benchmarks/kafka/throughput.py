@@ -14,6 +14,7 @@ from typing import NamedTuple
 from benchmarks.common import common
 from benchmarks.kafka.ground import Ground
 from benchmarks.kafka.measure import line, median
+from benchmarks.sampling import sampled
 from streams.records import Record
 
 EVENTS_PER_S, CPU_US = 65_000, 15.0  # the goals, of one process
@@ -28,14 +29,24 @@ class Speed(NamedTuple):
 
 
 async def throughput(
-    bootstrap: str, logs: Path, events: int, faust_events: int, people: int, runs: int
+    bootstrap: str, logs: Path, events: int, faust_events: int, people: int, runs: int, profile: bool = False
 ) -> None:
-    """Prints."""
+    """Prints. `profile`: only how our worker spends its time, which costs a part of it."""
     print(
         f"\na backlog of {events:,} events, 4 partitions, {people:,} people; {runs} runs in turn, "
         f"medians; Faust: {faust_events:,} events"
     )
     records = common(events, people)
+    if profile:
+        ground = Ground(bootstrap, logs)
+        await ground.make()
+        await ground.fill(records)
+        watched = ground.worker(profile=True)
+        await ground.done(events, watched)
+        await watched.end()
+        await ground.drop()
+        print("\n".join(sampled(watched.log.read_text())))
+        return
     found: dict[str, list[Speed]] = {"ours": [], "bare": [], "faust": []}
     for run in range(runs):
         ground = Ground(bootstrap, logs)

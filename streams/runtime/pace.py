@@ -24,7 +24,7 @@ SPACING_S = 0.005
 FUNNEL_EVERY_S = 1.0  # between two writes of the funnel: a dashboard is looked at no more often
 # The same while the worker is behind. The counters of a backlog change with each batch, so a write each
 # second would write most totals again and again, at a tenth of the whole cost.
-FUNNEL_BEHIND_S = 10.0
+FUNNEL_BEHIND_S = 30.0
 ACTIVE_S = 1.0  # a partition that committed records less than this ago is at work
 # Shares of the grace time: agents work on until the first, and finish their batches until the second.
 WORKING_SHARE, CLOSING_SHARE = 0.5, 0.75
