@@ -68,6 +68,25 @@ value came first. `device` and `channel` are always there; their values, path an
 those of any other dimension. There are at most 8 dimensions, and at most 65,536 combinations of their values,
 `other` included.
 
+## How records are read
+
+These may change at any start, too. What was read stays read, and `streams verify` reads each record as it
+was read then. Two topics may be read differently; [input](input.md) says what each format is.
+
+```toml
+format = "auto"
+placeholders = ["gast", "-none-"]
+
+[inputs.tills]
+zone = "Europe/Rome"
+map = {{ userId = "card", timestamp = "printed", event = "=Order Completed" }}
+```
+
+A table under `inputs` is about a topic of `kafka.inputs`. Without Kafka there is one, `events`, where all
+files go; `--format`, `--map` and `--zone` say how a single file is read.
+
+{read}
+
 ## How it runs
 
 These may change at any start.
@@ -104,17 +123,17 @@ returns text, and keeps a token for as long as it is good.
 """
 
 
+READ = ("format", "zone", "inputs", "placeholders", "not_placeholders", "skew")  # what readers look at
+
+
 def settings_page() -> str:
     """docs/settings.md."""
     rows = describe()
-    tables: dict[str, list[SettingRow]] = {"fold": [], "run": [], "kafka": [], "beside": []}
+    tables: dict[str, list[SettingRow]] = {"fold": [], "read": [], "run": [], "kafka": [], "beside": []}
+    places = {"kafka": "kafka", "web": "beside", "announce": "beside"} | dict.fromkeys(READ, "read")
     for row in rows:
         table = row.key.partition(".")[0]
-        tables[
-            "fold"
-            if row.fold
-            else {"kafka": "kafka", "web": "beside", "announce": "beside"}.get(table, "run")
-        ].append(row)
+        tables["fold" if row.fold else places.get(table, "run")].append(row)
     return SETTINGS.format(**{name: _table(found) for name, found in tables.items()})
 
 

@@ -20,4 +20,4 @@ def read_record(
 
 def key_of(value: bytes) -> bytes:
     """The key of a record's person by a cheap look; b"" where it takes a closer one."""
-    return READER.quick_key_of(value)
+    return READER.quick_key_of(value, ())

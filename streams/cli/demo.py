@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # A wheel does not carry the data, which has a licence of its own. So the demo needs a checkout.
 SHOP_DIR = Path(__file__).parents[2] / "examples" / "simple_shop"
 SHOP_EVENTS, SHOP_RULES = SHOP_DIR / "events.csv.gz", SHOP_DIR / "rules.toml"
-SHOP_COLUMNS = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}
+SHOP_MAP = ("anonymousId=client_id", "event=event", "timestamp=timestamp")
 
 DEMO_DIR = Path("data") / "demo"
 DEMO_MARKER = "made-by-demo"  # an earlier demo wrote this file, so the directory may be replaced
@@ -75,7 +75,7 @@ def _make_room(directory: Path) -> None:
 
 
 async def _demo(data_dir: Path) -> None:
-    from streams.cli.options import rules_of
+    from streams.cli.options import input_format, rules_of
     from streams.cli.render.demo import Findings, opening, render
     from streams.log.sqlite.log import SqliteLog
     from streams.queries.dead_letters import count_reasons
@@ -84,7 +84,6 @@ async def _demo(data_dir: Path) -> None:
     from streams.runtime.embedded import Embedded, Progress
     from streams.settings.tables import Settings
     from streams.sources.finite_input import FiniteInput
-    from streams.sources.input_file import InputFormat
     from streams.topology import LATE, REJECTED
 
     console().print(opening())
@@ -98,7 +97,7 @@ async def _demo(data_dir: Path) -> None:
 
         embedded = await Embedded.open(settings, rules_of(settings))
         try:
-            shop = FiniteInput([SHOP_EVENTS], InputFormat("csv", SHOP_COLUMNS))
+            shop = FiniteInput([SHOP_EVENTS], input_format(None, SHOP_MAP, None, settings, is_finite=True))
             replayed = await embedded.replay(shop, on_progress)
         finally:
             await embedded.close()

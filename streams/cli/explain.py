@@ -77,11 +77,13 @@ def explain_command(
     text that is the name of no known event is read as a search.
     """
     from streams.queries.explaining import Explainer
+    from streams.runtime.parameters import door_of_settings
 
     if search and event:
         raise ConfigError("--search and --event: give one of them")
-    loaded = rules_of(settings_of(ctx, rules=rules))
-    explainer = Explainer(loaded)
+    settings = settings_of(ctx, rules=rules)
+    loaded = rules_of(settings)
+    explainer = Explainer(loaded, door_of_settings(settings))
     if jsonl:
         for line in _lines(text):
             emit_line(_encoded(_one_line(explainer.line(line))))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -13,11 +13,7 @@ if TYPE_CHECKING:
     from streams.settings.tables import Settings
     from streams.sources.input_file import InputFormat
 
-REQUIRED_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "when an event happened": ("timestamp",),
-    "who it was": ("userId", "anonymousId"),
-}
-"""The fields without which every row of a table would be rejected. All others can be made up."""
+CSV_FILE = "csv"  # in place of a format: the file is a table, whatever its rows hold
 
 Text = TypeVar("Text", str, list[str], None)
 
@@ -64,19 +60,34 @@ PartitionsOption = Annotated[
     ),
 ]
 FormatOption = Annotated[
-    Literal["segment", "csv"],
+    str | None,
     typer.Option(
         "--format",
-        help="segment: JSON lines of the Segment spec. csv: a table with a header; see --map.",
+        metavar="NAME",
+        callback=checked_text,
+        help="The format of the records, such as segment. auto: each record shows its own. csv: the file is "
+        "a table. [default: the setting, or auto]",
+        show_default=False,
     ),
 ]
 MapOption = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
-        metavar="FIELD=COLUMN",
+        metavar="FIELD=PATH",
         callback=checked_text,
-        help="Which column of a CSV table is which field of an event. Once per field.",
+        help="Where a record of any other tool has this field of an event: a column, or a path in JSON. Once "
+        "per field.",
+    ),
+]
+ZoneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--zone",
+        metavar="ZONE",
+        callback=checked_text,
+        help="The time zone of times without an offset, such as Europe/Rome. [default: the setting, or UTC]",
+        show_default=False,
     ),
 ]
 ProfileArgument = Annotated[
@@ -145,37 +156,50 @@ def rules_of(settings: "Settings") -> "Rules":
     return read_rules(settings.rules)
 
 
-def input_format(source_format: Literal["segment", "csv"], columns: Iterable[str] | None) -> "InputFormat":
-    """The format of files, with the columns of `--map FIELD=COLUMN` by field.
+def input_format(
+    named: str | None,
+    columns: Iterable[str] | None,
+    zone: str | None,
+    settings: "Settings",
+    *,
+    is_finite: bool,
+) -> "InputFormat":
+    """How files are read: by `--format`, `--map FIELD=PATH` and `--zone`, else by the settings.
 
-    Raises ConfigError, also if no row of the table could be read.
+    `is_finite`: the time at which their records are appended says nothing about their events. Raises
+    ConfigError.
     """
+    from streams.core.ingest.formats.mapping import MAPPING
+    from streams.core.ingest.input_doors import format_fault, input_door, zone_fault
+    from streams.runtime.parameters import file_door
     from streams.sources.input_file import InputFormat
 
+    below = file_door(settings)
+    is_table = named == CSV_FILE
+    format = None if is_table else named
+    mapping = _mapping(columns or ()) or (below.mapping if format in (None, MAPPING) else {})
+    if format is not None and (fault := format_fault(format, bool(mapping))):
+        raise ConfigError(f"--format {format}: {fault}")
+    if zone is not None and (fault := zone_fault(zone)):
+        raise ConfigError(f"--zone {zone}: {fault}")
+    is_given = bool(named or columns or zone)
+    door = input_door(format or below.format, mapping, zone or below.zone)
+    return InputFormat(door, is_table, is_finite or is_given)
+
+
+def _mapping(columns: Iterable[str]) -> Mapping[str, str]:
+    """The path of each field that is mapped. Raises ConfigError."""
+    from streams.core.ingest.formats.mapping import mapping_fault
+
     mapping: dict[str, str] = {}
-    for text in columns or ():
-        field, equals, column = text.partition("=")
-        if not (field and equals and column):
-            raise ConfigError(f"--map {text}: write FIELD=COLUMN, as in --map timestamp=time")
+    for text in columns:
+        field, equals, path = text.partition("=")
+        if not (field and equals and path):
+            raise ConfigError(f"--map {text}: write FIELD=PATH, as in --map timestamp=time")
         if field in mapping:
             raise ConfigError(f"--map {text}: {field} is already mapped to {mapping[field]}")
-        mapping[field] = column
-    if source_format == "csv":
-        _check_mapping(mapping)
-    elif mapping:
-        raise ConfigError(
-            f"--map is for --format csv: the fields of --format {source_format} have their own names already"
-        )
-    return InputFormat(source_format, mapping)
-
-
-def _check_mapping(mapping: Mapping[str, str]) -> None:
-    from streams.sources.mapping import check_targets
-
-    check_targets(mapping)
-    for meaning, fields in REQUIRED_FIELDS.items():
-        if not any(field in mapping for field in fields):
-            raise ConfigError(
-                f"--format csv: no column is mapped to {' or '.join(fields)} ({meaning}): give --map "
-                f"{fields[0]}=COLUMN"
-            )
+        mapping[field] = path
+    if mapping and (fault := mapping_fault(mapping)):
+        given = f" {fault.field}={mapping[fault.field]}" if fault.field else ""
+        raise ConfigError(f"--map{given}: {fault.text}")
+    return mapping

@@ -16,6 +16,7 @@ from streams.cli.options import (
     MapOption,
     PartitionsOption,
     RulesOption,
+    ZoneOption,
     input_format,
     rules_of,
     settings_of,
@@ -50,13 +51,14 @@ def replay_command(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="JSON lines or CSV, plain or gzip (.gz); of a directory, each file in it.",
+            help="JSON, CSV or lines of text, plain or gzip; of a directory, each file in it.",
             show_default=False,
         ),
     ],
     *,
-    source_format: FormatOption = "segment",
+    source_format: FormatOption = None,
     columns: MapOption = None,
+    zone: ZoneOption = None,
     rules: RulesOption = None,
     data_dir: DataDirOption = None,
     partitions: PartitionsOption = None,
@@ -79,7 +81,7 @@ def replay_command(
         raise ConfigError("--json is for --check: a replay prints a report for people")
     settings = settings_of(ctx, data_dir=data_dir, rules=rules, partitions=partitions)
     loaded = rules_of(settings)
-    given = FiniteInput(files, input_format(source_format, columns))
+    given = FiniteInput(files, input_format(source_format, columns, zone, settings, is_finite=True))
     name = files[0].name if len(files) == 1 else plural(len(given.files), "file")
     if check:
         from streams.cli.replay_check import check_files

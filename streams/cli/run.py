@@ -17,6 +17,7 @@ from streams.cli.options import (
     MapOption,
     PartitionsOption,
     RulesOption,
+    ZoneOption,
     checked_text,
     input_format,
     rules_of,
@@ -45,8 +46,9 @@ def run_command(
         ),
     ] = None,
     *,
-    source_format: FormatOption = "segment",
+    source_format: FormatOption = None,
     columns: MapOption = None,
+    zone: ZoneOption = None,
     rules: RulesOption = None,
     data_dir: DataDirOption = None,
     partitions: PartitionsOption = None,
@@ -92,8 +94,9 @@ def run_command(
         _refuse(
             {
                 "PATH": sources,
-                "--format": None if source_format == "segment" else source_format,
+                "--format": source_format,
                 "--map": columns,
+                "--zone": zone,
                 "--data-dir": data_dir,
                 "--partitions": partitions,
             },
@@ -105,7 +108,8 @@ def run_command(
         {"--app": app, "--input": inputs, "--agents": agents, "--web-port": web_port},
         "is for a worker on Kafka: give --kafka HOST:PORT too",
     )
-    loaded, wanted = rules_of(settings), input_format(source_format, columns)
+    loaded = rules_of(settings)
+    wanted = input_format(source_format, columns, zone, settings, is_finite=False)
     asyncio.run(_follow(settings, loaded, sources or [STDIN], wanted))
 
 

@@ -42,7 +42,7 @@ class ExplainedEvent(msgspec.Struct, frozen=True):
 
 
 class Explainer:
-    """Reads lines by one set of rules, through the door of a start for which nothing is set."""
+    """Reads lines by one set of rules. Without a door, through that of a start for which nothing is set."""
 
     def __init__(self, rules: Rules, door: Door | None = None) -> None:
         self._classifier = Classifier(rules)

@@ -9,7 +9,6 @@ from streams.core.ingest.event import EVENT_TYPES, Event, Items, Reason, Rejecti
 from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.formats.detection import detect
 from streams.core.ingest.json_text import Decoded
-from streams.core.ingest.nesting import MAX_DEPTH, bracket_count
 from streams.core.ingest.reading import ReadOutcome, RecordReader
 from streams.core.ingest.record_bytes import read_bytes
 from streams.core.ingest.times import LATEST_MS
@@ -192,10 +191,11 @@ def guess_format(reader: RecordReader, refused: Sequence[FileRow]) -> str | None
 
 def _looks_like(value: bytes, headers: Headers) -> str | None:
     """The format that a row looks like, whatever it is said to have; None if it is of none that is known."""
-    decoded = read_bytes(value) if bracket_count(value) <= MAX_DEPTH else None
-    if not isinstance(decoded, Decoded):
+    decoded = read_bytes(value)
+    inner = unwrap(decoded.document, headers) if isinstance(decoded, Decoded) else decoded
+    if isinstance(inner, Rejection):
         return None
-    document = unwrap(decoded.document, headers).document
+    document = inner.document
     return detect(document[0] if isinstance(document, list) and document else document, headers)
 
 

@@ -3,11 +3,12 @@
 How far a file was taken is committed with its records, so a run that was stopped goes on where it was.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from streams.records import Headers, Source
+from streams.sources.containers import Container
 from streams.sources.files import Lines, file_records
 from streams.sources.follow import GrowingFile, Stdin, files_of
 from streams.sources.input_file import InputFormat
@@ -30,10 +31,10 @@ class Follower:
     ) -> None:
         self._paths, self._format, self._append, self._position = list(paths), format, append, position
         self._stdin = Stdin(stdin) if stdin is not None else None
-        self._stdin_header: bytes | None = None
+        self._stdin_head: bytes | None = None  # its first line
         self._files: dict[Path, GrowingFile] = {}
         self._positions: dict[str, int] = {}
-        self._headers: dict[str, bytes] = {}
+        self._heads: dict[str, tuple[bytes, Container]] = {}  # by file: its first line, and what it holds
 
     @property
     def ended(self) -> bool:
@@ -67,10 +68,11 @@ class Follower:
         lines, start, end = file.take(self._positions[file.name])
         if not lines:
             return 0
-        if self._format.name == "csv":
-            header = self._headers.setdefault(file.name, file.header())
-            lines = lines if start == 0 else [header, *lines]
-        records = list(self._format.rows(lines))
+        if file.name not in self._heads:
+            first = file.first_line()
+            self._heads[file.name] = first, self._format.container(first)
+        header, container = self._heads[file.name]
+        records = list(self._rows(lines, container, header if start else None))
         await self._append(records, Source(file.name, start, end))
         self._positions[file.name] = end
         return len(records)
@@ -79,19 +81,25 @@ class Follower:
         """A compressed file does not grow: it is taken once, whole."""
         if self._positions[file.name]:
             return 0
-        records = list(file_records(Lines(file.path), self._format.rows))
+        records = list(file_records(Lines(file.path), self._format.whole))
         await self._append(records, Source(file.name, 0, 1))
         self._positions[file.name] = 1
         return len(records)
 
     async def _take_stdin(self, lines: list[bytes]) -> int:
-        if self._stdin_header is None:
-            self._stdin_header = lines[0]
-        elif self._format.name == "csv":
-            lines = [self._stdin_header, *lines]
-        records = list(self._format.rows(lines))
+        header, self._stdin_head = self._stdin_head, self._stdin_head or lines[0]
+        container = self._format.container(self._stdin_head)
+        records = list(self._rows(lines, container, header))
         await self._append(records, None)
         return len(records)
+
+    def _rows(
+        self, lines: list[bytes], container: Container, header: bytes | None
+    ) -> Iterator[tuple[bytes, Headers]]:
+        """The records of these lines. `header`: the first line of their source, if that was taken before."""
+        if container is Container.TABLE:
+            return self._format.lines(lines if header is None else [header, *lines], container)
+        return self._format.lines(lines, Container.LINES)  # what does not end can be no document
 
     def close(self) -> None:
         for file in self._files.values():

@@ -4,10 +4,12 @@ Settings build nothing of other layers, and the core does not know settings.
 """
 
 from streams.core.funnels.dimensions import Dimension, Dimensions
-from streams.core.ingest.door import Door, door_of
+from streams.core.ingest.door import Door, InputDoor, door_of
+from streams.core.ingest.input_doors import input_door
 from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.state import Patience
 from streams.core.processing.parameters import Parameters
+from streams.errors import ConfigError
 from streams.settings.fold import FoldSettings
 from streams.settings.tables import Settings
 from streams.topology import EVENTS
@@ -40,4 +42,28 @@ def record_reader(settings: Settings) -> RecordReader:
 
 def door_of_settings(settings: Settings) -> Door:
     """How records are read under these settings."""
-    return door_of(settings.skew, orders=settings.order_id)
+    inputs = {
+        topic: input_door(given.format or settings.format, given.map or {}, given.zone or settings.zone)
+        for topic, given in settings.inputs.items()
+    }
+    return door_of(
+        settings.skew,
+        inputs,
+        input_door(settings.format, {}, settings.zone),
+        placeholders=settings.placeholders,
+        no_placeholders=settings.not_placeholders,
+        orders=settings.order_id,
+    )
+
+
+def file_door(settings: Settings) -> InputDoor:
+    """How records of files are read under these settings. Raises ConfigError for a table of another topic."""
+    known = settings.kafka.inputs or (EVENTS.name,)
+    for topic in settings.inputs:
+        if topic not in known:
+            raise ConfigError(
+                f"inputs.{topic}: no such topic is read; a data directory has the topic {EVENTS.name}, where "
+                "all files go"
+            )
+    door = door_of_settings(settings)
+    return door.inputs.get(EVENTS.name, door.others)

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from streams.settings.fields import shown
 from streams.settings.fold import DimensionSettings, FoldSettings, PatienceSettings
+from streams.settings.inputs import InputSettings
 from streams.settings.problems import VARIABLE_PREFIX
 from streams.settings.tables import TABLES, Settings
 
@@ -44,6 +45,8 @@ def _described(
             yield from _described(PatienceSettings, default, "patience.")
         elif name in ("kafka", "web", "announce"):
             yield from _described(TABLES[name], default, f"{name}.")
+        elif name == "inputs":
+            yield from _described(InputSettings, InputSettings().model_dump(mode="json"), "inputs.<topic>.")
         elif name == "dimensions":
             yield from _described(DimensionSettings, _built_in(default), "dimensions.<name>.")
         else:

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import NoDecode
 
+from streams.core.ingest.door import AUTO
 from streams.settings.durations import MINUTES
 from streams.settings.fields import Duration, DurationOrZero, TextList
 from streams.settings.fold import DimensionSettings, FoldSettings, PatienceSettings
 from streams.settings.host import AnnounceSettings, WebSettings
+from streams.settings.inputs import FormatOfAll, InputSettings, PlaceholderWords, ShippedWords, Zone
 from streams.settings.kafka import KafkaSettings
 from streams.topology import MAX_PARTITIONS
 
@@ -62,6 +64,30 @@ class Settings(FoldSettings):
     log_format: Literal["console", "json"] = Field(
         "console", description="How the program writes its own log: `console` or `json`."
     )
+    format: FormatOfAll = Field(
+        AUTO,
+        description=(
+            "The format of the records of all inputs: `auto`, where each record shows its own, or the name "
+            "of one that docs/input.md lists."
+        ),
+    )
+    zone: Zone | None = Field(
+        None,
+        description=(
+            "The IANA time zone of times without an offset, such as `Europe/Rome`, where the event names "
+            "none. Without it they are UTC."
+        ),
+    )
+    inputs: dict[str, InputSettings] = Field(
+        {}, description="How the records of single topics are read, where that differs."
+    )
+    placeholders: PlaceholderWords = Field(
+        (),
+        description="Words that stand for no id, beside the [shipped ones](input.md#placeholders).",
+    )
+    not_placeholders: ShippedWords = Field(
+        (), description="Shipped words that are ids here, for example `guest`."
+    )
     agents: Annotated[tuple[str, ...], NoDecode, TextList] = Field(
         (),
         description=(
@@ -72,6 +98,22 @@ class Settings(FoldSettings):
     kafka: KafkaSettings = Field(KafkaSettings(), description="The Kafka cluster.")
     web: WebSettings = Field(WebSettings(), description="Health and metrics.")
     announce: AnnounceSettings = Field(AnnounceSettings(), description="Posts about transitions.")
+
+    @model_validator(mode="after")
+    def _inputs_are_read(self) -> Self:
+        topics = self.kafka.inputs
+        for topic in self.inputs:
+            if topics and topic not in topics:
+                raise ValueError(
+                    f"inputs.{topic}: no such topic is read; kafka.inputs has {', '.join(topics)}"
+                )
+        if both := {word.strip().lower() for word in self.placeholders} & {
+            word.strip().lower() for word in self.not_placeholders
+        }:
+            raise ValueError(
+                f"placeholders and not_placeholders both have {min(both)!r}: leave it in one of them"
+            )
+        return self
 
     @property
     def fold(self) -> FoldSettings:
@@ -85,6 +127,7 @@ TABLES: Mapping[str | None, type[BaseModel]] = {
     None: Settings,
     "patience": PatienceSettings,
     "dimensions": DimensionSettings,
+    "inputs": InputSettings,
     "kafka": KafkaSettings,
     "web": WebSettings,
     "announce": AnnounceSettings,

@@ -1,4 +1,4 @@
-"""Turns the rows of a CSV export into Segment-shaped JSON: one format is stored, and one reader judges it.
+"""Turns the rows of a table into JSON: objects of text, under the names of the columns.
 
 A row that cannot be read becomes a record too: its bytes as they came, with a header that marks it
 unreadable. The next line is then read as the start of a row again, since one stray quote must not swallow the
@@ -7,59 +7,86 @@ rest of a file.
 
 import csv
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 from streams.core.ingest.event import MAX_RECORD_BYTES, Reason, Rejection, reject
+from streams.core.ingest.formats.mapping import CONSTANT
 from streams.core.ingest.record_bytes import BOM
 from streams.core.ingest.unreadable import MAX_KEPT_BYTES, unreadable_headers
 from streams.errors import InputError
 from streams.records import Headers
-from streams.sources.mapping import Columns, check_targets
+from streams.sources.containers import delimiter_of
 
 MAX_ROW_LINES = 128  # a quoted field may hold line breaks, but a row of more lines has a stray quote
 
 _encode = msgspec.json.Encoder().encode
 
 
-def csv_rows(lines: Iterable[bytes], mapping: Mapping[str, str]) -> Iterator[tuple[bytes, Headers]]:
-    """The (value, headers) of each row. `mapping` leads from a field to its column.
+def csv_rows(
+    lines: Iterable[bytes], mapping: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[bytes, Headers]]:
+    """The (value, headers) of each row. `mapping` leads from fields to columns, which must be there.
 
-    The lines keep their line ends. The header is read at once. Raises ConfigError for a target that is no
-    field, and InputError for an empty file, a header that cannot be read or a mapped column that it lacks.
+    The lines keep their line ends. The header is read at once, and shows what stands between fields. Raises
+    InputError for an empty file, a header that cannot be read, and a column that is missing or ambiguous.
     Rows that cannot be read are marked `bad_row` or `too_large`; blank lines are skipped.
     """
-    check_targets(mapping)
     source = _RowLines(lines)
-    header = next(_parsed(source), None)
+    first = source.first.decode("utf-8", "replace").rstrip("\r\n")
+    rows = _parsed(source, delimiter_of(first, mapping.values()))
+    header = next(rows, None)
     if header is None:
         raise InputError("the file is empty: a CSV file begins with a header")
     if isinstance(header, Rejection):
         raise InputError(f"the header cannot be read: {header.detail}")
-    return _records(source, Columns(header, mapping))
+    names = [name.strip() or f"column_{n}" for n, name in enumerate(header, 1)]
+    _check_columns(names, mapping)
+    return _records(source, rows, names)
 
 
-def _records(source: "_RowLines", columns: Columns) -> Iterator[tuple[bytes, Headers]]:
-    for row in _parsed(source):
+def _records(
+    source: "_RowLines", rows: Iterator[list[str] | Rejection], names: Sequence[str]
+) -> Iterator[tuple[bytes, Headers]]:
+    for row in rows:
         if isinstance(row, Rejection):
             yield source.start_over(), unreadable_headers(row.reason, row.detail)
-        elif len(row) != columns.width:
+        elif len(row) != len(names):
             yield (
                 source.start_over(),
-                unreadable_headers(Reason.BAD_ROW, f"expected {columns.width} fields, found {len(row)}"),
+                unreadable_headers(Reason.BAD_ROW, f"expected {len(names)} fields, found {len(row)}"),
             )
         else:
-            yield _encode(columns.record(row)), ()
+            yield _encode({name: cell for name, cell in zip(names, row, strict=True) if cell}), ()
 
 
-def _parsed(source: "_RowLines") -> Iterator[list[str] | Rejection]:
+def _check_columns(names: Sequence[str], mapping: Mapping[str, str]) -> None:
+    """Raises InputError if the header has a name twice, lacks a mapped column, or if a column that is not
+    mapped would become a property that another one is mapped to.
+    """
+    shown = f"the header's columns: {', '.join(names)}"
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"the header has the column {twice!r} more than once; {shown}")
+    for field, column in mapping.items():
+        if column not in names and not column.startswith(CONSTANT):
+            raise InputError(f"no column {column!r} (mapped to {field}); {shown}")
+    for name in names:
+        for field in mapping:
+            if name not in mapping.values() and f"{field}.".startswith(f"properties.{name}."):
+                raise InputError(
+                    f"the column {name!r} would become properties.{name}, but another column is mapped to "
+                    f"{field}: map this one to another name"
+                )
+
+
+def _parsed(source: "_RowLines", delimiter: str) -> Iterator[list[str] | Rejection]:
     """The rows, or the reason why one cannot be read.
 
     While the caller looks at a row, `source` still holds its lines.
     """
-    reader = csv.reader(source, strict=True)
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
     while True:
         source.taken.clear()
         source.fault = None
@@ -88,7 +115,8 @@ class _RowLines:
         self.taken: list[bytes] = []
         self.fault: Rejection | None = None  # found in one of the lines taken: no row may have it
         self._lines = iter(lines)
-        self._again = deque(first.removeprefix(BOM) for first in islice(self._lines, 1))
+        self.first = next(self._lines, b"").removeprefix(BOM)
+        self._again = deque([self.first] if self.first else [])
 
     def __iter__(self) -> Iterator[str]:
         return self

@@ -4,11 +4,12 @@ Nothing is dropped unseen: if a compressed file ends too early or is damaged, it
 has the reason, and the last of its records carries it.
 """
 
+import codecs
 import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -21,6 +22,8 @@ READ_BYTES = 256 * 1024  # read at once: large enough that the time of the calls
 # A record, its \r\n, and one byte more, which shows that it is too long.
 MAX_LINE_BYTES = MAX_RECORD_BYTES + 3
 GZIP_MAGIC = b"\x1f\x8b"
+# Of a file, to tell what it holds: a document that is longer is no record.
+HEAD_BYTES = 2 * MAX_RECORD_BYTES
 
 
 class Lines:
@@ -48,12 +51,36 @@ class Lines:
             ) from error
         self._gzip = gzip.GzipFile(fileobj=self._file) if head == GZIP_MAGIC else None
         self._closed_at = 0  # the position at which it was closed
+        self._decode: Callable[[bytes, bool], str] | None = None  # of another encoding than UTF-8
+        self._started = False
+        # What was read ahead, to tell what the file holds: each chunk, and where the file was after it.
+        self._ahead: list[tuple[bytes, int]] | None = None
+        self._given_at = 0  # where it was after the last chunk that was given out
         self._lines = self._split()
+
+    def head(self) -> tuple[bytes, bool]:
+        """What the file begins with, at least HEAD_BYTES of it, and whether it is all. It is read again."""
+        if self._ahead is None:
+            self._ahead = []
+            size = 0
+            while size < HEAD_BYTES and (chunk := self._read()):
+                self._ahead.append((chunk, self._position()))
+                size += len(chunk)
+        begun = b"".join([chunk for chunk, _ in self._ahead])
+        return begun, len(begun) < HEAD_BYTES
+
+    def chunks(self) -> Iterator[bytes]:
+        """All of the file, as it comes, in place of its lines. Closes the file."""
+        while chunk := self._chunk():
+            yield chunk
+        self._close_after_last()
 
     @property
     def read_bytes(self) -> int:
         """The bytes read so far, counted as they are stored, like `total_bytes`. 0 for a pipe."""
-        return self._closed_at if self._file.closed else self._position()
+        if self._file.closed:
+            return self._closed_at
+        return self._position() if self._ahead is None else self._given_at
 
     def close(self) -> None:
         """Closes the file. It closes itself after the last line."""
@@ -93,6 +120,9 @@ class Lines:
             self.rest = bytes(begun)
         elif begun:
             yield bytes(begun)
+        self._close_after_last()
+
+    def _close_after_last(self) -> None:
         self._closed_at = self._position()
         self._file.close()
 
@@ -100,7 +130,33 @@ class Lines:
         return self._file.raw.tell() if self._file.seekable() else 0
 
     def _chunk(self) -> bytes:
+        """The next bytes, in UTF-8 and without a byte order mark; b"" at the end."""
+        if self._ahead:
+            chunk, self._given_at = self._ahead.pop(0)
+            return chunk
+        chunk = self._read()
+        self._given_at = self._position()
+        return chunk
+
+    def _read(self) -> bytes:
+        """The next bytes that were not read yet. A text in UTF-16 is turned into UTF-8."""
+        raw = self._read_raw()
+        if not self._started:
+            self._started = True
+            if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                self._decode = codecs.getincrementaldecoder("utf-16")("replace").decode
+            raw = raw.removeprefix(codecs.BOM_UTF8)
+        if self._decode is None:
+            return raw
+        # A part of a character may be all that has come.
+        while not (text := self._decode(raw, not raw)) and raw:
+            raw = self._read_raw()
+        return text.encode("utf-8", "replace")
+
+    def _read_raw(self) -> bytes:
         """The next bytes. b"" at the end, and where the rest is lost: then `fault` has the reason."""
+        if self.fault is not None:
+            return b""
         try:
             return self._gzip.read1(READ_BYTES) if self._gzip is not None else self._file.read1(READ_BYTES)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -111,9 +167,9 @@ class Lines:
 
 
 def file_records(
-    lines: Lines, rows: Callable[[Iterable[bytes]], Iterator[tuple[bytes, Headers]]]
+    lines: Lines, rows: Callable[[Lines], Iterator[tuple[bytes, Headers]]]
 ) -> Iterator[tuple[bytes, Headers]]:
-    """The (value, headers) of all records of a file, which `rows` (such as `jsonl_rows`) makes of its lines.
+    """The (value, headers) of all records of a file, which `rows` (such as `jsonl_rows`) makes of it.
 
     If the end of the file is lost, one more record is marked `truncated`. Closes the file.
     """

@@ -49,7 +49,7 @@ class GrowingFile:
             end = len(block)  # an endless line: each piece is rejected, so that nothing waits for its end
         return Taken(block[:end].splitlines(keepends=True), start, start + end)
 
-    def header(self) -> bytes:
+    def first_line(self) -> bytes:
         """The first line; b"" as long as it has no end."""
         self._file.seek(0)
         line = self._file.readline(MAX_LINE_BYTES)

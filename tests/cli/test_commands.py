@@ -10,12 +10,10 @@ import msgspec
 import pytest
 
 from schemas.kinds import Kind
-from streams.cli.options import FormatOption
 from streams.core.ingest import door
 from streams.core.ingest.formats import FORMATS
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Batch, Output
-from streams.sources.input_file import InputFormat
 from streams.topology import KAFKA_TOPICS, PUBLISHED, TOPICS, TRANSITIONS
 from tests.cli.running import SMALL, event, lines, streams, write
 
@@ -388,9 +386,27 @@ def test_check_config(tmp_path: Path) -> None:
     assert ("set", "default", "set") == (rows["patience.buy"], rows["patience.go"], rows["batch"])
 
 
-def test_formats_of_files() -> None:
-    """--format takes exactly the formats that an input file can have."""
-    assert get_args(InputFormat.__annotations__["name"]) == get_args(get_args(FormatOption)[0])
+@pytest.mark.parametrize("options", [(), ("--format", "csv"), ("--format", "auto"), ("--format", "segment")])
+def test_a_table_whose_columns_are_fields(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Its rows are read by their own format, whether or not it is said to be a table."""
+    table = tmp_path / "events.csv"
+    table.write_text(
+        "type;messageId;userId;event;timestamp\ntrack;m1;ann;Order Completed;2024-05-20 10:00:00\n"
+    )
+    assert 0 == streams("replay", table, *options, "--data-dir", tmp_path / "d").exit_code
+    (found,) = lines("funnel", "--data-dir", tmp_path / "d", "--json")
+    assert (1, 1) == (found["profiles_converted"], found["events"]["applied"])
+
+
+def test_json_is_read_by_a_mapping(tmp_path: Path) -> None:
+    """As a table is; `--zone` is that of its times."""
+    path = write(tmp_path / "tills.jsonl", [{"card": 4711, "at": "2024-05-20 10:05:00", "sum": 3}])
+    given = ["--map", "userId=card", "--map", "timestamp=at", "--map", "event==Order Completed"]
+    result = streams("replay", path, *given, "--zone", "Europe/Rome", "--data-dir", tmp_path / "d")
+    assert 0 == result.exit_code, result.stderr
+    opened, _ = lines("transitions", "--data-dir", tmp_path / "d", "--json")
+    assert ("u:4711", "2024-05-20T08:05:00.000Z") == (opened["profile"], opened["at"])
+    assert 0 == streams("verify", "--data-dir", tmp_path / "d").exit_code
 
 
 def test_topology() -> None:

@@ -93,7 +93,7 @@ def test_the_report_of_a_replay(
 def test_a_replay_reports_its_own_records(tmp_path: Path) -> None:
     """A replay does not report the dead letters of earlier replays."""
     replayed(tmp_path, "{", LATER[0])
-    report = replayed(tmp_path, "{", "}", event("ann", "Product Viewed", "10:00:00"))
+    report = replayed(tmp_path, event("ann", "Product Viewed", "10:00:00"), "{", "}")
     assert "2 (2 undecodable) could not be read" in report
     assert "1 (1 lateness) came too late" in report
 
@@ -182,7 +182,7 @@ def test_progress_has_one_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
                 raise KeyError
 
         with pytest.raises(KeyError):
-            await embedded.replay(FiniteInput([file], InputFormat()), stop)
+            await embedded.replay(FiniteInput([file], InputFormat(is_marked=True)), stop)
         await embedded.close()
 
     asyncio.run(half())

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from streams.cli.demo import DEMO_MARKER, SHOP_COLUMNS, SHOP_EVENTS, SHOP_RULES
+from streams.cli.demo import DEMO_MARKER, SHOP_EVENTS, SHOP_MAP, SHOP_RULES
 from tests import oracle
 from tests.cli.running import ROOT, TIMEOUT_S, event, lines, process, streams, without_progress
 
@@ -25,7 +25,7 @@ INTENTS = {
     "payment_choice": 3, "payment_card": 3, "payment_cash": 3, "payment_done": 4,
 }  # fmt: skip
 MOMENTS = ("know", "go", "do", "buy", "truth", None)
-MAPS = [word for field, column in SHOP_COLUMNS.items() for word in ("--map", f"{field}={column}")]
+MAPS = [word for pair in SHOP_MAP for word in ("--map", pair)]
 CHOSEN = 1_000
 
 

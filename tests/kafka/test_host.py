@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ from streams.queries.verify import verify
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
-from streams.sources.files import Lines, file_records
-from streams.sources.input_file import InputFormat
 from tests.end_to_end import shop
 from tests.end_to_end.running import COMMAND
 from tests.kafka import topics
@@ -34,7 +31,6 @@ from tests.kafka.broker import bootstrap, free_ports
 from tests.reading import key_of
 
 PARTITIONS, EVENTS = 4, 600
-MAPPING = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}
 FAUST = [sys.executable, "-m", "faust", "-A", "streams.host", "worker"]
 SOON_S = 40.0
 GRACE_S = 8.0
@@ -154,11 +150,8 @@ async def fill(app: str, count: int = EVENTS) -> None:
     """Appends the first events of the real shop, keyed and partitioned as collectors do."""
     log = topics.log(app, PARTITIONS)
     now = time.time_ns() // 1_000_000
-    records = list(islice(file_records(Lines(shop.FILE), InputFormat("csv", MAPPING).rows), count))
-    keyed = [(key_of(value) or b"", value, headers) for value, headers in records]
-    await log.append(
-        [NewRecord(partition_of(key, PARTITIONS), key, value, now, headers) for key, value, headers in keyed]
-    )
+    keyed = [(key_of(value), value) for value in shop.calls(count)]
+    await log.append([NewRecord(partition_of(key, PARTITIONS), key, value, now) for key, value in keyed])
     await log.close()
 
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from itertools import islice
 from typing import TypeVar
 
 import pytest
@@ -22,8 +21,6 @@ from streams.queries.verify import verify
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
-from streams.sources.files import Lines, file_records
-from streams.sources.input_file import InputFormat
 from tests.contract.looking import Restored, full_batch, input_ends, restored, scanned
 from tests.end_to_end import shop
 from tests.kafka import topics
@@ -33,7 +30,6 @@ from tests.reading import key_of
 PARTITIONS = 2
 EVENTS = 4_000
 KILLS = 2
-MAPPING = {"anonymousId": "client_id", "event": "event", "timestamp": "timestamp"}
 PATIENCE_S = 90  # of a test with a busy machine: a broker is back after some seconds
 
 T = TypeVar("T")
@@ -159,12 +155,9 @@ async def test_leaders_are_killed_one_after_the_other(
     )
     log = await insistent(lambda: KafkaLog.connect(Cluster(brokers.bootstrap), app, [f"{app}.events"]))
     now = time.time_ns() // 1_000_000
-    records = list(islice(file_records(Lines(shop.FILE), InputFormat("csv", MAPPING).rows), EVENTS))
+    values = shop.calls(EVENTS)
     await log.append(
-        [
-            NewRecord(partition_of(key_of(value) or b"", PARTITIONS), None, value, now, headers)
-            for value, headers in records
-        ]
+        [NewRecord(partition_of(key_of(value), PARTITIONS), None, value, now) for value in values]
     )
 
     agents: dict[int, PartitionAgent] = {}
@@ -197,13 +190,13 @@ async def test_leaders_are_killed_one_after_the_other(
             await asyncio.gather(*(step(number) for number in range(PARTITIONS)))
             assert len(died) > before, "nobody noticed"
     ends = dict(enumerate(await insistent(lambda: input_ends(log))))
-    assert sum(ends.values()) == len(records)
+    assert sum(ends.values()) == len(values)
     for number in range(PARTITIONS):
         while number not in agents or agents[number].processor.checkpoint.offset < ends[number]:
             await step(number)
 
     verified = await insistent(lambda: verify(log, lambda done, total: None))
-    assert (None, len(records)) == (verified.difference, verified.records)
+    assert (None, len(values)) == (verified.difference, verified.records)
     assert (PARTITIONS, {f"{app}.events": PARTITIONS}) == (
         await insistent(lambda: checked(log.cluster, app, [f"{app}.events"]))
     )[:2]

@@ -8,13 +8,14 @@ from typing import BinaryIO
 
 import pytest
 
+from streams.core.ingest.door import InputDoor
 from streams.errors import InputError
 from streams.records import Headers, Source
 from streams.runtime.following import Follower
 from streams.sources.input_file import InputFormat
 
 LINES = InputFormat()
-CSV = InputFormat("csv", {"event": "name", "userId": "who", "timestamp": "at"})
+CSV = InputFormat(InputDoor("mapping", {"event": "name", "userId": "who", "timestamp": "at"}))
 
 
 class Appended:

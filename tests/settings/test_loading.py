@@ -143,6 +143,39 @@ def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch
             "dimensions.device.aliases.watch = 'wrist': an alias is",
         ),
         ('[dimensions.Land]\nvalues = ["it"]\npath = "context.country"', "dimensions: 'Land' is no name"),
+        (
+            'format = "ga5"',
+            "format = 'ga5': is no format; there are: auto, ",
+        ),
+        ('format = "mapping"', "format = 'mapping': reads records by a mapping, and there is none"),
+        ('zone = "Rome"', "zone = 'Rome': is no time zone: write its IANA name, such as Europe/Rome"),
+        ('[inputs.a]\nzone = "Rome"', "inputs.a.zone = 'Rome': is no time zone"),
+        ('[inputs.a]\nformat = "ga5"', "inputs.a.format = 'ga5': is no format"),
+        ('[inputs.a]\nformat = "mapping"', "inputs.a: format = 'mapping': reads records by a mapping"),
+        ('[inputs.a]\nformats = "auto"', "inputs.a.formats = 'auto': no such setting: did you mean format?"),
+        ("[inputs.a]\nmap = {}", "inputs.a.map: nothing is mapped to timestamp (when an event happened)"),
+        ('[inputs.a]\nmap = { timestamp = "t" }', "inputs.a.map: nothing is mapped to userId or anonymousId"),
+        (
+            '[inputs.a]\nmap = { timestamp = "t", user = "u" }',
+            "inputs.a.map: user = 'u': 'user' is no field; the fields are: messageId",
+        ),
+        (
+            '[inputs.a]\nmap = { timestamp = "", userId = "u" }',
+            "inputs.a.map: timestamp = '': names nothing: write where a record has it",
+        ),
+        (
+            '[inputs.a]\nformat = "segment"\nmap = { timestamp = "t", userId = "u" }',
+            "inputs.a: format = 'segment': has fields of its own: a mapping is for the format mapping",
+        ),
+        (
+            '[inputs.web]\nzone = "UTC"\n[kafka]\ninputs = ["clicks", "orders"]',
+            "inputs.web: no such topic is read; kafka.inputs has clicks, orders",
+        ),
+        ('not_placeholders = ["bob"]', "not_placeholders = ['bob']: 'bob' is none of the shipped words"),
+        (
+            'placeholders = ["Guest"]\nnot_placeholders = ["guest "]',
+            "placeholders and not_placeholders both have 'guest': leave it in one of them",
+        ),
         ("batch = !", "settings file streams.toml is not TOML: Invalid value (at line 1, column 9)"),
     ],
 )

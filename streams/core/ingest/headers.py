@@ -9,7 +9,7 @@ RawHeaders = Sequence[tuple[str, bytes | None]]
 """Headers as a log gives them: one may have no value."""
 
 READ_AS_HEADER = "read-as"
-"""On a record of a finite file: the format that it was given, and after a blank the zone of its times."""
+"""How a record of a file is read: its format and, each after a blank, the zone of its times and a mapping."""
 
 ORDINAL_HEADER = "ordinal"
 """On a record of a finite file: how many equal lines come before it there."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from streams.core.ingest.door import AUTO, Door, InputDoor
+from streams.core.ingest.door import AUTO, Door, InputDoor, named_in
 from streams.core.ingest.event import (
     MAX_ITEMS,
     MAX_RECORD_BYTES,
@@ -19,14 +19,14 @@ from streams.core.ingest.event import (
 from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.formats.detection import detect
 from streams.core.ingest.formats.format import Format, InputContext
+from streams.core.ingest.formats.mapping import decisive_paths
 from streams.core.ingest.formats.segment import QuickReader
 from streams.core.ingest.formats.segment_batch import split_batch
-from streams.core.ingest.headers import READ_AS_HEADER, RawHeaders, header
+from streams.core.ingest.headers import RawHeaders, header
 from streams.core.ingest.json_text import Decoded, clean, damaged_at, encode
 from streams.core.ingest.judging import Judge
-from streams.core.ingest.nesting import MAX_DEPTH, bracket_count, is_deeper
 from streams.core.ingest.placeholders import Placeholders
-from streams.core.ingest.record_bytes import GZIP, read_bytes, unzip
+from streams.core.ingest.record_bytes import read_bytes, uncoated
 from streams.core.ingest.repairs import Repair
 from streams.core.ingest.unreadable import rejection_in
 from streams.core.ingest.wrappings import Unwrapped, unwrap
@@ -38,16 +38,16 @@ NO_ITEMS = Items(())
 SHOWN_KEYS = 8  # of an object of no known format
 DEFECT = "a defect"  # how the detail of a rejection begins that should have been none
 _SEGMENT = "segment"
+_QUICK = (AUTO, _SEGMENT)  # the formats of an input whose records the quick reader may know
 
 
 class RecordReader:
     """Reads the records of one input. It is made once for each input and door."""
 
     def __init__(self, door: Door, topic: str) -> None:
-        self.input_door, self.skew_ms = door.inputs.get(topic, InputDoor()), door.skew_ms
+        self.input_door, self.skew_ms = door.inputs.get(topic, door.others), door.skew_ms
         self.placeholders = Placeholders(door.placeholders, door.no_placeholders)
         self.quick = QuickReader(self.placeholders, door.skew_ms)
-        self._is_quick = self.input_door.format in (AUTO, _SEGMENT)
         paths = [tuple(path.split(".")) for path in door.orders]
         self._order_paths = [path[1:] for path in paths if path[0] == "properties"]
         self._order_keys = frozenset(path[0] for path in self._order_paths if path)
@@ -58,17 +58,20 @@ class RecordReader:
         `arrived_ms`: the record's own time, -1 where it is not known. `limit_ms`: the newest event time that
         is accepted. Both are in milliseconds since 1970 UTC.
         """
-        if headers and (rejection := rejection_in(headers)) is not None:
-            return rejection
+        given = self.input_door
+        if headers:
+            if (rejection := rejection_in(headers)) is not None:
+                return rejection
+            given, arrived_ms = self._given(headers, arrived_ms)
         if value is None:
             return reject(Reason.UNDECODABLE, "the record has no value")
-        if self._is_quick and (event := self.quick.read(value, limit_ms)) is not None:
+        if given.format in _QUICK and (event := self.quick.read(value, limit_ms)) is not None:
             return (
                 event
                 if self._order_keys.isdisjoint(event.properties)
                 else self.without_placeholder_order(event)
             )
-        return _Reading(self, headers, arrived_ms, limit_ms).record(value)
+        return _Reading(self, given, headers, arrived_ms, limit_ms).record(value)
 
     def look(
         self, value: bytes | None, headers: RawHeaders, arrived_ms: int, limit_ms: int
@@ -76,13 +79,22 @@ class RecordReader:
         """As `read`, with the name of the format of each item; "" where none is known."""
         if value is None or rejection_in(headers) is not None:
             return self.read(value, headers, arrived_ms, limit_ms), ("",)
-        reading = _Reading(self, headers, arrived_ms, limit_ms)
+        given, arrived_ms = self._given(headers, arrived_ms)
+        reading = _Reading(self, given, headers, arrived_ms, limit_ms)
         outcome = reading.record(value)
         return outcome, tuple(reading.formats) or ("",)
 
-    def quick_key_of(self, value: bytes | None) -> bytes:
+    def _given(self, headers: RawHeaders, arrived_ms: int) -> tuple[InputDoor, int]:
+        """How a record is read, and its own time: when a record of a file was appended says nothing."""
+        named = named_in(headers)
+        return (self.input_door, arrived_ms) if named is None else (named, -1)
+
+    def quick_key_of(self, value: bytes | None, headers: RawHeaders) -> bytes:
         """The key of a record's person, cheaply; b"" where that takes a closer look. Never raises."""
-        return self.quick.key_of(value) if self._is_quick and value else b""
+        if not value:
+            return b""
+        given = (named_in(headers) if headers else None) or self.input_door
+        return self.quick.key_of(value) if given.format in _QUICK else b""
 
     def without_placeholder_order(self, event: Event) -> Event:
         """The event without what stands where its order id belongs, if that stands for no id."""
@@ -102,15 +114,11 @@ class RecordReader:
 class _Reading:
     """The closer look at one record, which most records don't need."""
 
-    def __init__(self, reader: RecordReader, headers: RawHeaders, arrived_ms: int, limit_ms: int) -> None:
-        self._reader, self._headers = reader, headers
+    def __init__(
+        self, reader: RecordReader, given: InputDoor, headers: RawHeaders, arrived_ms: int, limit_ms: int
+    ) -> None:
+        self._reader, self._input, self._headers = reader, given, headers
         self._arrived_ms, self._limit_ms = arrived_ms, limit_ms
-        given = reader.input_door
-        named = header(headers, READ_AS_HEADER)
-        if named is not None:  # a record of a file: when it was appended says nothing about its event
-            format, _, zone = named.partition(" ")
-            given, self._arrived_ms = InputDoor(format, {}, zone or None), -1
-        self._input = given
         self._context = InputContext(headers, given.mapping)
         self.formats: list[str] = []  # of each event, in its order
         self._judge = Judge(reader.placeholders, reader.skew_ms, given.zone)
@@ -119,14 +127,14 @@ class _Reading:
         """Reads the bytes of a record."""
         if len(value) > MAX_RECORD_BYTES:
             return reject(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_RECORD_BYTES}")
-        if value.startswith(GZIP):
-            plain = unzip(value)
-            if isinstance(plain, Rejection):
-                return plain
-            value = plain
-        if self._input.format in (AUTO, _SEGMENT) and (calls := split_batch(value)) is not None:
+        plain = uncoated(value)
+        if isinstance(plain, Rejection):
+            return plain
+        # What stands in an envelope is put back into it, call by call.
+        is_bare = header(self._headers, "ce_specversion") is None
+        if is_bare and self._input.format in _QUICK and (calls := split_batch(plain)) is not None:
             return _items([Item(call, self._call(call)) for call in calls[: MAX_ITEMS + 1]], len(calls))
-        return self._bytes(value)
+        return self._bytes(plain)
 
     def _call(self, value: bytes) -> ReadOutcome:
         event = self._reader.quick.read(value, self._limit_ms)
@@ -136,14 +144,19 @@ class _Reading:
         return self._bytes(value, part_of=FORMATS[_SEGMENT])
 
     def _bytes(self, value: bytes, part_of: Format | None = None) -> ReadOutcome:
-        if bracket_count(value) > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
-            return reject(Reason.UNDECODABLE, f"nested more than {MAX_DEPTH} deep")
         decoded = read_bytes(value)
         return decoded if isinstance(decoded, Rejection) else self._document(decoded, part_of)
 
     def _document(self, decoded: Decoded, part_of: Format | None = None) -> ReadOutcome:
         """Reads a document, or each of those in it. `part_of`: the format of the body that it is part of."""
         inner = unwrap(decoded.document, self._headers)
+        if isinstance(inner, Rejection):
+            return inner
+        if inner.is_empty:
+            return NO_ITEMS
+        if inner.is_dirty:
+            is_damaged = decoded.is_damaged or inner.is_damaged
+            decoded = Decoded(decoded.document, is_dirty=True, is_damaged=is_damaged)
         if isinstance(inner.document, list):
             if part_of is not None:
                 return reject(Reason.UNKNOWN_TYPE, "an array within a batch")
@@ -184,7 +197,8 @@ class _Reading:
 
     def _event(self, decoded: Decoded, inner: Unwrapped, format: Format) -> ReadOutcome:
         self.formats.append(format.name)
-        if decoded.is_damaged and (where := damaged_at(inner.document, format.decisive)):
+        decisive = decisive_paths(self._input.mapping) or format.decisive
+        if decoded.is_damaged and (where := damaged_at(inner.document, decisive)):
             return reject(Reason.UNDECODABLE, f"bytes that are not UTF-8 in {where}")
         try:
             draft = format.draft(inner.document, self._context)

@@ -36,6 +36,11 @@ def zone_offset_quarters(zone: str, at_ms: int) -> int:
     return known
 
 
+def is_zone(name: str) -> bool:
+    """True if this is the name of an IANA zone."""
+    return _zone(name) is not None
+
+
 def instant_of_local(zone: str, local_ms: int) -> int | None:
     """The instant at which clocks of an IANA zone show a local time, both in milliseconds; None for an
     unknown zone.

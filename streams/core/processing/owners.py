@@ -34,7 +34,7 @@ def key_reader(reader: RecordReader, tenant: str | None) -> RecordKeyOf:
     profile_of = profile_reader(tenant)
 
     def key_of(value: bytes | None, headers: Headers) -> bytes:
-        if not tenant and (quick := reader.quick_key_of(value)):
+        if not tenant and (quick := reader.quick_key_of(value, headers)):
             return quick
         found = reader.read(value, headers, -1, LATEST_MS)
         events = events_in(found)

@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 
 from streams.core.ingest import ids
+from streams.core.ingest.door import InputDoor, read_as
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, MAX_ITEMS, MAX_RECORD_BYTES, Event, Items, Reason
+from streams.core.ingest.formats.mapping import FIELDS
 from streams.core.ingest.nesting import MAX_DEPTH
 from streams.sources.csv import csv_rows
-from streams.sources.mapping import FIELDS
 from tests.core.ingest.examples import NEVER_MS
 from tests.reading import read_record
 
@@ -34,14 +35,17 @@ def test_the_batch_example() -> None:
     ]
 
 
-def test_the_csv_example() -> None:
-    """The table that the page shows gives the record that it shows."""
+def test_the_example_of_a_mapping() -> None:
+    """The row that the page shows is read as the record that it shows."""
     table, record = re.findall(r"```(?:csv|jsonc)\n(.*?)```", PAGE, re.DOTALL)
-    mapping = dict(re.findall(r"--map ([a-z]\S*?)=(\S+)", PAGE))
-    (value, headers), *_ = csv_rows(table.encode().splitlines(keepends=True), mapping)
-    assert () == headers
-    assert json.loads(record) == json.loads(value)
-    assert isinstance(read_record(value, headers, NEVER_MS), Event)
+    (command,) = re.findall(r"^streams replay .*$", PAGE, re.MULTILINE)
+    mapping = dict(re.findall(r"--map (\S*?)=(\S+)", command))
+    ((value, _),) = csv_rows(table.encode().splitlines(keepends=True), mapping)
+    found = read_record(value, read_as(InputDoor("mapping", mapping)), NEVER_MS)
+    assert isinstance(found, Event)
+    wanted = json.loads(record)
+    same = read_record(json.dumps({**wanted, "messageId": found.id}).encode(), (), NEVER_MS)
+    assert same == found
 
 
 def test_the_bounds() -> None:

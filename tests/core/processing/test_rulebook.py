@@ -85,7 +85,13 @@ def test_a_door_is_part_of_the_era() -> None:
 def test_the_door_of_a_start_names_what_decides_how_bytes_are_read() -> None:
     """The version of each reader, how each input is read, and the lists and settings that readers look at."""
     clicks = InputDoor("segment", {}, "Europe/Rome")
-    door = door_of(5, {"clicks": clicks}, ["b", "a"], ["guest"], ["properties.order"])
+    door = door_of(
+        5,
+        {"clicks": clicks},
+        placeholders=["b", "a"],
+        no_placeholders=["guest"],
+        orders=["properties.order"],
+    )
     assert {name: known.version for name, known in FORMATS.items()} == door.readers
     assert {"clicks": clicks} == door.inputs
     assert (("a", "b"), ("guest",)) == (door.placeholders, door.no_placeholders)

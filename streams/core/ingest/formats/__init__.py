@@ -10,6 +10,7 @@ from streams.core.ingest.formats.amplitude import AMPLITUDE_FORMAT
 from streams.core.ingest.formats.format import Format
 from streams.core.ingest.formats.ga4 import GA4_FORMAT
 from streams.core.ingest.formats.ga4_mp import GA4_MP_FORMAT
+from streams.core.ingest.formats.mapping import MAPPING_FORMAT
 from streams.core.ingest.formats.matomo import MATOMO_FORMAT
 from streams.core.ingest.formats.mixpanel import MIXPANEL_FORMAT
 from streams.core.ingest.formats.posthog import POSTHOG_FORMAT
@@ -21,6 +22,7 @@ from streams.core.ingest.formats.xdm import XDM_FORMAT
 __all__ = ["FORMATS"]
 
 _ALL = (
+    MAPPING_FORMAT,
     SEGMENT_FORMAT, GA4_FORMAT, GA4_MP_FORMAT, SNOWPLOW_FORMAT, SHOPIFY_FORMAT, MATOMO_FORMAT,
     POSTHOG_FORMAT, MIXPANEL_FORMAT, AMPLITUDE_FORMAT, XDM_FORMAT, ACCESS_LOG_FORMAT,
 )  # fmt: skip
