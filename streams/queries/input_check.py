@@ -15,6 +15,7 @@ from streams.core.ingest.times import LATEST_MS
 from streams.core.ingest.wrappings import unwrap
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
+from streams.core.moments.spec import NAMED_TYPES
 from streams.core.moments.verdict import INTENTS, TRUTH
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.owners import profile_reader
@@ -134,7 +135,9 @@ class InputCheck:
         self._moments["none" if verdict is None else INTENTS[verdict.intent]] += 1
         if verdict is None:
             name = _name_of(event)
-            if name[1] and self._classifier.explain(event).rule is None:
+            # Names of calls that say who somebody is are not there for rules.
+            is_for_rules = name[1] and event.type in NAMED_TYPES
+            if is_for_rules and self._classifier.explain(event).rule is None:
                 is_kept = name in self._names or len(self._names) < MAX_NAMES
                 self._names[name if is_kept else ("", OTHERS)] += 1
         elif verdict.intent == TRUTH:

@@ -98,3 +98,12 @@ def test_json_is_for_the_check(tmp_path: Path) -> None:
     """A replay prints a report for people only, and says so."""
     result = streams("replay", "--json", write(tmp_path / "clicks.jsonl", GOOD))
     assert (2, True) == (result.exit_code, "--json is for --check" in result.stderr)
+
+
+def test_who_somebody_is_has_no_name_for_rules(tmp_path: Path) -> None:
+    """Calls that only say who somebody is are not among the names that no rule reads."""
+    at = {"timestamp": "2025-03-10T09:46:45Z", "api_key": "phc_x", "distinct_id": "ann", "properties": {}}
+    report = checked(
+        tmp_path, [at | {"event": "$identify"}, at | {"event": "$set"}, at | {"event": "Sneezed"}]
+    )
+    assert ["Sneezed"] == [unread["name"] for unread in report["unread"]]
