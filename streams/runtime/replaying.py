@@ -16,7 +16,7 @@ from typing import NamedTuple
 from streams.clock import Clock
 from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
-from streams.errors import Unavailable
+from streams.errors import InputError, Unavailable
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, Source
 from streams.runtime.parameters import record_reader
@@ -105,8 +105,11 @@ class Replay:
             return
         _check_space(self._directory, self._survey)
         rows = self._sorter()
+        count = 0
         for row in self._given.timed_rows(self._read, on_rows):
             rows.add(row)
+            count += 1
+        self._check_count(count)
         self._rows = rows.merged()
         if self.plan.order is RowOrder.REST:
             held = self._sorter()
@@ -130,10 +133,11 @@ class Replay:
             return
         if self.plan.order is RowOrder.AS_GIVEN:
             self.total_bytes = self._given.total_bytes
-            for values in _some(islice(self._given.rows(), number, None), most):
+            for values in _some(islice(self._given.rows(), number, self._survey.rows), most):
                 self.bytes_read = self._given.read_bytes
                 yield Chunk(values, Source(self.plan.name, number, number + len(values)), None)
                 number += len(values)
+            self._check_count(number)
             return
         self.total_bytes = self._survey.stored_bytes
         skipped = number if self.plan.order is RowOrder.SORTED else 0
@@ -145,6 +149,14 @@ class Replay:
             number += len(values)
         if self.plan.order is RowOrder.REST:
             yield Chunk([], Source(self._survey.name, 0, self._survey.rows), None)
+
+    def _check_count(self, rows: int) -> None:
+        """Raises InputError if the files have another number of rows than when they were looked at."""
+        if rows != self._survey.rows:
+            raise InputError(
+                f"the files have changed since they were looked at: they had {self._survey.rows:,} rows "
+                f"then, and have {rows:,} now. Replay files that nobody writes to any more"
+            )
 
     def _from(self, first: TimedRow) -> Iterator[tuple[bytes, Headers]]:
         for row in chain((first,), self._rows):

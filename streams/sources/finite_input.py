@@ -70,6 +70,11 @@ class FiniteInput:
             raise InputError(f"there is no file in {', '.join(repr(str(path)) for path in paths)}")
         self.total_bytes = 0
         for path in self.files:
+            if not path.is_file():
+                raise InputError(
+                    f"{str(path)!r} is no file: a replay reads its input twice. Write it into a file, or let "
+                    "`streams run` read it from standard input"
+                )
             with self._open(path).lines as lines:
                 self.total_bytes += lines.total_bytes
         self._read_before = 0  # bytes of the files before the one that is read now

@@ -6,6 +6,7 @@ rows are sorted in one go, all topics are the same byte for byte.
 """
 
 import gzip
+import os
 import random
 import shutil
 from collections.abc import Sequence
@@ -15,7 +16,10 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from streams.core.moments.rules import default_rules
 from streams.errors import InputError, Unavailable
+from streams.runtime.embedded import Embedded
+from streams.settings.tables import Settings
 from streams.sources import sorting
 from streams.sources.finite_input import FiniteInput
 from streams.sources.input_file import InputFormat
@@ -145,3 +149,28 @@ def test_a_directory_without_files_is_an_error(tmp_path: Path) -> None:
     """It is named."""
     with pytest.raises(InputError, match="there is no file in"):
         FiniteInput([tmp_path], InputFormat())
+
+
+def test_a_pipe_is_no_finite_input(tmp_path: Path) -> None:
+    """It can be read only once, so nothing would be left of it after the look."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is no file: a replay reads its input twice"):
+        FiniteInput([tmp_path / "pipe"], InputFormat())
+
+
+@pytest.mark.parametrize("is_sorted", [False, True])
+async def test_a_file_that_changes_meanwhile(tmp_path: Path, is_sorted: bool) -> None:
+    """Rows that came after the look are not taken under the name of the others, and rows that are gone are
+    missed.
+    """
+    days = (9, 1, 5) if is_sorted else (1, 2, 3)
+    rows = [msgspec.json.encode(call("p", START + day * DAY, f"m{day}", "Product Viewed")) for day in days]
+    path = tmp_path / "clicks"
+    path.write_bytes(b"\n".join(rows))
+    embedded = await Embedded.open(Settings(data_dir=tmp_path / "data"), default_rules())
+    given = FiniteInput([path], InputFormat())
+    embedded.look(given)
+    path.write_bytes(rows[0])
+    with pytest.raises(InputError, match="they had 3 rows then, and have 1 now"):
+        await embedded.replay(given, lambda progress: None)
+    await embedded.close()
