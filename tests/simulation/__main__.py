@@ -70,7 +70,7 @@ def report(world: World, broken: list[Broken], seconds: float = SHRINK_S) -> Non
     print(f"{world.partitions} partitions, {world.workers} workers, {world.events} events; again: {again}")
     print(f"settings: {world.settings.fold.record().decode()}")
     script = write(world)
-    kept = shrink(world, script, first.law, time.monotonic, seconds)
+    kept = shrink(world, script, first.law, time.process_time, seconds)
     print(f"trace, {len(kept)} of {len(script)} operations:")
     for op in kept[:SHOWN]:
         print(
