@@ -16,6 +16,7 @@ from docs.cli_page import cli_page
 from docs.metrics_page import metrics_page
 from docs.operations_page import life, topics
 from streams.core.ingest.event import Reason
+from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.placeholders import SHIPPED
 from streams.core.ingest.repairs import Repair
 from streams.core.journeys import diagram
@@ -168,8 +169,10 @@ def input_page() -> str:
     rows = "".join(f"| `{reason.value}` | {reason.about} |\n" for reason in Reason)
     repairs = "\n".join(f"| `{repair.value}` | {repair.about} |" for repair in Repair)
     words = textwrap.fill(", ".join(f"`{word}`" for word in sorted(SHIPPED) if word), PAGE_COLUMNS)
+    tools = "".join(f"| `{name}` | [{FORMATS[name].title}](connect/{name}.md) |\n" for name in FORMATS)
     return between(
         _as_it_is("input.md"),
+        formats=f"| format | tool |\n|---|---|\n{tools}",
         placeholders=f"{words}\n",
         repairs=f"| kind | what was wrong, and what it was read as |\n|---|---|\n{repairs}\n",
         reasons=f"| reason | what was wrong |\n|---|---|\n{rows}",

@@ -40,11 +40,11 @@ def test_your_own_events(tmp_path: Path) -> None:
         timeout=TIMEOUT_S,
     )
     assert shell.returncode == 0, shell.stderr
-    assert "2 events replayed into data/mine" in shell.stderr
+    assert "3 events replayed into data/mine" in shell.stderr
     assert "★  converted" in shell.stdout
-    assert "equal: 4 records, 2 profiles" in shell.stdout
+    assert "equal: 5 records, 2 profiles" in shell.stdout
     (found,) = lines("funnel", "--data-dir", tmp_path / "data" / "mine", "--json")
-    assert (2, 1, 4) == (found["profiles"], found["profiles_converted"], found["events"]["applied"])
+    assert (2, 1, 5) == (found["profiles"], found["profiles_converted"], found["events"]["applied"])
 
 
 def test_following_a_directory(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from tests.simulation.world import World
 def shrink(
     world: World, script: Sequence[Op], law: str, clock: Callable[[], float], seconds: float
 ) -> list[Op]:
-    """`clock`: seconds, from anywhere; nothing else is timed here. The seconds of the process are as good on a
-    busy machine.
+    """`clock`: seconds, from anywhere; nothing else is timed here. Those of the process are as good on a busy
+    machine.
     """
     until = clock() + seconds
 
