@@ -17,6 +17,7 @@ from docs.metrics_page import metrics_page
 from docs.operations_page import life, topics
 from streams.core.ingest.event import Reason
 from streams.core.ingest.formats import FORMATS
+from streams.core.ingest.formats.mapping import MAPPING
 from streams.core.ingest.placeholders import SHIPPED
 from streams.core.ingest.repairs import Repair
 from streams.core.journeys import diagram
@@ -169,7 +170,8 @@ def input_page() -> str:
     rows = "".join(f"| `{reason.value}` | {reason.about} |\n" for reason in Reason)
     repairs = "\n".join(f"| `{repair.value}` | {repair.about} |" for repair in Repair)
     words = textwrap.fill(", ".join(f"`{word}`" for word in sorted(SHIPPED) if word), PAGE_COLUMNS)
-    tools = "".join(f"| `{name}` | [{FORMATS[name].title}](connect/{name}.md) |\n" for name in FORMATS)
+    names = sorted(FORMATS, key=lambda name: name == MAPPING)  # which is for all others: last
+    tools = "".join(f"| `{name}` | [{FORMATS[name].title}](connect/{name}.md) |\n" for name in names)
     return between(
         _as_it_is("input.md"),
         formats=f"| format | tool |\n|---|---|\n{tools}",

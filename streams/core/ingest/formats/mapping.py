@@ -163,5 +163,9 @@ def _inside(record: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 MAPPING_FORMAT = Format(
-    name=MAPPING, title="any, by a mapping", version=1, draft=mapping_draft, decisive=frozenset(FIELDS)
+    name=MAPPING,
+    title="any other tool, by a mapping",
+    version=1,
+    draft=mapping_draft,
+    decisive=frozenset(FIELDS),
 )
