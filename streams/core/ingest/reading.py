@@ -103,7 +103,7 @@ class RecordReader:
             value: Any = properties
             for key in path:
                 value = value.get(key) if isinstance(value, dict) else None
-            if type(value) in (str, int) and str(value) in self.placeholders:
+            if type(value) in (str, int, float) and str(value) in self.placeholders:
                 properties = _without(properties, path)
         if properties is event.properties:
             return event

@@ -15,7 +15,12 @@ MAX_NEEDS_PER_EVENT = 32  # an order of more kinds of things than this is about 
 
 
 def text(value: Any) -> str:
-    """A name out of a field: text or a whole number, without what can't be printed. "" when it is neither."""
+    """A name out of a field: text or a whole number, without what can't be printed. "" when it is neither.
+
+    A number with a fraction of zero is whole: one order is 1001 in the browser and 1001.0 on the server.
+    """
+    if type(value) is float and value.is_integer():
+        value = int(value)
     if type(value) is int:
         value = str(value) if abs(value) < 10**18 else ""
     if type(value) is not str:

@@ -45,7 +45,7 @@ def test_an_order_id_at_any_path() -> None:
     reader = RecordReader(
         door_of(0, orders=["properties.order.number", "properties.id", "channel"]), "clicks"
     )
-    given = {"order": {"number": "(not set)", "value": 5}, "id": 0, "order_id": "null"}
+    given = {"order": {"number": "(not set)", "value": 5}, "id": 0.0, "order_id": "null"}
     found = reader.read(record(properties=given), (), -1, NEVER_MS)
     assert isinstance(found, Event)
     assert found.properties == {"order": {"value": 5}, "order_id": "null"}
