@@ -8,6 +8,7 @@ import pytest
 from streams.core.ingest.door import InputDoor, door_of
 from streams.core.ingest.event import Event, Reason, Rejection
 from streams.core.ingest.reading import RecordReader
+from streams.core.ingest.repairs import Repair
 from tests.core.ingest.examples import read
 from tests.core.ingest.formats.verdicts import moment_of
 from tests.reading import NEVER_MS
@@ -58,7 +59,11 @@ def test_an_old_project() -> None:
     door = door_of(0, {"clicks": InputDoor("mixpanel", {}, "Europe/Rome")})
     found = RecordReader(door, "clicks").read(value_of("Product Added"), (), -1, NEVER_MS)
     assert isinstance(found, Event)
-    assert AT_MS - 3_600_000 == found.at_ms
+    assert (AT_MS - 3_600_000, (Repair.TIME_FORM,)) == (found.at_ms, found.repairs)
+    utc = door_of(0, {"clicks": InputDoor("mixpanel", {}, "UTC")})
+    found = RecordReader(utc, "clicks").read(value_of("Product Added"), (), -1, NEVER_MS)
+    assert isinstance(found, Event)
+    assert AT_MS == found.at_ms
 
 
 @pytest.mark.parametrize(
