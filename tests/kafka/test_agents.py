@@ -169,7 +169,7 @@ async def test_the_largest_records_fit_their_topics() -> None:
     )
     assert (
         sum(c.forwarded for c in counts)
-        == sum(partition_of(b"%d" % n, PARTITIONS) != 0 for n in range(4))
+        == sum(partition_of(b"%d" % n, PARTITIONS) != 0 for n in range(1, 5))
         > 0
     )
     ((_, rejected),) = [entry async for entry in log.scan("rejected")]
