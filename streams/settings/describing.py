@@ -45,7 +45,7 @@ def _described(
             yield from _described(PatienceSettings, default, "patience.")
         elif name in ("kafka", "web", "announce"):
             yield from _described(TABLES[name], default, f"{name}.")
-        elif name == "inputs":
+        elif name == "inputs" and model is Settings:
             yield from _described(InputSettings, InputSettings().model_dump(mode="json"), "inputs.<topic>.")
         elif name == "dimensions":
             yield from _described(DimensionSettings, _built_in(default), "dimensions.<name>.")
