@@ -10,12 +10,11 @@ not know. The object itself is the disk: after a crash, `open` again.
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from streams.errors import Fenced
-from streams.log.embedded_sources import embedded_sources
 from streams.log.grouping import COMPACTED, NAMES, by_topic
 from streams.log.port import Extent, Restoring
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import Batch, Fetched, Headers, HiddenOffsets, NewRecord, Record, Source, StateRecord
-from streams.topology import EVENTS, STATE, split_source
+from streams.topology import EVENTS, INBOX, STATE, source_name, split_source
 
 Faults = Callable[[str], None]
 
@@ -26,10 +25,10 @@ COMPACT_RECORDS = 1_000
 class _Partition:
     """What is stored of one partition."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Sequence[str]) -> None:
         self.epoch = 0
         self.checkpoint: bytes | None = None
-        self.appended: dict[str, list[Record]] = {name: [] for name in NAMES - COMPACTED}
+        self.appended: dict[str, list[Record]] = {name: [] for name in (NAMES - COMPACTED).union(inputs)}
         self.compacted: dict[str, _CompactedTopic] = {name: _CompactedTopic() for name in COMPACTED}
         self.latest = {name: topic.latest for name, topic in self.compacted.items()}
 
@@ -75,11 +74,16 @@ class MemorySession:
     """One agent's hold on a partition of a MemoryLog."""
 
     def __init__(
-        self, partition: int, every: Sequence[_Partition], faults: Faults, round_robin: bool
+        self,
+        partition: int,
+        every: Sequence[_Partition],
+        faults: Faults,
+        sources: tuple[str, ...],
+        round_robin: bool,
     ) -> None:
         self.partition = partition
         self.round_robin = round_robin
-        self.sources = embedded_sources(partition)
+        self.sources = sources
         self._all, self._stored = every, every[partition]
         self._epoch = self._stored.epoch
         self._faults = faults
@@ -153,13 +157,22 @@ class MemorySession:
 class MemoryLog:
     """A `streams.log.port.Log` that lives as long as the object."""
 
-    def __init__(self, partitions: int = 1, faults: Faults | None = None, round_robin: bool = False) -> None:
-        """`round_robin`: its input is appended without regard to whom the events belong to."""
+    def __init__(
+        self,
+        partitions: int = 1,
+        faults: Faults | None = None,
+        round_robin: bool = False,
+        inputs: Sequence[str] = (EVENTS.name,),
+    ) -> None:
+        """`round_robin`: its input is appended without regard to whom the events belong to. `inputs`: the
+        topics that every partition reads; `append` is for the first.
+        """
         assert partitions > 0, partitions
         self.drops_old_records = False
         self.round_robin = round_robin
         self.partitions = partitions
-        self._stored = [_Partition() for _ in range(partitions)]
+        self._inputs = tuple(inputs)
+        self._stored = [_Partition(inputs) for _ in range(partitions)]
         self._positions: dict[str, int] = {}
         self._faults = faults or _no_faults
 
@@ -168,7 +181,7 @@ class MemoryLog:
         self._faults("open.before")
         self._stored[partition].epoch += 1
         self._faults("open.after")
-        return MemorySession(partition, self._stored, self._faults, self.round_robin)
+        return MemorySession(partition, self._stored, self._faults, self.sources(partition), self.round_robin)
 
     async def append(self, records: Sequence[NewRecord], source: Source | None = None) -> None:
         assert all(0 <= record.partition < self.partitions for record in records), "no such partition"
@@ -178,7 +191,7 @@ class MemoryLog:
                 raise Fenced(f"{source.name} is being read by another process too; nothing was written")
             self._positions[source.name] = source.end
         for new in records:
-            self._stored[new.partition].append(EVENTS.name, new.time_ms, new.key, new.value, new.headers)
+            self._stored[new.partition].append(self._inputs[0], new.time_ms, new.key, new.value, new.headers)
         self._faults("append.after")
 
     async def position(self, name: str) -> int:
@@ -209,7 +222,7 @@ class MemoryLog:
             yield record
 
     def sources(self, partition: int) -> tuple[str, ...]:
-        return embedded_sources(partition)
+        return tuple(source_name(topic, partition) for topic in (*self._inputs, INBOX.name))
 
     async def scan_source(self, source: str, end: int | None = None) -> AsyncIterator[Record]:
         topic, partition = split_source(source)
@@ -243,7 +256,7 @@ class MemoryLog:
         return {
             source: records[-1].offset + 1 if (records := stored.appended[split_source(source)[0]]) else 0
             for n, stored in enumerate(self._stored)
-            for source in embedded_sources(n)
+            for source in self.sources(n)
         }
 
     async def extents(self) -> dict[str, Extent]:

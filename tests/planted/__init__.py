@@ -409,4 +409,40 @@ BUGS = (
         "if p.base_changed:",
         "if p.base_changed and not p.base_stored:",
     ),
+    _bug(
+        "a partition reports the greatest watermark of its inputs and not the least",
+        "streams.core.processing.watermark",
+        "if waiting:\n            return min(waiting)",
+        "if waiting:\n            return max(waiting)",
+    ),
+    _bug(
+        "a partition waits for none of its inputs",
+        "streams.core.processing.watermark",
+        "if name != reading and name not in self._ended:",
+        "if False:",
+    ),
+    _bug(
+        "an input holds nothing back while its last records are still to be taken",
+        "streams.core.processing.watermark",
+        "self._ended = fetched.ended.difference([name for name, _ in fetched.chunks])",
+        "self._ended = fetched.ended",
+    ),
+    _bug(
+        "a partition waits for none of the others",
+        "streams.core.processing.watermark",
+        "for number in self.waiting_for:",
+        "for number in ():",
+    ),
+    _bug(
+        "an event is forwarded twice",
+        "streams.core.processing.open_batch",
+        "self._forwarded.append(Output(INBOX.name, who, encode_message(item), (), owner))",
+        "self._forwarded += [Output(INBOX.name, who, encode_message(item), (), owner)] * 2",
+    ),
+    _bug(
+        "the time of a forwarded record is that of its forwarding",
+        "streams.core.processing.open_batch",
+        "time_ms=record.time_ms,",
+        "time_ms=-1,",
+    ),
 )

@@ -1,10 +1,10 @@
-"""What the stored input of a partition says, read record by record and
-independently of the code that folds it.
+"""What all that a partition has read says, record by record and independently of the code that folds it.
 
-Taken over from the product are readers without memory (segment, classifier, dimensions) and the two things
-that are recorded because they cannot be known from the input: which version of the rules read a record, and
-which records came before what an over-busy profile still held. Which needs are left out of a record is
-recorded, too. It is judged here by the oracle, and taken over so that one difference does not make others.
+Taken over from the product are readers without memory (segment, classifier, dimensions, messages) and what is
+recorded because it cannot be known from the input: which sources were read first, and to their end; which
+version of the rules read a record; whether another partition called itself idle; and which records came
+before what an over-busy profile still held. Which needs are left out of a record is recorded, too. It is
+judged here by the oracle, and taken over so that one difference does not make others.
 """
 
 from collections import Counter
@@ -12,13 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from aiokafka.partitioner import murmur2
+
 from streams.core.ingest.event import Event, Items
 from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.signal import order_ref
 from streams.core.moments.classifier import Classifier
-from streams.records import Record
+from streams.core.processing.inbox import Forwarded, WatermarkReport
+from streams.records import Fetched, Record
 from streams.runtime.parameters import door_of_settings, parameters_of
+from streams.topology import is_inbox
 from tests import oracle
+from tests.simulation.timeline import Origin, Read, messages_of
+from tests.simulation.watermarks import Watermarks
 from tests.simulation.world import RULES, World
 
 Key = tuple[str | None, str]  # tenant, profile
@@ -28,12 +34,12 @@ CLASSIFIERS = {rules.version: Classifier(rules) for rules in RULES}
 
 
 class Arrival(NamedTuple):
-    """What is recorded since it depended on arrival: offsets that were called over_cap, and the needs that
-    were left out of others.
+    """What is recorded since it depended on arrival: what was called over_cap, and the needs that were left
+    out of other events.
     """
 
-    over_cap: set[int]
-    left_out: Mapping[int, tuple[str, ...]]
+    over_cap: set[Origin]
+    left_out: Mapping[Origin, tuple[str, ...]]
 
 
 @dataclass
@@ -42,77 +48,139 @@ class Account:
 
     signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    rejected: list[int] = field(default_factory=list)  # offsets
-    late: list[int] = field(default_factory=list)
-    mark: int = -1
+    rejected: list[Origin] = field(default_factory=list)
+    late: list[Origin] = field(default_factory=list)
+    forwarded: list[tuple[int, Origin]] = field(default_factory=list)  # to which partition
+    spared: int = 0  # events that would be late if the input that is furthest decided
+    mark: int = -1  # the watermark
     # How often an event id was taken for a new one.
     again: Counter[tuple[Key, str]] = field(default_factory=Counter)
-    # Offsets that were called over_cap although their profile had neither so many signals nor so many needs.
-    unjust: list[int] = field(default_factory=list)
-    # Offset -> the needs that were left out, and those for which there was no place, where these differ.
-    misplaced: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    # What was called over_cap although its profile had neither so many signals nor so many needs.
+    unjust: list[Origin] = field(default_factory=list)
+    # The needs that were left out, and those for which there was no place, where these differ.
+    misplaced: dict[Origin, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
 
 
 def account(
-    records: Sequence[Record],
-    read_with: Sequence[str],
+    timeline: Sequence[Read],
+    reported: Mapping[int, int],
     bases: Mapping[str, int],
     arrival: Arrival,
     world: World,
+    partition: int,
 ) -> Account:
-    """Judges records 0 .. n in order.
+    """Judges all that a partition has read, in that order.
 
-    `bases`: code of the first rule of each version; `arrival`: what depended on arrival, as it is recorded.
+    `reported`: what the reports in its inbox had to say, by offset; `bases`: code of the first rule of each
+    version; `arrival`: what depended on arrival, as it is recorded.
     """
-    a = Account()
-    settings, allowed_lateness = world.settings, world.allowed_lateness
-    dims_of, reader = (
-        parameters_of(settings.fold).dimensions.code,
-        RecordReader(door_of_settings(settings), "clicks"),
-    )
-    for record, version in zip(records, read_with, strict=True):
-        event = reader.read(record.value, record.headers, record.time_ms, record.time_ms + settings.skew)
-        if isinstance(event, Items):  # the script writes no record with several events
-            assert not event.items
+    judge = _Judge(world, partition, reported, bases, arrival)
+    session = -1
+    for batch in timeline:
+        if batch.session != session:
+            session = batch.session
+            judge.marks.restart()
+        for fetched in batch.fetched:
+            judge.take(fetched, batch.rules)
+    judge.account.mark = judge.marks.own
+    return judge.account
+
+
+class _Judge:
+    """Goes through what a partition has read."""
+
+    def __init__(
+        self,
+        world: World,
+        partition: int,
+        reported: Mapping[int, int],
+        bases: Mapping[str, int],
+        arrival: Arrival,
+    ) -> None:
+        self.account = Account()
+        others = [n for n in range(world.partitions) if n != partition] if world.forwards else []
+        self.marks = Watermarks(world.inputs_of(partition), others)
+        self._world, self._partition, self._reported = world, partition, reported
+        self._bases, self._arrival = bases, arrival
+        self._dims_of = parameters_of(world.settings.fold).dimensions.code
+        self._reader = RecordReader(door_of_settings(world.settings), "events")
+
+    def take(self, fetched: Fetched, version: str) -> None:
+        """All that one look at the sources has found. What is yet to be read of it has not ended."""
+        left = [source for source, _ in fetched.chunks]
+        for source, records in fetched.chunks:
+            self.marks.ended(fetched.ended - {*left})
+            if is_inbox(source):
+                self._take_inbox(records, version)
+            else:
+                for record in records:
+                    self._judge(source, record, version, forwarded=False)
+            left.remove(source)
+        self.marks.ended(fetched.ended)
+        self.marks.after()
+
+    def _take_inbox(self, records: Sequence[Record], version: str) -> None:
+        """What was forwarded comes source by source, and reports after it."""
+        messages = [*messages_of(records)]
+        items = [(m, r.key) for (_, m), r in zip(messages, records, strict=True) if isinstance(m, Forwarded)]
+        for source in dict.fromkeys(item.source for item, _ in items):
+            for item, key in items:
+                if item.source == source:
+                    self._judge(source, item.record(key), version, forwarded=True)
+        for offset, message in messages:
+            if isinstance(message, WatermarkReport):
+                self.marks.report(message.partition, self._reported[offset], message.idle)
+
+    def _judge(self, source: str, record: Record, version: str, *, forwarded: bool) -> None:
+        a, world, origin = self.account, self._world, (source, record.offset)
+        allowed_lateness = world.allowed_lateness
+        limit_ms = record.time_ms + world.settings.skew
+        event = self._reader.read(record.value, record.headers, record.time_ms, limit_ms)
+        if isinstance(event, Items):
+            assert not event.items, "no collector here sends several events in one record"
             a.counts["no_signal"] += 1
-            continue
+            return
         if not isinstance(event, Event):
-            a.rejected.append(record.offset)
+            a.rejected.append(origin)
             a.counts["rejected"] += 1
-            continue
-        a.mark = max(a.mark, event.at_ms)
+            return
+        if not forwarded:
+            self.marks.read(source, event.at_ms)
         verdict = CLASSIFIERS[version].classify(event)
         if verdict is None:
             a.counts["no_signal"] += 1
-            continue
+            return
         key = key_of(event, world)
+        if (owner := owner_of(person(*key), world.partitions)) != self._partition:
+            a.forwarded.append((owner, origin))
+            return
         mine = a.signals.setdefault(key, [])
         order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
         needs = ("*",) if order and verdict.intent == oracle.REFUND else needs_of(event, world)
-        oldest = a.mark - allowed_lateness
+        oldest = self.marks.own - allowed_lateness
         no_place = _no_place(mine, needs, oldest, world)
-        if event.at_ms < oldest or record.offset in arrival.over_cap:
+        a.spared += oldest <= event.at_ms < self.marks.greatest - allowed_lateness
+        if event.at_ms < oldest or origin in self._arrival.over_cap:
             a.counts["late"] += 1
-            a.late.append(record.offset)
+            a.late.append(origin)
             busy = sum(len(s.needs) for s in mine) >= world.cap  # a signal about two needs takes two places
             if event.at_ms >= oldest and not busy and len(no_place) < len(needs):
-                a.unjust.append(record.offset)
-            continue
-        left_out = arrival.left_out.get(record.offset, ())
+                a.unjust.append(origin)
+            return
+        left_out = self._arrival.left_out.get(origin, ())
         needs = tuple(name for name in needs if name not in left_out)
         s = oracle.Signal(
-            event.at_ms, event.id, verdict.intent, verdict.sure, dims_of(event), event.utc_offset_quarters,
-            bases[version] + verdict.rule, needs,
+            event.at_ms, event.id, verdict.intent, verdict.sure, self._dims_of(event),
+            event.utc_offset_quarters, self._bases[version] + verdict.rule, needs,
             order_ref(order).hex() if order else None,
         )  # fmt: skip
-        applied = take(a, key, mine, s, a.mark - 2 * allowed_lateness)
+        applied = take(a, key, mine, s, self.marks.own - 2 * allowed_lateness)
         a.counts["applied" if applied else "duplicate"] += 1
         a.counts["narrowed"] += bool(left_out)
         if left_out != (no_place if applied else ()):
-            a.misplaced[record.offset] = left_out, no_place
+            a.misplaced[origin] = left_out, no_place
         if left_out:
-            a.late.append(record.offset)  # it is in that topic, too
-    return a
+            a.late.append(origin)  # it is in that topic, too
 
 
 def _no_place(
@@ -144,6 +212,17 @@ def take(a: Account, key: Key, mine: list[oracle.Signal], s: oracle.Signal, know
     a.again[key, s.event] += 1
     mine.append(s._replace(event=f"{s.event}{AGAIN}{times}") if times else s)
     return True
+
+
+def person(tenant: str | None, profile: str) -> bytes:
+    """The key of a record about a person."""
+    return (profile[2:] if tenant is None else f"{tenant}\x1f{profile[2:]}").encode()
+
+
+def owner_of(who: bytes, partitions: int) -> int:
+    """The partition that Java clients choose for this key."""
+    hashed: int = murmur2(who)
+    return (hashed & 0x7FFFFFFF) % partitions
 
 
 def key_of(event: Event, world: World) -> Key:

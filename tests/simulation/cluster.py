@@ -5,42 +5,65 @@ A worker that is between two pauses can be killed there, or left alone while ano
 partition over, and goes on later as a zombie.
 """
 
+import itertools
 import types
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from streams.clock import Clock
+from streams.core.ingest.reading import RecordReader
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.committed import Committed
+from streams.core.processing.watermark import IDLE_READS
 from streams.errors import Fenced, Incompatible
 from streams.log.memory import MemoryLog, MemorySession
 from streams.log.port import Restoring
-from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Output, StateRecord
+from streams.records import Batch, Fetched, HiddenOffsets, Output, Record, StateRecord
+from streams.runtime.parameters import door_of_settings
 from streams.runtime.partition_agent import PartitionAgent
-from streams.topology import CURRENT, CURRENT_DEVICES, JOURNEYS, LATE, REJECTED, TALLIES, TRANSITIONS
+from streams.topology import (
+    CURRENT,
+    CURRENT_DEVICES,
+    INBOX,
+    JOURNEYS,
+    LATE,
+    REJECTED,
+    TALLIES,
+    TRANSITIONS,
+    source_name,
+)
+from tests.simulation.account import person
 from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
-from tests.simulation.wire import person
-from tests.simulation.world import DAY, RULES, World
+from tests.simulation.timeline import Read, Sender, read_on
+from tests.simulation.watermarks import Watermarks
+from tests.simulation.world import DAY, INPUTS, RULES, World
 
 CURRENT_TOPICS = (CURRENT.name, CURRENT_DEVICES.name)
 
-# Of draining one partition: a run reads some hundred records, and a step may fire a single timer.
+# Of draining the partitions: a run reads some hundred records, and a step may fire a single timer.
 MAX_TURNS = 3_000
+# So many rounds without anything to do: after IDLE_READS of them a partition says that it is idle.
+QUIET_ROUNDS = IDLE_READS + 1
 
 
 class Crash(Exception):
     """A worker dies."""
 
 
-class StillClock(Clock):
-    """How long the machine takes for a step must not show in a run: a seed is the same day every time."""
+class StepClock(Clock):
+    """How long the machine takes for a step must not show in a run: a seed is the same day every time. Each
+    step of an agent takes a second, whoever makes it.
+    """
+
+    def __init__(self) -> None:
+        self.steps = 0
 
     def monotonic_s(self) -> float:
-        return DAY / 1000  # an agent that has just begun has reported nothing for a day
+        return DAY / 1000 + self.steps  # an agent that has just begun has reported nothing for a day
 
     def processor_s(self) -> float:
         return 0.0
@@ -57,12 +80,10 @@ class Session:
 
     def __init__(self, cluster: "Cluster", inner: MemorySession, rules: str) -> None:
         self.cluster, self.inner, self.rules, self.partition = cluster, inner, rules, inner.partition
-
-    round_robin = False
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        return self.inner.sources
+        self.round_robin, self.sources = inner.round_robin, inner.sources
+        self.number = next(cluster.sessions)
+        self._fetched: list[Fetched] = []  # since the last commit
+        self._hidden: dict[str, HiddenOffsets] = {}
 
     async def restore(
         self, on_progress: Restoring | None = None
@@ -74,31 +95,63 @@ class Session:
 
     async def read(self, positions: Mapping[str, int], limit: int) -> Fetched:
         await pause()
+        hidden = {source_name(INPUTS[n], self.partition) for n in self.cluster.hidden}
+        first = self.cluster.first
+        order = (*self.sources[first:], *self.sources[:first])
+        self.inner.sources = tuple(source for source in order if source not in hidden)
         try:
-            reading = await self.inner.read(positions, limit)
+            fetched = await self.inner.read(positions, limit)
         except Fenced:
             if not self.cluster.world.blind:
                 raise
-            source = self.sources[0]
-            begin = positions.get(source, 0)
-            records = [r async for r in self.cluster.log.scan_source(source)][begin : begin + limit]
-            reading = Fetched.of(source, records)
+            fetched = await self._read_blindly(positions, limit)
+        fetched = self._look_at_hidden(hidden, positions, fetched)
+        self._fetched.append(fetched)
         await pause()
-        return reading
+        return fetched
+
+    async def _read_blindly(self, positions: Mapping[str, int], limit: int) -> Fetched:
+        """What a log finds that lets everybody read."""
+        chunks: list[tuple[str, list[Record]]] = []
+        ends = await self.cluster.log.ends()
+        ended = {source for source in self.sources if positions.get(source, 0) >= ends[source]}
+        for source in self.inner.sources:
+            begin = positions.get(source, 0)
+            if limit and begin < ends[source]:
+                stored = [record async for record in self.cluster.log.scan_source(source)]
+                chunks.append((source, stored[begin : begin + limit]))
+                if begin + limit >= ends[source]:
+                    ended.add(source)
+                limit -= len(chunks[-1][1])
+        return Fetched(chunks, frozenset(ended))
+
+    def _look_at_hidden(self, hidden: set[str], positions: Mapping[str, int], fetched: Fetched) -> Fetched:
+        """Nothing of these sources can be read now. Those that hold nothing more have ended nevertheless."""
+        ends, ended = settle(self.cluster.log.ends()), set(fetched.ended)
+        self._hidden = {}
+        for source in hidden:
+            position, end = positions.get(source, 0), ends[source]
+            if position < end:
+                self._hidden[source] = HiddenOffsets(position, end - position)
+                self.cluster.met["an open transaction hides records"] += 1
+            else:
+                ended.add(source)
+        return Fetched(fetched.chunks, frozenset(ended))
 
     async def commit(self, batch: Batch) -> None:
         await pause()
         try:
             await self.inner.commit(batch)
         finally:
-            self.cluster.committed(self.partition, batch, self.rules)
+            self.cluster.committed(self.partition, batch, Read(self.number, self.rules, self._fetched))
+            self._fetched = []
         await pause()
 
     def lags(self) -> dict[str, int]:
         return self.inner.lags()
 
     def hidden(self) -> Mapping[str, HiddenOffsets]:
-        return self.inner.hidden()
+        return self._hidden
 
     async def close(self) -> None:
         await self.inner.close()
@@ -180,12 +233,21 @@ class Cluster:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.log = MemoryLog(world.partitions, self.fault)
+        self.log = MemoryLog(world.partitions, self.fault, world.forwards, INPUTS[: world.inputs])
         self.workers = [Worker() for _ in range(world.workers)]
         self.owner = [p % world.workers for p in range(world.partitions)]
-        self.read_with: list[list[str]] = [
+        self.timelines: list[list[Read]] = [[] for _ in range(world.partitions)]
+        # By partition and batch: how far it had come in its own inputs.
+        self.reaches: list[list[int]] = [[] for _ in range(world.partitions)]
+        self._reader = RecordReader(door_of_settings(world.settings), INPUTS[0])
+        self._marks = [Watermarks(world.inputs_of(n)) for n in range(world.partitions)]
+        self.senders: list[list[Sender]] = [
             [] for _ in range(world.partitions)
-        ]  # by offset: the version of the rules that read it, if committed
+        ]  # of what is in their inboxes
+        self.sessions = itertools.count()
+        self.hidden: Sequence[int] = ()  # inputs where a transaction is open now
+        self.first = 0  # which source is read first
+        self.clock = StepClock()
         self.seen: dict[int, Committed] = {}  # the last step of each partition, as its observers were told
         self.clocks = [-1] * world.partitions  # greatest wall time handed in
         self.sinks = [Sink() for _ in range(world.partitions)]
@@ -202,13 +264,19 @@ class Cluster:
                 self.met[f"crash at {point}"] += 1
                 raise Crash(point)
 
-    def committed(self, partition: int, batch: Batch, rules: str) -> None:
+    def committed(self, partition: int, batch: Batch, read: Read) -> None:
         """Notes who read what, if the commit did happen."""
         if self.log._stored[partition].checkpoint is batch.checkpoint:
             self.unruly += [f"partition {partition}: {how}" for how in unruly(batch)]
-            read = self.read_with[partition]
-            self.met["time alone committed"] += decode_checkpoint(batch.checkpoint).offset == len(read)
-            read += [rules] * (decode_checkpoint(batch.checkpoint).offset - len(read))
+            self.met["time alone committed"] += not any(fetched.chunks for fetched in read.fetched)
+            sender = Sender(partition, len(self.timelines[partition]))
+            self.timelines[partition].append(read)
+            read_on(self._marks[partition], read, self._reader)
+            self.reaches[partition].append(self._marks[partition].inputs)
+            for output in batch.outputs:
+                if output.topic == INBOX.name:
+                    assert output.partition is not None, output
+                    self.senders[output.partition].append(sender)
             self.sinks[partition].take(batch.outputs)
 
     def observe(self, step: Committed) -> None:
@@ -218,8 +286,9 @@ class Cluster:
     def do(self, op: Op) -> None:
         """One operation of a script."""
         match op:
-            case Send(partition, time_ms, value):
-                settle(self.log.append([NewRecord(partition, None, value, time_ms)]))
+            case Send(partition, time_ms, value, input):
+                topic = INPUTS[input]
+                self.log._stored[partition].append(topic, time_ms, None, value, ())
             case Turn():
                 self.turn(op)
             case Kill(worker):
@@ -249,13 +318,14 @@ class Cluster:
                 return
             worker.hands[op.partition] = Hand()
         self.crash = (op.crash, op.nth) if op.crash else None
+        self.hidden, self.first = op.hidden, op.first
         try:
             self.go_on(worker, op)
         except (Crash, Fenced) as end:
             self.met["fenced"] += isinstance(end, Fenced)
             drop(worker.hands.pop(op.partition))
         finally:
-            self.crash = None
+            self.crash, self.hidden, self.first = None, (), 0
 
     def go_on(self, worker: Worker, op: Turn, watermark_ms: int | None = None) -> None:
         hand = worker.hands[op.partition]
@@ -268,12 +338,13 @@ class Cluster:
                         self.world.settings,
                         RULES[worker.rules],
                         observers=(self.observe,),
-                        clock=StillClock(),
+                        clock=self.clock,
                     )
                 else:
                     hand.agent.batch = op.batch
                     if op.clock is not None:
                         self.clocks[op.partition] = max(self.clocks[op.partition], op.clock)
+                    self.clock.steps += 1
                     hand.doing = hand.agent.step(op.clock, watermark_ms)
             try:
                 hand.doing.send(None)
@@ -316,7 +387,7 @@ class Cluster:
                 c = decode_checkpoint(stored.checkpoint)
                 self.met["rules changed half way"] += len(c.eras) > 1
                 self.met["timers ahead of the mark"] += c.timers_fired_ms > c.watermark_ms
-                for name in ("applied", "no_signal", "duplicate", "narrowed"):
+                for name in ("applied", "no_signal", "duplicate", "narrowed", "forwarded"):
                     self.met[name] += getattr(c.counts, name)
 
     def zombies(self) -> None:
@@ -346,24 +417,32 @@ class Cluster:
             pass
         drop(worker.hands.pop(partition))
 
-    def drain(self, partition: int, watermark_ms: int | None = None, clock: int | None = None) -> str | None:
-        """Nothing goes wrong any more: the owner processes all there is. Says what kept it from that."""
+    def drain(self, watermark_ms: int | None = None) -> str | None:
+        """Nothing goes wrong any more: the owners process all there is. Says what kept them from that."""
+        quiet = 0
+        for _ in range(MAX_TURNS):
+            done = [self._step(partition, watermark_ms) for partition in range(self.world.partitions)]
+            quiet = quiet + 1 if all(done) else 0
+            if quiet > (QUIET_ROUNDS if self.world.forwards else 0):
+                return None
+        return f"the partitions were not done after {MAX_TURNS} steps each"
+
+    def _step(self, partition: int, watermark_ms: int | None) -> bool:
+        """Makes one step of a partition. True: it had nothing to do."""
         number = self.owner[partition]
         worker = self.workers[number]
-        for _ in range(MAX_TURNS):
+        while True:
             hand = worker.hands.setdefault(partition, Hand())
             try:
                 while hand.doing is not None or hand.agent is None:
                     self.go_on(worker, Turn(number, partition, 1, 50))
                 hand.step = None  # a step that was begun earlier may have read before the last records came
                 while hand.step is None:
-                    self.go_on(worker, Turn(number, partition, 1, 50, clock), watermark_ms)
+                    self.go_on(worker, Turn(number, partition, 1, 50), watermark_ms)
             except Fenced:
                 drop(worker.hands.pop(partition))
                 continue
-            if not hand.step.records and not hand.step.more:
-                return None
-        return f"partition {partition} was not done after {MAX_TURNS} steps"
+            return not (hand.step.records or hand.step.more or hand.step.written)
 
 
 def drop(hand: Hand) -> None:

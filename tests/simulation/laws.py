@@ -8,16 +8,18 @@ docs/testing.md tells which planted bug each of them catches.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from aiokafka.partitioner import murmur2
 
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.committed import Committed
+from streams.core.processing.inbox import Forwarded, WatermarkReport
+from streams.records import Record
+from streams.topology import source_name, split_source
 from tests import oracle
-from tests.simulation.account import Account, Key
+from tests.simulation.account import Account, Key, owner_of, person
 from tests.simulation.wire import (
     CONTENT,
     cohort_cells,
@@ -25,7 +27,6 @@ from tests.simulation.wire import (
     current,
     figures,
     final,
-    person,
     refund_record,
     step_cells,
     wire,
@@ -38,6 +39,13 @@ KEPT_MIN = {
     "day": (1440, 400 * 1440),
 }  # length, and how long a window is kept
 ENDINGS = ("applied", "no_signal", "duplicate", "late", "rejected")
+
+
+class Sent(NamedTuple):
+    """What a partition has put into the inboxes of others."""
+
+    reports: list[tuple[WatermarkReport, int]]  # each with how far the partition had come in its own inputs
+    forwarded: list[tuple[int, Forwarded]]  # to which partition
 
 
 class Evidence:
@@ -54,12 +62,13 @@ class Evidence:
         allowed_lateness: int,
         mark: int,
         timers: tuple[int, int],
-        eras: tuple[list[str], list[str]],
+        eras: tuple[Mapping[str, list[str]], Mapping[str, list[str]]],
         everything: bool,
         place: tuple[int, int],
         keyed: list[tuple[str, bytes | None, str | None, str]],
         sourced: Sequence[tuple[dict[str, bytes], Any]] = (),
-        events: Sequence[bytes] = (),
+        events: Mapping[tuple[str, int], Sequence[Record]] | None = None,
+        sent: Sent | None = None,
         seen: Committed | None = None,
     ) -> None:
         """`topics`: decoded values by name; of compacted ones too, of ledgers the offsets.
@@ -67,15 +76,15 @@ class Evidence:
         `rules`: by code, with their version.
 
         `mark`: what the horizon mark must be; `timers`: the least and the greatest the timer
-        position may be; `eras`: by offset, the version that read it, as recorded and in
+        position may be; `eras`: by source and offset, the version that read it, as recorded and in
         truth; `everything`: nothing is left to do; `seen`: the last step that
         observers heard of, if any.
 
         `place`: the partition, and how many there are; `keyed`: topic, key, tenant and profile of each
-        record about a person; `sourced`: headers and value of each transition; `events`: the
-        input, by offset.
+        record about a person; `sourced`: headers and value of each transition; `events`: all
+        inputs, by topic and partition; `sent`: what the partition has sent to others.
         """
-        self.sourced, self.events = sourced, events
+        self.sourced, self.events, self.sent = sourced, events or {}, sent or Sent([], [])
         self.place, self.keyed = place, keyed
         self.account, self.checkpoint, self.topics, self.names, self.patience = (
             account,
@@ -93,6 +102,10 @@ class Evidence:
             eras,
             everything,
         )
+
+    def stored(self, source: str, offset: int) -> bytes | None:
+        """The value of a record of an input; None if there is none."""
+        return next((r.value for r in self.events.get(split_source(source), ())[offset : offset + 1]), None)
 
     @cached_property
     def steps(self) -> dict[Key, list[oracle.Step]]:
@@ -233,18 +246,22 @@ def endings(e: Evidence) -> Iterator[str]:
     for name in ENDINGS:
         if getattr(counts, name) != e.account.counts[name]:
             yield f"{getattr(counts, name)} {name}, and {e.account.counts[name]} by the stored input"
-    if not counts.received == e.checkpoint.offset == sum(getattr(counts, name) for name in ENDINGS):
-        yield f"{counts} does not add up to {e.checkpoint.offset} records"
+    judged = sum(e.account.counts[name] for name in ENDINGS)
+    if not counts.received == judged == sum(getattr(counts, name) for name in ENDINGS):
+        yield f"{counts} does not add up to {judged} records"
+    for source, read in e.eras[1].items():
+        if (offset := e.checkpoint.sources[source].offset) != len(read):
+            yield f"the checkpoint is at offset {offset} of {source}, and {len(read)} records were read"
     for name in ("late", "rejected"):
         if e.topics[name] != getattr(e.account, name):
             right = getattr(e.account, name)
-            yield f"the {name} topic holds offsets {e.topics[name]}, by the stored input they are {right}"
+            yield f"the {name} topic holds {e.topics[name]}, by the stored input they are {right}"
     if counts.narrowed != e.account.counts["narrowed"]:
         yield f"{counts.narrowed} narrowed, and {e.account.counts['narrowed']} by the stored input"
-    for offset, (said, true) in e.account.misplaced.items():
-        yield f"offset {offset}: the needs {said} were left out, and there was no place for {true}"
+    for origin, (said, true) in e.account.misplaced.items():
+        yield f"{origin}: the needs {said} were left out, and there was no place for {true}"
     if e.account.unjust:
-        yield f"offsets {e.account.unjust} were called over_cap, and their profile is under its cap"
+        yield f"{e.account.unjust} were called over_cap, and their profile is under its cap"
 
 
 def marks(e: Evidence) -> Iterator[str]:
@@ -258,10 +275,31 @@ def marks(e: Evidence) -> Iterator[str]:
 
 def versions(e: Evidence) -> Iterator[str]:
     """The recorded version of the rules is the one that read each record."""
-    recorded, true = e.eras
-    if recorded != true:
-        n = next(n for n, (a, b) in enumerate(zip(recorded, true, strict=True)) if a != b)
-        yield f"offset {n} was read with {true[n]}, and {recorded[n]} is recorded"
+    for source, true in e.eras[1].items():
+        if (recorded := e.eras[0][source]) != true:
+            n = next(n for n, (a, b) in enumerate(zip(recorded, true, strict=True)) if a != b)
+            yield f"offset {n} of {source} was read with {true[n]}, and {recorded[n]} is recorded"
+
+
+def forwards(e: Evidence) -> Iterator[str]:
+    """Every event of somebody whom another partition owns is in that one's inbox, once and as it came."""
+    if e.checkpoint.counts.forwarded != len(e.account.forwarded):
+        yield f"{e.checkpoint.counts.forwarded} forwarded, and {len(e.account.forwarded)} by the stored input"
+    said = Counter((owner, (item.source, item.offset)) for owner, item in e.sent.forwarded)
+    true = Counter(e.account.forwarded)
+    for which, found in (("forwarded, and not so", said - true), ("not forwarded", true - said)):
+        if found:
+            yield f"{which}: {dict(found)}"
+    for _, item in e.sent.forwarded:
+        if item.value != e.stored(item.source, item.offset):
+            yield f"{item.source}:{item.offset} was forwarded as {item.value!r}"
+
+
+def reports(e: Evidence) -> Iterator[str]:
+    """A watermark report says how far its sender had come in its own inputs: the least of them."""
+    for report, reach in e.sent.reports:
+        if (report.partition, report.watermark_ms) != (e.place[0], reach):
+            yield f"{report} was sent, and partition {e.place[0]} had come to {reach}"
 
 
 def keys(e: Evidence) -> Iterator[str]:
@@ -272,7 +310,7 @@ def keys(e: Evidence) -> Iterator[str]:
     for topic, key, tenant, profile in e.keyed:
         if key != (true := person(tenant, profile)):
             yield f"{topic}: a record about {profile} of {tenant} has the key {key!r}, and must have {true!r}"
-        elif (murmur2(true) & 0x7FFFFFFF) % partitions != number:
+        elif owner_of(true, partitions) != number:
             yield f"{topic}: a record with the key {key!r} is in partition {number} of {partitions}"
 
 
@@ -283,11 +321,11 @@ def sources(e: Evidence) -> Iterator[str]:
     for headers, t in e.sourced:
         if not headers:
             continue
-        place = (headers["source-topic"], int(headers["source-partition"]), int(headers["source-index"]))
-        event = next(iter(e.events[int(headers["source-offset"]) :]), b"")
+        source = source_name(headers["source-topic"].decode(), int(headers["source-partition"]))
+        event = e.stored(source, int(headers["source-offset"])) or b""
         if t["op"] != "assert" or t["event"] is None:
             yield f"rev {t['rev']}, {t['op']} of {t['kind']}, has headers: {headers}"
-        elif place != (b"events", e.place[0], 0) or f'"messageId":"{t["event"]}"'.encode() not in event:
+        elif headers["source-index"] != b"0" or f'"messageId":"{t["event"]}"'.encode() not in event:
             yield f"rev {t['rev']} is caused by {t['event']}, and its headers name {headers}"
 
 
@@ -365,6 +403,8 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     endings,
     marks,
     versions,
+    forwards,
+    reports,
     currents,
     finals,
     keys,

@@ -2,7 +2,7 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import msgspec
 from streams import topology
 from streams.core.journeys.profile import folded_journal
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.inbox import WatermarkReport
 from streams.core.processing.processor import Processor
 from streams.core.processing.state_keys import restored
 from streams.queries.verify import verify
@@ -18,10 +19,11 @@ from streams.records import Record, StateRecord
 from streams.runtime.parameters import door_of_settings, parameters_of
 from tests.simulation.account import Arrival, account, patience_of
 from tests.simulation.cluster import Cluster, settle
-from tests.simulation.laws import LAWS, Evidence
+from tests.simulation.laws import LAWS, Evidence, Sent
 from tests.simulation.script import Look, Op, write
+from tests.simulation.timeline import Origin, messages_of, records_of
 from tests.simulation.wire import cell_of
-from tests.simulation.world import RULES, World, sizes
+from tests.simulation.world import INPUTS, RULES, World, sizes
 
 OF_THE_WHOLE = ("defect", "liveness", "settings", "restore", "verify", "forgotten", "batches")
 NAMES = (*(law.__name__ for law in LAWS), *OF_THE_WHOLE)
@@ -56,7 +58,7 @@ def simulate(world: World, script: Sequence[Op] | None = None) -> Outcome:
     return Outcome(
         broken,
         digest(cluster),
-        sum(len(stored.appended["events"]) for stored in cluster.log._stored),
+        sum(settle(cluster.log.ends()).values()),
         cluster.met,
     )
 
@@ -77,19 +79,19 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
 
     # The faults stop.
     cluster.zombies()
-    for partition in partitions:
-        if how := cluster.drain(partition):
-            yield Broken("liveness", how)
-            return
+    if how := cluster.drain():
+        yield Broken("liveness", how)
+        return
     latest = max(_read_mark(cluster, partition) for partition in partitions)
     found = []
     for partition in partitions:
         found += _all_read(cluster, partition)
         if latest >= 0:
             cluster.interrupt(partition, latest)  # nothing comes any more that could hide what it left
-        if how := cluster.drain(partition, watermark_ms=latest):
-            yield Broken("liveness", how)
-            return
+    if how := cluster.drain(watermark_ms=latest):
+        yield Broken("liveness", how)
+        return
+    for partition in partitions:
         found += [*_ask(cluster, partition, latest), *_restored(cluster, partition)]
     found += _verified(cluster)
     yield from found
@@ -98,14 +100,21 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
         return
     cluster.look_back()
 
-    # Long after: everything is over, and nothing is left of anybody but what was said.
+    # When a refund of the last purchases may still come, though late: those people are not forgotten.
     s = world.settings
+    latest += s.refund_window + s.allowed_lateness // 2
+    if how := cluster.drain(watermark_ms=latest):
+        yield Broken("liveness", how)
+        return
+    for partition in partitions:
+        yield from _ask(cluster, partition, latest)
+
+    # Long after: everything is over, and nothing is left of anybody but what was said.
     for wait in (s.abandon_after + s.refund_window + 6 * s.allowed_lateness, s.allowed_lateness):
         latest += wait
-        for partition in partitions:
-            if how := cluster.drain(partition, watermark_ms=latest):
-                yield Broken("liveness", how)
-                return
+        if how := cluster.drain(watermark_ms=latest):
+            yield Broken("liveness", how)
+            return
     for partition in partitions:
         yield from _ask(cluster, partition, latest, forgotten=True)
         stored = log._stored[partition].latest
@@ -131,11 +140,13 @@ def _verified(cluster: Cluster) -> Iterator[Broken]:
 
 def _all_read(cluster: Cluster, partition: int) -> Iterator[Broken]:
     """Everything was processed, and that is committed."""
-    stored = cluster.log._stored[partition]
-    offset = decode_checkpoint(stored.checkpoint).offset if stored.checkpoint is not None else 0
-    left = len(stored.appended[topology.EVENTS.name]) - offset
-    if left > 0:
-        yield Broken("liveness", f"partition {partition}: {left} records were left, at offset {offset}")
+    stored = cluster.log._stored[partition].checkpoint
+    read = decode_checkpoint(stored).sources if stored is not None else {}
+    for source, end in settle(cluster.log.ends()).items():
+        if topology.split_source(source)[1] == partition:
+            offset = read[source].offset if source in read else 0
+            if offset < end:
+                yield Broken("liveness", f"{end - offset} records of {source} were left, at offset {offset}")
 
 
 def _read_mark(cluster: Cluster, partition: int) -> int:
@@ -159,24 +170,32 @@ def _ask(
         StateRecord(key, record.value) for key, record in stored.latest[topology.STATE.name].items()
     )
     versions = [state.versions[n] for n in sorted(state.versions)]
-    events = stored.appended[topology.EVENTS.name][: c.offset]
-    if c.offset > len(events):
-        yield Broken(
-            "endings",
-            f"partition {partition}: the checkpoint is at offset {c.offset}, and there are {len(events)} "
-            "records",
-        )
-        return
-    read_with = cluster.read_with[partition][: c.offset]
-    late = stored.appended[topology.LATE.name]
-    over_cap = {int(h["offset"]) for h in (dict(r.headers) for r in late) if h["reason"] == b"over_cap"}
-    left_out = {
-        int(h["offset"]): tuple(_decode(h["left_out"]))
-        for h in (dict(r.headers) for r in late)
-        if h["reason"] == b"needs_full"
-    }
-    arrival = Arrival(over_cap, left_out)
-    by = account(events, read_with, {v.version: v.first_code for v in versions}, arrival, world)
+    timeline, late = cluster.timelines[partition], stored.appended[topology.LATE.name]
+    read_with: dict[str, list[str]] = {source: [] for source in cluster.log.sources(partition)}
+    for source, record, version in records_of(timeline):
+        if record.offset != len(read_with[source]):
+            yield Broken(
+                "endings",
+                f"{source}: offset {record.offset} was read when {len(read_with[source])} was next",
+            )
+            return
+        read_with[source].append(version)
+    arrival = Arrival(
+        {_origin(r) for r in late if dict(r.headers)["reason"] == b"over_cap"},
+        {
+            _origin(r): tuple(_decode(dict(r.headers)["left_out"]))
+            for r in late
+            if dict(r.headers)["reason"] == b"needs_full"
+        },
+    )
+    inbox = [*messages_of(stored.appended[topology.INBOX.name])]
+    reported = {}
+    for n, message in inbox:
+        if isinstance(message, WatermarkReport):
+            sender = cluster.senders[partition][n]
+            reported[n] = cluster.reaches[sender.partition][sender.batch]
+    by = account(timeline, reported, {v.version: v.first_code for v in versions}, arrival, world, partition)
+    cluster.met["on time by a slower source"] += by.spared
     mark = by.mark if latest is None else max(latest, by.mark)
     most = max(mark - 1, cluster.clocks[partition])
     least = mark - 1 if latest is not None or world.chores > 1_000 else -1
@@ -192,8 +211,8 @@ def _ask(
             "stale": cluster.sinks[partition].stale,
             "current": _values(stored.latest[topology.CURRENT.name].values()),
             "current_devices": _values(stored.latest[topology.CURRENT_DEVICES.name].values()),
-            "late": [int(dict(r.headers)["offset"]) for r in late],
-            "rejected": [int(dict(r.headers)["offset"]) for r in stored.appended[topology.REJECTED.name]],
+            "late": [_origin(r) for r in late],
+            "rejected": [_origin(r) for r in stored.appended[topology.REJECTED.name]],
         },
         rules=[(rule, v.version) for v in versions for rule in v.rules],
         names=parameters_of(s.fold).dimensions.names,
@@ -201,7 +220,7 @@ def _ask(
         allowed_lateness=s.allowed_lateness,
         mark=mark,
         timers=(least, most),
-        eras=(_recorded(c, partition, [v.version for v in versions]), read_with),
+        eras=(_recorded(c, read_with, [v.version for v in versions]), read_with),
         everything=latest is not None,
         seen=cluster.seen.get(partition),
         place=(partition, world.partitions),
@@ -210,7 +229,12 @@ def _ask(
             (dict(record.headers), _decode(record.value or b""))
             for record in stored.appended[topology.TRANSITIONS.name]
         ],
-        events=[record.value or b"" for record in events],
+        events={
+            (topic, n): cluster.log._stored[n].appended[topic]
+            for topic in INPUTS[: world.inputs]
+            for n in range(world.partitions)
+        },
+        sent=_sent(cluster, partition),
     )  # fmt: skip
     for law in LAWS:
         for how in law(evidence):
@@ -233,12 +257,43 @@ def _keyed(stored: Any) -> Iterator[tuple[str, bytes | None, str | None, str]]:
         yield topology.LATE.name, r.key, shop or None, dict(r.headers)["profile"].decode()
 
 
-def _recorded(c: Checkpoint, partition: int, names: list[str]) -> list[str]:
-    """By offset: the version of the rules that is recorded to have read it."""
-    eras = sorted((era.offsets.get("events:" + str(partition), 0), names[era.rules]) for era in c.eras)
-    return [
-        next((name for begin, name in reversed(eras) if begin <= n), "no version") for n in range(c.offset)
-    ]
+def _recorded(
+    c: Checkpoint, read_with: Mapping[str, Sequence[str]], names: list[str]
+) -> dict[str, list[str]]:
+    """By source and offset: the version of the rules that is recorded to have read it."""
+    return {
+        source: [
+            next(
+                (names[era.rules] for era in reversed(c.eras) if era.offsets.get(source, 0) <= n),
+                "no version",
+            )
+            for n in range(len(read))
+        ]
+        for source, read in read_with.items()
+    }
+
+
+def _origin(letter: Record) -> Origin:
+    """Where a dead letter was read."""
+    headers = dict(letter.headers)
+    return (
+        topology.source_name(headers["topic"].decode(), int(headers["partition"])),
+        int(headers["offset"]),
+    )
+
+
+def _sent(cluster: Cluster, partition: int) -> Sent:
+    """What a partition has put into the inboxes of others."""
+    sent = Sent([], [])
+    for owner, stored in enumerate(cluster.log._stored):
+        for n, message in messages_of(stored.appended[topology.INBOX.name]):
+            sender = cluster.senders[owner][n]
+            if sender.partition == partition:
+                if isinstance(message, WatermarkReport):
+                    sent.reports.append((message, cluster.reaches[partition][sender.batch]))
+                else:
+                    sent.forwarded.append((owner, message))
+    return sent
 
 
 _decode = msgspec.json.Decoder().decode

@@ -33,11 +33,12 @@ PAUSES = 9  # effects that one turn lets a worker do at most; a step has six
 
 
 class Send(NamedTuple):
-    """A record is appended to a partition at this wall time."""
+    """A record is appended to a partition of an input at this wall time."""
 
     partition: int
     time_ms: int
     value: bytes
+    input: int = 0
 
 
 class Turn(NamedTuple):
@@ -53,6 +54,8 @@ class Turn(NamedTuple):
     clock: int | None = None
     crash: str | None = None  # dies where this effect is reached
     nth: int = 0  # of several
+    hidden: tuple[int, ...] = ()  # inputs where a transaction is open now: nothing more can be read of them
+    first: int = 0  # which of its sources is read first
 
 
 class Kill(NamedTuple):
@@ -98,6 +101,8 @@ class _Partition:
     quiet: tuple[float, float] = (2.0, 2.0)  # between these parts of the span nobody sends
     held: tuple[float, float] = (2.0, 2.0)  # its second collector keeps everything until the end of this
     stalled: tuple[float, float] = (2.0, 2.0)  # nobody works on it
+    hidden: list[tuple[float, float]] = field(default_factory=list)  # by input: a transaction stays open
+    first: int = 0  # the source that is read first as a rule: of a backlog the others stay behind
     last_ms: int = START  # when something was sent
 
 
@@ -132,7 +137,8 @@ class _Author:
         self.ops: list[Op] = []
         self.offset = 0  # of the wall clock from the truth
         self.count = 0
-        self.future: list[tuple[int, int, int, bytes]] = []  # arrival, number, partition, value
+        # arrival, number, partition, input, value
+        self.future: list[tuple[int, int, int, int, bytes]] = []
         rnd = self.rnd
         self.parts = [_Partition() for _ in range(world.partitions)]
         for p in self.parts:
@@ -140,13 +146,18 @@ class _Author:
                 if rnd.random() < 0.3:
                     begin = rnd.random()
                     setattr(p, name, (begin, begin + rnd.uniform(0.1, 0.6)))
+            if world.inputs > 1:
+                for _ in range(world.inputs):
+                    begin = rnd.random() if rnd.random() < 0.4 else 2.0
+                    p.hidden.append((begin, begin + rnd.uniform(0.1, 0.6)))
+                p.first = rnd.randrange(world.inputs)
         tenants = TENANTS if world.settings.tenant else ("",)
         self.people = [
             _Person(
                 rnd.choice(("userId", "anonymousId")),
                 owned(f"{'ab'[n % 2]}{n}", part, world.partitions, tenants),
                 part,
-                rnd.randrange(2),
+                rnd.randrange(max(2, world.inputs)),
             )
             for part in range(world.partitions)
             for n in range(world.people)
@@ -165,8 +176,8 @@ class _Author:
                 events.pop(0)
                 self.event(now, part)
             while self.future and self.future[0][0] <= now:
-                _, _, partition, value = heappop(self.future)
-                self.send(partition, now, value)
+                _, _, partition, input, value = heappop(self.future)
+                self.send(partition, now, value, input)
             if rnd.random() < rates.clock:
                 skew, allowed_lateness = world.settings.skew, world.allowed_lateness
                 self.offset = rnd.choice(
@@ -192,8 +203,8 @@ class _Author:
                 self.ops.append(Impostor(rnd.randrange(world.partitions)))
             if n in looks:
                 self.ops.append(Look(rnd.randrange(world.partitions)))
-        for arrival, _, partition, value in sorted(self.future):
-            self.send(partition, min(arrival, START + 2 * world.span), value)
+        for arrival, _, partition, input, value in sorted(self.future):
+            self.send(partition, min(arrival, START + 2 * world.span), value, input)
         return self.ops
 
     def turn(self, now: int, part: float) -> None:
@@ -208,24 +219,32 @@ class _Author:
                 rnd.randrange(self.world.workers), partition, rnd.randint(1, PAUSES),
                 rnd.choice((1, 2, 7, 50)),
                 now + self.offset if idle else None, crash, rnd.choice((0, 0, 1, 3, 9)),
+                tuple(n for n, (begin, end) in enumerate(p.hidden) if begin <= part < end),
+                p.first if rnd.random() < 0.8 else rnd.randrange(self.world.inputs + 1),
             )
         )  # fmt: skip
 
-    def send(self, partition: int, now: int, value: bytes) -> None:
-        if who := key_of(value):
-            partition = partition_of(who, self.world.partitions)
+    def send(self, partition: int, now: int, value: bytes, input: int) -> None:
+        rnd, world = self.rnd, self.world
+        if world.forwards and rnd.random() < 0.5:
+            partition = rnd.randrange(world.partitions)
+        elif who := key_of(value):
+            partition = partition_of(who, world.partitions)
         p = self.parts[partition]
         p.sent.append(value)
         p.last_ms = now
-        self.ops.append(Send(partition, now + self.offset, value))
+        self.ops.append(Send(partition, now + self.offset, value, input))
 
-    def deliver(self, partition: int, now: int, arrival: int, value: bytes) -> None:
-        """Sends now, or later."""
+    def deliver(self, person: _Person, now: int, arrival: int, value: bytes) -> None:
+        """Sends now, or later; as a rule into the input of the person's collector."""
+        rnd, input = self.rnd, person.collector % self.world.inputs
+        if self.world.inputs > 1 and rnd.random() < 0.2:
+            input = rnd.randrange(self.world.inputs)
         if arrival <= now:
-            self.send(partition, now, value)
+            self.send(person.partition, now, value, input)
         else:
             self.count += 1
-            heappush(self.future, (arrival, self.count, partition, value))
+            heappush(self.future, (arrival, self.count, person.partition, input, value))
 
     def event(self, now: int, part: float) -> None:
         """Somebody does something, and what a collector makes of it."""
@@ -237,7 +256,7 @@ class _Author:
         if p.quiet[0] <= part < p.quiet[1]:
             return
         if rnd.random() < rates.poison:
-            self.send(person.partition, now, rnd.choice(POISON))
+            self.send(person.partition, now, rnd.choice(POISON), person.collector % world.inputs)
         at, arrival = self.when(person, p, now)
         if person.collector and p.held[0] <= part < p.held[1]:
             arrival = max(arrival, START + int(p.held[1] * world.span))
@@ -246,7 +265,7 @@ class _Author:
         if rnd.random() < rates.resent and p.sent:
             begin = rnd.randrange(len(p.sent))
             for value in p.sent[begin : begin + rnd.randint(2, 12)]:
-                self.send(person.partition, now, value)
+                self.send(person.partition, now, value, person.collector % world.inputs)
 
     def when(self, person: _Person, p: _Partition, now: int) -> tuple[int, int]:
         """Event time and arrival. Now and then exactly at a deadline, or one millisecond beside it."""
@@ -291,12 +310,11 @@ class _Author:
         self.packet(person, event, name, at, order, now, arrival)
         person.at = at
         while rnd.random() < rates.restamped:
-            shift = rnd.choice(
-                (
-                    rnd.randrange(-world.allowed_lateness // 2, world.allowed_lateness // 2),
-                    int(world.allowed_lateness * rnd.uniform(0.5, 1.95)),
-                )
-            )
+            near = rnd.randrange(-world.allowed_lateness // 2, world.allowed_lateness // 2)
+            far = int(world.allowed_lateness * rnd.uniform(0.5, 1.95))
+            # Of several sources only their reader knows whether a copy from afar came after its event was
+            # forgotten: `verify`, which reads the sources one after the other, cannot tell.
+            shift = rnd.choice((near, far if world.inputs == 1 and not world.forwards else near))
             self.packet(person, event, name, at + shift, order, now, max(now, arrival, at + shift))
         if name == "paid":
             person.orders = [*person.orders[-3:], (at, order)]
@@ -380,13 +398,13 @@ class _Author:
                 "channel": rnd.choice(("web", "app")),
             }
         )
-        self.deliver(person.partition, now, arrival, value)
+        self.deliver(person, now, arrival, value)
         p = self.parts[person.partition]
         if at < now + world.allowed_lateness:
             p.top = max(p.top, at)
         if rnd.random() < world.rates.again:
             self.deliver(
-                person.partition,
+                person,
                 now,
                 arrival + rnd.choice((0, 0, rnd.randrange(int(1.2 * world.allowed_lateness)))),
                 value,

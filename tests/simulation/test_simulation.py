@@ -45,6 +45,9 @@ HAPPENS = (
         "duplicate",
         "narrowed",
         "late: lateness",
+        "forwarded",
+        "on time by a slower source",
+        "an open transaction hides records",
     ),
     *(
         "late: over_cap",

@@ -153,11 +153,6 @@ def figures(
     }
 
 
-def person(tenant: str | None, profile: str) -> bytes:
-    """The key of a record about a person."""
-    return (profile[2:] if tenant is None else f"{tenant}\x1f{profile[2:]}").encode()
-
-
 def current(j: oracle.Journey, told: Sequence[oracle.Step], names: Names) -> Wire:
     """Where a need stands whose last journey is this."""
     moved = [s for s in told if s.kind in ("opened", "advanced", "returned")][-1]

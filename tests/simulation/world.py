@@ -15,6 +15,7 @@ from streams.core.journeys.signal import SIZE
 from streams.core.moments.rules import Rules, load_rules
 from streams.core.processing import processor
 from streams.settings.tables import Settings
+from streams.topology import source_name
 from tests import oracle
 
 START = 1_772_323_200_000  # 2026-03-01T00:00:00Z
@@ -53,6 +54,8 @@ def _rules(name: str, *rules: tuple[str, str, float]) -> Rules:
         text += f'moment = "{moment}"\nconfidence = {sure}\nnames = ["{said}"]\n'
     return load_rules(text)
 
+
+INPUTS = ("events", "orders", "visits")
 
 RULES = (_rules("first", *_V1, *_WEAK), _rules("second", *_V2, *_WEAK), _rules("third", *_V3))
 """Three versions that read the same events differently. A world begins with the first."""
@@ -97,10 +100,21 @@ class World:
     conversions: int  # remembered per need
     needs: int  # places for them per person, that of the nameless one included
     blind: bool  # a log that lets a fenced session go on reading, as a broker may
+    inputs: int  # topics that every partition reads
+    foreign: bool  # the inputs are keyed by whatever it may be, not by the person
 
     @property
     def allowed_lateness(self) -> int:
         return self.settings.allowed_lateness
+
+    @property
+    def forwards(self) -> bool:
+        """Whether events come to partitions that do not own their people."""
+        return self.foreign and self.partitions > 1
+
+    def inputs_of(self, partition: int) -> list[str]:
+        """The inputs that a partition reads, as sources."""
+        return [source_name(topic, partition) for topic in INPUTS[: self.inputs]]
 
 
 def draw(
@@ -118,7 +132,7 @@ def draw(
         "buy": allowed_lateness // 48, "abandon_after": rnd.choice((2, 4, 15)) * allowed_lateness,
         "refund_window": refund,
         "join_window": rnd.choice((0, allowed_lateness // 96, allowed_lateness // 6)),
-        "allowed_lateness": allowed_lateness, "skew": allowed_lateness // 20,
+        "allowed_lateness": allowed_lateness, "skew": allowed_lateness // 20, "exclude_after": 1_000 * DAY,
     }  # fmt: skip
     given: dict[str, Any] = {
         name: f"{n}ms" for name, n in ms.items() if name not in ("know", "go", "do", "buy")
@@ -155,6 +169,8 @@ def draw(
         conversions=rnd.choice((2, 3, 64, 64)),
         blind=rnd.random() < 0.5,
         needs=rnd.choice((3, 3, 1_000)),
+        inputs=rnd.choice((1, 1, 2, 3)),
+        foreign=rnd.random() < 0.4,
     )
     if partitions or workers or events:
         over = {"partitions": partitions, "workers": workers, "events": events}

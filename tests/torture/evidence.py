@@ -157,7 +157,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                 settings.abandon_after, settings.refund_window, settings.join_window,
             ),
             allowed_lateness=settings.allowed_lateness, mark=c.watermark_ms, timers=(-1, c.timers_fired_ms),
-            eras=([], []),
+            eras=({}, {}),
             everything=True,
             place=(number, log.partitions),
             keyed=[
