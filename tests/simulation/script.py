@@ -134,6 +134,7 @@ def write(world: World) -> list[Op]:
 class _Author:
     def __init__(self, world: World) -> None:
         self.world, self.rnd = world, Random(f"script {world.seed}")
+        self.fewer = Random(f"fewer {world.seed}")  # of its own: the rest of the script stays as it is
         self.ops: list[Op] = []
         self.offset = 0  # of the wall clock from the truth
         self.count = 0
@@ -383,22 +384,25 @@ class _Author:
             ]
         if world.settings.tenant:
             properties["shop"] = rnd.choice(TENANTS)
-        value = msgspec.json.encode(
-            {
-                "type": "track",
-                "messageId": event,
-                "event": name,
-                "timestamp": time(at),
-                person.key: person.name,
-                "properties": properties,
-                "context": {
-                    "timezone": rnd.choice(("Europe/Rome", "UTC")),
-                    "device": {"type": rnd.choice(("mobile", "desktop", "fridge"))},
-                },
-                "channel": rnd.choice(("web", "app")),
-            }
-        )
+        call = {
+            "type": "track",
+            "messageId": event,
+            "event": name,
+            "timestamp": time(at),
+            person.key: person.name,
+            "properties": properties,
+            "context": {
+                "timezone": rnd.choice(("Europe/Rome", "UTC")),
+                "device": {"type": rnd.choice(("mobile", "desktop", "fridge"))},
+            },
+            "channel": rnd.choice(("web", "app")),
+        }
+        value = msgspec.json.encode(call)
         self.deliver(person, now, arrival, value)
+        # A copy that names fewer needs is the smaller one, and takes less room.
+        if world.inputs == 1 and "products" in properties and self.fewer.random() < world.rates.again:
+            less = {name: found for name, found in properties.items() if name != "products"}
+            self.deliver(person, now, arrival, msgspec.json.encode({**call, "properties": less}))
         p = self.parts[person.partition]
         if at < now + world.allowed_lateness:
             p.top = max(p.top, at)
