@@ -48,7 +48,9 @@ class Published(MemoryLog):
 
     async def open(self, partition: int) -> MemorySession:
         session = await super().open(partition)
-        return _Session(partition, session._all, session._faults, self.round_robin, self.said)
+        return _Session(
+            partition, session._all, session._faults, session.sources, self.round_robin, self.said
+        )
 
 
 class _Session(MemorySession):
