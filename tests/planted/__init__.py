@@ -283,6 +283,12 @@ BUGS = (
         "written = checkpoint or",
     ),
     _bug(
+        "a partition that has nothing to do commits again and again",
+        "streams.runtime.partition_agent",
+        "written = bool(count) or checkpoint or",
+        "written = True or checkpoint or",
+    ),
+    _bug(
         "a record that can't be read stops the worker",
         "streams.core.ingest.formats.segment",
         "_UNREADABLE = (msgspec.MsgspecError, ValueError, ",
