@@ -59,7 +59,7 @@ async def test_the_runbook_shows_rejected_records() -> None:
     )
     shown = await asyncio.to_thread(console, *words)
     assert '{"type": "dance"}' in shown
-    assert "reason:unknown_type" in shown
+    assert "reason:unknown_format" in shown
     assert f"topic:{app}.events" in shown
 
 
