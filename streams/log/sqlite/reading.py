@@ -46,6 +46,9 @@ def open_to_read(file: Path, timeout_s: float) -> sqlite3.Connection:
         con.close()
         if error.sqlite_errorcode & 0xFF not in _REFUSALS or _beside(file, "shm").exists():
             raise
+    except BaseException:
+        con.close()
+        raise
     opened = _stamps(file)
     how = "vfs=unix-none" if _beside(file, "wal").exists() else "immutable=1"
     lone = open_connection(file, LoneConnection, f"mode=ro&{how}")
