@@ -15,7 +15,7 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams import topology
-from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.event import Event, Items, Rejection
 from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.signal import event_ref, event_text, order_ref
 from streams.core.moments import rules
@@ -205,7 +205,10 @@ def account(
             if isinstance(event, Rejection):
                 here.rejected.add(place)
                 continue
-            assert isinstance(event, Event), "the loader sends no batches"
+            if isinstance(event, Items):
+                assert not event.items, "the loader sends no batches"
+                here.counts["no_signal"] += 1
+                continue
             verdict = classify(event)
             if verdict is None:
                 here.counts["no_signal"] += 1
