@@ -1,4 +1,4 @@
-"""Turns lines of Segment JSON, as the file sink of a collector writes them, into records."""
+"""Turns lines of JSON or text, as a collector writes them, into records."""
 
 from collections.abc import Iterable, Iterator
 

@@ -167,7 +167,7 @@ def _next_commands(found: Findings) -> RenderableType:
         ("the counters, for machines", f"{command} funnel {option} --json"),
         ("compute everything again and compare", f"{command} verify {option}"),
         ("how a search is read", f"{command} explain 'Concessionaria Honda vicino'"),
-        ("your own events (Segment JSON)", f"{command} run --data-dir data/mine < events.jsonl"),
+        ("your own events, whatever tool wrote them", f"{command} run --data-dir data/mine < events.jsonl"),
     )
     lines: list[RenderableType] = []
     for meaning, typed in rows:
