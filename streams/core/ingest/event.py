@@ -5,12 +5,12 @@ new file in `formats/`.
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from streams.core.ingest.described_code import DescribedCode
 from streams.core.ingest.repairs import Repair
 
 MAX_RECORD_BYTES = 1024 * 1024  # what brokers take by default; a click is never as large
@@ -22,20 +22,8 @@ MAX_EVENT_NAME_CHARS = 256  # a longer name is cut: names are for rules to match
 MAX_SPLIT_PATHS = 1024  # split paths that are remembered: rules and settings name far fewer
 
 
-class Reason(StrEnum):
-    """Why an item was rejected. The list is closed, so that consumers of the topic can count by it.
-
-    `about` describes the reason to a person.
-    """
-
-    about: str
-
-    def __new__(cls, value: str, about: str) -> "Reason":
-        """Makes a reason from its code and its meaning, which docs/input.md shows."""
-        reason = str.__new__(cls, value)
-        reason._value_ = value
-        reason.about = about
-        return reason
+class Reason(DescribedCode):
+    """Why an item was rejected. The list is closed, so that consumers of the topic can count by it."""
 
     TOO_LARGE = "too_large", "more than 1 MiB, or a batch of more than 10,000 calls"
     UNDECODABLE = (

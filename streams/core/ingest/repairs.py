@@ -4,23 +4,11 @@ A record is refused only where its person, its time or its name cannot be had. W
 repaired, and each kind of repair is counted.
 """
 
-from enum import StrEnum
+from streams.core.ingest.described_code import DescribedCode
 
 
-class Repair(StrEnum):
-    """What was repaired in an event. The list is closed, so that metrics can count by it.
-
-    `about` describes the repair to a person.
-    """
-
-    about: str
-
-    def __new__(cls, value: str, about: str) -> "Repair":
-        """Makes a kind of repair from its code and its meaning, which docs/input.md shows."""
-        repair = str.__new__(cls, value)
-        repair._value_ = value
-        repair.about = about
-        return repair
+class Repair(DescribedCode):
+    """What was repaired in an event. The list is closed, so that metrics can count by it."""
 
     ENCODING = "encoding", "bytes that are not UTF-8, or half a character: read as U+FFFD"
     NUMBER = "number", "NaN or Infinity, which JSON does not have: read as null"
