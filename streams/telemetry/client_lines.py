@@ -90,6 +90,9 @@ KNOWN = {
     "Unexpected error in join group '%s' response: %s": _RAISED,
     "Unexpected error from SyncGroup: %s": _RAISED,
     "Failed to commit on finallization: %s": _DAILY,
+    "No partition metadata for topic %s": Known(
+        "a broker that has just come back; the group is dealt out again once it tells the partitions"
+    ),
 }  # fmt: skip
 
 

@@ -14,13 +14,14 @@ from tests.telemetry.test_logs import configured, lines, restored_log
 __all__ = ["restored_log"]
 
 CLIENT = Path(aiokafka.__file__).parent
-# What our clients run through. The others are assignors that we do not use, and an iterator.
+# What our clients and the host's run through. The others are assignors that nobody uses here, and an iterator.
 USED = (
     "client.py",
     "cluster.py",
     "conn.py",
     "consumer/fetcher.py",
     "consumer/group_coordinator.py",
+    "coordinator/assignors/roundrobin.py",
     "producer/sender.py",
 )
 # What cannot come in a worker's life, or must be seen by a person when it does.
