@@ -5,6 +5,7 @@ in which it was sent is remembered with the rules that it may mean.
 """
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event
 from streams.core.moments.conditions import condition_test
@@ -14,6 +15,8 @@ from streams.core.moments.words import fold_name
 
 # Spellings that are remembered: a site has some dozens, and an attacker gets no more than these.
 MAX_KNOWN_NAMES = 4096
+
+_place = attrgetter("place")  # of a rule among all: the first that applies wins
 
 
 class NamedRule:
@@ -59,7 +62,7 @@ class NameMatcher:
             self._learn(name)
 
     def find(self, event: Event) -> NamedRule | None:
-        """The first rule for an event's name and type whose condition it meets."""
+        """The first rule, with a name or without, for an event's name and type whose condition it meets."""
         rules = self._known.get(event.name)
         if rules is None:
             rules = self._learn(event.name)
@@ -70,7 +73,7 @@ class NameMatcher:
 
     def _learn(self, name: str) -> tuple[NamedRule, ...]:
         named = self._by_name.get(fold_name(name[:MAX_EVENT_NAME_CHARS]), ()) if name else ()
-        rules = (*named, *self._nameless)
+        rules = tuple(sorted((*named, *self._nameless), key=_place)) if self._nameless else tuple(named)
         if len(self._known) < MAX_KNOWN_NAMES and len(name) <= MAX_EVENT_NAME_CHARS:
             self._known[name] = rules
             if rules and rules[0].decides_tracks and (verdict := rules[0].verdict) is not None:

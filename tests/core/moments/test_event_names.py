@@ -151,15 +151,36 @@ def test_who_somebody_is_told_on_a_page(kind: str) -> None:
     assert SHIPPED(event("", "page", searched, there)) is not None
 
 
-def test_type_rules_come_after_names() -> None:
-    """A rule for all events of a type applies to those whose name no rule knows."""
-    by_type = '{name = "any", moment = "know", confidence = 0.2, types = ["screen"]}'
+BY_TYPE = '{name = "any", moment = "know", confidence = 0.2, types = ["screen"]}'
+BY_NAME = '{name = "pay", moment = "buy", confidence = 0.9, names = ["Pay"]}'
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [((BY_NAME, BY_TYPE), ["pay", "any", None, "pay"]), ((BY_TYPE, BY_NAME), ["any", "any", None, "pay"])],
+)
+def test_the_first_rule_that_applies_wins(order: tuple[str, str], expected: list[str | None]) -> None:
+    """A rule for all events of a type has its place among those with names."""
+    rules = classifier(f"event = [{', '.join(order)}]")
+    events = [event("pay", "screen"), event("x", "screen"), event("x", "track"), event("pay", "track")]
+    assert expected == [rules.explain(each).rule for each in events]
+    assert [name is None for name in expected] == [rules(each) is None for each in events]
+
+
+def test_rules_of_ones_own_come_first() -> None:
+    """A rule without names that is somebody's own is tried before every shipped one, with a name or not."""
+    where = '{ path = "context.userAgent", contains = ["storebot"] }'
     rules = classifier(
-        f'event = [{by_type}, {{name = "pay", moment = "buy", confidence = 0.9, names = ["Pay"]}}]'
+        'extends = "default"\n[[event]]\nname = "robot"\nmoment = "none"\ntypes = ["track", "page"]\n'
+        f"where = {where}"
     )
-    assert ["pay", "any", None] == [
-        rules.explain(event(*each)).rule for each in [("pay", "screen"), ("x", "screen"), ("x", "track")]
+    robot, person = {"userAgent": "Storebot-Google/1.0"}, {"userAgent": "Mozilla/5.0 (iPhone)"}
+    assert [None, None] == [
+        rules(event("Product Added", context=robot)),
+        rules(event("", "page", context=robot)),
     ]
+    assert "robot" == rules.explain(event("Product Added", context=robot)).rule
+    assert "cart" == rules.explain(event("Product Added", context=person)).rule
 
 
 def test_verdict_names_its_rule() -> None:
