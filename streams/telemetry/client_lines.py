@@ -91,7 +91,7 @@ KNOWN = {
     "Unexpected error from SyncGroup: %s": _RAISED,
     "Failed to commit on finallization: %s": _DAILY,
     "No partition metadata for topic %s": Known(
-        "a broker that has just come back; the group is dealt out again once it tells the partitions"
+        "a broker that has just come back; the group is assigned anew once it tells the partitions"
     ),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from tests.telemetry.test_logs import configured, lines, restored_log
 __all__ = ["restored_log"]
 
 CLIENT = Path(aiokafka.__file__).parent
-# What our clients and the host's run through. The others are assignors that nobody uses here, and an iterator.
+# What our clients and the host's run through. Nobody uses the others here: assignors, and an iterator.
 USED = (
     "client.py",
     "cluster.py",
