@@ -56,7 +56,8 @@ class Explainer:
         """The name of an event, as a track call has it."""
         event = _event(type="track", name=name)
         found = self._classifier.explain(event)
-        return ExplainedEvent("event name", found if found.evidence == "event" else Explanation(None, "none"))
+        by_name = found.evidence in ("event", "cue")
+        return ExplainedEvent("event name", found if by_name else Explanation(None, "none"))
 
     def page(self, path: str) -> ExplainedEvent:
         """The path or address of a page that was viewed."""
@@ -146,6 +147,8 @@ def report(explained: ExplainedEvent) -> dict[str, Any]:
             "rule": found.rule,
             "evidence": found.evidence,
         }
+        if found.cue is not None:
+            fields |= {"cue": found.cue, "cue_rule": found.cue_rule}
     if explained.read_as == "record":
         fields["format"] = explained.format or None
     if explained.event is not None:

@@ -30,6 +30,8 @@ def render(text: str, report: Mapping[str, Any]) -> Table:
         if report["rule"] is not None:
             grid.add_row("rule", f"{report['rule']}, confidence {report['confidence']:g}")
             grid.add_row("matched", Text(report["matched"]))
+        if report.get("cue"):
+            grid.add_row("cue", f"{report['cue']}, by rule {report['cue_rule']}")
     grid.add_row("means", Text(report["meaning"]))
     grid.add_row("rules", report["rules"])
     return grid

@@ -42,6 +42,14 @@ def to_toml(rules: spec.RuleSet) -> str:
         lines += ["", "[[page]]", *_head(page), f"paths = {_list(page.paths)}"]
         if page.views_only:
             lines.append("views_only = true")
+    for cue in rules.cues:
+        lines += ["", "[[cue]]", f"name = {_text(cue.name)}", f"cue = {_text(cue.cue)}"]
+        if cue.names:
+            lines.append(f"names = {_list(cue.names)}")
+        if cue.types != spec.NAMED_TYPES or not cue.names:
+            lines.append(f"types = {_list(cue.types)}")
+        if cue.where is not None:
+            lines.append(f"where = {_condition(cue.where)}")
     language = None
     for lexicon in rules.lexicons:
         if lexicon.language != language:
@@ -64,7 +72,10 @@ def _condition(where: spec.Condition) -> str:
     tests = [f"{key} = {_list(words)}" for key, words in lists.items() if words]
     if where.exists is not None:
         tests.append(f"exists = {str(where.exists).lower()}")
-    return "{ " + ", ".join([f"path = {_text(where.path)}", *tests]) + " }"
+    if where.above is not None:
+        tests.append(f"above = {where.above!r}")
+    path = _text(where.paths[0]) if len(where.paths) == 1 else _list(where.paths)
+    return "{ " + ", ".join([f"path = {path}", *tests]) + " }"
 
 
 def _list(words: Iterable[str]) -> str:

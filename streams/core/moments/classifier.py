@@ -1,5 +1,7 @@
 """Event -> Verdict | None: the interpreter of the rules. It is pure, and total: no event raises.
 
+Whatever the moment is, cue rules are asked besides. An event that only a cue rule reads is an unsure signal.
+
 It asks for evidence in the order of how much each tells: the event's name, the search query, the page. An
 event rule may yield to the other two; its own moment holds when they give nothing. The last-resort query rule
 comes after the page: it does not read the query, it only notes that there was one.
@@ -11,14 +13,25 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
+import msgspec
+
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event
 from streams.core.moments.conditions import path_reader
-from streams.core.moments.names import NamedRule, NameMatcher
+from streams.core.moments.names import CuedRule, NamedRule, NameMatcher, NameRules, first_match
 from streams.core.moments.pages import MAX_PATH_CHARS, PageMatcher
 from streams.core.moments.query import QueryMatcher
 from streams.core.moments.rules import Rules
-from streams.core.moments.spec import NAMED_TYPES, AnyRule, Lexicon, QueryRule, Words
-from streams.core.moments.verdict import INTENTS, SURE_ABOVE, Evidence, Explanation, Verdict
+from streams.core.moments.spec import NAMED_TYPES, AnyRule, CueRule, Lexicon, QueryRule, Words
+from streams.core.moments.verdict import (
+    CUES,
+    INTENTS,
+    NO_CUE,
+    REFUND,
+    SURE_ABOVE,
+    Evidence,
+    Explanation,
+    Verdict,
+)
 
 MAX_QUERY_CHARS = 256  # longer queries are pasted texts; their beginning shows what is wanted
 MAX_ADDRESS_CHARS = 2048  # of an address that may carry a query: the longest that browsers agree on
@@ -45,8 +58,9 @@ class Classifier:
         self._verdicts = [_verdict_of(number, rule) for number, rule in enumerate(self._rules)]
         self._first_query = len(content.events)
         self._first_page = self._first_query + len(content.queries)
+        self._first_cue = self._first_page + len(content.pages)
 
-        self._names = NameMatcher(content.events, self._verdicts[: self._first_query])
+        self._names = NameMatcher(content, self._verdicts)
         self._queries = QueryMatcher(content.queries, _by_language(content.lexicons), content.read.polite)
         self._find_query = lru_cache(MAX_KNOWN_EVIDENCE)(self._queries.find)
         self._find_page = lru_cache(MAX_KNOWN_EVIDENCE)(PageMatcher(content.pages).find)
@@ -68,19 +82,41 @@ class Classifier:
         verdict = self._tracks.get(event.name)
         if verdict is not None and event.type == "track":
             return verdict
-        found = self._find(event)
-        return self._verdicts[found.rule] if found is not None else None
+        rules = self._names.of(event.name)
+        found = self._find(event, rules)
+        verdict = self._verdicts[found.rule] if found is not None else None
+        if rules.cues and (cued := first_match(rules.cues, event)) is not None:
+            return _with_cue(verdict, cued)
+        return verdict
 
     __call__ = classify
 
     def explain(self, event: Event) -> Explanation:
         """The verdict on an event, with its reasons."""
-        found = self._find(event)
+        rules = self._names.of(event.name)
+        found = self._find(event, rules)
         if found is None:
-            return Explanation(None, "none")
-        if self._evidence_of(found.rule) == "query":
-            return self.query(*self._search(event))
-        return self._explanation(found.rule, found.matched)
+            explained = Explanation(None, "none")
+        elif self._evidence_of(found.rule) == "query":
+            explained = self.query(*self._search(event))
+        else:
+            explained = self._explanation(found.rule, found.matched)
+        cued = first_match(rules.cues, event)
+        return explained if cued is None else self._with_cue(explained, cued, event)
+
+    def _with_cue(self, explained: Explanation, cued: CuedRule, event: Event) -> Explanation:
+        """The explanation of an event in which a cue rule saw something, too."""
+        verdict = _with_cue(explained.verdict, cued)
+        if verdict.cue == NO_CUE:
+            return explained
+        if explained.verdict is None:
+            explained = self._explanation(cued.place, event.name[:MAX_EVENT_NAME_CHARS] or event.type)
+        return msgspec.structs.replace(
+            explained,
+            verdict=verdict,
+            cue=CUES[verdict.cue - 1],
+            cue_rule=self._rules[cued.place].name,
+        )
 
     def query(self, text: str, locale: str | None = None) -> Explanation:
         """Explains how a search query is read.
@@ -107,10 +143,12 @@ class Classifier:
     def _evidence_of(self, rule: int) -> Evidence:
         if rule < self._first_query:
             return "event"
-        return "query" if rule < self._first_page else "page"
+        if rule < self._first_page:
+            return "query"
+        return "page" if rule < self._first_cue else "cue"
 
-    def _find(self, event: Event) -> _Match | None:
-        named = self._names.find(event)
+    def _find(self, event: Event, rules: NameRules) -> _Match | None:
+        named = first_match(rules.events, event)
         if named is not None and not named.yields_to:
             return _by_name(named, event)
         if named is None and event.type not in NAMED_TYPES:
@@ -178,8 +216,18 @@ def classifier_for(rules: Rules) -> Classifier:
 def _verdict_of(number: int, rule: AnyRule) -> Verdict | None:
     if rule.moment == "none":
         return None
+    cue = CUES.index(rule.cue) + 1 if isinstance(rule, CueRule) else NO_CUE
     buys = not (isinstance(rule, QueryRule) and rule.moment == "truth")  # a query never converts
-    return Verdict(INTENTS.index(rule.moment), rule.confidence > SURE_ABOVE and buys, number)
+    return Verdict(INTENTS.index(rule.moment), rule.confidence > SURE_ABOVE and buys, number, cue)
+
+
+def _with_cue(verdict: Verdict | None, cued: CuedRule) -> Verdict:
+    """A verdict with the cue that a rule saw. A refund has none: it is about a purchase that is over."""
+    if verdict is None:
+        return cued.verdict
+    if verdict.intent == REFUND:
+        return verdict
+    return Verdict(verdict.intent, verdict.sure, verdict.rule, cued.verdict.cue)
 
 
 def _by_name(named: NamedRule, event: Event) -> _Match:

@@ -9,6 +9,7 @@ from streams.core.moments.words import fold_text
 
 MAX_CONDITION_CHARS = 2048  # that a condition looks at in a value: the longest address that browsers agree on
 MAX_MEMBERS = 64  # that a condition looks at in a list
+MAX_NUMBER_CHARS = 32  # of a number that is text: a double has 17 digits, a sign, a point and an exponent
 
 
 def path_reader(path: str) -> Callable[[Event], Any]:
@@ -36,13 +37,44 @@ def path_reader(path: str) -> Callable[[Event], Any]:
 
 def condition_test(condition: Condition) -> Callable[[Event], bool]:
     """A function that tells whether an event meets a condition. A list meets it if a member does."""
-    read_path = path_reader(condition.path) if condition.path != "name" else lambda event: event.name
+    readers = [path_reader(path) if path != "name" else _name for path in condition.paths]
     if condition.exists is not None:
-        return lambda event: (read_path(event) not in (None, "")) is condition.exists
+        return lambda event: any(read(event) not in (None, "") for read in readers) is condition.exists
+    meets = _above(condition.above) if condition.above is not None else _words(condition)
+
+    def event_meets(event: Event) -> bool:
+        for read in readers:
+            value = read(event)
+            if any(map(meets, value[:MAX_MEMBERS])) if isinstance(value, list) else meets(value):
+                return True
+        return False
+
+    return event_meets
+
+
+def _name(event: Event) -> str:
+    return event.name
+
+
+def _above(least: float) -> Callable[[Any], bool]:
+    def meets(value: Any) -> bool:
+        if isinstance(value, str) and len(value) <= MAX_NUMBER_CHARS:
+            try:
+                value = float(value)
+            except ValueError:
+                return False
+        return isinstance(value, int | float) and not isinstance(value, bool) and value > least
+
+    return meets
+
+
+def _words(condition: Condition) -> Callable[[Any], bool]:
     equal = frozenset(map(fold_text, condition.is_))
     starts, parts = tuple(map(fold_text, condition.starts_with)), tuple(map(fold_text, condition.contains))
 
     def meets(value: Any) -> bool:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         # Nobody sends longer numbers, and they are slow to spell.
         if isinstance(value, bool | int) and -(2**63) <= value < 2**63:
             value = str(value).lower()
@@ -53,8 +85,4 @@ def condition_test(condition: Condition) -> Callable[[Event], bool]:
             return text in equal
         return text.startswith(starts) if starts else any(part in text for part in parts)
 
-    def event_meets(event: Event) -> bool:
-        value = read_path(event)
-        return any(map(meets, value[:MAX_MEMBERS])) if isinstance(value, list) else meets(value)
-
-    return event_meets
+    return meets

@@ -1,15 +1,16 @@
-"""Finds the event rule of an event's name.
+"""Finds the rules of an event's name: the event rules, and the cue rules.
 
 Names are compared without regard to case, spaces, underscores and dashes. A name is folded once: the spelling
 in which it was sent is remembered with the rules that it may mean.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
+from typing import NamedTuple, TypeVar
 
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event
 from streams.core.moments.conditions import condition_test
-from streams.core.moments.spec import EventRule
+from streams.core.moments.spec import CueRule, EventRule, RuleSet
 from streams.core.moments.verdict import Verdict
 from streams.core.moments.words import fold_name
 
@@ -40,42 +41,74 @@ class NamedRule:
         )
 
 
-class NameMatcher:
-    """All event rules, compiled."""
+class CuedRule:
+    """A cue rule that is ready to be asked."""
 
-    def __init__(self, rules: Iterable[EventRule], verdicts: Iterable[Verdict | None]) -> None:
-        by_name: dict[str, list[NamedRule]] = {}
-        spelled: dict[str, None] = {}
-        nameless = []
-        for place, (rule, verdict) in enumerate(zip(rules, verdicts, strict=True)):
-            named = NamedRule(place, rule, verdict)
-            if not rule.names:
-                nameless.append(named)
-            for name in rule.names:
-                by_name.setdefault(fold_name(name), []).append(named)
-                spelled[name] = None
-        self._by_name = by_name
-        self._nameless = tuple(nameless)
-        self._known: dict[str, tuple[NamedRule, ...]] = {}
+    __slots__ = ("condition", "place", "types", "verdict")
+
+    def __init__(self, place: int, rule: CueRule, verdict: Verdict) -> None:
+        self.place, self.types, self.verdict = place, rule.types, verdict
+        self.condition = condition_test(rule.where) if rule.where is not None else None
+
+
+Matched = TypeVar("Matched", NamedRule, CuedRule)
+
+
+class NameRules(NamedTuple):
+    """The rules for the events of one name, in their order."""
+
+    events: tuple[NamedRule, ...]
+    cues: tuple[CuedRule, ...]
+
+
+class NameMatcher:
+    """All event rules and cue rules, compiled."""
+
+    def __init__(self, rules: RuleSet, verdicts: Sequence[Verdict | None]) -> None:
+        """`verdicts`: of all rules, each at the place of its number."""
+        self._events: dict[str, list[NamedRule]] = {}  # by folded name; under "": those without a name
+        self._cues: dict[str, list[CuedRule]] = {}
+        for place, (rule, verdict) in enumerate(zip(rules.all, verdicts, strict=True)):
+            if isinstance(rule, EventRule):
+                _put(self._events, rule.names, NamedRule(place, rule, verdict))
+            elif isinstance(rule, CueRule) and verdict is not None:
+                _put(self._cues, rule.names, CuedRule(place, rule, verdict))
+        self._known: dict[str, NameRules] = {}
         self.tracks: dict[str, Verdict] = {}  # by spelling: the verdict on every track call of this name
-        for name in spelled:
+        spelled = [rule.names for rule in rules.events] + [rule.names for rule in rules.cues]
+        for name in dict.fromkeys(name for names in spelled for name in names):
             self._learn(name)
 
-    def find(self, event: Event) -> NamedRule | None:
-        """The first rule, with a name or without, for an event's name and type whose condition it meets."""
-        rules = self._known.get(event.name)
-        if rules is None:
-            rules = self._learn(event.name)
-        for rule in rules:
-            if event.type in rule.types and (rule.condition is None or rule.condition(event)):
-                return rule
-        return None
+    def of(self, name: str) -> NameRules:
+        """The rules for the events of this name."""
+        return self._known.get(name) or self._learn(name)
 
-    def _learn(self, name: str) -> tuple[NamedRule, ...]:
-        named = self._by_name.get(fold_name(name[:MAX_EVENT_NAME_CHARS]), ()) if name else ()
-        rules = tuple(sorted((*named, *self._nameless), key=_place)) if self._nameless else tuple(named)
+    def _learn(self, name: str) -> NameRules:
+        folded = fold_name(name[:MAX_EVENT_NAME_CHARS])
+        rules = NameRules(_rules_for(folded, self._events), _rules_for(folded, self._cues))
         if len(self._known) < MAX_KNOWN_NAMES and len(name) <= MAX_EVENT_NAME_CHARS:
             self._known[name] = rules
-            if rules and rules[0].decides_tracks and (verdict := rules[0].verdict) is not None:
-                self.tracks[name] = verdict
+            first = rules.events[0] if rules.events else None
+            may_be_cued = any("track" in cue.types for cue in rules.cues)
+            if first is not None and first.decides_tracks and first.verdict is not None and not may_be_cued:
+                self.tracks[name] = first.verdict
         return rules
+
+
+def _put(table: dict[str, list[Matched]], names: Iterable[str], rule: Matched) -> None:
+    for name in {fold_name(name) for name in names} or {""}:
+        table.setdefault(name, []).append(rule)
+
+
+def _rules_for(folded: str, table: Mapping[str, list[Matched]]) -> tuple[Matched, ...]:
+    """The rules of a folded name and those without a name, in their order."""
+    rules: list[Matched] = [*(table.get(folded, ()) if folded else ()), *table.get("", ())]
+    return tuple(sorted(rules, key=_place))
+
+
+def first_match(rules: tuple[Matched, ...], event: Event) -> Matched | None:
+    """The first of the rules of an event's name that is for its type, and whose condition it meets."""
+    for rule in rules:
+        if event.type in rule.types and (rule.condition is None or rule.condition(event)):
+            return rule
+    return None

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ from streams.core.moments import spec
 from streams.core.moments.pages import MAX_SEGMENTS, glob_segments
 from streams.core.moments.phrases import BadPhrase, expand_phrase
 from streams.core.moments.query import terms
+from streams.core.moments.verdict import CUES
 from streams.core.moments.words import fold_name
 from streams.errors import ConfigError
 
@@ -136,13 +138,15 @@ def parse(text: str) -> RuleFile:
         events=tuple(_rule("event", n, data, _event) for n, data in enumerate(top.tables("event"), 1)),
         queries=tuple(_rule("query", n, data, _query) for n, data in enumerate(top.tables("query"), 1)),
         pages=tuple(_rule("page", n, data, _page) for n, data in enumerate(top.tables("page"), 1)),
+        cues=tuple(_cue(n, data) for n, data in enumerate(top.tables("cue"), 1)),
         lexicons=tuple(_lexicons(top.take("lexicon"))),
     )
     top.done()
     return RuleFile(rules, extends, off, given)
 
 
-def _rule(kind: str, number: int, data: Any, read: Callable[[TableReader, str, str, float], R]) -> R:
+def _named_table(kind: str, number: int, data: Any) -> tuple[TableReader, str]:
+    """The table of a rule, and the rule's name."""
     table = TableReader(f"[[{kind}]] number {number}", data)
     name = table.text("name", "")
     if not _NAME.fullmatch(name):
@@ -150,6 +154,11 @@ def _rule(kind: str, number: int, data: Any, read: Callable[[TableReader, str, s
             "name", "every rule needs a name: 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
         )
     table.where = f'rule "{name}"'
+    return table, name
+
+
+def _rule(kind: str, number: int, data: Any, read: Callable[[TableReader, str, str, float], R]) -> R:
+    table, name = _named_table(kind, number, data)
     moment = table.choice("moment", spec.RULE_MOMENTS)
     confidence = table.take("confidence")
     if confidence is None and moment == "none":
@@ -164,6 +173,25 @@ def _rule(kind: str, number: int, data: Any, read: Callable[[TableReader, str, s
 
 
 def _event(table: TableReader, name: str, moment: str, confidence: float) -> spec.EventRule:
+    names, types, condition = _which_events(table, name)
+    yields_to, view = table.words("yields_to", (), spec.EVIDENCE), bool(table.flag("view"))
+    if view and "page" not in yields_to:
+        raise table.wrong("view", 'only makes a difference with yields_to = ["page"]')
+    return spec.EventRule(
+        name, moment, confidence, names=names, types=types, yields_to=yields_to, where=condition, view=view
+    )
+
+
+def _cue(number: int, data: Any) -> spec.CueRule:
+    table, name = _named_table("cue", number, data)
+    cue = table.choice("cue", CUES)
+    names, types, condition = _which_events(table, name)
+    table.done()
+    return spec.CueRule(name, cue, names=names, types=types, where=condition)
+
+
+def _which_events(table: TableReader, name: str) -> tuple[spec.Words, spec.Words, spec.Condition | None]:
+    """(names, types, condition) of a rule that reads events by their names."""
     names = table.words("names")
     types = table.words("types", spec.NAMED_TYPES, EVENT_TYPES)
     if not names and "types" not in table.data:
@@ -175,22 +203,25 @@ def _event(table: TableReader, name: str, moment: str, confidence: float) -> spe
         if not fold_name(each):
             raise table.wrong("names", f'"{each}" has no letters or digits')
     where = table.take("where")
-    condition = _condition(name, where) if where is not None else None
-    yields_to, view = table.words("yields_to", (), spec.EVIDENCE), bool(table.flag("view"))
-    if view and "page" not in yields_to:
-        raise table.wrong("view", 'only makes a difference with yields_to = ["page"]')
-    return spec.EventRule(
-        name, moment, confidence, names=names, types=types, yields_to=yields_to, where=condition, view=view
-    )
+    return names, types, _condition(name, where) if where is not None else None
 
 
 def _condition(rule: str, data: Any) -> spec.Condition:
     table = TableReader(f'rule "{rule}": where', data)
-    path = table.text("path", "")
-    if not _is_path(path):
-        raise table.wrong("path", "must be a path into the event, such as properties.content_type")
+    paths = table.words("path") if isinstance(data.get("path"), list) else (table.text("path", ""),)
+    if not all(map(_is_path, paths)):
+        raise table.wrong("path", "must be a path into the event, such as properties.content_type, or a list")
+    above = table.take("above")
+    is_number = isinstance(above, int | float) and not isinstance(above, bool) and isfinite(above)
+    if above is not None and not is_number:
+        raise table.wrong("above", "must be a number, such as 3000")
     condition = spec.Condition(
-        path, table.words("is"), table.words("starts_with"), table.words("contains"), table.flag("exists")
+        paths,
+        is_=table.words("is"),
+        starts_with=table.words("starts_with"),
+        contains=table.words("contains"),
+        exists=table.flag("exists"),
+        above=above,
     )
     table.done()
     if (
@@ -200,11 +231,14 @@ def _condition(rule: str, data: Any) -> spec.Condition:
                 bool(condition.starts_with),
                 bool(condition.contains),
                 condition.exists is not None,
+                condition.above is not None,
             )
         )
         != 1
     ):
-        raise ConfigError(f"{table.where} = {data!r}: needs exactly one of is, starts_with, contains, exists")
+        raise ConfigError(
+            f"{table.where} = {data!r}: needs exactly one of is, starts_with, contains, exists, above"
+        )
     return condition
 
 

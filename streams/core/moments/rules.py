@@ -61,12 +61,19 @@ def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:
     if any(rule.otherwise for rule in own.queries):
         queries = tuple(rule for rule in queries if not rule.otherwise)
     pages = own.pages + tuple(rule for rule in inherited.pages if rule.name not in off)
+    cues = own.cues + tuple(rule for rule in inherited.cues if rule.name not in off)
     used = {name for query in (*own.queries, *queries) for clause in query.any for name in terms(clause)}
     used |= set(read["polite"])
     # A lexicon that only switched-off rules used goes with them.
     kept = tuple(lexicon for lexicon in inherited.lexicons if lexicon.name in used)
     return spec.RuleSet(
-        own.name, spec.ReadTable(**read), events, own.queries + queries, pages, _lexicons(kept, own.lexicons)
+        own.name,
+        spec.ReadTable(**read),
+        events=events,
+        queries=own.queries + queries,
+        pages=pages,
+        cues=cues,
+        lexicons=_lexicons(kept, own.lexicons),
     )
 
 
@@ -94,7 +101,9 @@ def _finish(rules: spec.RuleSet) -> Rules:
 def _check(rules: spec.RuleSet) -> None:
     """Checks what only the whole shows."""
     if not rules.all:
-        raise ConfigError("rules: there are none: write at least one [[event]], [[query]] or [[page]]")
+        raise ConfigError(
+            "rules: there are none: write at least one [[event]], [[query]], [[page]] or [[cue]]"
+        )
     if len(rules.all) > MAX_RULES:
         raise ConfigError(f"rules: {len(rules.all)} of them: at most {MAX_RULES}")
     seen: set[str] = set()

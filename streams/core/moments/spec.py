@@ -6,7 +6,7 @@ three needs to know the others.
 
 import msgspec
 
-from streams.core.moments.verdict import INTENTS
+from streams.core.moments.verdict import INTENTS, SURE_ABOVE
 
 RULE_MOMENTS = (*INTENTS, "none")  # "none": the event is recognised, and is no signal
 EVIDENCE = ("query", "page")  # that an event rule may yield to
@@ -17,13 +17,14 @@ Words = tuple[str, ...]
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """A test that an event must pass for its rule to apply. Exactly one of the four tests is set."""
+    """A test that an event must pass for its rule to apply. Exactly one of the five tests is set."""
 
-    path: str  # dotted: properties.content_type
+    paths: Words  # dotted: properties.content_type; it is enough if one of them passes
     is_: Words = ()  # equal to one of these, whatever its case
     starts_with: Words = ()
     contains: Words = ()
-    exists: bool | None = None
+    exists: bool | None = None  # False: none of the paths does
+    above: float | None = None  # a number greater than this
 
 
 class EventRule(msgspec.Struct, frozen=True):
@@ -59,7 +60,30 @@ class PageRule(msgspec.Struct, frozen=True):
     views_only: bool = False  # only where the page is seen, not for what else happens on it
 
 
-AnyRule = EventRule | QueryRule | PageRule
+class CueRule(msgspec.Struct, frozen=True):
+    """A rule that sees what happened inside a moment. It says nothing about the moment itself.
+
+    An event that no other rule reads is an unsure signal by its cue: somebody is there.
+    """
+
+    name: str
+    cue: str
+    names: Words = ()  # empty: any event of these types
+    types: Words = NAMED_TYPES
+    where: Condition | None = None
+
+    @property
+    def moment(self) -> str:
+        """The intent of the unsure signal: the first one, since the event shows none."""
+        return INTENTS[0]
+
+    @property
+    def confidence(self) -> float:
+        """The most that an unsure signal can have."""
+        return SURE_ABOVE
+
+
+AnyRule = EventRule | QueryRule | PageRule | CueRule
 
 
 class ReadTable(msgspec.Struct, frozen=True):
@@ -82,16 +106,17 @@ class Lexicon(msgspec.Struct, frozen=True):
 
 
 class RuleSet(msgspec.Struct, frozen=True):
-    """A whole rules file. Rules are numbered in this order: events, queries, pages."""
+    """A whole rules file. Rules are numbered in this order: events, queries, pages, cues."""
 
     name: str
     read: ReadTable
     events: tuple[EventRule, ...] = ()
     queries: tuple[QueryRule, ...] = ()
     pages: tuple[PageRule, ...] = ()
+    cues: tuple[CueRule, ...] = ()
     lexicons: tuple[Lexicon, ...] = ()  # languages in the order in which they are tried without a locale
 
     @property
     def all(self) -> tuple[AnyRule, ...]:
         """All rules, each at the place of its number."""
-        return (*self.events, *self.queries, *self.pages)
+        return (*self.events, *self.queries, *self.pages, *self.cues)

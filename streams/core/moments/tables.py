@@ -38,24 +38,41 @@ def query_table(rules: Rules) -> str:
     return "\n".join(lines) + "\n"
 
 
+def cue_table(rules: Rules) -> str:
+    """Markdown: every cue rule in order, with the events that it sees."""
+    lines = ["| cue | rule | names |", "|---|---|---|"]
+    for rule in rules.content.cues:
+        names = ", ".join(f"`{name}`" for name in rule.names) or f"all of type {', '.join(rule.types)}"
+        notes = [f"where {_condition(rule.where)}"] if rule.where is not None else []
+        if rule.names and rule.types != spec.NAMED_TYPES:
+            notes.append(f"{', '.join(rule.types)} only")
+        noted = "".join(f"; *{note}*" for note in notes)
+        lines.append(f"| {rule.cue} | {rule.name} | {names}{noted} |")
+    return "\n".join(lines) + "\n"
+
+
 def _confidence(rule: spec.AnyRule) -> str:
     return "" if rule.moment == "none" else f"{rule.confidence:g}"
 
 
 def _condition(where: spec.Condition) -> str:
+    path = " or ".join(f"`{path}`" for path in where.paths)
     for verb, words in (("is", where.is_), ("starts with", where.starts_with), ("contains", where.contains)):
         if words:
-            return f"`{where.path}` {verb} {', '.join(f'`{word}`' for word in words)}"
-    return f"`{where.path}` is {'there' if where.exists else 'missing'}"
+            return f"{path} {verb} {', '.join(f'`{word}`' for word in words)}"
+    if where.above is not None:
+        return f"{path} is above {where.above:g}"
+    return f"{path} is {'there' if where.exists else 'missing'}"
 
 
 def fill_tables(page: str, rules: Rules) -> str:
     """The page with its tables made anew.
 
-    The table of events stands between `<!-- events -->` and `<!-- /events -->`, and so on for pages and
-    queries.
+    The table of events stands between `<!-- events -->` and `<!-- /events -->`, and so on for pages, queries
+    and cues.
     """
-    for name, table in (("events", event_table), ("pages", page_table), ("queries", query_table)):
+    tables = (("events", event_table), ("pages", page_table), ("queries", query_table), ("cues", cue_table))
+    for name, table in tables:
         before, begin, rest = page.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->\n")
         assert begin, f"the page has no place for {name}"

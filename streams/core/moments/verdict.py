@@ -8,15 +8,32 @@ INTENTS = ("know", "go", "do", "buy", "truth", "refund")  # the five moments, an
 KNOW, GO, DO, BUY, TRUTH, REFUND = range(6)
 SURE_ABOVE = 0.4  # a rule with this confidence or less shows a sign of life, not an intent
 
-Evidence = Literal["event", "query", "page"]
+# What can happen inside a moment. The number of a cue is its place here plus one: it is stored with each
+# signal and in the counters' keys, so the order stays as it is.
+CUES = (
+    "payment_error",
+    "coupon_denied",
+    "out_of_stock",
+    "zero_results",
+    "slow_page",
+    "form_error",
+    "directions_asked",
+    "call",
+)
+NO_CUE = 0
+
+Evidence = Literal["event", "query", "page", "cue"]
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """The intent that an event shows. Each rule has one verdict, made at loading and shared by its events."""
+    """The intent that an event shows. Each rule has one verdict, made at loading and shared by its events;
+    an event with a cue has one of its own.
+    """
 
     intent: int  # an index into INTENTS: know=0 .. truth=4, refund=5
     sure: bool  # confidence > SURE_ABOVE; never for a truth read from a search query: a query does not buy
     rule: int  # index into Rules.rules: its name and confidence
+    cue: int = NO_CUE  # what happened besides: the number of one of CUES
 
 
 class RuleInfo(msgspec.Struct, frozen=True, gc=False):
@@ -35,3 +52,5 @@ class Explanation(msgspec.Struct, frozen=True):
     confidence: float = 0.0
     evidence: Evidence | None = None
     matched: str = ""  # what the rule recognised: the name, the words by lexicon, or the path pattern
+    cue: str | None = None  # one of CUES
+    cue_rule: str | None = None  # the rule that saw it

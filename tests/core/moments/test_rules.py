@@ -252,7 +252,7 @@ def test_the_page_is_right() -> None:
     ]
     head = "extends = 'default'\n"
     shown = [Classifier(load_rules(text if text.startswith("extends") else head + text)) for text in blocks]
-    assert 5 == len(shown)
+    assert 6 == len(shown)
     assert "quote" == shown[0].explain(event("quote_requested")).rule
     assert "store-call" == shown[1].explain(event("click", properties={"link_url": "tel:1"})).rule
     assert "page.appointment" == shown[2].explain(event("", "page", {"path": "/book-a-test-drive"})).rule
@@ -260,4 +260,9 @@ def test_the_page_is_right() -> None:
         shown[3].query(*each).rule
         for each in [("test drive a used car", "en"), ("auto: prova su strada", "it")]
     ]
-    assert "buy" == shown[4].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment
+    assert (
+        "cue.sold-out"
+        == shown[4].explain(event("Product Viewed", properties={"availability": "sold out"})).cue_rule
+    )
+    assert "cue.slow-app" == shown[4].explain(event("", "screen", properties={"load_ms": 3001})).cue_rule
+    assert "buy" == shown[5].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment

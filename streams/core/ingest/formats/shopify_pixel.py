@@ -80,6 +80,7 @@ def _properties(data: Mapping[str, Any]) -> dict[str, Any]:
         if discount.get("type") == "DISCOUNT_CODE"
     ]
     order = obj(checkout.get("order"))
+    found = at(data, "searchResult.productVariants")
     properties = {
         **{key: value for key, value in data.items() if key != "customer"},
         **filled(
@@ -92,6 +93,7 @@ def _properties(data: Mapping[str, Any]) -> dict[str, Any]:
                 "coupon": next(iter(coupons), None),
                 "products": variants(data),
                 "query": text_or_none(at(data, "searchResult.query")),
+                "search_results": len(found) if isinstance(found, list) else None,
             }
         ),
     }
