@@ -38,6 +38,7 @@ class Signal(NamedTuple):
     rule: int
     needs: tuple[str, ...]
     order: str | None
+    update: bool = False
 
 
 class Patience(NamedTuple):
@@ -127,6 +128,7 @@ def _copy_key(s: Signal) -> tuple[object, ...]:
         s.offset,
         s.rule,
         (s.order is not None, s.order or ""),
+        s.update,
         (len(s.needs), sorted(s.needs)),
     )
 

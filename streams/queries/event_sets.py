@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from streams.core.journeys.folding import fold, need_name, needs_order
 from streams.core.journeys.journey_step import JourneyStep
+from streams.core.journeys.order_facts import NO_FACTS, OrderFacts, facts_order
 from streams.core.journeys.profile import Profile, folded_journal
 from streams.core.journeys.signal import (
     EVERY_NEED,
@@ -13,7 +14,7 @@ from streams.core.journeys.signal import (
     REFUND_EVERYWHERE,
     TIME,
     Signal,
-    order_key,
+    facts_key,
 )
 from streams.core.journeys.state import Patience
 
@@ -24,12 +25,15 @@ class EventCopy(NamedTuple):
     head: int
     utc_offset_quarters: int
     rule: int
-    order: bytes
+    facts: OrderFacts | None
     needs: tuple[str, ...]
 
     def sorts_before(self, other: "EventCopy") -> bool:
         """True if this copy is the smaller one."""
-        return (*self[:4], needs_order(self.needs)) < (*other[:4], needs_order(other.needs))
+        return self._sorting() < other._sorting()
+
+    def _sorting(self) -> tuple[object, ...]:
+        return (*self[:3], facts_order(self.facts), needs_order(self.needs))
 
 
 EventSet = dict[bytes, EventCopy]
@@ -50,7 +54,7 @@ def add_copy(sets: list[EventSet], signal: Signal, ids_from_ms: int) -> CopyFate
     There is more than one set if an id came again after it was forgotten: it is then another event. A known
     copy before `ids_from_ms` is forgotten.
     """
-    new = EventCopy(signal.head, signal.utc_offset_quarters, signal.rule, signal.order or b"", signal.needs)
+    new = EventCopy(signal.head, signal.utc_offset_quarters, signal.rule, signal.facts, signal.needs)
     for events in sets:
         known = events.get(signal.ref)
         if known is None:
@@ -85,8 +89,8 @@ def fold_sets(
             for name in event.needs
         )
     )
-    orders = {order_key(event.head, ref): event.order for ref, event in events if event.order}
-    states, steps = fold(journal, needs, orders, timers_fired_ms, patience)
+    facts = {facts_key(event.head, ref): event.facts for ref, event in events if event.facts is not None}
+    states, steps = fold(journal, needs, facts, timers_fired_ms, patience)
     return Profile(key, states, needs), steps
 
 
@@ -101,8 +105,8 @@ def events_of_profile(p: Profile) -> EventSet | None:
             return None
         heads[ref] = head, utc_offset_quarters, rule
         needs.setdefault(ref, []).append(need_name(p, need))
-    orders = p.orders or {}
+    facts = p.facts or NO_FACTS
     return {
-        ref: EventCopy(*known, orders.get(order_key(known[0], ref), b""), tuple(sorted(needs[ref])))
+        ref: EventCopy(*known, facts.get(facts_key(known[0], ref)), tuple(sorted(needs[ref])))
         for ref, known in heads.items()
     }

@@ -8,11 +8,12 @@ from streams.core.funnels.figures import JourneyFigures
 from streams.core.funnels.windows import ALL_TIME, Windows
 from streams.core.journeys.journey_step import ADVANCED, CONVERTED, KIND_NAMES, REFUND_UNMATCHED, JourneyStep
 from streams.core.journeys.needs import LeftOut
+from streams.core.journeys.order_facts import OrderFacts
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, event_ref, event_text, head_of
 from streams.core.journeys.state import Patience
-from streams.core.moments.verdict import REFUND
+from streams.core.moments.verdict import BUY, REFUND
 from tests import oracle
 
 FOREVER = 10**15  # a horizon within which nothing is late
@@ -24,12 +25,18 @@ def patience(of: oracle.Patience) -> Patience:
     return Patience(of.stall, of.abandon, of.refund, of.join)
 
 
+def facts_of(s: oracle.Signal) -> OrderFacts | None:
+    """What a signal of the oracle says of an order, as the code's."""
+    facts = OrderFacts(bytes.fromhex(s.order) if s.order is not None else None, s.update)
+    return facts if facts != OrderFacts() else None
+
+
 def put(population: Population, key: str, s: oracle.Signal) -> tuple[str, oracle.Signal]:
     """Hands one signal in; says how it ended, and the signal with the needs in which it counts."""
     needs = REFUND_EVERYWHERE if s.mark == REFUND and s.order is not None else s.needs
-    order = bytes.fromhex(s.order) if s.order is not None and s.mark >= 4 else None
+    facts = facts_of(s) if s.mark >= BUY else None
     h = head_of(s.at, s.mark, s.sure, s.dims)
-    outcome = population.take(key, Signal(h, event_ref(s.event), s.rule, s.offset, order, needs))
+    outcome = population.take(key, Signal(h, event_ref(s.event), s.rule, s.offset, facts, needs))
     if isinstance(outcome, LeftOut):
         return "applied", s._replace(needs=tuple(n for n in s.needs if n not in outcome.needs))
     return OUTCOMES[outcome], s

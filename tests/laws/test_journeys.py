@@ -14,7 +14,7 @@ from streams.core.funnels.windows import GROUP_BITS, GROUP_MASK, Windows
 from streams.core.journeys import profile as profile_module
 from streams.core.journeys.folding import fold
 from streams.core.journeys.population import Population
-from streams.core.journeys.signal import PACK, SIZE, event_ref, head_of, order_key, order_ref
+from streams.core.journeys.signal import PACK, SIZE, event_ref, facts_key, head_of, order_ref
 from streams.core.journeys.state import State
 from tests import oracle
 from tests.laws.driving import (
@@ -23,6 +23,7 @@ from tests.laws.driving import (
     counted,
     expected,
     expected_unmatched,
+    facts_of,
     figures,
     over_all_time,
     patience,
@@ -57,11 +58,11 @@ histories = st.lists(signals, max_size=14)
 
 
 def tidy(s: oracle.Signal) -> oracle.Signal:
-    """As the pipeline makes signals: only truths and refunds carry an order, a refund of
+    """As the pipeline makes signals: only buy signals, truths and refunds carry an order, a refund of
     an order is about no need in particular.
     """
     # Orders compare by what stands for them.
-    order = order_ref(s.order).hex() if s.order and s.mark >= 4 else None
+    order = order_ref(s.order).hex() if s.order and s.mark >= 3 else None
     return s._replace(order=order, needs=("*",) if s.mark == 5 and order else tuple(sorted(set(s.needs))))
 
 
@@ -75,18 +76,16 @@ def test_fold_is_the_oracle(history: list[oracle.Signal], timer: int) -> None:
     """The fold of a whole journal says what the brute-force reading of the same set says."""
     rows = oracle.history(one_profile(history))
     names = ("", *sorted({n for s in rows for n in s.needs} - {"", "*"}))
-    journal, orders = b"", {}
+    journal, facts = b"", {}
     for s in rows:
         for n in s.needs:
             number = 0xFFFF if n == "*" else names.index(n)
             journal += PACK(
                 head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event), s.rule, number, s.offset
             )
-        if s.order:
-            orders[order_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event))] = bytes.fromhex(
-                s.order
-            )
-    _, out = fold(journal, names, orders, timer, patience(OF))
+        if stated := facts_of(s):
+            facts[facts_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event))] = stated
+    _, out = fold(journal, names, facts, timer, patience(OF))
     p = profile_module.Profile("p", [], names)
     assert {step(p, t) for t in out if t.kind != 11} == set(oracle.transitions(rows, timer, OF))
     assert {unmatched(p, t) for t in out if t.kind == 11} == set(oracle.unmatched(rows, timer, OF))

@@ -404,9 +404,9 @@ BUGS = (
         "pass",
     ),
     _bug(
-        "orders of sealed segments are lost at a restart",
+        "order facts of sealed segments are lost at a restart",
         "streams.core.journeys.store",
-        'return segment + b"".join(orders)',
+        "return segment + _encode(facts) if facts else segment",
         "return segment",
     ),
     _bug(

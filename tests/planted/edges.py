@@ -53,12 +53,12 @@ EDGE_BUGS = (
     ),
     _edge(
         _BOUNDS,
-        "copies of an event compare by their order before their rule",
+        "copies of an event compare by their order facts before their rule",
         _FOLDING,
-        "kept = (head, utc_offset, rule, order, needs)",
-        "kept = (head, utc_offset, order, rule, needs)",
-        'signal.utc_offset_quarters, signal.rule, signal.order or b"", names) < kept',
-        'signal.utc_offset_quarters, signal.order or b"", signal.rule, names) < kept',
+        "kept = (head, utc_offset, rule, facts, needs)",
+        "kept = (head, utc_offset, facts, rule, needs)",
+        "signal.utc_offset_quarters, signal.rule, given, names) < kept",
+        "signal.utc_offset_quarters, given, signal.rule, names) < kept",
     ),
     _edge(
         _BOUNDS,

@@ -155,7 +155,7 @@ class _Judge:
             a.forwarded.append((owner, origin))
             return
         mine = a.signals.setdefault(key, [])
-        order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
+        order = event.properties.get("order_id") if verdict.intent >= oracle.BUY else None
         needs = ("*",) if order and verdict.intent == oracle.REFUND else needs_of(event, world)
         oldest = self.marks.own - allowed_lateness
         no_place = _no_place(mine, needs, oldest, world)

@@ -354,7 +354,7 @@ def _knows(processor: Processor) -> tuple[object, ...]:
     people = {
         p.key: (
             folded_journal(p) + p.journal,
-            p.orders,
+            p.facts,
             p.newest_head,
             p.first_segment,
             p.needs,

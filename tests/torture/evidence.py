@@ -221,7 +221,7 @@ def account(
                 a.counts["late"] += 1
                 continue
             a.counts["counted"] += 1
-            order = event.properties.get("order_id") if verdict.intent >= oracle.TRUTH else None
+            order = event.properties.get("order_id") if verdict.intent >= oracle.BUY else None
             s = oracle.Signal(
                 event.at_ms, event_text(event_ref(event.id)), verdict.intent, verdict.sure, dims_of(event),
                 event.utc_offset_quarters, verdict.rule,

@@ -21,7 +21,8 @@ from streams.core.journeys.journal import (
 )
 from streams.core.journeys.journey_step import JourneyStep
 from streams.core.journeys.machine import refund, settle, step
-from streams.core.journeys.profile import Orders, Profile, TimeBounds, folded_count, folded_journal
+from streams.core.journeys.order_facts import NO_FACTS, Facts, facts_order
+from streams.core.journeys.profile import Profile, TimeBounds, folded_count, folded_journal
 from streams.core.journeys.signal import (
     EVERY_NEED,
     INTENT,
@@ -33,15 +34,13 @@ from streams.core.journeys.signal import (
     SURE,
     TIME,
     Signal,
-    order_key,
+    facts_key,
 )
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.steps import unmatched_refund
-from streams.core.moments.verdict import TRUTH
+from streams.core.moments.verdict import BUY
 
 APPLIED, DUPLICATE, OVER_CAP = range(3)
-
-NO_ORDERS: Orders = {}
 
 
 class Change(msgspec.Struct, gc=False):
@@ -56,7 +55,7 @@ class Rewrite(msgspec.Struct, frozen=True, gc=False):
 
     first: int
     journal: bytes
-    orders: Orders | None
+    facts: Facts | None
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
@@ -80,10 +79,10 @@ def append_signal(
     if folded is not None and knows_id(folded, ref):
         return False
     p.newest_head = head
-    if signal.order is not None:
-        if p.orders is None:
-            p.orders = {}
-        p.orders[order_key(head, ref)] = signal.order
+    if signal.facts is not None:
+        if p.facts is None:
+            p.facts = {}
+        p.facts[facts_key(head, ref)] = signal.facts
     for need in needs:
         journal += PACK(head, ref, signal.rule, need, signal.utc_offset_quarters)
         if need == EVERY_NEED:
@@ -104,11 +103,11 @@ def insert_signal(
     judged = judge_event(p, signal, bounds)
     if judged.outcome != APPLIED:
         return judged.outcome
-    head, ref, journal, orders = signal.head, signal.ref, p.journal, dict(p.orders or NO_ORDERS)
+    head, ref, journal, facts = signal.head, signal.ref, p.journal, dict(p.facts or NO_FACTS)
     records = [PACK(head, ref, signal.rule, need, signal.utc_offset_quarters) for need in needs]
     first = judged.twin
     if first >= 0:
-        orders.pop(journal[first * SIZE :][:ORDERED], None)
+        facts.pop(journal[first * SIZE :][:ORDERED], None)
         journal = without_event(journal, first)
     else:
         first = len(journal) // SIZE
@@ -116,9 +115,9 @@ def insert_signal(
         at = position_of(journal, record)
         journal = journal[: at * SIZE] + record + journal[at * SIZE :]
         first = min(first, at)
-    if signal.order is not None:
-        orders[order_key(head, ref)] = signal.order
-    rewrite(p, Rewrite(first, journal, orders or None), bounds.timers_fired_ms, patience, change)
+    if signal.facts is not None:
+        facts[facts_key(head, ref)] = signal.facts
+    rewrite(p, Rewrite(first, journal, facts or None), bounds.timers_fired_ms, patience, change)
     return APPLIED
 
 
@@ -129,7 +128,7 @@ def judge_event(p: Profile, signal: Signal, bounds: TimeBounds) -> Judgement:
     does not matter when the profile was tidied.
     """
     head, ref, folded = signal.head, signal.ref, p.folded
-    if folded is not None and order_key(head, ref) < folded.segments[-1][-SIZE : ORDERED - SIZE]:
+    if folded is not None and facts_key(head, ref) < folded.segments[-1][-SIZE : ORDERED - SIZE]:
         return Judgement(OVER_CAP)
     # Folded signals are looked through only where they may hold a copy: that is rare, and they are many.
     past = folded_journal(p) if folded is not None and knows_id(folded, ref) else b""
@@ -154,11 +153,12 @@ def sorts_before(p: Profile, records: bytes, signal: Signal) -> bool:
     """
     stored = list(RECORD.iter_unpack(records))
     head, ref, rule, _, utc_offset = stored[0]
-    order = (p.orders or NO_ORDERS).get(order_key(head, ref)) or b""
+    facts = facts_order((p.facts or NO_FACTS).get(facts_key(head, ref)))
     needs = needs_order(need_name(p, record[3]) for record in stored)
-    kept = (head, utc_offset, rule, order, needs)
+    kept = (head, utc_offset, rule, facts, needs)
+    given = facts_order(signal.facts)
     names = needs_order(signal.needs)
-    return (signal.head, signal.utc_offset_quarters, signal.rule, signal.order or b"", names) < kept
+    return (signal.head, signal.utc_offset_quarters, signal.rule, given, names) < kept
 
 
 def needs_order(names: Iterable[str]) -> tuple[int, list[str]]:
@@ -176,13 +176,13 @@ def rewrite(p: Profile, new: Rewrite, timers_fired_ms: int, patience: Patience, 
     """Gives the profile its new journal, and adds to `change` how that changes what is published."""
     cut = new.first * SIZE
     reached = states_of_base(p)
-    replay(reached, new.journal[:cut], new.orders, patience, [])
+    replay(reached, new.journal[:cut], new.facts, patience, [])
     before: list[JourneyStep] = []
-    replay(copies(reached), p.journal[cut:], p.orders, patience, before, timers_fired_ms)
+    replay(copies(reached), p.journal[cut:], p.facts, patience, before, timers_fired_ms)
     after: list[JourneyStep] = []
-    p.settled_ms = replay(reached, new.journal[cut:], new.orders, patience, after, timers_fired_ms)
+    p.settled_ms = replay(reached, new.journal[cut:], new.facts, patience, after, timers_fired_ms)
     p.states = reached
-    p.journal, p.orders = new.journal, new.orders
+    p.journal, p.facts = new.journal, new.facts
     p.newest_head = head_at(new.journal, len(new.journal) // SIZE - 1)
     p.saved = min(p.saved, folded_count(p) + new.first)
     difference(before, after, change)
@@ -219,7 +219,7 @@ def states_of_base(p: Profile) -> list[State]:
 def replay(
     states: list[State],
     journal: bytes,
-    orders: Orders | None,
+    facts: Facts | None,
     patience: Patience,
     out: list[JourneyStep],
     timers_fired_ms: int = -1,
@@ -228,10 +228,9 @@ def replay(
 
     Returns the latest deadline (ms) that a timer fired on; -1: none did.
     """
-    order_of = (orders or NO_ORDERS).get
     for head, ref, rule, need, utc_offset in RECORD.iter_unpack(journal):
-        order = order_of(order_key(head, ref)) if head >> INTENT & 7 >= TRUTH else None
-        signal = Signal(head, ref, rule, utc_offset, order)
+        stated = facts.get(facts_key(head, ref)) if facts and head >> INTENT & 7 >= BUY else None
+        signal = Signal(head, ref, rule, utc_offset, stated)
         if need == EVERY_NEED:
             refund_everywhere(states, signal, patience, out)
         else:
@@ -264,7 +263,7 @@ def refund_everywhere(
 
 
 def fold(
-    journal: bytes, needs: tuple[str, ...], orders: Orders | None, timers_fired_ms: int, patience: Patience
+    journal: bytes, needs: tuple[str, ...], facts: Facts | None, timers_fired_ms: int, patience: Patience
 ) -> tuple[list[State], list[JourneyStep]]:
     """What is true of a profile, given all its signals in order and how far timers have fired.
 
@@ -272,7 +271,7 @@ def fold(
     """
     states = [State(need=n) for n in range(len(needs))]
     out: list[JourneyStep] = []
-    replay(states, journal, orders, patience, out, timers_fired_ms)
+    replay(states, journal, facts, patience, out, timers_fired_ms)
     return states, out
 
 

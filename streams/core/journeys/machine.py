@@ -172,7 +172,10 @@ def convert(s: State, signal: Signal, patience: Patience) -> None:
     kept, expired = s.conversions[1 - MAX_CONVERSIONS :], 0
     while expired < len(kept) and at_ms - kept[expired].at_ms > patience.refund:
         expired += 1
-    s.conversions = (*kept[expired:], Conversion(s.journey, s.opened_ms, at_ms, s.opened_dims, signal.order))
+    s.conversions = (
+        *kept[expired:],
+        Conversion(s.journey, s.opened_ms, at_ms, s.opened_dims, order_of(signal)),
+    )
     s.moment, s.outcome = NO_MOMENT, CONVERTED
 
 
@@ -182,7 +185,7 @@ def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
     It does when both have the same order id. Failing that, it does when one of them has no order id and they
     are close in time. A repeat that has an order id gives it to a conversion that has none.
     """
-    at_ms, order = signal.head >> TIME, signal.order
+    at_ms, order = signal.head >> TIME, order_of(signal)
     if order is not None:
         for c in s.conversions:
             if c.order == order and at_ms - c.at_ms <= patience.refund:
@@ -201,7 +204,7 @@ def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
 
 def refund(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> bool:
     """Refunds the latest conversion that a sure refund can be about. False: there is none in this need."""
-    at_ms, order = signal.head >> TIME, signal.order
+    at_ms, order = signal.head >> TIME, order_of(signal)
     for n in range(len(s.conversions) - 1, -1, -1):
         c = s.conversions[n]
         if not c.refunded and at_ms - c.at_ms <= patience.refund and (order is None or c.order == order):
@@ -211,6 +214,11 @@ def refund(s: State, signal: Signal, patience: Patience, out: list[JourneyStep])
                 s.outcome = REFUNDED
             return True
     return False
+
+
+def order_of(signal: Signal) -> bytes | None:
+    """The order that a signal is about; None: it names none."""
+    return signal.facts.order if signal.facts is not None else None
 
 
 def replace_conversion(s: State, n: int, conversion: Conversion) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from streams.core.journeys.folded import Folded
 from streams.core.journeys.machine import next_deadline
+from streams.core.journeys.order_facts import Facts
 from streams.core.journeys.signal import NAMELESS, SIZE
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import JourneySummary
@@ -23,8 +24,6 @@ SEGMENT_BYTES = SEGMENT * SIZE
 # is then late (`over_cap`).
 MAX_LIVE_SIGNALS = 256
 MAX_FOLDED_IDS = 2_048  # folded signals whose ids are still known, of a profile over its cap
-
-Orders = dict[bytes, bytes]  # `order_key` of a truth or refund -> its order
 
 
 class Profile(msgspec.Struct, gc=False):
@@ -41,7 +40,7 @@ class Profile(msgspec.Struct, gc=False):
     folded: Folded | None = None  # signals that are in the base already; None: none are kept
     base: list[State] | None = None  # the states after those; None: nothing is folded
     begun: list[JourneySummary] | None = None  # summaries so far of the journeys that are open in the base
-    orders: Orders | None = None
+    facts: Facts | None = None
     first_segment: int = 0  # the number of the first segment, folded or live
     saved: int = 0  # records from there on that the state topic holds unchanged
     sealed: int = 0  # segment records that the state topic holds, from `first_segment` on

@@ -16,6 +16,8 @@ from struct import Struct
 
 import msgspec
 
+from streams.core.journeys.order_facts import OrderFacts
+
 RECORD = Struct(">Q17sHHb")
 PACK, SIZE = RECORD.pack, RECORD.size
 # How a head is taken apart: `head >> TIME`, `head >> INTENT & 7`, `head & SURE`, `head & DIMS`.
@@ -47,7 +49,7 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     ref: bytes  # the event's id: `event_ref`
     rule: int  # code of the rule that read it
     utc_offset_quarters: int
-    order: bytes | None = None  # `order_ref` of the order id of a truth or refund
+    facts: OrderFacts | None = None  # what a buy signal, a truth or a refund says of an order
     needs: tuple[str, ...] = NAMELESS
 
 
@@ -63,8 +65,8 @@ def head_of(at_ms: int, intent: int, sure: bool, dims: int) -> int:
     return at_ms << TIME | intent << INTENT | sure << 16 | dims
 
 
-def order_key(head: int, ref: bytes) -> bytes:
-    """The key of a signal's order id in `Profile.orders`: the head and the event's id.
+def facts_key(head: int, ref: bytes) -> bytes:
+    """The key of a signal's facts in `Profile.facts`: the head and the event's id.
 
     The id alone would not do: an id that comes again after it was forgotten is another event.
     """

@@ -1,7 +1,7 @@
 """A profile as state records, and back.
 
 Each change rewrites the profile's head, which is small. What rarely changes has records of its own: the needs
-and the base, and each full segment of 8 signals (sealed) with the orders of its purchases. So what an event
+and the base, and each full segment of 8 signals (sealed) with what they say of orders. So what an event
 costs does not grow with the number of signals before it.
 """
 
@@ -12,14 +12,9 @@ import msgspec
 from streams.core.journeys.folded import Folded, fold_in
 from streams.core.journeys.folding import replay, states_of_base
 from streams.core.journeys.journal import head_at
-from streams.core.journeys.profile import (
-    SEGMENT,
-    SEGMENT_BYTES,
-    Orders,
-    Profile,
-    deadline_of,
-)
-from streams.core.journeys.signal import NAMELESS, ORDER_SIZE, ORDERED, SIZE
+from streams.core.journeys.order_facts import NO_FACTS, Facts, OrderFacts
+from streams.core.journeys.profile import SEGMENT, SEGMENT_BYTES, Profile, deadline_of
+from streams.core.journeys.signal import NAMELESS, ORDERED, SIZE
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import JourneySummary
 
@@ -42,7 +37,7 @@ class ProfileHead(msgspec.Struct, array_like=True, gc=False, frozen=True):
     first_segment: int
     folded: int  # folded segments
     final_ms: int
-    orders: Orders | None  # of the tail
+    facts: Facts | None  # of the tail
     tail: bytes  # the signals behind the last sealed segment
 
 
@@ -58,6 +53,7 @@ class ProfileBase(msgspec.Struct, array_like=True, gc=False, frozen=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decode_head = msgspec.msgpack.Decoder(ProfileHead).decode
 _decode_base = msgspec.msgpack.Decoder(ProfileBase).decode
+_decode_facts = msgspec.msgpack.Decoder(Facts).decode
 
 
 def save_profile(p: Profile, out: list[ProfilePart]) -> None:
@@ -69,8 +65,8 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
     past = len(p.folded.segments) if p.folded is not None else 0
     live = len(journal) // SEGMENT_BYTES
     tail = journal[live * SEGMENT_BYTES :]
-    orders = (dict(_orders_of(tail, p.orders)) or None) if p.orders else None
-    head = ProfileHead(first_segment=first, folded=past, final_ms=p.final_ms, orders=orders, tail=tail)
+    facts = (dict(_facts_of(tail, p.facts)) or None) if p.facts else None
+    head = ProfileHead(first_segment=first, folded=past, final_ms=p.final_ms, facts=facts, tail=tail)
     out.append(ProfilePart(key, HEAD_PART, _encode(head)))
     if p.base_changed:
         base = ProfileBase(needs=p.needs, base=p.base, begun=p.begun, released=p.released)
@@ -89,23 +85,17 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
 
 
 def _sealed(segment: bytes, p: Profile) -> bytes:
-    """A segment as it is stored: its records, and for each that has an order its place and the order."""
-    if not p.orders:
-        return segment
-    orders = [
-        bytes((n // SIZE,)) + p.orders[segment[n : n + ORDERED]]
-        for n in range(0, SEGMENT_BYTES, SIZE)
-        if segment[n : n + ORDERED] in p.orders
-    ]
-    return segment + b"".join(orders)
+    """A segment as it is stored: its records, and the facts of those that have some."""
+    facts = dict(_facts_of(segment, p.facts)) if p.facts else NO_FACTS
+    return segment + _encode(facts) if facts else segment
 
 
-def _orders_of(records: bytes, orders: Orders) -> Iterator[tuple[bytes, bytes]]:
-    """The orders of these records."""
+def _facts_of(records: bytes, facts: Facts) -> Iterator[tuple[bytes, OrderFacts]]:
+    """The facts of these records."""
     for at in range(0, len(records), SIZE):
         name = records[at : at + ORDERED]
-        if name in orders:
-            yield name, orders[name]
+        if name in facts:
+            yield name, facts[name]
 
 
 def tombstones(p: Profile) -> list[ProfilePart]:
@@ -125,11 +115,10 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
     base = _decode_base(stored) if stored is not None else ProfileBase(NAMELESS, None, None, False)
     sealed = len(parts) - 1 - (stored is not None)
     values = [parts[n] for n in range(head.first_segment, head.first_segment + sealed)]
-    orders = head.orders or {}
+    facts = head.facts or {}
     for value in values:
-        for at in range(SEGMENT_BYTES, len(value), 1 + ORDER_SIZE):
-            n = value[at] * SIZE
-            orders[value[n : n + ORDERED]] = value[at + 1 : at + 1 + ORDER_SIZE]
+        if len(value) > SEGMENT_BYTES:
+            facts |= _decode_facts(value[SEGMENT_BYTES:])
     segments = [value[:SEGMENT_BYTES] for value in values]
     folded = None
     if head.folded:
@@ -146,7 +135,7 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
         base=base.base,
         begun=base.begun,
         released=base.released,
-        orders=orders or None,
+        facts=facts or None,
         first_segment=head.first_segment,
         final_ms=head.final_ms,
         saved=head.folded * SEGMENT + len(journal) // SIZE,
@@ -156,6 +145,6 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
     if journal:
         p.newest_head = head_at(journal, len(journal) // SIZE - 1)
     p.states = states_of_base(p)
-    p.settled_ms = replay(p.states, journal, p.orders, patience, [], timers_fired_ms)
+    p.settled_ms = replay(p.states, journal, p.facts, patience, [], timers_fired_ms)
     p.armed_ms = deadline_of(p, patience)
     return p

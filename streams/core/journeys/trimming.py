@@ -47,7 +47,7 @@ def closings(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[F
     states, journal, at = states_of_base(p), p.journal, 0
     while at < len(journal):
         begin = len(steps)
-        replay(states, journal[at : at + SEGMENT_BYTES], p.orders, patience, steps)
+        replay(states, journal[at : at + SEGMENT_BYTES], p.facts, patience, steps)
         at += SEGMENT_BYTES
         if any(t.kind in CLOSING and t.at_ms >= bounds.oldest_ms for t in steps[begin:]):
             break
@@ -75,7 +75,7 @@ def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[Jo
         states = states_of_base(p)
         found: list[JourneyStep] = []
         segment = p.journal[:SEGMENT_BYTES]
-        replay(states, segment, p.orders, patience, found)
+        replay(states, segment, p.facts, patience, found)
         open_needs = {s.need for s in states if s.moment >= 0}
         next_signal_ms = first_times(open_needs, p.journal, SEGMENT)
         for n in open_needs:
@@ -113,13 +113,13 @@ def drop_segments(p: Profile, ids_from_ms: int) -> list[int]:
             p.sealed -= 1
             dropped.append(p.first_segment)
         p.first_segment += 1
-        if p.orders:
+        if p.facts:
             # An event about several needs may reach into the next segment.
             kept = (segments[0] if segments else p.journal)[:ORDERED]
             for at in range(0, SEGMENT_BYTES, SIZE):
                 if gone[at : at + ORDERED] != kept:
-                    p.orders.pop(gone[at : at + ORDERED], None)
-            p.orders = p.orders or None
+                    p.facts.pop(gone[at : at + ORDERED], None)
+            p.facts = p.facts or None
     if not segments:
         p.folded = None
     return dropped

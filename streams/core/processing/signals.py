@@ -1,6 +1,7 @@
-"""Turns an event into a Signal: the intent that the rules see in it, its needs and its order."""
+"""Turns an event into a Signal: the intent that rules see in it, its needs, and what it says of an order."""
 
 from streams.core.ingest.event import Event
+from streams.core.journeys.order_facts import OrderFacts
 from streams.core.journeys.signal import (
     NAMELESS,
     REFUND_EVERYWHERE,
@@ -11,7 +12,7 @@ from streams.core.journeys.signal import (
 )
 from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import Rules
-from streams.core.moments.verdict import REFUND, TRUTH, Verdict
+from streams.core.moments.verdict import BUY, REFUND, Verdict
 from streams.core.processing.owners import profile_reader
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.subject import first_text, needs_of
@@ -31,11 +32,11 @@ class Signals:
 
     def signal(self, event: Event, verdict: Verdict) -> Signal:
         """The signal of an event. `verdict`: what the rules conclude about it."""
-        order: bytes | None = None
+        facts: OrderFacts | None = None
         needs: tuple[str, ...] = NAMELESS
-        if verdict.intent >= TRUTH and (order_id := self._order_of(event)):
-            order = order_ref(order_id)
-        if order is not None and verdict.intent == REFUND:
+        if verdict.intent >= BUY and (order_id := self._order_of(event)):
+            facts = OrderFacts(order_ref(order_id))
+        if facts is not None and verdict.intent == REFUND:
             needs = REFUND_EVERYWHERE
         elif self._needs:
             needs = needs_of(event, self._needs)
@@ -44,6 +45,6 @@ class Signals:
             event_ref(event.id),
             self._first_code + verdict.rule,
             event.utc_offset_quarters,
-            order,
+            facts,
             needs,
         )

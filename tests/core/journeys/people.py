@@ -6,6 +6,7 @@ from streams.core.funnels.windows import Windows
 from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.journey_step import KIND_NAMES, JourneyStep
 from streams.core.journeys.needs import LeftOut
+from streams.core.journeys.order_facts import OrderFacts
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, event_ref, event_text, head_of, order_ref
@@ -45,8 +46,8 @@ class People:
         self.population.watermark_ms = max(self.population.watermark_ms, at)
         if order is not None and mark == REFUND:
             needs = REFUND_EVERYWHERE
-        ref = None if order is None else order_ref(order)
-        signal = Signal(head_of(at, mark, sure, 0), event_ref(event), 0, 0, ref, needs)
+        facts = None if order is None else OrderFacts(order_ref(order))
+        signal = Signal(head_of(at, mark, sure, 0), event_ref(event), 0, 0, facts, needs)
         return self.population.take(key, signal)
 
     def commit(self) -> None:

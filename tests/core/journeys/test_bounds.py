@@ -17,7 +17,7 @@ from streams.core.journeys.state import Patience
 from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
 from tests import oracle
 from tests.core.journeys.people import BUY, DAY, GO, HORIZON, HOUR, KNOW, MINUTE, REFUND, TRUTH, People
-from tests.laws.driving import expected, expected_unmatched
+from tests.laws.driving import expected, expected_unmatched, facts_of
 
 EDGE = (-1, 0, 1)
 LIVE, FOLDED_IDS = 256, 2_048  # docs/journeys.md, Limits
@@ -42,14 +42,15 @@ BASE: dict[str, Any] = {
 
 def _copy(**fields: Any) -> oracle.Signal:
     given = BASE | fields
-    order = order_ref(given["order"]).hex() if given["order"] and given["mark"] >= TRUTH else None
+    order = order_ref(given["order"]).hex() if given["order"] and given["mark"] >= BUY else None
     return oracle.Signal(**given | {"event": "e", "order": order})
 
 
 def _take(people: People, s: oracle.Signal) -> int | LeftOut:
-    order = bytes.fromhex(s.order) if s.order else None
     head = head_of(s.at, s.mark, s.sure, s.dims)
-    return people.population.take("u:1", Signal(head, event_ref(s.event), s.rule, s.offset, order, s.needs))
+    return people.population.take(
+        "u:1", Signal(head, event_ref(s.event), s.rule, s.offset, facts_of(s), s.needs)
+    )
 
 
 @pytest.mark.parametrize("numbered", [("a", "b"), ("b", "a")], ids="".join)

@@ -31,7 +31,7 @@ ORDERS: list[Callable[[Signals], Signals]] = [
 def as_read(s: oracle.Signal) -> oracle.Signal:
     """As the pipeline hands signals in: orders by what stands for them, only where they mean something."""
     return s._replace(
-        order=order_ref(s.order).hex() if s.order is not None and s.mark >= oracle.TRUTH else None
+        order=order_ref(s.order).hex() if s.order is not None and s.mark >= oracle.BUY else None
     )
 
 

@@ -15,7 +15,7 @@ from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.signal import event_text, order_ref
 from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
 from tests import oracle
-from tests.core.journeys.people import ALL_OF_IT, DAY, HOUR, MINUTE, REFUND, TRUTH, People
+from tests.core.journeys.people import ALL_OF_IT, BUY, DAY, HOUR, MINUTE, REFUND, People
 from tests.laws.driving import expected, expected_unmatched
 from tests.laws.test_journeys import small
 
@@ -44,7 +44,7 @@ def live(rnd: random.Random, people: People, cap: int) -> dict[str, list[oracle.
             rnd.choice(("u:1", "u:2")),
         )
         needs = rnd.choice((("",), ("car",), ("car", "coffee")))
-        order = rnd.choice((None, "o1", "o2", "o3")) if mark >= TRUTH else None
+        order = rnd.choice((None, "o1", "o2", "o3")) if mark >= BUY else None
         outcome = people.put(when, f"e{n}", mark, key=key, sure=sure, needs=needs, order=order)
         if outcome in (APPLIED, DUPLICATE):
             about = ("*",) if mark == REFUND and order else needs

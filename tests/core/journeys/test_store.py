@@ -14,7 +14,7 @@ from streams.core.journeys.store import (
     save_profile,
     tombstones,
 )
-from tests.core.journeys.people import DAY, HOUR, KNOW, REFUND, TRUTH, People
+from tests.core.journeys.people import BUY, DAY, HOUR, KNOW, REFUND, TRUTH, People
 
 NOT_STORED = {"armed_ms", "tidy_ms"}  # when to look again is worked out anew
 
@@ -57,7 +57,7 @@ def test_restored_is_what_was_saved(
             mark,
             sure=sure,
             needs=needs,
-            order=order if mark >= TRUTH else None,
+            order=order if mark >= BUY else None,
         )
         if commit:
             people.tick()
@@ -66,8 +66,8 @@ def test_restored_is_what_was_saved(
                 assert {part.number for part in tombstones(live)} == set(people.store["u:1"])
                 assert folded_journal(saved) + saved.journal == folded_journal(live) + live.journal
                 assert [s for s in saved.states if s.journey] == [s for s in live.states if s.journey]
-                assert (saved.orders, saved.begun, saved.final_ms, saved.newest_head) == (
-                    live.orders,
+                assert (saved.facts, saved.begun, saved.final_ms, saved.newest_head) == (
+                    live.facts,
                     live.begun,
                     live.final_ms,
                     live.newest_head,
