@@ -6,6 +6,8 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 VENV := .venv/.stamp
+# in several processes, a file in one of them; the longest files come first (tests/conftest.py)
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # the core, its laws and its oracle, and the rules of the source: what a change is most likely to break
 QUICK := tests/core tests/laws tests/golden tests/test_oracle.py tests/test_tidy.py
 
@@ -18,10 +20,10 @@ demo: $(VENV)  ## real shoppers, from their first look to the purchase, and thei
 	@$(BIN)/streams demo
 
 test: $(VENV)  ## the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 quick: $(VENV)  ## the core's tests, in under a minute
-	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest --quiet $(QUICK) $(ARGS)
+	@EXAMPLES=$(or $(EXAMPLES),200) $(PYTEST) --quiet $(QUICK) $(ARGS)
 
 soak: $(VENV)  ## worst days in virtual time, one seed after the other, until you stop it
 	@$(BIN)/python -m tests.simulation --soak

@@ -116,7 +116,7 @@ async def _demo(data_dir: Path) -> None:
         )
     finally:
         await reader.close()
-    console().print(render(findings))
+    console().print(render(findings), crop=False)  # whole commands, to be pasted
 
 
 async def _example(reader: "Reader") -> "Timeline | None":

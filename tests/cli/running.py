@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from streams.cli.app import command_line
 
 STREAMS = (sys.executable, "-c", "from streams.cli import main; main()")
-TIMEOUT_S = 60  # of a process that takes a second or two, on a machine that is busy
+TIMEOUT_S = 180  # of a few commands of a second or two each, on a machine that is busy
 ROOT = Path(__file__).parents[2]
 
 

@@ -146,16 +146,17 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo fits 100 columns, replaces an earlier demo, and the commands
     that it suggests work as they are printed.
     """
-    (tmp_path / "demo").mkdir()
+    data_dir = tmp_path / ("a-path-as-long-as-a-line" * 4)
+    data_dir.mkdir()
     for file in (DEMO_MARKER, "left-over"):
-        (tmp_path / "demo" / file).touch()
-    demo = process("demo", "--data-dir", tmp_path / "demo")
+        (data_dir / file).touch()
+    demo = process("demo", "--data-dir", data_dir)
     out, err = demo.communicate(timeout=TIMEOUT_S)
     assert (0, "") == (demo.returncode, without_progress(err.decode()))
-    assert not (tmp_path / "demo" / "left-over").exists()
+    assert not (data_dir / "left-over").exists()
     text = out.decode()
     assert "472 of them bought (18.5%)" in text
-    assert max(map(len, text.split("Try next")[0].replace(str(tmp_path), "").splitlines())) <= 100
+    assert max(map(len, text.split("Try next")[0].replace(str(data_dir), "").splitlines())) <= 100
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^streams (.*?)\s*$", text.split("Try next")[1], re.MULTILINE)
     assert ["journey", "transitions", "funnel", "verify", "explain", "run"] == [

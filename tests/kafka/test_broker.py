@@ -33,11 +33,14 @@ def test_a_broker_ends_with_whoever_started_it() -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("processes", ["0", "1"])
 @pytest.mark.parametrize(
     ("required", "code", "message"),
     [({}, 0, "1 skipped"), ({"CI": "true"}, 1, "1 error"), ({"REQUIRE_KAFKA": "1"}, 1, "1 error")],
 )
-def test_without_a_broker(tmp_path: Path, required: dict[str, str], code: int, message: str) -> None:
+def test_without_a_broker(
+    tmp_path: Path, required: dict[str, str], code: int, message: str, processes: str
+) -> None:
     """Tests that need one are skipped and the summary says why; where it is required, they fail."""
     env = {
         name: value
@@ -46,7 +49,7 @@ def test_without_a_broker(tmp_path: Path, required: dict[str, str], code: int, m
     }
     test = "tests/contract/test_commit.py::test_a_first_start_has_nothing[kafka]"
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", test],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", processes, test],
         cwd=ROOT, env={**env, **required, "PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert ran.returncode == code, ran.stdout

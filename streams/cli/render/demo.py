@@ -171,5 +171,5 @@ def _next_commands(found: Findings) -> RenderableType:
     )
     lines: list[RenderableType] = []
     for meaning, typed in rows:
-        lines += [f"[dim]# {meaning}[/]", Text(typed, style="bold", no_wrap=True)]
+        lines += [f"[dim]# {meaning}[/]", Text(typed, style="bold", no_wrap=True, overflow="ignore")]
     return Group(*lines)

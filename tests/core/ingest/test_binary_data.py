@@ -29,7 +29,7 @@ PROTOBUF = b"\x0a\x03ann\x10\x96\x01\x1d\x00\x00\x80\x3f\x21\x00\x00\x00\x00\x00
         (b"eyJhbGciOiJSU0Et.a0.Zg_-.b2s.dGFn", "an encrypted token (JWE)"),
         (PROTOBUF, "Protobuf"),
         (PROTOBUF * MAX_PROTOBUF_FIELDS, "Protobuf"),
-        (gzip.compress(PROTOBUF), "Protobuf"),
+        (gzip.compress(PROTOBUF, mtime=0), "Protobuf"),
         (PROTOBUF[:-1], "binary or encrypted data"),
         (b"\x93\x01\x02\xc0\x00", "binary or encrypted data"),
         (b"\x00\x01", "binary or encrypted data"),
@@ -53,7 +53,9 @@ def test_text_is_no_binary_data(value: bytes) -> None:
     assert Reason.BINARY is not found.reason
 
 
-@pytest.mark.parametrize("value", [b"\x1f\x8b\x08\x00", gzip.compress(b"{}" * 99)[:-9], b"\x1f\x8bxxxx"])
+@pytest.mark.parametrize(
+    "value", [b"\x1f\x8b\x08\x00", gzip.compress(b"{}" * 99, mtime=0)[:-9], b"\x1f\x8bxxxx"]
+)
 def test_gzip_that_is_damaged(value: bytes) -> None:
     """It is named, as what is cut off is."""
     found = read_record(value)

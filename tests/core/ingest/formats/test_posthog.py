@@ -196,7 +196,7 @@ def test_without_any_time() -> None:
 BATCH = json.dumps({"api_key": "phc_x", "batch": [EVENT | {"uuid": minted(n)} for n in range(3)]}).encode()
 BODIES = {
     "plain": BATCH,
-    "gzip": gzip.compress(BATCH),
+    "gzip": gzip.compress(BATCH, mtime=0),
     "base64": b64encode(BATCH),
     "a form": b"data=" + quote(BATCH).encode() + b"&compression=plain",
     "a form of base64": b"compression=base64&data=" + quote(b64encode(BATCH)).encode(),
@@ -231,10 +231,10 @@ def test_a_batch_with_one_bad_event() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (gzip.compress(BATCH)[:-9], Reason.UNDECODABLE),
-        (gzip.compress(BATCH)[:4] + b"x" * 9, Reason.UNDECODABLE),
-        (gzip.compress(b"a" * (MAX_RECORD_BYTES + 1)), Reason.TOO_LARGE),
-        (gzip.compress(b"\x00\x01"), Reason.BINARY),
+        (gzip.compress(BATCH, mtime=0)[:-9], Reason.UNDECODABLE),
+        (gzip.compress(BATCH, mtime=0)[:4] + b"x" * 9, Reason.UNDECODABLE),
+        (gzip.compress(b"a" * (MAX_RECORD_BYTES + 1), mtime=0), Reason.TOO_LARGE),
+        (gzip.compress(b"\x00\x01", mtime=0), Reason.BINARY),
         (b"data=%7B", Reason.UNKNOWN_FORMAT),
         (b"data=" + b"a=1&" * 40, Reason.UNKNOWN_FORMAT),
         (b"eyJhbGciOiJIUzI1NiJ9", Reason.UNKNOWN_FORMAT),  # JSON, but no event
