@@ -66,7 +66,10 @@ were left out, because their beginning is deleted by age. `--need ""` is the nee
     "truth": {{"open": 0, "stalled": 0, "converted": 1, "abandoned": 0, "refunded": 0}}
   }},
   "been_in": {{"know": 2, "go": 0, "do": 0, "buy": 0, "truth": 1}},
-  "events": {{"received": 5, "applied": 4, "no_signal": 1, "duplicate": 0, "late": 0, "rejected": 0}},
+  "events": {{
+    "received": 5, "applied": 4, "refused": 0, "robot": 0, "no_signal": 1, "duplicate": 0, "late": 0,
+    "rejected": 0
+  }},
   "repaired": {{"placeholder": 2}}
 }}
 ```
@@ -161,9 +164,10 @@ in `one` and `other`.
 
 **`streams why PROFILE --json`** prints a line per event of the person and per silence, by time. `read_as` is
 what the rules of that time saw in it, or null. `ending` is `applied`, `duplicate`, `no_signal`, `late`,
-`rejected`, `waiting` (not processed yet) or `gone` (the record is not stored any more, and transitions name
-it). A line that ends as `silence` is no event: a journey stalled or was abandoned then. `reason` says why an
-event was late or rejected. `topic`, `partition`, `offset`, `index` say where it is, and `forwarded_to` to
+`rejected`, `robot`, `refused` (its person refused consent: nothing more is said of it), `waiting` (not
+processed yet) or `gone` (the record is not stored any more, and transitions name it). A line that ends as
+`silence` is no event: a journey stalled or was abandoned then. `reason` says why an event was late or
+rejected. `topic`, `partition`, `offset`, `index` say where it is, and `forwarded_to` to
 which partition it was forwarded. `transitions` are the records that it caused, as they were published, with
 later retractions of them. Where an event was copied, they are under the copy that counts. Who cannot be read
 from a rejected record is not found by it.

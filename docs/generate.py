@@ -125,7 +125,11 @@ returns text, and keeps a token for as long as it is good.
 """
 
 
-READ = ("format", "zone", "inputs", "placeholders", "not_placeholders", "skew")  # what readers look at
+READ = (
+    "format", "zone", "inputs", "placeholders", "not_placeholders", "skew",
+    "count_robots", "robots", "not_robots", "consent", "consent_categories",
+)  # fmt: skip
+"""The settings that readers look at."""
 
 
 def settings_page() -> str:

@@ -145,6 +145,8 @@ def _report(explained: "ExplainedEvent") -> dict[str, Any]:
         meaning = "a record that holds no event: it counts as no signal"
     elif isinstance(found, Rejection):
         meaning = f"rejected ({found.reason.value}: {found.reason.about}): {found.detail}"
+    elif explained.event is not None and (apart := explained.event.apart) is not None:
+        meaning = f"counted apart ({apart.value}: {apart.about}): it says nothing"
     else:
         meaning = _meaning(found)
         if explained.read_as == "event name" and found.rule is None:

@@ -97,7 +97,8 @@ class Explainer:
         self, outcome: Event | Rejection | Items, format: str, filled_in: tuple[str, ...]
     ) -> ExplainedEvent:
         if isinstance(outcome, Event):
-            return ExplainedEvent("record", self._classifier.explain(outcome), format, outcome, filled_in)
+            found = self._classifier.explain(outcome) if outcome.apart is None else Explanation(None, "none")
+            return ExplainedEvent("record", found, format, outcome, filled_in)
         return ExplainedEvent("record", outcome if isinstance(outcome, Rejection) else None, format)
 
 
@@ -153,4 +154,5 @@ def report(explained: ExplainedEvent) -> dict[str, Any]:
         fields["format"] = explained.format or None
     if explained.event is not None:
         fields["repairs"] = [repair.value for repair in explained.event.repairs]
+        fields["apart"] = explained.event.apart
     return fields

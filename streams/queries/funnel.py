@@ -22,6 +22,8 @@ class EventCounts(msgspec.Struct):
 
     received: int = 0
     applied: int = 0
+    refused: int = 0
+    robot: int = 0
     no_signal: int = 0
     duplicate: int = 0
     late: int = 0

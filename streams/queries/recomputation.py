@@ -127,6 +127,9 @@ class Recomputation:
         if outcome.repairs and not item.forwarded:
             for kind in outcome.repairs:
                 counts.repaired[kind.value] = counts.repaired.get(kind.value, 0) + 1
+        if outcome.apart is not None:
+            counts.count_apart(outcome.apart)
+            return
         verdict, key = item.signals.classify(outcome), item.signals.key(outcome)
         if verdict is None:
             counts.no_signal += 1

@@ -115,4 +115,5 @@ def _reader_text(door: Door) -> str:
     differs = [
         f"{name} {version}" for name, version in door.readers.items() if own.readers.get(name) != version
     ]
-    return ", ".join([*differs, f"time zones {door.zones or 'unknown'}"])
+    robots = [door.apart.robots] if door.apart.robots not in ("", own.apart.robots) else []
+    return ", ".join([*differs, *robots, f"time zones {door.zones or 'unknown'}"])

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from schemas import Transition
-from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.event import Apart, Event, Rejection
 from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, without_needs
 from streams.core.moments.verdict import INTENTS
@@ -24,8 +24,11 @@ from streams.queries.person import Person
 from streams.queries.persons_items import FoundItem, Letter, PersonsItems, read_persons_items
 from streams.topology import TRANSITIONS, split_source
 
-Ending = Literal["applied", "duplicate", "late", "no_signal", "rejected", "waiting", "gone", "silence"]
-"""`waiting`: not processed yet. `gone`: the record is not stored any more, but transitions name it.
+Ending = Literal[
+    "applied", "duplicate", "late", "no_signal", "robot", "refused", "rejected", "waiting", "gone", "silence"
+]  # fmt: skip
+"""`refused`: the person refused to be measured, so nothing is said of the event but where it is.
+`waiting`: not processed yet. `gone`: the record is not stored any more, but transitions name it.
 `silence`: no event at all, but the lack of one caused a transition at that time.
 """
 
@@ -131,9 +134,13 @@ class _Stories:
             return story
         key = item.stored.signals.key(outcome)
         story.tenant, story.profile = split_profile_key(key)
+        if outcome.apart is Apart.REFUSED:
+            if item.arrived:
+                story.ending = "refused" if letter is None else "rejected"
+            return story
         story.at, story.event = rfc3339(outcome.at_ms), outcome.id
         story.name, story.type = outcome.name, outcome.type
-        verdict = item.stored.signals.classify(outcome)
+        verdict = None if outcome.apart is Apart.ROBOT else item.stored.signals.classify(outcome)
         signal = None if verdict is None else item.stored.signals.signal(outcome, verdict)
         if verdict is not None and signal is not None:
             rule, version = item.rule_of(signal.rule)
@@ -144,6 +151,9 @@ class _Stories:
             return story
         if letter is not None:
             story.ending, story.reason, story.detail = "rejected", letter.reason, letter.detail
+            return story
+        if outcome.apart is Apart.ROBOT:
+            story.ending = "robot"
             return story
         if signal is None:
             story.ending = "no_signal"

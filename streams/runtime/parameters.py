@@ -4,9 +4,11 @@ Settings build nothing of other layers, and the core does not know settings.
 """
 
 from streams.core.funnels.dimensions import Dimension, Dimensions
+from streams.core.ingest.apart import ApartRules
 from streams.core.ingest.door import Door, InputDoor, door_of
 from streams.core.ingest.input_doors import input_door
 from streams.core.ingest.reading import RecordReader
+from streams.core.ingest.robots import robots_version
 from streams.core.journeys.state import Patience
 from streams.core.processing.parameters import Parameters
 from streams.errors import ConfigError
@@ -53,6 +55,13 @@ def door_of_settings(settings: Settings) -> Door:
         placeholders=settings.placeholders,
         no_placeholders=settings.not_placeholders,
         orders=settings.order_id,
+        apart=ApartRules(
+            robots="" if settings.count_robots else robots_version(),
+            robot_texts=tuple(settings.robots),
+            no_robot_texts=tuple(settings.not_robots),
+            consent_fields=tuple(settings.consent),
+            consent_categories=tuple(settings.consent_categories),
+        ),
     )
 
 

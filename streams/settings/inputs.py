@@ -15,6 +15,8 @@ from streams.core.ingest.placeholders import Placeholders
 from streams.settings.fields import SettingsTable, TextList
 
 MAX_PLACEHOLDERS = 1_000  # each is part of the door, which the state keeps
+MAX_ROBOT_TEXTS = 1_000  # for the same reason; and each is looked for in every new user agent
+MAX_CONSENT_CATEGORIES = 100  # a consent tool has some ten
 
 
 def _known_format(name: str) -> str:
@@ -52,10 +54,30 @@ def _shipped(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def _robot_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        if not text.strip():
+            raise ValueError(f"{text!r} is in any user agent; write a part of a robot's, such as `probe/`")
+    return texts
+
+
+def _categories(words: tuple[str, ...]) -> tuple[str, ...]:
+    for word in words:
+        if not any(character.isalnum() for character in word):
+            raise ValueError(f"{word!r} names no category; write its id as the consent tool has it")
+    return words
+
+
 FormatOfAll = Annotated[str, AfterValidator(_format_of_all)]
 Zone = Annotated[str, AfterValidator(_zone)]
 PlaceholderWords = Annotated[tuple[str, ...], NoDecode, TextList, Field(max_length=MAX_PLACEHOLDERS)]
 ShippedWords = Annotated[PlaceholderWords, AfterValidator(_shipped)]
+RobotTexts = Annotated[
+    tuple[str, ...], NoDecode, TextList, Field(max_length=MAX_ROBOT_TEXTS), AfterValidator(_robot_texts)
+]
+ConsentCategories = Annotated[
+    tuple[str, ...], NoDecode, TextList, Field(max_length=MAX_CONSENT_CATEGORIES), AfterValidator(_categories)
+]
 
 
 class InputSettings(SettingsTable):

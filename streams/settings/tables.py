@@ -7,12 +7,21 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import NoDecode
 
+from streams.core.ingest.consent import MEASURING
 from streams.core.ingest.door import AUTO
 from streams.settings.durations import MINUTES
-from streams.settings.fields import Duration, DurationOrZero, TextList
+from streams.settings.fields import Duration, DurationOrZero, EventPaths, TextList
 from streams.settings.fold import DimensionSettings, FoldSettings, PatienceSettings
 from streams.settings.host import AnnounceSettings, WebSettings
-from streams.settings.inputs import FormatOfAll, InputSettings, PlaceholderWords, ShippedWords, Zone
+from streams.settings.inputs import (
+    ConsentCategories,
+    FormatOfAll,
+    InputSettings,
+    PlaceholderWords,
+    RobotTexts,
+    ShippedWords,
+    Zone,
+)
 from streams.settings.kafka import KafkaSettings
 from streams.topology import MAX_PARTITIONS
 
@@ -88,6 +97,33 @@ class Settings(FoldSettings):
     not_placeholders: ShippedWords = Field(
         (), description="Shipped words that are ids here, for example `guest`."
     )
+    count_robots: bool = Field(
+        False,
+        description=(
+            "Whether what robots do counts as what people do. Otherwise it is "
+            "[counted apart](input.md#robots), and opens no journey."
+        ),
+    )
+    robots: RobotTexts = Field(
+        (), description="Texts in a user agent that show a robot, beside the list. Case does not matter."
+    )
+    not_robots: RobotTexts = Field(
+        (), description="Texts in a user agent that show no robot, whatever the list says."
+    )
+    consent: EventPaths = Field(
+        (),
+        description=(
+            "Paths where an event says whether its person agrees to be measured, beside "
+            "[those of the tools](input.md#consent)."
+        ),
+    )
+    consent_categories: ConsentCategories = Field(
+        MEASURING,
+        description=(
+            "The categories of consent that a person has to agree to, as the consent tool calls them. Case "
+            "and punctuation do not matter."
+        ),
+    )
     agents: Annotated[tuple[str, ...], NoDecode, TextList] = Field(
         (),
         description=(
@@ -107,12 +143,10 @@ class Settings(FoldSettings):
                 raise ValueError(
                     f"inputs.{topic}: no such topic is read; kafka.inputs has {', '.join(topics)}"
                 )
-        if both := {word.strip().lower() for word in self.placeholders} & {
-            word.strip().lower() for word in self.not_placeholders
-        }:
-            raise ValueError(
-                f"placeholders and not_placeholders both have {min(both)!r}: leave it in one of them"
-            )
+        for name in ("placeholders", "robots"):
+            words, others = getattr(self, name), getattr(self, f"not_{name}")
+            if both := {word.strip().lower() for word in words} & {word.strip().lower() for word in others}:
+                raise ValueError(f"{name} and not_{name} both have {min(both)!r}: leave it in one of them")
         return self
 
     @property

@@ -40,7 +40,10 @@ def test_the_funnel_for_machines(data: Path) -> None:
             "furthest": {"know": none | {"open": 1}, "go": none, "do": none, "buy": none,
             "truth": none | {"converted": 1}},
             "been_in": {"know": 2, "go": 0, "do": 0, "buy": 1, "truth": 1},
-            "events": {"received": 6, "applied": 4, "no_signal": 0, "duplicate": 1, "late": 0, "rejected": 1},
+            "events": {
+                "received": 6, "applied": 4, "refused": 0, "robot": 0, "no_signal": 0, "duplicate": 1,
+                "late": 0, "rejected": 1,
+            },
             "repaired": {},
         }
     ] == lines("funnel", "--data-dir", data, "--json")  # fmt: skip
@@ -203,7 +206,7 @@ def test_finished_journeys(tmp_path: Path) -> None:
             ["funnel"],
             [
                 "2 people, 1 of them bought (50.0%)",
-                "6 events: 4 applied, 0 no signal, 1 duplicate, 0 late, 1 rejected",
+                "6 events: 4 applied, 0 refused, 0 robot, 0 no signal, 1 duplicate, 0 late, 1 rejected",
             ],
         ),
         (["funnel", "--by", "channel"], ["channel", "other"]),

@@ -44,8 +44,8 @@ def test_the_funnel_agrees_with_the_raw_file(replayed: Path) -> None:
     assert funnel["profiles"] == len({client for client, event, _ in rows if event != "main"})
     silent = sum(event == "main" for _, event, _ in rows)
     assert funnel["events"] == {
-        "received": len(rows), "applied": len(rows) - silent, "no_signal": silent, "duplicate": 0, "late": 0,
-        "rejected": 0,
+        "received": len(rows), "applied": len(rows) - silent, "refused": 0, "robot": 0, "no_signal": silent,
+        "duplicate": 0, "late": 0, "rejected": 0,
     }  # fmt: skip
     journeys = funnel["journeys"]
     assert (

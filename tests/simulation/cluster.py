@@ -387,7 +387,15 @@ class Cluster:
                 c = decode_checkpoint(stored.checkpoint)
                 self.met["rules changed half way"] += len(c.eras) > 1
                 self.met["timers ahead of the mark"] += c.timers_fired_ms > c.watermark_ms
-                for name in ("applied", "no_signal", "duplicate", "narrowed", "forwarded"):
+                for name in (
+                    "applied",
+                    "refused",
+                    "robot",
+                    "no_signal",
+                    "duplicate",
+                    "narrowed",
+                    "forwarded",
+                ):
                     self.met[name] += getattr(c.counts, name)
 
     def zombies(self) -> None:

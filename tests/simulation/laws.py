@@ -38,7 +38,7 @@ KEPT_MIN = {
     "hour": (60, 40 * 1440),
     "day": (1440, 400 * 1440),
 }  # length, and how long a window is kept
-ENDINGS = ("applied", "no_signal", "duplicate", "late", "rejected")
+ENDINGS = ("applied", "refused", "robot", "no_signal", "duplicate", "late", "rejected")
 
 
 class Sent(NamedTuple):

@@ -15,7 +15,7 @@ import msgspec
 from streams.core.ingest.partition import partition_of
 from tests.reading import key_of
 from tests.simulation.wire import time
-from tests.simulation.world import DAY, RULES, START, World
+from tests.simulation.world import APART_SHARE, DAY, REFUSAL, ROBOT_AGENT, RULES, START, World
 
 POINTS = (
     "open.before",
@@ -135,6 +135,7 @@ class _Author:
     def __init__(self, world: World) -> None:
         self.world, self.rnd = world, Random(f"script {world.seed}")
         self.fewer = Random(f"fewer {world.seed}")  # of its own: the rest of the script stays as it is
+        self.apart = Random(f"apart {world.seed}")  # for the same reason
         self.ops: list[Op] = []
         self.offset = 0  # of the wall clock from the truth
         self.count = 0
@@ -384,7 +385,7 @@ class _Author:
             ]
         if world.settings.tenant:
             properties["shop"] = rnd.choice(TENANTS)
-        call = {
+        call: dict[str, Any] = {
             "type": "track",
             "messageId": event,
             "event": name,
@@ -397,6 +398,9 @@ class _Author:
             },
             "channel": rnd.choice(("web", "app")),
         }
+        if self.apart.random() < APART_SHARE:
+            mark = self.apart.choice(({"userAgent": ROBOT_AGENT}, {"consent": REFUSAL}))
+            call["context"] = {**call["context"], **mark}
         value = msgspec.json.encode(call)
         self.deliver(person, now, arrival, value)
         # A copy that names fewer needs is the smaller one, and takes less room.

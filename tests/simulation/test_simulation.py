@@ -41,6 +41,8 @@ HAPPENS = (
         "time alone committed",
         "timers ahead of the mark",
         "applied",
+        "refused",
+        "robot",
         "no_signal",
         "duplicate",
         "narrowed",

@@ -19,6 +19,9 @@ from streams.topology import source_name
 from tests import oracle
 
 START = 1_772_323_200_000  # 2026-03-01T00:00:00Z
+# What tells events that are counted apart, and how often they come. `account` knows them by these texts.
+ROBOT_AGENT, REFUSAL = "Googlebot/2.1", {"categoryPreferences": {"analytics": False}}
+APART_SHARE = 0.06
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 _V1 = (

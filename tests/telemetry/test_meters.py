@@ -120,7 +120,12 @@ def test_libraries_are_few() -> None:
 def test_a_partition_shows_its_last_commit() -> None:
     """Outcomes add up to what was received; the watermark is measured from now."""
     of = meters()
-    counts = Counts(received=10, applied=4, no_signal=3, duplicate=1, late=1, rejected=1)
+    outcomes = {
+        "applied": 4, "refused": 1, "robot": 2, "no_signal": 3, "duplicate": 1, "late": 1, "rejected": 1,
+    }  # fmt: skip
+    counts = Counts(received=13)
+    for name, count in outcomes.items():
+        setattr(counts, name, count)
     of.committed(
         step(
             3,
@@ -134,12 +139,12 @@ def test_a_partition_shows_its_last_commit() -> None:
         )
     )
     found = shown(of)
-    assert {"applied": 4, "no_signal": 3, "duplicate": 1, "late": 1, "rejected": 1} == {
+    assert outcomes == {
         name.partition("outcome=")[2].split()[0]: value
         for name, value in found.items()
         if name.startswith("streams_events_total ") and value
     }
-    assert 10 == found["streams_events_received_total partition=3"]
+    assert 13 == found["streams_events_received_total partition=3"]
     assert pytest.approx(2.5) == found["streams_watermark_lag_seconds partition=3"]
     assert (12, 0) == (found["streams_consumer_lag_records partition=3 source=clicks:3"],
                        found["streams_consumer_lag_records partition=3 source=shop.inbox:3"])  # fmt: skip

@@ -20,7 +20,7 @@ from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.signal import event_ref, event_text, order_ref
 from streams.core.moments import rules
 from streams.core.moments.classifier import Classifier
-from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, decode_checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.log.kafka.log import KafkaLog
 from streams.records import Record
@@ -132,12 +132,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                     f"{[*more][:3]}",
                 )
             )
-        figures.update(
-            {
-                name: getattr(c.counts, name)
-                for name in ("received", "applied", "no_signal", "duplicate", "late", "rejected")
-            }
-        )
+        figures.update({name: getattr(c.counts, name) for name in ("received", *OUTCOMES)})
         figures["forwarded"] += c.counts.forwarded
         records = {
             name: [(r.key, msgspec.json.decode(r.value)) async for _, r in log.scan(name, number) if r.value]
@@ -260,7 +255,7 @@ def _accounted(
         ):
             yield f"{source} was read up to {offset}, and ends at {ends[source]}"
     n = c.counts
-    if n.received != n.applied + n.no_signal + n.duplicate + n.late + n.rejected:
+    if n.received != sum(getattr(n, name) for name in OUTCOMES):
         yield f"{n} does not add up"
     for what, counted, true in (
         ("no signal", n.no_signal, a.counts["no_signal"]),

@@ -28,6 +28,8 @@ EVENTS_BAR_COLUMNS = 60
 OUTCOMES_SHOWN = ("abandoned", "open", "stalled", "converted", "refunded")
 EVENT_COLOURS = {
     "applied": "green",
+    "refused": "magenta",
+    "robot": "cyan",
     "no_signal": "bright_black",
     "duplicate": "blue",
     "late": "yellow",

@@ -11,8 +11,10 @@ from functools import lru_cache
 
 import msgspec
 
+from streams.core.ingest.apart import ApartRules
 from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.headers import READ_AS_HEADER, RawHeaders
+from streams.core.ingest.robots import robots_version
 from streams.core.ingest.zones import zones_version
 from streams.records import Headers
 
@@ -67,6 +69,7 @@ class Door(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     no_placeholders: tuple[str, ...] = ()  # shipped ones that are ids here
     orders: tuple[str, ...] = ()  # paths where an event has its order id
     zones: str = ""  # the version of the time zone database
+    apart: ApartRules = ApartRules()  # whose events are counted apart
 
 
 def door_of(
@@ -77,8 +80,12 @@ def door_of(
     placeholders: Sequence[str] = (),
     no_placeholders: Sequence[str] = (),
     orders: Sequence[str] = (),
+    apart: ApartRules | None = None,
 ) -> Door:
-    """The door of this start: how records are read by this release, under these settings."""
+    """The door of this start: how records are read by this release, under these settings.
+
+    `apart`: without it, robots and refusals are known by what is shipped.
+    """
     readers = {name: known.version for name, known in FORMATS.items()}
     words, no_words = tuple(sorted(placeholders)), tuple(sorted(no_placeholders))
     return Door(
@@ -90,12 +97,15 @@ def door_of(
         no_placeholders=no_words,
         orders=tuple(orders),
         zones=zones_version(),
+        apart=ApartRules(robots_version()) if apart is None else apart,
     )
 
 
 def is_readable(door: Door) -> bool:
     """True if this release reads records exactly as they were read through this door."""
     known = {name: format.version for name, format in FORMATS.items()}
-    return door.zones == zones_version() and all(
-        known.get(name) == version for name, version in door.readers.items()
+    return (
+        door.zones == zones_version()
+        and door.apart.robots in ("", robots_version())
+        and all(known.get(name) == version for name, version in door.readers.items())
     )

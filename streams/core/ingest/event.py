@@ -65,11 +65,19 @@ class Reason(DescribedCode):
     )
 
 
+class Apart(DescribedCode):
+    """Why an event that can be read is counted apart: it says nothing, and nothing of it is published."""
+
+    REFUSED = "refused", "its person has refused that what they do is measured"
+    ROBOT = "robot", "a robot sent it"
+
+
 class Rejection(msgspec.Struct, frozen=True, gc=False):
     """An item that could not be read. Whoever publishes it adds its bytes and its place."""
 
     reason: Reason
     detail: str  # for a person: the field and what was found there; printable, at most MAX_DETAIL_CHARS
+    is_refused: bool = False  # its person has refused to be measured: its bytes are published nowhere
 
 
 def reject(reason: Reason, detail: str) -> Rejection:
@@ -96,6 +104,7 @@ class Event(msgspec.Struct, gc=False):
     channel: str | None = None  # as it was sent (Segment's top-level `channel`)
     clock_error_ms: int | None = None  # how far the device's clock was ahead; None: nothing says so
     repairs: tuple[Repair, ...] = ()  # what was wrong and was read all the same, sorted
+    apart: Apart | None = None  # why it is counted apart; None: it is not
 
     @property
     def profile(self) -> str:
@@ -123,7 +132,7 @@ def events_in(outcome: Event | Rejection | Items) -> Sequence[Event]:
     return (outcome,) if isinstance(outcome, Event) else ()
 
 
-EVENT_FIELDS = frozenset(Event.__struct_fields__) - {"clock_error_ms", "repairs"}
+EVENT_FIELDS = frozenset(Event.__struct_fields__) - {"clock_error_ms", "repairs", "apart"}
 
 
 def lookup(event: Event, path: str) -> Any:

@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
+from streams.core.ingest.apart import ApartJudge
 from streams.core.ingest.door import AUTO, Door, InputDoor, named_in
+from streams.core.ingest.draft import Draft
 from streams.core.ingest.event import (
     MAX_ITEMS,
     MAX_RECORD_BYTES,
@@ -51,6 +53,7 @@ class RecordReader:
         paths = [tuple(path.split(".")) for path in door.orders]
         self._order_paths = [path[1:] for path in paths if path[0] == "properties"]
         self._order_keys = frozenset(path[0] for path in self._order_paths if path)
+        self.apart = ApartJudge(door.apart)
 
     def read(self, value: bytes | None, headers: RawHeaders, arrived_ms: int, limit_ms: int) -> ReadOutcome:
         """Reads one record. Never raises.
@@ -61,11 +64,12 @@ class RecordReader:
         given = self.input_door
         if headers:
             if (rejection := rejection_in(headers)) is not None:
-                return rejection
+                return self.apart.rejected(rejection, value or b"")
             given, arrived_ms = self._given(headers, arrived_ms)
         if value is None:
             return reject(Reason.UNDECODABLE, "the record has no value")
         if given.format in _QUICK and (event := self.quick.read(value, limit_ms)) is not None:
+            event.apart = self.apart.judge(event)
             return (
                 event
                 if self._order_keys.isdisjoint(event.properties)
@@ -96,6 +100,13 @@ class RecordReader:
         given = (named_in(headers) if headers else None) or self.input_door
         return self.quick.key_of(value) if given.format in _QUICK else b""
 
+    def judged(self, event: Event) -> Event:
+        """The event as it goes on: with why it is counted apart, if it is, and without a placeholder where
+        its order id belongs.
+        """
+        event.apart = self.apart.judge(event)
+        return self.without_placeholder_order(event)
+
     def without_placeholder_order(self, event: Event) -> Event:
         """The event without what stands where its order id belongs, if that stands for no id."""
         properties = event.properties
@@ -125,6 +136,10 @@ class _Reading:
 
     def record(self, value: bytes) -> ReadOutcome:
         """Reads the bytes of a record."""
+        outcome = self._record(value)
+        return self._reader.apart.rejected(outcome, value) if isinstance(outcome, Rejection) else outcome
+
+    def _record(self, value: bytes) -> ReadOutcome:
         if len(value) > MAX_RECORD_BYTES:
             return reject(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_RECORD_BYTES}")
         plain = uncoated(value)
@@ -140,8 +155,9 @@ class _Reading:
         event = self._reader.quick.read(value, self._limit_ms)
         if event is not None:
             self.formats.append(_SEGMENT)
-            return self._reader.without_placeholder_order(event)
-        return self._bytes(value, part_of=FORMATS[_SEGMENT])
+            return self._reader.judged(event)
+        outcome = self._bytes(value, part_of=FORMATS[_SEGMENT])
+        return self._reader.apart.rejected(outcome, value) if isinstance(outcome, Rejection) else outcome
 
     def _bytes(self, value: bytes, part_of: Format | None = None) -> ReadOutcome:
         decoded = read_bytes(value)
@@ -171,7 +187,7 @@ class _Reading:
             self.formats.append("")
             if decoded.is_damaged:
                 return reject(Reason.UNDECODABLE, "bytes that are not UTF-8, in a record of no known format")
-            return _unknown(inner.document, name)
+            return self._reader.apart.rejected(_unknown(inner.document, name), inner.document)
         try:
             parts = format.split(inner.document)
         except Exception as error:  # a defect in one reader must not stop the stream
@@ -197,17 +213,19 @@ class _Reading:
 
     def _event(self, decoded: Decoded, inner: Unwrapped, format: Format) -> ReadOutcome:
         self.formats.append(format.name)
-        decisive = decisive_paths(self._input.mapping) or format.decisive
-        if decoded.is_damaged and (where := damaged_at(inner.document, decisive)):
-            return reject(Reason.UNDECODABLE, f"bytes that are not UTF-8 in {where}")
+        draft: Draft | Rejection | None
         try:
             draft = format.draft(inner.document, self._context)
         except Exception as error:
-            return _defect(format, error)
+            draft = _defect(format, error)
+        decisive = decisive_paths(self._input.mapping) or format.decisive
+        if decoded.is_damaged and (where := damaged_at(inner.document, decisive)):
+            rejection = reject(Reason.UNDECODABLE, f"bytes that are not UTF-8 in {where}")
+            return self._reader.apart.rejected(rejection, draft or inner.document)
         if draft is None:
             return NO_ITEMS
         if isinstance(draft, Rejection):
-            return draft
+            return self._reader.apart.rejected(draft, inner.document)
         repairs = set(draft.repairs)
         if decoded.is_dirty:
             clean(inner.document, repairs)  # for all that is wrong in it, whether or not somebody looks there
@@ -218,7 +236,9 @@ class _Reading:
         if draft.identity is None:
             draft.identity = inner.document
         event = self._judge.event(draft, self._arrived_ms, self._limit_ms, repairs)
-        return event if isinstance(event, Rejection) else self._reader.without_placeholder_order(event)
+        if isinstance(event, Rejection):
+            return self._reader.apart.rejected(event, draft)
+        return self._reader.judged(event)
 
 
 def _without(holder: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:

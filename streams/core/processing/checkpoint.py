@@ -5,6 +5,7 @@ A partition agent commits it with every batch, and starts from the last one.
 
 import msgspec
 
+from streams.core.ingest.event import Apart
 from streams.core.processing.rulebook import Era
 from streams.core.processing.watermark import PeerProgress, SourcePosition
 from streams.errors import Incompatible
@@ -18,13 +19,15 @@ REPLAY = "start a new app id or data directory, and replay"
 class Counts(msgspec.Struct, array_like=True):
     """How the items of a partition ended, each in exactly one way.
 
-    `received` is the sum of the five outcomes. `forwarded` is not part of it: those items end in another
+    `received` is the sum of the seven outcomes. `forwarded` is not part of it: those items end in another
     partition. Nor are `repaired`, which counts items where they are read, and `narrowed`: they ended in one
     of those ways, too.
     """
 
     received: int = 0
     applied: int = 0
+    refused: int = 0  # the person has refused to be measured
+    robot: int = 0
     no_signal: int = 0
     duplicate: int = 0
     late: int = 0
@@ -32,6 +35,13 @@ class Counts(msgspec.Struct, array_like=True):
     forwarded: int = 0  # to the partitions that own their people
     narrowed: int = 0  # applied, but not in all of their needs: there were no places for these
     repaired: dict[str, int] = {}  # events by kind of repair: one with two repairs counts in both
+
+    def count_apart(self, why: Apart) -> None:
+        """Counts an event that is counted and says nothing."""
+        if why is Apart.REFUSED:
+            self.refused += 1
+        else:
+            self.robot += 1
 
 
 def copy_of_counts(counts: Counts) -> Counts:

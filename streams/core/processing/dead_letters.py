@@ -3,6 +3,8 @@
 The value is the item as it came. Headers say why it was not counted, and where it was read.
 """
 
+import msgspec
+
 from streams.core.ingest.event import Event, Rejection
 from streams.core.journeys.needs import LeftOut
 from streams.core.processing.json_text import encode_json, rfc3339
@@ -11,15 +13,19 @@ from streams.records import Headers, Output, Record
 from streams.topology import LATE, REJECTED, split_source
 
 NEEDS_FULL = "needs_full"  # the reason of a record about needs that were left out of an event that counts
+# The detail of a rejected item whose person has refused to be measured: what it held is kept nowhere.
+REFUSED_DETAIL = "its person has refused consent: nothing of it is kept here"
 MAX_VALUE_BYTES = 64 * 1024  # a longer item is cut: with its headers a dead letter must fit any topic
 
 
 def rejected_item(source: str, record: Record, rejection: Rejection) -> Output:
-    """The dead letter of an item that could not be read."""
-    why = (
-        ("reason", rejection.reason.encode()),
-        ("detail", rejection.detail.encode("utf-8", "replace")),
-    )
+    """The dead letter of an item that could not be read. Where its person has refused to be measured, it has
+    the reason and the place, and no byte of the item.
+    """
+    detail = REFUSED_DETAIL if rejection.is_refused else rejection.detail
+    why = (("reason", rejection.reason.encode()), ("detail", detail.encode("utf-8", "replace")))
+    if rejection.is_refused:
+        record = msgspec.structs.replace(record, value=None)
     return _dead_letter(REJECTED.name, None, source, record, why)
 
 

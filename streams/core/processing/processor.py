@@ -173,8 +173,9 @@ class Processor:
             self.tracker.receive(report)
 
     def _take_records(self, source: str, records: Sequence[Record], position: SourcePosition | None) -> None:
-        """Judges each item of some records of one source, in this order: rejected, no-signal, forwarded, late
-        (older than the lateness permits), then what the profile says: applied, duplicate or late (over cap).
+        """Judges each item of some records of one source, in this order: rejected, refused, robot, no-signal,
+        forwarded, late (older than the lateness permits), then what the profile says: applied, duplicate or
+        late (over cap).
 
         `position`: how far that source was read; None: the records were forwarded from another partition.
         """
@@ -203,6 +204,9 @@ class Processor:
                 if at_ms > watermark_ms and watermark_ms < held_back_ms:
                     watermark_ms = at_ms if at_ms < held_back_ms else held_back_ms
                     population.watermark_ms = watermark_ms
+            if event.apart is not None:
+                counts.count_apart(event.apart)
+                continue
             verdict = classify(event)
             if verdict is None:
                 counts.no_signal += 1

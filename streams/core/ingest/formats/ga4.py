@@ -18,7 +18,7 @@ from streams.core.ingest.formats.ga4_event import (
     unless_not_set,
 )
 from streams.core.ingest.formats.members import json_under, minutes_east, object_at, whole
-from streams.core.ingest.formats.shape import filled
+from streams.core.ingest.formats.shape import consent_of, filled
 
 MAX_EVENTS_OF_A_PAGE = 1000  # of one batch, which share one time; a browser sends some dozens at most
 SECONDS_PER_MINUTE = 60
@@ -161,6 +161,7 @@ def _context(document: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str
                 }
             ),
             "campaign": _campaign(document),
+            "consent": consent_of(object_at(document, "privacy_info"), params),
         }
     )
 

@@ -10,12 +10,13 @@ from streams.core.ingest.event import Reason, Rejection, reject
 from streams.core.ingest.formats.format import Format, InputContext
 from streams.core.ingest.formats.ga4_event import device_class, page_context, shaped_properties, type_of
 from streams.core.ingest.formats.members import object_at, shared_by_all
-from streams.core.ingest.formats.shape import filled
+from streams.core.ingest.formats.shape import consent_of, filled
 
 INDEX = "event_index"  # of an event in the body that it stood in: tells two equal ones of one body apart
 
 _SHARED = (
     "client_id", "app_instance_id", "user_id", "timestamp_micros", "user_location", "device", "consent",
+    "user_agent",
 )  # fmt: skip
 
 
@@ -99,7 +100,8 @@ def _context(document: Any, params: Any) -> dict[str, Any]:
                     "city": place.get("city"),
                 }
             ),
-            "consent": document.get("consent"),
+            "userAgent": document.get("user_agent"),
+            "consent": consent_of(object_at(document, "consent"), params),
         }
     )
 

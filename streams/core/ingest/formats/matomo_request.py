@@ -62,6 +62,7 @@ def read_request(document: Any) -> Draft | None:
                     "location": filled({"country": text_or_none(given.get("country"))}),
                     "campaign": filled({"name": given.get("_rcn"), "term": given.get("_rck")})
                     or campaign_in(url),
+                    "consent": filled({"tracking": given.get("consent")}),
                 }
             ),
         ),

@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 MAX_QUERY_FIELDS = 100  # of the query of an address that are looked at: more are no campaign's
+# Under these names tag managers put what a consent tool says into the parameters of an event.
+CONSENT_CODES = ("gcs", "OnetrustActiveGroups", "tcString")
 _CAMPAIGN = ("source", "medium", "campaign", "term", "content")
 _EMPTY: tuple[Any, ...] = (None, "", {}, [])
 
@@ -51,6 +53,12 @@ def page_of(url: Any, referrer: Any = None, title: Any = None) -> dict[str, Any]
             "title": text_or_none(title),
         }
     )
+
+
+def consent_of(*places: Mapping[str, Any]) -> dict[str, Any]:
+    """`context.consent`: what the first of these objects says by category, with the codes in any of them."""
+    codes = {key: place[key] for place in places for key in CONSENT_CODES if place.get(key)}
+    return {**places[0], **codes}
 
 
 def campaign_in(url: Any) -> dict[str, Any]:

@@ -58,6 +58,8 @@ def read_pixel(document: Mapping[str, Any]) -> Draft:
                     "userAgent": at(around, "navigator.userAgent"),
                     "locale": at(around, "navigator.language"),
                     "location": filled({"country": at(data, "checkout.shippingAddress.countryCode")}),
+                    "consent": obj(document.get("customerPrivacy"))
+                    or obj(at(document, "init.customerPrivacy")),
                 }
             ),
         ),

@@ -60,7 +60,7 @@ def _read(document: Any, _: InputContext) -> Draft | Rejection | None:
         ),
         happened=_happened(row),
         properties=Found("unstruct_event", _properties(row, data, around)),
-        context=Found("contexts", _context(row, around)),
+        context=Found("contexts", _context(row, data, around)),
         identity=[row.get(column) for column in _IDENTITY] + [data],
         sent=stamp(row, "dvce_sent_tstamp", unit=Unit.UTC_TEXT),
         received=stamp(row, "collector_tstamp", unit=Unit.UTC_TEXT),
@@ -189,7 +189,7 @@ def _page_load_ms(around: Entities) -> int | None:
     return end - begin if type(begin) is int and type(end) is int and end > begin > 0 else None
 
 
-def _context(row: Mapping[str, Any], around: Entities) -> dict[str, Any]:
+def _context(row: Mapping[str, Any], data: Mapping[str, Any], around: Entities) -> dict[str, Any]:
     path, search = row.get("page_urlpath"), text_or_none(row.get("page_urlquery"))
     seen = page_of(row.get("page_url"), row.get("page_referrer"), row.get("page_title"))
     if path:
@@ -197,10 +197,11 @@ def _context(row: Mapping[str, Any], around: Entities) -> dict[str, Any]:
     if search:
         seen["search"] = f"?{search}"
     mobile = _first(around, "com_snowplowanalytics_snowplow_mobile_context")
+    device = _device(row, around, mobile)
     return filled(
         {
             "page": seen,
-            "device": _device(row, around, mobile),
+            "device": device,
             "userAgent": row.get("useragent"),
             "campaign": filled(
                 {key: row.get(f"mkt_{key}") for key in ("source", "medium", "term", "content")}
@@ -214,8 +215,28 @@ def _context(row: Mapping[str, Any], around: Entities) -> dict[str, Any]:
             "library": filled({"name": row.get("v_tracker")}),
             "app": filled({"name": row.get("app_id")}),
             "entities": around,
+            "consent": _consent(row, data),
+            "robot": _is_robot(device, around) or None,
         }
     )
+
+
+def _is_robot(device: Mapping[str, Any], around: Entities) -> bool:
+    """True if an enrichment says so: by the IAB's list, or by the user agent."""
+    listed = _first(around, "com_iab_snowplow_spiders_and_robots")
+    found = listed.get("spiderOrRobot", listed.get("spider_or_robot"))
+    return found is True or str(device.get("type", "")).startswith("robot")
+
+
+def _consent(row: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the event of a consent tool says: that all is refused, or is no longer agreed to."""
+    name = row.get("event_name")
+    if name == "consent_withdrawn":
+        return {"status": "withdrawn"}
+    if name != "consent_preferences":
+        return {}
+    kind = data.get("eventType", data.get("event_type"))
+    return {"status": kind} if kind in ("deny_all", "withdrawn") else {}
 
 
 def _device(row: Mapping[str, Any], around: Entities, mobile: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,8 @@ def _read(document: Any, _: InputContext) -> Draft | Rejection | None:
                     "campaign": filled(
                         {"name": at(event, "marketing.campaignName") or at(event, "marketing.trackingCode")}
                     ),
+                    "consent": obj(event.get("consents"))
+                    | filled({"consentStrings": event.get("consentStrings")}),
                     "locale": at(event, "environment.language")
                     or at(event, "environment.browserDetails.acceptLanguage"),
                     "os": filled({"name": at(event, "environment.operatingSystem")}),

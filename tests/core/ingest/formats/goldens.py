@@ -54,7 +54,9 @@ def shown(outcome: Event | Rejection | Items) -> Any:
     if isinstance(outcome, Items):
         return [shown(item.outcome) for item in outcome.items]
     fields = msgspec.json.decode(msgspec.json.encode(outcome))
-    return {key: value for key, value in fields.items() if value not in (None, "", [], {})}
+    return {
+        key: value for key, value in fields.items() if value not in (None, "", [], {}) and value is not False
+    }
 
 
 def write(name: str) -> None:

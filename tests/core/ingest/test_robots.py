@@ -1,0 +1,107 @@
+"""Robots are known by their user agents; what is not sure to be one counts as a person."""
+
+from typing import Any
+
+import pytest
+
+from streams.core.ingest import robots
+from streams.core.ingest.apart import ApartJudge, ApartRules
+from streams.core.ingest.event import Apart, Event
+from streams.core.ingest.robots import (
+    BROWSER,
+    LIBRARY,
+    MAX_ROBOT_AGENT_CHARS,
+    ROBOT,
+    Robots,
+    robots_version,
+)
+
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+PHONE = "Mozilla/5.0 (Linux; Android 11; {} Build/RP1A) AppleWebKit/537.36 Chrome/90.0 Mobile Safari/537.36"
+OF_ROBOTS = (
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+    CHROME.replace("Chrome", "HeadlessChrome"),
+    CHROME.replace("Chrome/", "Storebot-Google/1.0 Chrome/"),
+    "facebookexternalhit/1.1",
+    "Bytespider",
+    "Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/538.1 PhantomJS/2.1.1 Safari/538.1",
+    f"{CHROME} Chrome-Lighthouse",
+    "Mozilla/5.0 (compatible; Nobody knows/1.0; +https://nobody.example)",
+    "some-shop-bot",
+    "Price Spider 3",
+)
+OF_PEOPLE = (
+    CHROME,
+    PHONE.format("CUBOT X30"),
+    PHONE.format("moto g"),
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 16_0 like Mac OS X) Mobile/15E148 [FBAN/FBIOS;FBAV/380.0;]",
+    "MyShop/4.2 (iPhone; iOS 17.1; Scale/3.00)",
+    "MyShop/1 CFNetwork/1408 Darwin/22.5.0",
+    "Dalvik/2.1.0 (Linux; U; Android 13)",
+    "",
+)
+OF_PROGRAMS = ("python-requests/2.31.0", "okhttp/4.9.0", "Go-http-client/1.1", "curl/8.5.0", "axios/1.6.0")
+
+
+@pytest.mark.parametrize(
+    ("agents", "expected"), [(OF_ROBOTS, ROBOT), (OF_PEOPLE, BROWSER), (OF_PROGRAMS, LIBRARY)]
+)
+def test_a_user_agent_shows_a_robot(agents: tuple[str, ...], expected: int) -> None:
+    """Those that name themselves and browsers without a window are robots; browsers, phones and apps none."""
+    known = Robots((), ())
+    assert dict.fromkeys(agents, expected) == {agent: known.shown_by(agent) for agent in agents}
+
+
+def event(context: object = None, channel: str | None = None) -> Event:
+    return Event("e", 0, 0, "d", None, "track", "", {}, context if isinstance(context, dict) else {}, channel)
+
+
+@pytest.mark.parametrize(
+    ("channel", "expected"),
+    [(None, Apart.ROBOT), ("web", Apart.ROBOT), ("Web", Apart.ROBOT), ("server", None), ("app", None)],
+)
+def test_the_client_of_a_program(channel: str | None, expected: Apart | None) -> None:
+    """It is a robot where people browse. A server and an app send with it what people do."""
+    judge = ApartJudge(ApartRules(robots_version()))
+    assert expected is judge.judge(event({"userAgent": "okhttp/4.9.0"}, channel))
+    assert Apart.ROBOT is judge.judge(event({"userAgent": "Googlebot/2.1"}, channel))
+
+
+def test_a_tool_may_say_so() -> None:
+    """`"robot": true` in the context is enough; nothing else there is."""
+    judge = ApartJudge(ApartRules(robots_version()))
+    assert Apart.ROBOT is judge.judge(event({"robot": True}))
+    others: tuple[Any, ...] = (False, None, "no", 1, [])
+    assert [None] * 5 == [judge.judge(event({"robot": value})) for value in others]
+    assert [None] * 5 == [judge.judge(event({"userAgent": value})) for value in others]
+
+
+def test_settings_add_texts_and_take_some_away() -> None:
+    """Whatever the list says, and whatever their case; or robots count as people do."""
+    monitor, googlebot = {"userAgent": "ShopMonitor/1"}, {"userAgent": "Googlebot/2.1"}
+    judge = ApartJudge(ApartRules(robots_version(), ("shopmonitor",), ("GOOGLEBOT",)))
+    assert [Apart.ROBOT, None] == [judge.judge(event(each)) for each in (monitor, googlebot)]
+    assert [None, None] == [ApartJudge(ApartRules()).judge(event(each)) for each in (monitor, googlebot)]
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user agent is looked up once; many of them, and long ones, take no more room than some do."""
+    monkeypatch.setattr(robots, "MAX_KNOWN_AGENTS", 3)
+    known = Robots((), ())
+    long = "Googlebot/2.1 " + "x" * 2 * MAX_ROBOT_AGENT_CHARS
+    assert ROBOT == known.shown_by(long) == known.shown_by(long + "y")
+    assert [MAX_ROBOT_AGENT_CHARS] == [len(agent) for agent in known._known]
+    for n in range(10):
+        assert ROBOT == known.shown_by(f"Bytespider {n}")
+        assert 1 <= len(known._known) <= 3
+
+
+def test_the_list_is_there() -> None:
+    """It has a thousand robots and more, without the clients of programs; the version names the package."""
+    listed, libraries = robots._listed()
+    assert len(listed._texts) > 1_000
+    assert libraries.found_in("python-requests/2.31.0")
+    assert not listed.found_in("python-requests/2.31.0")
+    assert robots_version().startswith("crawler-user-agents 1.")
