@@ -7,8 +7,9 @@ WORKDIR /build
 # On ARM one requirement has no wheel and is compiled here.
 RUN [ "$(uname -m)" = x86_64 ] || { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
 RUN python -m venv /opt/streams && python -m venv /opt/build
-COPY requirements/runtime.txt requirements/dev.txt requirements/
-RUN /opt/streams/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements/runtime.txt
+COPY requirements/registry.txt requirements/dev.txt requirements/
+# With the extra `registry`: who runs an image installs nothing into it.
+RUN /opt/streams/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements/registry.txt
 # These requirements, from the same locks, build the wheel of our own package; they stay behind in this stage.
 RUN awk '/^[a-z]/ {take = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' requirements/dev.txt > requirements/build.txt \
     && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements/build.txt

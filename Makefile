@@ -67,7 +67,8 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	-c requirements/constraints.txt
 lock:  ## resolves the requirements (needs uv; UPGRADE=--upgrade takes the newest)
 	@$(LOCK) $(UPGRADE) pyproject.toml -o requirements/runtime.txt >/dev/null
-	@$(LOCK) $(UPGRADE) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt >/dev/null
+	@$(LOCK) $(UPGRADE) pyproject.toml --extra registry -c requirements/runtime.txt -o requirements/registry.txt >/dev/null
+	@$(LOCK) $(UPGRADE) pyproject.toml --extra registry --group dev -c requirements/registry.txt -o requirements/dev.txt >/dev/null
 	@echo uv | $(LOCK) $(UPGRADE) - -o requirements/uv.txt >/dev/null
 
 clean:  ## removes .venv and every cache; your data stays

@@ -19,6 +19,12 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     index: int = 0  # of the item in its record
 
 
+class DecodedRecord(Record, frozen=True, gc=False):
+    """A record whose value was decoded where it was read: dead letters get what it was."""
+
+    original: bytes = b""
+
+
 class NewRecord(msgspec.Struct, frozen=True, gc=False):
     """A record to append to the input."""
 

@@ -27,14 +27,18 @@ LINES = [
     {"type": "track", "messageId": "2", "userId": "4711", "event": "Order Completed"},
 ]
 IMPORT_ALL = f"""
-import importlib, pkgutil
+import importlib, pkgutil, sys
 for name in {PACKAGES}:
     package = importlib.import_module(name)
     print(package.__file__)
     for module in pkgutil.walk_packages(package.__path__, name + "."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and module.name not in sys.argv:
             print(importlib.import_module(module.name).__file__)
 """
+NEED_EXTRA = [
+    f"streams.log.kafka.registry.{name}" for name in ("avro", "decoding", "protobuf", "readers")
+]  # the modules that import the libraries of the extra `registry`
+REGISTRY = '[registry]\nurl = "https://registry.example"\n'
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -56,14 +60,22 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with the locked requirements and the wheel, made as .venv is made; or the end of
-    the test.
-    """
-    folder = tmp_path_factory.mktemp("installed") / "venv"
+    """A virtual environment with the locked requirements and the wheel; or the end of the test."""
+    return made_environment("runtime", wheel, tmp_path_factory.mktemp("installed") / "venv")
+
+
+@pytest.fixture(scope="module")
+def extra_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another one, which has the extra `registry`, too."""
+    return made_environment("registry", wheel, tmp_path_factory.mktemp("extra") / "venv")
+
+
+def made_environment(lock: str, wheel: Path, folder: Path) -> Path:
+    """A virtual environment, made as .venv is made."""
     options = {
         "PYTHON": sys.executable,
         "VENV": str(folder),
-        "LOCK": "requirements/runtime.txt",
+        "LOCK": f"requirements/{lock}.txt",
         "WHEEL": str(wheel),
     }
     made = subprocess.run(
@@ -84,9 +96,12 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(environment: Path, tmp_path: Path) -> Run:
-    """Runs a program of the environment in an empty directory, with nothing that leads back to the
-    checkout.
-    """
+    """Runs a program of the environment in an empty directory."""
+    return runner(environment, tmp_path)
+
+
+def runner(environment: Path, directory: Path) -> Run:
+    """Runs programs of an environment in a directory, with nothing that leads back to the checkout."""
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))
     }
@@ -94,7 +109,7 @@ def run(environment: Path, tmp_path: Path) -> Run:
     def run(program: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [environment / "bin" / program, *arguments],
-            cwd=tmp_path,
+            cwd=directory,
             env=clean,
             capture_output=True,
             text=True,
@@ -128,18 +143,46 @@ def test_the_wheel_describes_itself(wheel: Path) -> None:
         assert b"streams = streams.cli:main" in archive.read(f"{folder}/entry_points.txt")
         assert f"{folder}/licenses/LICENSE" in archive.namelist()
     assert (PROJECT["name"], PROJECT["version"]) == (metadata["Name"], metadata["Version"])
-    assert len(PROJECT["dependencies"]) == len(metadata.get_all("Requires-Dist", []))
+    required = metadata.get_all("Requires-Dist", [])
+    extra = [line for line in required if "extra == 'registry'" in line]
+    assert len(PROJECT["dependencies"]) == len(required) - len(extra)
+    assert len(PROJECT["optional-dependencies"]["registry"]) == len(extra)
+    assert ["registry"] == metadata.get_all("Provides-Extra")
 
 
 def test_every_module_imports_from_the_wheel(run: Run, environment: Path) -> None:
     """Each module comes from the environment, and needs nothing beside the locked requirements of the
     program.
     """
-    imported = run("python", "-c", IMPORT_ALL)
+    imported = run("python", "-c", IMPORT_ALL, *NEED_EXTRA)
     assert 0 == imported.returncode, imported.stderr
     files = imported.stdout.split()
     assert len(files) > 100
     assert [] == [file for file in files if not Path(file).is_relative_to(environment)]
+
+
+def test_without_the_extra_a_registry_is_refused(run: Run, tmp_path: Path) -> None:
+    """The message says what to install."""
+    (tmp_path / "streams.toml").write_text(REGISTRY, "utf-8")
+    refused = run("streams", "check-config")
+    assert 2 == refused.returncode
+    assert (
+        "registry.url = https://registry.example needs fastavro, google.protobuf, google.type, which is not "
+        "installed: pip install 'customer-journey-streams[registry]'"
+    ) in refused.stderr.replace("\n", " ")
+
+
+def test_with_the_extra_every_module_imports(extra_environment: Path, tmp_path: Path) -> None:
+    """A registry is a setting like any other then."""
+    run = runner(extra_environment, tmp_path)
+    imported = run("python", "-c", IMPORT_ALL)
+    assert 0 == imported.returncode, imported.stderr
+    assert len(NEED_EXTRA) == sum(
+        f"/registry/{name.rpartition('.')[2]}.py" in imported.stdout for name in NEED_EXTRA
+    )
+    (tmp_path / "streams.toml").write_text(REGISTRY, "utf-8")
+    checked = run("streams", "check-config")
+    assert 0 == checked.returncode, checked.stderr
 
 
 def test_the_installed_program_helps(run: Run) -> None:

@@ -32,6 +32,10 @@ def check_config_command(
         from streams.log.kafka.connection import cluster
 
         cluster(settings.kafka)  # reads certificates and keys, but connects to nothing
+    if settings.registry.url is not None:
+        from streams.log.kafka.registry.access import registry_access
+
+        registry_access(settings.registry)
     values, defaults = (_leaves(table.model_dump(mode="json")) for table in (settings, type(settings)()))
     values = {key: printable(value) if isinstance(value, str) else value for key, value in values.items()}
     if json:

@@ -93,12 +93,15 @@ async def _directory(settings: "Settings", frozen: bool) -> AsyncIterator[Opened
 async def _app(settings: "Settings", bar: bool) -> AsyncIterator[OpenedLog]:
     from streams.log.kafka.connection import cluster
     from streams.log.kafka.existing_app import open_existing_app
+    from streams.log.kafka.registry.access import record_decoder
     from streams.settings.kafka import deployed_app
 
     bootstrap, app = deployed_app(settings.kafka)
     where, name = cluster(settings.kafka), f"app {app} on {bootstrap}"
     await wait_for_cluster(where, min(MAX_WAIT_MS, settings.kafka.start_timeout))
+    decoder = record_decoder(settings.registry, patience_s=MAX_WAIT_MS / 1000)
     log = await open_existing_app(where, app, lambda raw: sources_of_checkpoint(raw, name))
+    log.decoder = decoder
     shown = ScanBar() if bar else None
     log.on_scan = shown
     try:

@@ -12,6 +12,7 @@ from faust.types import AppT
 
 from streams.clock import Clock
 from streams.log.kafka.connection import cluster
+from streams.log.kafka.registry.access import record_decoder
 from streams.runtime.rules_file import read_rules
 from streams.settings.kafka import deployment
 from streams.settings.tables import Settings
@@ -27,6 +28,7 @@ class Process:
         self.settings = settings
         self.deployment = deployment(settings.kafka)
         self.cluster = cluster(settings.kafka)
+        self.decoder = record_decoder(settings.registry)  # None: there is no schema registry
         self.rules = read_rules(settings.rules)
         self.meters = Meters()
         self.logger = logs.get()

@@ -5,6 +5,7 @@ Its start returns when the cluster has answered. When the worker ends, wanted or
 
 import asyncio
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from mode import Service
 
@@ -14,6 +15,9 @@ from streams.log.kafka.lifecycle import SHORTEST_TRY_S, Waiting
 from streams.log.kafka.log import KafkaLog
 from streams.runtime.status import WorkerStatus
 from streams.runtime.worker import Worker
+
+if TYPE_CHECKING:
+    from streams.log.kafka.registry.decoding import RecordDecoder  # its libraries are an extra
 
 BEAT_S = 0.5  # between two signs of life of the event loop
 
@@ -47,9 +51,26 @@ class WorkerService(Service):
         """A worker on the cluster, once that has answered."""
         process = self.process
         self._log = await connect(process)
+        if process.decoder is not None:
+            await self._check(process.decoder)
+            self._log.decoder = process.decoder
         return Worker.on_kafka(
             self._log, process.settings, process.rules, meters=process.meters, logger=process.logger
         )
+
+    async def _check(self, decoder: "RecordDecoder") -> None:
+        """Asks whether the registry lets us in. One that does not answer holds up nothing but the records
+        that need it. Raises Refused.
+        """
+
+        def on_waiting(reason: str) -> None:
+            self.process.logger.warning("waiting", reason=reason)
+
+        decoder.on_waiting = on_waiting
+        try:
+            await decoder.check()
+        except Unavailable as error:
+            on_waiting(str(error))
 
     async def _run(self, worker: Worker) -> None:
         try:

@@ -43,7 +43,7 @@ def _described(
         default = defaults[name]
         if name == "patience":
             yield from _described(PatienceSettings, default, "patience.")
-        elif name in ("kafka", "web", "announce"):
+        elif name in ("kafka", "registry", "web", "announce"):
             yield from _described(TABLES[name], default, f"{name}.")
         elif name == "inputs" and model is Settings:
             yield from _described(InputSettings, InputSettings().model_dump(mode="json"), "inputs.<topic>.")

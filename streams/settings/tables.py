@@ -23,6 +23,7 @@ from streams.settings.inputs import (
     Zone,
 )
 from streams.settings.kafka import KafkaSettings
+from streams.settings.registry import RegistrySettings
 from streams.topology import MAX_PARTITIONS
 
 MAX_BATCH_EVENTS = 50_000  # a batch is in memory with all its effects, about 1 kB per event
@@ -132,6 +133,9 @@ class Settings(FoldSettings):
         ),
     )
     kafka: KafkaSettings = Field(KafkaSettings(), description="The Kafka cluster.")
+    registry: RegistrySettings = Field(
+        RegistrySettings(), description="The schema registry of Avro and Protobuf records."
+    )
     web: WebSettings = Field(WebSettings(), description="Health and metrics.")
     announce: AnnounceSettings = Field(AnnounceSettings(), description="Posts about transitions.")
 
@@ -163,6 +167,7 @@ TABLES: Mapping[str | None, type[BaseModel]] = {
     "dimensions": DimensionSettings,
     "inputs": InputSettings,
     "kafka": KafkaSettings,
+    "registry": RegistrySettings,
     "web": WebSettings,
     "announce": AnnounceSettings,
 }

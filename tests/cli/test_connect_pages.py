@@ -14,10 +14,11 @@ from tests.cli.running import ROOT, STREAMS, TIMEOUT_S, streams
 
 PAGES = sorted((HERE / "connect").glob("*.md"))
 ANY_FORMAT = ("cloudevents", "mapping")  # their examples are run by test_connect.py
+ON_KAFKA = ("avro-protobuf",)  # its example is run by tests/kafka/test_registry.py
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.stem not in ANY_FORMAT], ids=lambda page: page.stem
+    "page", [page for page in PAGES if page.stem not in ANY_FORMAT + ON_KAFKA], ids=lambda page: page.stem
 )
 def test_the_example_of_a_page(page: Path, tmp_path: Path) -> None:
     """The block makes a file and replays it: no record is rejected, and somebody buys."""

@@ -44,7 +44,7 @@ def test_what_is_copied_is_there_and_is_let_in() -> None:
         if not rest.startswith("--from")
         for source in rest.split()[:-1]
     ]
-    assert {"streams", "schemas", "requirements/runtime.txt"} <= set(sources)
+    assert {"streams", "schemas", "requirements/registry.txt"} <= set(sources)
     assert [source for source in sources if not (ROOT / source).exists()] == []
     assert set(sources) == let_in
 

@@ -14,6 +14,9 @@ READ_AS_HEADER = "read-as"
 ORDINAL_HEADER = "ordinal"
 """On a record of a finite file: how many equal lines come before it there."""
 
+SCHEMA_HEADER = "__value_schema_id"
+"""Which schema of a registry the value was written with, where Confluent's serializers say it in a header."""
+
 SHOPIFY_TOPIC_HEADER = "x-shopify-topic"
 SHOPIFY_EVENT_HEADER = "x-shopify-event-id"
 SHOPIFY_TIME_HEADER = "x-shopify-triggered-at"
@@ -21,7 +24,7 @@ SHOPIFY_TIME_HEADER = "x-shopify-triggered-at"
 _DECISIVE = frozenset(
     {
         READ_AS_HEADER, UNREADABLE_HEADER, "content-type", SHOPIFY_TOPIC_HEADER, SHOPIFY_EVENT_HEADER,
-        SHOPIFY_TIME_HEADER, ORDINAL_HEADER,
+        SHOPIFY_TIME_HEADER, ORDINAL_HEADER, SCHEMA_HEADER,
     }
 )  # fmt: skip
 _DECISIVE_PREFIX = "ce_"  # of CloudEvents in binary mode

@@ -6,10 +6,11 @@ The value is the item as it came. Headers say why it was not counted, and where 
 import msgspec
 
 from streams.core.ingest.event import Event, Rejection
+from streams.core.ingest.headers import SCHEMA_HEADER
 from streams.core.journeys.needs import LeftOut
 from streams.core.processing.json_text import encode_json, rfc3339
 from streams.core.processing.record_keys import person_key
-from streams.records import Headers, Output, Record
+from streams.records import DecodedRecord, Headers, Output, Record
 from streams.topology import LATE, REJECTED, split_source
 
 NEEDS_FULL = "needs_full"  # the reason of a record about needs that were left out of an event that counts
@@ -54,7 +55,7 @@ def late_item(
 
 
 def _dead_letter(topic: str, key: bytes | None, source: str, record: Record, why: Headers) -> Output:
-    value = record.value or b""
+    value = (record.original if isinstance(record, DecodedRecord) else record.value) or b""
     name, partition = split_source(source)
     where: Headers = (
         ("topic", name.encode()),
@@ -63,4 +64,5 @@ def _dead_letter(topic: str, key: bytes | None, source: str, record: Record, why
         ("index", str(record.index).encode()),
     )
     cut: Headers = (("cut", b"true"),) if len(value) > MAX_VALUE_BYTES else ()
-    return Output(topic, key, value[:MAX_VALUE_BYTES], (*why, *where, *cut))
+    schema = tuple([header for header in record.headers if header[0] == SCHEMA_HEADER])
+    return Output(topic, key, value[:MAX_VALUE_BYTES], (*why, *where, *cut, *schema))

@@ -6,7 +6,7 @@ record that is none of them was written by another program, or by a release that
 
 import msgspec
 
-from streams.records import Headers, Record
+from streams.records import DecodedRecord, Headers, Record
 
 
 class Forwarded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="forwarded/1"):
@@ -21,10 +21,15 @@ class Forwarded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="for
     time_ms: int  # when the record was appended; -1: not known
     headers: Headers  # those that decide how it is read
     value: bytes | None
+    original: bytes | None = None  # of what the value was before it was decoded: enough for a dead letter
 
     def record(self, key: bytes | None) -> Record:
         """The item, as the forwarding partition had it. `key`: the key of the record in the inbox."""
-        return Record(self.offset, self.time_ms, key, self.value, self.headers, self.index)
+        if self.original is None:
+            return Record(self.offset, self.time_ms, key, self.value, self.headers, self.index)
+        return DecodedRecord(
+            self.offset, self.time_ms, key, self.value, self.headers, self.index, original=self.original
+        )
 
 
 class WatermarkReport(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="watermark/1"):

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
 from streams.core.ingest.event import Items
 from streams.core.ingest.reading import ReadOutcome, RecordReader
 from streams.core.ingest.times import LATEST_MS
@@ -41,7 +39,9 @@ def _expand(
     for record, outcome in zip(records, outcomes, strict=True):
         if type(outcome) is Items and outcome.items:
             for index, item in enumerate(outcome.items):
-                items.append(msgspec.structs.replace(record, value=item.value, index=index))
+                items.append(
+                    Record(record.offset, record.time_ms, record.key, item.value, record.headers, index)
+                )
                 read.append(item.outcome)
         else:
             items.append(record)

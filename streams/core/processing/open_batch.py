@@ -8,12 +8,15 @@ from streams.core.journeys.needs import LeftOut, shown_states
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.processing.clock_errors import ClockCounts
-from streams.core.processing.dead_letters import late_item, rejected_item
+from streams.core.processing.dead_letters import MAX_VALUE_BYTES, late_item, rejected_item
 from streams.core.processing.inbox import Forwarded, encode_message
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.record_keys import is_device, person_key
-from streams.records import Output, Record
+from streams.records import DecodedRecord, Output, Record
 from streams.topology import CURRENT, CURRENT_DEVICES, INBOX, JOURNEYS
+
+# What a dead letter has of what a value was, and one byte more: so it is known to be cut.
+KEPT_BYTES = MAX_VALUE_BYTES + 1
 
 _CURRENT, _CURRENT_DEVICES = CURRENT.name, CURRENT_DEVICES.name  # looked up thousands of times in a batch
 
@@ -62,6 +65,7 @@ class OpenBatch:
             time_ms=record.time_ms,
             headers=decisive_headers(record.headers),
             value=record.value,
+            original=record.original[:KEPT_BYTES] if isinstance(record, DecodedRecord) else None,
         )
         self._forwarded.append(Output(INBOX.name, who, encode_message(item), (), owner))
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from itertools import groupby
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
@@ -40,7 +41,10 @@ from streams.log.kafka.writer import Group, write
 from streams.log.port import Extent, Restoring
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import NewRecord, Record, Source
-from streams.topology import EVENTS, INBOX, STATE, split_source
+from streams.topology import EVENTS, INBOX, STATE, is_inbox, split_source
+
+if TYPE_CHECKING:
+    from streams.log.kafka.registry.decoding import RecordDecoder  # its libraries are an extra
 
 Scanning = Callable[[str, int, int], None]  # (topic, offsets passed, about how many there are)
 
@@ -74,6 +78,8 @@ class KafkaLog:
         self.sessions: set[KafkaSession] = set()
         self.stopped = StoppedInputs()
         self.on_scan: Scanning | None = None  # called while a scan reads
+        # Decodes records of inputs where they are read; None: there is no schema registry.
+        self.decoder: RecordDecoder | None = None
         self._end_offsets = EndOffsets(cluster, settle_s)
         self._clock = Clock()
         self._tails = Tails(cluster, self._clock, hidden_key=CHECKPOINT)
@@ -116,6 +122,7 @@ class KafkaLog:
             self.stopped,
             clock=self._clock,
             on_close=self.sessions.discard,
+            decoder=self.decoder,
         )
         await session.start()
         self.sessions.add(session)
@@ -203,10 +210,12 @@ class KafkaLog:
         ends = await self._end_offsets.settled([self.topics.topic_partition(source)], needed=end)
         if end is not None:
             ends = {tp: min(end, known) for tp, known in ends.items()}
+        decoder = None if is_inbox(source) else self.decoder
         async with aclosing(read_up_to(self.cluster, ends)) as chunks:
             async for _, chunk in chunks:
-                for record in chunk:
-                    yield to_record(record)
+                records = [to_record(record) for record in chunk]
+                for found in records if decoder is None else await decoder.decoded(records):
+                    yield found
 
     async def tail(
         self, topic: str, partition: int, position: TailPosition | None = None, limit: int = TAIL_LIMIT
@@ -262,3 +271,5 @@ class KafkaLog:
             appender, self._appender = self._appender, None
             others = () if appender is None else (appender,)
             await stop(*self._end_offsets.detach(), *self._tails.detach(), *others)
+            if self.decoder is not None:
+                await self.decoder.close()

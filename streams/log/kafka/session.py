@@ -17,7 +17,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
+from typing import TYPE_CHECKING
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
@@ -36,7 +38,10 @@ from streams.log.kafka.stopped_inputs import StoppedInputs
 from streams.log.kafka.writer import FENCED, Group, write
 from streams.log.port import Restoring
 from streams.records import Batch, Fetched, HiddenOffsets, Record, StateRecord
-from streams.topology import STATE, partition_transaction
+from streams.topology import STATE, is_inbox, partition_transaction
+
+if TYPE_CHECKING:
+    from streams.log.kafka.registry.decoding import RecordDecoder  # its libraries are an extra
 
 FRESH_WAIT_MS = 10  # a fetch of what is there takes one or two
 # As consumers do by default. These offsets are for tools that show lag; nobody starts from them, and each
@@ -58,12 +63,14 @@ class KafkaSession:
         *,
         clock: Clock,
         on_close: Callable[["KafkaSession"], None],
+        decoder: "RecordDecoder | None" = None,
     ) -> None:
         self.partition = partition
         self.sources = topics.sources(partition)
         self.round_robin = bool(topics.round_robin)
         self._cluster, self._topics = cluster, topics
         self._end_offsets, self._clock, self._on_close = end_offsets, clock, on_close
+        self._decoder = decoder
         # What is read: all sources but those of stopped inputs.
         self._partitions = {source: topics.topic_partition(source) for source in self.sources}
         self._sources = {tp: source for source, tp in self._partitions.items()}
@@ -188,7 +195,15 @@ class KafkaSession:
         ]
         reached = {source: await self._consumer.position(tp) for source, tp in self._partitions.items()}
         self._next.update((self._partitions[source], offset) for source, offset in reached.items())
-        return Fetched(chunks, self._at_end(reached), reached, self._clock.wall_ms())
+        fetched = Fetched(chunks, self._at_end(reached), reached, self._clock.wall_ms())
+        return fetched if self._decoder is None else await self._decoded(fetched, self._decoder)
+
+    async def _decoded(self, fetched: Fetched, decoder: "RecordDecoder") -> Fetched:
+        chunks = [
+            (source, records if is_inbox(source) else await decoder.decoded(records))
+            for source, records in fetched.chunks
+        ]
+        return msgspec.structs.replace(fetched, chunks=chunks)
 
     async def _nothing_since(self, began_ms: int) -> bool:
         """True if the broker has answered for every source since then, and reported no committed record that
