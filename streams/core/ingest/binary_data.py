@@ -44,7 +44,7 @@ def binary_kind(value: bytes) -> str | None:
             return kind
     if value[:1] == b"\x00" and len(value) > FRAME_BYTES:
         schema = int.from_bytes(value[1:FRAME_BYTES], "big")
-        return f"Avro or Protobuf with the schema {schema} of a schema registry"
+        return f"Avro or Protobuf with the schema {schema} of a schema registry (see registry.url)"
     return "Protobuf, by its look" if _is_protobuf(value) else "binary or encrypted data"
 
 

@@ -14,7 +14,10 @@ PROTOBUF = b"\x0a\x03ann\x10\x96\x01\x1d\x00\x00\x80\x3f\x21\x00\x00\x00\x00\x00
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (b"\x00\x00\x00\x01\x02\x06\x0aann", "Avro or Protobuf with the schema 258 of a schema registry"),
+        (
+            b"\x00\x00\x00\x01\x02\x06\x0aann",
+            "Avro or Protobuf with the schema 258 of a schema registry (see registry.url)",
+        ),
         (b"\x00\x00\x00\x00\x07\x00" + PROTOBUF, "the schema 7"),
         (b"Obj\x01\x04\x14avro.codec", "an Avro object container"),
         (b"\xc3\x01\x00\x01\x02\x03", "Avro with the fingerprint of its schema"),
