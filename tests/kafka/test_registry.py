@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from typer.testing import Result
 
 from docs.generate import HERE
 from streams.core.ingest.headers import SCHEMA_HEADER
@@ -22,7 +23,7 @@ from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.records import Headers, NewRecord, Record
 from streams.topology import LATE, REJECTED
-from tests.cli.running import ROOT, Result, lines, streams
+from tests.cli.running import ROOT, lines, streams
 from tests.end_to_end.running import COMMAND
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
