@@ -99,8 +99,8 @@ These may change at any start.
 
 These settings say where the cluster is, and how to talk to it. They may change at any start too, except
 `app`: another app is another deployment, with its own topics. The flags `--kafka`, `--app` and `--input` are
-`kafka.bootstrap`, `kafka.app` and `kafka.inputs`. Passwords, tokens and the address of a webhook are shown nowhere:
-`streams check-config` prints `***`.
+`kafka.bootstrap`, `kafka.app` and `kafka.inputs`. Passwords, tokens and the address of a webhook are shown
+nowhere: `streams check-config` prints `***`.
 
 ```toml
 [kafka]
@@ -136,7 +136,8 @@ def settings_page() -> str:
     """docs/settings.md."""
     rows = describe()
     tables: dict[str, list[SettingRow]] = {"fold": [], "read": [], "run": [], "kafka": [], "beside": []}
-    places = {"kafka": "kafka", "registry": "kafka", "web": "beside", "announce": "beside"} | dict.fromkeys(READ, "read")
+    places = dict.fromkeys(("kafka", "registry"), "kafka") | dict.fromkeys(("web", "announce"), "beside")
+    places |= dict.fromkeys(READ, "read")
     for row in rows:
         table = row.key.partition(".")[0]
         tables["fold" if row.fold else places.get(table, "run")].append(row)
