@@ -9,7 +9,7 @@ from schemas.current import Current, CurrentNeed
 from schemas.dead_letters import LateHeaders, RejectedHeaders
 from schemas.funnel import FunnelTotal
 from schemas.journey import JourneyRecord, RefundRecord
-from schemas.kinds import Kind, Moment, Outcome
+from schemas.kinds import Kind, Moment, Outcome, Unmatched
 from schemas.tally import Tally
 from schemas.transition import Transition, TransitionHeaders
 
@@ -32,4 +32,5 @@ __all__ = [
     "Tally",
     "Transition",
     "TransitionHeaders",
+    "Unmatched",
 ]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, Kind, Moment, documented
+from schemas.kinds import COUNT, INSTANT, Kind, Moment, Unmatched, documented
 
 
 class FunnelTotal(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -25,7 +25,7 @@ class FunnelTotal(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
     ]
     start: Annotated[str | None, documented("when the window begins; null for `all`", **INSTANT)]
     measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in"]
-    kind: Kind | Literal["refund_unmatched"] | None = None
+    kind: Kind | Unmatched | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
     furthest: Moment | None = None

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 KNOW, GO, DO, BUY, TRUTH, REFUND = range(6)
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+UNTIMED, OLD_ORDER = 1, 2  # updates of orders
 NO_TIMER = -1  # the timer position before any deadline has fired
 PLACES = 1_000  # of a profile, for its needs: the nameless one always has one
 REMEMBERED = 64  # conversions of a need that can still be joined or refunded, as the page says
@@ -26,7 +27,8 @@ QUARTER = 15 * MINUTE  # the unit of a signal's offset
 class Signal(NamedTuple):
     """What one event says about intent.
 
-    `needs` is never empty; `("",)` is the nameless need. `offset` is in quarter hours.
+    `needs` is never empty; `("",)` is the nameless need. `offset` is in quarter hours. `update`: UNTIMED or
+    OLD_ORDER of a truth that tells of a change to an order; 0: it does not.
     """
 
     at: int
@@ -38,7 +40,7 @@ class Signal(NamedTuple):
     rule: int
     needs: tuple[str, ...]
     order: str | None
-    update: bool = False
+    update: int = 0
 
 
 class Patience(NamedTuple):
@@ -56,6 +58,7 @@ class Patience(NamedTuple):
     abandon: int = 30 * DAY
     refund: int = 90 * DAY
     join: int = 30 * MINUTE
+    grace: int = 5 * MINUTE
 
 
 DEFAULTS = Patience()
@@ -87,15 +90,16 @@ class Step(NamedTuple):
 
 
 class Unmatched(NamedTuple):
-    """A refund that found no purchase.
+    """A refund that found no purchase, or an update of an order that nobody knows.
 
-    One with an order id belongs to all needs and is listed under the nameless one.
+    A refund with an order id belongs to all needs and is listed under the nameless one.
     """
 
     need: str
     at: int
     event: str
     dims: int
+    update: bool = False
 
 
 class Journey(NamedTuple):
@@ -142,14 +146,53 @@ def history(signals: Sequence[Signal]) -> list[Signal]:
     return sorted(smallest, key=lambda s: (s.at, s.mark, s.sure, s.dims, s.event))
 
 
-def _lines(signals: Sequence[Signal]) -> dict[str, list[Signal]]:
-    """The history of each need. A refund of an order is in all of them."""
+def _when(s: Signal) -> tuple[object, ...]:
+    """The place of a signal in the history of its profile."""
+    return s.at, s.mark, s.sure, s.dims, s.event
+
+
+Lines = dict[str, list[Signal]]
+"""The history of each need."""
+
+
+def _lines(signals: Sequence[Signal], patience: Patience) -> tuple[Lines, list[Unmatched]]:
+    """The history of each need, and the updates that found nothing. A refund of an order is in all needs.
+
+    An update stands there as the truth that it amounts to, or as a signal that says nothing.
+    """
     events = history(signals)
-    needs = sorted({need for s in events for need in s.needs})
-    return {
-        need: [s for s in events if need in s.needs or (s.mark == REFUND and s.order is not None)]
-        for need in needs
-    }
+    lines: Lines = {need: [] for s in events for need in s.needs}
+    nothing: list[Unmatched] = []
+    for s in events:
+        everywhere = s.mark == REFUND and s.order is not None
+        read = {need: s for need in sorted(lines) if everywhere or need in s.needs}
+        if s.update and s.sure:
+            read = {need: _as_truth(s, need, lines, patience) for need in read}
+            nothing += [
+                Unmatched(need, s.at, s.event, s.dims, True) for need, t in read.items() if not t.sure
+            ]
+        for need, as_read in read.items():
+            lines[need].append(as_read)
+    return {need: lines[need] for need in sorted(lines)}, nothing
+
+
+def _as_truth(s: Signal, need: str, before: Lines, patience: Patience) -> Signal:
+    """An update in one of its needs: a truth where it joins a purchase, or where a journey is in buy and
+    the order is not an old one; else a signal without any effect, as an unsure refund is.
+    """
+    conversions = _conversions(need, [*before[need], s], patience)
+    joins = all(c.truth.event != s.event for c in conversions)
+    if joins or (s.update != OLD_ORDER and _in_buy(s, need, before, patience)):
+        return s
+    return s._replace(mark=REFUND, sure=False)
+
+
+def _in_buy(s: Signal, need: str, before: Lines, patience: Patience) -> bool:
+    """Whether a journey about the need is open then, and in buy."""
+    cut = _cut(need, before, patience)
+    if not cut or _bought(cut[-1]) or s.at - cut[-1][-1].at > patience.abandon:
+        return False
+    return [sign.mark for sign in cut[-1] if sign.sure][-1] == BUY
 
 
 # Purchases: truths that found a conversion, truths that join one, refunds that take one back
@@ -157,21 +200,21 @@ def _lines(signals: Sequence[Signal]) -> dict[str, list[Signal]]:
 
 @dataclass(eq=False)
 class _Conversion:
+    need: str
     truth: Signal  # the first one: it names the conversion, and joining is measured from it
-    place: int  # of that truth in its line
     order: str | None
-    named: int  # place of the truth that brought the order id: nobody knew it before
+    named: Signal  # the truth that brought the order id: nobody knew it before
     joiners: list[Signal] = field(default_factory=list)
     refund: Signal | None = None
 
 
-def _conversions(line: Sequence[Signal], patience: Patience) -> list[_Conversion]:
+def _conversions(need: str, line: Sequence[Signal], patience: Patience) -> list[_Conversion]:
     """The conversions of a need with their joiners.
 
     No journey is looked at: every sure truth joins a conversion or is one.
     """
     found: list[_Conversion] = []
-    for place, truth in enumerate(line):
+    for truth in line:
         if truth.mark != TRUTH or not truth.sure:
             continue
         held = found[-REMEMBERED:]
@@ -186,25 +229,25 @@ def _conversions(line: Sequence[Signal], patience: Patience) -> list[_Conversion
             if (c.order is None or truth.order is None) and truth.at - c.truth.at <= patience.join
         ]
         if not same and not near:
-            found.append(_Conversion(truth, place, truth.order, place))
+            found.append(_Conversion(need, truth, truth.order, truth))
             continue
         joined = (same or near)[-1]
         joined.joiners.append(truth)
         if joined.order is None and truth.order is not None:
-            joined.order, joined.named = truth.order, place
+            joined.order, joined.named = truth.order, truth
     return found
 
 
 def _refund(line: Sequence[Signal], conversions: Sequence[_Conversion], patience: Patience) -> list[Signal]:
     """Gives the conversions their refunds; returns the sure refunds that found none."""
     unmatched = []
-    for place, refund in enumerate(line):
+    for refund in line:
         if refund.mark != REFUND or not refund.sure:
             continue
-        before = [c for c in conversions if c.place < place][-REMEMBERED:]
+        before = [c for c in conversions if _when(c.truth) < _when(refund)][-REMEMBERED:]
         free = [c for c in before if c.refund is None and refund.at - c.truth.at <= patience.refund]
         if refund.order is not None:
-            free = [c for c in free if c.order == refund.order and c.named < place]
+            free = [c for c in free if c.order == refund.order and _when(c.named) < _when(refund)]
         if free:
             free[-1].refund = refund
         else:
@@ -215,13 +258,12 @@ def _refund(line: Sequence[Signal], conversions: Sequence[_Conversion], patience
 # Journeys: lists of signs of life
 
 
-def _cut(
-    line: Sequence[Signal], conversions: Sequence[_Conversion], patience: Patience
-) -> list[list[Signal]]:
-    """Each journey as the list of its signs of life: from a sure signal to a
+def _cut(need: str, lines: Lines, patience: Patience) -> list[list[Signal]]:
+    """Each journey about a need as the list of its signs of life: from a sure signal to a
     purchase, or to a silence longer than patience.
     """
-    joiners = {j.event for c in conversions for j in c.joiners}
+    line = lines[need]
+    joiners = {j.event for c in _conversions(need, line, patience) for j in c.joiners}
     cut: list[list[Signal]] = []
     for s in line:
         if s.mark == REFUND or s.event in joiners:
@@ -229,9 +271,19 @@ def _cut(
         going_on = cut and not _bought(cut[-1]) and s.at - cut[-1][-1].at <= patience.abandon
         if going_on:
             cut[-1].append(s)
-        elif s.sure:
+        elif s.sure and not (s.mark == BUY and _in_grace(s, need, lines, patience)):
             cut.append([s])
     return cut
+
+
+def _in_grace(s: Signal, need: str, lines: Lines, patience: Patience) -> bool:
+    """Whether a buy signal is the rest of a purchase of its need, or of any, where it names none."""
+    for other in lines if need == "" else [need]:
+        before = [t for t in lines[other] if _when(t) < _when(s)]
+        for c in _conversions(other, before, patience)[-REMEMBERED:]:
+            if s.at - c.truth.at <= patience.grace and (None in (s.order, c.order) or s.order == c.order):
+                return True
+    return False
 
 
 def _bought(signs: Sequence[Signal]) -> bool:
@@ -257,16 +309,16 @@ class _Reading:
 def _read(
     signals: Sequence[Signal], timer: int, patience: Patience
 ) -> tuple[list[_Reading], list[Unmatched]]:
-    """All journeys of a profile by need and time, and its unmatched refunds."""
+    """All journeys of a profile by need and time, and its unmatched refunds and updates."""
     readings: list[_Reading] = []
     lonely: list[tuple[str, Signal]] = []
-    lines = _lines(signals)
+    lines, updates = _lines(signals, patience)
     for need, line in lines.items():
-        conversions = _conversions(line, patience)
+        conversions = _conversions(need, line, patience)
         lonely += [(need, refund) for refund in _refund(line, conversions, patience)]
         by_truth = {c.truth.event: c for c in conversions}
 
-        for signs in _cut(line, conversions, patience):
+        for signs in _cut(need, lines, patience):
             if _bought(signs):
                 readings.append(_Reading(need, signs, by_truth[signs[-1].event], None, None))
                 continue
@@ -281,7 +333,7 @@ def _read(
         for _, r in lonely
         if r.order is not None and misses[r.event] == len(lines)
     }
-    return readings, sorted(unmatched)
+    return readings, sorted([*unmatched, *updates])
 
 
 # Steps
@@ -398,7 +450,10 @@ def transitions(
 def unmatched(
     signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS
 ) -> list[Unmatched]:
-    """The sure refunds of one profile that found no purchase, sorted. The timer position has no say in it."""
+    """The sure refunds of one profile that found no purchase, and the sure updates that did not, sorted.
+
+    The timer position has no say in it.
+    """
     return _read(signals, timer, patience)[1]
 
 
@@ -507,17 +562,19 @@ def moves(
 ) -> Counter[tuple[int, str, int | None, int | None, int]]:
     """Transitions of every kind: (window start, kind, from, to, dims).
 
-    Unmatched refunds are not transitions: see `unmatched_refunds`.
+    What is unmatched is no transition: see `unmatched_signals`.
     """
     return Counter(
         (_window(s.at, window_ms), s.kind, s.from_, s.to, s.dims) for s in _all(profiles, timer, patience)
     )
 
 
-def unmatched_refunds(profiles: Profiles, patience: Patience, window_ms: int) -> Counter[tuple[int, int]]:
-    """Refunds that found no purchase: (window start, dims)."""
+def unmatched_signals(
+    profiles: Profiles, patience: Patience, window_ms: int
+) -> Counter[tuple[int, int, bool]]:
+    """Refunds and updates that found nothing: (window start, dims, whether it is an update)."""
     return Counter(
-        (_window(r.at, window_ms), r.dims)
+        (_window(r.at, window_ms), r.dims, r.update)
         for signals in profiles.values()
         for r in unmatched(signals, NO_TIMER, patience)
     )

@@ -47,6 +47,7 @@ def signals(draw: st.DrawFn) -> list[Signal]:
                 rule=draw(st.integers(0, 2)),
                 needs=draw(st.sampled_from(NEEDS)),
                 order=draw(st.sampled_from([None, None, "A1", "B2"])),
+                update=draw(st.sampled_from([0, 0, 0, oracle.UNTIMED, oracle.OLD_ORDER])),
             )
         )
     return draw(st.permutations(drawn))
@@ -172,7 +173,7 @@ def test_every_sure_refund_ends_somewhere(history: list[Signal], timer: int) -> 
     """A sure refund is matched or unmatched: per need without an order id, once in all with one."""
     refunds = {s.event: s for s in oracle.history(history) if s.mark == oracle.REFUND and s.sure}
     matched = [(s.need, s.event) for s in oracle.transitions(history, timer) if s.kind == "refunded"]
-    missed = [(r.need, r.event) for r in oracle.unmatched(history, timer)]
+    missed = [(r.need, r.event) for r in oracle.unmatched(history, timer) if not r.update]
     for event, refund in refunds.items():
         needs = sorted(need for need, by in [*matched, *missed] if by == event)
         if refund.order is None:

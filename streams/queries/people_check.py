@@ -6,7 +6,7 @@ Where retention has taken the beginning of something, only people whose history 
 
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.journey_step import REFUND_UNMATCHED
+from streams.core.journeys.journey_step import UNMATCHED
 from streams.core.processing.publisher import Publisher
 from streams.queries.event_sets import first_ms, fold_sets
 from streams.queries.histories import complete_from_ms, read_whole
@@ -105,7 +105,7 @@ class PeopleCheck:
             for t in steps:
                 if is_whole:
                     count_transition(t, 1, self.windows.delta)
-                if t.kind == REFUND_UNMATCHED or key in unsure:
+                if t.kind in UNMATCHED or key in unsure:
                     continue
                 self.transitions += 1
                 raw = self.publisher.transition(p, "assert", 0, t)

@@ -7,7 +7,7 @@ import msgspec
 from streams import topology
 from streams.core.funnels.windows import KEPT_MIN, LENGTH_MIN, WINDOWS, Windows
 from streams.core.ingest.times import MINUTE_MS, parse_time
-from streams.core.journeys.journey_step import KIND_NAMES, REFUND_UNMATCHED
+from streams.core.journeys.journey_step import KIND_NAMES, UNMATCHED
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.tally_text import TallyText
 from streams.log.port import Reader
@@ -112,6 +112,7 @@ class _Counted(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Counted).decode
+_UNPUBLISHED = tuple(KIND_NAMES[kind] for kind in UNMATCHED)  # counted as transitions are, and none of them
 
 
 def _is_expired(value: bytes, watermark_ms: int) -> bool:
@@ -132,7 +133,7 @@ def _without_rev(value: bytes) -> bytes:
 def _is_covered(value: bytes, since_ms: int) -> bool:
     """True if published transitions that are complete from this time on say what a counter must be."""
     counted = _decode(value)
-    if counted.kind == KIND_NAMES[REFUND_UNMATCHED]:
+    if counted.kind in _UNPUBLISHED:
         return False
     if since_ms < 0:
         return True

@@ -47,7 +47,7 @@ class Move(NamedTuple):
 
 
 def count_moves(cells: Iterable[Tally]) -> Counter[Move]:
-    """How often each transition happened. Has the kind `refund_unmatched` too, which is no transition."""
+    """How often each transition happened, and each `Unmatched`, which is no transition."""
     counts = Counter[Move]()
     for cell in cells:
         if cell.measure == "transitions" and cell.kind is not None:

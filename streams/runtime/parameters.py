@@ -25,6 +25,7 @@ def parameters_of(fold: FoldSettings) -> Parameters:
         abandon=fold.abandon_after,
         refund=fold.refund_window,
         join=fold.join_window,
+        grace=fold.purchase_grace,
     )
     dimensions = [Dimension(name, tuple(d.values), d.path, d.aliases) for name, d in fold.dimensions.items()]
     return Parameters(

@@ -95,6 +95,13 @@ class FoldSettings(SettingsTable):
             "it is another one."
         ),
     )
+    purchase_grace: DurationOrZero = Field(
+        5 * MINUTES,
+        description=(
+            "A cart or a checkout within this time after a purchase is the rest of that purchase and opens "
+            "no journey, unless order ids show that it is another one."
+        ),
+    )
     need: EventPaths = Field(
         (),
         description=(
@@ -109,8 +116,8 @@ class FoldSettings(SettingsTable):
     order_id: EventPaths = Field(
         ("properties.order_id", "properties.orderId", "properties.transaction_id"),
         description=(
-            "The paths where a purchase or a refund has its order id; the first one that the event has is "
-            "taken."
+            "The paths where a purchase, a refund or a checkout has its order id; the first one that the "
+            "event has is taken."
         ),
     )
     dimensions: dict[str, DimensionSettings] = Field(
@@ -156,6 +163,11 @@ class FoldSettings(SettingsTable):
             raise ValueError(
                 f"join_window = {duration_text(self.join_window)} must not be longer than refund_window = "
                 f"{duration_text(self.refund_window)}: a purchase is remembered that long"
+            )
+        if self.purchase_grace > self.refund_window:
+            raise ValueError(
+                f"purchase_grace = {duration_text(self.purchase_grace)} must not be longer than "
+                f"refund_window = {duration_text(self.refund_window)}: a purchase is remembered that long"
             )
         return self
 

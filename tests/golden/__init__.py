@@ -21,7 +21,7 @@ INTENTS = {**MOMENTS, "refund": 5}
 UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 DAY_1_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)  # a Monday: days 6 and 7 are a weekend
 
-EVENT_COLUMNS = {"at", "event", "mark", "need", "order", "dims", "offset", "rule"}
+EVENT_COLUMNS = {"at", "event", "mark", "need", "order", "update", "dims", "offset", "rule"}
 STEP_COLUMNS = {
     "at",
     "kind",
@@ -39,7 +39,8 @@ STEP_COLUMNS = {
     "rule",
 }
 JOURNEY_COLUMNS = {"journey", "opened", "closed", "outcome", "furthest", "need", "dims"}
-UNMATCHED_COLUMNS = {"at", "event", "need", "dims"}
+UNMATCHED_COLUMNS = {"at", "event", "need", "dims", "update"}
+UPDATES = {"untimed": oracle.UNTIMED, "old": oracle.OLD_ORDER}
 ENTERING = ("opened", "advanced", "returned", "converted")
 STORY_KEYS = {"title", "tells", "events", "timer", "steps", "journeys", "unmatched"}
 
@@ -77,7 +78,7 @@ def _story(raw: dict[str, str]) -> Story:
         steps=list(_with_first_entries(steps)),
         journeys=[j._replace(been_in=_entered(steps, j.need, j.journey)) for j in journeys],
         unmatched=[
-            oracle.Unmatched(_need(row), _at(row["at"]), row["event"], _number(row, "dims"))
+            oracle.Unmatched(_need(row), _at(row["at"]), row["event"], _number(row, "dims"), "update" in row)
             for row in _rows(raw.get("unmatched", ""), UNMATCHED_COLUMNS)
         ],
     )
@@ -107,6 +108,7 @@ def _signal(row: dict[str, str]) -> oracle.Signal:
         rule=_number(row, "rule"),
         needs=tuple(row["need"].split(", ")) if "need" in row else ("",),
         order=row.get("order"),
+        update=UPDATES[row["update"]] if "update" in row else 0,
     )
 
 

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from streams.core.funnels import cells
 from streams.core.funnels.figures import JourneyFigures
 from streams.core.funnels.windows import ALL_TIME, Windows
-from streams.core.journeys.journey_step import ADVANCED, CONVERTED, KIND_NAMES, REFUND_UNMATCHED, JourneyStep
+from streams.core.journeys.journey_step import (
+    ADVANCED,
+    CONVERTED,
+    KIND_NAMES,
+    REFUND_UNMATCHED,
+    UNMATCHED,
+    UPDATE_UNMATCHED,
+    JourneyStep,
+)
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.order_facts import OrderFacts
 from streams.core.journeys.population import Population
@@ -22,7 +30,7 @@ OUTCOMES = ("applied", "duplicate", "over_cap")
 
 def patience(of: oracle.Patience) -> Patience:
     """The oracle's settings as the code's."""
-    return Patience(of.stall, of.abandon, of.refund, of.join)
+    return Patience(of.stall, of.abandon, of.refund, of.join, of.grace)
 
 
 def facts_of(s: oracle.Signal) -> OrderFacts | None:
@@ -63,7 +71,13 @@ def step(p: Profile, t: JourneyStep) -> oracle.Step:
 
 
 def unmatched(p: Profile, t: JourneyStep) -> oracle.Unmatched:
-    return oracle.Unmatched(need=p.needs[t.need], at=t.at_ms, event=event_text(t.caused_by), dims=t.dims)
+    return oracle.Unmatched(
+        need=p.needs[t.need],
+        at=t.at_ms,
+        event=event_text(t.caused_by),
+        dims=t.dims,
+        update=t.kind == UPDATE_UNMATCHED,
+    )
 
 
 class Said:
@@ -71,7 +85,7 @@ class Said:
 
     def __init__(self) -> None:
         self.standing: dict[tuple[str, str, str, str], oracle.Step] = {}
-        self.refunds: Counter[tuple[str, oracle.Unmatched]] = Counter()
+        self.lonely: Counter[tuple[str, oracle.Unmatched]] = Counter()
         self.records = 0
 
     def hear(self, population: Population, windows: Windows) -> None:
@@ -88,9 +102,9 @@ class Said:
 
     def say(self, p: Profile, t: JourneyStep, sign: int) -> None:
         self.records += 1
-        if t.kind == REFUND_UNMATCHED:
-            self.refunds[p.key, unmatched(p, t)] += sign
-            assert self.refunds[p.key, unmatched(p, t)] in (0, 1)
+        if t.kind in UNMATCHED:
+            self.lonely[p.key, unmatched(p, t)] += sign
+            assert self.lonely[p.key, unmatched(p, t)] in (0, 1)
             return
         s = step(p, t)
         name = (p.key, s.need, s.kind, s.event)
@@ -106,7 +120,7 @@ class Said:
         return {(name[0], s) for name, s in self.standing.items()}
 
     def unmatched(self) -> set[tuple[str, oracle.Unmatched]]:
-        return {k for k, n in self.refunds.items() if n}
+        return {k for k, n in self.lonely.items() if n}
 
 
 def expected(
@@ -133,8 +147,9 @@ def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
         out[
             cells.counter_code(cells.MEASURE_TRANSITIONS, KIND_NAMES.index(kind), one(frm), one(to)) + dims
         ] += n
-    for (_, dims), n in oracle.unmatched_refunds(by, of, FOREVER * 10).items():
-        out[cells.counter_code(cells.MEASURE_TRANSITIONS, REFUND_UNMATCHED, 0, 0) + dims] += n
+    for (_, dims, update), n in oracle.unmatched_signals(by, of, FOREVER * 10).items():
+        found_nothing = UPDATE_UNMATCHED if update else REFUND_UNMATCHED
+        out[cells.counter_code(cells.MEASURE_TRANSITIONS, found_nothing, 0, 0) + dims] += n
     for (_, furthest, outcome, dims), n in oracle.funnel(by, timer, of, FOREVER * 10).items():
         out[
             cells.counter_code(cells.MEASURE_COHORT, furthest + 1, 0, cells.COHORT_OUTCOMES.index(outcome))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from streams.core.funnels.windows import GROUP_BITS, GROUP_MASK, Windows
 from streams.core.journeys import profile as profile_module
 from streams.core.journeys.folding import fold
+from streams.core.journeys.journey_step import UNMATCHED
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import PACK, SIZE, event_ref, facts_key, head_of, order_ref
 from streams.core.journeys.state import State
@@ -35,7 +36,7 @@ from tests.laws.driving import (
 EXAMPLES = int(os.environ.get("EXAMPLES", "400"))
 LAW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 H = 3_600_000
-OF = oracle.Patience(stall=(6 * H, 2 * H, 4 * H, 1 * H), abandon=12 * H, refund=20 * H, join=H)
+OF = oracle.Patience((6 * H, 2 * H, 4 * H, 1 * H), abandon=12 * H, refund=20 * H, join=H, grace=H // 2)
 EVENTS = list("abcdefgh")
 
 needs = st.sampled_from([("",), ("",), ("",), ("car",), ("coffee",), ("car", "coffee")])
@@ -53,17 +54,19 @@ signals = st.builds(
     rule=st.integers(0, 1),
     needs=needs,
     order=st.sampled_from((None, None, "o1", "o2")),
+    update=st.sampled_from((0, 0, 0, oracle.UNTIMED, oracle.OLD_ORDER)),
 )
 histories = st.lists(signals, max_size=14)
 
 
 def tidy(s: oracle.Signal) -> oracle.Signal:
-    """As the pipeline makes signals: only buy signals, truths and refunds carry an order, a refund of
-    an order is about no need in particular.
+    """As the pipeline makes signals: only buy signals, truths and refunds carry an order, only truths are
+    updates, and a refund of an order is about no need in particular.
     """
     # Orders compare by what stands for them.
     order = order_ref(s.order).hex() if s.order and s.mark >= 3 else None
-    return s._replace(order=order, needs=("*",) if s.mark == 5 and order else tuple(sorted(set(s.needs))))
+    needs = ("*",) if s.mark == 5 and order else tuple(sorted(set(s.needs)))
+    return s._replace(order=order, needs=needs, update=s.update if s.mark == 4 else 0)
 
 
 def one_profile(history: list[oracle.Signal]) -> list[oracle.Signal]:
@@ -87,8 +90,8 @@ def test_fold_is_the_oracle(history: list[oracle.Signal], timer: int) -> None:
             facts[facts_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event))] = stated
     _, out = fold(journal, names, facts, timer, patience(OF))
     p = profile_module.Profile("p", [], names)
-    assert {step(p, t) for t in out if t.kind != 11} == set(oracle.transitions(rows, timer, OF))
-    assert {unmatched(p, t) for t in out if t.kind == 11} == set(oracle.unmatched(rows, timer, OF))
+    assert {step(p, t) for t in out if t.kind not in UNMATCHED} == set(oracle.transitions(rows, timer, OF))
+    assert {unmatched(p, t) for t in out if t.kind in UNMATCHED} == set(oracle.unmatched(rows, timer, OF))
 
 
 @dataclass

@@ -107,26 +107,26 @@ BUGS = (
         """            for t in retracted:
                 self.open.retracted += 1
                 count_transition(t, -1, delta)
-                if t.kind != REFUND_UNMATCHED:
+                if t.kind not in UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in changed.asserted:
                 count_transition(t, 1, delta)
-                if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
+                if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
                     where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
 """,
         """            for t in changed.asserted:
                 count_transition(t, 1, delta)
-                if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
+                if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
                     where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
             for t in retracted:
                 self.open.retracted += 1
                 count_transition(t, -1, delta)
-                if t.kind != REFUND_UNMATCHED:
+                if t.kind not in UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
 """,

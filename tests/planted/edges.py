@@ -20,6 +20,7 @@ _FOLDING, _MACHINE = "streams.core.journeys.folding", "streams.core.journeys.mac
 _TRIMMING, _POPULATION = "streams.core.journeys.trimming", "streams.core.journeys.population"
 _NEEDS = "streams.core.journeys.needs"
 _LAWS = "tests/laws/test_needs.py"
+_STORIES = "tests/core/journeys/test_golden.py"
 _WATERMARK = "streams.core.processing.watermark"
 
 
@@ -262,5 +263,61 @@ EDGE_BUGS = (
         "streams.core.processing.dead_letters",
         "if len(value) > MAX_VALUE_BYTES else",
         "if len(value) > MAX_VALUE_BYTES + 1 else",
+    ),
+    _edge(
+        _STORIES,
+        "the grace of a purchase ends a millisecond early",
+        _MACHINE,
+        "if at_ms - c.at_ms > patience.grace:",
+        "if at_ms - c.at_ms >= patience.grace:",
+    ),
+    _edge(
+        _STORIES,
+        "the grace of a purchase holds for other orders",
+        _MACHINE,
+        "if order is None or c.order is None or order == c.order:",
+        "if True:",
+    ),
+    _edge(
+        _STORIES,
+        "a cart that names no need is in the grace of nameless purchases only",
+        _MACHINE,
+        "return states if need == NAMELESS_NUMBER else (states[need],)",
+        "return (states[need],)",
+    ),
+    _edge(
+        _STORIES,
+        "a cart is in the grace of purchases of other needs",
+        _MACHINE,
+        "return states if need == NAMELESS_NUMBER else (states[need],)",
+        "return states",
+    ),
+    _edge(
+        _STORIES,
+        "an order that is edited is a purchase",
+        _MACHINE,
+        "(update == Update.OLD or moment != BUY)",
+        "update == Update.OLD",
+    ),
+    _edge(
+        _STORIES,
+        "an old order converts who is in buy",
+        _MACHINE,
+        "(update == Update.OLD or moment != BUY)",
+        "moment != BUY",
+    ),
+    _edge(
+        _STORIES,
+        "the order of a buy signal is not looked at when a journal is read again",
+        _FOLDING,
+        "head >> INTENT & 7 >= BUY",
+        "head >> INTENT & 7 > BUY",
+    ),
+    _edge(
+        _BOUNDS,
+        "copies of an event do not compare by what they say of an update",
+        "streams.core.journeys.order_facts",
+        'return facts.order or b"", facts.update',
+        'return facts.order or b"", Update.NONE',
     ),
 )

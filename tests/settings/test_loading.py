@@ -116,6 +116,7 @@ def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch
         ('patience = "1h"', "patience = '1h': must be a table (streams.toml)"),
         ('[patience]\nknow = "30d"', "patience.know = 30d must be shorter than abandon_after = 30d"),
         ('join_window = "91d"', "join_window = 91d must not be longer than refund_window = 90d"),
+        ('purchase_grace = "91d"', "purchase_grace = 91d must not be longer than refund_window = 90d"),
         ("allowed_lateness = 0", "allowed_lateness = 0: must be longer than nothing (streams.toml)"),
         ("partitions = 1025", "partitions = 1025: Input should be less than or equal to 1024 (streams.toml)"),
         ("batch = 0", "batch = 0: Input should be greater than or equal to 1 (streams.toml)"),

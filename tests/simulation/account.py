@@ -202,7 +202,7 @@ def _no_place(
 def patience_of(world: World) -> oracle.Patience:
     s = world.settings
     moments = s.patience.know, s.patience.go, s.patience.do, s.patience.buy
-    return oracle.Patience(moments, s.abandon_after, s.refund_window, s.join_window)
+    return oracle.Patience(moments, s.abandon_after, s.refund_window, s.join_window, s.purchase_grace)
 
 
 def take(a: Account, key: Key, mine: list[oracle.Signal], s: oracle.Signal, known_from: int) -> bool:

@@ -136,6 +136,7 @@ class _Author:
         self.world, self.rnd = world, Random(f"script {world.seed}")
         self.fewer = Random(f"fewer {world.seed}")  # of its own: the rest of the script stays as it is
         self.apart = Random(f"apart {world.seed}")  # for the same reason
+        self.till = Random(f"till {world.seed}")
         self.ops: list[Op] = []
         self.offset = 0  # of the wall clock from the truth
         self.count = 0
@@ -321,6 +322,8 @@ class _Author:
         if name == "paid":
             person.orders = [*person.orders[-3:], (at, order)]
             s = world.settings
+            if self.till.random() < 0.4:
+                self.last_word(person, f"{event}t", at, order, now)
             if rnd.random() < 0.3:
                 repeat = at + rnd.choice(
                     (
@@ -348,6 +351,13 @@ class _Author:
                     now,
                     max(now, returned + rnd.choice((0, rnd.randrange(world.allowed_lateness)))),
                 )
+
+    def last_word(self, person: _Person, event: str, at: int, order: str | None, now: int) -> None:
+        """What the browser says of the till after a purchase, within its grace and just beyond it."""
+        grace_ms = self.world.settings.purchase_grace
+        said = at + self.till.choice((0, 1, grace_ms, grace_ms + 1, self.till.randrange(1 + 2 * grace_ms)))
+        own = self.till.choice((None, None, order, "o0", "o9"))
+        self.packet(person, event, "cart", said, own, now, max(now, said))
 
     def what(self, moment: str) -> str:
         """What somebody does next: mostly forwards, with everything else now and then."""

@@ -81,11 +81,12 @@ def cells(windows: Sequence[str], at: int, dims: dict[str, str], *what: Any) -> 
 
 
 def step_cells(s: oracle.Step | oracle.Unmatched, names: Names) -> Iterator[Any]:
-    """What one transition, or one refund that found no purchase, counts for."""
+    """What one transition, or one signal that found no purchase, counts for."""
     dims = names(s.dims)
     every = ("minute", "hour", "day", "all")
     if isinstance(s, oracle.Unmatched):
-        yield from cells(every, s.at, dims, "transitions", "refund_unmatched", None, None)
+        kind = "update_unmatched" if s.update else "refund_unmatched"
+        yield from cells(every, s.at, dims, "transitions", kind, None, None)
         return
     yield from cells(every, s.at, dims, "transitions", s.kind, moment(s.from_), moment(s.to))
     if s.dwell_ms is not None:

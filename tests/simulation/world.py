@@ -135,6 +135,7 @@ def draw(
         "buy": allowed_lateness // 48, "abandon_after": rnd.choice((2, 4, 15)) * allowed_lateness,
         "refund_window": refund,
         "join_window": rnd.choice((0, allowed_lateness // 96, allowed_lateness // 6)),
+        "purchase_grace": rnd.choice((0, allowed_lateness // 192, allowed_lateness // 12)),
         "allowed_lateness": allowed_lateness, "skew": allowed_lateness // 20, "exclude_after": 1_000 * DAY,
     }  # fmt: skip
     given: dict[str, Any] = {

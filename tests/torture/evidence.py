@@ -150,6 +150,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
             patience=oracle.Patience(
                 (settings.patience.know, settings.patience.go, settings.patience.do, settings.patience.buy),
                 settings.abandon_after, settings.refund_window, settings.join_window,
+                settings.purchase_grace,
             ),
             allowed_lateness=settings.allowed_lateness, mark=c.watermark_ms, timers=(-1, c.timers_fired_ms),
             eras=({}, {}),

@@ -22,10 +22,10 @@ from streams.core.journeys.journey_step import (
     CONVERTED,
     KIND_CODES,
     OPENED,
-    REFUND_UNMATCHED,
     REFUNDED,
     RESUMED,
     STALLED,
+    UNMATCHED,
 )
 from streams.core.moments.verdict import INTENTS, TRUTH
 
@@ -68,7 +68,7 @@ class FigureSums:
             self._stalled[left] += n
         elif kind == RESUMED:
             self._stalled[left] -= n
-        elif kind not in (REFUNDED, REFUND_UNMATCHED):
+        elif kind != REFUNDED and kind not in UNMATCHED:
             # A move, an opening (out of none) or a closing (into truth or none).
             self._open[left] -= n
             self._open[entered] += n

@@ -81,6 +81,7 @@ def section() -> str:
 Columns are signals, and rows are the moment that a person is in. *confirmed* publishes nothing and is a sign
 of life; an empty cell is not even that. A journey that has stalled is still in its moment: any signal but a
 refund or a repeat of a purchase *resumes* it before its row is read. *stalled* and *abandoned* come from
-silence, not from a signal. Refunds, and truths that join an earlier conversion, never come to this table:
-*refunded* is a new fact about a conversion, which stays one.
+silence, not from a signal. What is about an earlier conversion never comes to this table: refunds, truths
+that join one, and with no journey open a buy signal in its grace. *refunded* is a new fact about a
+conversion, which stays one. An update that does not join comes to the row of *buy* only.
 """

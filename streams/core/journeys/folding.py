@@ -19,13 +19,14 @@ from streams.core.journeys.journal import (
     records_of_event,
     without_event,
 )
-from streams.core.journeys.journey_step import JourneyStep
+from streams.core.journeys.journey_step import REFUND_UNMATCHED, JourneyStep
 from streams.core.journeys.machine import refund, settle, step
 from streams.core.journeys.order_facts import NO_FACTS, Facts, facts_order
 from streams.core.journeys.profile import Profile, TimeBounds, folded_count, folded_journal
 from streams.core.journeys.signal import (
     EVERY_NEED,
     INTENT,
+    NAMELESS_NUMBER,
     ORDERED,
     PACK,
     RECORD,
@@ -37,7 +38,7 @@ from streams.core.journeys.signal import (
     facts_key,
 )
 from streams.core.journeys.state import Patience, State
-from streams.core.journeys.steps import unmatched_refund
+from streams.core.journeys.steps import unmatched_signal
 from streams.core.moments.verdict import BUY
 
 APPLIED, DUPLICATE, OVER_CAP = range(3)
@@ -88,7 +89,7 @@ def append_signal(
         if need == EVERY_NEED:
             refund_everywhere(p.states, signal, patience, asserted)
         else:
-            step(p.states[need], signal, patience, asserted)
+            step(p.states, need, signal, patience, asserted)
     p.journal = journal
     return True
 
@@ -234,7 +235,7 @@ def replay(
         if need == EVERY_NEED:
             refund_everywhere(states, signal, patience, out)
         else:
-            step(states[need], signal, patience, out)
+            step(states, need, signal, patience, out)
     return settle_all(states, timers_fired_ms, patience, out) if timers_fired_ms >= 0 else -1
 
 
@@ -259,7 +260,7 @@ def refund_everywhere(
         if signal.head & SURE and refund(s, signal, patience, out):
             found = True
     if not found:
-        out.append(unmatched_refund(0, signal))
+        out.append(unmatched_signal(NAMELESS_NUMBER, signal, REFUND_UNMATCHED))
 
 
 def fold(

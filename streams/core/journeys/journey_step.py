@@ -20,13 +20,17 @@ class StepKind(IntEnum):
     RESUMED = 8
     ABANDONED = 9
     REFUNDED = 10
-    REFUND_UNMATCHED = 11  # a refund that found no purchase: counted, never published
+    # What found no purchase is counted, and never published.
+    REFUND_UNMATCHED = 11
+    UPDATE_UNMATCHED = 12  # an update of an order that is not known
 
 
 # Plain numbers for the hot loop, where looking up a member of an enum would cost as much as the comparison.
-OPENED, ADVANCED, RETURNED, CONVERTED, STALLED, RESUMED, ABANDONED, REFUNDED, REFUND_UNMATCHED = (
-    kind.value for kind in StepKind
-)
+(
+    OPENED, ADVANCED, RETURNED, CONVERTED, STALLED, RESUMED, ABANDONED, REFUNDED, REFUND_UNMATCHED,
+    UPDATE_UNMATCHED,
+) = (kind.value for kind in StepKind)  # fmt: skip
+UNMATCHED = (REFUND_UNMATCHED, UPDATE_UNMATCHED)
 KIND_CODES = max(StepKind) + 1  # how many numbers a table by kind needs
 KIND_NAMES = tuple(
     {kind.value: kind.name.lower() for kind in StepKind}.get(code, "") for code in range(KIND_CODES)

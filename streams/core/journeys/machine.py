@@ -8,8 +8,8 @@ do, buy, truth, in this order; truth is the purchase) or a *refund*. A signal is
 says what the person wants, an unsure one says only that the person is there.
 
 A *need* is what a signal is about, such as coffee or a car. The machine reads one need of one person. It
-takes the signals in the order of their times, and it knows no other need, no clock and no order of arrival.
-So one set of signals always gives one list of steps.
+takes the signals in the order of their times, and it knows no clock and no order of arrival. So one set of
+signals always gives one list of steps. It looks at other needs for one thing only, the grace of a purchase.
 
 A *journey* is one search for what the need is about. Either one journey is open or none is. An open journey
 is in one moment: know, go, do or buy. It is never in truth, because a purchase closes it.
@@ -26,12 +26,18 @@ The state of a need is three small machines that work together.
    journey: it stays open, in its moment. The next sign of life *resumes* it, before its row of the table is
    read. Silence as long as the one long patience *abandons* the journey, which closes it.
 
-3. The *conversions*: the purchases so far, each of them refunded or not. Two sorts of signals are about a
-   conversion, and never come to the table. A truth can repeat a purchase (a thank-you page, a reload, the
-   server's own event): it *joins* the conversion, and nothing is published. A sure refund makes a
-   conversion *refunded*. That is a new fact about it and rewrites nothing: the journey stays converted. A
-   refund that finds no conversion is unmatched: it is counted, and that is all. Neither sort is a sign of
-   life, and neither touches an open journey.
+3. The *conversions*: the purchases so far, each of them refunded or not. Some signals are about a
+   conversion, and never come to the table; they are no signs of life and touch no open journey.
+   - A truth can repeat a purchase (a thank-you page, a reload, the server's own event): it *joins* the
+     conversion, and nothing is published.
+   - A truth can be an *update*: somebody has edited an order. It joins where its order is known, and converts
+     a journey that is in buy. It never opens one, since the order may be months old: it is then unmatched.
+   - A buy signal with no journey open, in the *grace* after a purchase, is the rest of that purchase: the
+     browser's last word from the till, which comes after the server's order. It says nothing. If it names no
+     need, it may be about a purchase of any need.
+   - A sure refund makes a conversion *refunded*. That is a new fact about it and rewrites nothing: the
+     journey stays converted. A refund that finds no conversion is unmatched.
+   What is unmatched is counted, and that is all.
 
 Time passes in two ways, and both give the same steps. Any signal of the need, a refund too, shows that time
 has come so far: the silence before it is judged first. Where no signal comes, a timer judges the silence.
@@ -45,13 +51,14 @@ Implementation
 
 All that changes a `State` is in this file. `step` reads one signal: it judges the silence before it, sets
 aside what is about a conversion, and looks up the rest in the table. `settle` judges silence. `convert`,
-`joins_conversion` and `refund` change the conversions. A refund that has an order id is offered to every need
-of the person: `folding.refund_everywhere` does that.
+`joins_conversion` and `refund` change the conversions; `in_grace` looks at them. A refund that has an order
+id is offered to every need of the person: `folding.refund_everywhere` does that.
 
 docs/journeys.md is the specification. `diagram.py` draws its picture from TABLE and KIND_OF_MOVE, and
 silence, resuming and refunds by hand: whoever changes `step`, `settle` or `refund` changes the picture too.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 import msgspec
@@ -62,16 +69,19 @@ from streams.core.journeys.journey_step import (
     CONVERTED,
     NO_MOMENT,
     OPENED,
+    REFUND_UNMATCHED,
     REFUNDED,
     RESUMED,
     RETURNED,
     STALLED,
+    UPDATE_UNMATCHED,
     JourneyStep,
 )
-from streams.core.journeys.signal import DIMS, INTENT, SURE, TIME, Signal
+from streams.core.journeys.order_facts import Update
+from streams.core.journeys.signal import DIMS, INTENT, NAMELESS_NUMBER, SURE, TIME, Signal
 from streams.core.journeys.state import Conversion, Patience, State
-from streams.core.journeys.steps import step_of_refund, step_of_signal, step_of_silence, unmatched_refund
-from streams.core.moments.verdict import REFUND, TRUTH
+from streams.core.journeys.steps import step_of_refund, step_of_signal, step_of_silence, unmatched_signal
+from streams.core.moments.verdict import BUY, REFUND, TRUTH
 
 
 class Action(IntEnum):
@@ -107,15 +117,18 @@ KIND_OF_MOVE = {ADVANCE: ADVANCED, RETURN: RETURNED, CONVERT: CONVERTED}
 MAX_CONVERSIONS = 64
 
 
-def step(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> None:
-    """Reads the next signal of this need: changes `s`, and appends the steps that follow to `out`."""
-    head = signal.head
+def step(states: list[State], need: int, signal: Signal, patience: Patience, out: list[JourneyStep]) -> None:
+    """Reads the next signal of this need: changes its state, and appends the steps that follow to `out`.
+
+    `states`: where the person stands in each need, by its number.
+    """
+    s, head = states[need], signal.head
     at_ms, intent, moment = head >> TIME, head >> INTENT & 7, s.moment
     # The silence before the signal.
     if moment >= 0 and at_ms - s.last_sign_ms > patience.stall[moment]:
         settle(s, at_ms - 1, patience, out)
         moment = s.moment
-    # Which column, or none: refunds, and truths that join a conversion, do not come to the table.
+    # Which column, or none: what is about a conversion does not come to the table.
     if not head & SURE:
         if intent == REFUND:
             return
@@ -123,15 +136,20 @@ def step(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -
     elif intent >= TRUTH:
         if intent == REFUND:
             if not refund(s, signal, patience, out):
-                out.append(unmatched_refund(s.need, signal))
+                out.append(unmatched_signal(need, signal, REFUND_UNMATCHED))
             return
         if s.conversions and joins_conversion(s, signal, patience):
+            return
+        if (update := update_of(signal)) and (update == Update.OLD or moment != BUY):
+            out.append(unmatched_signal(need, signal, UPDATE_UNMATCHED))
             return
     # What the table says.
     action = TABLE[moment][intent]
     if action == IGNORE:
         return
     if moment < 0:
+        if intent == BUY and any(in_grace(signal, other, patience) for other in grace_states(states, need)):
+            return
         open_journey(s, signal, intent)
         out.append(step_of_signal(s, signal, OPENED, intent, NO_MOMENT))
         s.been_in = 1 << intent
@@ -202,6 +220,22 @@ def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
     return False
 
 
+def grace_states(states: list[State], need: int) -> Iterable[State]:
+    """The needs whose purchases give grace to a buy signal: its own; all of them where it names none."""
+    return states if need == NAMELESS_NUMBER else (states[need],)
+
+
+def in_grace(signal: Signal, s: State, patience: Patience) -> bool:
+    """True if a buy signal can be the rest of a purchase of this need: not of another order."""
+    at_ms, order = signal.head >> TIME, order_of(signal)
+    for c in reversed(s.conversions):
+        if at_ms - c.at_ms > patience.grace:
+            return False
+        if order is None or c.order is None or order == c.order:
+            return True
+    return False
+
+
 def refund(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> bool:
     """Refunds the latest conversion that a sure refund can be about. False: there is none in this need."""
     at_ms, order = signal.head >> TIME, order_of(signal)
@@ -219,6 +253,11 @@ def refund(s: State, signal: Signal, patience: Patience, out: list[JourneyStep])
 def order_of(signal: Signal) -> bytes | None:
     """The order that a signal is about; None: it names none."""
     return signal.facts.order if signal.facts is not None else None
+
+
+def update_of(signal: Signal) -> int:
+    """The `Update` that a signal is."""
+    return signal.facts.update if signal.facts is not None else Update.NONE
 
 
 def replace_conversion(s: State, n: int, conversion: Conversion) -> None:

@@ -2,14 +2,24 @@
 beside the journal: in `Profile.facts`, by `facts_key`.
 """
 
+from enum import IntEnum
+
 import msgspec
+
+
+class Update(IntEnum):
+    """Whether an event tells of a change to an order, and what it can do then: journeys.md, Orders."""
+
+    NONE = 0  # it does not
+    UNTIMED = 1  # of an order that it gives no time of
+    OLD = 2  # of an order that was made longer before than the allowed lateness
 
 
 class OrderFacts(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What one event says of an order. An event that says nothing of one has None instead."""
 
     order: bytes | None = None  # `order_ref` of the order's id
-    update: bool = False  # it tells of an order that may have been made long before: journeys.md, Orders
+    update: int = Update.NONE
 
 
 Facts = dict[bytes, OrderFacts]
@@ -18,8 +28,8 @@ Facts = dict[bytes, OrderFacts]
 NO_FACTS: Facts = {}
 
 
-def facts_order(facts: OrderFacts | None) -> tuple[bytes, bool]:
+def facts_order(facts: OrderFacts | None) -> tuple[bytes, int]:
     """What the facts of two copies of an event are compared by: the smaller copy stays."""
     if facts is None:
-        return b"", False
+        return b"", Update.NONE
     return facts.order or b"", facts.update

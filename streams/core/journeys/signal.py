@@ -27,6 +27,8 @@ REF_AT, REF_SIZE = 8, 17
 ORDER_SIZE = 8  # the bytes of an `order_ref`
 EVERY_NEED = 0xFFFF  # the number of a need that stands for all of them
 
+NAMELESS_NUMBER = 0  # the number of the nameless need in every profile
+
 # Needs by name. These two are recognized by identity, since most signals have one of them.
 NAMELESS = ("",)  # a signal that names no need
 REFUND_EVERYWHERE = ("*",)  # a refund with an order id

@@ -13,6 +13,7 @@ class Patience(msgspec.Struct, frozen=True):
     abandon: int = 2_592_000_000
     refund: int = 7_776_000_000  # refunds and repeated order ids find a purchase this far back
     join: int = 1_800_000  # a repeat of a purchase without an order id
+    grace: int = 300_000  # a buy signal this long after a purchase is the rest of it
 
 
 class Conversion(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -6,7 +6,7 @@ moment that the step leaves.
 Kind and need are given by place: for more than 14 names after them, CPython would make a dict at each call.
 """
 
-from streams.core.journeys.journey_step import NO_MOMENT, REFUND_UNMATCHED, REFUNDED, JourneyStep
+from streams.core.journeys.journey_step import NO_MOMENT, REFUNDED, JourneyStep
 from streams.core.journeys.signal import DIMS, TIME, Signal
 from streams.core.journeys.state import Conversion, State
 from streams.core.moments.verdict import TRUTH
@@ -85,11 +85,14 @@ def step_of_refund(need: int, signal: Signal, conversion: Conversion) -> Journey
     )
 
 
-def unmatched_refund(need: int, signal: Signal) -> JourneyStep:
-    """A refund that found no conversion. It is counted in the tallies and published nowhere else."""
+def unmatched_signal(need: int, signal: Signal, kind: int) -> JourneyStep:
+    """A refund that found no conversion, or an update of an order that is not known.
+
+    It is counted in the tallies, as this kind, and published nowhere else.
+    """
     dims = signal.head & DIMS
     return JourneyStep(
-        REFUND_UNMATCHED,
+        kind,
         need,
         at_ms=signal.head >> TIME,
         caused_by=signal.ref,

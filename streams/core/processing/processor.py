@@ -17,7 +17,7 @@ from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import ReadOutcome
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.folding import APPLIED, DUPLICATE
-from streams.core.journeys.journey_step import REFUND_UNMATCHED
+from streams.core.journeys.journey_step import UNMATCHED
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
 from streams.core.moments.rules import Rules
@@ -298,12 +298,12 @@ class Processor:
             for t in retracted:
                 self.open.retracted += 1
                 count_transition(t, -1, delta)
-                if t.kind != REFUND_UNMATCHED:
+                if t.kind not in UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in changed.asserted:
                 count_transition(t, 1, delta)
-                if t.kind != REFUND_UNMATCHED:  # a refund that found no purchase is counted, not published
+                if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
                     where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))

@@ -33,6 +33,7 @@ FIELDS: dict[str, tuple[Any, Any]] = {
     "offset": (-4, 4),
     "rule": (0, 1),
     "order": (_ORDERS[0], _ORDERS[1]),
+    "update": (oracle.UNTIMED, oracle.OLD_ORDER),
     "needs": (("a",), ("b",)),
 }
 BASE: dict[str, Any] = {

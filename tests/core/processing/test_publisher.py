@@ -13,7 +13,7 @@ from streams.core.funnels.dimensions import Dimensions
 from streams.core.ingest.door import Door
 from streams.core.ingest.ids import MAX_ID_CHARS
 from streams.core.journeys import journey_step
-from streams.core.journeys.journey_step import KIND_NAMES
+from streams.core.journeys.journey_step import KIND_NAMES, UNMATCHED
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import MAX_NEEDS, event_ref, event_text
 from streams.core.journeys.state import State
@@ -57,7 +57,7 @@ def publisher(partition: int = 3) -> Publisher:
 
 steps = st.builds(
     journey_step.JourneyStep,
-    kind=st.sampled_from([n for n, kind in enumerate(KIND_NAMES) if kind and kind != "refund_unmatched"]),
+    kind=st.sampled_from([n for n, kind in enumerate(KIND_NAMES) if kind and n not in UNMATCHED]),
     need=st.integers(0, 1),
     at_ms=times,
     caused_by=odd.map(event_ref),
