@@ -78,7 +78,8 @@ were left out, because their beginning is deleted by age. `--need ""` is the nee
 counts in both.
 
 **`streams replay --check --json FILE...`** prints one object. Rows hold one item or several; an item is an
-event, is refused, or is `empty`. `formats`, `repaired` and `moments` count by name; `with_user` and
+event, is refused, or is `empty`; `robots` and `without_consent` (of people who refused consent) are events
+that are counted and no more. `formats`, `repaired` and `moments` count by name; `with_user` and
 `with_device` are shares of the events, `with_order` of the purchases. `unread` has the names that no rule
 reads, the most frequent first. `people` is about right beyond 100,000, and `people_exact` is false then.
 `disorder_s` is how much older than an event before it a row is, at most, and `sorted` whether a replay would
@@ -89,7 +90,7 @@ sort. `guess` is the format that refused rows look like.
   "repaired": {{"placeholder": 1}}, "refused_items": 1,
   "refused": [{{"reason": "undecodable", "items": 1,
     "samples": [{{"detail": "not JSON, nor a line of a known format", "value": "hello"}}]}}],
-  "empty": 0, "moments": {{"know": 2, "truth": 1, "none": 1}},
+  "empty": 0, "without_consent": 0, "robots": 0, "moments": {{"know": 2, "truth": 1, "none": 1}},
   "unread": [{{"type": "track", "name": "Scrolled", "events": 1}}],
   "first": "2024-05-20T10:00:00.000Z", "last": "2024-05-20T10:12:00.000Z", "disorder_s": 0.0, "sorted": false,
   "people": 2, "people_exact": true, "with_user": 1.0, "with_device": 0.25, "purchases": 1, "with_order": 1.0,

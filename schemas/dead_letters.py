@@ -12,7 +12,9 @@ from schemas.kinds import COUNT, INSTANT, ProfileName, documented
 
 
 class RejectedHeaders(msgspec.Struct, frozen=True, gc=False):
-    """Why an item could not be read, and where it was."""
+    """Why an item could not be read, and where it was. The value is empty where the item says that its person
+    refuses consent.
+    """
 
     reason: Annotated[str, documented("one of a closed list, such as missing_id; docs/consume.md has it")]
     detail: Annotated[

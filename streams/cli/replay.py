@@ -95,6 +95,7 @@ class _Ended(NamedTuple):
     """How the items of a data directory ended that were not simply read."""
 
     received: int
+    apart: Counter[str]
     rejected: Counter[str]
     late: Counter[str]
     repaired: Counter[str]
@@ -103,6 +104,7 @@ class _Ended(NamedTuple):
         """Those that ended after `before`."""
         return _Ended(
             self.received - before.received,
+            self.apart - before.apart,
             self.rejected - before.rejected,
             self.late - before.late,
             self.repaired - before.repaired,
@@ -114,8 +116,10 @@ async def _ended(log: "Reader") -> _Ended:
     from streams.queries.funnel import count_events, count_repaired
     from streams.topology import LATE, REJECTED
 
+    events = await count_events(log)
     return _Ended(
-        (await count_events(log)).received,
+        events.received,
+        Counter(robot=events.robot, refused=events.refused),
         await count_reasons(log, REJECTED),
         await count_reasons(log, LATE),
         await count_repaired(log),
@@ -197,6 +201,10 @@ def _report(
     option = f"--data-dir {shlex.quote(str(data_dir))}"
     if ended.repaired:
         lines.append(f"repaired: {', '.join(f'{n:,} {kind}' for kind, n in ended.repaired.most_common())}")
+    if robots := ended.apart["robot"]:
+        lines.append(f"{plural(robots, 'event')} of robots counted apart, and opened nothing")
+    if refused := ended.apart["refused"]:
+        lines.append(f"{plural(refused, 'event')} of people who refused consent: counted, and no more")
     if ended.rejected:
         lines.append(f"{_counts(ended.rejected)} could not be read: `streams rejected {option}` shows them")
     late = Counter(ended.late)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streams.core.ingest.event import EVENT_TYPES, Event, Items, Reason, Rejection, lookup, reject
+from streams.core.ingest.event import EVENT_TYPES, Apart, Event, Items, Reason, Rejection, lookup, reject
 from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.formats.detection import detect
 from streams.core.ingest.json_text import Decoded
@@ -17,6 +17,7 @@ from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import Rules
 from streams.core.moments.spec import NAMED_TYPES
 from streams.core.moments.verdict import INTENTS, TRUTH
+from streams.core.processing.dead_letters import REFUSED_DETAIL
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.owners import profile_reader
 from streams.core.processing.subject import first_text, text
@@ -55,12 +56,14 @@ class InputReport(msgspec.Struct):
     files: list[str]
     rows: int
     items: int  # rows hold one or several
-    events: int  # items that are read as events
+    events: int  # items that are read as events and count
     formats: dict[str, int]  # items by the format that they are read as
     repaired: dict[str, int]  # events by kind of repair
     refused_items: int
     refused: list[RefusedItems]
     empty: int  # items that hold no event
+    without_consent: int  # events of people who refused consent: counted here and nowhere else
+    robots: int  # events of robots: the same
     moments: dict[str, int]  # events by what the rules see in them; none: nothing
     unread: list[Unread]  # names that no rule reads, the most frequent first
     first: str | None  # event time
@@ -89,6 +92,7 @@ class InputCheck:
         self._profile_of, self._order_of = profile_reader(tenant), first_text(tuple(orders))
         self._items = self._events = self._empty = self._users = self._devices = 0
         self._purchases = self._with_order = 0
+        self._apart = Counter[Apart]()
         self._formats, self._repaired, self._moments = Counter[str](), Counter[str](), Counter[str]()
         self._refused: dict[Reason, RefusedItems] = {}
         self._refused_rows: list[FileRow] = []
@@ -112,7 +116,8 @@ class InputCheck:
         if format:
             self._formats[format] += 1
         if isinstance(outcome, Event) and outcome.at_ms > self._limit_ms:
-            outcome = reject(Reason.FROM_THE_FUTURE, "later than now allows")
+            is_refused = outcome.apart is Apart.REFUSED
+            outcome = reject(Reason.FROM_THE_FUTURE, "later than now allows", is_refused=is_refused)
         if isinstance(outcome, Event):
             self._note_event(outcome)
         elif isinstance(outcome, Rejection):
@@ -120,11 +125,17 @@ class InputCheck:
             refused.items += 1
             if len(refused.samples) < SAMPLES:
                 shown = value[: SAMPLE_CHARS * 4].decode("utf-8", "replace")[:SAMPLE_CHARS]
-                refused.samples.append({"detail": outcome.detail, "value": shown})
+                sample = {"detail": outcome.detail, "value": shown}
+                refused.samples.append(
+                    {"detail": REFUSED_DETAIL, "value": ""} if outcome.is_refused else sample
+                )
         else:
             self._empty += 1
 
     def _note_event(self, event: Event) -> None:
+        if event.apart is not None:
+            self._apart[event.apart] += 1
+            return
         self._events += 1
         self._users += event.user_id is not None
         self._devices += event.anonymous_id is not None
@@ -165,6 +176,8 @@ class InputCheck:
             refused_items=refused_items,
             refused=refused,
             empty=self._empty,
+            without_consent=self._apart[Apart.REFUSED],
+            robots=self._apart[Apart.ROBOT],
             moments={name: self._moments[name] for name in (*INTENTS, "none") if self._moments[name]},
             unread=[Unread(type, name, count) for (type, name), count in self._names.most_common()],
             first=_time(survey.start_ms),

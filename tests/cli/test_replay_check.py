@@ -107,3 +107,23 @@ def test_who_somebody_is_has_no_name_for_rules(tmp_path: Path) -> None:
         tmp_path, [at | {"event": "$identify"}, at | {"event": "$set"}, at | {"event": "Sneezed"}]
     )
     assert ["Sneezed"] == [unread["name"] for unread in report["unread"]]
+
+
+def test_robots_and_refusals_are_counted_and_no_more(tmp_path: Path) -> None:
+    """They are no people and show no moment; of a refused record that cannot be read nothing is shown."""
+    refusal = {"context": {"consent": {"categoryPreferences": {"analytics": False}}}}
+    records = [
+        *GOOD,
+        event("eve", "Sneezed loudly", "10:01:00") | refusal,
+        event("bot", "Order Completed", "10:02:00", context={"userAgent": "Googlebot/2.1"}),
+        {"type": "track", "event": "Sneezed", "userId": "someone"} | refusal,
+    ]
+    plain, report = checked(tmp_path, GOOD), checked(tmp_path, records)
+    assert (7, 1, 1, 1) == tuple(
+        report[name] for name in ("events", "robots", "without_consent", "refused_items")
+    )
+    for name in ("people", "moments", "unread", "purchases", "with_user", "repaired"):
+        assert plain[name] == report[name], name
+    (refused,) = report["refused"]
+    assert [("missing_time", "")] == [(refused["reason"], sample["value"]) for sample in refused["samples"]]
+    assert "someone" not in json.dumps(report)

@@ -38,6 +38,11 @@ NAMES = (
     "Order Refunded",
     "Scrolled",
 )
+APART: tuple[dict[str, Any], ...] = (
+    {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1)"},
+    {"consent": {"categoryPreferences": {"analytics": False}}},
+)
+"""Contexts of events that are counted apart: of a robot, and of a person who refused."""
 NOW = START + 400 * DAY
 
 
@@ -51,6 +56,7 @@ def events(rnd: random.Random, count: int, days: int, people: int, tenants: bool
             properties["shop"] = rnd.choice(("", "north", "south"))
         stamp = datetime.fromtimestamp(at / 1000, UTC).isoformat()
         who = {rnd.choice(("userId", "anonymousId")): f"p{rnd.randrange(people)}"}
+        context = rnd.choice(APART) if rnd.random() < 0.08 else {}
         found.append(
             msgspec.json.encode(
                 {
@@ -59,6 +65,7 @@ def events(rnd: random.Random, count: int, days: int, people: int, tenants: bool
                     "event": rnd.choice(NAMES),
                     "timestamp": stamp,
                     "properties": properties,
+                    "context": context,
                     **who,
                 }
             )[: None if rnd.random() > 0.02 else 30]

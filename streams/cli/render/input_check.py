@@ -36,7 +36,12 @@ def render(report: InputReport) -> RenderableType:
 
 def _events(report: InputReport) -> str:
     text = f"{report.events:,} can be read, {report.refused_items:,} are refused"
-    return text + (f", {report.empty:,} hold no event" if report.empty else "")
+    counted = (
+        (report.empty, "hold no event"),
+        (report.robots, "are of robots"),
+        (report.without_consent, "are of people who refused consent"),
+    )
+    return text + "".join(f", {count:,} {what}" for count, what in counted if count)
 
 
 def _order(report: InputReport) -> str:

@@ -80,12 +80,13 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     is_refused: bool = False  # its person has refused to be measured: its bytes are published nowhere
 
 
-def reject(reason: Reason, detail: str) -> Rejection:
+def reject(reason: Reason, detail: str, *, is_refused: bool = False) -> Rejection:
     """A rejection whose detail is safe to print and to encode, whatever the item held."""
     shown = detail[:MAX_DETAIL_CHARS]
     return Rejection(
         reason,
         shown if shown.isprintable() else shown.encode("unicode_escape").decode("ascii")[:MAX_DETAIL_CHARS],
+        is_refused,
     )
 
 
