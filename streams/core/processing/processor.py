@@ -192,8 +192,6 @@ class Processor:
                 self._not_an_event(source, record, event)
                 continue
             at_ms = event.at_ms
-            if event.clock_error_ms is not None and position is not None:
-                self.open.clocks.note(event, event.clock_error_ms)
             if event.repairs and position is not None:
                 for kind in event.repairs:
                     counts.repaired[kind.value] = counts.repaired.get(kind.value, 0) + 1
@@ -207,6 +205,8 @@ class Processor:
             if event.apart is not None:
                 counts.count_apart(event.apart)
                 continue
+            if event.clock_error_ms is not None and position is not None:
+                self.open.clocks.note(event, event.clock_error_ms)
             verdict = classify(event)
             if verdict is None:
                 counts.no_signal += 1
