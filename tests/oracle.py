@@ -5,7 +5,7 @@ It looks at a whole history at once and cuts it up: into purchases and the truth
 journeys as lists of signals, then into steps. It is slow, keeps nothing, and imports nothing of the program.
 
 All times are whole milliseconds of event time. Lateness, caps and forgetting are not here:
-whoever asks leaves out what was judged late.
+whoever asks leaves out what was judged late, and what is counted apart.
 """
 
 from collections import Counter

@@ -271,6 +271,30 @@ BUGS = (
         "headers if t.caused_by == caused_by else NO_HEADERS",
     ),
     _bug(
+        "robots count as people do",
+        "streams.core.ingest.apart",
+        "return Apart.ROBOT",
+        "return None",
+    ),
+    _bug(
+        "nobody looks whether a person has refused",
+        "streams.core.ingest.apart",
+        "return Apart.REFUSED",
+        "return None",
+    ),
+    _bug(
+        "what is counted apart is counted as without a signal",
+        "streams.core.processing.processor",
+        "counts.count_apart(event.apart)",
+        "counts.no_signal += 1",
+    ),
+    _bug(
+        "what is counted apart moves no watermark",
+        "streams.core.processing.processor",
+        "if at_ms > reached_ms:",
+        "if event.apart is None and at_ms > reached_ms:",
+    ),
+    _bug(
         "rev begins anew at a restart",
         "streams.core.processing.processor",
         "self.checkpoint = checkpoint\n",

@@ -22,6 +22,7 @@ _NEEDS = "streams.core.journeys.needs"
 _LAWS = "tests/laws/test_needs.py"
 _STORIES = "tests/core/journeys/test_golden.py"
 _WATERMARK = "streams.core.processing.watermark"
+_APART = "tests/core/processing/test_apart.py"
 
 
 def _edge(test: str, name: str, module: str, *texts: str) -> EdgeBug:
@@ -29,6 +30,41 @@ def _edge(test: str, name: str, module: str, *texts: str) -> EdgeBug:
 
 
 EDGE_BUGS = (
+    _edge(
+        _APART,
+        "a dead letter keeps the bytes of who refused",
+        "streams.core.processing.dead_letters",
+        "record = msgspec.structs.replace(record, value=None)",
+        "pass",
+    ),
+    _edge(
+        _APART,
+        "a rejection names what it found of who refused",
+        "streams.core.processing.dead_letters",
+        "REFUSED_DETAIL if rejection.is_refused else rejection.detail",
+        "rejection.detail",
+    ),
+    _edge(
+        "tests/core/processing/test_apart_stories.py",
+        "the client of a program is a robot wherever it sends from",
+        "streams.core.ingest.apart",
+        "shown == LIBRARY and _is_browsed(event.channel)",
+        "shown == LIBRARY",
+    ),
+    _edge(
+        "tests/queries/test_apart.py",
+        "an upgrade of the list of robots reads older eras anew",
+        "streams.core.ingest.door",
+        'and door.apart.robots in ("", robots_version())',
+        "and True",
+    ),
+    _edge(
+        "tests/core/ingest/test_consent.py",
+        "categories of consent are compared as they are written",
+        "streams.core.ingest.consent",
+        'return _NO_WORD.sub("", word).lower()',
+        "return word",
+    ),
     _edge(
         _INPUTS,
         "a partition reports the greatest watermark of its inputs",

@@ -23,7 +23,7 @@ from tests.queries.test_slices import NOW
 
 SECRET = "zx9secret"  # stands in every address, query and title
 WHOLE = (LATE.name, REJECTED.name, INBOX.name)  # their values are records as they came
-_OF_PAGES = re.compile(r"url|href|referr?er|title|search|query|path|page|terms|link|keyword", re.IGNORECASE)
+_OF_PAGES = re.compile(r"url|href|refer|title|search|query|path|page|terms|link|keyword", re.IGNORECASE)
 REFUSAL = {"consent": {"categoryPreferences": {"analytics": False}}}
 
 

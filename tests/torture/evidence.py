@@ -205,6 +205,9 @@ def account(
                 assert not event.items, "the loader sends no batches"
                 here.counts["no_signal"] += 1
                 continue
+            if event.apart is not None:
+                here.counts[event.apart.value] += 1
+                continue
             verdict = classify(event)
             if verdict is None:
                 here.counts["no_signal"] += 1
@@ -260,6 +263,7 @@ def _accounted(
         yield f"{n} does not add up"
     for what, counted, true in (
         ("no signal", n.no_signal, a.counts["no_signal"]),
+        ("refused", n.refused, a.counts["refused"]), ("robot", n.robot, a.counts["robot"]),
         ("applied or duplicate", n.applied + n.duplicate, a.counts["counted"]),
         ("late", n.late, a.counts["late"]), ("in the late topic", len(late), a.counts["late"]),
         ("rejected", n.rejected, len(a.rejected)),
