@@ -37,7 +37,7 @@ check-more: $(VENV) versions  ## what takes longer or needs more than CI has; na
 	@.ci/more $(or $(SEED),1)
 
 versions:  ## the tests of core, logs and wheel, on each Python version that is claimed and found
-	@.ci/versions $(QUICK) tests/test_wheel.py tests/contract tests/log/sqlite -k "not kafka"
+	@.ci/versions $(QUICK) tests/test_wheel.py tests/contract tests/log/sqlite tests/log/kafka/registry -k "not kafka"
 
 lint: $(VENV)  ## ruff, format and spelling
 	@$(BIN)/ruff check .

@@ -3,8 +3,6 @@
 The value is the item as it came. Headers say why it was not counted, and where it was read.
 """
 
-import msgspec
-
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.headers import SCHEMA_HEADER
 from streams.core.journeys.needs import LeftOut
@@ -26,7 +24,7 @@ def rejected_item(source: str, record: Record, rejection: Rejection) -> Output:
     detail = REFUSED_DETAIL if rejection.is_refused else rejection.detail
     why = (("reason", rejection.reason.encode()), ("detail", detail.encode("utf-8", "replace")))
     if rejection.is_refused:
-        record = msgspec.structs.replace(record, value=None)
+        record = Record(record.offset, record.time_ms, None, None, (), record.index)
     return _dead_letter(REJECTED.name, None, source, record, why)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -88,18 +89,20 @@ class SchemaServer:
 
 
 @asynccontextmanager
-async def schema_server(server: SchemaServer | None = None, port: int = 0) -> AsyncIterator[SchemaServer]:
+async def schema_server(
+    server: SchemaServer | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[SchemaServer]:
     """The registry, as long as the block runs."""
     server = server or SchemaServer()
     app = web.Application()
     app.router.add_get("/{path:.*}", server.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)  # a test that fails leaves a client
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     try:
         await site.start()
         host, bound = runner.addresses[0][:2]
-        server.url = f"http://{host}:{bound}"
+        server.url = f"{'http' if tls is None else 'https'}://{host}:{bound}"
         yield server
     finally:
         await runner.cleanup()

@@ -5,8 +5,11 @@ rejects nothing.
 import asyncio
 import base64
 import json
+import ssl
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -416,3 +419,27 @@ async def test_an_answer_that_is_no_schema(answer: Any, expected: str) -> None:
         assert Reason.BINARY is rejected(found)[0]
         assert expected in rejected(found)[1]
         await made.close()
+
+
+async def test_a_registry_with_a_certificate(tmp_path: Path) -> None:
+    """It is trusted if the file that is set has its authority; else the setting is named."""
+    made = subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-keyout", "key.pem", "-out", "ca.pem"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+    )
+    assert 0 == made.returncode, made.stderr
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+    async with schema_server(tls=tls) as server:
+        trusting = decoder(server, ca_file=tmp_path / "ca.pem")
+        await trusting.check()
+        await trusting.close()
+        strange = decoder(server)
+        with pytest.raises(Refused, match=r"is not trusted: see registry\.ca_file"):
+            await strange.check()
+        await strange.close()
