@@ -23,7 +23,7 @@ from streams.telemetry.client_lines import ClientLines
 LIFE = {
     "joined": "the worker is a member of the group: members",
     "assigned": "the group has assigned partitions to the worker: partitions, new, lost, members",
-    "waiting": "the cluster, the group or a schema registry does not answer, and the worker asks again: reason",
+    "waiting": "the cluster, the group or a registry does not answer, and the worker asks again: reason",
     "opening": "the worker takes a partition over: partition",
     "restoring": "every few seconds while the state of a partition is read: partition, done, total (records)",
     "opened": "the agent of a partition begins to read events: partition, seconds, records",
