@@ -273,14 +273,14 @@ BUGS = (
     _bug(
         "robots count as people do",
         "streams.core.ingest.apart",
-        "return Apart.ROBOT",
-        "return None",
+        "if self._robots is None:",
+        "if True:",
     ),
     _bug(
         "nobody looks whether a person has refused",
         "streams.core.ingest.apart",
-        "return Apart.REFUSED",
-        "return None",
+        "if self._consent.is_refused_by(context):",
+        "if False:",
     ),
     _bug(
         "what is counted apart is counted as without a signal",

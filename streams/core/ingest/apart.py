@@ -4,6 +4,8 @@ It is asked where a record is read, since it depends on the event and the door a
 stored record again by its door comes to the same judgement.
 """
 
+from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -27,8 +29,23 @@ class ApartRules(msgspec.Struct, frozen=True, array_like=True):
     consent_categories: tuple[str, ...] = MEASURING  # the categories that have to be agreed to
 
 
+class Unsettled(Enum):
+    """In place of a judgement."""
+
+    UNSETTLED = 0
+
+
+UNSETTLED = Unsettled.UNSETTLED
+ContextJudgement = Apart | Unsettled | None
+"""Why the events with a context are counted apart, if they are."""
+
+
 class ApartJudge:
-    """Judges the events of one input."""
+    """Judges the events of one input.
+
+    Nearly always the context decides, and the events of a visit repeat it. So whoever remembers contexts can
+    remember what `of_context` says of each, as long as it asks the same judge.
+    """
 
     def __init__(self, rules: ApartRules) -> None:
         self._consent = Consent(rules.consent_categories, rules.consent_fields)
@@ -37,23 +54,35 @@ class ApartJudge:
 
     def judge(self, event: Event) -> Apart | None:
         """Why the event is counted apart; None if it is not."""
-        context = event.context
-        # Most events have no consent, so the look for one has to be cheap.
-        if ("consent" in context or "consentManagement" in context or self._has_fields) and (
-            self._consent.is_refused(event)
-        ):
+        found = self.of_context(event.context)
+        return self.settle(event) if found is UNSETTLED else found
+
+    def of_context(self, context: Mapping[str, Any]) -> ContextJudgement:
+        """Why all events with this context are counted apart; None: none is. UNSETTLED: it depends on the
+        rest of the event.
+        """
+        if self._has_fields:
+            return UNSETTLED
+        shown = self._shown_by(context)
+        if self._consent.is_refused_by(context):
             return Apart.REFUSED
+        return UNSETTLED if shown == LIBRARY else Apart.ROBOT if shown == ROBOT else None
+
+    def settle(self, event: Event) -> Apart | None:
+        """As `judge`, after a look at the whole event."""
+        if self._consent.is_refused(event):
+            return Apart.REFUSED
+        shown = self._shown_by(event.context)
+        is_robot = shown == ROBOT or (shown == LIBRARY and _is_browsed(event.channel))
+        return Apart.ROBOT if is_robot else None
+
+    def _shown_by(self, context: Mapping[str, Any]) -> int:
         if self._robots is None:
-            return None
-        agent: Any = context.get("userAgent")
-        shown = BROWSER if agent is None else self._robots.shown_by(agent)
-        if (
-            shown == ROBOT
-            or context.get("robot") is True
-            or (shown == LIBRARY and _is_browsed(event.channel))
-        ):
-            return Apart.ROBOT
-        return None
+            return BROWSER
+        if context.get("robot") is True:
+            return ROBOT
+        agent = context.get("userAgent")
+        return BROWSER if agent is None else self._robots.shown_by(agent)
 
     def rejected(self, rejection: Rejection, source: Any) -> Rejection:
         """The rejection, marked where what was rejected says that its person refuses.

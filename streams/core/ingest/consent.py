@@ -63,12 +63,13 @@ class Consent:
 
     def is_refused(self, event: Event) -> bool:
         """True if the event says that its person refuses to be measured."""
-        context = event.context
-        if ("consent" in context and self._refuses(context["consent"])) or (
-            "consentManagement" in context and self._refuses(context["consentManagement"])
-        ):
-            return True
-        return any(self._refuses(lookup(event, path)) for path in self._fields)
+        return self.is_refused_by(event.context) or any(
+            self._refuses(lookup(event, path)) for path in self._fields
+        )
+
+    def is_refused_by(self, context: Mapping[str, Any]) -> bool:
+        """True if the context of an event says so, whatever the settings name beside it."""
+        return self._refuses(context.get("consent")) or self._refuses(context.get("consentManagement"))
 
     def is_refused_in(self, source: Any) -> bool:
         """True if what could not be read says it: bytes, a document, or the draft that was made of it.

@@ -49,11 +49,11 @@ class RecordReader:
     def __init__(self, door: Door, topic: str) -> None:
         self.input_door, self.skew_ms = door.inputs.get(topic, door.others), door.skew_ms
         self.placeholders = Placeholders(door.placeholders, door.no_placeholders)
-        self.quick = QuickReader(self.placeholders, door.skew_ms)
+        self.apart = ApartJudge(door.apart)
+        self.quick = QuickReader(self.placeholders, door.skew_ms, self.apart)
         paths = [tuple(path.split(".")) for path in door.orders]
         self._order_paths = [path[1:] for path in paths if path[0] == "properties"]
         self._order_keys = frozenset(path[0] for path in self._order_paths if path)
-        self.apart = ApartJudge(door.apart)
 
     def read(self, value: bytes | None, headers: RawHeaders, arrived_ms: int, limit_ms: int) -> ReadOutcome:
         """Reads one record. Never raises.
@@ -69,7 +69,6 @@ class RecordReader:
         if value is None:
             return reject(Reason.UNDECODABLE, "the record has no value")
         if given.format in _QUICK and (event := self.quick.read(value, limit_ms)) is not None:
-            event.apart = self.apart.judge(event)
             return (
                 event
                 if self._order_keys.isdisjoint(event.properties)
@@ -155,7 +154,7 @@ class _Reading:
         event = self._reader.quick.read(value, self._limit_ms)
         if event is not None:
             self.formats.append(_SEGMENT)
-            return self._reader.judged(event)
+            return self._reader.without_placeholder_order(event)
         outcome = self._bytes(value, part_of=FORMATS[_SEGMENT])
         return self._reader.apart.rejected(outcome, value) if isinstance(outcome, Rejection) else outcome
 

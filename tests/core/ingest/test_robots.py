@@ -1,12 +1,16 @@
 """Robots are known by their user agents; what is not sure to be one counts as a person."""
 
+from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.core.ingest import robots
 from streams.core.ingest.apart import ApartJudge, ApartRules
+from streams.core.ingest.door import door_of
 from streams.core.ingest.event import Apart, Event
+from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.robots import (
     BROWSER,
     LIBRARY,
@@ -15,6 +19,7 @@ from streams.core.ingest.robots import (
     Robots,
     robots_version,
 )
+from streams.core.ingest.times import LATEST_MS
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
 PHONE = "Mozilla/5.0 (Linux; Android 11; {} Build/RP1A) AppleWebKit/537.36 Chrome/90.0 Mobile Safari/537.36"
@@ -105,3 +110,37 @@ def test_the_list_is_there() -> None:
     assert libraries.found_in("python-requests/2.31.0")
     assert not listed.found_in("python-requests/2.31.0")
     assert robots_version().startswith("crawler-user-agents 1.")
+
+
+CONTEXTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"userAgent": "Googlebot/2.1"},
+    {"userAgent": "okhttp/4.9.0"},
+    {"consent": {"categoryPreferences": {"analytics": False}}},
+    {"gdpr": "no", "userAgent": CHROME},
+    {"robot": True},
+)
+RULES = (
+    ApartRules(robots_version()),
+    ApartRules(),
+    ApartRules(robots_version(), no_robot_texts=("googlebot",)),
+    ApartRules(robots_version(), consent_fields=("context.gdpr", "properties.ok")),
+)
+
+
+def test_what_is_remembered_of_a_context_is_of_one_door() -> None:
+    """Readers of several doors take turns with the same contexts, and each judges as if it were alone."""
+    readers = [RecordReader(door_of(0, apart=rules), "clicks") for rules in RULES]
+    seen = set()
+    for _ in range(2):
+        for context, channel, ok in product(CONTEXTS, ("web", "server"), (True, False)):
+            call = {
+                "type": "track", "messageId": "m", "userId": "u", "event": "E", "channel": channel,
+                "timestamp": "2024-01-01T00:00:00Z", "context": context, "properties": {"ok": ok},
+            }  # fmt: skip
+            for reader, rules in zip(readers, RULES, strict=True):
+                found = reader.read(msgspec.json.encode(call), (), -1, LATEST_MS)
+                assert isinstance(found, Event)
+                assert ApartJudge(rules).judge(found) is found.apart, (call, rules)
+                seen.add(found.apart)
+    assert {None, Apart.ROBOT, Apart.REFUSED} == seen

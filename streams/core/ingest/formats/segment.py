@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from streams.core.ingest.apart import UNSETTLED, ApartJudge, ContextJudgement
 from streams.core.ingest.draft import Draft, Found, pick, stamp, stamps
 from streams.core.ingest.event import (
     EVENT_TYPES,
@@ -78,14 +79,33 @@ class _Person(msgspec.Struct, gc=False, rename="camel"):
 _decode = msgspec.json.Decoder(_Record).decode
 _decode_context = msgspec.json.Decoder(dict[str, Any] | None).decode
 _decode_person = msgspec.json.Decoder(_Person).decode
-_contexts: dict[bytes, dict[str, Any]] = {}
+
+
+class _Context:
+    """A context that is remembered, with what a judge says of it."""
+
+    __slots__ = ("apart", "judge", "members")
+
+    def __init__(self, members: dict[str, Any]) -> None:
+        self.members = members
+        self.judge: ApartJudge | None = None  # whose judgement `apart` is; None: nobody has judged
+        self.apart: ContextJudgement = None
+
+    def judged_by(self, judge: ApartJudge) -> ContextJudgement:
+        """What this judge says of it. Another one's judgement is forgotten."""
+        self.judge, self.apart = judge, judge.of_context(self.members)
+        return self.apart
+
+
+_contexts: dict[bytes, _Context] = {}
 
 
 class QuickReader:
     """Reads records in which nothing is unusual."""
 
-    def __init__(self, placeholders: Placeholders, skew_ms: int) -> None:
-        self._placeholders, self._skew_ms = placeholders, skew_ms
+    def __init__(self, placeholders: Placeholders, skew_ms: int, judge: ApartJudge | None = None) -> None:
+        """`judge`: tells which events are counted apart; without one, none is."""
+        self._placeholders, self._skew_ms, self._judge = placeholders, skew_ms, judge
 
     def read(self, value: bytes, limit_ms: int) -> Event | None:
         """The event of a record; None for whatever needs a closer look, good or bad. Never raises.
@@ -100,12 +120,13 @@ class QuickReader:
         try:
             raw = _decode(value)
             context_json = bytes(raw.context)
-            context = _contexts.get(context_json)
-            if context is None:
-                context = _read_context(context_json)
+            known = _contexts.get(context_json)
+            if known is None:
+                known = _read_context(context_json)
         except _UNREADABLE:
             return None
 
+        context = known.members
         event_id = raw.message_id if type(raw.message_id) is str else _text(raw.message_id)
         user_id = raw.user_id if type(raw.user_id) is str else _text(raw.user_id)
         anonymous_id = raw.anonymous_id if type(raw.anonymous_id) is str else _text(raw.anonymous_id)
@@ -138,7 +159,7 @@ class QuickReader:
         if not utc_offset_quarters and type(zone := context.get("timezone")) is str:
             utc_offset_quarters = zone_offset_quarters(zone, at_ms)
         name = (raw.event if raw.type == "track" else raw.name) or ""
-        return Event(
+        event = Event(
             id=event_id,
             at_ms=at_ms,
             utc_offset_quarters=utc_offset_quarters,
@@ -151,6 +172,12 @@ class QuickReader:
             channel=raw.channel,
             clock_error_ms=clock_error_ms,
         )
+        judge = self._judge
+        if judge is not None:
+            apart = known.apart if known.judge is judge else known.judged_by(judge)
+            if apart is not None:
+                event.apart = judge.settle(event) if apart is UNSETTLED else apart
+        return event
 
     def key_of(self, value: bytes) -> bytes:
         """The key of a record's person: `userId`, or `anonymousId` where there is none. Never raises.
@@ -276,9 +303,9 @@ def _identity(document: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _read_context(context_json: bytes) -> dict[str, Any]:
+def _read_context(context_json: bytes) -> _Context:
     """Decodes a context, and remembers it."""
-    context = _decode_context(context_json) or {}
+    context = _Context(_decode_context(context_json) or {})
     if len(context_json) <= MAX_KEPT_CONTEXT_BYTES:
         if len(_contexts) >= MAX_CONTEXTS:
             _contexts.clear()
