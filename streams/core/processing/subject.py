@@ -42,8 +42,12 @@ def texts(value: Any) -> Iterator[str]:
 
 def first_text(paths: tuple[str, ...]) -> Callable[[Event], str]:
     """Reads the first of these paths that holds a name."""
+    keys = frozenset(path.split(".")[1] for path in paths if path.startswith("properties."))
+    beside = any(not path.startswith("properties.") for path in paths)
 
     def read(event: Event) -> str:
+        if not beside and keys.isdisjoint(event.properties):  # most events have none of them
+            return ""
         for path in paths:
             for name in texts(lookup(event, path)):
                 return name
