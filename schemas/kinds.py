@@ -6,7 +6,7 @@ import msgspec
 
 Moment = Literal["know", "go", "do", "buy", "truth"]
 Kind = Literal["opened", "advanced", "returned", "stalled", "resumed", "converted", "abandoned", "refunded"]
-Unmatched = Literal["refund_unmatched"]  # counted among transitions, and none
+Unmatched = Literal["refund_unmatched", "update_unmatched"]  # counted among transitions, and none
 Outcome = Literal["converted", "abandoned", "refunded"]
 Op = Literal["assert", "retract"]
 

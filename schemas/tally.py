@@ -18,7 +18,8 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     """One counter. Which of the optional fields are there depends on `measure`.
 
     - `transitions`: `kind`, `from`, `to`: transitions at a time in this window;
-      kind `refund_unmatched`: refunds that found no purchase
+      kind `refund_unmatched`: refunds that found no purchase; `update_unmatched`: updates of orders that are
+      not known
     - `cohort`: `furthest`, `outcome`: journeys *opened* in this window. `open` includes `stalled`, and
       `converted` includes `refunded`; opened - converted - abandoned = open
     - `dwell`: `from`, `bucket_s`: stays that ended in this window, by length

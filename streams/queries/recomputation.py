@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from streams.core.ingest.event import Event, Items
-from streams.core.journeys.signal import Signal, without_needs
+from streams.core.journeys.signal import TIME, Signal, without_needs
 from streams.core.processing.checkpoint import Checkpoint, Counts
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.rulebook import Rulebook
@@ -143,13 +143,13 @@ class Recomputation:
         if not left_out and origin in self.stored.letters.late:
             counts.late += 1
         elif self.slice.has(key):
-            self._add(key, outcome.at_ms, without_needs(item.signals.signal(outcome, verdict), left_out))
+            self._add(key, without_needs(item.signals.signal(outcome, verdict), left_out))
 
     def _is_foreign(self, key: str) -> bool:
         partitions = self.stored.reader.partitions
         return partitions > 1 and owner_of(key, partitions) != self.stored.partition
 
-    def _add(self, key: str, at_ms: int, signal: Signal) -> None:
+    def _add(self, key: str, signal: Signal) -> None:
         """Adds a copy of an event. The smallest stays; after twice the allowed lateness an id is a new event.
 
         Here the sources are read one after the other, so the greatest time so far can be later than the
@@ -157,7 +157,7 @@ class Recomputation:
         lateness behind that watermark, which bounds it.
         """
         lateness_ms = self.stored.parameters.allowed_lateness_ms
-        ids_from_ms = min(self._greatest_ms, at_ms + lateness_ms) - 2 * lateness_ms
+        ids_from_ms = min(self._greatest_ms, (signal.head >> TIME) + lateness_ms) - 2 * lateness_ms
         sets = self.people.get(key)
         if sets is None:
             sets = self.people[key] = [{}]

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from schemas.kinds import Kind, Moment, Op
+from schemas.kinds import Kind, Moment, Op, Unmatched
 from streams.core.ingest.event import Reason
 from streams.topology import PUBLISHED
 from tests.golden_topics import pages, records, run, stored
@@ -49,7 +49,7 @@ async def test_each_topic_has_its_file() -> None:
         ("transitions", "utc_offset_min", {0, 60, -210, 330}),
         ("tallies", "measure", {"transitions", "cohort", "dwell", "hour_of_week"}),
         ("tallies", "window", {"minute", "hour", "day", "all"}),
-        ("tallies", "kind", {*get_args(Kind), "refund_unmatched", None}),
+        ("tallies", "kind", {*get_args(Kind), *get_args(Unmatched), None}),
         ("journeys", "record", {"journey", "refund"}),
     ],
 )

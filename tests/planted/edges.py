@@ -21,6 +21,7 @@ _TRIMMING, _POPULATION = "streams.core.journeys.trimming", "streams.core.journey
 _NEEDS = "streams.core.journeys.needs"
 _LAWS = "tests/laws/test_needs.py"
 _STORIES = "tests/core/journeys/test_golden.py"
+_ORDERS = "tests/core/processing/test_orders.py"
 _WATERMARK = "streams.core.processing.watermark"
 _APART = "tests/core/processing/test_apart.py"
 
@@ -348,6 +349,48 @@ EDGE_BUGS = (
         _FOLDING,
         "head >> INTENT & 7 >= BUY",
         "head >> INTENT & 7 > BUY",
+    ),
+    _edge(
+        _ORDERS,
+        "an update of an old order that nobody knows is not late",
+        "streams.core.journeys.updates",
+        "    return ALWAYS_LATE_MS",
+        "    return at_ms",
+    ),
+    _edge(
+        _ORDERS,
+        "an update is late by its own time, whenever its order was made",
+        "streams.core.journeys.updates",
+        "        return at_ms\n    if p is not None",
+        "        return 1 << 62\n    if p is not None",
+    ),
+    _edge(
+        _ORDERS,
+        "an order is old a millisecond early",
+        "streams.core.journeys.updates",
+        "if at_ms - ordered_ms > allowed_lateness_ms:",
+        "if at_ms - ordered_ms >= allowed_lateness_ms:",
+    ),
+    _edge(
+        _ORDERS,
+        "an update in whole seconds comes before its purchase",
+        "streams.core.journeys.updates",
+        "ordered_ms += SECOND_MS - 1",
+        "pass",
+    ),
+    _edge(
+        _ORDERS,
+        "the order id in a path is folded as paths are",
+        "streams.core.moments.pages",
+        "return _without_suffix(_raw_segments(address)[n])",
+        "return segment",
+    ),
+    _edge(
+        _ORDERS,
+        "a placeholder in a path is an order id",
+        "streams.core.processing.signals",
+        "if order in _NO_ORDERS:",
+        "if False:",
     ),
     _edge(
         _BOUNDS,

@@ -204,10 +204,8 @@ def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
     are close in time. A repeat that has an order id gives it to a conversion that has none.
     """
     at_ms, order = signal.head >> TIME, order_of(signal)
-    if order is not None:
-        for c in s.conversions:
-            if c.order == order and at_ms - c.at_ms <= patience.refund:
-                return True
+    if order is not None and knows_order(s, order, at_ms, patience):
+        return True
     # The latest first: those before the first one that is too old are older still.
     for n in range(len(s.conversions) - 1, -1, -1):
         c = s.conversions[n]
@@ -218,6 +216,11 @@ def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
                 replace_conversion(s, n, msgspec.structs.replace(c, order=order))
             return True
     return False
+
+
+def knows_order(s: State, order: bytes, at_ms: int, patience: Patience) -> bool:
+    """True if an order is that of a purchase before this time, but not too long before."""
+    return any(c.order == order and 0 <= at_ms - c.at_ms <= patience.refund for c in s.conversions)
 
 
 def grace_states(states: list[State], need: int) -> Iterable[State]:

@@ -44,6 +44,7 @@ from streams.core.journeys.state import Patience, State
 from streams.core.journeys.store import ProfilePart, load_profile, save_profile, tombstones
 from streams.core.journeys.summary import Final, happened_ms
 from streams.core.journeys.trimming import CLOSING, closings, forget_after_ms, trim
+from streams.core.journeys.updates import lateness_time_ms
 from streams.records import Record
 
 NAMELESS_ONLY = (0,)  # the numbers of the needs of a signal that names none
@@ -144,6 +145,10 @@ class Population:
         if live > SEGMENT_BYTES and live % SEGMENT_BYTES < SIZE * len(needs):
             self._trim(p)
         return ending
+
+    def judged_ms(self, key: str, signal: Signal) -> int:
+        """The time by which it is judged whether an update of an order is late."""
+        return lateness_time_ms(self.profiles.get(key), signal, self.patience)
 
     def _place_needs(self, p: Profile, signal: Signal) -> int | tuple[Signal, tuple[int, ...], int | LeftOut]:
         """For an event that may have more needs than there are places: the signal with the needs that have

@@ -31,6 +31,8 @@ def to_toml(rules: spec.RuleSet) -> str:
             lines.append(f"where = {_condition(event.where)}")
         if event.view:
             lines.append("view = true")
+        if event.update:
+            lines.append("update = true")
     for query in rules.queries:
         lines += [
             "",

@@ -18,10 +18,19 @@ import msgspec
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event
 from streams.core.moments.conditions import path_reader
 from streams.core.moments.names import CuedRule, NamedRule, NameMatcher, NameRules, first_match
-from streams.core.moments.pages import MAX_PATH_CHARS, PageMatcher
+from streams.core.moments.pages import MAX_PATH_CHARS, ORDER_SEGMENT, PageMatcher
 from streams.core.moments.query import QueryMatcher
 from streams.core.moments.rules import Rules
-from streams.core.moments.spec import NAMED_TYPES, AnyRule, CueRule, Lexicon, QueryRule, Words
+from streams.core.moments.spec import (
+    NAMED_TYPES,
+    AnyRule,
+    CueRule,
+    EventRule,
+    Lexicon,
+    PageRule,
+    QueryRule,
+    Words,
+)
 from streams.core.moments.verdict import (
     CUES,
     INTENTS,
@@ -63,13 +72,21 @@ class Classifier:
         self._names = NameMatcher(content, self._verdicts)
         self._queries = QueryMatcher(content.queries, _by_language(content.lexicons), content.read.polite)
         self._find_query = lru_cache(MAX_KNOWN_EVIDENCE)(self._queries.find)
-        self._find_page = lru_cache(MAX_KNOWN_EVIDENCE)(PageMatcher(content.pages).find)
+        self._pages = PageMatcher(content.pages)
+        self._find_page = lru_cache(MAX_KNOWN_EVIDENCE)(self._pages.find)
         self._tracks = self._names.tracks
 
         self._query_readers = _readers(content.read.query)
         self._url_readers = _readers(content.read.url)
         self._page_readers = _readers(content.read.page)
         self._locale_readers = _readers(content.read.locale)
+        self.order_time_readers = _readers(content.read.order_time)
+        # Page rules that read an order id off the path, by their numbers.
+        self.order_rules = frozenset(
+            number
+            for number, rule in enumerate(self._rules)
+            if isinstance(rule, PageRule) and any(ORDER_SEGMENT in path for path in rule.paths)
+        )
         # Most events have none of these properties, and so no query: that shows at one glance.
         shallow = all(path.startswith("properties.") for path in content.read.query)
         keys = (path.split(".")[1] for path in content.read.query) if shallow else ()
@@ -202,6 +219,14 @@ class Classifier:
                     return _Match(self._first_page + found[0], found[1])
         return None
 
+    def order_in_page(self, event: Event) -> str:
+        """The order id in the path of the event's page, if a rule's path has `{order}` there; else ""."""
+        for read_path in self._page_readers if self.order_rules else ():
+            path = read_path(event)
+            if isinstance(path, str) and (order := self._pages.order(path[:MAX_PATH_CHARS])):
+                return order
+        return ""
+
 
 def classifier_for(rules: Rules) -> Classifier:
     """The classifier of these rules. All partitions of a process share it: it takes long to make."""
@@ -218,7 +243,8 @@ def _verdict_of(number: int, rule: AnyRule) -> Verdict | None:
         return None
     cue = CUES.index(rule.cue) + 1 if isinstance(rule, CueRule) else NO_CUE
     buys = not (isinstance(rule, QueryRule) and rule.moment == "truth")  # a query never converts
-    return Verdict(INTENTS.index(rule.moment), rule.confidence > SURE_ABOVE and buys, number, cue)
+    update = isinstance(rule, EventRule) and rule.update
+    return Verdict(INTENTS.index(rule.moment), rule.confidence > SURE_ABOVE and buys, number, cue, update)
 
 
 def _with_cue(verdict: Verdict | None, cued: CuedRule) -> Verdict:
@@ -227,7 +253,7 @@ def _with_cue(verdict: Verdict | None, cued: CuedRule) -> Verdict:
         return cued.verdict
     if verdict.intent == REFUND:
         return verdict
-    return Verdict(verdict.intent, verdict.sure, verdict.rule, cued.verdict.cue)
+    return Verdict(verdict.intent, verdict.sure, verdict.rule, cued.verdict.cue, verdict.update)
 
 
 def _by_name(named: NamedRule, event: Event) -> _Match:

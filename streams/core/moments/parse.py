@@ -15,7 +15,7 @@ import msgspec
 
 from streams.core.ingest.event import EVENT_TYPES
 from streams.core.moments import spec
-from streams.core.moments.pages import MAX_SEGMENTS, glob_segments
+from streams.core.moments.pages import MAX_SEGMENTS, ORDER_SEGMENT, glob_segments
 from streams.core.moments.phrases import BadPhrase, expand_phrase
 from streams.core.moments.query import terms
 from streams.core.moments.verdict import CUES
@@ -177,8 +177,19 @@ def _event(table: TableReader, name: str, moment: str, confidence: float) -> spe
     yields_to, view = table.words("yields_to", (), spec.EVIDENCE), bool(table.flag("view"))
     if view and "page" not in yields_to:
         raise table.wrong("view", 'only makes a difference with yields_to = ["page"]')
+    update = bool(table.flag("update"))
+    if update and (moment != "truth" or yields_to):
+        raise table.wrong("update", 'is for moment = "truth", without yields_to: an order that was edited')
     return spec.EventRule(
-        name, moment, confidence, names=names, types=types, yields_to=yields_to, where=condition, view=view
+        name,
+        moment,
+        confidence,
+        names=names,
+        types=types,
+        yields_to=yields_to,
+        where=condition,
+        view=view,
+        update=update,
     )
 
 
@@ -274,6 +285,9 @@ def _page(table: TableReader, name: str, moment: str, confidence: float) -> spec
         segments = glob_segments(path)
         if not path.startswith(("/", "*")) or "?" in path or "#" in path:
             raise table.wrong("paths", f'"{path}" must begin with / or * and have no ? or #')
+        orders = segments.count(ORDER_SEGMENT)
+        if orders > 1 or path.count("{") + path.count("}") != 2 * orders:
+            raise table.wrong("paths", f'"{path}": braces are for one segment alone: {ORDER_SEGMENT}')
         if len(segments) > MAX_SEGMENTS or any("**" in segment and segment != "**" for segment in segments):
             raise table.wrong(
                 "paths",
@@ -286,7 +300,7 @@ def _read_table(data: Any) -> tuple[spec.ReadTable, frozenset[str]]:
     table = TableReader("[read]", {} if data is None else data)
     read = spec.ReadTable(**{key: table.words(key) for key in spec.ReadTable.__struct_fields__})
     table.done()
-    for key in ("query", "url", "page", "locale"):
+    for key in ("query", "url", "page", "order_time", "locale"):
         for path in getattr(read, key):
             if not _is_path(path):
                 raise table.wrong(key, f'"{path}" is no path into an event, such as properties.query')

@@ -38,6 +38,7 @@ class EventRule(msgspec.Struct, frozen=True):
     yields_to: Words = ()  # evidence that is asked first; the rule's own moment holds when that gives none
     where: Condition | None = None
     view: bool = False  # the event is the view of a page, as page and screen calls are
+    update: bool = False  # a truth that tells of a change to an order: docs/journeys.md, Orders
 
 
 class QueryRule(msgspec.Struct, frozen=True):
@@ -93,6 +94,7 @@ class ReadTable(msgspec.Struct, frozen=True):
     url: Words = ()  # addresses that may carry it as a parameter
     url_params: Words = ()  # the names of such parameters
     page: Words = ()  # the path or address of a page; `name`: the name of a page or screen call
+    order_time: Words = ()  # when the order of an update was paid, or else made
     locale: Words = ()  # it, it-IT, it_IT
     polite: Words = ()  # lexicons whose phrases are taken off the front of a query first
 

@@ -13,6 +13,7 @@ def event_table(rules: Rules) -> str:
             notes.append(f"where {_condition(rule.where)}")
         if rule.names and rule.types != spec.NAMED_TYPES:
             notes.append(f"{', '.join(rule.types)} only")
+        notes += ["an update"] if rule.update else []
         names = ", ".join(f"`{name}`" for name in rule.names) or f"all of type {', '.join(rule.types)}"
         noted = "".join(f"; *{note}*" for note in notes)
         lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {names}{noted} |")

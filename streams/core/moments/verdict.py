@@ -34,6 +34,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     sure: bool  # confidence > SURE_ABOVE; never for a truth read from a search query: a query does not buy
     rule: int  # index into Rules.rules: its name and confidence
     cue: int = NO_CUE  # what happened besides: the number of one of CUES
+    update: bool = False  # a truth that tells of a change to an order
 
 
 class RuleInfo(msgspec.Struct, frozen=True, gc=False):

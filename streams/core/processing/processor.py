@@ -217,10 +217,12 @@ class Processor:
                 forwarded += 1
                 held_back_ms = min(held_back_ms, tracker.held_back_ms(source))
                 continue
+            signal = signal_of(event, verdict)
+            at_ms = population.judged_ms(key, signal) if verdict.update else at_ms
             if at_ms < watermark_ms - lateness_ms:
                 self._late(source, record, event, key, "lateness")
                 continue
-            outcome = take(key, signal_of(event, verdict), record)
+            outcome = take(key, signal, record)
             if outcome == APPLIED:
                 counts.applied += 1
             elif outcome == DUPLICATE:

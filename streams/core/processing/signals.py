@@ -1,7 +1,10 @@
 """Turns an event into a Signal: the intent that rules see in it, its needs, and what it says of an order."""
 
+from streams.core.ingest.draft import Stamp
 from streams.core.ingest.event import Event
-from streams.core.journeys.order_facts import OrderFacts
+from streams.core.ingest.placeholders import Placeholders
+from streams.core.ingest.stamps import read_stamp
+from streams.core.journeys.order_facts import OrderFacts, Update
 from streams.core.journeys.signal import (
     NAMELESS,
     REFUND_EVERYWHERE,
@@ -10,12 +13,15 @@ from streams.core.journeys.signal import (
     head_of,
     order_ref,
 )
+from streams.core.journeys.updates import date_update
 from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import Rules
-from streams.core.moments.verdict import BUY, REFUND, Verdict
+from streams.core.moments.verdict import BUY, REFUND, TRUTH, Verdict
 from streams.core.processing.owners import profile_reader
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.subject import first_text, needs_of
+
+_NO_ORDERS = Placeholders()  # words that stand for no order in a path
 
 
 class Signals:
@@ -23,7 +29,11 @@ class Signals:
 
     def __init__(self, parameters: Parameters, rules: Rules, first_code: int) -> None:
         """`first_code`: the code that the first of these rules has in the partition's rulebook."""
-        self.classify = classifier_for(rules).classify  # Event -> Verdict, or None when it shows no intent
+        classifier = classifier_for(rules)
+        self.classify = classifier.classify  # Event -> Verdict, or None when it shows no intent
+        self._order_in_page, self._order_rules = classifier.order_in_page, classifier.order_rules
+        self._order_times = classifier.order_time_readers
+        self._lateness_ms = parameters.allowed_lateness_ms
         self._first_code = first_code
         self._dims_of = parameters.dimensions.code
         self._order_of = first_text(parameters.orders)
@@ -34,17 +44,43 @@ class Signals:
         """The signal of an event. `verdict`: what the rules conclude about it."""
         facts: OrderFacts | None = None
         needs: tuple[str, ...] = NAMELESS
-        if verdict.intent >= BUY and (order_id := self._order_of(event)):
-            facts = OrderFacts(order_ref(order_id))
+        at_ms = event.at_ms
+        if verdict.intent >= BUY:
+            order, update = self._order(event, verdict), Update.NONE
+            if verdict.update:
+                at_ms, update = date_update(at_ms, self._ordered_ms(event), self._lateness_ms)
+            if order is not None or update:
+                facts = OrderFacts(order, update)
         if facts is not None and verdict.intent == REFUND:
             needs = REFUND_EVERYWHERE
         elif self._needs:
             needs = needs_of(event, self._needs)
         return Signal(
-            head_of(event.at_ms, verdict.intent, verdict.sure, self._dims_of(event)),
+            head_of(at_ms, verdict.intent, verdict.sure, self._dims_of(event)),
             event_ref(event.id),
             self._first_code + verdict.rule,
             event.utc_offset_quarters,
             facts,
             needs,
         )
+
+    def _order(self, event: Event, verdict: Verdict) -> bytes | None:
+        """What stands for the order id that the event names, or that is in the path of its page."""
+        order = self._order_of(event)
+        if not order and (verdict.intent == TRUTH or verdict.rule in self._order_rules):
+            order = self._order_in_page(event)
+            if order in _NO_ORDERS:
+                return None
+        return order_ref(order) if order else None
+
+    def _ordered_ms(self, event: Event) -> int | None:
+        """When the order of an update was paid, or else made; None if the event does not say it.
+
+        A time without an offset is UTC.
+        """
+        for read_path in self._order_times:
+            value = read_path(event)
+            found = read_stamp(Stamp("", value), None) if value is not None else None
+            if found is not None:
+                return found.at_ms
+        return None

@@ -99,9 +99,17 @@ def test_spelling(name: str) -> None:
         ("click", {"link_url": "https://www.google.com/maps/place/x"}, "go", "store-link"),
         ("Link Clicked", {"href": "https://maps.apple.com/?q=x"}, "go", "store-link-href"),
         ("click", {"link_url": "https://partner.example/"}, "know", "click"),
-        ("Order Updated", {"order_id": "o-1"}, "truth", "order-updated"),
-        ("Order Updated", {"order_id": ""}, "none", "order-updated-without-id"),
-        ("Order Updated", {"order_id": None}, "none", "order-updated-without-id"),
+        ("Order Updated", {"order_id": "o-1"}, "none", "order-updated-unpaid"),
+        ("Order Updated", {"order_id": "o-1", "status": "pending"}, "none", "order-updated-unpaid"),
+        ("Order Updated", {"order_id": "o-1", "status": "Completed"}, "truth", "order-updated"),
+        ("orders/updated", {"id": 1, "financial_status": "paid"}, "truth", "order-updated"),
+        (
+            "Order Updated",
+            {"status": "paid", "cancelled_at": "2024"},
+            "none",
+            "order-updated-cancelled",
+        ),
+        ("Order Updated", {"status": "paid", "cancelled_at": None}, "truth", "order-updated"),
     ],
 )
 def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: str) -> None:

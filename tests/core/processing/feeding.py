@@ -80,7 +80,9 @@ class Feed:
         self.processor = self.open()
 
     def open(self) -> Processor:
-        processor = Processor(0, self.plan, b"fold", self.rules, door_of(10 * MINUTE))
+        processor = Processor(
+            0, self.plan, b"fold", self.rules, door_of(10 * MINUTE, orders=self.plan.orders)
+        )
         processor.restore(
             None if self.stored is None else decode_checkpoint(self.stored),
             [StateRecord(key, value) for key, value in self.state.items()],
