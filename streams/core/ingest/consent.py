@@ -41,6 +41,8 @@ _STRINGS = (
     "OnetrustActiveGroups",
     "consentStrings",
 )
+# Where a context has what a consent tool says: the place of the readers first, then those of tools.
+_PLACES = ("consent", "consentManagement", "consents", "customerPrivacy", "privacy_info", *_STRINGS)
 _NO_WORD = re.compile(r"[\W_]+")
 _GCS = re.compile(r"G1[01-]([01-])")  # of Google's consent mode: advertising, then analytics
 # Of OneTrust: `C0001:1,C0002:0`, or `,C0001,` with those alone that are agreed to.
@@ -69,7 +71,7 @@ class Consent:
 
     def is_refused_by(self, context: Mapping[str, Any]) -> bool:
         """True if the context of an event says so, whatever the settings name beside it."""
-        return self._refuses(context.get("consent")) or self._refuses(context.get("consentManagement"))
+        return any(self._refuses(context[key]) for key in _PLACES if key in context)
 
     def is_refused_in(self, source: Any) -> bool:
         """True if what could not be read says it: bytes, a document, or the draft that was made of it.
@@ -124,7 +126,7 @@ class Consent:
         return _TC_STRING.fullmatch(plain) is not None and _is_refused_tc(plain)
 
     def _refuses_in_object(self, answer: Mapping[str, Any], depth: int) -> bool:
-        if answer.get("gdprApplies") is False:
+        if answer.get("gdprApplies") in (False, "false", "0"):
             return False
         members = list(answer.items())[:MAX_CONSENT_MEMBERS]
         return any(self._refuses_in_member(key, value, depth + 1) for key, value in members)

@@ -40,6 +40,9 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "OneTrust groups": {"consent": {"OnetrustActiveGroups": ",C0001,C0003,"}},
     "OneTrust answers": {"consent": {"OnetrustActiveGroups": "C0001:1,C0002:0,C0004:0"}},
     "Matomo": {"consent": {"tracking": "0"}},
+    "OneTrust groups, beside": {"OnetrustActiveGroups": ",C0001,"},
+    "gcs, beside": {"gcs": "G100"},
+    "GA4's words, beside": {"privacy_info": {"analytics_storage": "No"}},
     "an answer": {"consent": False},
     "a word": {"consent": "Opt-Out"},
     "a state": {"consent": {"status": "withdrawn"}},
@@ -61,6 +64,7 @@ NO_REFUSALS: dict[str, dict[str, Any]] = {
     "IAB, elsewhere": {
         "consent": {"consentStrings": [{"gdprApplies": False, "consentStringValue": tc_string(set())}]}
     },
+    "IAB, elsewhere, as text": {"consent": {"gdprApplies": "false", "tcString": tc_string(set())}},
     "IAB, cut": {"consent": {"tcString": tc_string(set())[:20]}},
     "OneTrust": {"consent": {"OnetrustActiveGroups": ",C0001,C0002,"}},
     "another tool's": {"consent": {"newsletter": False, "terms": "no"}},
