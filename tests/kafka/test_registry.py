@@ -27,7 +27,7 @@ from tests.cli.running import ROOT, lines, streams
 from tests.end_to_end.running import COMMAND
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
-from tests.kafka.test_host import Process
+from tests.kafka.test_host import GRACE_S, Process
 from tests.log.kafka.registry.messages import GUID, avro, clicks, frame, new_message, shop_file
 from tests.log.kafka.registry.schema_server import SchemaServer, schema_server
 
@@ -104,6 +104,7 @@ def worker(shop: Shop) -> Iterator[Process]:
     (block,) = re.findall(r"^```\n(streams .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     apply, run = [line.split()[1:] for line in block.splitlines()]
     env = {"PYTHONPATH": str(ROOT), "STREAMS_LOG_FORMAT": "json", "STREAMS_WEB__PORT": "0"}
+    env["STREAMS_KAFKA__GRACE"] = f"{GRACE_S}s"
     applied = Process([*COMMAND, *apply], shop.directory, env)
     assert 0 == applied.popen.wait(60), applied.output.read_text()
     process = Process([*COMMAND, *run], shop.directory, env)
@@ -245,6 +246,17 @@ def test_a_registry_that_is_away_is_waited_for(shop: Shop) -> None:
     asked = shop.ask("verify")
     assert 5 == asked.exit_code
     assert "the schema registry at" in asked.stderr
+
+
+def test_a_worker_that_waits_can_be_stopped(shop: Shop) -> None:
+    """It gives its partitions back, with nothing committed of what waits."""
+    shop.registry.failing = 503
+    append(shop.app, records()[:4])
+    with worker(shop) as process:
+        process.until(lambda: [line for line in process.lines() if "wait for it" in line.get("reason", "")])
+        assert 0 == process.ended()
+        assert "left" in [line["event"] for line in process.lines()]
+    assert 0 == sum(_ended(shop))
 
 
 def test_a_registry_that_does_not_let_us_in_ends_the_worker(shop: Shop) -> None:

@@ -23,6 +23,7 @@ _LAWS = "tests/laws/test_needs.py"
 _STORIES = "tests/core/journeys/test_golden.py"
 _ORDERS = "tests/core/processing/test_orders.py"
 _WATERMARK = "streams.core.processing.watermark"
+_REGISTRY = "tests/log/kafka/registry"
 _APART = "tests/core/processing/test_apart.py"
 
 
@@ -398,5 +399,47 @@ EDGE_BUGS = (
         "streams.core.journeys.order_facts",
         'return facts.order or b"", facts.update',
         'return facts.order or b"", Update.NONE',
+    ),
+    _edge(
+        "tests/core/processing/test_dead_letters.py",
+        "a dead letter has what was read, and not what came",
+        "streams.core.processing.dead_letters",
+        "(record.original if isinstance(record, DecodedRecord) else record.value)",
+        "record.value",
+    ),
+    _edge(
+        f"{_REGISTRY}/test_avro.py",
+        "a message in Avro may be followed by anything",
+        "streams.log.kafka.registry.avro",
+        "if (left := len(body) - stream.tell()) > 0:",
+        "if (left := len(body) - stream.tell()) < 0:",
+    ),
+    _edge(
+        f"{_REGISTRY}/test_avro.py",
+        "an array in Avro may have members without bytes",
+        "streams.log.kafka.registry.avro_shape",
+        'if node == "null" and is_repeated:',
+        "if False:",
+    ),
+    _edge(
+        f"{_REGISTRY}/test_protobuf.py",
+        "a message in Protobuf is read in any order of its maps",
+        "streams.log.kafka.registry.protobuf",
+        ', order="deterministic"',
+        "",
+    ),
+    _edge(
+        f"{_REGISTRY}/test_decoding.py",
+        "a registry that does not answer has no schema",
+        "streams.log.kafka.registry.decoding",
+        "failure = answer\n                    left.append(key)",
+        "missing[key] = NoSchema(str(answer))",
+    ),
+    _edge(
+        f"{_REGISTRY}/test_decoding.py",
+        "an unknown schema is asked for once",
+        "streams.log.kafka.registry.decoding",
+        "later, missing = await self._ask(missing.keys())",
+        "later = dict[SchemaKey, ReadMessage]()",
     ),
 )

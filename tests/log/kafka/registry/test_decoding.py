@@ -298,7 +298,7 @@ async def test_a_registry_that_is_down_is_waited_for() -> None:
         reported: list[str] = []
         made.on_waiting = reported.append
         waiting = asyncio.create_task(decode(made, frame(7, BODY)))
-        while len(server.asked) < 5:
+        while len(server.asked) < 5 and not waiting.done():
             await asyncio.sleep(0)
         server.failing = None
         (found,) = await waiting
