@@ -12,7 +12,17 @@ import msgspec
 
 import schemas
 from schemas.generate import tidy
-from streams.topology import CURRENT_DEVICES, EVENTS, LATE, PERSON, PUBLISHED, REJECTED, Cleanup, Topic
+from streams.topology import (
+    CURRENT_DEVICES,
+    EVENTS,
+    LATE,
+    PERSON,
+    PUBLISHED,
+    REDRIVEN,
+    REJECTED,
+    Cleanup,
+    Topic,
+)
 
 Node = dict[str, Any]
 
@@ -37,6 +47,10 @@ KEYS: dict[str, Node] = {  # by the words of `Topic.key`
         "description": "Names one counter: the partition, `/`, and its cell.",
     },
     "cell": {"type": "string", "description": "The cell of the counter."},
+    REDRIVEN.key: {
+        "type": "string",
+        "description": "Names a redriven item and the command: `topic:partition:offset:index command`.",
+    },
     "none": {"type": "null"},
 }
 CORRELATION: dict[type, Node] = {  # which records are about the same thing
@@ -151,7 +165,7 @@ def messages(topic: Topic) -> dict[str, Node]:
         if kind in CORRELATION:
             body["correlationId"] = CORRELATION[kind]
         found[name] = {"summary": (kind.__doc__ or "").partition("\n")[0], **body, "bindings": bindings}
-    if topic.cleanup is Cleanup.COMPACT:
+    if topic.cleanup is Cleanup.COMPACT and topic is not REDRIVEN:  # receipts stay
         summary = (
             "A tombstone: the last record under this key no longer holds. Only the key says which record"
             " it is about."

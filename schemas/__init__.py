@@ -10,6 +10,7 @@ from schemas.dead_letters import LateHeaders, RejectedHeaders
 from schemas.funnel import FunnelTotal
 from schemas.journey import JourneyRecord, RefundRecord
 from schemas.kinds import Kind, Moment, Outcome, Unmatched
+from schemas.receipt import MovedCounter, Receipt
 from schemas.tally import Tally
 from schemas.transition import Transition, TransitionHeaders
 
@@ -26,7 +27,9 @@ __all__ = [
     "Kind",
     "LateHeaders",
     "Moment",
+    "MovedCounter",
     "Outcome",
+    "Receipt",
     "RefundRecord",
     "RejectedHeaders",
     "Tally",

@@ -10,6 +10,12 @@ import msgspec
 
 from schemas.kinds import COUNT, INSTANT, ProfileName, documented
 
+APPENDED = "when the record was appended to its topic; not there where that is not known"
+READ_WITH = (
+    "the headers of the record that decide how it is read, as a JSON array of [name, value]; not there where"
+    " it has none"
+)
+
 
 class RejectedHeaders(msgspec.Struct, frozen=True, gc=False):
     """Why an item could not be read, and where it was. The value is empty where the item says that its person
@@ -25,6 +31,8 @@ class RejectedHeaders(msgspec.Struct, frozen=True, gc=False):
     offset: Annotated[int, documented("the offset of its record in that partition", **COUNT)]
     index: Annotated[int, documented("which item of its record; 0 if the record is one item", **COUNT)]
     cut: Annotated[bool, documented("the value was longer than 64 KiB and is cut")] = False
+    appended: Annotated[str, documented(APPENDED, **INSTANT)] = ""
+    read_with: Annotated[str, documented(READ_WITH)] = ""
 
 
 class LateHeaders(msgspec.Struct, frozen=True, gc=False):
@@ -50,3 +58,5 @@ class LateHeaders(msgspec.Struct, frozen=True, gc=False):
     left_out: Annotated[
         str, documented("of needs_full: the needs in which the event does not count, as a JSON array")
     ] = ""
+    appended: Annotated[str, documented(APPENDED, **INSTANT)] = ""
+    read_with: Annotated[str, documented(READ_WITH)] = ""

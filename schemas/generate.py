@@ -24,6 +24,7 @@ SCHEMA_TYPES: dict[str, Any] = {
     "journeys": schemas.JourneyRecord | schemas.RefundRecord,
     "late": schemas.LateHeaders,
     "rejected": schemas.RejectedHeaders,
+    "redriven": schemas.Receipt,
 }
 WITH_FLAT_DIMENSIONS = (schemas.Tally.__name__, schemas.FunnelTotal.__name__)
 FLAT_DIMENSIONS = {"^dim_": {"description": "the value of this dimension", "type": "string"}}
@@ -52,6 +53,10 @@ ABOUT = {
     "rejected": (
         "Headers of an item that could not be read; each is the text of its field. The value is the item as"
         " it came."
+    ),
+    "redriven": (
+        "How redriven items ended. Compacted; key: where the item was read first, and the command that"
+        " redrove it."
     ),
 }
 

@@ -102,12 +102,21 @@ REJECTED = Topic(
     cleanup=Cleanup.DELETE,
     about="records that could not be read",
 )
+REDRIVEN = Topic(
+    name="redriven",
+    key="item, command",
+    value="Receipt",
+    types=(schemas.Receipt,),
+    cleanup=Cleanup.COMPACT,
+    about="how redriven items ended: receipts for `streams redrive`",
+)
 INBOX = Topic(
     name="inbox",
     key=PERSON,
-    value="Forwarded or WatermarkReport",
+    value="Forwarded, Redriven or WatermarkReport",
     cleanup=Cleanup.DELETE,
-    about="messages between partitions: events on their way to the partition that owns their person",
+    writer="agent; redrive",
+    about="messages to partitions: events on their way to their owner, and redriven items",
 )
 STATE = Topic(
     name="state",
@@ -138,7 +147,7 @@ FUNNEL = Topic(
     about="funnel counters, added up over the partitions (on Kafka only)",
 )
 
-OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, CURRENT_DEVICES, JOURNEYS, LATE, REJECTED)
+OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, CURRENT_DEVICES, JOURNEYS, LATE, REJECTED, REDRIVEN)
 TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
 """What every log has."""
 KAFKA_TOPICS = (APP, FUNNEL)

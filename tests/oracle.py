@@ -485,6 +485,24 @@ def journeys(
     return told
 
 
+def final_until(
+    signals: Sequence[Signal], needs: Sequence[str], before: int, patience: Patience = DEFAULTS
+) -> int:
+    """The latest closing or refund before this time of the journeys of these needs; -1 if there is none.
+
+    A redriven event that is not later would change what is final.
+    """
+    closing = ("converted", "abandoned", "refunded")
+    return max(
+        (
+            s.at
+            for s in transitions(signals, before - 1, patience)
+            if s.kind in closing and s.at < before and (s.need in needs or "*" in needs)
+        ),
+        default=-1,
+    )
+
+
 def left_out(
     signals: Sequence[Signal], names: Sequence[str], oldest: int, patience: Patience = DEFAULTS
 ) -> tuple[str, ...]:

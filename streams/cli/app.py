@@ -17,6 +17,7 @@ from streams.cli.generate import generate_command
 from streams.cli.journey import journey_command
 from streams.cli.journeys import journeys_command
 from streams.cli.lag import lag_command
+from streams.cli.redrive import redrive_command
 from streams.cli.replay import replay_command
 from streams.cli.run import run_command
 from streams.cli.screen import MAX_SCREEN_COLUMNS
@@ -67,6 +68,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     },
     MAINTAIN: {
         "verify": verify_command,
+        "redrive": redrive_command,
         "check-config": check_config_command,
         "topology": topology_command,
         "lag": lag_command,

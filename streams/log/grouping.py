@@ -34,6 +34,17 @@ def by_topic(outputs: Sequence[Output]) -> dict[str, list[Output]]:
     return groups
 
 
+def inbox_partitions(messages: Sequence[Output], partitions: int) -> list[int]:
+    """The partitions that messages are for, one after the other. `partitions`: how many the app has."""
+    numbers = []
+    for message in messages:
+        assert message.topic == INBOX.name, f"not a message to an inbox: {message.topic}"
+        assert message.partition is not None, "a message names the partition that it is for"
+        assert 0 <= message.partition < partitions, message.partition
+        numbers.append(message.partition)
+    return numbers
+
+
 def by_partition(outputs: Sequence[Output]) -> dict[int | None, list[Output]]:
     """The outputs for one topic by the partition they name (None: the writer's own), those of each in the
     order given.

@@ -10,10 +10,20 @@ not know. The object itself is the disk: after a crash, `open` again.
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from streams.errors import Fenced
-from streams.log.grouping import COMPACTED, NAMES, by_topic
+from streams.log.grouping import COMPACTED, NAMES, by_topic, inbox_partitions
 from streams.log.port import Extent, Restoring
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
-from streams.records import Batch, Fetched, Headers, HiddenOffsets, NewRecord, Record, Source, StateRecord
+from streams.records import (
+    Batch,
+    Fetched,
+    Headers,
+    HiddenOffsets,
+    NewRecord,
+    Output,
+    Record,
+    Source,
+    StateRecord,
+)
 from streams.topology import EVENTS, INBOX, STATE, source_name, split_source
 
 Faults = Callable[[str], None]
@@ -192,6 +202,13 @@ class MemoryLog:
             self._positions[source.name] = source.end
         for new in records:
             self._stored[new.partition].append(self._inputs[0], new.time_ms, new.key, new.value, new.headers)
+        self._faults("append.after")
+
+    async def send(self, messages: Sequence[Output]) -> None:
+        numbers = inbox_partitions(messages, self.partitions)
+        self._faults("append.before")
+        for number, message in zip(numbers, messages, strict=True):
+            self._stored[number].append(INBOX.name, -1, message.key, message.value, message.headers)
         self._faults("append.after")
 
     async def position(self, name: str) -> int:

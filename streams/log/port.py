@@ -28,7 +28,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
-from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Record, Source, StateRecord
+from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Output, Record, Source, StateRecord
 
 # One read, as far as an adapter can bound it: large records make a read of fewer.
 LOG_READ_BYTES = 8 << 20
@@ -185,6 +185,14 @@ class Log(Reader, Protocol):
 
         On a broker, collectors append. There this is for tests and tools; it takes no `source`, and a failure
         may leave some of the records.
+        """
+        ...
+
+    async def send(self, messages: Sequence[Output]) -> None:
+        """Adds messages to the inboxes of the partitions that they name; they are durable when this returns.
+        It fences nobody.
+
+        On a broker a failure may leave some of them.
         """
         ...
 

@@ -69,6 +69,13 @@ def add_copy(sets: list[EventSet], signal: Signal, ids_from_ms: int) -> CopyFate
     return CopyFate.NEW
 
 
+def part_sets(sets: list[EventSet], at_ms: int) -> tuple[list[EventSet], list[EventSet]]:
+    """The events that are dated before this time, and the others."""
+    past = [{ref: copy for ref, copy in events.items() if copy.head >> TIME < at_ms} for events in sets]
+    rest = [{ref: copy for ref, copy in events.items() if copy.head >> TIME >= at_ms} for events in sets]
+    return [events for events in past if events], [events for events in rest if events]
+
+
 def first_ms(sets: list[EventSet]) -> int:
     """The time of the first event."""
     return min(copy.head for events in sets for copy in events.values()) >> TIME

@@ -12,6 +12,7 @@ from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, Counts
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.tally_text import TallyText
 from streams.log.port import Reader
+from streams.queries.known_receipts import KnownReceipts
 from streams.queries.origins import Origins
 from streams.queries.people_check import PeopleCheck
 from streams.queries.published_counters import PublishedCounters
@@ -52,6 +53,7 @@ class PartitionCheck:
         self.cut: set[str] = set()  # topic partitions whose beginning is gone
         self._items = ItemReader(stored.parameters, stored.book)
         self._copies = Counts()  # `applied` and `duplicate` of all slices so far
+        self._redriven = 0  # redriven items of these slices that were applied
         self._is_whole = True  # every slice so far had all of the input and all dead letters
 
     @classmethod
@@ -61,6 +63,7 @@ class PartitionCheck:
         letters = Letters(
             await Origins.load(reader, LATE.name, partition),
             await Origins.load(reader, REJECTED.name, partition),
+            await KnownReceipts.load(reader, partition, checkpoint),
         )
         parameters = parameters_of(FoldSettings.model_validate_json(checkpoint.fold))
         book = await read_rulebook(reader, partition, checkpoint)
@@ -70,7 +73,7 @@ class PartitionCheck:
     def size_bytes(self) -> int:
         """About how much memory the counters and the dead letters take."""
         letters = self.stored.letters
-        return self.counters.size_bytes + letters.late.size_bytes + letters.rejected.size_bytes
+        return self.counters.size_bytes + sum(known.size_bytes for known in letters)
 
     async def run(self, memory_bytes: int, on_progress: Callable[[int, int], None]) -> str | None:
         """The first difference, or None.
@@ -115,6 +118,7 @@ class PartitionCheck:
         self.slices += 1
         self._copies.applied += reading.counts.applied
         self._copies.duplicate += reading.counts.duplicate
+        self._redriven += reading.counts.redriven.pop("applied", 0)
         if self.unchecked:
             return None
         difference = self._difference_in_items(reading)
@@ -139,14 +143,15 @@ class PartitionCheck:
             "repaired",
             "narrowed",
         ]
-        return _difference([(name, getattr(stored, name), getattr(now, name)) for name in names])
+        pairs = [(name, getattr(stored, name), getattr(now, name)) for name in names]
+        return _difference([*pairs, ("redriven, not applied", _not_applied(stored), _not_applied(now))])
 
     def _was_cut(self, reading: Recomputation) -> bool:
         """True if retention explains why items or dead letters are missing; notes in what."""
         if not self.stored.reader.drops_old_records:
             return False
         stored, now = self.stored.checkpoint.counts, reading.counts
-        missing = stored.received + stored.forwarded - now.received - now.forwarded
+        missing = _read(stored) - _read(now)
         cut = set(reading.cut_sources) if missing > 0 else set()
         for topic, origins, count in (
             (LATE, self.stored.letters.late, stored.late + stored.narrowed),
@@ -173,7 +178,13 @@ class PartitionCheck:
         if len([position for position in self.stored.checkpoint.sources.values() if position.offset]) > 1:
             # Which of two copies came first is known only within one source. The sum of both is always known.
             stored_sum = stored.applied + stored.duplicate
-            return _difference([("applied or duplicate", stored_sum, now.applied + now.duplicate)])
+            redriven = stored.redriven.get("applied", 0)
+            return _difference(
+                [
+                    ("applied or duplicate", stored_sum, now.applied + now.duplicate),
+                    ("redriven and applied", redriven, self._redriven),
+                ]
+            )
         return _difference(
             [
                 ("applied", stored.applied, now.applied),
@@ -203,6 +214,16 @@ def planned_slices(counts: Counts, memory_bytes: int) -> list[Slice]:
     needed_bytes = counts.applied * (BYTES_PER_EVENT + BYTES_PER_PERSON // EVENTS_PER_PERSON)
     count = min(MAX_SLICES, -(-needed_bytes // memory_bytes) or 1)
     return [Slice(count, number) for number in range(count)]
+
+
+def _not_applied(counts: Counts) -> int:
+    """Redriven items that were not applied."""
+    return sum(n for ending, n in counts.redriven.items() if ending != "applied")
+
+
+def _read(counts: Counts) -> int:
+    """Items that were read, but those that were redriven and applied."""
+    return counts.received + counts.forwarded + _not_applied(counts)
 
 
 def _difference(pairs: Sequence[tuple[str, int, int]]) -> str | None:

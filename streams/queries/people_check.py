@@ -4,9 +4,12 @@ Where retention has taken the beginning of something, only people whose history 
 `histories`.
 """
 
+from collections.abc import Iterator
+
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.journey_step import UNMATCHED
+from streams.core.journeys.journey_step import UNMATCHED, JourneyStep
+from streams.core.journeys.profile import Profile
 from streams.core.processing.publisher import Publisher
 from streams.queries.event_sets import first_ms, fold_sets
 from streams.queries.histories import complete_from_ms, read_whole
@@ -52,7 +55,7 @@ class PeopleCheck:
                 self.stored.parameters.patience,
             )
             self.unchecked += without_events
-            unsure = people.keys() - whole
+            unsure = (people.keys() - whole) | reading.former.keys()
         may_be_cut = self.stored.reader.drops_old_records
         firsts_ms = {key: first_ms(sets) for key, sets in people.items()} if may_be_cut else {}
         net, gap, last_rev = NetTransitions(), None, None
@@ -96,13 +99,11 @@ class PeopleCheck:
         self, reading: Recomputation, net: NetTransitions, unsure: set[str], *, is_whole: bool
     ) -> str | None:
         """Compares the steps of each person with what is published of them, and counts them."""
-        timers_fired_ms, patience = self.stored.checkpoint.timers_fired_ms, self.stored.parameters.patience
         for n, key in enumerate(sorted(reading.people), 1):
             if key in unsure and not is_whole:
                 continue
-            p, steps = fold_sets(key, reading.people[key], timers_fired_ms, patience)
             published = net.pop(key)
-            for t in steps:
+            for p, t in self._steps(reading, key, is_whole=is_whole):
                 if is_whole:
                     count_transition(t, 1, self.windows.delta)
                 if t.kind in UNMATCHED or key in unsure:
@@ -121,6 +122,16 @@ class PeopleCheck:
             if difference := await self._left_over(published):
                 return difference
         return None
+
+    def _steps(
+        self, reading: Recomputation, key: str, *, is_whole: bool
+    ) -> Iterator[tuple[Profile, JourneyStep]]:
+        """The steps of a person: of what is held together, and of each history that was forgotten before."""
+        timers_fired_ms, patience = self.stored.checkpoint.timers_fired_ms, self.stored.parameters.patience
+        for sets in (*(reading.former.get(key, ()) if is_whole else ()), reading.people[key]):
+            p, steps = fold_sets(key, sets, timers_fired_ms, patience)
+            for t in steps:
+                yield p, t
 
     async def _left_over(self, published: dict[bytes, int]) -> str | None:
         digest = next((digest for digest, n in published.items() if n), None)

@@ -19,7 +19,8 @@ from streams.core.processing.checkpoint import Checkpoint, Counts
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.rulebook import Rulebook
 from streams.log.port import Reader
-from streams.queries.event_sets import CopyFate, EventSet, add_copy
+from streams.queries.event_sets import CopyFate, EventSet, add_copy, part_sets
+from streams.queries.known_receipts import KnownReceipts
 from streams.queries.origins import Origins
 from streams.queries.slices import Slice
 from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, owner_of
@@ -47,6 +48,7 @@ class Letters(NamedTuple):
 
     late: Origins
     rejected: Origins
+    redriven: KnownReceipts
 
 
 class StoredPartition(NamedTuple):
@@ -67,6 +69,8 @@ class Recomputation:
         self.stored, self.slice = stored, people
         # The events of each profile of the slice.
         self.people: dict[str, list[EventSet]] = {}
+        # Their histories that were not held any more as an event was redriven to them.
+        self.former: dict[str, list[list[EventSet]]] = {}
         self.events = 0  # in these sets
         # How items ended. `applied` and `duplicate` are of the slice, all others of the whole partition.
         self.counts = Counts()
@@ -111,6 +115,9 @@ class Recomputation:
     def _take_item(self, item: StoredItem) -> None:
         """Counts an item by how it ends, and adds its event to the set of its person."""
         counts, origin, outcome = self.counts, item.origin, item.outcome
+        if item.redriven_by is not None:
+            self._take_redriven(item, item.redriven_by)
+            return
         counts.received += 1
         if origin in self.stored.letters.rejected:
             counts.rejected += 1
@@ -145,6 +152,35 @@ class Recomputation:
         elif self.slice.has(key):
             self._add(key, without_needs(item.signals.signal(outcome, verdict), left_out))
 
+    def _take_redriven(self, item: StoredItem, command: str) -> None:
+        """Adds the event of a redriven item to the set of its person, if its receipt says that it counts."""
+        receipt, outcome = self.stored.letters.redriven.get(item.origin, command), item.outcome
+        if receipt is None:
+            return
+        if receipt.outcome != "applied":  # nor does a duplicate change the set
+            self.counts.redriven[receipt.outcome] = self.counts.redriven.get(receipt.outcome, 0) + 1
+            return
+        verdict = item.signals.classify(outcome) if isinstance(outcome, Event) else None
+        if not isinstance(outcome, Event) or verdict is None:
+            place = f"item {item.origin.index} of record {item.origin.source} {item.origin.offset}"
+            self.broken = self.broken or f"{place} was redriven and counts, but says nothing about intent"
+            return
+        key = item.signals.key(outcome)
+        if not self.slice.has(key):
+            return
+        if receipt.is_parted:
+            self._part(key, receipt.held_from_ms)
+        signal = without_needs(item.signals.signal(outcome, verdict), receipt.left_out)
+        self._add_copy(key, signal, receipt.held_from_ms)
+        self.counts.redriven["applied"] = self.counts.redriven.get("applied", 0) + 1
+
+    def _part(self, key: str, held_from_ms: int) -> None:
+        """Parts a person's events from those that were not held any more: those dated before this time."""
+        past, held = part_sets(self.people.get(key, []), held_from_ms)
+        if past:
+            self.former.setdefault(key, []).append(past)
+            self.people[key] = held or [{}]
+
     def _is_foreign(self, key: str) -> bool:
         partitions = self.stored.reader.partitions
         return partitions > 1 and owner_of(key, partitions) != self.stored.partition
@@ -158,17 +194,18 @@ class Recomputation:
         """
         lateness_ms = self.stored.parameters.allowed_lateness_ms
         ids_from_ms = min(self._greatest_ms, (signal.head >> TIME) + lateness_ms) - 2 * lateness_ms
+        if self._add_copy(key, signal, ids_from_ms) is CopyFate.DUPLICATE:
+            self.counts.duplicate += 1
+        else:  # also in place of a greater copy
+            self.counts.applied += 1
+
+    def _add_copy(self, key: str, signal: Signal, ids_from_ms: int) -> CopyFate:
         sets = self.people.get(key)
         if sets is None:
             sets = self.people[key] = [{}]
-        match add_copy(sets, signal, ids_from_ms):
-            case CopyFate.DUPLICATE:
-                self.counts.duplicate += 1
-            case CopyFate.NEW:
-                self.counts.applied += 1
-                self.events += 1
-            case CopyFate.SMALLER:  # applied as well, in place of the other copy
-                self.counts.applied += 1
+        fate = add_copy(sets, signal, ids_from_ms)
+        self.events += fate is CopyFate.NEW
+        return fate
 
     def _leave_unchecked(self, source: str, offset: int, reader: str) -> None:
         last = self.unchecked[-1] if self.unchecked else None

@@ -15,8 +15,8 @@ from streams.core.ingest.times import LATEST_MS
 from streams.core.moments.rules import load_rules
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
-from streams.core.processing.inbox import Forwarded, decode_message
-from streams.core.processing.items import read_items
+from streams.core.processing.inbox import Forwarded, Redriven, decode_message
+from streams.core.processing.items import read_items, read_redriven
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.readers import Readers
 from streams.core.processing.record_keys import person_key
@@ -29,7 +29,7 @@ from streams.records import Record, StateRecord
 from streams.topology import STATE, is_inbox
 
 # No event is too far ahead here: that was judged when it was read, and such items were recorded as rejected.
-_ANY_SKEW_MS = LATEST_MS
+_ANY_SKEW_MS = ANY_TIME_MS = LATEST_MS
 
 
 class StoredItem(NamedTuple):
@@ -40,6 +40,7 @@ class StoredItem(NamedTuple):
     signals: Signals  # of the rules that were in force
     value: bytes | None
     forwarded: bool  # read from the inbox
+    redriven_by: str | None = None  # the command that redrove it; None: it was read for the first time
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -84,6 +85,19 @@ class ItemReader:
                     readers.of(message.source), [message.record(record.key)], skew_ms=_ANY_SKEW_MS
                 )
                 return [StoredItem(origin, outcome, signals, message.value, True)]
+            case Redriven() as message:
+                items, outcomes = read_redriven(readers.of(message.source), message.record(), ANY_TIME_MS)
+                return [
+                    StoredItem(
+                        Origin(message.source, item.offset, item.index),
+                        outcome,
+                        signals,
+                        item.value,
+                        forwarded=True,
+                        redriven_by=message.command,
+                    )
+                    for item, outcome in zip(items, outcomes, strict=True)
+                ]
         return ()
 
     def rule_of(self, code: int) -> tuple[RuleInfo, str]:

@@ -141,7 +141,7 @@ class PartitionAgent:
             partition=processor.partition,
             records=count,
             written=written,
-            more=not done,
+            more=not done or bool(processor.waiting),
             totals=copy_of_counts(state.counts),
             reasons=reasons,
             clock_errors=clock_errors,
@@ -172,14 +172,22 @@ class PartitionAgent:
             fetched = await self.session.read(self.processor.tracker.offsets, limit)
             if not count:
                 oldest_ms = _oldest_ms(fetched)
-            count += fetched.count
             size += sum([len(record.value or b"") for _, records in fetched.chunks for record in records])
             folded_s = await self._fold(fetched)
+            # Redriven items begin a batch: they wait until what is due before them was done.
+            waiting = self.processor.waiting
+            count += fetched.count - waiting
             if left_s is not None:
                 left_s -= folded_s
                 if left_s <= 0:
                     break
-            if not fetched.count or count >= self.batch or size >= MAX_BATCH_BYTES or not self.is_behind():
+            if (
+                waiting
+                or not fetched.count
+                or count >= self.batch
+                or size >= MAX_BATCH_BYTES
+                or not self.is_behind()
+            ):
                 break
         return count, oldest_ms
 

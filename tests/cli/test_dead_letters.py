@@ -108,7 +108,8 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
         lines("rejected", "--data-dir", tmp_path / "data", "--json"),
         key=lambda letter: str(letter["reason"]),
     )
-    assert ["reason", "detail", "topic", "partition", "offset", "index", "cut", "value"] == list(unknown)
+    where = ["topic", "partition", "offset", "index", "cut"]
+    assert ["reason", "detail", *where, "appended", "read_with", "value"] == list(unknown)
     assert ("unknown_type", False, bad) == (unknown["reason"], unknown["cut"], unknown["value"])
     assert ("undecodable", 0, 0, "{") == (
         undecodable["reason"],
@@ -123,12 +124,10 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
         "profile",
         "event",
         "at",
-        "topic",
-        "partition",
-        "offset",
-        "index",
-        "cut",
+        *where,
         "left_out",
+        "appended",
+        "read_with",
         "value",
     ] == list(late)
     assert ("lateness", 12 * 86_400.0, "u:zoe", old["messageId"], "2024-05-20T10:00:00.000Z", False) == tuple(

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.errors import Fenced
-from streams.records import NewRecord, Record, Source
+from streams.records import Batch, NewRecord, Output, Record, Source
 from tests.contract.conftest import NewStore
 from tests.contract.looking import fill, input_ends, read, seen
 
@@ -143,4 +143,19 @@ async def test_a_source_is_appended_once(new_embedded_store: NewStore) -> None:
     assert [await log.position(name) for name in ("f", "g", "h")] == [2, 1, 0]
     await log.append([], Source("f", 2, 5))
     assert await log.position("f") == 5
+    await log.close()
+
+
+async def test_what_is_sent_lies_in_the_inbox_of_its_partition(new_store: NewStore) -> None:
+    """Messages go to the partitions that they name, in order, and fence nobody."""
+    log = new_store(2)()
+    sessions = [await log.open(0), await log.open(1)]
+    sent = [Output("inbox", None, b"%d" % n, (), n % 2) for n in range(5)]
+    await log.send(sent)
+    for number, session in enumerate(sessions):
+        fetched = await session.read({}, 10)
+        ((source, found),) = fetched.chunks
+        assert source == f"inbox:{number}"
+        assert [b"%d" % n for n in range(5) if n % 2 == number] == [record.value for record in found]
+        await session.commit(Batch([], [], b"still the owner"))
     await log.close()

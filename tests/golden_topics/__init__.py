@@ -6,7 +6,8 @@ with a repeated order and a thank-you page; copies of one event; an anonymous de
 that say nothing; two needs in one order; going back; refunds with and without an order id, matched and not;
 events out of order; records that cannot be read; silence in the store and at the till; a late purchase that
 splits a journey; a device's wrong clock; new rules; events beyond the horizon; a person busy enough to be
-folded; and months of silence in which journeys are abandoned, become final and are forgotten.
+folded; dead letters that are redriven; and months of silence
+in which journeys are abandoned, become final and are forgotten.
 """
 
 import json
@@ -15,19 +16,24 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from schemas.receipt import DeadLetterTopic
 from streams.core.funnels.totals import FunnelTotals
 from streams.core.moments.rules import Rules, load_rules
 from streams.log.memory import MemoryLog, MemorySession
+from streams.queries.redriving import Redrive, Wanted
 from streams.records import Batch, NewRecord, Output, Record
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.jsonl import jsonl_rows
 from streams.topology import FUNNEL, LATE, PUBLISHED, REJECTED, TALLIES, TRANSITIONS, Topic
+from tests.telemetry.fixed import FixedClock
 
 HERE = Path(__file__).parent
 ARRIVED_MS = 1_785_542_400_000  # 2026-08-01: when all of it was appended
 # 2026-10-01: how far time goes on in the end, so that all is final and some are forgotten
 END_MS = 1_790_812_800_000
+REDRIVEN_MS = 1_788_220_800_000  # 2026-09-01
+LETTERS: tuple[DeadLetterTopic, ...] = ("late", "rejected", "late")  # what is redriven, in this order
 BATCH = 40
 SECOND_RULES_FROM = 65  # the offset of the first record read with them
 SETTINGS: dict[str, Any] = {
@@ -83,8 +89,15 @@ async def run(values: Sequence[bytes], **overrides: Any) -> list[tuple[int, Outp
     await log.append([NewRecord(0, None, value, ARRIVED_MS) for value in values[SECOND_RULES_FROM:]])
     agent = await PartitionAgent.open(log, 0, given, rules(2))
     await agent.catch_up()
+    for number, letter in enumerate(LETTERS, 1):
+        await Redrive(log, f"redrive-{number}", FixedClock(REDRIVEN_MS / 1000)).send(Wanted(letter), ignored)
+        await agent.catch_up()
     await agent.catch_up(END_MS)
     return with_totals(log.said)
+
+
+def ignored(sent: int) -> None:
+    """Progress that nobody looks at."""
 
 
 def with_totals(said: list[tuple[int, Output]]) -> list[tuple[int, Output]]:

@@ -39,12 +39,17 @@ def facts_of(s: oracle.Signal) -> OrderFacts | None:
     return facts if facts != OrderFacts() else None
 
 
-def put(population: Population, key: str, s: oracle.Signal) -> tuple[str, oracle.Signal]:
-    """Hands one signal in; says how it ended, and the signal with the needs in which it counts."""
+def signal_of(s: oracle.Signal) -> Signal:
+    """The oracle's signal as the code's."""
     needs = REFUND_EVERYWHERE if s.mark == REFUND and s.order is not None else s.needs
     facts = facts_of(s) if s.mark >= BUY else None
     h = head_of(s.at, s.mark, s.sure, s.dims)
-    outcome = population.take(key, Signal(h, event_ref(s.event), s.rule, s.offset, facts, needs))
+    return Signal(h, event_ref(s.event), s.rule, s.offset, facts, needs)
+
+
+def put(population: Population, key: str, s: oracle.Signal) -> tuple[str, oracle.Signal]:
+    """Hands one signal in; says how it ended, and the signal with the needs in which it counts."""
+    outcome = population.take(key, signal_of(s))
     if isinstance(outcome, LeftOut):
         return "applied", s._replace(needs=tuple(n for n in s.needs if n not in outcome.needs))
     return OUTCOMES[outcome], s

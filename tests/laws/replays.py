@@ -11,6 +11,7 @@ from streams.core.moments.rules import default_rules
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.log.sqlite.log import SqliteLog
 from streams.queries.funnel import Funnel, read_funnel
+from streams.records import Headers, Record
 from streams.runtime.embedded import Embedded, Progress, Replayed
 from streams.settings.tables import Settings
 from streams.sources.finite_input import FiniteInput
@@ -89,13 +90,18 @@ async def published(data_dir: Path) -> list[tuple[Any, ...]]:
     """All records of all topics, byte for byte, without the times at which they were written."""
     log = SqliteLog.read_only(data_dir)
     found = [
-        (topic.name, partition, record.offset, record.key, record.value, record.headers)
+        (topic.name, partition, record.offset, record.key, record.value, _timeless(record))
         for topic in PUBLISHED
         if topic.name != "funnel"
         async for partition, record in log.scan(topic.name)
     ]
     await log.close()
     return found
+
+
+def _timeless(record: Record) -> Headers:
+    """The headers of a record; those of a dead letter without when its item was appended."""
+    return tuple(header for header in record.headers if header[0] != "appended")
 
 
 def _without_rev(value: bytes) -> tuple[str, bytes]:

@@ -387,8 +387,8 @@ BUGS = (
     _bug(
         "a journey is final before the allowed lateness has passed",
         "streams.core.journeys.population",
-        "oldest_ms = self.watermark_ms - lateness_ms",
-        "oldest_ms = self.watermark_ms",
+        "bounds_of(p, time), time.oldest_ms",
+        "bounds_of(p, time), self.watermark_ms",
     ),
     _bug(
         "chores that a restart interrupted are left",

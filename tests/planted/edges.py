@@ -180,8 +180,8 @@ EDGE_BUGS = (
         _BOUNDS,
         "a journey that closed exactly the allowed lateness ago is final",
         _POPULATION,
-        "p.final_ms <= happened_ms(f) < oldest_ms]",
-        "p.final_ms <= happened_ms(f) <= oldest_ms]",
+        "happened_ms(f) < oldest_ms and",
+        "happened_ms(f) <= oldest_ms and",
     ),
     _edge(
         _BOUNDS,

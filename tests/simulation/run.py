@@ -11,7 +11,7 @@ import msgspec
 from streams import topology
 from streams.core.journeys.profile import folded_journal
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
-from streams.core.processing.inbox import WatermarkReport
+from streams.core.processing.inbox import Forwarded, WatermarkReport
 from streams.core.processing.processor import Processor
 from streams.core.processing.state_keys import restored
 from streams.queries.verify import verify
@@ -291,7 +291,7 @@ def _sent(cluster: Cluster, partition: int) -> Sent:
             if sender.partition == partition:
                 if isinstance(message, WatermarkReport):
                     sent.reports.append((message, cluster.reaches[partition][sender.batch]))
-                else:
+                elif isinstance(message, Forwarded):
                     sent.forwarded.append((owner, message))
     return sent
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from streams.core.ingest.event import Event
 from streams.core.ingest.reading import RecordReader
-from streams.core.processing.inbox import Forwarded, WatermarkReport, decode_message
+from streams.core.processing.inbox import Message, decode_message
 from streams.records import Fetched, Record
 from streams.topology import is_inbox
 from tests.simulation.watermarks import Watermarks
@@ -52,7 +52,7 @@ def read_on(marks: Watermarks, batch: Read, reader: RecordReader) -> None:
         marks.ended(fetched.ended)
 
 
-def messages_of(inbox: Iterable[Record]) -> Iterator[tuple[int, Forwarded | WatermarkReport]]:
+def messages_of(inbox: Iterable[Record]) -> Iterator[tuple[int, Message]]:
     """The messages of an inbox, with their offsets."""
     for record in inbox:
         message = decode_message(record.value)

@@ -8,7 +8,7 @@ A counter that falls to zero stays, as a zero, until its window expires: many si
 keep the count that it had before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from streams.core.funnels.cells import (
     COUNTER_MASK,
@@ -120,6 +120,12 @@ class Windows:
                         changed += [
                             ((window, start, group << GROUP_BITS | in_group), None) for in_group in counts
                         ]
+
+    def restore(self, groups: Iterable[tuple[CellGroup, GroupCounts]], expired_corrections: int) -> None:
+        """Begins from all stored groups, and from how many changes were lost."""
+        self.expired_corrections = expired_corrections
+        for group, counts in groups:
+            self.put(group, counts)
 
     def put(self, group: CellGroup, counts: GroupCounts) -> None:
         """Puts a stored group back, once."""

@@ -41,7 +41,8 @@ from streams.core.journeys.state import Patience, State
 from streams.core.journeys.steps import unmatched_signal
 from streams.core.moments.verdict import BUY
 
-APPLIED, DUPLICATE, OVER_CAP = range(3)
+# How an event ends in its profile. FINAL: a redriven one that would change what is final.
+APPLIED, DUPLICATE, OVER_CAP, FINAL = range(4)
 
 
 class Change(msgspec.Struct, gc=False):

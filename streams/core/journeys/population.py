@@ -12,6 +12,11 @@ from heapq import heapify, heappop, heappush
 
 import msgspec
 
+from streams.core.journeys.finality import (
+    BEFORE_ALL_MS,
+    bounds_of,
+    is_published,
+)
 from streams.core.journeys.folding import (
     APPLIED,
     OVER_CAP,
@@ -29,7 +34,12 @@ from streams.core.journeys.needs import (
     placed_needs,
     release_needs,
 )
-from streams.core.journeys.profile import SEGMENT_BYTES, Profile, TimeBounds, deadline_of
+from streams.core.journeys.profile import (
+    SEGMENT_BYTES,
+    Profile,
+    TimeBounds,
+    deadline_of,
+)
 from streams.core.journeys.profiles import Profiles
 from streams.core.journeys.signal import (
     EVERY_NEED,
@@ -89,15 +99,17 @@ class Population:
         self._dropped: list[ProfilePart] = []  # tombstones of state records
         self._asserted: list[JourneyStep] = []  # steps that follow from the event that `take` is reading
 
-    def take(self, key: str, signal: Signal, source: Record | None = None) -> int | LeftOut:
+    def take(
+        self, key: str, signal: Signal, source: Record | None = None, *, is_redriven: bool = False
+    ) -> int | LeftOut:
         """Takes one event that is not late: APPLIED, DUPLICATE or OVER_CAP. LeftOut: applied, but not in all
         of its needs.
 
-        `source`: the item that was read as this event.
+        `source`: the item that was read as this event. `is_redriven`: it is late, see `redriving.py`.
         """
         p = self.profiles.get(key)
         if p is None:
-            p = self._begin(key, signal)
+            p = self.begin(key, signal)
         names, known = signal.needs, (p.needs, p.states)
         ending: int | LeftOut = APPLIED
         if names is NAMELESS:
@@ -107,7 +119,7 @@ class Population:
         else:
             numbers = need_numbers(p, names)
             if numbers is None:
-                judged = self._place_needs(p, signal)
+                judged = self._place_needs(p, signal, is_redriven=is_redriven)
                 if isinstance(judged, int):
                     return judged
                 signal, numbers, ending = judged
@@ -124,7 +136,8 @@ class Population:
                 fire(p, self.timers_fired_ms, patience, asserted)
         else:
             change = Change()
-            outcome = insert_signal(p, signal, needs, self.bounds, patience, change)
+            bounds = self._bounds(is_redriven=is_redriven)
+            outcome = insert_signal(p, signal, needs, bounds, patience, change)
             if outcome != APPLIED:
                 p.needs, p.states = known  # an event that was not applied leaves no need behind
                 return outcome
@@ -143,18 +156,20 @@ class Population:
         # Trimmed once for each segment that has filled.
         live = len(p.journal)
         if live > SEGMENT_BYTES and live % SEGMENT_BYTES < SIZE * len(needs):
-            self._trim(p)
+            self.trim_profile(p)
         return ending
 
     def judged_ms(self, key: str, signal: Signal) -> int:
         """The time by which it is judged whether an update of an order is late."""
         return lateness_time_ms(self.profiles.get(key), signal, self.patience)
 
-    def _place_needs(self, p: Profile, signal: Signal) -> int | tuple[Signal, tuple[int, ...], int | LeftOut]:
+    def _place_needs(
+        self, p: Profile, signal: Signal, *, is_redriven: bool
+    ) -> int | tuple[Signal, tuple[int, ...], int | LeftOut]:
         """For an event that may have more needs than there are places: the signal with the needs that have
         places, their numbers, and how it ends if it is applied. An outcome alone: it is not applied.
         """
-        bounds, names = self.bounds, signal.needs
+        bounds, names = self._bounds(is_redriven=is_redriven), signal.needs
         outcome = judge_event(p, signal, bounds).outcome
         if outcome != APPLIED:
             return outcome
@@ -187,7 +202,13 @@ class Population:
             self.watermark_ms - lateness_ms, self.watermark_ms - 2 * lateness_ms, self.timers_fired_ms
         )
 
-    def _begin(self, key: str, signal: Signal) -> Profile:
+    def _bounds(self, *, is_redriven: bool) -> TimeBounds:
+        """As `bounds`; of a redriven event every copy that is kept is known, however old it is."""
+        bounds = self.bounds
+        return msgspec.structs.replace(bounds, ids_from_ms=BEFORE_ALL_MS) if is_redriven else bounds
+
+    def begin(self, key: str, signal: Signal) -> Profile:
+        """The profile of somebody of whom nothing is held, with this signal to come."""
         p = Profile(key, [State()])
         self.profiles.put(p)
         p.tidy_ms = (signal.head >> TIME) + 2 * self.allowed_lateness_ms
@@ -257,15 +278,18 @@ class Population:
 
     def _tidy(self, p: Profile) -> None:
         """Makes final, trims or forgets what the watermark now allows, and sets when to look again."""
-        lateness_ms = self.allowed_lateness_ms
-        oldest_ms = self.watermark_ms - lateness_ms
-        done, next_closing_ms = closings(p, self.bounds, self.patience)
-        final = [f for f in done if p.final_ms <= happened_ms(f) < oldest_ms]
-        if final:
+        lateness_ms, time = self.allowed_lateness_ms, self.bounds
+        bounds, oldest_ms = bounds_of(p, time), time.oldest_ms
+        if p.redriving is not None and bounds is not time:
+            self._tidy_by(p, max(p.redriving.watermark_ms, 0) + lateness_ms)
+            return
+        done, next_closing_ms = closings(p, bounds, self.patience)
+        final = [f for f in done if happened_ms(f) < oldest_ms and not is_published(p, f)]
+        if final or p.redriving is not None:
             self.finals += [ProfileFinal(p, f) for f in final]
-            p.final_ms = oldest_ms
+            p.final_ms, p.redriving = oldest_ms, None
             self._touched[p.key] = p
-        self._trim(p)
+        self.trim_profile(p)
         if release_needs(p, oldest_ms, self.patience):
             self._touched[p.key] = p
         if next_closing_ms is not None:
@@ -278,9 +302,10 @@ class Population:
             # Not before now: timers may be behind the watermark.
             self._tidy_by(p, max(due_ms, self.watermark_ms))
 
-    def _trim(self, p: Profile) -> None:
-        done, dropped = trim(p, self.bounds, self.patience)
-        final = [f for f in done if happened_ms(f) >= p.final_ms]
+    def trim_profile(self, p: Profile) -> None:
+        """Folds and drops what time allows of a profile, and publishes what that makes final."""
+        done, dropped = trim(p, bounds_of(p, self.bounds), self.patience)
+        final = [f for f in done if not is_published(p, f)]
         self.finals += [ProfileFinal(p, f) for f in final]
         if dropped or final:
             self._touched[p.key] = p

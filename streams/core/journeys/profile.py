@@ -26,6 +26,14 @@ MAX_LIVE_SIGNALS = 256
 MAX_FOLDED_IDS = 2_048  # folded signals whose ids are still known, of a profile over its cap
 
 
+class Redriving(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Items were redriven into a profile: nothing more of it becomes final for a while (`finality.py`)."""
+
+    watermark_ms: int  # of the partition as the last item came: events before it must have become late
+    # By number of the need: when its last final journey was closed or refunded, as the first item came.
+    final_ms: dict[int, int]
+
+
 class Profile(msgspec.Struct, gc=False):
     """All that is kept of one person."""
 
@@ -39,6 +47,7 @@ class Profile(msgspec.Struct, gc=False):
     settled_ms: int = -1
     folded: Folded | None = None  # signals that are in the base already; None: none are kept
     base: list[State] | None = None  # the states after those; None: nothing is folded
+    base_end: bytes = b""  # order key of the last signal that was folded; b"": none was
     begun: list[JourneySummary] | None = None  # summaries so far of the journeys that are open in the base
     facts: Facts | None = None
     first_segment: int = 0  # the number of the first segment, folded or live
@@ -48,6 +57,7 @@ class Profile(msgspec.Struct, gc=False):
     base_stored: bool = False  # the state topic holds a record of needs and base
     base_changed: bool = False  # since then
     final_ms: int = 0  # journeys that closed before this have had their final record
+    redriving: Redriving | None = None  # None: no item was redriven of late
     armed_ms: int = -1  # when its timer goes off; -1: it has none
     tidy_ms: int = -1  # the watermark beyond which it is tidied next; -1: not due
 

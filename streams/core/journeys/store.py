@@ -13,7 +13,7 @@ from streams.core.journeys.folded import Folded, fold_in
 from streams.core.journeys.folding import replay, states_of_base
 from streams.core.journeys.journal import head_at
 from streams.core.journeys.order_facts import NO_FACTS, Facts, OrderFacts
-from streams.core.journeys.profile import SEGMENT, SEGMENT_BYTES, Profile, deadline_of
+from streams.core.journeys.profile import SEGMENT, SEGMENT_BYTES, Profile, Redriving, deadline_of
 from streams.core.journeys.signal import NAMELESS, ORDERED, SIZE
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import JourneySummary
@@ -37,6 +37,7 @@ class ProfileHead(msgspec.Struct, array_like=True, gc=False, frozen=True):
     first_segment: int
     folded: int  # folded segments
     final_ms: int
+    redriving: Redriving | None
     facts: Facts | None  # of the tail
     tail: bytes  # the signals behind the last sealed segment
 
@@ -46,6 +47,7 @@ class ProfileBase(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
     needs: tuple[str, ...]
     base: list[State] | None
+    base_end: bytes
     begun: list[JourneySummary] | None
     released: bool
 
@@ -66,10 +68,19 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
     live = len(journal) // SEGMENT_BYTES
     tail = journal[live * SEGMENT_BYTES :]
     facts = (dict(_facts_of(tail, p.facts)) or None) if p.facts else None
-    head = ProfileHead(first_segment=first, folded=past, final_ms=p.final_ms, facts=facts, tail=tail)
+    head = ProfileHead(
+        first_segment=first,
+        folded=past,
+        final_ms=p.final_ms,
+        redriving=p.redriving,
+        facts=facts,
+        tail=tail,
+    )
     out.append(ProfilePart(key, HEAD_PART, _encode(head)))
     if p.base_changed:
-        base = ProfileBase(needs=p.needs, base=p.base, begun=p.begun, released=p.released)
+        base = ProfileBase(
+            needs=p.needs, base=p.base, base_end=p.base_end, begun=p.begun, released=p.released
+        )
         out.append(ProfilePart(key, BASE_PART, _encode(base)))
         p.base_stored, p.base_changed = True, False
     full = past + live
@@ -112,7 +123,7 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
     """
     head = _decode_head(parts[HEAD_PART])
     stored = parts.get(BASE_PART)
-    base = _decode_base(stored) if stored is not None else ProfileBase(NAMELESS, None, None, False)
+    base = _decode_base(stored) if stored is not None else ProfileBase(NAMELESS, None, b"", None, False)
     sealed = len(parts) - 1 - (stored is not None)
     values = [parts[n] for n in range(head.first_segment, head.first_segment + sealed)]
     facts = head.facts or {}
@@ -133,11 +144,13 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
         journal,
         folded=folded,
         base=base.base,
+        base_end=base.base_end,
         begun=base.begun,
         released=base.released,
         facts=facts or None,
         first_segment=head.first_segment,
         final_ms=head.final_ms,
+        redriving=head.redriving,
         saved=head.folded * SEGMENT + len(journal) // SIZE,
         sealed=sealed,
         base_stored=stored is not None,

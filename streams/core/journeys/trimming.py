@@ -91,6 +91,7 @@ def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[Jo
         fold_in(p.folded, segment)
         p.journal = p.journal[SEGMENT_BYTES:]
         p.base, p.base_changed = states, True
+        p.base_end = segment[-SIZE : ORDERED - SIZE]
         steps += found
     return steps
 

@@ -21,7 +21,7 @@ class Counts(msgspec.Struct, array_like=True):
 
     `received` is the sum of the seven outcomes. `forwarded` is not part of it: those items end in another
     partition. Nor are `repaired`, which counts items where they are read, and `narrowed`: they ended in one
-    of those ways, too.
+    of those ways, too. `redriven` counts items a second time: they were late or rejected before.
     """
 
     received: int = 0
@@ -35,6 +35,7 @@ class Counts(msgspec.Struct, array_like=True):
     forwarded: int = 0  # to the partitions that own their people
     narrowed: int = 0  # applied, but not in all of their needs: there were no places for these
     repaired: dict[str, int] = {}  # events by kind of repair: one with two repairs counts in both
+    redriven: dict[str, int] = {}  # redriven items by how they ended, those sent on excluded
 
     def count_apart(self, why: Apart) -> None:
         """Counts an event that is counted and says nothing."""
@@ -46,11 +47,13 @@ class Counts(msgspec.Struct, array_like=True):
 
 def copy_of_counts(counts: Counts) -> Counts:
     """Counts that stay as they are while the next batch is folded."""
-    return msgspec.structs.replace(counts, repaired=dict(counts.repaired))
+    return msgspec.structs.replace(counts, repaired=dict(counts.repaired), redriven=dict(counts.redriven))
 
 
 OUTCOMES = tuple(
-    name for name in Counts.__struct_fields__ if name not in ("received", "forwarded", "repaired", "narrowed")
+    name
+    for name in Counts.__struct_fields__
+    if name not in ("received", "forwarded", "repaired", "narrowed", "redriven")
 )
 
 

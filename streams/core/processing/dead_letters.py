@@ -4,7 +4,7 @@ The value is the item as it came. Headers say why it was not counted, and where 
 """
 
 from streams.core.ingest.event import Event, Rejection
-from streams.core.ingest.headers import SCHEMA_HEADER
+from streams.core.ingest.headers import READ_AS_HEADER, SCHEMA_HEADER, decisive_headers, header
 from streams.core.journeys.needs import LeftOut
 from streams.core.processing.json_text import encode_json, rfc3339
 from streams.core.processing.record_keys import person_key
@@ -14,6 +14,8 @@ from streams.topology import LATE, REJECTED, split_source
 NEEDS_FULL = "needs_full"  # the reason of a record about needs that were left out of an event that counts
 # The detail of a rejected item whose person has refused to be measured: what it held is kept nowhere.
 REFUSED_DETAIL = "its person has refused consent: nothing of it is kept here"
+LATE_BY_TIME, LATE_OVER_CAP = "lateness", "over_cap"  # the reasons of an event that came too late
+LATE_REASONS = (LATE_BY_TIME, LATE_OVER_CAP, NEEDS_FULL)
 MAX_VALUE_BYTES = 64 * 1024  # a longer item is cut: with its headers a dead letter must fit any topic
 
 
@@ -63,4 +65,15 @@ def _dead_letter(topic: str, key: bytes | None, source: str, record: Record, why
     )
     cut: Headers = (("cut", b"true"),) if len(value) > MAX_VALUE_BYTES else ()
     schema = tuple([header for header in record.headers if header[0] == SCHEMA_HEADER])
-    return Output(topic, key, value[:MAX_VALUE_BYTES], (*why, *where, *cut, *schema))
+    headers = (*why, *where, *cut, *schema, *_as_read(record))
+    return Output(topic, key, value[:MAX_VALUE_BYTES], headers)
+
+
+def _as_read(record: Record) -> Headers:
+    """What it takes beside its bytes to read the item again."""
+    decisive = decisive_headers(record.headers)
+    is_known = record.time_ms >= 0 and header(decisive, READ_AS_HEADER) is None  # of a file it says nothing
+    appended: Headers = (("appended", rfc3339(record.time_ms).encode()),) if is_known else ()
+    # (The number of a schema is no text. It is a header of its own.)
+    pairs = [(name, text.decode("utf-8", "replace")) for name, text in decisive if name != SCHEMA_HEADER]
+    return (*appended, ("read_with", encode_json(pairs))) if pairs else appended

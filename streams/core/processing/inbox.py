@@ -4,9 +4,14 @@ A message is the value of a record in the inbox topic. Each type of message has 
 record that is none of them was written by another program, or by a release that this one does not know.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import msgspec
 
-from streams.records import DecodedRecord, Headers, Record
+from schemas.receipt import DeadLetterTopic
+from streams.records import DecodedRecord, Headers, Output, Record
+from streams.topology import INBOX
 
 
 class Forwarded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="forwarded/1"):
@@ -32,6 +37,30 @@ class Forwarded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="for
         )
 
 
+class Redriven(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="redriven/1"):
+    """The item of a dead letter, which is to be read once more, and which command redrives it.
+
+    It goes to the partition that wrote the dead letter. If the item belongs to another one, that partition
+    sends it on.
+    """
+
+    command: str
+    letter: DeadLetterTopic  # where its dead letter lies
+    source: str  # where it was read first, `topic:partition`
+    offset: int
+    index: int
+    time_ms: int  # when its record was appended; -1: not known
+    sent_ms: int  # when it was redriven: it counts as sent then
+    headers: Headers  # those that decide how it is read
+    value: bytes
+    forwarded: bool = False  # sent on by the partition that wrote the dead letter
+    items: int = 1  # how many items the dead letter was read as, once it is forwarded
+
+    def record(self) -> Record:
+        """The item, as it was read first."""
+        return Record(self.offset, self.time_ms, None, self.value, self.headers, self.index)
+
+
 class WatermarkReport(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="watermark/1"):
     """How far a partition has come, for the partitions that wait for it."""
 
@@ -41,10 +70,44 @@ class WatermarkReport(msgspec.Struct, frozen=True, gc=False, array_like=True, ta
     started: bool = False  # its first report since a start: peers that are idle must report again
 
 
-Message = Forwarded | WatermarkReport
+Message = Forwarded | Redriven | WatermarkReport
 
 encode_message = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+def report_to_others(report: WatermarkReport | None, partitions: int) -> list[Output]:
+    """A watermark report, once for each other partition."""
+    if report is None:
+        return []
+    message = encode_message(report)
+    others = [number for number in range(partitions) if number != report.partition]
+    return [Output(INBOX.name, None, message, (), number) for number in others]
+
+
+class InboxRead(NamedTuple):
+    """What was found at the beginning of an inbox, up to the first redriven item."""
+
+    runs: dict[str, list[Record]]  # forwarded items, by the source that they were read from first
+    reports: list[WatermarkReport]
+    unknown: list[Record]  # records that no partition of this release wrote
+    waiting: int  # records from the first redriven item on
+
+
+def read_messages(records: Sequence[Record]) -> InboxRead:
+    """Sorts the records of an inbox by what they hold."""
+    found = InboxRead({}, [], [], 0)
+    for number, record in enumerate(records):
+        match decode_message(record.value):
+            case Redriven():
+                return found._replace(waiting=len(records) - number)
+            case None:
+                found.unknown.append(record)
+            case WatermarkReport() as report:
+                found.reports.append(report)
+            case Forwarded() as item:
+                found.runs.setdefault(item.source, []).append(item.record(record.key))
+    return found
 
 
 def decode_message(value: bytes | None) -> Message | None:

@@ -30,6 +30,15 @@ def read_items(
     return (records, outcomes) if Items not in map(type, outcomes) else _expand(records, outcomes)
 
 
+def read_redriven(
+    reader: RecordReader, record: Record, sent_ms: int
+) -> tuple[Sequence[Record], Sequence[ReadOutcome]]:
+    """The items of a dead letter, read once more, as if its record had been sent at this time."""
+    limit_ms = min(sent_ms + reader.skew_ms, LATEST_MS)
+    outcome = reader.read(record.value, record.headers, record.time_ms, limit_ms)
+    return _expand([record], [outcome])
+
+
 def _expand(
     records: Sequence[Record], outcomes: Sequence[ReadOutcome]
 ) -> tuple[list[Record], list[ReadOutcome]]:

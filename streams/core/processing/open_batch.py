@@ -69,6 +69,10 @@ class OpenBatch:
         )
         self._forwarded.append(Output(INBOX.name, who, encode_message(item), (), owner))
 
+    def send(self, message: Output) -> None:
+        """Adds a message for another partition."""
+        self._forwarded.append(message)
+
     def outputs(self, population: Population, publisher: Publisher, rev: int) -> list[Output]:
         """All records to write, except counters and watermark reports."""
         outputs = self.transitions

@@ -22,7 +22,8 @@ from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
-from streams.core.processing.inbox import Forwarded, WatermarkReport, decode_message, encode_message
+from streams.core.processing.dead_letters import LATE_BY_TIME, LATE_OVER_CAP
+from streams.core.processing.inbox import read_messages, report_to_others
 from streams.core.processing.items import read_items
 from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.owners import holds_foreign
@@ -30,6 +31,7 @@ from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.readers import Readers
 from streams.core.processing.record_keys import person_key
+from streams.core.processing.redriving import RedrivenFates
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.signals import Signals
 from streams.core.processing.source_headers import NO_HEADERS, SourcePlace, source_headers, source_place
@@ -43,7 +45,7 @@ from streams.core.processing.state_keys import (
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
 from streams.records import Batch, Fetched, Output, Record, StateRecord
-from streams.topology import INBOX, TRANSITIONS, is_inbox
+from streams.topology import TRANSITIONS, is_inbox
 
 # Profiles whose timers fire in one batch: many deadlines must not make one huge transaction.
 TIMERS_PER_BATCH = 10_000
@@ -71,7 +73,7 @@ class Processor:
         `door`: how records are read. `partitions`: how many the app has.
         """
         self.partition, self.parameters, self.rules = partition, parameters, rules
-        self._readers = Readers(door)
+        self.readers = Readers(door)
         self.tracker = WatermarkTracker(partition, partitions)
         self.checkpoint = Checkpoint(STATE_FORMAT, fold)
         self.population = Population(parameters.patience, parameters.allowed_lateness_ms)
@@ -79,8 +81,12 @@ class Processor:
         self.rulebook = Rulebook()
         self.publisher = Publisher(partition, parameters.dimensions, self.rulebook)
         self.tallies = TallyText(partition, parameters.dimensions)
-        self._signals = Signals(parameters, rules, 0)
+        self.signals = Signals(parameters, rules, 0)
         self._stored_versions, self._stored_doors = 0, 0  # of the rulebook: how many the state holds
+        self.redriven = RedrivenFates()
+        # All that time has made due was done, and nothing was taken since: redriven items wait for it.
+        self._settled = False
+        self.waiting = 0  # records of the last read that wait for that, from the first redriven item on
         self._latest_ms = LATEST_MS  # when was read last: an event with a later time is from the future
         self.open = OpenBatch()  # what the next commit will write, beside state and counters
 
@@ -89,24 +95,20 @@ class Processor:
         if checkpoint is not None:
             found = restored(state)
             self.checkpoint = checkpoint
-            self.windows.expired_corrections = checkpoint.expired_corrections
-            for group, counts in found.counters:
-                self.windows.put(group, counts)
-            population = self.population
-            population.restore(found.profiles, checkpoint.watermark_ms, checkpoint.timers_fired_ms)
-            population.forgotten_without_journey = checkpoint.forgotten_without_journey
-            self.rulebook.versions = [found.versions[n] for n in sorted(found.versions)]
-            self.rulebook.doors = [found.doors[n] for n in sorted(found.doors)]
-            self.rulebook.eras = checkpoint.eras
+            self.windows.restore(found.counters, checkpoint.expired_corrections)
+            self.population.restore(found.profiles, checkpoint.watermark_ms, checkpoint.timers_fired_ms)
+            self.population.forgotten_without_journey = checkpoint.forgotten_without_journey
+            self.rulebook.restore(found.versions, found.doors, checkpoint.eras)
             self._stored_versions, self._stored_doors = len(found.versions), len(found.doors)
+            self.redriven.fates = found.redriven
             self.tracker.restore(checkpoint.sources, checkpoint.peers, checkpoint.forwarding)
         self.adopt(self.rules)
 
     def adopt(self, rules: Rules) -> None:
         """Puts rules in force from the next record on. Call it between batches only."""
-        era = self.rulebook.adopt(rules, self._readers.door, self.tracker.offsets)
+        era = self.rulebook.adopt(rules, self.readers.door, self.tracker.offsets)
         self.rules = rules
-        self._signals = Signals(self.parameters, rules, self.rulebook.versions[era.rules].first_code)
+        self.signals = Signals(self.parameters, rules, self.rulebook.versions[era.rules].first_code)
         self.publisher.rules_changed()
 
     @property
@@ -127,15 +129,22 @@ class Processor:
         if not tracker.forwarding and tracker.partitions > 1 and not self.checkpoint.counts.received:
             # The first batch of a new app: if one of its people is foreign, partitions wait for each other
             # from the start.
-            tracker.forwarding = holds_foreign(
-                fetched, self._readers, self.parameters.tenant, (self.partition, tracker.partitions)
-            )
+            owned = self.partition, tracker.partitions
+            tracker.forwarding = holds_foreign(fetched, self.readers, self.parameters.tenant, owned)
         tracker.note_fetch(fetched)
         self._latest_ms = fetched.read_ms if fetched.read_ms >= 0 else LATEST_MS
-        for source, records in fetched.chunks:
+        self.waiting = 0
+        chunks = fetched.chunks
+        if self._settled:
+            chunks = yield from self.redriven.take_first(self, chunks)
+        for source, records in chunks:
+            self._settled = False
             position = tracker.sources[source]
             if is_inbox(source):
                 yield from self._take_inbox(source, records)
+                records = records[: len(records) - self.waiting]
+                if not records:
+                    continue
             else:
                 for start in range(0, len(records), RUN):
                     self._take_records(source, records[start : start + RUN], position)
@@ -144,32 +153,28 @@ class Processor:
             position.offset = records[-1].offset + 1
             tracker.note_taken(source, fetched)
         for source, offset in fetched.reached.items():
-            tracker.sources[source].offset = max(tracker.sources[source].offset, offset)
+            if not (self.waiting and is_inbox(source)):
+                tracker.sources[source].offset = max(tracker.sources[source].offset, offset)
         population.watermark_ms = max(population.watermark_ms, tracker.watermark_ms)
 
     def _take_inbox(self, source: str, records: Sequence[Record]) -> Iterator[None]:
-        """Takes what other partitions sent: all items, then all reports. A report comes after the items that
-        it covers, so this order is right.
+        """Takes what others sent: all items, then all reports, which come after the items that they cover. A
+        redriven item waits, with all that comes after it.
         """
-        self.tracker.forwarding = True
-        runs: dict[str, list[Record]] = {}
-        reports = []
-        for record in records:
-            match decode_message(record.value):
-                case None:
-                    self.checkpoint.counts.received += 1
-                    detail = "a record in the inbox topic that no partition of this release wrote"
-                    self._reject(source, record, reject(Reason.UNDECODABLE, detail))
-                case WatermarkReport() as report:
-                    reports.append(report)
-                case Forwarded() as item:
-                    runs.setdefault(item.source, []).append(item.record(record.key))
-        for read_from, run in runs.items():
+        found = read_messages(records)
+        self.waiting = found.waiting
+        if found.runs or found.reports:
+            self.tracker.forwarding = True
+        for record in found.unknown:
+            self.checkpoint.counts.received += 1
+            detail = "a record in the inbox topic that no partition of this release wrote"
+            self._reject(source, record, reject(Reason.UNDECODABLE, detail))
+        for read_from, run in found.runs.items():
             for start in range(0, len(run), RUN):
                 self._take_records(read_from, run[start : start + RUN], None)
                 self.publish(source_place(read_from))
                 yield
-        for report in reports:
+        for report in found.reports:
             self.tracker.receive(report)
 
     def _take_records(self, source: str, records: Sequence[Record], position: SourcePosition | None) -> None:
@@ -180,13 +185,13 @@ class Processor:
         `position`: how far that source was read; None: the records were forwarded from another partition.
         """
         population, tracker = self.population, self.tracker
-        signals, counts = self._signals, self.checkpoint.counts
+        signals, counts = self.signals, self.checkpoint.counts
         classify, key_of, signal_of, take = signals.classify, signals.key, signals.signal, population.take
         profile_of, lateness_ms = population.profiles.get, self.parameters.allowed_lateness_ms
         watermark_ms, held_back_ms = population.watermark_ms, tracker.held_back_ms(source)
         reached_ms = LATEST_MS if position is None else position.watermark_ms
         may_forward, forwarded = position is not None and tracker.partitions > 1, 0
-        items, outcomes = read_items(self._readers.of(source), records, self._latest_ms)
+        items, outcomes = read_items(self.readers.of(source), records, self._latest_ms)
         for record, event in zip(items, outcomes, strict=True):
             if type(event) is not Event:
                 self._not_an_event(source, record, event)
@@ -220,7 +225,7 @@ class Processor:
             signal = signal_of(event, verdict)
             at_ms = population.judged_ms(key, signal) if verdict.update else at_ms
             if at_ms < watermark_ms - lateness_ms:
-                self._late(source, record, event, key, "lateness")
+                self._late(source, record, event, key, LATE_BY_TIME)
                 continue
             outcome = take(key, signal, record)
             if outcome == APPLIED:
@@ -228,7 +233,7 @@ class Processor:
             elif outcome == DUPLICATE:
                 counts.duplicate += 1
             else:
-                why = outcome if isinstance(outcome, LeftOut) else "over_cap"
+                why = outcome if isinstance(outcome, LeftOut) else LATE_OVER_CAP
                 self._late(source, record, event, key, why)
         counts.forwarded += forwarded
         counts.received += len(items) - forwarded
@@ -281,7 +286,9 @@ class Processor:
             until_ms = clock_ms
         # Final records wait until every timer has fired: a journey that a timer has yet to close would be
         # passed over.
-        return population.advance(until_ms, TIMERS_PER_BATCH) and population.housekeep(CHORES_PER_BATCH)
+        done = population.advance(until_ms, TIMERS_PER_BATCH) and population.housekeep(CHORES_PER_BATCH)
+        self._settled = done
+        return done
 
     def publish(self, place: SourcePlace | None = None) -> None:
         """Turns the changes since the last call into transition records, and counts them in the tallies.
@@ -316,22 +323,17 @@ class Processor:
         self.publish()
         self.checkpoint.batches += 1
         changed, groups = self.windows.roll_up(self.population.watermark_ms)
-        outputs = self.open.outputs(self.population, self.publisher, self.checkpoint.rev) + self._report()
+        outputs = self.open.outputs(self.population, self.publisher, self.checkpoint.rev)
+        outputs += report_to_others(self.tracker.take_report(), self.tracker.partitions)
         outputs += self.tallies.outputs(changed, self.checkpoint.batches)
+        receipts, items = self.redriven.drain()
+        outputs += receipts
         state = profile_records(self.population.commit())
         state += counter_records(groups)
+        state += items
         state += self._new_versions()
         self.open = OpenBatch()
         return Batch(outputs, state, encode_checkpoint(self._current_checkpoint()))
-
-    def _report(self) -> list[Output]:
-        """The watermark report that is due, once for each other partition."""
-        report = self.tracker.take_report()
-        if report is None:
-            return []
-        message = encode_message(report)
-        others = [number for number in range(self.tracker.partitions) if number != self.partition]
-        return [Output(INBOX.name, None, message, (), number) for number in others]
 
     def _new_versions(self) -> list[StateRecord]:
         """The versions of rules and the doors that the state does not hold yet."""

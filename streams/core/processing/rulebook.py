@@ -49,6 +49,14 @@ class Rulebook:
     ) -> None:
         self.versions, self.doors, self.eras = versions or [], doors or [], eras or []
 
+    def restore(
+        self, versions: Mapping[int, RulesVersion], doors: Mapping[int, Door], eras: list[Era]
+    ) -> None:
+        """Begins from what the state holds, by number."""
+        self.versions = [versions[n] for n in sorted(versions)]
+        self.doors = [doors[n] for n in sorted(doors)]
+        self.eras = eras
+
     def adopt(self, rules: Rules, door: Door, offsets: Mapping[str, int]) -> Era:
         """Puts rules and a door in force from these offsets on. Raises Incompatible when the book is full."""
         number = next((n for n, known in enumerate(self.versions) if known.version == rules.version), None)

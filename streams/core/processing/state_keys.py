@@ -6,6 +6,7 @@ p <profile> <zero byte> <number>    one sealed segment of its journal
 c <window> <start> <group>          a group of counters
 r <number>                          a version of the rules
 d <number>                          a door
+o <hash of an item>                 which command redrove it, or to which partition it was sent on
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from streams.core.journeys.store import BASE_PART, HEAD_PART, ProfilePart
 from streams.core.processing.rulebook import RulesVersion
 from streams.records import StateRecord
 
-PROFILE, CELLS, RULES, DOOR = b"p", b"c", b"r", b"d"  # first byte of a key
+PROFILE, CELLS, RULES, DOOR, REDRIVEN_ITEM = b"p", b"c", b"r", b"d", b"o"  # first byte of a key
 _BASE = b"b"
 _SEGMENT, _GROUP, _NUMBER = Struct(">I"), Struct(">BIQ"), Struct(">H")
 
@@ -36,6 +37,7 @@ class Restored(msgspec.Struct):
     counters: list[tuple[CellGroup, GroupCounts]] = []
     versions: dict[int, RulesVersion] = {}
     doors: dict[int, Door] = {}
+    redriven: dict[bytes, bytes] = {}  # by hash of the item
 
 
 def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
@@ -69,6 +71,11 @@ def door_record(number: int, door: Door) -> StateRecord:
     return StateRecord(DOOR + _NUMBER.pack(number), _encode(door))
 
 
+def redriven_record(item: bytes, fate: bytes) -> StateRecord:
+    """The state record of a redriven item, by its hash."""
+    return StateRecord(REDRIVEN_ITEM + item, fate)
+
+
 def restored(state: Iterable[StateRecord]) -> Restored:
     """Decodes state records, sorted by what they hold.
 
@@ -92,6 +99,8 @@ def restored(state: Iterable[StateRecord]) -> Restored:
                 found.versions[_NUMBER.unpack(key[1:])[0]] = _decode_version(value)
             case b"d":
                 found.doors[_NUMBER.unpack(key[1:])[0]] = _decode_door(value)
+            case b"o":
+                found.redriven[key[1:]] = value
             case unknown:
                 raise ValueError(f"no state key begins with {unknown!r}")
     return found

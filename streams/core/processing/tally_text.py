@@ -4,7 +4,7 @@ A counter is written from four pieces that are kept: what its window and what is
 the cell's name, and the fields that say the same. Tests compare the text with the type.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -13,11 +13,23 @@ from streams.core.funnels.cells import (
     B_SHIFT,
     C_SHIFT,
     COHORT_OUTCOMES,
+    COUNTER_MASK,
     MEASURE_SHIFT,
+    START_SHIFT,
     dwell_bounds_ms,
 )
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.funnels.windows import ALL_TIME, BY_DAY, BY_HOUR, BY_MINUTE, WINDOWS, ChangedCell
+from streams.core.funnels.windows import (
+    ALL_TIME,
+    BY_DAY,
+    BY_HOUR,
+    BY_MINUTE,
+    KEPT_MIN,
+    LENGTH_MIN,
+    WINDOWS,
+    ChangedCell,
+)
+from streams.core.ingest.times import MINUTE_MS
 from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.signal import DIMS
 from streams.core.processing.json_text import encode_json, quoted, rfc3339
@@ -61,6 +73,21 @@ class TallyText:
             value = None if n is None else f"{begin}{name_json}{window_fields}{fields}{n}{end}".encode()
             outputs.append(Output(_TALLIES, key_begin + name, value))
         return outputs
+
+    def moved(self, delta: Mapping[int, int], watermark_ms: int) -> dict[str, int]:
+        """Changes of counters (as `Windows.delta` holds them) by the names of their cells: those of a day, or
+        of `all` where the day is not kept any more.
+        """
+        oldest_min = watermark_ms // MINUTE_MS - LENGTH_MIN[BY_DAY] - KEPT_MIN[BY_DAY]
+        moved: dict[str, int] = {}
+        for cell, change in delta.items():
+            day = (cell >> START_SHIFT) // LENGTH_MIN[BY_DAY] * LENGTH_MIN[BY_DAY]
+            begin = self._window(ALL_TIME, 0) if day < oldest_min else self._window(BY_DAY, day)
+            what = cell & COUNTER_MASK
+            key = begin[0] + (self._counted.get(what) or self._what(what))[0]
+            name = key.decode().partition("/")[2]  # without the partition
+            moved[name] = moved.get(name, 0) + change
+        return {name: change for name, change in moved.items() if change}
 
     def _window(self, window: int, start_min: int) -> tuple[bytes, str, str]:
         """How the key, the value and the value's fields behind the cell begin in a window."""

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streams.clock import Clock
 from streams.errors import ConfigError
-from streams.log.grouping import COMPACTED
+from streams.log.grouping import COMPACTED, inbox_partitions
 from streams.log.kafka.app_record import AppRecord
 from streams.log.kafka.app_topic import RecordChange, change_app_record, read_app_record
 from streams.log.kafka.app_topics import AppTopics
@@ -33,6 +33,7 @@ from streams.log.kafka.reader import (
     read_up_to,
     to_record,
 )
+from streams.log.kafka.record_quirks import Written
 from streams.log.kafka.session import CHECKPOINT, KafkaSession
 from streams.log.kafka.stopped_inputs import StoppedInputs
 from streams.log.kafka.tail import Tails
@@ -40,7 +41,7 @@ from streams.log.kafka.topics.cluster import checked
 from streams.log.kafka.writer import Group, write
 from streams.log.port import Extent, Restoring
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
-from streams.records import NewRecord, Record, Source
+from streams.records import NewRecord, Output, Record, Source
 from streams.topology import EVENTS, INBOX, STATE, is_inbox, split_source
 
 if TYPE_CHECKING:
@@ -145,12 +146,26 @@ class KafkaLog:
         ):
             tp = TopicPartition(self.topic(EVENTS.name), partition)
             groups.append((tp, [(new.key, new.value, new.headers, new.time_ms) for new in run]))
+        await self._append(EVENTS.name, groups)
+
+    async def send(self, messages: Sequence[Output]) -> None:
+        """Outside of any transaction: each message stands for itself."""
+        inboxes: dict[int, list[Written]] = {}
+        numbers = inbox_partitions(messages, self.partitions)
+        for number, message in zip(numbers, messages, strict=True):
+            inboxes.setdefault(number, []).append((message.key, message.value, message.headers, None))
+        groups: list[Group] = [
+            (TopicPartition(self.topic(INBOX.name), number), written) for number, written in inboxes.items()
+        ]
+        await self._append(INBOX.name, groups)
+
+    async def _append(self, topic: str, groups: Sequence[Group]) -> None:
         async with self._appending:
             if self._appender is None:
                 producer = self.cluster.producer()
                 await start(producer, self.cluster, f"no answer from {self.cluster.bootstrap}")
                 self._appender = producer
-            async with cluster_errors(f"{self.topic(EVENTS.name)} cannot be written", COMMIT_TIMEOUT_S):
+            async with cluster_errors(f"{self.topic(topic)} cannot be written", COMMIT_TIMEOUT_S):
                 await write(self._appender, groups)
 
     async def position(self, name: str) -> int:

@@ -18,12 +18,12 @@ from pathlib import Path
 from streams.clock import Clock
 from streams.errors import Fenced, Unavailable
 from streams.log.embedded_sources import embedded_sources
-from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic
+from streams.log.grouping import COMPACTED, NAMES, by_partition, by_topic, inbox_partitions
 from streams.log.port import LOG_READ_BYTES, Restoring
 from streams.log.sqlite import chunks, database, tables
 from streams.log.sqlite.reader import SqliteReader
 from streams.records import Batch, Fetched, HiddenOffsets, NewRecord, Output, Record, Source, StateRecord
-from streams.topology import EVENTS, STATE, split_source
+from streams.topology import EVENTS, INBOX, STATE, split_source
 
 
 class SqliteLog(SqliteReader):
@@ -81,6 +81,16 @@ class SqliteLog(SqliteReader):
         with self._transaction() as con:
             if source is not None:
                 self._note(con, source)
+            for place, bodies in packed:
+                chunks.append(con, place, bodies)
+
+    async def send(self, messages: Sequence[Output]) -> None:
+        now_ms, rows = self._clock.wall_ms(), dict[int, list[chunks.Row]]()
+        numbers = inbox_partitions(messages, self.partitions)
+        for number, message in zip(numbers, messages, strict=True):
+            rows.setdefault(number, []).append((now_ms, message.key, message.value, message.headers))
+        packed = [(self._places[INBOX.name, number], chunks.pack(group)) for number, group in rows.items()]
+        with self._transaction() as con:
             for place, bodies in packed:
                 chunks.append(con, place, bodies)
 

@@ -185,7 +185,7 @@ def test_nothing_is_folded_that_an_event_in_time_could_change(older: int) -> Non
         people.put(n * HOUR, f"z{n}", KNOW, sure=False)  # no journey keeps them
     last = (SEGMENT - 1) * HOUR
     people.put(last + HORIZON + older, "somebody", key="u:2")
-    people.population._trim(people.profile())
+    people.population.trim_profile(people.profile())
     assert (folded_count(people.profile()) > 0) == (older > 0)
     if older <= 0:
         assert people.put(last, "a", KNOW) == APPLIED
@@ -199,7 +199,7 @@ def test_as_many_signals_are_held_in_full_as_the_page_says(more: int) -> None:
     people = People()
     for n in range(LIVE + more):
         people.put(MINUTE + n * 1_000, f"e{n}")
-    people.population._trim(people.profile())
+    people.population.trim_profile(people.profile())
     assert folded_count(people.profile()) == (SEGMENT if more > 0 else 0)
     last_folded = MINUTE + (SEGMENT - 1) * 1_000
     assert people.put(last_folded + 1, "behind it") == APPLIED

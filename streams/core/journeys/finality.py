@@ -1,0 +1,79 @@
+"""Finality: what of a profile no event can change any more.
+
+Trimming, final records and redriven items ask here, and nothing else judges it. As time goes on, what was
+closed becomes final once it is older than the allowed lateness. Items that are redriven are older than that:
+they are taken where nothing final lies behind them. From then on nothing more of their profile becomes final,
+until the watermark has gone on by the allowed lateness: so the items of one redrive are all judged alike,
+whatever their order, and however they are cut into batches.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from streams.core.journeys.profile import Profile, TimeBounds
+from streams.core.journeys.signal import MAX_NEEDS, REFUND_EVERYWHERE, TIME, Signal, facts_key
+from streams.core.journeys.state import Patience, State
+from streams.core.journeys.summary import Final, FinalRefund, happened_ms
+
+BEFORE_ALL_MS = -1  # before any time
+
+
+def bounds_of(p: Profile, time: TimeBounds) -> TimeBounds:
+    """How far things are final in this profile. `time`: how far they are in one without redriven items."""
+    if p.redriving is None or time.oldest_ms > p.redriving.watermark_ms:
+        return time
+    return TimeBounds(BEFORE_ALL_MS, BEFORE_ALL_MS, time.timers_fired_ms)
+
+
+def is_published(p: Profile, final: Final) -> bool:
+    """True if the final record of this journey or refund was written before."""
+    if p.redriving is None:
+        return happened_ms(final) < p.final_ms
+    need = final.step.need if isinstance(final, FinalRefund) else final.need
+    return happened_ms(final) <= p.redriving.final_ms.get(need, BEFORE_ALL_MS)
+
+
+def final_times(p: Profile, done: Sequence[Final], time: TimeBounds, patience: Patience) -> dict[int, int]:
+    """By number of the need: when the last journey was closed or refunded of those that are final (ms).
+
+    `done`: at least the journeys and refunds of the live journal that are final.
+    """
+    final_ms: dict[int, int] = {}
+    for s in p.base or ():
+        _note(final_ms, s.need, _settled_ms(s, patience))
+    for final in done:
+        if happened_ms(final) < time.oldest_ms:
+            need = final.step.need if isinstance(final, FinalRefund) else final.need
+            _note(final_ms, need, happened_ms(final))
+    return final_ms
+
+
+def is_behind_final(p: Profile, signal: Signal, final_ms: Mapping[int, int], time: TimeBounds) -> bool:
+    """True if a redriven event would change what is final: it is ordered before the base of its profile, or
+    it is not later than the closing or the refund of a final journey of one of its needs.
+
+    `final_ms`: see `final_times`.
+    """
+    at_ms = signal.head >> TIME
+    if facts_key(signal.head, signal.ref) < p.base_end:
+        return True
+    if len(p.needs) > MAX_NEEDS and at_ms < time.oldest_ms:  # what it has forgotten may be final
+        return True
+    if signal.needs is REFUND_EVERYWHERE:
+        return at_ms <= max(final_ms.values(), default=BEFORE_ALL_MS)
+    return any(
+        at_ms <= final_ms.get(p.needs.index(name), BEFORE_ALL_MS) for name in signal.needs if name in p.needs
+    )
+
+
+def _settled_ms(s: State, patience: Patience) -> int:
+    """Up to when the base says something about a need that an event could still change."""
+    if not s.journey:
+        return BEFORE_ALL_MS
+    if s.moment < 0:
+        return s.entered_ms
+    return s.last_sign_ms + patience.stall[s.moment] if s.stalled else BEFORE_ALL_MS
+
+
+def _note(final_ms: dict[int, int], need: int, at_ms: int) -> None:
+    if at_ms > final_ms.get(need, BEFORE_ALL_MS):
+        final_ms[need] = at_ms

@@ -1,0 +1,229 @@
+"""Takes redriven items: each is read once more at the partition that owns its person, and gets a receipt.
+
+The partition that wrote the dead letter takes an item first, and sends it on if another one owns its person.
+Each remembers the items that it took or sent on, so an item counts at most once: even if the rules change in
+between, or two commands redrive it at the same time.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from hashlib import blake2b
+from typing import Protocol
+
+import msgspec
+
+from schemas.receipt import MovedCounter, Receipt, RedrivenOutcome
+from streams.core.funnels.windows import Windows
+from streams.core.ingest.event import Apart, Event, Rejection
+from streams.core.ingest.partition import partition_of
+from streams.core.ingest.reading import ReadOutcome
+from streams.core.journeys.folding import DUPLICATE, FINAL
+from streams.core.journeys.needs import LeftOut
+from streams.core.journeys.population import Population
+from streams.core.journeys.redriving import RedrivenEvent, redrive_event
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.inbox import Redriven, decode_message, encode_message
+from streams.core.processing.items import read_redriven
+from streams.core.processing.json_text import encode_json, rfc3339
+from streams.core.processing.open_batch import OpenBatch
+from streams.core.processing.readers import Readers
+from streams.core.processing.record_keys import person_key
+from streams.core.processing.signals import Signals
+from streams.core.processing.source_headers import SourcePlace, source_place
+from streams.core.processing.state_keys import redriven_record
+from streams.core.processing.tally_text import TallyText
+from streams.core.processing.watermark import WatermarkTracker
+from streams.records import Output, Record, StateRecord
+from streams.topology import INBOX, REDRIVEN, is_inbox, split_source
+
+ITEM_HASH_BYTES = 16  # two of a billion items have the same hash with a chance of 1e-21
+ITEMS_PER_TURN = 100  # taken before others get their turn: each may fold a whole journal
+FINAL_REASON = "final"
+OWNER_CHANGED = "owner_changed"
+APART: Mapping[Apart, RedrivenOutcome] = {Apart.REFUSED: "refused", Apart.ROBOT: "robot"}
+# Fates of an item: taken by a command (whose id follows), or sent on to a partition (whose number follows).
+_TAKEN, _SENT_ON = b"t", b"s"
+
+
+def receipt_key(source: str, offset: int, index: int, command: str) -> bytes:
+    """The key of a receipt: the item, and the command that redrove it."""
+    return f"{source}:{offset}:{index} {command}".encode()
+
+
+class OwnerPartition(Protocol):
+    """What it takes of a partition to take a redriven item. A Processor has it."""
+
+    partition: int
+    readers: Readers
+    signals: Signals
+    tracker: WatermarkTracker
+    checkpoint: Checkpoint
+    population: Population
+    windows: Windows
+    tallies: TallyText
+    open: OpenBatch
+
+    def publish(self, place: SourcePlace | None = None) -> None:
+        """Publishes what has changed since the last call."""
+
+
+class RedrivenFates:
+    """The items that were redriven to a partition."""
+
+    def __init__(self) -> None:
+        self.fates: dict[bytes, bytes] = {}  # by hash of the item; for as long as the app lives
+        self.changed: list[StateRecord] = []  # what the open batch has to write of them
+        self.receipts: list[Output] = []
+
+    def take_first(
+        self, processor: OwnerPartition, chunks: Sequence[tuple[str, list[Record]]]
+    ) -> Generator[None, None, Sequence[tuple[str, list[Record]]]]:
+        """Takes the redriven items at the beginning of the inbox. Returns the records that are left."""
+        left: list[tuple[str, list[Record]]] = []
+        for source, records in chunks:
+            taken = 0
+            for record in records if is_inbox(source) else ():
+                message = decode_message(record.value)
+                if not isinstance(message, Redriven):
+                    break
+                self.take(processor, message)
+                taken += 1
+                if taken % ITEMS_PER_TURN == 0:
+                    yield
+            if taken:
+                processor.tracker.sources[source].offset = records[taken - 1].offset + 1
+            if taken < len(records):
+                left.append((source, records[taken:]))
+        return left
+
+    def take(self, processor: OwnerPartition, message: Redriven) -> None:
+        """Takes the items of one dead letter. What the batch has changed before must be published."""
+        reader = processor.readers.of(message.source)
+        items, outcomes = read_redriven(reader, message.record(), message.sent_ms)
+        count = message.items if message.forwarded else len(items)
+        for item, outcome in zip(items, outcomes, strict=True):
+            self._take_item(processor, msgspec.structs.replace(message, items=count), item, outcome)
+
+    def _take_item(
+        self, processor: OwnerPartition, message: Redriven, item: Record, outcome: ReadOutcome
+    ) -> None:
+        if isinstance(outcome, Rejection):
+            self._end(processor, message, item, "rejected", outcome.reason.value)
+            return
+        if isinstance(outcome, Event) and outcome.apart is not None:
+            self._end(processor, message, item, APART[outcome.apart])
+            return
+        verdict = processor.signals.classify(outcome) if isinstance(outcome, Event) else None
+        if not isinstance(outcome, Event) or verdict is None:
+            self._end(processor, message, item, "no_signal")
+            return
+        key, partitions = processor.signals.key(outcome), processor.tracker.partitions
+        owner = partition_of(person_key(key), partitions) if partitions > 1 else processor.partition
+        name = _hash_of(message.source, item)
+        fate = self.fates.get(name)
+        if owner != processor.partition:
+            sent_on = _SENT_ON + str(owner).encode()
+            if message.forwarded or fate not in (None, sent_on):
+                self._end(processor, message, item, "rejected", OWNER_CHANGED)
+                return
+            self._remember(name, sent_on)
+            self._send_on(processor, message, item, owner)
+            return
+        if fate is not None and fate[:1] == _SENT_ON:
+            self._end(processor, message, item, "rejected", OWNER_CHANGED)
+        elif fate is not None:
+            if fate != _TAKEN + message.command.encode():  # else its receipt is there
+                self._end(processor, message, item, "already")
+        else:
+            taken = redrive_event(processor.population, key, processor.signals.signal(outcome, verdict), item)
+            if taken.outcome != FINAL:
+                self._remember(name, _TAKEN + message.command.encode())
+            self._end_taken(processor, message, item, taken)
+
+    def _end_taken(
+        self, processor: OwnerPartition, message: Redriven, item: Record, taken: RedrivenEvent
+    ) -> None:
+        """Publishes what an item has changed, and writes its receipt."""
+        if taken.outcome == FINAL:
+            self._end(processor, message, item, "late", FINAL_REASON)
+            return
+        if taken.outcome == DUPLICATE:
+            self._end(processor, message, item, "duplicate")
+            return
+        windows = processor.windows
+        before, windows.delta = windows.delta, {}
+        processor.publish(source_place(message.source))
+        delta, windows.delta = windows.delta, before
+        for cell, change in delta.items():
+            before[cell] = before.get(cell, 0) + change
+        moved = processor.tallies.moved(delta, processor.population.watermark_ms)
+        self._write(
+            processor,
+            msgspec.structs.replace(
+                _receipt(message, item, "applied"),
+                new_person=taken.is_new,
+                held_from=rfc3339(taken.held_from_ms) if taken.held_from_ms >= 0 else None,
+                parted=taken.is_parted,
+                left_out=taken.outcome.needs if isinstance(taken.outcome, LeftOut) else (),
+                counters=tuple([MovedCounter(name, change) for name, change in sorted(moved.items())]),
+            ),
+        )
+
+    def _end(
+        self,
+        processor: OwnerPartition,
+        message: Redriven,
+        item: Record,
+        outcome: RedrivenOutcome,
+        reason: str | None = None,
+    ) -> None:
+        self._write(processor, _receipt(message, item, outcome, reason))
+
+    def _send_on(self, processor: OwnerPartition, message: Redriven, item: Record, owner: int) -> None:
+        assert item.value is not None, "a dead letter has bytes"
+        sent = msgspec.structs.replace(message, index=item.index, value=item.value, forwarded=True)
+        processor.open.send(Output(INBOX.name, None, encode_message(sent), (), owner))
+        receipt = _receipt(message, item, "forwarded")
+        self._write(processor, msgspec.structs.replace(receipt, forwarded_to=owner))
+
+    def _write(self, processor: OwnerPartition, receipt: Receipt) -> None:
+        if receipt.outcome != "forwarded":
+            counts = processor.checkpoint.counts.redriven
+            counts[receipt.outcome] = counts.get(receipt.outcome, 0) + 1
+        receipt = msgspec.structs.replace(receipt, rev=processor.checkpoint.batches + 1)
+        source = f"{receipt.topic}:{receipt.partition}"
+        key = receipt_key(source, receipt.offset, receipt.index, receipt.command)
+        self.receipts.append(Output(REDRIVEN.name, key, encode_json(receipt)))
+
+    def _remember(self, name: bytes, fate: bytes) -> None:
+        if self.fates.get(name) != fate:
+            self.fates[name] = fate
+            self.changed.append(redriven_record(name, fate))
+
+    def drain(self) -> tuple[list[Output], list[StateRecord]]:
+        """The receipts and state records of the open batch; begins the next one."""
+        drained = self.receipts, self.changed
+        self.receipts, self.changed = [], []
+        return drained
+
+
+def _receipt(message: Redriven, item: Record, outcome: RedrivenOutcome, reason: str | None = None) -> Receipt:
+    topic, partition = split_source(message.source)
+    return Receipt(
+        command=message.command,
+        letter=message.letter,
+        topic=topic,
+        partition=partition,
+        offset=item.offset,
+        index=item.index,
+        outcome=outcome,
+        reason=reason,
+        items=message.items,
+        left_out=(),
+        counters=(),
+        rev=0,
+    )
+
+
+def _hash_of(source: str, item: Record) -> bytes:
+    name = f"{source}:{item.offset}:{item.index}".encode()
+    return blake2b(name, digest_size=ITEM_HASH_BYTES).digest()

@@ -1,0 +1,56 @@
+"""What the receipts of a partition say of redriven items, for who computes the partition again."""
+
+import msgspec
+
+from schemas import Receipt
+from streams.core.ingest.times import parse_time
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.redriving import receipt_key
+from streams.log.port import Reader
+from streams.queries.origins import Origin
+from streams.topology import REDRIVEN
+
+_RECEIPT_BYTES = 400  # about what a receipt takes here, its key included
+
+_decode = msgspec.json.Decoder(Receipt).decode
+
+
+class ReceiptEnding(msgspec.Struct, frozen=True, gc=False):
+    """How a redriven item ended."""
+
+    outcome: str
+    held_from_ms: int  # see `streams.core.journeys.population.Taken`
+    is_parted: bool
+    left_out: tuple[str, ...]
+
+
+class KnownReceipts:
+    """The receipts of one partition, up to one checkpoint."""
+
+    def __init__(self) -> None:
+        self._endings: dict[bytes, ReceiptEnding] = {}
+
+    @classmethod
+    async def load(cls, reader: Reader, partition: int, checkpoint: Checkpoint) -> "KnownReceipts":
+        """Reads all receipts of a partition that the checkpoint covers."""
+        found = cls()
+        async for _, record in reader.scan(REDRIVEN.name, partition):
+            if record.key is None or record.value is None:
+                continue
+            receipt = _decode(record.value)
+            if receipt.rev <= checkpoint.batches:
+                held_from = None if receipt.held_from is None else parse_time(receipt.held_from)
+                held_from_ms = -1 if held_from is None else held_from[0]
+                found._endings[record.key] = ReceiptEnding(
+                    receipt.outcome, held_from_ms, receipt.parted, receipt.left_out
+                )
+        return found
+
+    def get(self, item: Origin, command: str) -> ReceiptEnding | None:
+        """How an item ended for this command; None if it has no receipt here."""
+        return self._endings.get(receipt_key(item.source, item.offset, item.index, command))
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory it takes."""
+        return _RECEIPT_BYTES * len(self._endings)

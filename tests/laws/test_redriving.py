@@ -1,0 +1,185 @@
+"""The laws of redriven events: they join the set, wherever nothing final lies behind them."""
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.core.journeys.folding import APPLIED, DUPLICATE, FINAL
+from streams.core.journeys.journey_step import KIND_NAMES
+from streams.core.journeys.needs import LeftOut
+from streams.core.journeys.redriving import redrive_event
+from streams.core.journeys.signal import event_ref, facts_key, head_of
+from streams.core.journeys.summary import JourneySummary
+from tests import oracle
+from tests.laws.driving import counted, expected, expected_unmatched, figures, over_all_time, signal_of
+from tests.laws.test_journeys import EVENTS, LAW, OF, H, Life, signals, small, tidy
+
+
+class RedrivenLife(Life):
+    """A population to which events are redriven, and what must be true of it."""
+
+    def __init__(self, allowed_lateness: int) -> None:
+        super().__init__(allowed_lateness)
+        self.finals_told: list[tuple[str, str, bytes, str]] = []  # of whom, need, journey, how it ended
+        self.former: list[tuple[str, list[oracle.Signal]]] = []  # histories that were forgotten
+        # What was final as the first event was redriven, of those of whom nothing becomes final meanwhile.
+        self.frozen: dict[str, tuple[list[oracle.Signal], int]] = {}
+
+    def histories(self) -> dict[str, list[oracle.Signal]]:
+        return self.accepted | {f"{key} {n}": past for n, (key, past) in enumerate(self.former)}
+
+    def redrive(self, key: str, s: oracle.Signal) -> str:
+        """Redrives an event where all that is due was done."""
+        self.commit()
+        oldest = self.population.watermark_ms - self.allowed_lateness
+        held = self.population.profiles.get(key)
+        now = self.accepted.get(key, [])
+        base_end = b"" if held is None else held.base_end
+        if held is None or held.redriving is None:
+            self.frozen[key] = ([] if held is None else [*now], oldest)
+        found = redrive_event(self.population, key, signal_of(s))
+        assert found.is_new == (held is None)
+        if found.is_parted:
+            self.former.append((key, [e for e in now if e.at < found.held_from_ms]))
+            now = [e for e in now if e.at >= found.held_from_ms]
+        behind = s.at <= oracle.final_until(*self.frozen[key][:1], s.needs, self.frozen[key][1], OF)
+        if found.outcome == FINAL:
+            in_base = facts_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event)) < base_end
+            assert behind or in_base
+            return "final"
+        assert held is None or not behind
+        if found.outcome == DUPLICATE:
+            return "duplicate"
+        if isinstance(found.outcome, LeftOut):
+            s = s._replace(needs=tuple(n for n in s.needs if n not in found.outcome.needs))
+        else:
+            assert found.outcome == APPLIED
+        self.accepted[key] = [*now, s]
+        return "applied"
+
+    def commit(self) -> None:
+        self.time(self.population.watermark_ms - 1)  # tidying comes after all timers that are due
+        super().commit()
+        for told in self.finals:
+            f, needs = told.final, told.profile.needs
+            is_journey = isinstance(f, JourneySummary)
+            need, journey = (f.need, f.journey) if is_journey else (f.step.need, f.step.journey)
+            kind = KIND_NAMES[f.outcome if is_journey else f.step.kind]
+            self.finals_told.append((told.profile.key, needs[need], journey, kind))
+        self.finals = []
+
+    def check(self) -> None:
+        self.said.hear(self.population, self.windows)
+        timer, histories = self.population.timers_fired_ms, self.histories()
+        steps = {(key.split()[0], step) for key, step in expected(histories, timer, OF)}
+        assert self.said.steps() == steps
+        unmatched = {(key.split()[0], found) for key, found in expected_unmatched(histories, timer, OF)}
+        assert self.said.unmatched() == unmatched
+        self.windows.roll_up(0)
+        assert self.windows.figures.figures() == figures(histories, timer, OF)
+
+    def check_counters(self) -> None:
+        timer = self.population.timers_fired_ms
+        assert over_all_time(self.windows) == counted(self.histories(), timer, OF)
+
+    def check_finals(self) -> None:
+        """Each closing and refund has one final record at most; once time has gone far, exactly one."""
+        found = Counter(self.finals_told)
+        assert set(found.values()) <= {1}
+        closed = {
+            (key.split()[0], step.need, event_ref(step.journey), step.kind)
+            for key, step in expected(self.histories(), self.population.timers_fired_ms, OF)
+            if step.kind in ("converted", "abandoned", "refunded")
+        }
+        assert set(found) == closed
+
+
+operations = st.lists(
+    st.one_of(
+        *[signals] * 4,
+        *[st.tuples(st.just("redrive"), signals)] * 3,
+        st.tuples(st.just("time"), st.integers(0, 40 * H), st.sampled_from((1, 100))),
+        st.tuples(st.just("commit")),
+        st.tuples(st.just("restart")),
+    ),
+    max_size=30,
+)
+
+
+@LAW
+@given(
+    operations, st.sampled_from((1 * H, 2 * H, 8 * H)), st.sampled_from((1, 2, 8)), st.sampled_from((3, 256))
+)
+def test_a_redriven_event_is_one_of_the_set(
+    ops: list[Any], allowed_lateness: int, segment: int, cap: int
+) -> None:
+    """What stands said is the oracle's reading of the set with the redriven events in it, at every instant,
+    and each final record is written once, after which nothing changes it.
+    """
+    with small(segment, cap):
+        life = RedrivenLife(allowed_lateness)
+        for n, op in enumerate(ops):
+            match op:
+                case oracle.Signal():
+                    life.put("pq"[op.event in EVENTS[5:]], tidy(op)._replace(event=f"{op.event}{n}"))
+                    life.check()
+                case ("redrive", s):
+                    life.redrive("pq"[s.event in EVENTS[5:]], tidy(s)._replace(event=f"{s.event}{n}"))
+                    life.check()
+                case ("time", timer, limit):
+                    now_ms = life.population.watermark_ms - 1
+                    life.time(max(life.population.timers_fired_ms, min(timer, now_ms)), limit)
+                    life.check()
+                case ("commit",):
+                    life.commit()
+                case ("restart",):
+                    life.restart()
+                    life.check()
+        life.check_counters()
+        life.population.watermark_ms += 1_000 * H
+        life.commit()
+        life.check_finals()
+
+
+@LAW
+@given(
+    st.lists(signals, max_size=8),
+    st.lists(signals, min_size=1, max_size=10),
+    st.randoms(use_true_random=False),
+)
+def test_what_is_redriven_counts_in_any_order(
+    history: list[oracle.Signal], late: list[oracle.Signal], rnd: Any
+) -> None:
+    """The items of one redrive end in the same way and say the same, whatever their order, and wherever it is
+    cut into batches.
+    """
+    told = []
+    for order in (late, rnd.sample(late, len(late))):
+        with small(2, 256):
+            life = RedrivenLife(2 * H)
+            for n, s in enumerate(history):
+                life.put("p", tidy(s)._replace(event=f"{s.event}{n}"))
+            life.population.watermark_ms = max(life.population.watermark_ms, 30 * H)
+            ends = {}
+            for s in order:
+                event = f"{s.event}-{late.index(s)}"
+                ends[event] = life.redrive("p", tidy(s)._replace(event=event))
+                if rnd.random() < 0.3:
+                    life.restart()
+            life.check()
+            told.append((ends, life.said.steps()))
+    assert told[0] == told[1]
+
+
+@LAW
+@given(st.lists(signals, min_size=1, max_size=8), st.integers(0, 20))
+def test_a_copy_is_known_however_old_it_is(late: list[oracle.Signal], hours: int) -> None:
+    """While what was redriven is held, a copy of it that is redriven too is a duplicate."""
+    life = RedrivenLife(2 * H)
+    life.population.watermark_ms = (30 + hours) * H
+    for s in late:
+        s = tidy(s)._replace(event=s.event)
+        if life.redrive("p", s) == "applied":
+            assert life.redrive("p", s) == "duplicate"
