@@ -37,10 +37,9 @@ from streams.core.processing.signals import Signals
 from streams.core.processing.source_headers import NO_HEADERS, SourcePlace, source_headers, source_place
 from streams.core.processing.state_keys import (
     counter_records,
-    door_record,
     profile_records,
     restored,
-    rules_record,
+    version_records,
 )
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
@@ -331,17 +330,11 @@ class Processor:
         state = profile_records(self.population.commit())
         state += counter_records(groups)
         state += items
-        state += self._new_versions()
+        book = self.rulebook
+        state += version_records(book, self._stored_versions, self._stored_doors)
+        self._stored_versions, self._stored_doors = len(book.versions), len(book.doors)
         self.open = OpenBatch()
         return Batch(outputs, state, encode_checkpoint(self._current_checkpoint()))
-
-    def _new_versions(self) -> list[StateRecord]:
-        """The versions of rules and the doors that the state does not hold yet."""
-        book = self.rulebook
-        new = [rules_record(n, book.versions[n]) for n in range(self._stored_versions, len(book.versions))]
-        new += [door_record(n, book.doors[n]) for n in range(self._stored_doors, len(book.doors))]
-        self._stored_versions, self._stored_doors = len(book.versions), len(book.doors)
-        return new
 
     def _current_checkpoint(self) -> Checkpoint:
         c, population, tracker = self.checkpoint, self.population, self.tracker

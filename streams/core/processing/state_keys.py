@@ -17,7 +17,7 @@ import msgspec
 from streams.core.funnels.windows import CellGroup, GroupCounts
 from streams.core.ingest.door import Door
 from streams.core.journeys.store import BASE_PART, HEAD_PART, ProfilePart
-from streams.core.processing.rulebook import RulesVersion
+from streams.core.processing.rulebook import Rulebook, RulesVersion
 from streams.records import StateRecord
 
 PROFILE, CELLS, RULES, DOOR, REDRIVEN_ITEM = b"p", b"c", b"r", b"d", b"o"  # first byte of a key
@@ -69,6 +69,14 @@ def rules_record(number: int, version: RulesVersion) -> StateRecord:
 def door_record(number: int, door: Door) -> StateRecord:
     """The state record of a door. `number`: its place in the rulebook."""
     return StateRecord(DOOR + _NUMBER.pack(number), _encode(door))
+
+
+def version_records(book: Rulebook, versions: int, doors: int) -> list[StateRecord]:
+    """The state records of the versions of rules and the doors that the state does not hold yet: it has so
+    many of them.
+    """
+    new = [rules_record(n, book.versions[n]) for n in range(versions, len(book.versions))]
+    return new + [door_record(n, book.doors[n]) for n in range(doors, len(book.doors))]
 
 
 def redriven_record(item: bytes, fate: bytes) -> StateRecord:
