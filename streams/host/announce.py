@@ -4,7 +4,8 @@ This is an agent like a user's own (`streams.host`), so each transition is poste
 `Idempotency-Key: <id>:<rev>` is the same each time; a receiver that remembers it acts once. Posts are made
 one after the other, so a receiver sets the pace. A post that fails (5xx, no answer, too many requests) is
 retried with growing pauses and given up after `announce.retry_for`; one that is refused (any other answer) is
-given up at once. The log names a given-up transition by its id, never by its person, and never shows the
+given up at once. Each is held back for `announce.hold` first, and dropped if its person converts meanwhile:
+`held_steps.py`. The log names a given-up transition by its id, never by its person, and never shows the
 address or a header, which may be secrets.
 
 What was published before announce was turned on is not posted: `announce_start.py`.
@@ -13,13 +14,13 @@ What was published before announce was turned on is not posted: `announce_start.
 import asyncio
 import itertools
 from collections import Counter
+from collections.abc import AsyncIterable
 from datetime import datetime
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self, cast
 
 import aiohttp
 import msgspec
-from faust import current_event
-from faust.types import StreamT, TopicT
+from faust.types import EventT, Message, StreamT, TopicT
 from structlog.typing import FilteringBoundLogger
 
 from schemas import Transition
@@ -27,6 +28,8 @@ from streams.backoff import Backoff
 from streams.clock import Clock
 from streams.errors import ConfigError
 from streams.host.announce_start import AnnounceStart
+from streams.host.faust_agents import AgentStream
+from streams.host.held_steps import HeldSteps
 from streams.host.process import ProcessApp
 from streams.host.recent import Recent
 from streams.settings.body_template import BodyTemplate
@@ -148,13 +151,63 @@ def add_announce_agent(app: ProcessApp, transitions: TopicT, begins: AnnounceSta
 
     async def announce(steps: StreamT[Transition]) -> None:
         async with Webhook(process.settings.announce, process.logger, process.clock) as webhook:
-            async for step in steps:
-                event = current_event()
-                assert event is not None
-                if not begins.is_old(event.message.partition, event.message.offset):
-                    await webhook.take(step)
+            stream = cast(AgentStream, cast(AgentStream, steps).noack())
+            await post_steps(stream, webhook, begins)
 
     app.agent(transitions, name=ANNOUNCE)(announce)
+
+
+class StepStream(Protocol):
+    """What is needed of a stream whose records are marked as done one by one."""
+
+    def events(self) -> AsyncIterable[EventT[Any]]:
+        """The records in order, for ever; it ends when the agent is to stop."""
+
+    async def ack(self, event: EventT[Any]) -> bool:
+        """Marks a record as done."""
+
+    def is_current(self, message: Message) -> bool:
+        """Whether a record that waited is still this worker's."""
+
+
+async def post_steps(stream: StepStream, webhook: Webhook, begins: AnnounceStart) -> None:
+    """Posts the steps of a stream once they were held back. A step is done when it is posted or dropped.
+
+    `stream`: one without acknowledgements of its own.
+    """
+    clock, settings = webhook.clock, webhook.settings
+    held: HeldSteps[EventT[Any]] = HeldSteps(settings.hold / 1000)
+    events = aiter(stream.events())
+    reading: asyncio.Future[EventT[Any]] | None = None
+    try:
+        while True:
+            if reading is None and not held.is_full:
+                reading = asyncio.ensure_future(anext(events))
+            wait_s = held.wait_s(clock.monotonic_s())
+            if reading is None:
+                await asyncio.sleep(wait_s or 0)
+            else:
+                await asyncio.wait({reading}, timeout=wait_s)
+            if reading is not None and reading.done():
+                try:
+                    event = reading.result()
+                except StopAsyncIteration:  # the agent is to stop: what is held back comes again
+                    return
+                reading, step = None, cast(Transition, event.value)
+                for done in held.drop_untrue(step):
+                    await stream.ack(done)
+                is_old = begins.is_old(event.message.partition, event.message.offset)
+                if is_old or not is_chosen(step, settings):
+                    await stream.ack(event)
+                else:
+                    held.add(step, event, clock.monotonic_s())
+            if (due := held.pop_due(clock.monotonic_s())) is not None:
+                if stream.is_current(due.token.message):
+                    await webhook.take(due.step)
+                await stream.ack(due.token)
+    finally:
+        if reading is not None:
+            reading.cancel()
 
 
 def check_dimensions(settings: Settings) -> None:

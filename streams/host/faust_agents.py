@@ -106,7 +106,7 @@ class AgentStream(faust.Stream[Any]):
                 await asyncio.sleep(0)
                 event = self.unfinished or cast(EventT[Any], await self.channel.__anext__())
                 self.unfinished = None
-                if not self._is_current(event.message):
+                if not self.is_current(event.message):
                     continue
                 sensed = self._on_stream_event_in(event.message.tp, event.message.offset, self, event)
                 _current_event.set(weakref.ref(event))
@@ -131,7 +131,7 @@ class AgentStream(faust.Stream[Any]):
                 await self.stop()
                 self.service_reset()
 
-    def _is_current(self, message: Message) -> bool:
+    def is_current(self, message: Message) -> bool:
         """Whether a record that waited is still this worker's. If not, its next owner reads it again."""
         app = self.app
         return app.flow_control.is_active() and message.generation_id == app.consumer_generation_id

@@ -9,7 +9,7 @@ from pydantic_settings import NoDecode
 from schemas.kinds import Kind
 from streams.settings.body_template import BodyTemplate
 from streams.settings.durations import DAYS, MINUTES, SECONDS
-from streams.settings.fields import Duration, Secret, SettingsTable, TextList
+from streams.settings.fields import Duration, DurationOrZero, Secret, SettingsTable, TextList
 
 HTTP = re.compile(r"https?://[^\s/?#]+\S*")
 HEADER_NAME = re.compile(r"[a-z0-9-]+")
@@ -101,6 +101,13 @@ class AnnounceSettings(SettingsTable):
         ),
     )
     corrections: bool = Field(False, description="Whether retractions (`op: retract`) are posted too.")
+    hold: DurationOrZero = Field(
+        1 * MINUTES,
+        description=(
+            "How long a transition is held back before it is posted. It is dropped if its person converts "
+            "meanwhile, or if it is taken back."
+        ),
+    )
     max_age: Duration = Field(
         1 * DAYS,
         description="A transition that happened longer ago is not posted, as in a replay.",

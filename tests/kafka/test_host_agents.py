@@ -384,7 +384,7 @@ async def webhook(posted: list[str]) -> AsyncIterator[str]:
 
 def announcing(app: str, url: str) -> App:
     """An app that announces every opened journey, however old, and has no partition agents."""
-    announce = AnnounceSettings(url=url, kinds=("opened",), max_age="3650d")
+    announce = AnnounceSettings(url=url, kinds=("opened",), max_age="3650d", hold="0s")
     return hosting.app(kafka=kafka(app), announce=announce)
 
 
