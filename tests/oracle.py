@@ -428,6 +428,18 @@ def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
 # What others ask
 
 
+def knows(
+    signals: Sequence[Signal], needs: Sequence[str], order: str | None, at: int, patience: Patience = DEFAULTS
+) -> bool:
+    """Whether one of these needs has a purchase with this order id at most the refund window before."""
+    lines, _ = _lines(signals, patience)
+    return order is not None and any(
+        c.order == order and 0 <= at - c.truth.at <= patience.refund
+        for need in needs
+        for c in _conversions(need, lines.get(need, []), patience)
+    )
+
+
 def transitions(
     signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS
 ) -> list[Step]:

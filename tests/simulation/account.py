@@ -10,6 +10,7 @@ judged here by the oracle, and taken over so that one difference does not make o
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -37,11 +38,12 @@ CLASSIFIERS = {rules.version: Classifier(rules) for rules in RULES}
 
 
 class Arrival(NamedTuple):
-    """What is recorded since it depended on arrival: what was called over_cap, and the needs that were left
-    out of other events.
+    """What is recorded since it depended on arrival: what was called over_cap, old orders that were not
+    known, and the needs that were left out of other events.
     """
 
     over_cap: set[Origin]
+    unknown: set[Origin]  # what was late for another reason; an old order may be unknown
     left_out: Mapping[Origin, tuple[str, ...]]
 
 
@@ -58,7 +60,8 @@ class Account:
     mark: int = -1  # the watermark
     # How often an event id was taken for a new one.
     again: Counter[tuple[Key, str]] = field(default_factory=Counter)
-    # What was called over_cap although its profile had neither so many signals nor so many needs.
+    # What was called over_cap although its profile had neither so many signals nor so many needs; old orders
+    # that were known to nobody, and were taken all the same.
     unjust: list[Origin] = field(default_factory=list)
     # The needs that were left out, and those for which there was no place, where these differ.
     misplaced: dict[Origin, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
@@ -163,22 +166,30 @@ class _Judge:
         mine = a.signals.setdefault(key, [])
         order = event.properties.get("order_id") if verdict.intent >= oracle.BUY else None
         needs = ("*",) if order and verdict.intent == oracle.REFUND else needs_of(event, world)
+        at, update = _dated(event, allowed_lateness) if verdict.update else (event.at_ms, 0)
         oldest = self.marks.own - allowed_lateness
         no_place = _no_place(mine, needs, oldest, world)
         a.spared += oldest <= event.at_ms < self.marks.greatest - allowed_lateness
-        if event.at_ms < oldest or origin in self._arrival.over_cap:
+        told = order_ref(order).hex() if order else None
+        if update == oracle.OLD_ORDER and origin in self._arrival.unknown:
+            a.counts["late"] += 1
+            a.late.append(origin)
+            return
+        if update == oracle.OLD_ORDER and not oracle.knows(mine, needs, told, at, patience_of(world)):
+            a.unjust.append(origin)
+        if at < oldest or origin in self._arrival.over_cap:
             a.counts["late"] += 1
             a.late.append(origin)
             busy = sum(len(s.needs) for s in mine) >= world.cap  # a signal about two needs takes two places
-            if event.at_ms >= oldest and not busy and len(no_place) < len(needs):
+            if at >= oldest and not busy and len(no_place) < len(needs):
                 a.unjust.append(origin)
             return
         left_out = self._arrival.left_out.get(origin, ())
         needs = tuple(name for name in needs if name not in left_out)
         s = oracle.Signal(
-            event.at_ms, event.id, verdict.intent, verdict.sure, self._dims_of(event),
+            at, event.id, verdict.intent, verdict.sure, self._dims_of(event),
             event.utc_offset_quarters, self._bases[version] + verdict.rule, needs,
-            order_ref(order).hex() if order else None,
+            told, update,
         )  # fmt: skip
         applied = take(a, key, mine, s, self.marks.own - 2 * allowed_lateness)
         a.counts["applied" if applied else "duplicate"] += 1
@@ -187,6 +198,17 @@ class _Judge:
             a.misplaced[origin] = left_out, no_place
         if left_out:
             a.late.append(origin)  # it is in that topic, too
+
+
+def _dated(event: Event, allowed_lateness: int) -> tuple[int, int]:
+    """When an update counts, and what it is: the order's time, unless that is long before or not said."""
+    if "made" not in event.properties:
+        return event.at_ms, oracle.UNTIMED
+    made = int(datetime.fromisoformat(event.properties["made"]).timestamp() * 1000 + 0.5)
+    made = min(made + 999 if made % 1000 == 0 else made, event.at_ms)
+    if made < event.at_ms - allowed_lateness:
+        return event.at_ms, oracle.OLD_ORDER
+    return made, 0
 
 
 def _no_place(

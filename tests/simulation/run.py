@@ -182,6 +182,7 @@ def _ask(
         read_with[source].append(version)
     arrival = Arrival(
         {_origin(r) for r in late if dict(r.headers)["reason"] == b"over_cap"},
+        {_origin(r) for r in late if dict(r.headers)["reason"] == b"lateness"},
         {
             _origin(r): tuple(_decode(dict(r.headers)["left_out"]))
             for r in late

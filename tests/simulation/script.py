@@ -15,7 +15,17 @@ import msgspec
 from streams.core.ingest.partition import partition_of
 from tests.reading import key_of
 from tests.simulation.wire import time
-from tests.simulation.world import APART_SHARE, DAY, REFUSAL, ROBOT_AGENT, RULES, START, World
+from tests.simulation.world import (
+    APART_SHARE,
+    DAY,
+    EDITED,
+    REFUSAL,
+    ROBOT_AGENT,
+    RULES,
+    SECOND,
+    START,
+    World,
+)
 
 POINTS = (
     "open.before",
@@ -324,6 +334,8 @@ class _Author:
             s = world.settings
             if self.till.random() < 0.4:
                 self.last_word(person, f"{event}t", at, order, now)
+            while self.till.random() < 0.3:
+                self.edit(person, f"{event}u{self.till.randrange(100)}", at, order, now)
             if rnd.random() < 0.3:
                 repeat = at + rnd.choice(
                     (
@@ -359,6 +371,17 @@ class _Author:
         own = self.till.choice((None, None, order, "o0", "o9"))
         self.packet(person, event, "cart", said, own, now, max(now, said))
 
+    def edit(self, person: _Person, event: str, at: int, order: str | None, now: int) -> None:
+        """The shop tells of an order again, since somebody has edited it: at once, in time, much later."""
+        till, lateness_ms = self.till, self.world.allowed_lateness
+        refund_ms = self.world.settings.refund_window
+        edited = at + till.choice((-1, 0, 1, SECOND, lateness_ms, lateness_ms + 1, refund_ms, refund_ms + 1))
+        if till.random() < 0.5:
+            edited = at + till.randrange(2 * lateness_ms)
+        made = till.choice((None, at, at, at - at % SECOND, edited - lateness_ms, edited - lateness_ms - 1))
+        own = till.choice((order, order, order, None, "o0", "o9"))
+        self.packet(person, event, EDITED, edited, own, now, max(now, edited), made=made)
+
     def what(self, moment: str) -> str:
         """What somebody does next: mostly forwards, with everything else now and then."""
         rnd = self.rnd
@@ -383,10 +406,18 @@ class _Author:
         )
 
     def packet(
-        self, person: _Person, event: str, name: str, at: int, order: str | None, now: int, arrival: int
+        self,
+        person: _Person,
+        event: str,
+        name: str,
+        at: int,
+        order: str | None,
+        now: int,
+        arrival: int,
+        made: int | None = None,
     ) -> None:
         world, rnd = self.world, self.rnd
-        properties: dict[str, Any] = {}
+        properties: dict[str, Any] = {} if made is None else {"made": time(made)}
         if order:
             properties["order_id"] = order
         if world.settings.need and rnd.random() < 0.6:

@@ -24,6 +24,8 @@ ROBOT_AGENT, REFUSAL = "Googlebot/2.1", {"categoryPreferences": {"analytics": Fa
 APART_SHARE = 0.06
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
+EDITED = "edited"  # an order was edited; `account` reads when it was made from `made`
+
 _V1 = (
     ("seen", "know", 0.9),
     ("went", "go", 0.9),
@@ -31,6 +33,7 @@ _V1 = (
     ("cart", "buy", 0.95),
     ("paid", "truth", 0.98),
     ("back", "refund", 0.98),
+    (EDITED, "truth", 0.97),
 )
 _WEAK = (("ping", "know", 0.3), ("maybe paid", "truth", 0.4), ("maybe back", "refund", 0.2))
 _V2 = (
@@ -40,6 +43,7 @@ _V2 = (
     ("cart", "buy", 0.4),
     ("paid", "truth", 0.98),
     ("back", "refund", 0.98),
+    (EDITED, "truth", 0.97),
 )
 _V3 = (
     ("paid", "truth", 0.99),
@@ -47,14 +51,16 @@ _V3 = (
     ("back", "refund", 0.5),
     ("did", "know", 0.9),
     ("ping", "buy", 0.3),
+    (EDITED, "truth", 0.97),
 )
 
 
 def _rules(name: str, *rules: tuple[str, str, float]) -> Rules:
-    text = f'name = "{name}"\n'
+    text = f'name = "{name}"\n[read]\norder_time = ["properties.made"]\n'
     for said, moment, sure in rules:
         text += f'[[event]]\nname = "{said.replace(" ", "-")}-is-{moment}"\n'
         text += f'moment = "{moment}"\nconfidence = {sure}\nnames = ["{said}"]\n'
+        text += "update = true\n" if said == EDITED else ""
     return load_rules(text)
 
 

@@ -51,12 +51,12 @@ def endings(feed: Feed) -> tuple[int, int, int]:
     return counts.applied, counts.duplicate, counts.late
 
 
-def unmatched_updates(feed: Feed) -> int:
-    """How many updates are counted that found nothing."""
+def unmatched(feed: Feed, kind: str) -> int:
+    """How many signals are counted that found no purchase."""
     return sum(
         tally.count
         for tally in (msgspec.json.decode(value, type=Tally) for value in feed.latest("tallies").values())
-        if tally.window == "all" and tally.kind == "update_unmatched"
+        if tally.window == "all" and tally.kind == kind
     )
 
 
@@ -87,7 +87,7 @@ def test_an_order_edited_after_months_is_no_purchase() -> None:
     )
     feed.finish(LONG_AFTER)
     assert ([], ["opened", "converted"]) == (kinds(feed, "1"), kinds(feed, "2"))
-    assert 1 == unmatched_updates(feed)
+    assert 1 == unmatched(feed, "update_unmatched")
 
 
 def made(at: int) -> str:
@@ -207,3 +207,15 @@ def test_one_order_in_several_spellings() -> None:
         event(4 * DAY, "d", "purchase", transaction_id=" 1001 "),
     )
     assert ["opened", "converted"] == kinds(feed)
+
+
+def test_a_refund_overtakes_its_order() -> None:
+    """Whichever is read first, the order is refunded. A refund that is dated before it is unmatched."""
+    back = event(HOUR, "back", "Order Refunded", order_id="1")
+    bought = event(0, "buy", "Order Completed", order_id="1")
+    early = event(HOUR - 3 * SECOND, "early", "Order Refunded", user="2", order_id="2")
+    after = event(HOUR, "late", "Order Completed", user="2", order_id="2")
+    feed = shop()
+    feed.take(back, bought, early, after)
+    assert (["opened", "converted", "refunded"], ["opened", "converted"]) == (kinds(feed), kinds(feed, "2"))
+    assert (1, 0) == (unmatched(feed, "refund_unmatched"), unmatched(feed, "update_unmatched"))
