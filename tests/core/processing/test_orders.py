@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas import Tally
 from streams.core.journeys.order_facts import Update
@@ -219,3 +221,39 @@ def test_a_refund_overtakes_its_order() -> None:
     feed.take(back, bought, early, after)
     assert (["opened", "converted", "refunded"], ["opened", "converted"]) == (kinds(feed), kinds(feed, "2"))
     assert (1, 0) == (unmatched(feed, "refund_unmatched"), unmatched(feed, "update_unmatched"))
+
+
+ARRIVING = (
+    event(0, "cart", "Product Added"),
+    event(MINUTE + 200, "buy", "Order Completed", order_id="7"),
+    event(MINUTE + 2 * SECOND, "step", "Checkout Step Completed"),
+    page(MINUTE + 3 * SECOND, "thanks", "/checkout/order-received/7/"),
+    event(20 * HOUR, "edit", "Order Updated", order_id="7", status="paid", created_at=made(MINUTE)),
+    event(30 * HOUR, "missed", "Order Updated", order_id="8", status="paid", created_at=made(9 * HOUR)),
+    event(31 * HOUR, "unknown", "Order Updated", order_id="9", status="paid"),
+    event(32 * HOUR, "back", "Order Refunded", order_id="8"),
+)
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(st.permutations(ARRIVING), st.lists(st.booleans(), min_size=8, max_size=8))
+def test_the_order_of_arrival_does_not_matter(events: list[bytes], ends: list[bool]) -> None:
+    """Nor where batches end, where a worker takes over, and what comes twice."""
+    feed = shop()
+    batch: list[bytes] = []
+    for value, ending in zip(events, ends, strict=True):
+        batch += [value, events[0]]
+        if ending:
+            feed.take(*batch)
+            feed.reopen()
+            batch = []
+    feed.take(*batch)
+    feed.finish(33 * HOUR)
+    assert (1, 0) == (unmatched(feed, "update_unmatched"), unmatched(feed, "refund_unmatched"))
+    assert [
+        ("opened", 0),
+        ("converted", MINUTE + 200),
+        ("opened", 9 * HOUR + 999),
+        ("converted", 9 * HOUR + 999),
+        ("refunded", 32 * HOUR),
+    ] == steps(feed)
