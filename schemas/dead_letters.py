@@ -41,7 +41,7 @@ class LateHeaders(msgspec.Struct, frozen=True, gc=False):
     reason: Annotated[
         str,
         documented(
-            "lateness: older than the allowed lateness permits;"
+            "lateness: older than the allowed lateness permits, or an update of an order that is;"
             " over_cap: older than all that its very busy profile still holds, or about needs without a"
             " place there; needs_full: it counts, but not in the needs of left_out"
         ),
