@@ -284,6 +284,21 @@ def test_explain_a_rejection() -> None:
     assert "undecodable" in streams("explain", '{"event": ').stdout
 
 
+@pytest.mark.parametrize(
+    ("context", "apart"),
+    [
+        ('{"userAgent": "Googlebot/2.1"}', "robot"),
+        ('{"consent": {"categoryPreferences": {"analytics": false}}}', "refused"),
+    ],
+)
+def test_explain_what_is_counted_apart(context: str, apart: str) -> None:
+    """It says so, and that the event says nothing, whatever the rules know of its name."""
+    event = f'{{"event": "Order Completed", "context": {context}}}'
+    (report,) = lines("explain", event, "--json")
+    assert (apart, "none", None) == (report["apart"], report["moment"], report["rule"])
+    assert f"counted apart ({apart}" in " ".join(streams("explain", event).stdout.split())
+
+
 def test_explain_lines(tmp_path: Path) -> None:
     """One line per line, in order: searches, names, pages, records of any format, and what is none."""
     call = '{"type": "Track", "event": "Order Completed", "userId": "u", "timestamp": "2024-05-20T10:00:00Z"}'

@@ -172,6 +172,18 @@ def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch
             '[inputs.web]\nzone = "UTC"\n[kafka]\ninputs = ["clicks", "orders"]',
             "inputs.web: no such topic is read; kafka.inputs has clicks, orders",
         ),
+        (
+            'robots = ["Probe"]\nnot_robots = ["probe "]',
+            "robots and not_robots both have 'probe': leave it in one of them",
+        ),
+        (
+            'robots = [" "]',
+            "robots = [' ']: ' ' is in any user agent; write a part of a robot's, such as `probe/`",
+        ),
+        (
+            'consent_categories = ["--"]',
+            "consent_categories = ['--']: '--' names no category; write its id as the consent tool has it",
+        ),
         ('not_placeholders = ["bob"]', "not_placeholders = ['bob']: 'bob' is none of the shipped words"),
         (
             'placeholders = ["Guest"]\nnot_placeholders = ["guest "]',
