@@ -81,10 +81,10 @@ def avro_reader(text: str, references: Sequence[str], name: str) -> AvroReader |
             "fields": [{"name": _FIELD, "type": _plain(text)}],
         }
         parsed = fastavro.parse_schema(whole, named)
+        assert isinstance(parsed, dict), type(parsed)
+        shape = shape_of(parsed, named, _rename)
     except Exception as error:  # whatever somebody has registered
         return reject(Reason.BINARY, f"{name} is no schema of Avro: {error}")
-    assert isinstance(parsed, dict)
-    shape = shape_of(parsed, named, _rename)
     if shape.fault is not None:
         return reject(Reason.BINARY, f"{name}: {shape.fault}")
     return AvroReader(parsed, shape, name)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 
 from streams.errors import Refused, Unavailable
 from streams.log.kafka.registry.frame import SchemaKey
@@ -46,6 +47,20 @@ class RegisteredSchema(NamedTuple):
     references: dict[str, str]
 
 
+class _Reference(msgspec.Struct):
+    name: str
+    subject: str
+    version: int
+
+
+class _Answer(msgspec.Struct):
+    """What a registry answers about a schema."""
+
+    schema: str
+    kind: str | None = msgspec.field(default=None, name="schemaType")
+    references: list[_Reference] | None = None
+
+
 class RegistryAccess(NamedTuple):
     """Where a registry is, and how to get in."""
 
@@ -78,7 +93,7 @@ class RegistryClient:
         found = await self._get(path)
         if isinstance(found, NoSchema):
             return found
-        kind = str(found.get("schemaType") or "AVRO").upper()
+        kind = (found.kind or "AVRO").upper()
         if kind == "PROTOBUF":
             found = await self._get(path + _COMPILED)
             if isinstance(found, NoSchema):
@@ -87,38 +102,39 @@ class RegistryClient:
         fault = await self._add_references(found, kind, references)
         if fault is not None:
             return fault
-        text = found.get("schema")
-        if not isinstance(text, str):
-            return NoSchema("the registry's answer has no text of a schema")
-        if kind == "PROTOBUF" and not all(map(is_compiled, (text, *references.values()))):
+        if kind == "PROTOBUF" and not all(map(is_compiled, (found.schema, *references.values()))):
             raise Refused(f"the schema registry at {self.url} {_TOO_OLD}")
-        return RegisteredSchema(kind, text, references)
+        return RegisteredSchema(kind, found.schema, references)
 
     async def _add_references(
-        self, answer: dict[str, Any], kind: str, known: dict[str, str], depth: int = 0
+        self, answer: _Answer, kind: str, known: dict[str, str], depth: int = 0
     ) -> NoSchema | None:
-        for given in answer.get("references") or ():
-            name, subject, version = (given.get(field) for field in ("name", "subject", "version"))
+        for given in answer.references or ():
+            name = given.name
             if name in known:
                 continue
             if len(known) >= MAX_REFERENCES or depth >= MAX_REFERENCES:
                 return NoSchema(f"it refers to more than {MAX_REFERENCES} others")
-            path = f"/subjects/{quote(str(subject), safe='')}/versions/{quote(str(version), safe='')}"
+            path = f"/subjects/{quote(given.subject, safe='')}/versions/{given.version}"
             found = await self._get(path + (_COMPILED if kind == "PROTOBUF" else ""))
-            if isinstance(found, NoSchema) or not isinstance(found.get("schema"), str):
-                return NoSchema(f"it refers to {name} ({subject}, version {version}), which is not there")
+            if isinstance(found, NoSchema):
+                where = f"{given.subject}, version {given.version}"
+                return NoSchema(f"it refers to {name} ({where}), which is not there")
             fault = await self._add_references(found, kind, known, depth + 1)
             if fault is not None:
                 return fault
-            known[name] = found["schema"]
+            known[name] = found.schema
         return None
 
-    async def _get(self, path: str) -> dict[str, Any] | NoSchema:
-        """The object at this path."""
+    async def _get(self, path: str) -> _Answer | NoSchema:
+        """The schema at this path."""
         answer = await self._answer(path)
-        if isinstance(answer, NoSchema | dict):
+        if isinstance(answer, NoSchema):
             return answer
-        return NoSchema("the registry's answer is no object")
+        try:
+            return msgspec.convert(answer, _Answer)
+        except msgspec.ValidationError as error:
+            return NoSchema(f"the registry's answer is no schema: {error}")
 
     async def _answer(self, path: str) -> Any:
         """The JSON at this path, or NoSchema."""

@@ -95,7 +95,7 @@ def protobuf_reader(compiled: str, references: Mapping[str, str], name: str) -> 
         _add(pool, main)
     except UnknownImport as missing:
         return reject(Reason.BINARY, f"{name} imports {missing}, which the registry does not give")
-    except (DecodeError, TypeError, KeyError, ValueError) as error:  # whatever somebody has registered
+    except Exception as error:  # whatever somebody has registered
         return reject(Reason.BINARY, f"{name} is no schema of Protobuf: {error}")
     return ProtobufReader(pool, main, name)
 

@@ -401,9 +401,18 @@ async def test_a_huge_record_is_not_decoded() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ({"schemaType": "AVRO"}, "no text of a schema"),
-        ({"schema": 7}, "no text of a schema"),
-        (["a"], "no object"),
+        (
+            {"schemaType": "AVRO"},
+            "the registry's answer is no schema: Object missing required field `schema`",
+        ),
+        ({"schema": 7}, "the registry's answer is no schema"),
+        ({"schema": "{}", "references": [7]}, "the registry's answer is no schema"),
+        (
+            {"schema": "{}", "references": [{"name": "a", "subject": "b"}]},
+            "the registry's answer is no schema",
+        ),
+        ({"schema": "{}", "schemaType": {}}, "the registry's answer is no schema"),
+        (["a"], "the registry's answer is no schema"),
         ({"schema": '"string"', "schemaType": "XML"}, "of the kind XML"),
         ({"schema": '"nothing"'}, "no schema of Avro"),
         ({"schema": '"string"', "x": "y" * (9 << 20)}, "more than 8388608 bytes"),
