@@ -58,6 +58,10 @@ CORRELATION: dict[type, Node] = {  # which records are about the same thing
         "location": "$message.payload#/id",
         "description": "A step: the record with the greatest rev holds.",
     },
+    schemas.Cue: {
+        "location": "$message.payload#/id",
+        "description": "A cue: the record with the greatest rev holds.",
+    },
     schemas.JourneyRecord: {
         "location": "$message.payload#/journey",
         "description": "A journey and its refund, within (tenant, profile, need).",

@@ -19,11 +19,11 @@ Everything for people is made for a terminal of 100 columns. With `--json` there
 standard output; progress and messages go to standard error. Settings that have no flag come from a file or
 the environment: [settings.md](settings.md).
 
-A command that asks (`funnel`, `journey`, `why`, `transitions`, `journeys`, `rejected`, `late`, `verify`)
-reads a data directory or an app on Kafka and prints the same about both. `--data-dir DIR` names a directory,
-and `--kafka HOST:PORT --app NAME` an app; without either, `kafka.bootstrap` of the settings decides. How to
-log in comes from the settings, as for a worker. Nobody names the app's inputs: the app knows them. A question
-takes part in no group, stops nobody and writes nothing.
+A command that asks (`funnel`, `journey`, `why`, `transitions`, `cues`, `journeys`, `rejected`, `late`,
+`verify`) reads a data directory or an app on Kafka and prints the same about both. `--data-dir DIR` names a
+directory, and `--kafka HOST:PORT --app NAME` an app; without either, `kafka.bootstrap` of the settings
+decides. How to log in comes from the settings, as for a worker. Nobody names the app's inputs: the app knows
+them. A question takes part in no group, stops nobody and writes nothing.
 
 ## Exit codes
 
@@ -44,8 +44,9 @@ whom a signal was applied, with a journey or without one; it does not shrink whe
 person who is forgotten without ever having had a journey, and who comes back, counts once more. `stalled` is
 part of `open`, `refunded` of `converted`; `opened` = `open` + `converted` + `abandoned`; `received` is the
 sum of the other events. `furthest` says how far journeys came, and `been_in` how many have been in each
-moment: one that skipped a moment has reached it only ([journeys.md](journeys.md#reached-and-been-in)). With
-`--by DIMENSION` there is `by` too: `journeys`, `furthest` and `been_in` for each value of the dimension.
+moment: one that skipped a moment has reached it only ([journeys.md](journeys.md#reached-and-been-in)). `cues`
+has how often each cue was in which moment, and `unmatched` in no journey ([journeys.md](journeys.md#cues)).
+With `--by DIMENSION` there is `by` too: `journeys`, `furthest` and `been_in` for each value of the dimension.
 
 With `--last DURATION` the same three are about the journeys that were *opened* in a window, as they stand
 now. The window is whole minutes (up to a day), hours (up to 31 days) or days (UTC) that are over by the
@@ -66,6 +67,7 @@ were left out, because their beginning is deleted by age. `--need ""` is the nee
     "truth": {{"open": 0, "stalled": 0, "converted": 1, "abandoned": 0, "refunded": 0}}
   }},
   "been_in": {{"know": 2, "go": 0, "do": 0, "buy": 0, "truth": 1}},
+  "cues": {{"slow_page": {{"know": 1, "unmatched": 1}}}},
   "events": {{
     "received": 5, "applied": 4, "refused": 0, "robot": 0, "no_signal": 1, "duplicate": 0, "late": 0,
     "rejected": 0
@@ -98,17 +100,17 @@ sort. `guess` is the format that refused rows look like.
 ```
 
 **`streams journey PROFILE --json`** prints a line per need. `outcome` is `open`, `converted`, `abandoned` or
-`refunded`; `transitions` are the net ones, as they were published, in the order in which they happened. Where
-there are tenants, `tenant` comes first. A person who gave signals and has no journey is one line with
-`journeys` empty. The name is looked up as it is given and behind `u:` and `d:`; every person whom it fits is
-printed.
+`refunded`; `transitions` and `cues` are the net ones, as they were published, in the order in which they
+happened. Where there are tenants, `tenant` comes first. A person who gave signals and has no journey is one
+line with `journeys` empty. The name is looked up as it is given and behind `u:` and `d:`; every person whom
+it fits is printed.
 
 ```json
 {{
   "profile": "u:4711", "need": null, "current": null,
   "journeys": [{{
     "journey": "ev-1", "opened_at": "2024-05-20T10:13:20.123Z", "closed_at": "2024-05-20T10:45:00.000Z",
-    "outcome": "converted", "stalled": false, "furthest": "truth", "transitions": []
+    "outcome": "converted", "stalled": false, "furthest": "truth", "transitions": [], "cues": []
   }}]
 }}
 ```
@@ -120,7 +122,7 @@ partitions whose oldest records are deleted, with people and counters that could
 reason: [operations.md](operations.md#are-the-numbers-right). `slices` is how often the input was read.
 
 ```json
-{{"equal": true, "records": 23202, "profiles": 2546, "transitions": 11200, "difference": null,
+{{"equal": true, "records": 23202, "profiles": 2546, "transitions": 11200, "cues": 310, "difference": null,
   "unchecked": [], "unchecked_profiles": 0, "counters": 9310, "unchecked_counters": 0, "cut": [],
   "slices": 1}}
 ```

@@ -5,11 +5,12 @@ a consumer must ignore fields that it does not know. Only a major version may re
 means. docs/contract.md says what is promised.
 """
 
+from schemas.cue import Cue
 from schemas.current import Current, CurrentNeed
 from schemas.dead_letters import LateHeaders, RejectedHeaders
 from schemas.funnel import FunnelTotal
 from schemas.journey import JourneyRecord, RefundRecord
-from schemas.kinds import Kind, Moment, Outcome, Unmatched
+from schemas.kinds import CueName, Kind, Moment, Outcome, Unmatched
 from schemas.receipt import MovedCounter, Receipt
 from schemas.tally import Tally
 from schemas.transition import Transition, TransitionHeaders
@@ -20,6 +21,8 @@ VERSION = "1.0"
 
 __all__ = [
     "VERSION",
+    "Cue",
+    "CueName",
     "Current",
     "CurrentNeed",
     "FunnelTotal",

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_TYPES: dict[str, Any] = {
     "transitions": schemas.Transition,
+    "cues": schemas.Cue,
     "tallies": schemas.Tally,
     "funnel": schemas.FunnelTotal,
     "current": schemas.Current,
@@ -30,6 +31,7 @@ WITH_FLAT_DIMENSIONS = (schemas.Tally.__name__, schemas.FunnelTotal.__name__)
 FLAT_DIMENSIONS = {"^dim_": {"description": "the value of this dimension", "type": "string"}}
 ABOUT = {
     "transitions": "Every step of every journey, with corrections. Key: the person's id.",
+    "cues": "What happened inside the moments of journeys, with corrections. Key: the person's id.",
     "tallies": (
         "Funnel counters, absolute per source partition: add up the partitions. Compacted; key: partition and"
         " cell; a tombstone: the window is no longer kept."

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, Journey, Moment, Need, ProfileName, Tenant, documented
+from schemas.kinds import COUNT, INSTANT, CueName, Journey, Moment, Need, ProfileName, Tenant, documented
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -18,6 +18,14 @@ class Step(msgspec.Struct, frozen=True, gc=False):
         float | None,
         documented("seconds until it was left; null for truth, where a journey ends", **COUNT),
     ]
+
+
+class JourneyCue(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened inside a moment of the journey."""
+
+    cue: CueName
+    moment: Moment
+    at: Annotated[str, documented("event time", **INSTANT)]
 
 
 class JourneyRecord(msgspec.Struct, frozen=True, gc=False, tag="journey", tag_field="record"):
@@ -42,6 +50,7 @@ class JourneyRecord(msgspec.Struct, frozen=True, gc=False, tag="journey", tag_fi
     stalls: Annotated[
         int, documented("how often it fell silent for longer than its moment's patience", **COUNT)
     ]
+    cues: Annotated[tuple[JourneyCue, ...], documented("what happened inside its moments, in order")]
     devices: Annotated[
         tuple[str, ...], documented("devices on which steps were taken, in order of first use")
     ]

@@ -7,6 +7,16 @@ import msgspec
 Moment = Literal["know", "go", "do", "buy", "truth"]
 Kind = Literal["opened", "advanced", "returned", "stalled", "resumed", "converted", "abandoned", "refunded"]
 Unmatched = Literal["refund_unmatched", "update_unmatched"]  # counted among transitions, and none
+CueName = Literal[
+    "payment_error",
+    "coupon_denied",
+    "out_of_stock",
+    "zero_results",
+    "slow_page",
+    "form_error",
+    "directions_asked",
+    "call",
+]
 Outcome = Literal["converted", "abandoned", "refunded"]
 Op = Literal["assert", "retract"]
 

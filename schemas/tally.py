@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, Kind, Moment, Unmatched, documented
+from schemas.kinds import COUNT, INSTANT, CueName, Kind, Moment, Unmatched, documented
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -26,6 +26,8 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     - `hour_of_week`: `to`, `hour`: moments entered, by hour of the person's own week
     - `been_in`: `moment`: journeys *opened* in this window that have been in this moment, each once; one that
       skipped the moment has reached it only
+    - `cues`: `cue`, `moment`: cues at a time in this window, by the moment in which their journey was;
+      without a moment they are matched with no journey
     """
 
     cell: Annotated[
@@ -40,7 +42,7 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
         Literal["minute", "hour", "day", "all"], documented("how long the window is, in event time")
     ]
     start: Annotated[str | None, documented("when the window begins; null for `all`", **INSTANT)]
-    measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in"]
+    measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues"]
     kind: Kind | Unmatched | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
@@ -49,6 +51,7 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     bucket_s: Annotated[
         tuple[float, float] | None, documented("[lower, upper) seconds of a logarithmic bucket")
     ] = None
+    cue: CueName | None = None
     moment: Moment | None = None
     hour: Annotated[int | None, documented("0 = Monday 00:00-00:59 .. 167", minimum=0, maximum=167)] = None
     dimensions: Annotated[

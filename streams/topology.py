@@ -54,6 +54,14 @@ TRANSITIONS = Topic(
     cleanup=Cleanup.DELETE,
     about="every step of every journey, with corrections",
 )
+CUES = Topic(
+    name="cues",
+    key=PERSON,
+    value="Cue",
+    types=(schemas.Cue,),
+    cleanup=Cleanup.DELETE,
+    about="what happened inside moments: a denied coupon, a slow page, with corrections",
+)
 TALLIES = Topic(
     name="tallies",
     key="partition, cell",
@@ -147,7 +155,7 @@ FUNNEL = Topic(
     about="funnel counters, added up over the partitions (on Kafka only)",
 )
 
-OUTPUTS = (TRANSITIONS, TALLIES, CURRENT, CURRENT_DEVICES, JOURNEYS, LATE, REJECTED, REDRIVEN)
+OUTPUTS = (TRANSITIONS, CUES, TALLIES, CURRENT, CURRENT_DEVICES, JOURNEYS, LATE, REJECTED, REDRIVEN)
 TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
 """What every log has."""
 KAFKA_TOPICS = (APP, FUNNEL)

@@ -19,6 +19,7 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 UNTIMED, OLD_ORDER = 1, 2  # updates of orders
 NO_TIMER = -1  # the timer position before any deadline has fired
 PLACES = 1_000  # of a profile, for its needs: the nameless one always has one
+MATCHED = 64  # cues of a journey, the first ones
 REMEMBERED = 64  # conversions of a need that can still be joined or refunded, as the page says
 MONDAY = 3 * DAY  # 1 January 1970 was a Thursday
 QUARTER = 15 * MINUTE  # the unit of a signal's offset
@@ -41,6 +42,20 @@ class Signal(NamedTuple):
     needs: tuple[str, ...]
     order: str | None
     update: int = 0
+    cue: int = 0  # 0: none
+
+
+class Cue(NamedTuple):
+    """Something that happened inside a moment. Unmatched: without a journey, a moment and its opening."""
+
+    need: str
+    at: int
+    event: str
+    cue: int
+    journey: str | None
+    moment: int | None
+    opened_at: int | None
+    dims: int
 
 
 class Patience(NamedTuple):
@@ -131,6 +146,7 @@ def _copy_key(s: Signal) -> tuple[object, ...]:
         s.dims,
         s.offset,
         s.rule,
+        s.cue,
         (s.order is not None, s.order or ""),
         s.update,
         (len(s.needs), sorted(s.needs)),
@@ -580,6 +596,40 @@ def been_in(
         for signals in profiles.values()
         for j in journeys(signals, timer, patience)
         for moment in j.been_in
+    )
+
+
+def cues(signals: Sequence[Signal], patience: Patience = DEFAULTS) -> list[Cue]:
+    """All cues of one profile, matched and unmatched, by need, then in the order of the history.
+
+    The timer position has no say in it: it closes no journey that a signal would still find open.
+    """
+    matched = {}
+    for j in _read(signals, NO_TIMER, patience)[0]:
+        for n, s in [(n, s) for n, s in enumerate(j.signs, 1) if s.cue][:MATCHED]:
+            matched[j.need, s.event] = j, j.after(n)[0]
+    found = []
+    with_cue = [s for s in history(signals) if s.cue and s.mark != REFUND]
+    for need in sorted({need for s in with_cue for need in s.needs}):
+        for s in with_cue:
+            if need not in s.needs:
+                continue
+            cue = Cue(need, s.at, s.event, s.cue, None, None, None, s.dims)
+            if (need, s.event) in matched:
+                j, moment = matched[need, s.event]
+                cue = cue._replace(journey=j.signs[0].event, moment=moment, opened_at=j.signs[0].at)
+            found.append(cue)
+    return found
+
+
+def cue_counts(
+    profiles: Profiles, patience: Patience, window_ms: int
+) -> Counter[tuple[int, int, int | None, int]]:
+    """Cues: (window start, cue, moment; none of an unmatched one, dims)."""
+    return Counter(
+        (_window(c.at, window_ms), c.cue, c.moment, c.dims)
+        for signals in profiles.values()
+        for c in cues(signals, patience)
     )
 
 

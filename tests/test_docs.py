@@ -96,6 +96,12 @@ def test_ignoring_the_corrections() -> None:
     assert run("Ignore the corrections", examples("transitions") + corrected)["to_remind"] == ["u:4711"]
 
 
+def test_what_happened_inside_a_moment() -> None:
+    """The example counts the cues that hold, each once, in the moment that they are in now."""
+    found = run("What happened inside a moment", [*examples("cues"), *examples("cues")[::-1]])["in_buy"]
+    assert {("2026-03-02T18", "coupon_denied"): 1} == found
+
+
 def test_reading_only_finished_journeys() -> None:
     """The example tells a purchase that was refunded from one that was kept, and stands reading twice."""
     kept = examples("journeys")[0] | {"journey": "ev-900"}

@@ -30,6 +30,12 @@ def test_unmatched(story: Story) -> None:
     assert story.unmatched == oracle.unmatched(story.signals, story.timer)
 
 
+@each_story
+def test_cues(story: Story) -> None:
+    """The oracle tells the cues of the story, and of the same journeys."""
+    assert story.cues == oracle.cues(story.signals)
+
+
 def test_every_kind_is_told() -> None:
     """Each kind of transition occurs in a story, and no two stories have one title."""
     kinds = {"opened", "advanced", "returned", "stalled", "resumed", "converted", "abandoned", "refunded"}

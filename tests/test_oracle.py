@@ -48,6 +48,7 @@ def signals(draw: st.DrawFn) -> list[Signal]:
                 needs=draw(st.sampled_from(NEEDS)),
                 order=draw(st.sampled_from([None, None, "A1", "B2"])),
                 update=draw(st.sampled_from([0, 0, 0, oracle.UNTIMED, oracle.OLD_ORDER])),
+                cue=draw(st.sampled_from([0, 0, 2])),
             )
         )
     return draw(st.permutations(drawn))
@@ -58,6 +59,7 @@ def _everything(history: list[Signal], timer: int) -> object:
         oracle.transitions(history, timer),
         oracle.journeys(history, timer),
         oracle.unmatched(history, timer),
+        oracle.cues(history),
     )
 
 

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from streams.cli.app_record import app_group
 from streams.cli.check_config import check_config_command
+from streams.cli.cues import cues_command
 from streams.cli.dead_letters import late_command, rejected_command
 from streams.cli.demo import demo_command
 from streams.cli.explain import explain_command
@@ -61,6 +62,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "journey": journey_command,
         "why": why_command,
         "transitions": transitions_command,
+        "cues": cues_command,
         "journeys": journeys_command,
         "rejected": rejected_command,
         "late": late_command,

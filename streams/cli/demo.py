@@ -124,13 +124,14 @@ async def _example(reader: "Reader") -> "Timeline | None":
     import msgspec
 
     from schemas import Transition
+    from streams.queries.net_records import list_net_records
     from streams.queries.person import Person
     from streams.queries.timeline import read_timelines
-    from streams.queries.transitions import list_net_transitions
+    from streams.topology import TRANSITIONS
 
     kinds: dict[str, list[str]] = {}
     decode = msgspec.json.Decoder(Transition).decode
-    async for listed in list_net_transitions(reader):
+    async for listed in list_net_records(reader, TRANSITIONS):
         step = decode(listed.record.value or b"")
         kinds.setdefault(step.profile, []).append(step.kind)
     for profile, steps in sorted(kinds.items()):

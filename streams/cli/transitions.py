@@ -75,7 +75,7 @@ async def _transitions(
 
     from schemas import Transition
     from streams.queries.listing import list_records
-    from streams.queries.transitions import list_net_transitions
+    from streams.queries.net_records import list_net_records
     from streams.topology import TRANSITIONS
 
     times, text = wanted.times(), _text_of(kind)
@@ -83,9 +83,7 @@ async def _transitions(
         if wanted.follow:
             await emit_followed(log.reader, TRANSITIONS, times, value_line, text)
             return
-        listed = (
-            list_net_transitions(log.reader, times) if net else list_records(log.reader, TRANSITIONS, times)
-        )
+        listed = (list_net_records if net else list_records)(log.reader, TRANSITIONS, times)
         chosen = (one async for one in listed if text in value_line(one))
         if wanted.json:
             await emit_listed(chosen, wanted.limit, value_line)

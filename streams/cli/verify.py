@@ -117,7 +117,7 @@ def _print(verified: "Verified") -> None:
     typer.secho("equal: ", fg="green", bold=True, nl=False)
     typer.echo(
         f"{verified.records} records, {verified.profiles} profiles, {verified.transitions} transitions, "
-        f"{verified.counters} counters"
+        f"{verified.cues} cues, {verified.counters} counters"
     )
 
 

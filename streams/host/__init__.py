@@ -14,6 +14,8 @@ rely on.
 - `app`: the Faust app of this process. Its decorators `@app.agent` and `@app.timer` register your functions.
 - `transitions`: a topic; an agent on it gets a `schemas.Transition` for every step of every journey,
   corrections included.
+- `cues`: a topic; an agent on it gets a `schemas.Cue` for what happened inside a moment, corrections
+  included.
 - `current`: a topic; an agent on it gets a `schemas.Current` when a user's moment changes, and None when the
   user is forgotten. `async for key, value in stream.items()` gives the key, too: the user's id.
 - `current_devices`: the same of devices on which nobody was signed in.
@@ -35,17 +37,18 @@ if TYPE_CHECKING:
 
     from faust.types import ChannelT
 
-    from schemas import Current, JourneyRecord, RefundRecord, Transition
+    from schemas import Cue, Current, JourneyRecord, RefundRecord, Transition
     from streams.host.application import App
     from streams.settings.tables import Settings
 
     app: App
     transitions: ChannelT[Transition]
+    cues: ChannelT[Cue]
     current: ChannelT[Current | None]
     current_devices: ChannelT[Current | None]
     journeys: ChannelT[JourneyRecord | RefundRecord]
 
-__all__ = ["Recent", "app", "current", "current_devices", "journeys", "make_app", "transitions"]
+__all__ = ["Recent", "app", "cues", "current", "current_devices", "journeys", "make_app", "transitions"]
 
 _app: "App | None" = None  # of this process; Faust and users' files import it from here
 
@@ -70,7 +73,7 @@ def make_app(settings: "Settings", agents: "Sequence[str]" = ()) -> "App":
 
 def __getattr__(name: str) -> object:
     """`app` and its topics, made on first use."""
-    if name not in ("app", "transitions", "current", "current_devices", "journeys"):
+    if name not in ("app", "transitions", "cues", "current", "current_devices", "journeys"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     app = _app or _app_from_environment()
     return app if name == "app" else app.outputs[name]

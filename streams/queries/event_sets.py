@@ -25,6 +25,7 @@ class EventCopy(NamedTuple):
     head: int
     utc_offset_quarters: int
     rule: int
+    cue: int
     facts: OrderFacts | None
     needs: tuple[str, ...]
 
@@ -33,7 +34,7 @@ class EventCopy(NamedTuple):
         return self._sorting() < other._sorting()
 
     def _sorting(self) -> tuple[object, ...]:
-        return (*self[:3], facts_order(self.facts), needs_order(self.needs))
+        return (*self[:4], facts_order(self.facts), needs_order(self.needs))
 
 
 EventSet = dict[bytes, EventCopy]
@@ -54,7 +55,9 @@ def add_copy(sets: list[EventSet], signal: Signal, ids_from_ms: int) -> CopyFate
     There is more than one set if an id came again after it was forgotten: it is then another event. A known
     copy before `ids_from_ms` is forgotten.
     """
-    new = EventCopy(signal.head, signal.utc_offset_quarters, signal.rule, signal.facts, signal.needs)
+    new = EventCopy(
+        signal.head, signal.utc_offset_quarters, signal.rule, signal.cue, signal.facts, signal.needs
+    )
     for events in sets:
         known = events.get(signal.ref)
         if known is None:
@@ -91,7 +94,7 @@ def fold_sets(
     numbers = {name: n for n, name in enumerate(needs)} | {REFUND_EVERYWHERE[0]: EVERY_NEED}
     journal = b"".join(
         sorted(
-            PACK(event.head, ref, event.rule, numbers[name], event.utc_offset_quarters)
+            PACK(event.head, ref, event.rule, numbers[name], event.utc_offset_quarters, event.cue)
             for ref, event in events
             for name in event.needs
         )
@@ -106,11 +109,11 @@ def events_of_profile(p: Profile) -> EventSet | None:
     if p.first_segment:
         return None
     needs: dict[bytes, list[str]] = {}
-    heads: dict[bytes, tuple[int, int, int]] = {}
-    for head, ref, rule, need, utc_offset_quarters in RECORD.iter_unpack(folded_journal(p) + p.journal):
+    heads: dict[bytes, tuple[int, int, int, int]] = {}
+    for head, ref, rule, need, utc_offset_quarters, cue in RECORD.iter_unpack(folded_journal(p) + p.journal):
         if ref in heads and heads[ref][0] != head:  # an id that came again after it was forgotten
             return None
-        heads[ref] = head, utc_offset_quarters, rule
+        heads[ref] = head, utc_offset_quarters, rule, cue
         needs.setdefault(ref, []).append(need_name(p, need))
     facts = p.facts or NO_FACTS
     return {

@@ -13,8 +13,10 @@ from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
 from streams.queries.cohorts import Cohort, JourneyCounts, report_of_cells
 from streams.queries.state_profiles import read_state_profiles
-from streams.queries.tallies import read_all_time_tallies
+from streams.queries.tallies import count_cues, read_all_time_tallies
 from streams.topology import JOURNEYS, TRANSITIONS
+
+NO_JOURNEY = "unmatched"  # instead of a moment: a cue of no journey
 
 
 class EventCounts(msgspec.Struct):
@@ -38,13 +40,15 @@ class Funnel(msgspec.Struct):
     journeys: JourneyCounts
     furthest: dict[str, Cohort]  # as in CohortReport
     been_in: dict[str, int]
+    cues: dict[str, dict[str, int]]  # by cue and moment; `unmatched`: in no journey
     events: EventCounts
     repaired: dict[str, int]  # events by kind of repair: one with two repairs counts in both
 
 
 async def read_funnel(reader: Reader) -> Funnel:
     """The funnel of a log over all time."""
-    cohorts = report_of_cells(await read_all_time_tallies(reader))
+    cells = await read_all_time_tallies(reader)
+    cohorts = report_of_cells(cells)
     profiles, converted = await count_profiles(reader)
     return Funnel(
         profiles=profiles,
@@ -52,6 +56,10 @@ async def read_funnel(reader: Reader) -> Funnel:
         journeys=cohorts.journeys,
         furthest=cohorts.furthest,
         been_in=cohorts.been_in,
+        cues={
+            cue: {moment or NO_JOURNEY: n for moment, n in counts.items()}
+            for cue, counts in sorted(count_cues(cells).items())
+        },
         events=await count_events(reader),
         repaired=dict((await count_repaired(reader)).most_common()),
     )

@@ -16,7 +16,7 @@ from streams.log.port import Reader
 from streams.log.tail import TailPosition
 from streams.queries.time_range import EVER, TimeRange
 from streams.records import Record
-from streams.topology import JOURNEYS, TRANSITIONS, Topic
+from streams.topology import CUES, JOURNEYS, TRANSITIONS, Topic
 
 FOLLOWED_AT_ONCE = 20_000  # records of all partitions together: a few megabytes
 
@@ -70,7 +70,7 @@ async def follow_records(
 
 
 def _time_of(topic: Topic) -> Callable[[Record], int]:
-    return _happened_ms if topic in (TRANSITIONS, JOURNEYS) else _written_ms
+    return _happened_ms if topic in (TRANSITIONS, CUES, JOURNEYS) else _written_ms
 
 
 def _written_ms(record: Record) -> int:
@@ -81,5 +81,5 @@ def _happened_ms(record: Record) -> int:
     assert record.value is not None
     dated = _decode(record.value)
     parsed = parse_time(dated.at or dated.closed_at or dated.refunded_at or "")
-    assert parsed is not None, "transitions and journeys have the time at which they happened"
+    assert parsed is not None, "transitions, cues and journeys have the time at which they happened"
     return parsed[0]

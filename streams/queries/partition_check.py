@@ -6,7 +6,7 @@ published after it is known by its `rev`, and input beyond its offsets is not re
 
 from collections.abc import Callable, Sequence
 
-from streams.core.funnels.cells import count_transition
+from streams.core.funnels.cells import count_step
 from streams.core.funnels.windows import Windows
 from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, Counts
 from streams.core.processing.publisher import Publisher
@@ -17,7 +17,7 @@ from streams.queries.origins import Origins
 from streams.queries.people_check import PeopleCheck
 from streams.queries.published_counters import PublishedCounters
 from streams.queries.published_steps import StepReader
-from streams.queries.published_transitions import read_published
+from streams.queries.published_transitions import CORRECTED, read_published
 from streams.queries.recomputation import (
     BYTES_PER_EVENT,
     BYTES_PER_PERSON,
@@ -30,7 +30,7 @@ from streams.queries.slices import MAX_SLICES, Slice
 from streams.queries.stored_items import ItemReader, read_rulebook
 from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
-from streams.topology import LATE, REJECTED, source_name
+from streams.topology import CUES, LATE, REJECTED, source_name
 
 # Before the input is read, nobody knows how many people its events are of. A wrong guess costs one reading.
 EVENTS_PER_PERSON = 4
@@ -127,8 +127,7 @@ class PartitionCheck:
         is_whole = difference is None
         self._is_whole = self._is_whole and is_whole
         difference = await self.people.compare(reading, is_whole=is_whole)
-        if self.people.lost_transitions:
-            self.cut.add(source_name("transitions", self.stored.partition))
+        self.cut |= {source_name(topic, self.stored.partition) for topic in self.people.lost}
         return difference
 
     def _difference_in_items(self, reading: Recomputation) -> str | None:
@@ -194,18 +193,20 @@ class PartitionCheck:
 
     async def _difference_in_counters(self) -> str | None:
         """Compares the counters with the sum over the steps of all people or, where some could not be
-        computed again, over the published transitions.
+        computed again, over the published transitions and cues.
         """
         if self._is_whole:
             return self.counters.difference(self.people.windows, self.text)
         windows, steps = Windows(), StepReader(self.stored.parameters.dimensions)
         n = 0
         stored = self.stored
-        async for published in read_published(stored.reader, stored.partition, stored.checkpoint):
-            count_transition(steps.read(published.value), published.sign, windows.delta)
-            n += 1
-            if n % STEPS_PER_ROLL_UP == 0:
-                windows.roll_up(self.stored.checkpoint.watermark_ms)
+        for topic in CORRECTED:
+            async for published in read_published(stored.reader, stored.partition, stored.checkpoint, topic):
+                step = steps.read_cue(published.value) if topic is CUES else steps.read(published.value)
+                count_step(step, published.sign, windows.delta)
+                n += 1
+                if n % STEPS_PER_ROLL_UP == 0:
+                    windows.roll_up(self.stored.checkpoint.watermark_ms)
         return self.counters.difference(windows, self.text, self.people.complete_from_ms)
 
 

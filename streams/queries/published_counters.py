@@ -64,8 +64,8 @@ class PublishedCounters:
 
         Windows that have expired are left out on both sides. With `since_ms`, the sum is that of published
         transitions, which are complete from this time on (-1: all are there): windows that begin before it
-        are left out, and refunds that found no purchase, which are counted and not published. A counter that
-        is zero need not be in `windows`, which has never seen what was taken back.
+        are left out, and unmatched refunds and cues, which are counted and not published. A counter that is
+        zero need not be in `windows`, which has never seen what was taken back.
         """
         windows.roll_up(self.checkpoint.watermark_ms)
         cells = windows.cells()
@@ -107,7 +107,9 @@ class PublishedCounters:
 class _Counted(msgspec.Struct):
     window: str
     start: str | None
+    measure: str
     kind: str | None = None
+    moment: str | None = None
     rev: int = 0
 
 
@@ -133,7 +135,7 @@ def _without_rev(value: bytes) -> bytes:
 def _is_covered(value: bytes, since_ms: int) -> bool:
     """True if published transitions that are complete from this time on say what a counter must be."""
     counted = _decode(value)
-    if counted.kind in _UNPUBLISHED:
+    if counted.kind in _UNPUBLISHED or (counted.measure == "cues" and counted.moment is None):
         return False
     if since_ms < 0:
         return True

@@ -1,16 +1,19 @@
-"""Reads a published transition back as the step that it was written from, as far as counters need it."""
+"""Reads a published transition or cue back as the step that it was written from, as far as counters need
+it.
+"""
 
 from collections.abc import Mapping
 
 import msgspec
 
-from schemas import Transition
+from schemas import Cue, Transition
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.ingest.times import parse_time
-from streams.core.journeys.journey_step import KIND_NAMES, NO_MOMENT, JourneyStep
-from streams.core.moments.verdict import INTENTS
+from streams.core.journeys.journey_step import CUE, KIND_NAMES, NO_MOMENT, JourneyStep
+from streams.core.moments.verdict import CUE_NAMES, INTENTS
 
 _decode = msgspec.json.Decoder(Transition).decode
+_decode_cue = msgspec.json.Decoder(Cue).decode
 _KINDS = {name: code for code, name in enumerate(KIND_NAMES) if name}
 _MOMENTS: Mapping[str | None, int] = {None: NO_MOMENT} | {name: n for n, name in enumerate(INTENTS[:5])}
 _QUARTER_MIN = 15
@@ -42,6 +45,30 @@ class StepReader:
             opened_dims=self._codes[_words(t.opened_dimensions)],
             utc_offset_quarters=t.utc_offset_min // _QUARTER_MIN,
             rule=-1,
+        )
+
+    def read_cue(self, raw: bytes) -> JourneyStep:
+        """The step of a cue, likewise."""
+        t = _decode_cue(raw)
+        moment = _MOMENTS[t.moment]
+        return JourneyStep(
+            CUE,
+            0,
+            at_ms=_ms(t.at),
+            caused_by=b"",
+            journey=b"",
+            opened_ms=_ms(t.opened_at),
+            from_moment=moment,
+            to_moment=moment,
+            dwell_ms=-1,
+            furthest_before=moment,
+            furthest=moment,
+            first_entry=False,
+            dims=self._codes[_words(t.dimensions)],
+            opened_dims=0,
+            utc_offset_quarters=0,
+            rule=-1,
+            cue=CUE_NAMES.index(t.cue) + 1,
         )
 
 

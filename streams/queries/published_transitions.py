@@ -1,4 +1,4 @@
-"""The transitions that a partition had published when it wrote a checkpoint, person by person.
+"""The transitions and the cues that a partition had published when it wrote a checkpoint, person by person.
 
 Records that were written later have a greater `rev` than the checkpoint, and are passed over: an agent may
 be at work meanwhile.
@@ -14,7 +14,7 @@ from streams.core.ingest.times import parse_time
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
-from streams.topology import TRANSITIONS
+from streams.topology import CUES, TRANSITIONS, Topic
 
 DIGEST_BYTES = 16
 
@@ -30,8 +30,8 @@ class _Header(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Header).decode
 
 
-class PublishedTransition(NamedTuple):
-    """One record of the topic."""
+class PublishedRecord(NamedTuple):
+    """One record of a topic with corrections."""
 
     rev: int
     sign: int  # 1: it asserts; -1: it retracts
@@ -42,19 +42,29 @@ class PublishedTransition(NamedTuple):
     value: bytes
 
 
+CORRECTED = (TRANSITIONS, CUES)
+"""The topics with corrections."""
+
+
+def last_rev_of(topic: Topic, checkpoint: Checkpoint) -> int:
+    """The `rev` of the last record of this topic that belongs to a checkpoint."""
+    return checkpoint.cues if topic is CUES else checkpoint.rev
+
+
 async def read_published(
-    reader: Reader, partition: int, checkpoint: Checkpoint
-) -> AsyncIterator[PublishedTransition]:
+    reader: Reader, partition: int, checkpoint: Checkpoint, topic: Topic = TRANSITIONS
+) -> AsyncIterator[PublishedRecord]:
     """All records up to the checkpoint, in the order in which they were written."""
-    async for _, record in reader.scan(TRANSITIONS.name, partition):
+    last_rev = last_rev_of(topic, checkpoint)
+    async for _, record in reader.scan(topic.name, partition):
         if record.value is None:
             continue
         header = _decode(record.value)
-        if header.rev > checkpoint.rev:
+        if header.rev > last_rev:
             continue
         opened = parse_time(header.opened_at)
         assert opened is not None, "we wrote it"
-        yield PublishedTransition(
+        yield PublishedRecord(
             rev=header.rev,
             sign=1 if header.op == "assert" else -1,
             key=profile_key(header.tenant or "", header.profile),
@@ -65,15 +75,16 @@ async def read_published(
         )
 
 
-class NetTransitions:
-    """How often each content was asserted and not retracted since, by person; contents are kept as
-    digests.
+class NetRecords:
+    """How often each content was asserted and not retracted since, by person; contents are kept as digests.
+
+    One of these serves both topics: no transition has the content of a cue.
     """
 
     def __init__(self) -> None:
         self.by_person: dict[str, dict[bytes, int]] = {}
 
-    def add(self, published: PublishedTransition) -> None:
+    def add(self, published: PublishedRecord) -> None:
         person = self.by_person.setdefault(published.key, {})
         digest = digest_of(published.value)
         n = person.get(digest, 0) + published.sign
@@ -88,19 +99,20 @@ class NetTransitions:
 
 
 def content_of(raw: bytes) -> bytes:
-    """A transition as it was written, without its `rev` and `op`."""
+    """A transition or a cue as it was written, without its `rev` and `op`."""
     before, _, rest = raw.partition(b',"rev":')
     return before + b"," + rest.partition(b'","tenant":')[2]
 
 
 def digest_of(raw: bytes) -> bytes:
-    """What stands for the content of a transition."""
+    """What stands for the content of a record."""
     return blake2b(content_of(raw), digest_size=DIGEST_BYTES).digest()
 
 
-async def text_of(reader: Reader, partition: int, digest: bytes) -> str:
-    """The content that a digest stands for."""
-    async for _, record in reader.scan(TRANSITIONS.name, partition):
-        if record.value is not None and digest_of(record.value) == digest:
-            return content_of(record.value).decode()
-    return "(it is not stored any more)"
+async def text_of(reader: Reader, partition: int, digest: bytes) -> tuple[Topic, str]:
+    """The content that a digest stands for, and the topic that it is in."""
+    for topic in CORRECTED:
+        async for _, record in reader.scan(topic.name, partition):
+            if record.value is not None and digest_of(record.value) == digest:
+                return topic, content_of(record.value).decode()
+    return TRANSITIONS, "(it is not stored any more)"

@@ -84,3 +84,12 @@ def count_by_hour_of_week(cells: Iterable[Tally], moments: frozenset[str]) -> li
         if cell.measure == "hour_of_week" and cell.hour is not None and cell.to in moments:
             counts[cell.hour] += cell.count
     return counts
+
+
+def count_cues(cells: Iterable[Tally]) -> dict[str, Counter[str | None]]:
+    """For each cue that there was, how often it was in which moment; None: it was matched with no journey."""
+    counts: dict[str, Counter[str | None]] = {}
+    for cell in cells:
+        if cell.measure == "cues" and cell.cue is not None:
+            counts.setdefault(cell.cue, Counter())[cell.moment] += cell.count
+    return counts

@@ -1,19 +1,25 @@
-"""Puts the journeys of one person together from the net transitions, as any consumer of that topic can."""
+"""Puts the journeys of one person together from the net transitions and cues, as any consumer of these topics
+can.
+"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import msgspec
 
-from schemas import Transition
+from schemas import Cue, Transition
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import bare_id, split_profile_key
 from streams.log.port import Reader
 from streams.queries.cohorts import FUNNEL_MOMENTS
 from streams.queries.person import Person, fold_settings_for
 from streams.queries.state_profiles import read_state_profiles
-from streams.topology import TRANSITIONS
+from streams.topology import CUES, TRANSITIONS, Topic
+
+Corrected = TypeVar("Corrected", Transition, Cue)
 
 _decode = msgspec.json.Decoder(Transition).decode
+_decode_cue = msgspec.json.Decoder(Cue).decode
 
 
 class TimelineJourney(msgspec.Struct):
@@ -26,7 +32,15 @@ class TimelineJourney(msgspec.Struct):
     stalled: bool  # open, and silent for longer than the patience of its moment
     furthest: str
     transitions: list[msgspec.Raw]  # as they are stored
-    steps: list[Transition] = []  # these, decoded
+    cues: list[msgspec.Raw]  # likewise, in order
+    steps: list[Transition] = []  # the transitions, decoded
+    happened: list[Cue] = []  # the cues, decoded
+
+
+JOURNEY_FIELDS = tuple(
+    name for name in TimelineJourney.__struct_fields__ if name not in ("steps", "happened")
+)
+"""The fields that the JSON has."""
 
 
 class Timeline(msgspec.Struct):
@@ -40,10 +54,7 @@ class Timeline(msgspec.Struct):
 
     def wire(self) -> bytes:
         """One JSON line without its line end. It has `tenant` only where there are tenants."""
-        journeys = [
-            {name: getattr(journey, name) for name in TimelineJourney.__struct_fields__ if name != "steps"}
-            for journey in self.journeys
-        ]
+        journeys = [{name: getattr(journey, name) for name in JOURNEY_FIELDS} for journey in self.journeys]
         fields = {"profile": self.profile, "need": self.need, "current": self.current, "journeys": journeys}
         return msgspec.json.encode(fields if self.tenant is None else {"tenant": self.tenant, **fields})
 
@@ -57,22 +68,11 @@ async def read_timelines(reader: Reader, person: Person) -> list[Timeline]:
     """
     stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
     has_tenants = fold_settings_for(person, stored).tenant is not None
-    ids = person.ids
-    last: dict[tuple[int, str], tuple[bytes, Transition]] = {}  # by partition and id
     partitions = sorted(person.owners(reader.partitions, has_tenants=has_tenants))
-    for number in partitions:
-        async for _, record in reader.scan(TRANSITIONS.name, number):
-            if record.key is None or record.value is None or bare_id(record.key) not in ids:
-                continue
-            step = _decode(record.value)
-            if person.has(step.tenant, step.profile):
-                last[number, step.id] = record.value, step
-    groups: dict[tuple[str, str, str], list[tuple[bytes, Transition]]] = {}
-    for raw, step in last.values():
-        if step.op == "assert":
-            groups.setdefault((step.tenant or "", step.profile, step.need or ""), []).append((raw, step))
+    groups = await _net_by_need(reader, person, partitions, TRANSITIONS, _decode)
+    cues = await _net_by_need(reader, person, partitions, CUES, _decode_cue)
     timelines = [
-        _timeline(tenant or None, profile, need or None, steps)
+        _timeline(tenant or None, profile, need or None, steps, cues.get((tenant, profile, need), []))
         for (tenant, profile, need), steps in groups.items()
     ]
     with_journeys = {(timeline.tenant, timeline.profile) for timeline in timelines}
@@ -89,19 +89,49 @@ async def read_timelines(reader: Reader, person: Person) -> list[Timeline]:
     return sorted(timelines, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
 
 
+async def _net_by_need(
+    reader: Reader,
+    person: Person,
+    partitions: Iterable[int],
+    topic: Topic,
+    decode: Callable[[bytes], Corrected],
+) -> dict[tuple[str, str, str], list[tuple[bytes, Corrected]]]:
+    """What a topic with corrections says of a person now, by tenant, profile and need."""
+    last: dict[tuple[int, str], tuple[bytes, Corrected]] = {}  # by partition and id
+    for number in partitions:
+        async for _, record in reader.scan(topic.name, number):
+            if record.key is None or record.value is None or bare_id(record.key) not in person.ids:
+                continue
+            found = decode(record.value)
+            if person.has(found.tenant, found.profile):
+                last[number, found.id] = record.value, found
+    groups: dict[tuple[str, str, str], list[tuple[bytes, Corrected]]] = {}
+    for raw, found in last.values():
+        if found.op == "assert":
+            groups.setdefault((found.tenant or "", found.profile, found.need or ""), []).append((raw, found))
+    return groups
+
+
 def _timeline(
-    tenant: str | None, profile: str, need: str | None, steps: Iterable[tuple[bytes, Transition]]
+    tenant: str | None,
+    profile: str,
+    need: str | None,
+    steps: Iterable[tuple[bytes, Transition]],
+    cues: Iterable[tuple[bytes, Cue]],
 ) -> Timeline:
     groups: dict[str, list[tuple[bytes, Transition]]] = {}
     for raw, step in steps:
         groups.setdefault(step.journey, []).append((raw, step))
-    journeys = [_journey(group) for group in groups.values()]
+    happened: dict[str, list[tuple[bytes, Cue]]] = {}
+    for raw, cue in sorted(cues, key=lambda pair: pair[1].at):
+        happened.setdefault(cue.journey, []).append((raw, cue))
+    journeys = [_journey(group, happened.get(name, [])) for name, group in groups.items()]
     journeys.sort(key=lambda j: (j.opened_at, j.closed_at is None, j.closed_at or "", j.journey))
     current = next((j.steps[-1].to for j in journeys if j.closed_at is None), None)
     return Timeline(tenant, profile, need, current, journeys)
 
 
-def _journey(group: list[tuple[bytes, Transition]]) -> TimelineJourney:
+def _journey(group: list[tuple[bytes, Transition]], cues: list[tuple[bytes, Cue]]) -> TimelineJourney:
     group.sort(key=lambda pair: _order(pair[1]))
     steps = [step for _, step in group]
     first, last = steps[0], steps[-1]
@@ -115,7 +145,9 @@ def _journey(group: list[tuple[bytes, Transition]]) -> TimelineJourney:
         stalled=closing is None and last.kind == "stalled",
         furthest=last.furthest,
         transitions=[msgspec.Raw(raw) for raw, _ in group],
+        cues=[msgspec.Raw(raw) for raw, _ in cues],
         steps=steps,
+        happened=[cue for _, cue in cues],
     )
 
 

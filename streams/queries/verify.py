@@ -24,6 +24,7 @@ class Verified(NamedTuple):
     difference: str | None
     unchecked: Sequence[Unchecked] = ()
     unchecked_profiles: int = 0  # people whose history is not whole any more, as far as they are known
+    cues: int = 0
     counters: int = 0
     unchecked_counters: int = 0
     cut: Sequence[str] = ()  # `topic:partition`, where retention has taken the beginning
@@ -72,6 +73,7 @@ async def verify(
             difference=None if difference is None else f"partition {partition}: {difference}",
             unchecked=[*found.unchecked, *check.unchecked],
             unchecked_profiles=found.unchecked_profiles + check.people.unchecked,
+            cues=found.cues + check.people.cues,
             counters=found.counters + check.counters.checked,
             unchecked_counters=found.unchecked_counters + check.counters.unchecked,
             cut=sorted({*found.cut, *check.cut}),

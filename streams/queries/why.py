@@ -1,5 +1,5 @@
 """Why a person is where they are: each stored event of theirs, what it was read as, how it ended, and which
-transitions it caused. What silence caused lies between them.
+transitions and cues it caused. What silence caused lies between them.
 
 Each record is read by the rules and the door of its era, as `verify` reads it.
 """
@@ -9,20 +9,19 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from schemas import Transition
 from streams.core.ingest.event import Apart, Event, Rejection
 from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, without_needs
 from streams.core.moments.verdict import INTENTS
 from streams.core.processing.json_text import quoted, rfc3339
-from streams.core.processing.publisher import transition_id
+from streams.core.processing.publisher import CUE_LABELS, transition_id
 from streams.core.processing.record_keys import split_profile_key
 from streams.log.port import Reader
 from streams.queries.event_sets import CopyFate, EventSet, add_copy
 from streams.queries.origins import Origin
 from streams.queries.person import Person
 from streams.queries.persons_items import FoundItem, Letter, PersonsItems, read_persons_items
-from streams.topology import TRANSITIONS, split_source
+from streams.topology import CUES, TRANSITIONS, split_source
 
 Ending = Literal[
     "applied", "duplicate", "late", "no_signal", "robot", "refused", "rejected", "waiting", "gone", "silence"
@@ -42,6 +41,7 @@ class ReadAs(msgspec.Struct, frozen=True):
     rule: str
     rules: str  # the version
     needs: tuple[str, ...]  # "": the nameless need; "*": every need
+    cue: str | None = None  # what happened besides
 
 
 class EventStory(msgspec.Struct):
@@ -63,6 +63,7 @@ class EventStory(msgspec.Struct):
     reason: str | None = None
     detail: str | None = None
     transitions: list[msgspec.Raw] = []
+    cues: list[msgspec.Raw] = []
 
     def wire(self) -> bytes:
         """One JSON line without its line end."""
@@ -84,7 +85,7 @@ async def read_why(reader: Reader, person: Person, on_progress: Callable[[int, i
     """
     found = await read_persons_items(reader, person, on_progress)
     stories = _Stories(found)
-    await stories.add_transitions(reader, person)
+    await stories.add_published(reader, person)
     return Why(sorted(stories.stories, key=_place), found.unreadable, found.hidden)
 
 
@@ -145,7 +146,13 @@ class _Stories:
         if verdict is not None and signal is not None:
             rule, version = item.rule_of(signal.rule)
             story.read_as = ReadAs(
-                INTENTS[verdict.intent], verdict.sure, rule.confidence, rule.name, version, signal.needs
+                INTENTS[verdict.intent],
+                verdict.sure,
+                rule.confidence,
+                rule.name,
+                version,
+                needs=signal.needs,
+                cue=CUE_LABELS[verdict.cue],
             )
         if not item.arrived:
             return story
@@ -190,8 +197,8 @@ class _Stories:
         needs = self._needs[caused_by]
         return needs if needs.isdisjoint(REFUND_EVERYWHERE) else self._needs_of_person[caused_by.key]
 
-    async def add_transitions(self, reader: Reader, person: Person) -> None:
-        """Puts each transition under the event that caused it, or under the silence."""
+    async def add_published(self, reader: Reader, person: Person) -> None:
+        """Puts each transition and each cue under the event that caused it, or under the silence."""
         by_id = {
             transition_id(caused_by.key, need, kind, caused_by.ref): story
             for caused_by, story in self._causing.items()
@@ -202,29 +209,42 @@ class _Stories:
         gone: dict[tuple[str | None, str, str], EventStory] = {}
         silences: dict[tuple[str, str], EventStory] = {}  # by the step's id and its time
         texts = [f'"profile":{quoted(name)}'.encode() for name in person.profiles]
-        for partition in self._found.owners:
-            async for _, record in reader.scan(TRANSITIONS.name, partition):
-                value = record.value
-                if value is None or not any(text in value for text in texts):
-                    continue
-                step = _decode(value)
-                if not person.has(step.tenant, step.profile):
-                    continue
-                if step.event is None:
-                    story = silences.get((step.id, step.at))
-                    if story is None:
-                        story = silences[step.id, step.at] = _story_without_event(step, "silence")
-                        self.stories.append(story)
-                else:
-                    event = step.tenant, step.profile, step.event
-                    story = by_id.get(step.id) or gone.get(event)
-                    if story is None:
-                        story = gone[event] = _story_without_event(step, "gone")
-                        self.stories.append(story)
-                story.transitions.append(msgspec.Raw(value))
+        for topic in (TRANSITIONS, CUES):
+            for partition in self._found.owners:
+                async for _, record in reader.scan(topic.name, partition):
+                    value = record.value
+                    if value is None or not any(text in value for text in texts):
+                        continue
+                    published = _decode(value)
+                    if not person.has(published.tenant, published.profile):
+                        continue
+                    if published.event is None:
+                        story = silences.get((published.id, published.at))
+                        if story is None:
+                            story = silences[published.id, published.at] = _story_without_event(
+                                published, "silence"
+                            )
+                            self.stories.append(story)
+                    else:
+                        event = published.tenant, published.profile, published.event
+                        story = by_id.get(published.id) or gone.get(event)
+                        if story is None:
+                            story = gone[event] = _story_without_event(published, "gone")
+                            self.stories.append(story)
+                    (story.cues if topic is CUES else story.transitions).append(msgspec.Raw(value))
 
 
-_decode = msgspec.json.Decoder(Transition).decode
+class _Published(msgspec.Struct):
+    """What transitions and cues have alike."""
+
+    id: str
+    tenant: str | None
+    profile: str
+    at: str
+    event: str | None
+
+
+_decode = msgspec.json.Decoder(_Published).decode
 
 
 def _letter_story(origin: Origin, letter: Letter) -> EventStory:
@@ -237,7 +257,7 @@ def _letter_story(origin: Origin, letter: Letter) -> EventStory:
     )  # fmt: skip
 
 
-def _story_without_event(step: Transition, ending: Ending) -> EventStory:
+def _story_without_event(step: _Published, ending: Ending) -> EventStory:
     return EventStory(
         tenant=step.tenant, profile=step.profile, at=step.at, event=step.event,
         name=None, type=None, topic=None, partition=None, offset=None, index=None,

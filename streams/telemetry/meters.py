@@ -28,6 +28,7 @@ from streams.clock import Clock
 from streams.core.funnels.figures import JOURNEY_OUTCOMES, OPEN_MOMENTS
 from streams.core.ingest.event import Reason
 from streams.core.ingest.repairs import Repair
+from streams.core.moments.verdict import CUE_NAMES
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.core.processing.committed import Committed
 from streams.telemetry import metrics
@@ -202,7 +203,7 @@ class Meters(Collector):
         repaired, narrowed = _sum(metrics.REPAIRED), _sum(metrics.NARROWED)
         transitions, expired = _sum(metrics.TRANSITIONS_WRITTEN), _sum(metrics.EXPIRED_CORRECTIONS)
         by_moment = _gauge(metrics.OPEN_JOURNEYS), _gauge(metrics.STALLED_JOURNEYS)
-        by_outcome = _gauge(metrics.JOURNEYS_BY_OUTCOME)
+        by_outcome, cues = _gauge(metrics.JOURNEYS_BY_OUTCOME), _gauge(metrics.CUES_SEEN)
         now_ms = self._clock.wall_ms()
         for partition, step in sorted(self._steps.items()):
             number = str(partition)
@@ -229,10 +230,13 @@ class Meters(Collector):
                     gauge.add_metric([number, moment], count)
             for outcome in JOURNEY_OUTCOMES:
                 by_outcome.add_metric([number, outcome], getattr(step.journeys, outcome))
+            for matched, counts in (("true", step.journeys.cues), ("false", step.journeys.unmatched_cues)):
+                for cue, count in zip(CUE_NAMES, counts, strict=True):
+                    cues.add_metric([number, cue, matched], count)
             expired.add_metric([number], step.expired_corrections)
         yield from (lag, hidden, transaction, watermark, excluded)
         yield from (received, events, forwarded, repaired, narrowed, transitions, expired)
-        yield from (*by_moment, by_outcome)
+        yield from (*by_moment, by_outcome, cues)
 
     def _counter(self, described: MetricSpec) -> Counter:
         return Counter(described.name, described.about, described.labels, registry=self.registry)

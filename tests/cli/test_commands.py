@@ -9,7 +9,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from schemas.kinds import Kind
+from schemas.kinds import CueName, Kind
 from streams.core.ingest import door
 from streams.core.ingest.formats import FORMATS
 from streams.log.sqlite.log import SqliteLog
@@ -40,6 +40,7 @@ def test_the_funnel_for_machines(data: Path) -> None:
             "furthest": {"know": none | {"open": 1}, "go": none, "do": none, "buy": none,
             "truth": none | {"converted": 1}},
             "been_in": {"know": 2, "go": 0, "do": 0, "buy": 1, "truth": 1},
+            "cues": {},
             "events": {
                 "received": 6, "applied": 4, "refused": 0, "robot": 0, "no_signal": 0, "duplicate": 1,
                 "late": 0, "rejected": 1,
@@ -365,7 +366,8 @@ def test_verify_for_machines(data: Path) -> None:
     """verify --json prints whether all is equal, and how much was compared."""
     (report,) = lines("verify", "--data-dir", data, "--json")
     assert {
-        "equal": True, "records": 6, "profiles": 2, "transitions": 4, "difference": None, "unchecked": [],
+        "equal": True, "records": 6, "profiles": 2, "transitions": 4, "cues": 0, "difference": None,
+        "unchecked": [],
         "unchecked_profiles": 0, "counters": report["counters"], "unchecked_counters": 0, "cut": [],
         "slices": 1,
     } == report  # fmt: skip
@@ -443,12 +445,68 @@ def test_kinds_that_there_are(data: Path) -> None:
     assert ", ".join(get_args(Kind)) in result.stderr
 
 
+@pytest.fixture
+def troubled(tmp_path: Path) -> Path:
+    """A data directory with somebody who meets trouble, and somebody who never had a journey."""
+    records = [
+        event("ann", "Products Searched", "10:00:00", properties={"query": "lamp", "results": 0}),
+        event("ann", "Coupon Denied", "10:05:00"),
+        event("ann", "Form Error", "10:07:00"),
+        event("ann", "Order Completed", "10:10:00", properties={"order_id": "1"}),
+        event("bob", "$web_vitals", "10:11:00", properties={"$web_vitals_LCP_value": 4100}),
+    ]
+    data = tmp_path / "troubled"
+    assert 0 == streams("replay", write(tmp_path / "troubled.jsonl", records), "--data-dir", data).exit_code
+    return data
+
+
+def test_cues_for_machines(troubled: Path) -> None:
+    """cues prints each one with its journey and moment; --cue, --net and the times choose among them."""
+    found = lines("cues", "--data-dir", troubled, "--json")
+    assert [("zero_results", "know"), ("coupon_denied", "buy"), ("form_error", "buy")] == [
+        (cue["cue"], cue["moment"]) for cue in found
+    ]
+    assert found == lines("cues", "--data-dir", troubled, "--json", "--net")
+    assert found[1:2] == lines("cues", "--data-dir", troubled, "--json", "--cue", "coupon_denied")
+    assert found[:1] == lines("cues", "--data-dir", troubled, "--json", "--until", "2024-05-20T10:05:00Z")
+
+
+def test_cues_that_there_are(troubled: Path) -> None:
+    """--cue takes the cues of the contract and no others."""
+    result = streams("cues", "--data-dir", troubled, "--cue", "sold_out")
+    assert 2 == result.exit_code
+    assert ", ".join(get_args(CueName)) in result.stderr
+
+
+def test_cues_for_people(troubled: Path) -> None:
+    """They are shown by themselves, in a journey, in the funnel and among the reasons; nothing is wrong."""
+    shown = {name: streams(name, *given, "--data-dir", troubled).stdout for name, given in (
+        ("cues", ()), ("journey", ("ann",)), ("why", ("ann",)), ("funnel", ()), ("verify", ()),
+    )}  # fmt: skip
+    assert "3 cues" in shown["cues"]
+    assert all("coupon_denied" in text for name, text in shown.items() if name != "verify")
+    assert "3 cues" in shown["verify"]
+    assert [max(map(len, text.splitlines())) <= 100 for text in shown.values()] == [True] * len(shown)
+
+
+def test_the_funnel_counts_cues(troubled: Path) -> None:
+    """By cue and moment; a cue of nobody's journey is unmatched."""
+    (found,) = lines("funnel", "--data-dir", troubled, "--json")
+    assert {
+        "coupon_denied": {"buy": 1},
+        "form_error": {"buy": 1},
+        "slow_page": {"unmatched": 1},
+        "zero_results": {"know": 1},
+    } == found["cues"]
+
+
 def test_json_only(data: Path) -> None:
     """With --json, standard output has JSON and standard error has nothing."""
     for command in (
         ["funnel", "--json"],
         ["journey", "ann", "--json"],
         ["transitions", "--json"],
+        ["cues", "--json"],
         ["journeys", "--json"],
     ):
         result = streams(*command, "--data-dir", data)

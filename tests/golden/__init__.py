@@ -21,7 +21,7 @@ INTENTS = {**MOMENTS, "refund": 5}
 UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 DAY_1_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)  # a Monday: days 6 and 7 are a weekend
 
-EVENT_COLUMNS = {"at", "event", "mark", "need", "order", "update", "dims", "offset", "rule"}
+EVENT_COLUMNS = {"at", "event", "mark", "need", "order", "update", "dims", "offset", "rule", "cue"}
 STEP_COLUMNS = {
     "at",
     "kind",
@@ -40,9 +40,10 @@ STEP_COLUMNS = {
 }
 JOURNEY_COLUMNS = {"journey", "opened", "closed", "outcome", "furthest", "need", "dims"}
 UNMATCHED_COLUMNS = {"at", "event", "need", "dims", "update"}
+CUE_COLUMNS = {"at", "event", "cue", "journey", "moment", "need", "dims"}
 UPDATES = {"untimed": oracle.UNTIMED, "old": oracle.OLD_ORDER}
 ENTERING = ("opened", "advanced", "returned", "converted")
-STORY_KEYS = {"title", "tells", "events", "timer", "steps", "journeys", "unmatched"}
+STORY_KEYS = {"title", "tells", "events", "timer", "steps", "journeys", "unmatched", "cues"}
 
 
 class Story(NamedTuple):
@@ -57,6 +58,7 @@ class Story(NamedTuple):
     steps: list[oracle.Step]  # by need, then in time order
     journeys: list[oracle.Journey]  # by need, then in time order
     unmatched: list[oracle.Unmatched]
+    cues: list[oracle.Cue]  # matched and unmatched
 
 
 def stories() -> list[Story]:
@@ -81,6 +83,7 @@ def _story(raw: dict[str, str]) -> Story:
             oracle.Unmatched(_need(row), _at(row["at"]), row["event"], _number(row, "dims"), "update" in row)
             for row in _rows(raw.get("unmatched", ""), UNMATCHED_COLUMNS)
         ],
+        cues=[_cue(row, opened) for row in _rows(raw.get("cues", ""), CUE_COLUMNS)],
     )
 
 
@@ -109,6 +112,7 @@ def _signal(row: dict[str, str]) -> oracle.Signal:
         needs=tuple(row["need"].split(", ")) if "need" in row else ("",),
         order=row.get("order"),
         update=UPDATES[row["update"]] if "update" in row else 0,
+        cue=_number(row, "cue"),
     )
 
 
@@ -134,6 +138,20 @@ def _step(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) 
         opened_dims=_number(row, "opened dims"),
         offset=_number(row, "offset"),
         rule=None if silence else _number(row, "rule"),
+    )
+
+
+def _cue(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) -> oracle.Cue:
+    found = journeys[_need(row), row["journey"]] if "journey" in row else None
+    return oracle.Cue(
+        need=_need(row),
+        at=_at(row["at"]),
+        event=row["event"],
+        cue=_number(row, "cue"),
+        journey=found.journey if found else None,
+        moment=_moment(row.get("moment")),
+        opened_at=found.opened_at if found else None,
+        dims=_number(row, "dims"),
     )
 
 

@@ -25,7 +25,7 @@ from streams.records import Batch, NewRecord, Output, Record
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.jsonl import jsonl_rows
-from streams.topology import FUNNEL, LATE, PUBLISHED, REJECTED, TALLIES, TRANSITIONS, Topic
+from streams.topology import CUES, FUNNEL, LATE, PUBLISHED, REJECTED, TALLIES, TRANSITIONS, Topic
 from tests.telemetry.fixed import FixedClock
 
 HERE = Path(__file__).parent
@@ -138,8 +138,8 @@ def _lines(topic: Topic, batch: list[Output]) -> Iterator[str]:
     outputs = [output for output in batch if output.topic == topic.name]
     for output in sorted(outputs, key=lambda o: o.key or b"") if topic in (TALLIES, FUNNEL) else outputs:
         key = "null" if output.key is None else _quoted(output.key)
-        # The headers of transitions are no content; test_source_headers.py is about them.
-        pairs = () if topic is TRANSITIONS else output.headers
+        # The headers of transitions and cues are no content; test_source_headers.py is about them.
+        pairs = () if topic in (TRANSITIONS, CUES) else output.headers
         headers = ",".join(f"{_quoted(name.encode())}:{_quoted(value)}" for name, value in pairs)
         value = (
             "null"

@@ -9,6 +9,7 @@ from streams.core.funnels.windows import ALL_TIME, Windows
 from streams.core.journeys.journey_step import (
     ADVANCED,
     CONVERTED,
+    CUE,
     KIND_NAMES,
     REFUND_UNMATCHED,
     UNMATCHED,
@@ -21,7 +22,7 @@ from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, event_ref, event_text, head_of
 from streams.core.journeys.state import Patience
-from streams.core.moments.verdict import BUY, REFUND
+from streams.core.moments.verdict import BUY, CUE_NAMES, REFUND
 from tests import oracle
 
 FOREVER = 10**15  # a horizon within which nothing is late
@@ -44,7 +45,7 @@ def signal_of(s: oracle.Signal) -> Signal:
     needs = REFUND_EVERYWHERE if s.mark == REFUND and s.order is not None else s.needs
     facts = facts_of(s) if s.mark >= BUY else None
     h = head_of(s.at, s.mark, s.sure, s.dims)
-    return Signal(h, event_ref(s.event), s.rule, s.offset, facts, needs)
+    return Signal(h, event_ref(s.event), s.rule, s.offset, facts, needs, s.cue)
 
 
 def put(population: Population, key: str, s: oracle.Signal) -> tuple[str, oracle.Signal]:
@@ -85,12 +86,22 @@ def unmatched(p: Profile, t: JourneyStep) -> oracle.Unmatched:
     )
 
 
+def cue(p: Profile, t: JourneyStep) -> oracle.Cue:
+    matched = bool(t.journey)
+    return oracle.Cue(
+        need=p.needs[t.need], at=t.at_ms, event=event_text(t.caused_by), cue=t.cue,
+        journey=event_text(t.journey) if matched else None, moment=t.from_moment if matched else None,
+        opened_at=t.opened_ms if matched else None, dims=t.dims,
+    )  # fmt: skip
+
+
 class Said:
     """What stands said: asserts minus retracts, checked at every single record."""
 
     def __init__(self) -> None:
         self.standing: dict[tuple[str, str, str, str], oracle.Step] = {}
         self.lonely: Counter[tuple[str, oracle.Unmatched]] = Counter()
+        self.cued: dict[tuple[str, str, str], oracle.Cue] = {}  # by profile, need and event
         self.records = 0
 
     def hear(self, population: Population, windows: Windows) -> None:
@@ -98,10 +109,10 @@ class Said:
         for changed in population.changes:
             p = changed.profile
             for t in changed.retracted:
-                cells.count_transition(t, -1, windows.delta)
+                cells.count_step(t, -1, windows.delta)
                 self.say(p, t, -1)
             for t in changed.asserted:
-                cells.count_transition(t, 1, windows.delta)
+                cells.count_step(t, 1, windows.delta)
                 self.say(p, t, 1)
         population.changes = []
 
@@ -110,6 +121,9 @@ class Said:
         if t.kind in UNMATCHED:
             self.lonely[p.key, unmatched(p, t)] += sign
             assert self.lonely[p.key, unmatched(p, t)] in (0, 1)
+            return
+        if t.kind == CUE:
+            self.say_cue(p.key, cue(p, t), sign)
             return
         s = step(p, t)
         name = (p.key, s.need, s.kind, s.event)
@@ -121,11 +135,26 @@ class Said:
                 "a retraction carries the full old content of what stands"
             )
 
+    def say_cue(self, key: str, said: oracle.Cue, sign: int) -> None:
+        name = key, said.need, said.event
+        if sign > 0:
+            assert name not in self.cued, f"asserted twice: {name}"
+            self.cued[name] = said
+        else:
+            assert self.cued.pop(name, None) == said, "a retraction carries the full old content"
+
+    def cues(self) -> set[tuple[str, oracle.Cue]]:
+        return {(name[0], said) for name, said in self.cued.items()}
+
     def steps(self) -> set[tuple[str, oracle.Step]]:
         return {(name[0], s) for name, s in self.standing.items()}
 
     def unmatched(self) -> set[tuple[str, oracle.Unmatched]]:
         return {k for k, n in self.lonely.items() if n}
+
+
+def expected_cues(by: dict[str, list[oracle.Signal]], of: oracle.Patience) -> set[tuple[str, oracle.Cue]]:
+    return {(key, c) for key, signals in by.items() for c in oracle.cues(signals, of)}
 
 
 def expected(
@@ -166,6 +195,8 @@ def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
         out[cells.counter_code(cells.MEASURE_DWELL, one(moment), 0, cells.dwell_bucket(dwell_ms)) + dims] += n
     for (hour, to, dims), n in oracle.hours(by, timer, of).items():
         out[cells.counter_code(cells.MEASURE_HOURS, one(to), 0, hour) + dims] += n
+    for (_, number, moment, dims), n in oracle.cue_counts(by, of, FOREVER * 10).items():
+        out[cells.counter_code(cells.MEASURE_CUES, number, one(moment), 0) + dims] += n
     return dict(out)
 
 
@@ -181,6 +212,9 @@ def figures(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
             under_way[entered] += 1
             silent[entered] += j.stalled
     ends = Counter(j.outcome for _, j in journeys)
+    cues = Counter(
+        (c.cue, c.journey is not None) for signals in by.values() for c in oracle.cues(signals, of)
+    )
     return JourneyFigures(
         open=tuple(under_way),
         stalled=tuple(silent),
@@ -188,6 +222,8 @@ def figures(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
         converted=ends["converted"],
         abandoned=ends["abandoned"],
         refunded=sum(j.refunded for _, j in journeys),
+        cues=tuple(cues[n, True] for n in range(1, len(CUE_NAMES) + 1)),
+        unmatched_cues=tuple(cues[n, False] for n in range(1, len(CUE_NAMES) + 1)),
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streams.core.funnels.windows import GROUP_BITS, GROUP_MASK, Windows
 from streams.core.journeys import profile as profile_module
 from streams.core.journeys.folding import fold
-from streams.core.journeys.journey_step import UNMATCHED
+from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import PACK, SIZE, event_ref, facts_key, head_of, order_ref
 from streams.core.journeys.state import State
@@ -22,7 +22,9 @@ from tests.laws.driving import (
     FOREVER,
     Said,
     counted,
+    cue,
     expected,
+    expected_cues,
     expected_unmatched,
     facts_of,
     figures,
@@ -38,6 +40,7 @@ LAW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(
 H = 3_600_000
 OF = oracle.Patience((6 * H, 2 * H, 4 * H, 1 * H), abandon=12 * H, refund=20 * H, join=H, grace=H // 2)
 EVENTS = list("abcdefgh")
+CUES = 2  # cues of a journey, where sizes are small
 
 needs = st.sampled_from([("",), ("",), ("",), ("car",), ("coffee",), ("car", "coffee")])
 signals = st.builds(
@@ -55,6 +58,7 @@ signals = st.builds(
     needs=needs,
     order=st.sampled_from((None, None, "o1", "o2")),
     update=st.sampled_from((0, 0, 0, oracle.UNTIMED, oracle.OLD_ORDER)),
+    cue=st.sampled_from((0, 0, 0, 1, 5)),
 )
 histories = st.lists(signals, max_size=14)
 
@@ -66,7 +70,8 @@ def tidy(s: oracle.Signal) -> oracle.Signal:
     # Orders compare by what stands for them.
     order = order_ref(s.order).hex() if s.order and s.mark >= 3 else None
     needs = ("*",) if s.mark == 5 and order else tuple(sorted(set(s.needs)))
-    return s._replace(order=order, needs=needs, update=s.update if s.mark == 4 else 0)
+    update, cue = s.update if s.mark == 4 else 0, 0 if s.mark == 5 else s.cue
+    return s._replace(order=order, needs=needs, update=update, cue=cue)
 
 
 def one_profile(history: list[oracle.Signal]) -> list[oracle.Signal]:
@@ -84,14 +89,16 @@ def test_fold_is_the_oracle(history: list[oracle.Signal], timer: int) -> None:
         for n in s.needs:
             number = 0xFFFF if n == "*" else names.index(n)
             journal += PACK(
-                head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event), s.rule, number, s.offset
+                head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event), s.rule, number, s.offset, s.cue
             )
         if stated := facts_of(s):
             facts[facts_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event))] = stated
     _, out = fold(journal, names, facts, timer, patience(OF))
     p = profile_module.Profile("p", [], names)
-    assert {step(p, t) for t in out if t.kind not in UNMATCHED} == set(oracle.transitions(rows, timer, OF))
+    unpublished = (*UNMATCHED, CUE)
+    assert {step(p, t) for t in out if t.kind not in unpublished} == set(oracle.transitions(rows, timer, OF))
     assert {unmatched(p, t) for t in out if t.kind in UNMATCHED} == set(oracle.unmatched(rows, timer, OF))
+    assert {cue(p, t) for t in out if t.kind == CUE} == set(oracle.cues(rows, OF))
 
 
 @dataclass
@@ -149,6 +156,7 @@ class Life:
         self.said.hear(self.population, self.windows)
         assert self.said.steps() == expected(self.accepted, self.population.timers_fired_ms, OF)
         assert self.said.unmatched() == expected_unmatched(self.accepted, self.population.timers_fired_ms, OF)
+        assert self.said.cues() == expected_cues(self.accepted, OF)
         self.check_figures()
 
     def check_figures(self) -> None:
@@ -270,14 +278,14 @@ class small:
 
     def __init__(self, segment: int, cap: int, places: int = 1_000) -> None:
         self.new = {"SEGMENT": segment, "SEGMENT_BYTES": segment * SIZE, "MAX_LIVE_SIGNALS": cap}
-        self.new |= {"MAX_NEEDS": places, "PLACES": places}
+        self.new |= {"MAX_NEEDS": places, "PLACES": places, "MAX_CUES": CUES, "MATCHED": CUES}
 
     def __enter__(self) -> None:
-        from streams.core.journeys import needs, population, store, trimming
+        from streams.core.journeys import machine, needs, population, store, trimming
 
         self.old = [
             (m, k, getattr(m, k))
-            for m in (profile_module, trimming, population, store, needs, oracle)
+            for m in (profile_module, trimming, population, store, needs, machine, oracle)
             for k in self.new
             if hasattr(m, k)
         ]

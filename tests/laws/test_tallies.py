@@ -19,7 +19,7 @@ from streams.records import StateRecord
 from tests import oracle
 from tests.laws.test_journeys import LAW, OF, H, Life, signals, tidy
 from tests.simulation.laws import expired
-from tests.simulation.wire import cell_of, cohort_cells, step_cells
+from tests.simulation.wire import cell_of, cohort_cells, cue_cells, step_cells
 
 DIMENSIONS = Dimensions()
 PARTITION = 3
@@ -77,6 +77,8 @@ class Tallied(Life):
                 true.update(cohort_cells(j, DIMENSIONS.names))
             for u in oracle.unmatched(rows, timer, OF):
                 true.update(step_cells(u, DIMENSIONS.names))
+            for c in oracle.cues(rows, OF):
+                true.update(cue_cells(c, DIMENSIONS.names))
         held = dict(map(cell_of, self.table.values()))
         for cell in {*held, *true}:
             if not expired(cell, self.population.watermark_ms):

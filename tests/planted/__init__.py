@@ -104,26 +104,38 @@ BUGS = (
     _bug(
         "assertions are published before the retractions that they replace",
         "streams.core.processing.processor",
-        """            for t in retracted:
+        """            for t in changed.retracted:
+                if t.kind == CUE:
+                    cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
+                    continue
                 self.open.retracted += 1
                 count_transition(t, -1, delta)
                 if t.kind not in UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in changed.asserted:
+                where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+                if t.kind == CUE:
+                    cues.append(CueChange(p, key, "assert", t, where))
+                    continue
                 count_transition(t, 1, delta)
                 if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
-                    where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
 """,
         """            for t in changed.asserted:
+                where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+                if t.kind == CUE:
+                    cues.append(CueChange(p, key, "assert", t, where))
+                    continue
                 count_transition(t, 1, delta)
                 if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
-                    where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
-            for t in retracted:
+            for t in changed.retracted:
+                if t.kind == CUE:
+                    cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
+                    continue
                 self.open.retracted += 1
                 count_transition(t, -1, delta)
                 if t.kind not in UNMATCHED:
@@ -183,7 +195,7 @@ BUGS = (
         "the current record is not written after a retraction",
         "streams.core.processing.processor",
         "moved[p.key] = p",
-        "moved.update({} if retracted else {p.key: p})",
+        "moved.update({} if changed.retracted else {p.key: p})",
     ),
     _bug(
         "the key of a record has u: or d: before the id",
@@ -474,5 +486,29 @@ BUGS = (
         "streams.core.processing.open_batch",
         "time_ms=record.time_ms,",
         "time_ms=-1,",
+    ),
+    _bug(
+        "the cue of a repeated purchase is matched with the journey that is open",
+        "streams.core.journeys.machine",
+        "if s.last_sign_ms != signal.head >> TIME or s.last_sign != signal.ref or s.cues >= MAX_CUES:",
+        "if not s.journey or s.cues >= MAX_CUES:",
+    ),
+    _bug(
+        "the cues of a journey count on in the next one",
+        "streams.core.journeys.machine",
+        "s.furthest, s.been_in, s.cues = intent, 0, 0",
+        "s.furthest, s.been_in = intent, 0",
+    ),
+    _bug(
+        "a late event leaves the cues behind it where they were",
+        "streams.core.journeys.folding",
+        "            if cue:\n                match_cue(states[need], signal, out)",
+        "",
+    ),
+    _bug(
+        "a cue that is taken back is counted once more",
+        "streams.core.processing.cues",
+        '1 if op == "assert" else -1',
+        "1",
     ),
 )

@@ -7,9 +7,9 @@ import pytest
 
 from streams.log.memory import MemoryLog
 from streams.queries.listing import list_records
+from streams.queries.net_records import list_net_records
 from streams.queries.person import Person
 from streams.queries.timeline import read_timelines
-from streams.queries.transitions import list_net_transitions
 from streams.topology import TRANSITIONS
 from tests.queries.written import DAY, LATER, SHOP, did, written
 
@@ -34,7 +34,7 @@ async def test_net_transitions_were_not_retracted() -> None:
         if step["rev"] > last.get(step["id"], {"rev": 0})["rev"]:
             last[step["id"]] = step
     expected = [step for step in last.values() if step["op"] == "assert"]
-    found = [one.record.value or b"" async for one in list_net_transitions(log)]
+    found = [one.record.value or b"" async for one in list_net_records(log, TRANSITIONS)]
     assert len(found) < len(every)
     assert sorted(step["rev"] for step in expected) == [json.loads(value)["rev"] for value in found]
     assert set(found) < set(every)
@@ -150,13 +150,32 @@ async def test_the_line_of_a_timeline() -> None:
     line = timeline.wire()
     assert ["profile", "need", "current", "journeys"] == list(json.loads(line))
     (journey,) = json.loads(line)["journeys"]
-    assert ["journey", "opened_at", "closed_at", "outcome", "stalled", "furthest", "transitions"] == list(
-        journey
-    )
-    net = [one.record.value or b"" async for one in list_net_transitions(log)]
+    assert [
+        "journey",
+        "opened_at",
+        "closed_at",
+        "outcome",
+        "stalled",
+        "furthest",
+        "transitions",
+        "cues",
+    ] == list(journey)
+    net = [one.record.value or b"" async for one in list_net_records(log, TRANSITIONS)]
     every = [value for value in net if b'"profile":"u:ann"' in value]
     assert all(value in line for value in every)
     assert len(every) == len(journey["transitions"]) == 4
+
+
+async def test_cues_of_a_journey() -> None:
+    """A journey has its net cues, in order: what a late event has changed is there once, as it is now."""
+    slow = {"properties": {"slow": True}}
+    records = [did("u:ann", "look", 0), did("u:ann", "glance", 9, **slow), did("u:ann", "noise", 12, **slow)]
+    log = await written([*records, did("u:ann", "cart", 5), did("u:bob", "glance", 3, **slow)])
+    (timeline,) = await read_timelines(log, Person("u:ann"))
+    (journey,) = json.loads(timeline.wire())["journeys"]
+    assert [("buy", "glance-540"), ("buy", "noise-720")] == [
+        (c["moment"], c["event"]) for c in journey["cues"]
+    ]
 
 
 class Watched(MemoryLog):

@@ -37,6 +37,7 @@ NAMES = [
     "Order Refunded",
     "Page Closed",
     "Products Searched",
+    "Coupon Denied",
 ]
 OTHER_RULES = load_rules(
     'name = "other"\n[[event]]\nname = "all"\nmoment = "do"\nconfidence = 0.9\nnames = ["Product Viewed", '
@@ -60,6 +61,8 @@ def event(rnd: random.Random, day: float, ids: int) -> bytes:
         ]
     if rnd.random() < 0.3:
         properties["query"] = rnd.choice(("pizza vicino", "how to cook rice", "zzz"))
+    if rnd.random() < 0.3:
+        properties["page_load_ms"] = rnd.choice((800, 5_000))
     record = {
         "type": rnd.choice(("track", "track", "track", "page")),
         "messageId": f"m{rnd.randrange(ids)}",

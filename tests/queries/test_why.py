@@ -44,6 +44,30 @@ def seen(story: EventStory) -> tuple[str, ...]:
     return (str(story.name), story.ending, *(f"{step['op']} {step['kind']}" for step in steps))
 
 
+async def test_cues_are_with_the_events_that_had_them() -> None:
+    """A cue is under its event, with its corrections; an event says which cue was read in it."""
+    slow = {"properties": {"slow": True}}
+    log = await written(
+        [
+            did("u:ann", "glance", 0, **slow),
+            did("u:ann", "look", 1, **slow),
+            did("u:ann", "noise", 9, **slow),
+            did("u:ann", "cart", 5),
+        ]
+    )
+    told = [
+        (story.name, story.read_as and story.read_as.cue, [json.loads(bytes(raw)) for raw in story.cues])
+        for story in await why(log, "u:ann")
+        if story.ending == "applied"
+    ]
+    assert [
+        ("glance", "slow_page", []),
+        ("look", "slow_page", ["assert know"]),
+        ("cart", None, []),
+        ("noise", "slow_page", ["assert know", "retract know", "assert buy"]),
+    ] == [(name, cue, [f"{c['op']} {c['moment']}" for c in cues]) for name, cue, cues in told]
+
+
 async def test_every_ending() -> None:
     """In the order in which things happened, with their steps; what silence caused has lines of its own."""
     log = await written(

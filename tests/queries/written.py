@@ -29,6 +29,8 @@ RULES = load_rules(
             ("back", "refund", 1.0),
         )
     )
+    + '\n[[cue]]\nname = "slow"\ncue = "slow_page"\ntypes = ["track"]\n'
+    + 'where = { path = "properties.slow", is = ["true"] }\n'
 )
 
 

@@ -18,7 +18,7 @@ from streams.log.memory import MemoryLog
 from streams.log.port import LOG_READ_BYTES
 from streams.log.sqlite.chunks import CHUNK_BYTES
 from streams.log.sqlite.log import SqliteLog
-from streams.queries.transitions import list_net_transitions
+from streams.queries.net_records import list_net_records
 from streams.records import NewRecord
 from streams.runtime.embedded import Embedded
 from streams.runtime.pace import TURN_S
@@ -26,6 +26,7 @@ from streams.runtime.partition_agent import MAX_BATCH_BYTES, READ_RECORDS, Parti
 from streams.settings.tables import Settings
 from streams.sources.finite_input import FiniteInput
 from streams.sources.input_file import InputFormat
+from streams.topology import TRANSITIONS
 from tests.core.processing.feeding import DAY, HORIZON, HOUR, MINUTE, START, event, rules
 
 NOW = START + 400 * DAY
@@ -78,13 +79,15 @@ async def _published(values: list[bytes], cut: random.Random | None) -> dict[str
     await agent.catch_up(START + 300 * DAY)
     appended = {
         topic: Counter([(record.key, record.value, record.headers) async for _, record in log.scan(topic)])
-        for topic in ("journeys", "late", "rejected")
+        for topic in ("cues", "journeys", "late", "rejected")
     }
     last = {
         topic: {record.key: _without_rev(record.value) async for _, record in log.scan(topic)}
         for topic in ("tallies", "current")
     }
-    net = Counter([json.dumps(_without_rev(one.record.value)) async for one in list_net_transitions(log)])
+    net = Counter(
+        [json.dumps(_without_rev(one.record.value)) async for one in list_net_records(log, TRANSITIONS)]
+    )
     counts = agent.processor.checkpoint.counts
     return {"net": net, "counts": counts, **appended, **last}
 

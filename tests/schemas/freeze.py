@@ -25,6 +25,7 @@ WORDS = (
     "op",
     "kind",
     "moment",
+    "cue",
     "from",
     "to",
     "furthest",

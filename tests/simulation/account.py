@@ -189,7 +189,7 @@ class _Judge:
         s = oracle.Signal(
             at, event.id, verdict.intent, verdict.sure, self._dims_of(event),
             event.utc_offset_quarters, self._bases[version] + verdict.rule, needs,
-            told, update,
+            told, update, verdict.cue,
         )  # fmt: skip
         applied = take(a, key, mine, s, self.marks.own - 2 * allowed_lateness)
         a.counts["applied" if applied else "duplicate"] += 1

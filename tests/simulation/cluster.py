@@ -26,6 +26,7 @@ from streams.records import Batch, Fetched, HiddenOffsets, Output, Record, State
 from streams.runtime.parameters import door_of_settings
 from streams.runtime.partition_agent import PartitionAgent
 from streams.topology import (
+    CUES,
     CURRENT,
     CURRENT_DEVICES,
     INBOX,
@@ -375,6 +376,9 @@ class Cluster:
             for record in stored.appended[TRANSITIONS.name]:
                 t = msgspec.json.decode(record.value or b"{}")
                 self.met[f"{t['op']} {t['kind']}"] += 1
+            for record in stored.appended[CUES.name]:
+                said = msgspec.json.decode(record.value or b"{}")
+                self.met[f"{said['op']} cue in {said['moment']}"] += 1
             for topic in (LATE.name, REJECTED.name):
                 self.met.update(
                     f"{topic}: {dict(record.headers)['reason'].decode()}" for record in stored.appended[topic]

@@ -24,9 +24,12 @@ from tests.simulation.wire import (
     CONTENT,
     cohort_cells,
     content,
+    cue_cells,
+    cue_record,
     current,
     figures,
     final,
+    frozen,
     refund_record,
     step_cells,
     wire,
@@ -134,7 +137,13 @@ class Evidence:
                 self.account.signals[key], self.checkpoint.timers_fired_ms, self.patience
             ):
                 true.update(step_cells(u, self.names))
+            for c in self.cues[key]:
+                true.update(cue_cells(c, self.names))
         return true
+
+    @cached_property
+    def cues(self) -> dict[Key, list[oracle.Cue]]:
+        return {key: oracle.cues(signals, self.patience) for key, signals in self.account.signals.items()}
 
     def told(self, key: Key, journey: oracle.Journey) -> list[oracle.Step]:
         """The transitions of a journey in order, refunds included."""
@@ -195,6 +204,27 @@ def standing(e: Evidence) -> Iterator[str]:
             yield f"{which}: {dict(zip(CONTENT, found, strict=True))}"
 
 
+def cues(e: Evidence) -> Iterator[str]:
+    """The n-th cue record of a partition has rev n, a retraction takes back what stands, and what stands are
+    the oracle's matched cues.
+    """
+    revs = [c["rev"] for c in e.topics["cues"]]
+    if revs != [*range(1, len(revs) + 1)] or len(revs) != e.checkpoint.cues:
+        yield f"the revs of the cues are {revs}, and the checkpoint has {e.checkpoint.cues}"
+    said: Counter[Any] = Counter()
+    for c in e.topics["cues"]:
+        found = frozen({name: value for name, value in c.items() if name not in ("id", "rev", "op")})
+        said[found] += 1 if c["op"] == "assert" else -1
+        if said[found] < 0:
+            yield f"rev {c['rev']}: retracted, and does not stand so"
+    true = Counter(
+        frozen(cue_record(key, c, e.names)) for key, cues in e.cues.items() for c in cues if c.journey
+    )
+    for which, counts in (("published, and not so", said - true), ("not published", true - said)):
+        for found in counts:
+            yield f"cue {which}: {found}"
+
+
 def tallies(e: Evidence) -> Iterator[str]:
     """Every counter of a window that is still kept is the oracle's count, and no other window has any."""
     yield from _differences(e, e.topics["tallies"])
@@ -222,11 +252,11 @@ def business(e: Evidence) -> Iterator[str]:
     """The figures that observers get are a count of everybody's journeys.
 
     Of a worker that died between a commit and its observers nobody has heard: the step that was seen last is
-    then of an earlier commit, and has an earlier rev.
+    then of an earlier commit, with an earlier rev or, as unmatched cues are not published, fewer events.
     """
-    if e.seen is None or e.seen.rev != e.checkpoint.rev:
+    if e.seen is None or (e.seen.rev, e.seen.totals) != (e.checkpoint.rev, e.checkpoint.counts):
         return
-    said, true = msgspec.to_builtins(e.seen.journeys), figures(e.journeys, e.steps)
+    said, true = msgspec.to_builtins(e.seen.journeys), figures(e.journeys, e.steps, e.cues)
     for name, n in true.items():
         if said[name] != n:
             yield f"{name}: {said[name]} in the figures, {n} by the oracle"
@@ -380,7 +410,7 @@ def finals(e: Evidence) -> Iterator[str]:
             if j.outcome == "open":
                 continue
             told = e.told(key, j)
-            records = [(final(key, j, told, e.rules, e.names), j.closed_at)]
+            records = [(final(key, j, told, e.rules, e.names, e.cues[key]), j.closed_at)]
             records += [(refund_record(key, s), s.at) for s in told if s.kind == "refunded"]
             for record, at in records:
                 found = said[content(record)]
@@ -397,6 +427,7 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     rev,
     once,
     standing,
+    cues,
     tallies,
     business,
     sinks,

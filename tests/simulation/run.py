@@ -206,6 +206,7 @@ def _ask(
         checkpoint=c,
         topics={
             "transitions": _values(stored.appended[topology.TRANSITIONS.name]),
+            "cues": _values(stored.appended[topology.CUES.name]),
             "journeys": _values(stored.appended[topology.JOURNEYS.name]),
             "tallies": [cell_of(t) for t in _values(stored.latest[topology.TALLIES.name].values())],
             "sink": [cell_of(t) for t in cluster.sinks[partition].table.values()],
@@ -245,7 +246,7 @@ def _ask(
 
 def _keyed(stored: Any) -> Iterator[tuple[str, bytes | None, str | None, str]]:
     """Topic, key, tenant and profile of each record about a person."""
-    for topic in (topology.TRANSITIONS, topology.JOURNEYS):
+    for topic in (topology.TRANSITIONS, topology.CUES, topology.JOURNEYS):
         for r in stored.appended[topic.name]:
             value = _decode(r.value)
             yield topic.name, r.key, value["tenant"], value["profile"]

@@ -24,6 +24,7 @@ from tests.simulation.world import (
     RULES,
     SECOND,
     START,
+    TROUBLES,
     World,
 )
 
@@ -39,6 +40,7 @@ POINTS = (
 )
 POISON = (b"", b"{", b"\xff\x00", b"[]", b'{"type":"track"}', b'{"type":"identify","userId":"a"}', b"0" * 99)
 TENANTS = ("", "north", "south")
+TROUBLED = 0.15  # of the events have a cue
 PAUSES = 9  # effects that one turn lets a worker do at most; a step has six
 
 
@@ -147,6 +149,7 @@ class _Author:
         self.fewer = Random(f"fewer {world.seed}")  # of its own: the rest of the script stays as it is
         self.apart = Random(f"apart {world.seed}")  # for the same reason
         self.till = Random(f"till {world.seed}")
+        self.troubles = Random(f"troubles {world.seed}")
         self.ops: list[Op] = []
         self.offset = 0  # of the wall clock from the truth
         self.count = 0
@@ -426,6 +429,8 @@ class _Author:
             ]
         if world.settings.tenant:
             properties["shop"] = rnd.choice(TENANTS)
+        if self.troubles.random() < TROUBLED:
+            properties["trouble"] = self.troubles.choice(TROUBLES)
         call: dict[str, Any] = {
             "type": "track",
             "messageId": event,

@@ -29,6 +29,11 @@ HAPPENS = (
     *(f"crash at {point}" for point in POINTS),
     *(f"{op} {kind}" for op in ("assert", "retract") for kind in KIND_NAMES),
     *(
+        f"{op} cue in {moment}"
+        for op in ("assert", "retract")
+        for moment in ("know", "go", "do", "buy", "truth")
+    ),
+    *(
         "killed in mid-batch",
         "moved in mid-batch, told",
         "moved in mid-batch, not told",

@@ -3,11 +3,12 @@
 Written from schemas/, not from the code.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from streams.core.moments.verdict import RuleInfo
+from streams.core.moments.verdict import CUE_NAMES, RuleInfo
 from tests import oracle
 from tests.simulation.account import AGAIN, Key
 
@@ -98,6 +99,23 @@ def step_cells(s: oracle.Step | oracle.Unmatched, names: Names) -> Iterator[Any]
         )
 
 
+def cue_cells(c: oracle.Cue, names: Names) -> Iterator[Any]:
+    """What one cue counts for."""
+    every = ("minute", "hour", "day", "all")
+    yield from cells(every, c.at, names(c.dims), "cues", CUE_NAMES[c.cue - 1], moment(c.moment))
+
+
+def cue_record(key: Key, c: oracle.Cue, names: Names) -> Wire:
+    """A matched cue as a record, less its id, rev and op."""
+    assert c.journey is not None
+    assert c.opened_at is not None
+    return {
+        "tenant": key[0], "profile": key[1], "need": c.need or None, "journey": sent(c.journey),
+        "moment": moment(c.moment), "cue": CUE_NAMES[c.cue - 1], "at": time(c.at),
+        "opened_at": time(c.opened_at), "event": sent(c.event), "dimensions": names(c.dims),
+    }  # fmt: skip
+
+
 def cohort_cells(j: oracle.Journey, names: Names) -> Iterator[Any]:
     """What one journey counts for where it was opened."""
     for outcome in (j.outcome, "stalled" if j.stalled else "", "refunded" if j.refunded else ""):
@@ -128,13 +146,15 @@ def cell_of(t: Wire) -> tuple[Any, int]:
     what: tuple[Any, ...] = {
         "transitions": (get("kind"), get("from"), get("to")), "cohort": (get("furthest"), get("outcome")),
         "dwell": (get("from"), tuple(get("bucket_s", ()))), "hour_of_week": (get("to"), get("hour")),
-        "been_in": (get("moment"),),
+        "been_in": (get("moment"),), "cues": (get("cue"), get("moment")),
     }[measure]  # fmt: skip
     return (t["window"], at, frozen(t["dimensions"]), measure, *what), t["count"]
 
 
 def figures(
-    journeys: Mapping[Key, Sequence[oracle.Journey]], steps: Mapping[Key, Sequence[oracle.Step]]
+    journeys: Mapping[Key, Sequence[oracle.Journey]],
+    steps: Mapping[Key, Sequence[oracle.Step]],
+    cues: Mapping[Key, Sequence[oracle.Cue]],
 ) -> dict[str, Any]:
     """The business figures of these people, by a count of all their journeys."""
     every = [(key, j) for key, mine in journeys.items() for j in mine]
@@ -144,6 +164,7 @@ def figures(
             own = [s for s in steps[key] if (s.need, s.journey) == (j.need, j.journey)]
             moment = [s.to for s in own if s.kind in ("opened", "advanced", "returned")][-1]
             under_way.append((moment, j.stalled))
+    seen = Counter((c.cue, c.journey is not None) for found in cues.values() for c in found)
     return {
         "open": tuple(sum(at == m for at, _ in under_way) for m in range(4)),
         "stalled": tuple(sum(at == m and silent for at, silent in under_way) for m in range(4)),
@@ -151,6 +172,8 @@ def figures(
         "converted": sum(j.outcome == "converted" for _, j in every),
         "abandoned": sum(j.outcome == "abandoned" for _, j in every),
         "refunded": sum(j.refunded for _, j in every),
+        "cues": tuple(seen[n, True] for n in range(1, len(CUE_NAMES) + 1)),
+        "unmatched_cues": tuple(seen[n, False] for n in range(1, len(CUE_NAMES) + 1)),
     }
 
 
@@ -168,8 +191,18 @@ def current(j: oracle.Journey, told: Sequence[oracle.Step], names: Names) -> Wir
     }  # fmt: skip
 
 
-def final(key: Key, j: oracle.Journey, told: Sequence[oracle.Step], rules: Rules, names: Names) -> Wire:
-    """The final record of a closed journey. A refund is no part of it: that is a record of its own."""
+def final(
+    key: Key,
+    j: oracle.Journey,
+    told: Sequence[oracle.Step],
+    rules: Rules,
+    names: Names,
+    cues: Sequence[oracle.Cue],
+) -> Wire:
+    """The final record of a closed journey. A refund is no part of it: that is a record of its own.
+
+    `cues`: all of the person's.
+    """
     own = [s for s in told if s.kind != "refunded"]
     path: list[Wire] = []
     dwell_ms: dict[str | None, int] = {}
@@ -190,6 +223,11 @@ def final(key: Key, j: oracle.Journey, told: Sequence[oracle.Step], rules: Rules
         "steps": len(path),
         "dwell_s": {m: ms / 1000 for m, ms in dwell_ms.items()},
         "stalls": sum(s.kind == "stalled" for s in own),
+        "cues": [
+            {"cue": CUE_NAMES[c.cue - 1], "moment": moment(c.moment), "at": time(c.at)}
+            for c in cues
+            if (c.need, c.journey) == (j.need, j.journey)
+        ],
         "devices": list(dict.fromkeys(names(s.dims)["device"] for s in spoken)),
         "opened_dimensions": names(j.opened_dims),
         "rules": list(used),

@@ -25,6 +25,7 @@ APART_SHARE = 0.06
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 EDITED = "edited"  # an order was edited; `account` reads when it was made from `made`
+TROUBLES = ("payment_error", "slow_page")  # what may happen inside a moment
 
 _V1 = (
     ("seen", "know", 0.9),
@@ -61,6 +62,9 @@ def _rules(name: str, *rules: tuple[str, str, float]) -> Rules:
         text += f'[[event]]\nname = "{said.replace(" ", "-")}-is-{moment}"\n'
         text += f'moment = "{moment}"\nconfidence = {sure}\nnames = ["{said}"]\n'
         text += "update = true\n" if said == EDITED else ""
+    for cue in TROUBLES:
+        text += f'[[cue]]\nname = "{cue}"\ncue = "{cue}"\ntypes = ["track"]\n'
+        text += f'where = {{ path = "properties.trouble", is = ["{cue}"] }}\n'
     return load_rules(text)
 
 
@@ -197,7 +201,7 @@ def sizes(world: World) -> Iterator[None]:
         "SEGMENT": world.segment, "SEGMENT_BYTES": world.segment * SIZE, "MAX_LIVE_SIGNALS": world.cap,
         "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores,
         "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions, "MAX_NEEDS": world.needs,
-        "PLACES": world.needs,
+        "PLACES": world.needs, "MAX_CUES": world.conversions, "MATCHED": world.conversions,
     }  # fmt: skip
     modules = (machine, profile, needs, trimming, population, store, processor, oracle)
     old = [

@@ -4,6 +4,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.core.funnels.figures import JourneyFigures
 from streams.core.ingest.event import Event
+from streams.core.moments.verdict import CUE_NAMES
 from streams.core.processing.checkpoint import Counts
 from streams.core.processing.clock_errors import MAX_CLOCKS, ClockCounts
 from streams.telemetry.clock_totals import ClockTotals
@@ -189,11 +190,15 @@ def test_a_partition_without_events_has_no_watermark() -> None:
     assert not any(name.startswith("streams_watermark_lag") for name in shown(of))
 
 
+NONE = (0,) * len(CUE_NAMES)
+SOME = tuple(2 * (cue == "slow_page") for cue in CUE_NAMES)
+
+
 def test_business_figures_are_shown_by_moment_and_by_outcome() -> None:
     """They are gauges: a correction takes journeys back, and a counter must not fall."""
     of = meters()
-    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 20, 7, 3, 1)))
-    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 19, 6, 3, 1)))
+    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 20, 7, 3, 1, NONE, NONE)))
+    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 19, 6, 3, 1, SOME, NONE)))
     found = shown(of)
 
     def by(name: str) -> dict[str, float]:
@@ -206,6 +211,9 @@ def test_business_figures_are_shown_by_moment_and_by_outcome() -> None:
     assert {"know": 4, "go": 3, "do": 2, "buy": 1} == by("streams_open_journeys")
     assert {"know": 2, "go": 0, "do": 1, "buy": 0} == by("streams_stalled_journeys")
     assert {"opened": 19, "converted": 6, "abandoned": 3, "refunded": 1} == by("streams_journeys")
+    assert (2, 0) == tuple(
+        found[f"streams_cues cue=slow_page matched={matched} partition=2"] for matched in ("true", "false")
+    )
     of.closed(2)
     assert not any(name.startswith("streams_journeys") for name in shown(of))
 

@@ -33,7 +33,7 @@ from tests.simulation.account import Key
 from tests.simulation.wire import cell_of
 
 LATE_PART = 0.3  # of all records: with more of them late a run would say little
-LAWS = (laws.rev, laws.once, laws.standing, laws.tallies, laws.currents, laws.finals, laws.keys)
+LAWS = (laws.rev, laws.once, laws.standing, laws.cues, laws.tallies, laws.currents, laws.finals, laws.keys)
 Place = tuple[str, int, int]  # topic, partition, offset of a stored record
 
 
@@ -136,7 +136,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
         figures["forwarded"] += c.counts.forwarded
         records = {
             name: [(r.key, msgspec.json.decode(r.value)) async for _, r in log.scan(name, number) if r.value]
-            for name in ("transitions", "journeys", "current", "current_devices", "tallies")
+            for name in ("transitions", "cues", "journeys", "current", "current_devices", "tallies")
         }
         topics: dict[str, list[Any]] = {
             name: [value for _, value in pairs] for name, pairs in records.items()
@@ -225,7 +225,7 @@ def account(
                 event.at_ms, event_text(event_ref(event.id)), verdict.intent, verdict.sure, dims_of(event),
                 event.utc_offset_quarters, verdict.rule,
                 ("*",) if order and verdict.intent == oracle.REFUND else ("",),
-                order_ref(order).hex() if order else None,
+                order_ref(order).hex() if order else None, cue=verdict.cue,
             )  # fmt: skip
             key: Key = (None, f"u:{event.user_id}" if event.user_id else f"d:{event.anonymous_id}")
             copies[owner].setdefault((key, s.event), []).append(s)

@@ -19,7 +19,7 @@ from streams.cli.screen import (
     time_text,
 )
 from streams.queries.cohorts import FUNNEL_MOMENTS, CohortReport, JourneyCounts, reached
-from streams.queries.funnel import EventCounts, Funnel
+from streams.queries.funnel import NO_JOURNEY, EventCounts, Funnel
 from streams.queries.funnel_window import FunnelWindow
 
 REACHED_BAR_COLUMNS = 15
@@ -45,7 +45,10 @@ def render_report(given: Mapping[str, Any], whole: Funnel | CohortReport) -> Ren
     if "need" in given:
         parts.append(_need(given["need"], given["transitions_from"], given["cut_journeys"]))
     if isinstance(whole, Funnel):
-        parts += [render_totals(whole), "", render_moments(whole), "", render_events(whole.events)]
+        parts += [render_totals(whole), "", render_moments(whole), ""]
+        if whole.cues:
+            parts += [render_cues(whole.cues), ""]
+        parts.append(render_events(whole.events))
         if whole.repaired:
             parts.append(f"[dim]{render_repaired(whole.repaired)}[/]")
     else:
@@ -110,6 +113,17 @@ def render_moments(found: Funnel | CohortReport) -> Table:
             count_text(found.been_in[moment]),
             *(count_text(getattr(ended_here, outcome)) for outcome in OUTCOMES_SHOWN),
         )
+    return table
+
+
+def render_cues(cues: Mapping[str, Mapping[str, int]]) -> Table:
+    """A row per cue: how often it was in each moment, and outside of every journey."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("cue")
+    for heading in (*FUNNEL_MOMENTS, NO_JOURNEY):
+        table.add_column(heading, justify="right")
+    for cue, counts in cues.items():
+        table.add_row(cue, *(count_text(counts.get(where, 0)) for where in (*FUNNEL_MOMENTS, NO_JOURNEY)))
     return table
 
 

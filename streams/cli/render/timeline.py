@@ -19,6 +19,7 @@ SYMBOLS = {
     "abandoned": "✗",
     "refunded": "↩",
 }
+CUE_SYMBOL = "!"
 
 
 def render(timeline: Timeline) -> RenderableType:
@@ -46,11 +47,17 @@ def _journey(journey: TimelineJourney) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for step in journey.steps:
+    cues = list(journey.happened)
+    for n, step in enumerate(journey.steps):
         style = _style(step)
         table.add_row(
             time_text(step.at), Text(SYMBOLS[step.kind], style), Text(step.kind, style), _description(step)
         )
+        following = journey.steps[n + 1].at if n + 1 < len(journey.steps) else None
+        while cues and (following is None or cues[0].at < following):  # a cue comes after its event's steps
+            cue = cues.pop(0)
+            where = f"{moment_text(cue.moment)}  [dim]{escape(cue.event)}[/]"
+            table.add_row(time_text(cue.at), Text(CUE_SYMBOL, "yellow"), Text(cue.cue, "yellow"), where)
     return Group(head, table)
 
 

@@ -6,13 +6,14 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
-from schemas import Transition
+from schemas import Cue, Transition
 from streams.cli.render.tables import plain_table
 from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, time_text
 from streams.queries.why import EventStory
 
 _COLOURS = {"applied": "green", "late": "yellow", "rejected": "red", "waiting": "yellow", "gone": "yellow"}
 _decode = msgspec.json.Decoder(Transition).decode
+_decode_cue = msgspec.json.Decoder(Cue).decode
 
 
 def render(stories: Sequence[EventStory]) -> RenderableType:
@@ -43,6 +44,12 @@ def render(stories: Sequence[EventStory]) -> RenderableType:
                 f"  {op}{step.kind}{need}",
             ]
             table.add_row(*cells, moved)
+        for raw in story.cues:
+            cue = _decode_cue(raw)
+            op = "" if cue.op == "assert" else "[red]not[/] "
+            need = f" ({escape(cue.need)})" if cue.need else ""
+            cells = [f"[dim]{time_text(cue.at)}[/]", *([""] * has_profiles), "", ""]
+            table.add_row(*cells, f"  {op}[yellow]{cue.cue}[/]{need}", f"in {moment_text(cue.moment)}")
     events = sum(story.ending != "silence" for story in stories)
     steps = sum(len(story.transitions) for story in stories)
     return Group(table, f"[dim]{plural(events, 'event')}, {plural(steps, 'step')}[/]")
@@ -60,7 +67,8 @@ def _read_as(story: EventStory) -> str:
         if read.intent in MOMENT_COLOURS
         else f"[{OUTCOME_COLOURS['refunded']}]{read.intent}[/]"
     )
-    return f"{intent}{sure}{about} [dim]{escape(read.rule)} {read.confidence:g}[/]"
+    cue = f" [yellow]{read.cue}[/]" if read.cue else ""
+    return f"{intent}{sure}{about}{cue} [dim]{escape(read.rule)} {read.confidence:g}[/]"
 
 
 def _ending(story: EventStory) -> str:

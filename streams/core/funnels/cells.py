@@ -11,6 +11,7 @@ A cell is one int, cheap to hash:   window start in minutes | measure 3 bits | a
     dwell         a moment             c log bucket   per hour
     hour_of_week  a moment entered     c hour 0..167  per day
     been_in       a moment                            per minute of the opening, under its dimensions
+    cues          a cue      b moment                 per minute
 """
 
 from streams.core.ingest.times import MINUTE_MS
@@ -18,6 +19,7 @@ from streams.core.journeys.journey_step import (
     ABANDONED,
     ADVANCED,
     CONVERTED,
+    CUE,
     KIND_CODES,
     OPENED,
     REFUNDED,
@@ -28,7 +30,7 @@ from streams.core.journeys.journey_step import (
 
 _HOURS_PER_WEEK = 168
 _EPOCH_HOUR_OF_WEEK = 72  # from Monday 00:00: 1970 began on a Thursday
-MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS, MEASURE_BEEN_IN = range(5)
+MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS, MEASURE_BEEN_IN, MEASURE_CUES = range(6)
 COHORT_OUTCOMES = ("open", "stalled", "converted", "abandoned", "refunded")
 IS_OPEN, IS_STALLED, IS_CONVERTED, IS_ABANDONED, IS_REFUNDED = range(5)
 
@@ -105,6 +107,13 @@ def dwell_bounds_ms(bucket: int) -> tuple[int, int]:
     return (8 + eighth) << octave - 1, (9 + eighth) << octave - 1
 
 
+def count_cue(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
+    """Adds the cell of a cue to `delta`. An unmatched one is in no moment."""
+    counter = counter_code(MEASURE_CUES, t.cue, t.from_moment + 1, 0)
+    cell = (t.at_ms // MINUTE_MS << START_SHIFT) + counter + t.dims
+    delta[cell] = delta.get(cell, 0) + sign
+
+
 def count_transition(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
     """Adds the cells of a transition to `delta`, each in its finest window.
 
@@ -137,3 +146,11 @@ def count_transition(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
         for counter, change in changes:
             cell = opened + counter
             delta[cell] = get(cell, 0) + sign * change
+
+
+def count_step(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
+    """Adds the cells of a step of any kind to `delta`."""
+    if t.kind == CUE:
+        count_cue(t, sign, delta)
+    else:
+        count_transition(t, sign, delta)

@@ -1,9 +1,10 @@
-"""The business figures of a partition: how many journeys are under way in which moment, and how they ended.
+"""The business figures of a partition: how many journeys are under way in which moment, how they ended, and
+which cues there were.
 
-They are sums over the transition counters of all time, which are sums over transitions: a retraction takes
-back exactly what its assertion added. So the figures at a commit equal what a count over the states of all
-people would give, and cost a few additions per counter that the commit changes. Nothing of them is stored:
-counters over all time never expire, and give the figures back at a start.
+They are sums over the counters of transitions and cues of all time, which are sums over transitions: a
+retraction takes back exactly what its assertion added. So the figures at a commit equal what a count over the
+states of all people would give, and cost a few additions per counter that the commit changes. Nothing of them
+is stored: counters over all time never expire, and give the figures back at a start.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from streams.core.funnels.cells import (
     A_SHIFT,
     B_SHIFT,
     C_SHIFT,
+    MEASURE_CUES,
     MEASURE_SHIFT,
     MEASURE_TRANSITIONS,
 )
@@ -27,7 +29,7 @@ from streams.core.journeys.journey_step import (
     STALLED,
     UNMATCHED,
 )
-from streams.core.moments.verdict import INTENTS, TRUTH
+from streams.core.moments.verdict import CUE_NAMES, INTENTS, TRUTH
 
 OPEN_MOMENTS = INTENTS[:TRUTH]  # an open journey is never in truth, since the purchase closes it
 _PLACES = TRUTH + 2  # one for each moment, and the last one for none (NO_MOMENT, -1)
@@ -43,6 +45,8 @@ class JourneyFigures(msgspec.Struct, frozen=True):
     converted: int
     abandoned: int
     refunded: int  # conversions that were refunded; they stay converted
+    cues: tuple[int, ...]  # that are matched with a journey, in the order of CUE_NAMES
+    unmatched_cues: tuple[int, ...]
 
 
 JOURNEY_OUTCOMES = ("opened", "converted", "abandoned", "refunded")
@@ -54,6 +58,7 @@ class FigureSums:
     def __init__(self) -> None:
         self._open, self._stalled = [0] * _PLACES, [0] * _PLACES
         self._by_kind = [0] * KIND_CODES
+        self._matched, self._unmatched = [0] * len(CUE_NAMES), [0] * len(CUE_NAMES)
 
     def add(self, changes: Iterable[tuple[int, int]]) -> None:
         """Adds changes of counters over all time, as (what is counted, by how much it grows)."""
@@ -61,6 +66,9 @@ class FigureSums:
             if what >> MEASURE_SHIFT == MEASURE_TRANSITIONS:
                 left, entered = (what >> B_SHIFT & 7) - 1, (what >> C_SHIFT & 511) - 1
                 self._add(what >> A_SHIFT & 15, left, entered, n)
+            elif what >> MEASURE_SHIFT == MEASURE_CUES:
+                cues = self._matched if what >> B_SHIFT & 7 else self._unmatched
+                cues[(what >> A_SHIFT & 15) - 1] += n
 
     def _add(self, kind: int, left: int, entered: int, n: int) -> None:
         self._by_kind[kind] += n
@@ -85,4 +93,6 @@ class FigureSums:
             converted=by_kind[CONVERTED],
             abandoned=by_kind[ABANDONED],
             refunded=by_kind[REFUNDED],
+            cues=tuple(self._matched),
+            unmatched_cues=tuple(self._unmatched),
         )

@@ -43,7 +43,7 @@ def drop_first(folded: Folded) -> bytes:
     """Takes the first segment away, and returns it."""
     gone = folded.segments.pop(0)
     if folded.index is not None:
-        for _, ref, _, _, _ in RECORD.iter_unpack(gone):
+        for _, ref, *_ in RECORD.iter_unpack(gone):
             if folded.index.get(ref) == folded.first:
                 del folded.index[ref]
     folded.first += 1
@@ -51,5 +51,5 @@ def drop_first(folded: Folded) -> bytes:
 
 
 def _index(index: dict[bytes, int], segment: bytes, number: int) -> None:
-    for _, ref, _, _, _ in RECORD.iter_unpack(segment):
+    for _, ref, *_ in RECORD.iter_unpack(segment):
         index[ref] = number

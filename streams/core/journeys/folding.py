@@ -20,7 +20,7 @@ from streams.core.journeys.journal import (
     without_event,
 )
 from streams.core.journeys.journey_step import REFUND_UNMATCHED, JourneyStep
-from streams.core.journeys.machine import refund, settle, step
+from streams.core.journeys.machine import match_cue, refund, settle, step
 from streams.core.journeys.order_facts import NO_FACTS, Facts, facts_order
 from streams.core.journeys.profile import Profile, TimeBounds, folded_count, folded_journal
 from streams.core.journeys.signal import (
@@ -86,11 +86,13 @@ def append_signal(
             p.facts = {}
         p.facts[facts_key(head, ref)] = signal.facts
     for need in needs:
-        journal += PACK(head, ref, signal.rule, need, signal.utc_offset_quarters)
+        journal += PACK(head, ref, signal.rule, need, signal.utc_offset_quarters, signal.cue)
         if need == EVERY_NEED:
             refund_everywhere(p.states, signal, patience, asserted)
         else:
             step(p.states, need, signal, patience, asserted)
+            if signal.cue:
+                match_cue(p.states[need], signal, asserted)
     p.journal = journal
     return True
 
@@ -106,7 +108,7 @@ def insert_signal(
     if judged.outcome != APPLIED:
         return judged.outcome
     head, ref, journal, facts = signal.head, signal.ref, p.journal, dict(p.facts or NO_FACTS)
-    records = [PACK(head, ref, signal.rule, need, signal.utc_offset_quarters) for need in needs]
+    records = [PACK(head, ref, signal.rule, need, signal.utc_offset_quarters, signal.cue) for need in needs]
     first = judged.twin
     if first >= 0:
         facts.pop(journal[first * SIZE :][:ORDERED], None)
@@ -154,13 +156,13 @@ def sorts_before(p: Profile, records: bytes, signal: Signal) -> bool:
     needs were left out when it came first.
     """
     stored = list(RECORD.iter_unpack(records))
-    head, ref, rule, _, utc_offset = stored[0]
+    head, ref, rule, _, utc_offset, cue = stored[0]
     facts = facts_order((p.facts or NO_FACTS).get(facts_key(head, ref)))
     needs = needs_order(need_name(p, record[3]) for record in stored)
-    kept = (head, utc_offset, rule, facts, needs)
+    kept = (head, utc_offset, rule, cue, facts, needs)
     given = facts_order(signal.facts)
     names = needs_order(signal.needs)
-    return (signal.head, signal.utc_offset_quarters, signal.rule, given, names) < kept
+    return (signal.head, signal.utc_offset_quarters, signal.rule, signal.cue, given, names) < kept
 
 
 def needs_order(names: Iterable[str]) -> tuple[int, list[str]]:
@@ -230,13 +232,15 @@ def replay(
 
     Returns the latest deadline (ms) that a timer fired on; -1: none did.
     """
-    for head, ref, rule, need, utc_offset in RECORD.iter_unpack(journal):
+    for head, ref, rule, need, utc_offset, cue in RECORD.iter_unpack(journal):
         stated = facts.get(facts_key(head, ref)) if facts and head >> INTENT & 7 >= BUY else None
-        signal = Signal(head, ref, rule, utc_offset, stated)
+        signal = Signal(head, ref, rule, utc_offset, stated, cue=cue)
         if need == EVERY_NEED:
             refund_everywhere(states, signal, patience, out)
         else:
             step(states, need, signal, patience, out)
+            if cue:
+                match_cue(states[need], signal, out)
     return settle_all(states, timers_fired_ms, patience, out) if timers_fired_ms >= 0 else -1
 
 

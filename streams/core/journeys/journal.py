@@ -1,4 +1,4 @@
-"""Looking things up in a journal: one `bytes` with the signals of a profile in order, 30 bytes each."""
+"""Looking things up in a journal: one `bytes` with the signals of a profile in order, 31 bytes each."""
 
 from streams.core.journeys.signal import ORDERED, REF_AT, SIZE, TIME
 

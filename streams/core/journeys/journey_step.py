@@ -8,6 +8,8 @@ from enum import IntEnum
 
 import msgspec
 
+from streams.core.moments.verdict import NO_CUE
+
 
 class StepKind(IntEnum):
     """What a step is. The numbers are part of the counters' keys in the state, so they stay as they are."""
@@ -23,12 +25,13 @@ class StepKind(IntEnum):
     # What found no purchase is counted, and never published.
     REFUND_UNMATCHED = 11
     UPDATE_UNMATCHED = 12  # an update of an order that is not known
+    CUE = 15  # what happened inside a moment; without a journey it is unmatched: counted, never published
 
 
 # Plain numbers for the hot loop, where looking up a member of an enum would cost as much as the comparison.
 (
     OPENED, ADVANCED, RETURNED, CONVERTED, STALLED, RESUMED, ABANDONED, REFUNDED, REFUND_UNMATCHED,
-    UPDATE_UNMATCHED,
+    UPDATE_UNMATCHED, CUE,
 ) = (kind.value for kind in StepKind)  # fmt: skip
 UNMATCHED = (REFUND_UNMATCHED, UPDATE_UNMATCHED)
 KIND_CODES = max(StepKind) + 1  # how many numbers a table by kind needs
@@ -62,3 +65,4 @@ class JourneyStep(msgspec.Struct, frozen=True, gc=False, array_like=True):
     opened_dims: int
     utc_offset_quarters: int  # of the signal that `dims` is of
     rule: int  # code of the causing signal's rule; -1: silence
+    cue: int = NO_CUE  # of a CUE: which one

@@ -39,6 +39,10 @@ The state of a need is three small machines that work together.
      journey stays converted. A refund that finds no conversion is unmatched.
    What is unmatched is counted, and that is all.
 
+A signal may have a *cue* besides: something that happened inside the moment, such as a denied coupon. It is
+matched with the journey whose sign of life the signal is, in the moment in which the signal leaves it (truth,
+if it converts it). A cue changes nothing.
+
 Time passes in two ways, and both give the same steps. Any signal of the need, a refund too, shows that time
 has come so far: the silence before it is judged first. Where no signal comes, a timer judges the silence.
 A signal that comes exactly at a deadline is still in time.
@@ -51,8 +55,9 @@ Implementation
 
 All that changes a `State` is in this file. `step` reads one signal: it judges the silence before it, sets
 aside what is about a conversion, and looks up the rest in the table. `settle` judges silence. `convert`,
-`joins_conversion` and `refund` change the conversions; `in_grace` looks at them. A refund that has an order
-id is offered to every need of the person: `folding.refund_everywhere` does that.
+`joins_conversion` and `refund` change the conversions; `in_grace` looks at them. `match_cue` comes after
+`step`, if there is a cue. A refund that has an order id is offered to every need of the person:
+`folding.refund_everywhere` does that.
 
 docs/journeys.md is the specification. `diagram.py` draws its picture from TABLE and KIND_OF_MOVE, and
 silence, resuming and refunds by hand: whoever changes `step`, `settle` or `refund` changes the picture too.
@@ -67,6 +72,7 @@ from streams.core.journeys.journey_step import (
     ABANDONED,
     ADVANCED,
     CONVERTED,
+    CUE,
     NO_MOMENT,
     OPENED,
     REFUND_UNMATCHED,
@@ -80,7 +86,13 @@ from streams.core.journeys.journey_step import (
 from streams.core.journeys.order_facts import Update
 from streams.core.journeys.signal import DIMS, INTENT, NAMELESS_NUMBER, SURE, TIME, Signal
 from streams.core.journeys.state import Conversion, Patience, State
-from streams.core.journeys.steps import step_of_refund, step_of_signal, step_of_silence, unmatched_signal
+from streams.core.journeys.steps import (
+    step_of_cue,
+    step_of_refund,
+    step_of_signal,
+    step_of_silence,
+    unmatched_signal,
+)
 from streams.core.moments.verdict import BUY, REFUND, TRUTH
 
 
@@ -115,6 +127,9 @@ KIND_OF_MOVE = {ADVANCE: ADVANCED, RETURN: RETURNED, CONVERT: CONVERTED}
 # Conversions that a need remembers, for refunds and repeats to come. A need with more purchases than this
 # within the refund window forgets the oldest.
 MAX_CONVERSIONS = 64
+# Cues that are matched with a journey, the first ones. Whoever meets more trouble is a robot, or the page is
+# broken: the counters say so, and a journey's final record stays small.
+MAX_CUES = 64
 
 
 def step(states: list[State], need: int, signal: Signal, patience: Patience, out: list[JourneyStep]) -> None:
@@ -175,13 +190,22 @@ def step(states: list[State], need: int, signal: Signal, patience: Patience, out
         convert(s, signal, patience)
 
 
+def match_cue(s: State, signal: Signal, out: list[JourneyStep]) -> None:
+    """Matches the cue of the signal that was just read with the journey whose sign of life it is, if any."""
+    if s.last_sign_ms != signal.head >> TIME or s.last_sign != signal.ref or s.cues >= MAX_CUES:
+        out.append(unmatched_signal(s.need, signal, CUE))
+        return
+    s.cues += 1
+    out.append(step_of_cue(s, signal, s.moment if s.moment >= 0 else TRUTH))
+
+
 def open_journey(s: State, signal: Signal, intent: int) -> None:
     """Opens a journey. The caller sets what the opening step changes: the moment, and the moments entered."""
     at_ms = signal.head >> TIME
     s.outcome, s.stalled, s.opened_ms, s.entered_ms = 0, False, at_ms, at_ms
     s.last_sign_ms, s.last_sign, s.journey = at_ms, signal.ref, signal.ref
     s.opened_dims, s.opened_utc_offset_quarters = signal.head & DIMS, signal.utc_offset_quarters
-    s.furthest, s.been_in = intent, 0
+    s.furthest, s.been_in, s.cues = intent, 0, 0
 
 
 def convert(s: State, signal: Signal, patience: Patience) -> None:

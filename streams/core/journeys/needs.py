@@ -121,7 +121,7 @@ def holds_place(s: State, oldest_ms: int, patience: Patience) -> bool:
 
 def borne_numbers(p: Profile) -> set[int]:
     """The numbers that the signals that are kept bear."""
-    return {need for _, _, _, need, _ in RECORD.iter_unpack(folded_journal(p) + p.journal)}
+    return {need for _, _, _, need, *_ in RECORD.iter_unpack(folded_journal(p) + p.journal)}
 
 
 def _has_place(p: Profile, name: str, oldest_ms: int, patience: Patience) -> bool:

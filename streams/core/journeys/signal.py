@@ -1,14 +1,15 @@
-"""A signal: what one event says about intent, and the 30 bytes that stand for it in a journal.
+"""A signal: what one event says about intent, and the 31 bytes that stand for it in a journal.
 
 A journal is these bytes in order. Why bytes: the journal in memory is the journal in the state topic, so
 nothing is encoded on a write or decoded on a restore; two signals are compared by one comparison of bytes;
-and 20 signals take 633 bytes, where 20 tuples take 4 kB.
+and 20 signals take 653 bytes, where 20 tuples take 4 kB.
 
     head          8  at_ms 44 bits (to the year 2527) | intent 3 | sure 1 | dims 16     big-endian
     ref          17  the event's id: one byte for its form, 16 that stand for it
     rule          2  the code of the rule that read the event (the partition's rulebook)
     need          2  the number of the need in its profile; EVERY_NEED: a refund with an order id
     utc_offset    1  the person's distance from UTC in quarter hours, signed
+    cue           1  the number of the cue that the event has (streams.core.moments.verdict), or 0
 """
 
 from hashlib import blake2b
@@ -17,8 +18,9 @@ from struct import Struct
 import msgspec
 
 from streams.core.journeys.order_facts import OrderFacts
+from streams.core.moments.verdict import NO_CUE
 
-RECORD = Struct(">Q17sHHb")
+RECORD = Struct(">Q17sHHbB")
 PACK, SIZE = RECORD.pack, RECORD.size
 # How a head is taken apart: `head >> TIME`, `head >> INTENT & 7`, `head & SURE`, `head & DIMS`.
 TIME, INTENT, SURE, DIMS = 20, 17, 1 << 16, 0xFFFF
@@ -53,6 +55,7 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     utc_offset_quarters: int
     facts: OrderFacts | None = None  # what a buy signal, a truth or a refund says of an order
     needs: tuple[str, ...] = NAMELESS
+    cue: int = NO_CUE
 
 
 def without_needs(signal: Signal, left_out: tuple[str, ...]) -> Signal:

@@ -47,3 +47,4 @@ class State(msgspec.Struct, gc=False, array_like=True):
     opened_utc_offset_quarters: int = 0
     journey: bytes = b""  # ref of the event that opened the journey
     conversions: tuple[Conversion, ...] = ()
+    cues: int = 0  # that are matched with the journey

@@ -6,10 +6,10 @@ moment that the step leaves.
 Kind and need are given by place: for more than 14 names after them, CPython would make a dict at each call.
 """
 
-from streams.core.journeys.journey_step import NO_MOMENT, REFUNDED, JourneyStep
+from streams.core.journeys.journey_step import CUE, NO_MOMENT, REFUNDED, JourneyStep
 from streams.core.journeys.signal import DIMS, TIME, Signal
 from streams.core.journeys.state import Conversion, State
-from streams.core.moments.verdict import TRUTH
+from streams.core.moments.verdict import NO_CUE, TRUTH
 
 
 def step_of_signal(
@@ -85,8 +85,31 @@ def step_of_refund(need: int, signal: Signal, conversion: Conversion) -> Journey
     )
 
 
+def step_of_cue(s: State, signal: Signal, moment: int) -> JourneyStep:
+    """A cue that is matched with the journey: it stays in this moment."""
+    return JourneyStep(
+        CUE,
+        s.need,
+        at_ms=signal.head >> TIME,
+        caused_by=signal.ref,
+        journey=s.journey,
+        opened_ms=s.opened_ms,
+        from_moment=moment,
+        to_moment=moment,
+        dwell_ms=-1,
+        furthest_before=s.furthest,
+        furthest=s.furthest,
+        first_entry=False,
+        dims=signal.head & DIMS,
+        opened_dims=s.opened_dims,
+        utc_offset_quarters=signal.utc_offset_quarters,
+        rule=signal.rule,
+        cue=signal.cue,
+    )
+
+
 def unmatched_signal(need: int, signal: Signal, kind: int) -> JourneyStep:
-    """A refund that found no conversion, or an update of an order that is not known.
+    """A refund that found no conversion, an update of an order that is not known, or a cue without a journey.
 
     It is counted in the tallies, as this kind, and published nowhere else.
     """
@@ -108,4 +131,5 @@ def unmatched_signal(need: int, signal: Signal, kind: int) -> JourneyStep:
         opened_dims=dims,
         utc_offset_quarters=signal.utc_offset_quarters,
         rule=signal.rule,
+        cue=signal.cue if kind == CUE else NO_CUE,
     )

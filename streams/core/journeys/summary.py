@@ -9,7 +9,15 @@ from collections.abc import Iterable
 
 import msgspec
 
-from streams.core.journeys.journey_step import ABANDONED, CONVERTED, OPENED, REFUNDED, STALLED, JourneyStep
+from streams.core.journeys.journey_step import (
+    ABANDONED,
+    CONVERTED,
+    CUE,
+    OPENED,
+    REFUNDED,
+    STALLED,
+    JourneyStep,
+)
 
 MAX_PATH_STAYS = 64  # kept of a journey's path, the first ones; later stays are in the sums only
 
@@ -20,6 +28,14 @@ class Stay(msgspec.Struct, array_like=True, gc=False):
     moment: int
     entered_ms: int
     dwell_ms: int = -1  # -1: not left
+
+
+class SummarizedCue(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """A cue that is matched with the journey."""
+
+    cue: int
+    moment: int
+    at_ms: int
 
 
 class JourneySummary(msgspec.Struct, array_like=True, gc=False):
@@ -38,6 +54,7 @@ class JourneySummary(msgspec.Struct, array_like=True, gc=False):
     outcome: int = 0  # CONVERTED or ABANDONED, once closed
     closed_ms: int = -1
     furthest: int = -1
+    cues: list[SummarizedCue] = []  # in order
 
 
 class FinalRefund(msgspec.Struct, frozen=True):
@@ -86,9 +103,15 @@ def summarize(
         if t.kind == REFUNDED:
             done.append(FinalRefund(t))
             continue
-        if not t.journey:  # a refund that found no purchase
+        if not t.journey:  # a refund that found no purchase, or an unmatched cue
             continue
         name = (t.need, t.journey)
+        if t.kind == CUE:
+            closed = (f for f in reversed(done) if isinstance(f, JourneySummary))
+            # The cue of a purchase comes behind it.
+            summary = under_way.get(name) or next(f for f in closed if (f.need, f.journey) == name)
+            summary.cues.append(SummarizedCue(t.cue, t.from_moment, t.at_ms))
+            continue
         if t.kind == OPENED:
             under_way[name] = JourneySummary(t.need, t.journey, t.opened_ms, t.opened_dims, dwell_ms=[-1] * 5)
         add_step(under_way[name], t)
@@ -105,6 +128,7 @@ def copy_of(summary: JourneySummary) -> JourneySummary:
         dwell_ms=[*summary.dwell_ms],
         dims=[*summary.dims],
         rules=[*summary.rules],
+        cues=[*summary.cues],
     )
 
 

@@ -129,7 +129,7 @@ def drop_segments(p: Profile, ids_from_ms: int) -> list[int]:
 def first_times(needs: set[int], journal: bytes, start: int) -> dict[int, int]:
     """Per need the time (ms) of its first signal from record `start` on; a need without one is not in it."""
     times: dict[int, int] = {}
-    for head, _, _, need, _ in RECORD.iter_unpack(journal[start * SIZE :]):
+    for head, _, _, need, *_ in RECORD.iter_unpack(journal[start * SIZE :]):
         for n in (needs - times.keys()) if need == EVERY_NEED else (need,):
             if n in needs and n not in times:
                 times[n] = head >> TIME

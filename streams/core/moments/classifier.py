@@ -32,7 +32,7 @@ from streams.core.moments.spec import (
     Words,
 )
 from streams.core.moments.verdict import (
-    CUES,
+    CUE_NAMES,
     INTENTS,
     NO_CUE,
     REFUND,
@@ -131,7 +131,7 @@ class Classifier:
         return msgspec.structs.replace(
             explained,
             verdict=verdict,
-            cue=CUES[verdict.cue - 1],
+            cue=CUE_NAMES[verdict.cue - 1],
             cue_rule=self._rules[cued.place].name,
         )
 
@@ -241,7 +241,7 @@ def classifier_for(rules: Rules) -> Classifier:
 def _verdict_of(number: int, rule: AnyRule) -> Verdict | None:
     if rule.moment == "none":
         return None
-    cue = CUES.index(rule.cue) + 1 if isinstance(rule, CueRule) else NO_CUE
+    cue = CUE_NAMES.index(rule.cue) + 1 if isinstance(rule, CueRule) else NO_CUE
     buys = not (isinstance(rule, QueryRule) and rule.moment == "truth")  # a query never converts
     update = isinstance(rule, EventRule) and rule.update
     return Verdict(INTENTS.index(rule.moment), rule.confidence > SURE_ABOVE and buys, number, cue, update)

@@ -18,7 +18,7 @@ from streams.core.moments import spec
 from streams.core.moments.pages import MAX_SEGMENTS, ORDER_SEGMENT, glob_segments
 from streams.core.moments.phrases import BadPhrase, expand_phrase
 from streams.core.moments.query import terms
-from streams.core.moments.verdict import CUES
+from streams.core.moments.verdict import CUE_NAMES
 from streams.core.moments.words import fold_name
 from streams.errors import ConfigError
 
@@ -195,7 +195,7 @@ def _event(table: TableReader, name: str, moment: str, confidence: float) -> spe
 
 def _cue(number: int, data: Any) -> spec.CueRule:
     table, name = _named_table("cue", number, data)
-    cue = table.choice("cue", CUES)
+    cue = table.choice("cue", CUE_NAMES)
     names, types, condition = _which_events(table, name)
     table.done()
     return spec.CueRule(name, cue, names=names, types=types, where=condition)

@@ -10,7 +10,7 @@ SURE_ABOVE = 0.4  # a rule with this confidence or less shows a sign of life, no
 
 # What can happen inside a moment. The number of a cue is its place here plus one: it is stored with each
 # signal and in the counters' keys, so the order stays as it is.
-CUES = (
+CUE_NAMES = (
     "payment_error",
     "coupon_denied",
     "out_of_stock",
@@ -33,7 +33,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     intent: int  # an index into INTENTS: know=0 .. truth=4, refund=5
     sure: bool  # confidence > SURE_ABOVE; never for a truth read from a search query: a query does not buy
     rule: int  # index into Rules.rules: its name and confidence
-    cue: int = NO_CUE  # what happened besides: the number of one of CUES
+    cue: int = NO_CUE  # what happened besides: the number of one of CUE_NAMES
     update: bool = False  # a truth that tells of a change to an order
 
 
@@ -53,5 +53,5 @@ class Explanation(msgspec.Struct, frozen=True):
     confidence: float = 0.0
     evidence: Evidence | None = None
     matched: str = ""  # what the rule recognised: the name, the words by lexicon, or the path pattern
-    cue: str | None = None  # one of CUES
+    cue: str | None = None  # one of CUE_NAMES
     cue_rule: str | None = None  # the rule that saw it

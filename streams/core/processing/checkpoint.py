@@ -66,6 +66,7 @@ class Checkpoint(msgspec.Struct, array_like=True):
     watermark_ms: int = -1
     timers_fired_ms: int = -1
     rev: int = 0  # transition records written so far
+    cues: int = 0  # cue records written so far: the `rev` of the last one
     batches: int = 0  # committed so far, this one included: the `rev` of the counters that it changes
     counts: Counts = msgspec.field(default_factory=Counts)
     forgotten_without_journey: int = 0  # people; one who comes back counts once more

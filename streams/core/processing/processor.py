@@ -17,11 +17,12 @@ from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import ReadOutcome
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.folding import APPLIED, DUPLICATE
-from streams.core.journeys.journey_step import UNMATCHED
+from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
+from streams.core.processing.cues import CueChange, publish_cues
 from streams.core.processing.dead_letters import LATE_BY_TIME, LATE_OVER_CAP
 from streams.core.processing.inbox import read_messages, report_to_others
 from streams.core.processing.items import read_items
@@ -35,12 +36,7 @@ from streams.core.processing.redriving import RedrivenFates
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.signals import Signals
 from streams.core.processing.source_headers import NO_HEADERS, SourcePlace, source_headers, source_place
-from streams.core.processing.state_keys import (
-    counter_records,
-    profile_records,
-    restored,
-    version_records,
-)
+from streams.core.processing.state_keys import counter_records, profile_records, restored, version_records
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
 from streams.records import Batch, Fetched, Output, Record, StateRecord
@@ -290,32 +286,41 @@ class Processor:
         return done
 
     def publish(self, place: SourcePlace | None = None) -> None:
-        """Turns the changes since the last call into transition records, and counts them in the tallies.
+        """Turns the changes since the last call into records of transitions and cues, and counts them.
 
         `place`: the source of the events that have brought them about; None: no event has.
         """
         delta, rev, transition = self.windows.delta, self.checkpoint.rev, self.publisher.transition
-        outputs, moved = self.open.transitions, self.open.moved
+        outputs, moved, cues = self.open.transitions, self.open.moved, list[CueChange]()
         changes, self.population.changes = self.population.changes, []
         for changed in changes:
-            p, retracted = changed.profile, changed.retracted
+            p, cues_before = changed.profile, len(cues)
             key = person_key(p.key)
-            moved[p.key] = p, key
             caused_by, item = changed.caused_by, changed.source
             headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
-            for t in retracted:
+            for t in changed.retracted:
+                if t.kind == CUE:
+                    cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
+                    continue
                 self.open.retracted += 1
                 count_transition(t, -1, delta)
                 if t.kind not in UNMATCHED:
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in changed.asserted:
+                where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+                if t.kind == CUE:
+                    cues.append(CueChange(p, key, "assert", t, where))
+                    continue
                 count_transition(t, 1, delta)
                 if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
-                    where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
+            if len(cues) - cues_before < len(changed.retracted) + len(changed.asserted):  # cues move nobody
+                moved[p.key] = p, key
         self.checkpoint.rev = rev
+        if cues:
+            outputs += publish_cues(cues, self.publisher, self.checkpoint, delta)
 
     def batch(self) -> Batch:
         """All effects since the last call, to be committed as one."""

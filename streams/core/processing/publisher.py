@@ -9,19 +9,20 @@ from hashlib import blake2b
 from typing import Any, Literal
 
 from schemas import JourneyRecord, RefundRecord
-from schemas.journey import Step
+from schemas.journey import JourneyCue, Step
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.journeys.journey_step import ADVANCED, CONVERTED, KIND_CODES, KIND_NAMES, JourneyStep
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import event_text
 from streams.core.journeys.state import State
 from streams.core.journeys.summary import Final, FinalRefund, JourneySummary
-from streams.core.moments.verdict import INTENTS
+from streams.core.moments.verdict import CUE_NAMES, INTENTS
 from streams.core.processing.json_text import encode_json, event_json, quoted, rfc3339, seconds_text
 from streams.core.processing.record_keys import SEPARATOR, split_profile_key
 from streams.core.processing.rulebook import Rulebook
 
 MOMENT_LABELS: tuple[Any, ...] = (*INTENTS[:5], None)  # index -1: none
+CUE_LABELS: tuple[Any, ...] = (None, *CUE_NAMES)  # by the number of the cue
 
 _MOMENTS = (0, 1, 2, 3, 4, -1)
 
@@ -61,7 +62,9 @@ _BY_SILENCE = '"event":null,"rule":null,"confidence":null,"rules":null'
 
 
 def transition_id(key: str, need: str, kind: str, caused_by: bytes) -> str:
-    """The id of a transition, as `Publisher.transition` writes it (there it is written out, for speed)."""
+    """The id of a transition or a cue, as `Publisher.transition` writes it (there it is written out, for
+    speed).
+    """
     content = f"{key}\0{need}\0{kind}\0".encode() + caused_by
     return blake2b(content, digest_size=16).hexdigest()
 
@@ -124,6 +127,19 @@ class Publisher:
             f'"opened_at":"{opened_at}",{reason},'
             f'"dimensions":{names},"opened_dimensions":{opened_names},'
             f"{_PROGRESS[t.furthest_before][t.furthest][t.first_entry]}"
+        ).encode()
+
+    def cue(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: JourneyStep) -> bytes:
+        """One record of `<app>.cues`."""
+        need = p.needs[t.need]
+        name = transition_id(p.key, need, KIND_NAMES[t.kind], t.caused_by)
+        return (
+            f'{{"id":"{name}","rev":{rev},"op":"{op}",{about_person(p.key)},'
+            f'"need":{quoted(need) if need else "null"},"journey":{event_json(t.journey)},'
+            f'"moment":"{MOMENT_LABELS[t.from_moment]}","cue":"{CUE_LABELS[t.cue]}",'
+            f'"at":"{rfc3339(t.at_ms)}",'
+            f'"opened_at":"{rfc3339(t.opened_ms)}","event":{event_json(t.caused_by)},'
+            f'"dimensions":{self.dims_json(t.dims)}}}'
         ).encode()
 
     def current(self, p: Profile, states: list[State], rev: int) -> bytes:
@@ -190,6 +206,12 @@ class Publisher:
             steps=summary.stays,
             dwell_s=dwell_s,
             stalls=summary.stalls,
+            cues=tuple(
+                [
+                    JourneyCue(CUE_LABELS[seen.cue], MOMENT_LABELS[seen.moment], rfc3339(seen.at_ms))
+                    for seen in summary.cues
+                ]
+            ),
             devices=tuple(devices),
             opened_dimensions=self.dimensions.names(summary.opened_dims),
             rules=tuple(versions),

@@ -62,6 +62,7 @@ class Signals:
             event.utc_offset_quarters,
             facts,
             needs,
+            cue=verdict.cue,
         )
 
     def _order(self, event: Event, verdict: Verdict) -> bytes | None:

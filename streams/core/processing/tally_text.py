@@ -33,13 +33,13 @@ from streams.core.ingest.times import MINUTE_MS
 from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.signal import DIMS
 from streams.core.processing.json_text import encode_json, quoted, rfc3339
-from streams.core.processing.publisher import MOMENT_LABELS
+from streams.core.processing.publisher import CUE_LABELS, MOMENT_LABELS
 from streams.records import Output
 from streams.topology import TALLIES
 
-Measure = Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in"]
+Measure = Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues"]
 
-MEASURES: tuple[Measure, ...] = ("transitions", "cohort", "dwell", "hour_of_week", "been_in")
+MEASURES: tuple[Measure, ...] = ("transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues")
 MAX_WINDOWS = 10_000  # windows whose texts are kept: a week of minutes
 FLAT_PREFIX = "dim_"  # of the fields that repeat the dimensions: so none collides with another field
 NONE = "-"  # in the name of a cell: no moment
@@ -152,6 +152,8 @@ def _counter(code: int) -> tuple[str, str, str]:
             fields = {"to": MOMENT_LABELS[a - 1], "hour": c}
         case "been_in":
             fields = {"moment": MOMENT_LABELS[a - 1]}
+        case "cues":
+            fields = {"cue": CUE_LABELS[a], "moment": MOMENT_LABELS[b - 1]}
     name = "/".join([measure, *map(_part, fields.values())])
     given = {"measure": measure} | {key: value for key, value in fields.items() if value is not None}
     return name, quoted(name)[1:-1], encode_json(given)[1:-1].decode()

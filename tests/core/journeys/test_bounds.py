@@ -17,7 +17,7 @@ from streams.core.journeys.state import Patience
 from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
 from tests import oracle
 from tests.core.journeys.people import BUY, DAY, GO, HORIZON, HOUR, KNOW, MINUTE, REFUND, TRUTH, People
-from tests.laws.driving import expected, expected_unmatched, facts_of
+from tests.laws.driving import expected, expected_cues, expected_unmatched, facts_of
 
 EDGE = (-1, 0, 1)
 LIVE, FOLDED_IDS = 256, 2_048  # docs/journeys.md, Limits
@@ -32,12 +32,14 @@ FIELDS: dict[str, tuple[Any, Any]] = {
     "dims": (0, 1),
     "offset": (-4, 4),
     "rule": (0, 1),
+    "cue": (0, 5),
     "order": (_ORDERS[0], _ORDERS[1]),
     "update": (oracle.UNTIMED, oracle.OLD_ORDER),
     "needs": (("a",), ("b",)),
 }
 BASE: dict[str, Any] = {
-    "at": HOUR, "mark": TRUTH, "sure": True, "dims": 0, "offset": 0, "rule": 0, "order": None, "needs": ("a",)
+    "at": HOUR, "mark": TRUTH, "sure": True, "dims": 0, "offset": 0, "rule": 0, "cue": 0, "order": None,
+    "needs": ("a",),
 }  # fmt: skip
 
 
@@ -50,7 +52,7 @@ def _copy(**fields: Any) -> oracle.Signal:
 def _take(people: People, s: oracle.Signal) -> int | LeftOut:
     head = head_of(s.at, s.mark, s.sure, s.dims)
     return people.population.take(
-        "u:1", Signal(head, event_ref(s.event), s.rule, s.offset, facts_of(s), s.needs)
+        "u:1", Signal(head, event_ref(s.event), s.rule, s.offset, facts_of(s), s.needs, cue=s.cue)
     )
 
 
@@ -97,6 +99,7 @@ def _same_as_the_oracle(people: People, signals: list[oracle.Signal]) -> None:
     timer, accepted = people.population.timers_fired_ms, {"u:1": signals}
     assert expected(accepted, timer, oracle.DEFAULTS) == people.said.steps()
     assert expected_unmatched(accepted, timer, oracle.DEFAULTS) == people.said.unmatched()
+    assert expected_cues(accepted, oracle.DEFAULTS) == people.said.cues()
 
 
 def _signal(at: int, event: str, mark: int, order: str | None = None) -> oracle.Signal:

@@ -48,3 +48,4 @@ def test_the_product_tells_the_story(story: Story, arrival: Callable[[Signals], 
     said.hear(population, Windows())
     assert {("p", step) for step in story.steps} == said.steps()
     assert {("p", refund) for refund in story.unmatched} == said.unmatched()
+    assert {("p", cue) for cue in story.cues} == said.cues()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from streams.core.moments.rules import load_rules
-from streams.core.moments.verdict import CUES, NO_CUE
+from streams.core.moments.verdict import CUE_NAMES, NO_CUE
 from streams.errors import ConfigError
 from tests.core.moments.examples import SHIPPED, classifier, event
 
@@ -67,13 +67,13 @@ def test_shipped_rules_know_the_cues_of_each_tool(
         SHIPPED.explain(event(name, kind, properties)),
     )
     seen = verdict.cue if verdict is not None else NO_CUE
-    assert (cue, cue) == (CUES[seen - 1] if seen else None, explained.cue)
+    assert (cue, cue) == (CUE_NAMES[seen - 1] if seen else None, explained.cue)
     assert verdict == explained.verdict
 
 
 def test_every_cue_has_a_shipped_rule() -> None:
     """There is a shipped rule for each of the cues."""
-    assert set(CUES) == {cue for _, _, _, cue in KNOWN if cue is not None}
+    assert set(CUE_NAMES) == {cue for _, _, _, cue in KNOWN if cue is not None}
 
 
 def test_cue_leaves_the_moment_alone() -> None:

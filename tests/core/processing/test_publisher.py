@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import Current, Transition
+from schemas import Cue, Current, Transition
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.ingest.door import Door
 from streams.core.ingest.ids import MAX_ID_CHARS
@@ -17,8 +17,9 @@ from streams.core.journeys.journey_step import KIND_NAMES, UNMATCHED
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import MAX_NEEDS, event_ref, event_text
 from streams.core.journeys.state import State
+from streams.core.moments.verdict import CUE_NAMES
 from streams.core.processing.json_text import rfc3339
-from streams.core.processing.publisher import MOMENT_LABELS, Publisher
+from streams.core.processing.publisher import MOMENT_LABELS, Publisher, transition_id
 from streams.core.processing.record_keys import (
     SEPARATOR,
     is_device,
@@ -57,7 +58,9 @@ def publisher(partition: int = 3) -> Publisher:
 
 steps = st.builds(
     journey_step.JourneyStep,
-    kind=st.sampled_from([n for n, kind in enumerate(KIND_NAMES) if kind and n not in UNMATCHED]),
+    kind=st.sampled_from(
+        [n for n, kind in enumerate(KIND_NAMES) if kind and n not in (*UNMATCHED, journey_step.CUE)]
+    ),
     need=st.integers(0, 1),
     at_ms=times,
     caused_by=odd.map(event_ref),
@@ -121,6 +124,44 @@ def test_a_transition_is_written_as_its_type_would_be(
         furthest_before=MOMENT_LABELS[t.furthest_before],
         furthest=MOMENT_LABELS[t.furthest],
         first_entry=t.first_entry,
+    )
+    assert expected == read
+
+
+@LAW
+@given(
+    steps,
+    moments,
+    st.integers(1, len(CUE_NAMES)),
+    st.one_of(st.just(""), odd),
+    odd,
+    odd,
+    st.sampled_from(["assert", "retract"]),
+)
+def test_a_cue_is_written_as_its_type_would_be(
+    t: journey_step.JourneyStep, moment: int, cue: int, tenant: str, user: str, need: str, op: Any
+) -> None:
+    """Byte for byte, too; its id is made as those of transitions are."""
+    writer, key = publisher(), profile_key(tenant, f"u:{user}")
+    t = msgspec.structs.replace(t, kind=journey_step.CUE, from_moment=moment, to_moment=moment, cue=cue)
+    raw = writer.cue(Profile(key, [], ("", need)), op, 7, t)
+    read = msgspec.json.decode(raw, type=Cue)
+    assert ENCODE(read) == raw
+    expected = Cue(
+        id=transition_id(key, need if t.need else "", "cue", t.caused_by),
+        rev=7,
+        op=op,
+        tenant=tenant or None,
+        profile=f"u:{user}",
+        need=need if t.need else None,
+        journey=event_text(t.journey),
+        moment=MOMENT_LABELS[moment],
+        # the two lists of cues are held together by this test
+        cue=CUE_NAMES[cue - 1],  # type: ignore[arg-type]
+        at=rfc3339(t.at_ms),
+        opened_at=rfc3339(t.opened_ms),
+        event=event_text(t.caused_by),
+        dimensions=DIMENSIONS.names(t.dims),
     )
     assert expected == read
 

@@ -11,6 +11,7 @@ from streams.core.funnels.cells import COHORT_OUTCOMES, counter_code, dwell_boun
 from streams.core.funnels.dimensions import DEFAULT_DIMENSIONS, Dimension, Dimensions
 from streams.core.funnels.windows import ALL_TIME, BY_DAY, BY_HOUR, BY_MINUTE, WINDOWS
 from streams.core.journeys.journey_step import KIND_NAMES
+from streams.core.moments.verdict import CUE_NAMES
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.publisher import MOMENT_LABELS
 from streams.core.processing.tally_text import FLAT_PREFIX, MEASURES, TallyText
@@ -58,6 +59,11 @@ what = st.one_of(
         st.integers(0, 167),
     ),
     st.builds(lambda m: (counter_code(4, m + 1, 0, 0), {"moment": MOMENT_LABELS[m]}), moments),
+    st.builds(
+        lambda c, m: (counter_code(5, c, m + 1, 0), {"cue": CUE_NAMES[c - 1], "moment": MOMENT_LABELS[m]}),
+        st.integers(1, len(CUE_NAMES)),
+        st.integers(-1, 4),
+    ),
 )
 
 

@@ -6,6 +6,7 @@ from streams.log.kafka.client import BATCH_BYTES
 from streams.settings.durations import DAYS, HOURS
 from streams.topology import (
     APP,
+    CUES,
     CURRENT,
     CURRENT_DEVICES,
     FUNNEL,
@@ -41,6 +42,7 @@ COMPACTED_CONFIG = {
 }
 OWN_CONFIG: Mapping[str, Mapping[str, str]] = {
     TRANSITIONS.name: {"retention.ms": str(30 * DAYS)},  # followers of corrections may be away for a month
+    CUES.name: {"retention.ms": str(30 * DAYS)},  # as the transitions, beside which they are read
     TALLIES.name: COMPACTED_CONFIG,
     CURRENT.name: COMPACTED_CONFIG,
     CURRENT_DEVICES.name: COMPACTED_CONFIG,

@@ -1,4 +1,4 @@
-"""Reads the net transitions: those that were asserted and not retracted since."""
+"""Reads the net records of a topic with corrections: what was asserted, and not retracted since."""
 
 from collections.abc import AsyncIterator
 
@@ -7,7 +7,7 @@ import msgspec
 from streams.log.port import Reader
 from streams.queries.listing import Listed, list_records
 from streams.queries.time_range import EVER, TimeRange
-from streams.topology import TRANSITIONS
+from streams.topology import Topic
 
 
 class _Operation(msgspec.Struct):
@@ -19,7 +19,7 @@ class _Operation(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Operation).decode
 
 
-async def list_net_transitions(reader: Reader, times: TimeRange = EVER) -> AsyncIterator[Listed]:
+async def list_net_records(reader: Reader, topic: Topic, times: TimeRange = EVER) -> AsyncIterator[Listed]:
     """The records that assert what holds now, partition by partition, in order.
 
     The topic is read twice, so that only the retractions are held in memory. Records that are written
@@ -27,13 +27,13 @@ async def list_net_transitions(reader: Reader, times: TimeRange = EVER) -> Async
     """
     retracted: dict[str, int] = {}  # id -> rev of its last retraction: an assert holds if its rev is greater
     read_to: dict[int, int] = {}
-    async for partition, record in reader.scan(TRANSITIONS.name):
+    async for partition, record in reader.scan(topic.name):
         read_to[partition] = record.offset
         if record.value is not None:
             operation = _decode(record.value)
             if operation.op == "retract":
                 retracted[operation.id] = operation.rev
-    async for listed in list_records(reader, TRANSITIONS, times):
+    async for listed in list_records(reader, topic, times):
         assert listed.record.value is not None
         if listed.record.offset > read_to.get(listed.partition, -1):
             continue
