@@ -43,6 +43,8 @@ def late_item(
     if isinstance(reason, LeftOut):
         left_out = (("left_out", encode_json(reason.needs)),)
         reason = NEEDS_FULL
+    elif reason == LATE_BY_TIME:  # an update may be late by its order's time, and ahead by its own
+        late_s = max(0.0, late_s)
     headers = (
         ("reason", reason.encode()),
         ("late_s", str(late_s).encode()),

@@ -3,12 +3,12 @@
 import pytest
 
 from streams.core.ingest.door import door_of
-from streams.core.ingest.event import Reason, Rejection
+from streams.core.ingest.event import Event, Reason, Rejection
 from streams.core.ingest.headers import SCHEMA_HEADER
 from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.population import Population
 from streams.core.journeys.state import Patience
-from streams.core.processing.dead_letters import MAX_VALUE_BYTES, rejected_item
+from streams.core.processing.dead_letters import LATE_BY_TIME, MAX_VALUE_BYTES, late_item, rejected_item
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.items import read_items
 from streams.core.processing.open_batch import OpenBatch
@@ -22,6 +22,14 @@ def test_only_what_was_cut_says_so(more: int) -> None:
     letter = rejected_item("events:0", Record(0, -1, None, value), Rejection(Reason.UNDECODABLE, "not JSON"))
     assert letter.value == value[:MAX_VALUE_BYTES]
     assert dict(letter.headers).get("cut") == (b"true" if more > 0 else None)
+
+
+@pytest.mark.parametrize(("late_s", "shown"), [(3.5, b"3.5"), (0.0, b"0.0"), (-3.5, b"0.0")])
+def test_an_update_that_is_late_is_not_ahead(late_s: float, shown: bytes) -> None:
+    """It is late by the time of its order; its own may be ahead of the watermark."""
+    event = Event("e", 0, 0, None, "1", "track", "Order Updated", {}, {})
+    letter = late_item("events:0", Record(0, -1, None, b"{}"), event, "u:1", (LATE_BY_TIME, late_s))
+    assert shown == dict(letter.headers)["late_s"]
 
 
 ORIGINAL = b"\0\0\0\0\x07avro"
