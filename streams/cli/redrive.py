@@ -152,7 +152,8 @@ async def _redrive(
             _show(await count_wanted(log.reader, wanted), json=json, dry_run=True)
             return
         if log.kafka is not None:
-            await _run(Redrive(log.kafka, command, clock), wanted, _pause, timeout_s, json=json)
+            decode = None if log.kafka.decoder is None else log.kafka.decoder.decoded
+            await _run(Redrive(log.kafka, command, clock, decode), wanted, _pause, timeout_s, json=json)
             return
         settings = settings_of(ctx, data_dir=flags.data_dir, rules=rules, partitions=log.reader.partitions)
     embedded = await Embedded.open(settings, rules_of(settings))

@@ -155,7 +155,7 @@ class Recomputation:
     def _take_redriven(self, item: StoredItem, command: str) -> None:
         """Adds the event of a redriven item to the set of its person, if its receipt says that it counts."""
         receipt, outcome = self.stored.letters.redriven.get(item.origin, command), item.outcome
-        if receipt is None:
+        if receipt is None or receipt.outcome == "forwarded":  # its owner counts it
             return
         if receipt.outcome != "applied":  # nor does a duplicate change the set
             self.counts.redriven[receipt.outcome] = self.counts.redriven.get(receipt.outcome, 0) + 1

@@ -15,6 +15,7 @@ import msgspec
 from schemas import Receipt
 from schemas.receipt import DeadLetterTopic
 from streams.clock import Clock
+from streams.core.ingest.event import MAX_RECORD_BYTES
 from streams.core.ingest.headers import SCHEMA_HEADER
 from streams.core.ingest.times import parse_time
 from streams.core.processing.dead_letters import REFUSED_DETAIL
@@ -34,6 +35,9 @@ NOT_WHOLE, NO_BYTES, REDRIVEN_BEFORE = "cut", "no bytes", "redriven before"
 
 _decode_receipt = msgspec.json.Decoder(Receipt).decode
 _decode_pairs = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
+
+
+Decode = Callable[[list[Record]], Awaitable[list[Record]]]
 
 
 class Wanted(NamedTuple):
@@ -144,9 +148,10 @@ class Receipts:
 class Redrive:
     """One command."""
 
-    def __init__(self, log: Log, command: str, clock: Clock) -> None:
+    def __init__(self, log: Log, command: str, clock: Clock, decode: Decode | None = None) -> None:
+        """`decode`: decodes records as whoever reads them from an input does; None: nobody decodes any."""
         self.done = Redrove(command)
-        self._log, self._clock = log, clock
+        self._log, self._clock, self._decode = log, clock, decode
         self._receipts = Receipts(log, command)
         self._waiting: dict[Origin, int] = {}  # the partition that each dead letter was sent to
 
@@ -156,7 +161,18 @@ class Redrive:
         messages: list[Output] = []
         async for partition, letter in self._wanted(wanted):
             origin = origin_of(letter)
-            message = _message(letter, origin, wanted.letter, self.done.command, self._clock.wall_ms())
+            item = await self._as_read(_item(letter, origin))
+            message = Redriven(
+                command=self.done.command,
+                letter=wanted.letter,
+                source=origin.source,
+                offset=item.offset,
+                index=item.index,
+                time_ms=item.time_ms,
+                sent_ms=self._clock.wall_ms(),
+                headers=item.headers,
+                value=item.value or b"",
+            )
             messages.append(Output(INBOX.name, None, encode_message(message), (), partition))
             self._waiting[origin] = partition
             if len(messages) >= SENT_AT_ONCE:
@@ -166,6 +182,14 @@ class Redrive:
         if messages:
             await self._log.send(messages)
         on_sent(len(self._waiting))
+
+    async def _as_read(self, item: Record) -> Record:
+        """The item as it would be read from its input now."""
+        if self._decode is None:
+            return item
+        (decoded,) = await self._decode([item])
+        # More than a record may have would not fit into an inbox. As it came, it is refused.
+        return decoded if len(decoded.value or b"") <= MAX_RECORD_BYTES else item
 
     def _wanted(self, wanted: Wanted) -> AsyncIterator[tuple[int, Record]]:
         return _letters(self._log, wanted, self.done, self._receipts.done)
@@ -232,20 +256,12 @@ async def _letters(
             yield partition, letter
 
 
-def _message(letter: Record, origin: Origin, kind: DeadLetterTopic, command: str, sent_ms: int) -> Redriven:
+def _item(letter: Record, origin: Origin) -> Record:
+    """What a dead letter holds, with what it takes to read it."""
     headers = dict(letter.headers)
     appended = parse_time(headers.get("appended", b"").decode())
-    return Redriven(
-        command=command,
-        letter=kind,
-        source=origin.source,
-        offset=origin.offset,
-        index=origin.index,
-        time_ms=-1 if appended is None else appended[0],
-        sent_ms=sent_ms,
-        headers=_decisive(headers),
-        value=letter.value or b"",
-    )
+    time_ms = -1 if appended is None else appended[0]
+    return Record(origin.offset, time_ms, None, letter.value, _decisive(headers), origin.index)
 
 
 def _decisive(headers: Mapping[str, bytes]) -> Headers:

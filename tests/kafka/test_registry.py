@@ -229,6 +229,27 @@ def test_a_late_record_is_kept_as_it_came(shop: Shop) -> None:
     assert 0 == shop.ask("verify").exit_code
 
 
+def test_what_was_rejected_without_a_registry_is_redriven_with_it(shop: Shop) -> None:
+    """The command decodes dead letters as a worker decodes records; the damaged ones are refused again."""
+    settings = shop.directory / "streams.toml"
+    whole = settings.read_text("utf-8")
+    settings.write_text(whole.partition("[registry]")[0], "utf-8")
+    append(shop.app, records()[:6])
+    with worker(shop) as process:
+        process.until(lambda: counted(shop).get("rejected") == 5)
+        assert 0 == process.ended()
+    settings.write_text(whole, "utf-8")
+    with worker(shop) as process:
+        redriven = shop.ask("redrive", "rejected", "--json")
+        assert 0 == redriven.exit_code, redriven.stderr
+        done = json.loads(redriven.stdout)
+        assert 5 == sum(done["ended"].values())
+        assert {"binary": 1, "undecodable": 1} == done["refused"]
+        assert 0 == process.ended()
+    verified = shop.ask("verify")
+    assert 0 == verified.exit_code, verified.stdout + verified.stderr
+
+
 def test_a_registry_that_is_away_is_waited_for(shop: Shop) -> None:
     """The worker says so and rejects nothing, and goes on when the registry is back. A question gives up."""
     shop.registry.failing = 503
