@@ -64,11 +64,11 @@ CORRELATION: dict[type, Node] = {  # which records are about the same thing
     },
     schemas.JourneyRecord: {
         "location": "$message.payload#/journey",
-        "description": "A journey and its refund, within (tenant, profile, need).",
+        "description": "A journey and its refunds, within (tenant, profile, need).",
     },
     schemas.RefundRecord: {
         "location": "$message.payload#/journey",
-        "description": "A journey and its refund, within (tenant, profile, need).",
+        "description": "A journey and its refunds, within (tenant, profile, need).",
     },
     schemas.LateHeaders: {
         "location": "$message.header#/event",

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, CueName, Kind, Moment, Unmatched, documented
+from schemas.kinds import COUNT, CURRENCY, INSTANT, CueName, Kind, Moment, Unmatched, documented
 
 
 class FunnelTotal(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -24,7 +24,7 @@ class FunnelTotal(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
         Literal["minute", "hour", "day", "all"], documented("how long the window is, in event time")
     ]
     start: Annotated[str | None, documented("when the window begins; null for `all`", **INSTANT)]
-    measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues"]
+    measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues", "revenue"]
     kind: Kind | Unmatched | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
@@ -35,10 +35,16 @@ class FunnelTotal(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
     ] = None
     cue: CueName | None = None
     moment: Moment | None = None
+    currency: Annotated[str | None, documented("ISO 4217 code", **CURRENCY)] = None
     hour: Annotated[int | None, documented("0 = Monday 00:00-00:59 .. 167", minimum=0, maximum=167)] = None
     dimensions: Annotated[
         dict[str, str],
         documented("the same values are beside it as fields of their own: `dim_device`, `dim_channel` ..."),
     ]
-    count: Annotated[int, documented("absolute: it replaces the earlier value of this counter", **COUNT)]
+    count: Annotated[
+        int,
+        documented(
+            "absolute: it replaces the earlier value of this counter; of `revenue` it may be below zero"
+        ),
+    ]
     rev: Annotated[int, documented("grows with each value of this counter", **COUNT)]

@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, CueName, Journey, Moment, Need, ProfileName, Tenant, documented
+from schemas.kinds import (
+    COUNT,
+    CURRENCY,
+    INSTANT,
+    CueName,
+    Journey,
+    Moment,
+    Need,
+    ProfileName,
+    Tenant,
+    documented,
+)
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -58,14 +69,24 @@ class JourneyRecord(msgspec.Struct, frozen=True, gc=False, tag="journey", tag_fi
     rules: Annotated[
         tuple[str, ...], documented("versions of the rules that read its events, in order of first use")
     ]
+    value_minor: Annotated[
+        int | None, documented("the purchase's amount, in minor units; null if it is not known", **COUNT)
+    ]
+    currency: Annotated[str | None, documented("of value_minor: ISO 4217 code", **CURRENCY)]
+    items: Annotated[int, documented("pieces bought, as far as the purchase lists them", **COUNT)]
 
 
 class RefundRecord(msgspec.Struct, frozen=True, gc=False, tag="refund", tag_field="record"):
-    """A refund of a finished, converted journey."""
+    """A refund of a finished, converted journey, or of a part of it."""
 
     tenant: Tenant
     profile: ProfileName
     need: Need
     journey: Journey
+    kind: Literal["partially_refunded", "refunded"]
     refunded_at: Annotated[str, documented("time of the refund", **INSTANT)]
     event: Annotated[str, documented("id of the refund's event")]
+    value_minor: Annotated[
+        int | None, documented("what is given back, in minor units; null if it is not known", **COUNT)
+    ]
+    currency: Annotated[str | None, documented("of value_minor: ISO 4217 code", **CURRENCY)]

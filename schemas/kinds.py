@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 import msgspec
 
 Moment = Literal["know", "go", "do", "buy", "truth"]
-Kind = Literal["opened", "advanced", "returned", "stalled", "resumed", "converted", "abandoned", "refunded"]
+Kind = Literal[
+    "opened", "advanced", "returned", "stalled", "resumed", "converted", "abandoned", "partially_refunded",
+    "refunded",
+]  # fmt: skip
 Unmatched = Literal["refund_unmatched", "update_unmatched"]  # counted among transitions, and none
 CueName = Literal[
     "payment_error",
@@ -31,6 +34,8 @@ def documented(description: str, **keywords: object) -> msgspec.Meta:
 
 INSTANT = {"format": "date-time"}  # RFC 3339, UTC, milliseconds
 COUNT = {"minimum": 0}
+
+CURRENCY = {"pattern": "^[A-Z]{3}$"}  # ISO 4217
 
 Tenant = Annotated[str | None, documented("whose customer the person is; null if no tenant is named")]
 ProfileName = Annotated[

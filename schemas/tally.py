@@ -1,6 +1,7 @@
 """`<app>.tallies` (compacted): funnel counters, absolute per source partition: add up the partitions.
 
-Each key is one counter. A later value replaces the earlier one. No value is negative. A counter that falls to
+Each key is one counter. A later value replaces the earlier one. No value is negative, but a sum of what was
+given back is (measure `revenue`). A counter that falls to
 zero is published as 0; a tombstone says that its window is no longer kept.
 
 Each dimension is also a field of its own, named `dim_` and the dimension: those names depend on the settings,
@@ -11,7 +12,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, INSTANT, CueName, Kind, Moment, Unmatched, documented
+from schemas.kinds import COUNT, CURRENCY, INSTANT, CueName, Kind, Moment, Unmatched, documented
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -28,6 +29,10 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
       skipped the moment has reached it only
     - `cues`: `cue`, `moment`: cues at a time in this window, by the moment in which their journey was;
       without a moment they are matched with no journey
+    - `revenue`: `kind`, `from`, `currency`: the sum of the amounts of purchases in this window (kind
+      `converted`, by the moment that they came from), and of what refunds gave back (below zero; kinds
+      `partially_refunded` and `refunded`). `count` is in minor units of the currency; the sum over the kinds
+      is what is left
     """
 
     cell: Annotated[
@@ -42,7 +47,7 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
         Literal["minute", "hour", "day", "all"], documented("how long the window is, in event time")
     ]
     start: Annotated[str | None, documented("when the window begins; null for `all`", **INSTANT)]
-    measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues"]
+    measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues", "revenue"]
     kind: Kind | Unmatched | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
@@ -53,12 +58,19 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     ] = None
     cue: CueName | None = None
     moment: Moment | None = None
+    currency: Annotated[str | None, documented("ISO 4217 code", **CURRENCY)] = None
     hour: Annotated[int | None, documented("0 = Monday 00:00-00:59 .. 167", minimum=0, maximum=167)] = None
     dimensions: Annotated[
         dict[str, str],
         documented("the same values are beside it as fields of their own: `dim_device`, `dim_channel` ..."),
     ]
-    count: Annotated[int, documented("absolute: it replaces the earlier value of this counter", **COUNT)]
+    count: Annotated[
+        int,
+        documented(
+            "absolute: it replaces the earlier value of this counter; of `revenue` a signed sum of 64 bits,"
+            " which stops at the greatest number that these hold"
+        ),
+    ]
     rev: Annotated[
         int,
         documented(

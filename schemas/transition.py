@@ -10,6 +10,7 @@ import msgspec
 from schemas.kinds import (
     AS_SENT,
     COUNT,
+    CURRENCY,
     INSTANT,
     Journey,
     Kind,
@@ -96,3 +97,14 @@ class Transition(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}
     ]
     furthest: Annotated[Moment, documented("the journey's furthest moment after this step")]
     first_entry: Annotated[bool, documented("the step enters `to`, where the journey has not been before")]
+    value_minor: Annotated[
+        int | msgspec.UnsetType,
+        documented(
+            "converted: the purchase's amount; partially_refunded and refunded: what is given back; in minor"
+            " units of the currency. Absent where no amount is known, and from other kinds",
+            **COUNT,
+        ),
+    ] = msgspec.UNSET
+    currency: Annotated[
+        str | msgspec.UnsetType, documented("ISO 4217 code; there if value_minor is", **CURRENCY)
+    ] = msgspec.UNSET

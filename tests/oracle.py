@@ -17,12 +17,33 @@ from typing import NamedTuple
 KNOW, GO, DO, BUY, TRUTH, REFUND = range(6)
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 UNTIMED, OLD_ORDER = 1, 2  # updates of orders
+EVERYTHING = ("*",)  # the needs of a refund that is a signal in all of them
 NO_TIMER = -1  # the timer position before any deadline has fired
 PLACES = 1_000  # of a profile, for its needs: the nameless one always has one
 MATCHED = 64  # cues of a journey, the first ones
 REMEMBERED = 64  # conversions of a need that can still be joined or refunded, as the page says
 MONDAY = 3 * DAY  # 1 January 1970 was a Thursday
 QUARTER = 15 * MINUTE  # the unit of a signal's offset
+
+
+class Money(NamedTuple):
+    """What a truth or a refund says of money: minor units; a currency by its number.
+
+    `shares`: of an event about several needs the amount and the pieces of each, by the need's name.
+    """
+
+    amount: int | None
+    currency: int = -1
+    items: int = 0
+    server: bool = False
+    shares: tuple[tuple[str, int | None, int], ...] = ()
+
+    def of(self, need: str) -> "Money":
+        """What of it is this need's."""
+        for name, amount, items in self.shares:
+            if name == need:
+                return self._replace(amount=amount, items=items, shares=())
+        return self
 
 
 class Signal(NamedTuple):
@@ -43,6 +64,7 @@ class Signal(NamedTuple):
     order: str | None
     update: int = 0
     cue: int = 0  # 0: none
+    money: Money | None = None
 
 
 class Cue(NamedTuple):
@@ -102,6 +124,9 @@ class Step(NamedTuple):
     opened_dims: int
     offset: int
     rule: int | None
+    value: int | None = None  # of converted; of a refund: what it gives back
+    currency: int = -1
+    pieces: int = 0  # of converted
 
 
 class Unmatched(NamedTuple):
@@ -149,8 +174,16 @@ def _copy_key(s: Signal) -> tuple[object, ...]:
         s.cue,
         (s.order is not None, s.order or ""),
         s.update,
+        _money_key(s.money),
         (len(s.needs), sorted(s.needs)),
     )
+
+
+def _money_key(money: Money | None) -> tuple[object, ...]:
+    if money is None:
+        return (0,)
+    shares = [(need, -1 if amount is None else amount, items) for need, amount, items in money.shares]
+    return 1, -1 if money.amount is None else money.amount, *money[1:4], shares
 
 
 def history(signals: Sequence[Signal]) -> list[Signal]:
@@ -160,6 +193,14 @@ def history(signals: Sequence[Signal]) -> list[Signal]:
     copies = groupby(sorted(signals, key=lambda s: s.event), key=lambda s: s.event)
     smallest = [min(same, key=_copy_key) for _, same in copies]
     return sorted(smallest, key=lambda s: (s.at, s.mark, s.sure, s.dims, s.event))
+
+
+def everywhere(s: Signal) -> bool:
+    """True for a refund of an order that does not say which needs it is about: it lists no products, or
+    these name none.
+    """
+    lists_needs = s.money is not None and s.money.items > 0 and s.needs not in (("",), EVERYTHING)
+    return s.mark == REFUND and s.order is not None and not lists_needs
 
 
 def _when(s: Signal) -> tuple[object, ...]:
@@ -177,11 +218,11 @@ def _lines(signals: Sequence[Signal], patience: Patience) -> tuple[Lines, list[U
     An update stands there as the truth that it amounts to, or as a signal that says nothing.
     """
     events = history(signals)
-    lines: Lines = {need: [] for s in events for need in s.needs}
+    lines: Lines = {need: [] for s in events if not everywhere(s) for need in s.needs}
+    lines.setdefault("", [])
     nothing: list[Unmatched] = []
     for s in events:
-        everywhere = s.mark == REFUND and s.order is not None
-        read = {need: s for need in sorted(lines) if everywhere or need in s.needs}
+        read = {need: s for need in sorted(lines) if everywhere(s) or need in s.needs}
         if s.update and s.sure:
             read = {need: _as_truth(s, need, lines, patience) for need in read}
             nothing += [
@@ -211,7 +252,16 @@ def _in_buy(s: Signal, need: str, before: Lines, patience: Patience) -> bool:
     return [sign.mark for sign in cut[-1] if sign.sure][-1] == BUY
 
 
-# Purchases: truths that found a conversion, truths that join one, refunds that take one back
+# Purchases: truths that found a conversion, truths that join one, refunds that take back some of one, or all
+
+
+class _Giving(NamedTuple):
+    """What one refund gives back of one conversion. The one that gives back all is the last."""
+
+    refund: Signal
+    amount: int | None
+    pieces: int
+    all: bool
 
 
 @dataclass(eq=False)
@@ -221,7 +271,33 @@ class _Conversion:
     order: str | None
     named: Signal  # the truth that brought the order id: nobody knew it before
     joiners: list[Signal] = field(default_factory=list)
-    refund: Signal | None = None
+    given: list[_Giving] = field(default_factory=list)
+
+    @property
+    def refunded(self) -> bool:
+        return any(giving.all for giving in self.given)
+
+    def money(self, patience: Patience, until: Signal | None = None) -> Money:
+        """Its amount, currency and pieces: `until`: as told before this refund."""
+        first_back = self.given[0].refund if self.given else until
+        truths = [self.truth, *(j for j in self.joiners if j.at - self.truth.at <= patience.join)]
+        told = [
+            truth.money.of(self.need)
+            for truth in truths
+            if truth.money and truth.money.of(self.need).amount is not None
+            if first_back is None or _when(truth) < _when(first_back)
+        ]
+        told = [money for money in told if money.server] + told
+        if told:
+            return told[0]
+        own = self.truth.money.of(self.need) if self.truth.money else Money(None)
+        return Money(None, -1, own.items)
+
+    def left(self, patience: Patience, refund: Signal) -> Money:
+        """What is left of it before this refund."""
+        money, back = self.money(patience, refund), self.given
+        amount = None if money.amount is None else money.amount - sum(g.amount or 0 for g in back)
+        return money._replace(amount=amount, items=max(0, money.items - sum(g.pieces for g in back)))
 
 
 def _conversions(need: str, line: Sequence[Signal], patience: Patience) -> list[_Conversion]:
@@ -254,20 +330,73 @@ def _conversions(need: str, line: Sequence[Signal], patience: Patience) -> list[
     return found
 
 
-def _refund(line: Sequence[Signal], conversions: Sequence[_Conversion], patience: Patience) -> list[Signal]:
-    """Gives the conversions their refunds; returns the sure refunds that found none."""
+def _about(refund: Signal, conversions: Sequence[_Conversion], patience: Patience) -> _Conversion | None:
+    """The conversion of a need that a refund is about."""
+    before = [c for c in conversions if _when(c.truth) < _when(refund)][-REMEMBERED:]
+    free = [c for c in before if not c.refunded and refund.at - c.truth.at <= patience.refund]
+    if refund.order is not None:
+        free = [c for c in free if c.order == refund.order and _when(c.named) < _when(refund)]
+    return free[-1] if free else None
+
+
+def _give_back(refund: Signal, about: Sequence[_Conversion], money: Money, patience: Patience) -> None:
+    """Gives the conversions, which are in the order of their needs' names, what a refund gives back."""
+    left = {id(c): c.left(patience, refund) for c in about}
+    same = [
+        c
+        for c in about
+        if money.amount is not None
+        and left[id(c)].amount is not None
+        and left[id(c)].currency == money.currency
+    ]
+    if same:
+        rest = money.amount or 0
+        if rest < sum(left[id(c)].amount or 0 for c in same):
+            pieces = money.items
+            for c in same:
+                part = min(rest, left[id(c)].amount or 0)
+                if part:
+                    taken = part == left[id(c)].amount
+                    c.given.append(_Giving(refund, part, pieces, taken))
+                    rest, pieces = rest - part, 0
+            return
+    elif money.items and (
+        (not any(left[id(c)].items for c in about) and not any(_listed(c, patience, refund) for c in about))
+        or money.items < sum(left[id(c)].items for c in about)
+    ):
+        about[0].given.append(_Giving(refund, None, money.items, False))
+        return
+    for c in about:
+        c.given.append(_Giving(refund, left[id(c)].amount, 0, True))
+
+
+def _listed(c: _Conversion, patience: Patience, refund: Signal) -> bool:
+    return c.money(patience, refund).items > 0
+
+
+def _refund(
+    lines: dict[str, list[Signal]], conversions: dict[str, list[_Conversion]], patience: Patience
+) -> list[tuple[str, Signal]]:
+    """Gives the conversions their refunds; returns the sure refunds that found none, with their needs."""
     unmatched = []
-    for refund in line:
-        if refund.mark != REFUND or not refund.sure:
-            continue
-        before = [c for c in conversions if _when(c.truth) < _when(refund)][-REMEMBERED:]
-        free = [c for c in before if c.refund is None and refund.at - c.truth.at <= patience.refund]
-        if refund.order is not None:
-            free = [c for c in free if c.order == refund.order and _when(c.named) < _when(refund)]
-        if free:
-            free[-1].refund = refund
-        else:
-            unmatched.append(refund)
+    events = {s.event: s for line in lines.values() for s in line if s.mark == REFUND and s.sure}
+    for refund in sorted(events.values(), key=_when):
+        money, found = refund.money or Money(None), []
+        for need, line in lines.items():
+            if refund not in line:
+                continue
+            about = _about(refund, conversions[need], patience)
+            if about is None:
+                if not everywhere(refund):
+                    unmatched.append((need, refund))
+            elif everywhere(refund):
+                found.append(about)
+            else:
+                _give_back(refund, [about], money.of(need), patience)
+        if found:
+            _give_back(refund, found, money, patience)
+        elif everywhere(refund):
+            unmatched.append(("", refund))
     return unmatched
 
 
@@ -327,11 +456,13 @@ def _read(
 ) -> tuple[list[_Reading], list[Unmatched]]:
     """All journeys of a profile by need and time, and its unmatched refunds and updates."""
     readings: list[_Reading] = []
-    lonely: list[tuple[str, Signal]] = []
     lines, updates = _lines(signals, patience)
+    conversions_of = {need: _conversions(need, line, patience) for need, line in lines.items()}
+    unmatched = {
+        Unmatched(need, r.at, r.event, r.dims) for need, r in _refund(lines, conversions_of, patience)
+    }
     for need, line in lines.items():
-        conversions = _conversions(need, line, patience)
-        lonely += [(need, refund) for refund in _refund(line, conversions, patience)]
+        conversions = conversions_of[need]
         by_truth = {c.truth.event: c for c in conversions}
 
         for signs in _cut(need, lines, patience):
@@ -342,13 +473,6 @@ def _read(
             deadlines = signs[-1].at + patience.stall[moment], signs[-1].at + patience.abandon
             stalled_at, abandoned_at = (at if at < line[-1].at or at <= timer else None for at in deadlines)
             readings.append(_Reading(need, signs, None, stalled_at, abandoned_at))
-    misses = Counter(refund.event for _, refund in lonely)
-    unmatched = {Unmatched(need, r.at, r.event, r.dims) for need, r in lonely if r.order is None}
-    unmatched |= {
-        Unmatched("", r.at, r.event, r.dims)
-        for _, r in lonely
-        if r.order is not None and misses[r.event] == len(lines)
-    }
     return readings, sorted([*unmatched, *updates])
 
 
@@ -397,9 +521,31 @@ def _silent(step: Step, at: int, j: _Reading) -> Step:
     return step._replace(at=at, dims=j.signs[0].dims, offset=j.signs[0].offset, rule=None)
 
 
+def _worth(step: Step, amount: int | None, currency: int) -> Step:
+    """The step with an amount, if one is known."""
+    return step if amount is None else step._replace(value=amount, currency=currency)
+
+
 def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
     """All transitions of one journey, in no particular order."""
-    opening, last = j.signs[0], j.signs[-1]
+    for step in _moves(j):
+        if step.kind == "converted":
+            assert j.conversion is not None
+            money = j.conversion.money(patience)
+            yield _worth(step, money.amount, money.currency)._replace(pieces=money.items)
+        else:
+            yield step
+    for giving in j.conversion.given if j.conversion else ():
+        kind = "refunded" if giving.all else "partially_refunded"
+        step = _step(j, kind, giving.refund, TRUTH, None, (TRUTH, TRUTH))
+        assert j.conversion is not None
+        yield _worth(step, giving.amount, j.conversion.money(patience).currency)
+    yield from _silences(j, patience)
+
+
+def _moves(j: _Reading) -> Iterator[Step]:
+    """The steps of a journey that enter a moment."""
+    opening = j.signs[0]
     yield _step(j, "opened", opening, None, opening.mark, (None, opening.mark), first_entry=True)
     if opening.mark == TRUTH:
         yield _step(j, "converted", opening, None, TRUTH, (TRUTH, TRUTH))
@@ -421,6 +567,11 @@ def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
             all(entered.mark != e.mark for e in entries[:n]),
         )
 
+
+def _silences(j: _Reading, patience: Patience) -> Iterator[Step]:
+    """What silence does in a journey, and what breaks it."""
+    opening, last = j.signs[0], j.signs[-1]
+    entries = [next(stay) for _, stay in groupby([s for s in j.signs if s.sure], key=lambda s: s.mark)]
     for n, (sign, following) in enumerate(pairwise(j.signs), 1):
         moment, furthest = j.after(n)
         deadline = sign.at + patience.stall[moment]
@@ -437,8 +588,6 @@ def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
             j.abandoned_at,
             j,
         )
-    if j.conversion and j.conversion.refund:
-        yield _step(j, "refunded", j.conversion.refund, TRUTH, None, (TRUTH, TRUTH))
 
 
 # What others ask
@@ -495,7 +644,7 @@ def journeys(
         outcome = "converted" if j.conversion else "open" if j.abandoned_at is None else "abandoned"
         closed_at = j.conversion.truth.at if j.conversion else j.abandoned_at
         stalled = outcome == "open" and j.stalled_at is not None
-        refunded = j.conversion is not None and j.conversion.refund is not None
+        refunded = j.conversion is not None and j.conversion.refunded
         told.append(
             Journey(
                 j.need,
@@ -516,19 +665,18 @@ def journeys(
 def final_until(
     signals: Sequence[Signal], needs: Sequence[str], before: int, patience: Patience = DEFAULTS
 ) -> int:
-    """The latest closing or refund before this time of the journeys of these needs; -1 if there is none.
+    """The latest closing or refund of the journeys of these needs that is final before this time; -1 if there
+    is none. Of a purchase it is the end of its join window.
 
     A redriven event that is not later would change what is final.
     """
-    closing = ("converted", "abandoned", "refunded")
-    return max(
-        (
-            s.at
-            for s in transitions(signals, before - 1, patience)
-            if s.kind in closing and s.at < before and (s.need in needs or "*" in needs)
-        ),
-        default=-1,
-    )
+    closing = ("converted", "abandoned", "partially_refunded", "refunded")
+    ends = [
+        s.at + (patience.join if s.kind == "converted" else 0)
+        for s in transitions(signals, before - 1, patience)
+        if s.kind in closing and (s.need in needs or "*" in needs)
+    ]
+    return max([end for end in ends if end < before], default=-1)
 
 
 def left_out(
@@ -647,6 +795,18 @@ def moves(
     return Counter(
         (_window(s.at, window_ms), s.kind, s.from_, s.to, s.dims) for s in _all(profiles, timer, patience)
     )
+
+
+def revenue(
+    profiles: Profiles, timer: int, patience: Patience, window_ms: int
+) -> Counter[tuple[int, str, int | None, int, int]]:
+    """Amounts, by (window start, kind, moment left, currency, dims); what is given back is below zero."""
+    cells: Counter[tuple[int, str, int | None, int, int]] = Counter()
+    for s in _all(profiles, timer, patience):
+        if s.value is not None:
+            sign = 1 if s.kind == "converted" else -1
+            cells[_window(s.at, window_ms), s.kind, s.from_, s.currency, s.dims] += sign * s.value
+    return cells
 
 
 def unmatched_signals(

@@ -119,6 +119,7 @@ class PartitionCheck:
         self._copies.applied += reading.counts.applied
         self._copies.duplicate += reading.counts.duplicate
         self._redriven += reading.counts.redriven.pop("applied", 0)
+        self._copies.unread_amounts += reading.counts.unread_amounts
         if self.unchecked:
             return None
         difference = self._difference_in_items(reading)
@@ -188,6 +189,7 @@ class PartitionCheck:
             [
                 ("applied", stored.applied, now.applied),
                 ("duplicate", stored.duplicate, now.duplicate),
+                ("unread_amounts", stored.unread_amounts, now.unread_amounts),
             ]
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from schemas import Cue, Transition
+from streams.core.funnels.currencies import NO_CURRENCY, currency_number
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.ingest.times import parse_time
 from streams.core.journeys.journey_step import CUE, KIND_NAMES, NO_MOMENT, JourneyStep
@@ -45,6 +46,8 @@ class StepReader:
             opened_dims=self._codes[_words(t.opened_dimensions)],
             utc_offset_quarters=t.utc_offset_min // _QUARTER_MIN,
             rule=-1,
+            amount=None if t.value_minor is msgspec.UNSET else t.value_minor,
+            currency=NO_CURRENCY if t.currency is msgspec.UNSET else currency_number(t.currency),
         )
 
     def read_cue(self, raw: bytes) -> JourneyStep:

@@ -72,7 +72,8 @@ class Recomputation:
         # Their histories that were not held any more as an event was redriven to them.
         self.former: dict[str, list[list[EventSet]]] = {}
         self.events = 0  # in these sets
-        # How items ended. `applied` and `duplicate` are of the slice, all others of the whole partition.
+        # How items ended. `applied`, `duplicate` and `unread_amounts` are of the slice, all others
+        # of the whole partition.
         self.counts = Counts()
         self.unchecked: list[Unchecked] = []
         self.broken: str | None = None  # the first item that could not be recomputed, and why
@@ -132,8 +133,7 @@ class Recomputation:
             return
         self._greatest_ms = max(self._greatest_ms, outcome.at_ms)
         if outcome.repairs and not item.forwarded:
-            for kind in outcome.repairs:
-                counts.repaired[kind.value] = counts.repaired.get(kind.value, 0) + 1
+            counts.count_repairs(outcome.repairs)
         if outcome.apart is not None:
             counts.count_apart(outcome.apart)
             return
@@ -204,6 +204,7 @@ class Recomputation:
         if sets is None:
             sets = self.people[key] = [{}]
         fate = add_copy(sets, signal, ids_from_ms)
+        self.counts.unread_amounts += fate is not CopyFate.DUPLICATE and signal.has_unread_amount
         self.events += fate is CopyFate.NEW
         return fate
 

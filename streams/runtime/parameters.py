@@ -35,6 +35,8 @@ def parameters_of(fold: FoldSettings) -> Parameters:
         needs=tuple(fold.need),
         tenant=fold.tenant,
         orders=tuple(fold.order_id),
+        values=tuple(fold.value),
+        currency=fold.currency,
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from streams.core.funnels.currencies import NO_CURRENCY, currency_number
 from streams.core.funnels.dimensions import DEFAULT_DIMENSIONS, Dimension, Dimensions
 from streams.errors import ConfigError
 from streams.settings.durations import DAYS, HOURS, MINUTES, duration_text
@@ -120,10 +121,31 @@ class FoldSettings(SettingsTable):
             "event has is taken."
         ),
     )
+    value: EventPaths = Field(
+        ("properties.total", "properties.revenue", "properties.value"),
+        description=(
+            "The paths where a purchase or a refund has its amount; the first one that the event has is "
+            "taken. A refund's `properties.refunded_amount` comes before them."
+        ),
+    )
+    currency: str | None = Field(
+        None,
+        description=(
+            "The currency (ISO 4217, such as `EUR`) of amounts whose event names none. Without it they are "
+            "no amounts."
+        ),
+    )
     dimensions: dict[str, DimensionSettings] = Field(
         {name: DimensionSettings(**given) for name, given in BUILT_IN.items()},
         description="What journeys are counted by, beside `device` and `channel`.",
     )
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, given: str | None) -> str | None:
+        if given is not None and currency_number(given) == NO_CURRENCY:
+            raise ValueError(f"{given!r} is no currency: write a code of ISO 4217, such as EUR")
+        return None if given is None else given.upper()
 
     @field_validator("dimensions", mode="before")
     @classmethod

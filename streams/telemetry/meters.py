@@ -204,6 +204,7 @@ class Meters(Collector):
         transitions, expired = _sum(metrics.TRANSITIONS_WRITTEN), _sum(metrics.EXPIRED_CORRECTIONS)
         by_moment = _gauge(metrics.OPEN_JOURNEYS), _gauge(metrics.STALLED_JOURNEYS)
         by_outcome, cues = _gauge(metrics.JOURNEYS_BY_OUTCOME), _gauge(metrics.CUES_SEEN)
+        unmatched, unread = _gauge(metrics.UNMATCHED_REFUNDS), _sum(metrics.UNREAD_AMOUNTS)
         now_ms = self._clock.wall_ms()
         for partition, step in sorted(self._steps.items()):
             number = str(partition)
@@ -224,6 +225,8 @@ class Meters(Collector):
             for kind in Repair:
                 repaired.add_metric([number, kind.value], step.totals.repaired.get(kind.value, 0))
             narrowed.add_metric([number], step.totals.narrowed)
+            unread.add_metric([number], step.totals.unread_amounts)
+            unmatched.add_metric([number], step.journeys.unmatched_refunds)
             transitions.add_metric([number], step.rev)
             for gauge, counts in zip(by_moment, (step.journeys.open, step.journeys.stalled), strict=True):
                 for moment, count in zip(OPEN_MOMENTS, counts, strict=True):
@@ -236,7 +239,7 @@ class Meters(Collector):
             expired.add_metric([number], step.expired_corrections)
         yield from (lag, hidden, transaction, watermark, excluded)
         yield from (received, events, forwarded, repaired, narrowed, transitions, expired)
-        yield from (*by_moment, by_outcome, cues)
+        yield from (*by_moment, by_outcome, cues, unmatched, unread)
 
     def _counter(self, described: MetricSpec) -> Counter:
         return Counter(described.name, described.about, described.labels, registry=self.registry)

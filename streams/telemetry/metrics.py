@@ -99,6 +99,19 @@ STALLED_JOURNEYS = MetricSpec(
     ("partition", "moment"),
     "journeys under way that are silent for longer than the patience of their moment",
 )
+UNMATCHED_REFUNDS = MetricSpec(
+    "streams_refunds_unmatched",
+    "gauge",
+    ("partition",),
+    "refunds that found no purchase, over the app's life; a correction takes back what no longer holds; "
+    "those that name no person are in streams_rejected_events_total",
+)
+UNREAD_AMOUNTS = MetricSpec(
+    "streams_amounts_unread_total",
+    "counter",
+    ("partition",),
+    "purchases and refunds that count without their amount, since it cannot be read",
+)
 JOURNEYS_BY_OUTCOME = MetricSpec(
     "streams_journeys",
     "gauge",
@@ -231,6 +244,7 @@ RESTORED_RECORDS = MetricSpec(
 METRICS = (
     LAG, HIDDEN_RECORDS, OPEN_TRANSACTION, WATERMARK_LAG, EXCLUDED, RECEIVED, EVENTS_BY_OUTCOME, FORWARDED,
     REPAIRED, NARROWED, TRANSITIONS_WRITTEN, OPEN_JOURNEYS, STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, CUES_SEEN,
+    UNMATCHED_REFUNDS, UNREAD_AMOUNTS,
     EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS, FUNNEL_WRITER,
     FUNNEL_CELLS, FUNNEL_WRITTEN, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, CLOCK_ERROR, END_TO_END_LATENCY,
     REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS, RESTORED_RECORDS, USER_AGENT_LAG,

@@ -18,10 +18,12 @@ from tests import oracle
 
 MOMENTS = {"know": 0, "go": 1, "do": 2, "buy": 3, "truth": 4}
 INTENTS = {**MOMENTS, "refund": 5}
+CURRENCIES = ("EUR", "USD")  # by number: the fold knows nothing else of them
 UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 DAY_1_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)  # a Monday: days 6 and 7 are a weekend
 
 EVENT_COLUMNS = {"at", "event", "mark", "need", "order", "update", "dims", "offset", "rule", "cue"}
+EVENT_COLUMNS |= {"value", "pieces", "shares", "by"}
 STEP_COLUMNS = {
     "at",
     "kind",
@@ -37,6 +39,8 @@ STEP_COLUMNS = {
     "opened dims",
     "offset",
     "rule",
+    "value",
+    "pieces",
 }
 JOURNEY_COLUMNS = {"journey", "opened", "closed", "outcome", "furthest", "need", "dims"}
 UNMATCHED_COLUMNS = {"at", "event", "need", "dims", "update"}
@@ -113,7 +117,31 @@ def _signal(row: dict[str, str]) -> oracle.Signal:
         order=row.get("order"),
         update=UPDATES[row["update"]] if "update" in row else 0,
         cue=_number(row, "cue"),
+        money=_money(row),
     )
+
+
+def _money(row: dict[str, str]) -> oracle.Money | None:
+    """`value`: 90 EUR. `pieces`: how many. `shares`: of each need, `tea 60 2, coffee - 1`. `by`: server."""
+    if not {"value", "pieces", "shares", "by"} & row.keys():
+        return None
+    value, currency = _value(row)
+    shares = [part.split() for part in row.get("shares", "").split(", ") if part]
+    return oracle.Money(
+        value,
+        currency,
+        _number(row, "pieces"),
+        row.get("by") == "server",
+        tuple((need, None if part == "-" else int(part), int(pieces)) for need, part, pieces in shares),
+    )
+
+
+def _value(row: dict[str, str]) -> tuple[int | None, int]:
+    """An amount in minor units, and the number of its currency."""
+    if "value" not in row:
+        return None, -1
+    amount, currency = row["value"].split()
+    return int(amount), CURRENCIES.index(currency)
 
 
 def _step(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) -> oracle.Step:
@@ -138,6 +166,9 @@ def _step(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) 
         opened_dims=_number(row, "opened dims"),
         offset=_number(row, "offset"),
         rule=None if silence else _number(row, "rule"),
+        value=_value(row)[0],
+        currency=_value(row)[1],
+        pieces=_number(row, "pieces"),
     )
 
 

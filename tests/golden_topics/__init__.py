@@ -6,8 +6,8 @@ with a repeated order and a thank-you page; copies of one event; an anonymous de
 that say nothing; two needs in one order; going back; refunds with and without an order id, matched and not;
 events out of order; records that cannot be read; silence in the store and at the till; a late purchase that
 splits a journey; a device's wrong clock; new rules; events beyond the horizon; a person busy enough to be
-folded; dead letters that are redriven; and months of silence
-in which journeys are abandoned, become final and are forgotten.
+folded; dead letters that are redriven; amounts and parts of refunds; and months of silence in which journeys
+are abandoned, become final and are forgotten.
 """
 
 import json

@@ -50,17 +50,18 @@ def test_counters_are_the_sum_of_what_stands() -> None:
 def test_finished_journeys_come_once_and_agree() -> None:
     """Each closed journey and each refund has one record, and says what the standing transitions say."""
     records = [record["value"] for record in stored("journeys")]
-    found = Counter((r["record"], r["profile"], r["need"], r["journey"], r.get("outcome")) for r in records)
-    closing = {
-        "converted": ("journey", "converted"),
-        "abandoned": ("journey", "abandoned"),
-        "refunded": ("refund", None),
-    }
-    closed = [(closing[step["kind"]], step) for step in TRUE_NOW if step["kind"] in closing]
-    said = [
-        (record, step["profile"], step["need"], step["journey"], outcome)
-        for (record, outcome), step in closed
-    ]
+    about = ("record", "profile", "need", "journey", "outcome", "kind", "event", "value_minor", "currency")
+    found = Counter(tuple(record.get(field) for field in about) for record in records)
+    said = []
+    for step in TRUE_NOW:
+        whose, money = (
+            (step["profile"], step["need"], step["journey"]),
+            (step.get("value_minor"), step.get("currency")),
+        )
+        if step["kind"] in ("converted", "abandoned"):
+            said.append(("journey", *whose, step["kind"], None, None, *money))
+        elif step["kind"] in ("partially_refunded", "refunded"):
+            said.append(("refund", *whose, None, step["kind"], step["event"], *money))
     assert Counter(said) == found
     assert {1} == set(found.values())
 

@@ -16,13 +16,14 @@ from streams.core.journeys.journey_step import (
     UPDATE_UNMATCHED,
     JourneyStep,
 )
+from streams.core.journeys.money import Money, Share
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.order_facts import OrderFacts
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, event_ref, event_text, head_of
 from streams.core.journeys.state import Patience
-from streams.core.moments.verdict import BUY, CUE_NAMES, REFUND
+from streams.core.moments.verdict import BUY, CUE_NAMES
 from tests import oracle
 
 FOREVER = 10**15  # a horizon within which nothing is late
@@ -36,13 +37,23 @@ def patience(of: oracle.Patience) -> Patience:
 
 def facts_of(s: oracle.Signal) -> OrderFacts | None:
     """What a signal of the oracle says of an order, as the code's."""
-    facts = OrderFacts(bytes.fromhex(s.order) if s.order is not None else None, s.update)
+    order = bytes.fromhex(s.order) if s.order is not None else None
+    facts = OrderFacts(order, s.update, money_of(s.money))
     return facts if facts != OrderFacts() else None
+
+
+def money_of(m: oracle.Money | None) -> Money | None:
+    """Money of the oracle as the code's."""
+    if m is None:
+        return None
+    return Money(
+        m.amount, m.currency, m.items, by_server=m.server, shares=tuple(Share(*share) for share in m.shares)
+    )
 
 
 def signal_of(s: oracle.Signal) -> Signal:
     """The oracle's signal as the code's."""
-    needs = REFUND_EVERYWHERE if s.mark == REFUND and s.order is not None else s.needs
+    needs = REFUND_EVERYWHERE if oracle.everywhere(s) else s.needs
     facts = facts_of(s) if s.mark >= BUY else None
     h = head_of(s.at, s.mark, s.sure, s.dims)
     return Signal(h, event_ref(s.event), s.rule, s.offset, facts, needs, s.cue)
@@ -73,6 +84,7 @@ def step(p: Profile, t: JourneyStep) -> oracle.Step:
         to=known(t.to_moment), skipped=skipped, dwell_ms=known(t.dwell_ms), opened_at=t.opened_ms,
         furthest_before=known(t.furthest_before), furthest=t.furthest, first_entry=t.first_entry,
         dims=t.dims, opened_dims=t.opened_dims, offset=t.utc_offset_quarters, rule=known(t.rule),
+        value=t.amount, currency=t.currency if t.amount is not None else -1, pieces=t.items,
     )  # fmt: skip
 
 
@@ -193,6 +205,11 @@ def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
         out[cells.counter_code(cells.MEASURE_BEEN_IN, entered + 1, 0, 0) + dims] += n
     for (_, moment, dwell_ms, dims), n in oracle.dwells(by, timer, of, FOREVER * 10).items():
         out[cells.counter_code(cells.MEASURE_DWELL, one(moment), 0, cells.dwell_bucket(dwell_ms)) + dims] += n
+    for (_, kind, frm, currency, dims), n in oracle.revenue(by, timer, of, FOREVER * 10).items():
+        if n:
+            out[
+                cells.counter_code(cells.MEASURE_REVENUE, KIND_NAMES.index(kind), one(frm), currency) + dims
+            ] += n
     for (hour, to, dims), n in oracle.hours(by, timer, of).items():
         out[cells.counter_code(cells.MEASURE_HOURS, one(to), 0, hour) + dims] += n
     for (_, number, moment, dims), n in oracle.cue_counts(by, of, FOREVER * 10).items():
@@ -224,6 +241,9 @@ def figures(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
         refunded=sum(j.refunded for _, j in journeys),
         cues=tuple(cues[n, True] for n in range(1, len(CUE_NAMES) + 1)),
         unmatched_cues=tuple(cues[n, False] for n in range(1, len(CUE_NAMES) + 1)),
+        unmatched_refunds=sum(
+            not found.update for signals in by.values() for found in oracle.unmatched(signals, timer, of)
+        ),
     )
 
 

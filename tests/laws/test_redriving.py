@@ -22,7 +22,9 @@ class RedrivenLife(Life):
 
     def __init__(self, allowed_lateness: int) -> None:
         super().__init__(allowed_lateness)
-        self.finals_told: list[tuple[str, str, bytes, str]] = []  # of whom, need, journey, how it ended
+        self.finals_told: list[
+            tuple[str, str, bytes, str, bytes]
+        ] = []  # of whom, need, journey, how it ended
         self.former: list[tuple[str, list[oracle.Signal]]] = []  # histories that were forgotten
         # What was final as the first event was redriven, of those of whom nothing becomes final meanwhile.
         self.frozen: dict[str, tuple[list[oracle.Signal], int]] = {}
@@ -67,7 +69,8 @@ class RedrivenLife(Life):
             is_journey = isinstance(f, JourneySummary)
             need, journey = (f.need, f.journey) if is_journey else (f.step.need, f.step.journey)
             kind = KIND_NAMES[f.outcome if is_journey else f.step.kind]
-            self.finals_told.append((told.profile.key, needs[need], journey, kind))
+            event = b"" if is_journey else f.step.caused_by
+            self.finals_told.append((told.profile.key, needs[need], journey, kind, event))
         self.finals = []
 
     def check(self) -> None:
@@ -89,9 +92,12 @@ class RedrivenLife(Life):
         found = Counter(self.finals_told)
         assert set(found.values()) <= {1}
         closed = {
-            (key.split()[0], step.need, event_ref(step.journey), step.kind)
+            (
+                *(key.split()[0], step.need, event_ref(step.journey), step.kind),
+                event_ref(step.event) if step.kind in ("partially_refunded", "refunded") else b"",
+            )
             for key, step in expected(self.histories(), self.population.timers_fired_ms, OF)
-            if step.kind in ("converted", "abandoned", "refunded")
+            if step.kind in ("converted", "abandoned", "partially_refunded", "refunded")
         }
         assert set(found) == closed
 

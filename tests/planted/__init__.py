@@ -98,7 +98,7 @@ BUGS = (
     _bug(
         "a retraction is forgotten",
         "streams.core.journeys.folding",
-        "change.retracted += [t for t in reversed(gone) if t not in come]",
+        "change.retracted += [t for t in reversed(no_longer) if t.kind != WITHDRAWN]",
         "pass",
     ),
     _bug(
@@ -170,8 +170,8 @@ BUGS = (
     _bug(
         "a zero is not kept in the state",
         "streams.core.funnels.windows",
-        "counts[in_group] = n = counts.get(in_group, 0) + n",
-        "counts[in_group] = n = counts.get(in_group, 0) + n; n or counts.pop(in_group)",
+        "counts[in_group] = n",
+        "counts[in_group] = n; n or counts.pop(in_group)",
     ),
     _bug(
         "a counter's rev does not grow with the batch",

@@ -18,7 +18,9 @@ _BOUNDS = "tests/core/journeys/test_bounds.py"
 _INPUTS = "tests/laws/test_inputs.py"
 _FOLDING, _MACHINE = "streams.core.journeys.folding", "streams.core.journeys.machine"
 _TRIMMING, _POPULATION = "streams.core.journeys.trimming", "streams.core.journeys.population"
-_NEEDS = "streams.core.journeys.needs"
+_NEEDS, _REFUNDS = "streams.core.journeys.needs", "streams.core.journeys.refunds"
+_GOLDEN, _CONVERSIONS = "tests/core/journeys/test_golden.py", "streams.core.journeys.conversions"
+_AMOUNTS, _MONEY = "streams.core.processing.amounts", "tests/core/processing/test_money.py"
 _LAWS = "tests/laws/test_needs.py"
 _STORIES = "tests/core/journeys/test_golden.py"
 _ORDERS = "tests/core/processing/test_orders.py"
@@ -123,7 +125,7 @@ EDGE_BUGS = (
     _edge(
         _BOUNDS,
         "a purchase exactly as old as the refund window cannot be refunded",
-        _MACHINE,
+        _REFUNDS,
         "if not c.refunded and at_ms - c.at_ms <= patience.refund and",
         "if not c.refunded and at_ms - c.at_ms < patience.refund and",
     ),
@@ -180,8 +182,8 @@ EDGE_BUGS = (
         _BOUNDS,
         "a journey that closed exactly the allowed lateness ago is final",
         _POPULATION,
-        "happened_ms(f) < oldest_ms and",
-        "happened_ms(f) <= oldest_ms and",
+        "settled_ms(f, self.patience) < oldest_ms]",
+        "settled_ms(f, self.patience) <= oldest_ms]",
     ),
     _edge(
         _BOUNDS,
@@ -243,7 +245,8 @@ EDGE_BUGS = (
         _LAWS,
         "what a need was stays beside its number",
         _NEEDS,
-        "    p.base = [State(need=s.need) if s.need in over else s for s in p.base or ()] or None\n",
+        "    p.base = [State(need=s.need, name=s.name) if s.need in over else s for s in p.base or ()] "
+        "or None\n",
         "",
     ),
     _edge(
@@ -420,8 +423,94 @@ EDGE_BUGS = (
         _BOUNDS,
         "copies of an event do not compare by what they say of an update",
         "streams.core.journeys.order_facts",
-        'return facts.order or b"", facts.update',
-        'return facts.order or b"", Update.NONE',
+        'return facts.order or b"", facts.update, money_order(facts.money)',
+        'return facts.order or b"", Update.NONE, money_order(facts.money)',
+    ),
+    _edge(
+        _GOLDEN,
+        "a refund of the whole order gives back no more than the first need's part",
+        _REFUNDS,
+        "rest, items = rest - part, 0",
+        "rest, items = 0, 0",
+    ),
+    _edge(
+        _GOLDEN,
+        "a refund gives back what it says, and not what is left",
+        _REFUNDS,
+        "out.append(step_of_refund(s.need, signal, c, REFUNDED, _amount_left(c)))",
+        "out.append(step_of_refund(s.need, signal, c, REFUNDED, c.money and c.money.amount))",
+    ),
+    _edge(
+        _GOLDEN,
+        "amounts are compared whatever their currencies",
+        _REFUNDS,
+        "and known.currency == stated.currency",
+        "and known.currency >= -1",
+    ),
+    _edge(
+        _GOLDEN,
+        "pieces that came back are not counted",
+        _REFUNDS,
+        "returned_items=c.returned_items + items,",
+        "returned_items=c.returned_items,",
+    ),
+    _edge(
+        _GOLDEN,
+        "a page's amount takes the place of the server's",
+        _CONVERSIONS,
+        "left_open = None if money.by_server else stated",
+        "left_open = stated",
+        "and not money.by_server:",
+        "and False:",
+    ),
+    _edge(
+        _GOLDEN,
+        "a truth states the money after the join window",
+        _CONVERSIONS,
+        "if (signal.head >> TIME) - c.at_ms > patience.join:",
+        "if False:",
+    ),
+    _edge(
+        _GOLDEN,
+        "what was given back does not fix the amount",
+        _REFUNDS,
+        "returned_items=c.returned_items + items,\n        step=None,",
+        "returned_items=c.returned_items + items,",
+    ),
+    _edge(
+        _GOLDEN,
+        "a correction of the amount does not take back the earlier one",
+        _CONVERSIONS,
+        "out += (withdrawn(step), stated)",
+        "out.append(stated)",
+    ),
+    _edge(
+        "tests/core/journeys/test_finals.py",
+        "a purchase is final while a truth may still state its money",
+        "streams.core.journeys.summary",
+        "return final.closed_ms + patience.join",
+        "return final.closed_ms",
+    ),
+    _edge(
+        _MONEY,
+        "amounts are computed in floats",
+        _AMOUNTS,
+        "scaled = value.scaleb(DIGITS[currency], _EXACT)",
+        "scaled = Decimal(float(value) * 10 ** DIGITS[currency])",
+    ),
+    _edge(
+        _MONEY,
+        "every currency has two digits",
+        _AMOUNTS,
+        "scaled = value.scaleb(DIGITS[currency], _EXACT)",
+        "scaled = value.scaleb(2, _EXACT)",
+    ),
+    _edge(
+        _MONEY,
+        "a sum of amounts wraps around",
+        "streams.core.funnels.windows",
+        "n = GREATEST if n > 0 else LEAST",
+        "n = (n - LEAST) % 2**64 + LEAST",
     ),
     _edge(
         "tests/core/processing/test_dead_letters.py",

@@ -100,7 +100,7 @@ def test_examples_are_valid(topic: str) -> None:
         ("transitions", {"profile": "4711"}),
         ("transitions", {"skipped": ["stay"]}),
         ("transitions", {"furthest": None}),
-        ("tallies", {"count": -1}),
+        ("tallies", {"currency": "euro"}),
         ("tallies", {"dim_device": 1}),
         ("tallies", {"hour": 168}),
         ("tallies", {"bucket_s": [1.0]}),

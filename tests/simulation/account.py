@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from fractions import Fraction
+from math import floor
+from typing import Any, NamedTuple
 
 import msgspec
 from aiokafka.partitioner import murmur2
@@ -165,7 +167,11 @@ class _Judge:
             return
         mine = a.signals.setdefault(key, [])
         order = event.properties.get("order_id") if verdict.intent >= oracle.BUY else None
-        needs = ("*",) if order and verdict.intent == oracle.REFUND else needs_of(event, world)
+        needs = needs_of(event, world)
+        paid = verdict.intent in (oracle.TRUTH, oracle.REFUND)
+        money = money_of(event, needs, verdict.intent == oracle.REFUND) if paid else None
+        if order and verdict.intent == oracle.REFUND and needs == ("",):
+            needs = ("*",)
         at, update = _dated(event, allowed_lateness) if verdict.update else (event.at_ms, 0)
         oldest = self.marks.own - allowed_lateness
         no_place = _no_place(mine, needs, oldest, world)
@@ -189,9 +195,10 @@ class _Judge:
         s = oracle.Signal(
             at, event.id, verdict.intent, verdict.sure, self._dims_of(event),
             event.utc_offset_quarters, self._bases[version] + verdict.rule, needs,
-            told, update, verdict.cue,
+            told, update, verdict.cue, money and money.said,
         )  # fmt: skip
         applied = take(a, key, mine, s, self.marks.own - 2 * allowed_lateness)
+        a.counts["unread_amounts"] += applied and money is not None and money.unread
         a.counts["applied" if applied else "duplicate"] += 1
         a.counts["narrowed"] += bool(left_out)
         if left_out != (no_place if applied else ()):
@@ -256,6 +263,66 @@ def owner_of(who: bytes, partitions: int) -> int:
 def key_of(event: Event, world: World) -> Key:
     tenant = event.properties.get("shop") if world.settings.tenant else None
     return tenant or None, f"u:{event.user_id}" if event.user_id else f"d:{event.anonymous_id}"
+
+
+CURRENCIES = {"EUR": 2, "JPY": 0}  # and their digits; as oracle.Money numbers them
+
+
+class ReadMoney(NamedTuple):
+    """What an event says of money, and whether it has an amount that cannot be read."""
+
+    said: oracle.Money
+    unread: bool
+
+
+def money_of(event: Event, needs: tuple[str, ...], is_refund: bool) -> ReadMoney | None:
+    """By docs/journeys.md, as far as the script writes such things."""
+    found = event.properties
+    products = found.get("products", ())
+    written: list[Any] = [found["total"]] if "total" in found else []
+    prices = [Fraction(str(p["price"])) * p["quantity"] if "price" in p else None for p in products]
+    if not written and prices and None not in prices:
+        written = [sum(p for p in prices if p is not None)]
+    if is_refund and written in ([0], [Fraction(0)]):
+        written = []
+    if not written and not products:
+        return None
+    currency = found.get("currency")
+
+    def minor(value: Fraction | None) -> int:
+        """Halves up."""
+        return (
+            0
+            if value is None or currency is None
+            else floor(value * 10 ** CURRENCIES[currency] + Fraction(1, 2))
+        )
+
+    amount = None
+    if written and written != ["?"] and currency is not None:
+        amount = minor(Fraction(str(written[0]).replace(",", ".")))
+    pieces = sum(p.get("quantity", 1) for p in products)
+    shares: list[tuple[str, int | None, int]] = []
+    if len(needs) > 1:
+        own = {
+            n: sum(minor(v) for v, p in zip(prices, products, strict=True) if p["category"] == n)
+            for n in needs
+        }
+        if amount is not None:
+            whole = sum(own.values())
+            if whole > amount:
+                own = {n: part * amount // whole for n, part in own.items()}
+            own[needs[0]] += amount - sum(own.values())
+        shares = [
+            (
+                n,
+                None if amount is None else own[n],
+                sum(p.get("quantity", 1) for p in products if p["category"] == n),
+            )
+            for n in needs
+        ]
+    number = -1 if amount is None or currency is None else [*CURRENCIES].index(currency)
+    said = oracle.Money(amount, number, pieces, event.channel == "server", tuple(shares))
+    return ReadMoney(said, bool(written) and amount is None)
 
 
 def needs_of(event: Event, world: World) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from tests import oracle
 from tests.simulation.account import Account, Key, owner_of, person
 from tests.simulation.wire import (
     CONTENT,
+    REFUNDS,
     cohort_cells,
     content,
     cue_cells,
@@ -31,6 +32,7 @@ from tests.simulation.wire import (
     final,
     frozen,
     refund_record,
+    revenue_cells,
     step_cells,
     wire,
 )
@@ -131,6 +133,8 @@ class Evidence:
         for key, steps in self.steps.items():
             for s in steps:
                 true.update(step_cells(s, self.names))
+                for cell, amount in revenue_cells(s, self.names):
+                    true[cell] += amount
             for j in self.journeys[key]:
                 true.update(cohort_cells(j, self.names))
             for u in oracle.unmatched(
@@ -286,6 +290,8 @@ def endings(e: Evidence) -> Iterator[str]:
         if e.topics[name] != getattr(e.account, name):
             right = getattr(e.account, name)
             yield f"the {name} topic holds {e.topics[name]}, by the stored input they are {right}"
+    if counts.unread_amounts != e.account.counts["unread_amounts"]:
+        yield f"{counts.unread_amounts} unread amounts, and {e.account.counts['unread_amounts']} by the input"
     if counts.narrowed != e.account.counts["narrowed"]:
         yield f"{counts.narrowed} narrowed, and {e.account.counts['narrowed']} by the stored input"
     for origin, (said, true) in e.account.misplaced.items():
@@ -410,8 +416,9 @@ def finals(e: Evidence) -> Iterator[str]:
             if j.outcome == "open":
                 continue
             told = e.told(key, j)
-            records = [(final(key, j, told, e.rules, e.names, e.cues[key]), j.closed_at)]
-            records += [(refund_record(key, s), s.at) for s in told if s.kind == "refunded"]
+            window = e.patience.join if j.outcome == "converted" else 0
+            records = [(final(key, j, told, e.rules, e.names, e.cues[key]), (j.closed_at or 0) + window)]
+            records += [(refund_record(key, s), s.at) for s in told if s.kind in REFUNDS]
             for record, at in records:
                 found = said[content(record)]
                 said[content(record)] -= found

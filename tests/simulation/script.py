@@ -150,6 +150,7 @@ class _Author:
         self.apart = Random(f"apart {world.seed}")  # for the same reason
         self.till = Random(f"till {world.seed}")
         self.troubles = Random(f"troubles {world.seed}")
+        self.money = Random(f"money {world.seed}")  # a stream of its own, as that one
         self.ops: list[Op] = []
         self.offset = 0  # of the wall clock from the truth
         self.count = 0
@@ -408,6 +409,21 @@ class _Author:
             )
         )
 
+    def pay(self, properties: dict[str, Any], channel: str) -> str:
+        """Says how much it was, or not, and in which currency. Returns the channel that it is said on.
+
+        Amounts are small, so that refunds often give back just what is left.
+        """
+        rnd = self.money
+        for product in properties.get("products", ()):
+            if rnd.random() < 0.5:
+                product |= {"price": rnd.choice((1, "2.00", 1.5)), "quantity": rnd.choice((1, 1, 2))}
+        if rnd.random() < 0.6:
+            properties["total"] = rnd.choice((1, 2, "3,00", 4.5, 0, "?"))
+        if rnd.random() < 0.9:
+            properties["currency"] = rnd.choice(("EUR", "EUR", "EUR", "JPY"))
+        return "server" if rnd.random() < 0.3 else channel
+
     def packet(
         self,
         person: _Person,
@@ -431,6 +447,9 @@ class _Author:
             properties["shop"] = rnd.choice(TENANTS)
         if self.troubles.random() < TROUBLED:
             properties["trouble"] = self.troubles.choice(TROUBLES)
+        channel = rnd.choice(("web", "app"))
+        if "paid" in name or "back" in name:
+            channel = self.pay(properties, channel)
         call: dict[str, Any] = {
             "type": "track",
             "messageId": event,
@@ -442,7 +461,7 @@ class _Author:
                 "timezone": rnd.choice(("Europe/Rome", "UTC")),
                 "device": {"type": rnd.choice(("mobile", "desktop", "fridge"))},
             },
-            "channel": rnd.choice(("web", "app")),
+            "channel": channel,
         }
         if self.apart.random() < APART_SHARE:
             mark = self.apart.choice(({"userAgent": ROBOT_AGENT}, {"consent": REFUSAL}))

@@ -24,7 +24,17 @@ POINTS = (
     "commit.write",
     "commit.after",
 )
-KIND_NAMES = ("opened", "advanced", "returned", "stalled", "resumed", "converted", "abandoned", "refunded")
+KIND_NAMES = (
+    "opened",
+    "advanced",
+    "returned",
+    "stalled",
+    "resumed",
+    "converted",
+    "abandoned",
+    "partially_refunded",
+    "refunded",
+)
 HAPPENS = (
     *(f"crash at {point}" for point in POINTS),
     *(f"{op} {kind}" for op in ("assert", "retract") for kind in KIND_NAMES),

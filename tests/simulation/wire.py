@@ -10,15 +10,16 @@ from typing import Any
 
 from streams.core.moments.verdict import CUE_NAMES, RuleInfo
 from tests import oracle
-from tests.simulation.account import AGAIN, Key
+from tests.simulation.account import AGAIN, CURRENCIES, Key
 
 MOMENTS = ("know", "go", "do", "buy", "truth")
 SILENT = ("stalled", "abandoned")
+REFUNDS = ("partially_refunded", "refunded")
 CONTENT = (
     "tenant", "profile", "need", "journey", "kind", "from", "to", "skipped", "at", "utc_offset_min",
     "dwell_s", "opened_at", "event", "rule",
     "confidence", "rules", "dimensions", "opened_dimensions", "furthest_before", "furthest",
-    "first_entry",
+    "first_entry", "value_minor", "currency",
 )  # fmt: skip
 LENGTHS = {"minute": oracle.MINUTE, "hour": oracle.HOUR, "day": oracle.DAY, "all": 10**18}
 Rules = Sequence[tuple[RuleInfo, str]]
@@ -47,7 +48,9 @@ def frozen(value: Any) -> Any:
 
 def content(record: Wire) -> Any:
     """A record as something that can be counted; a transition less its id, rev and op."""
-    return tuple([frozen(record[name]) for name in CONTENT]) if "kind" in record else frozen(record)
+    if "record" in record:
+        return frozen(record)
+    return tuple([frozen(record.get(name)) for name in CONTENT]) if "kind" in record else frozen(record)
 
 
 def wire(key: Key, s: oracle.Step, rules: Rules, names: Names) -> Wire:
@@ -64,7 +67,14 @@ def wire(key: Key, s: oracle.Step, rules: Rules, names: Names) -> Wire:
         "dimensions": names(s.dims), "opened_dimensions": names(s.opened_dims),
         "furthest_before": moment(s.furthest_before),
         "furthest": moment(s.furthest), "first_entry": s.first_entry,
+        **({} if s.value is None else value_of(s)),
     }  # fmt: skip
+
+
+def value_of(s: oracle.Step) -> Wire:
+    """What a step carries of money."""
+    known = s.value is not None
+    return {"value_minor": s.value, "currency": [*CURRENCIES][s.currency] if known else None}
 
 
 def bucket_s(ms: int) -> tuple[float, float]:
@@ -116,6 +126,15 @@ def cue_record(key: Key, c: oracle.Cue, names: Names) -> Wire:
     }  # fmt: skip
 
 
+def revenue_cells(s: oracle.Step, names: Names) -> Iterator[tuple[Any, int]]:
+    """Cells of amounts, each with what the step adds to it."""
+    if s.value is not None:
+        amount = s.value if s.kind == "converted" else -s.value
+        what = "revenue", s.kind, moment(s.from_), value_of(s)["currency"]
+        for cell in cells(("minute", "hour", "day", "all"), s.at, names(s.dims), *what):
+            yield cell, amount
+
+
 def cohort_cells(j: oracle.Journey, names: Names) -> Iterator[Any]:
     """What one journey counts for where it was opened."""
     for outcome in (j.outcome, "stalled" if j.stalled else "", "refunded" if j.refunded else ""):
@@ -147,6 +166,7 @@ def cell_of(t: Wire) -> tuple[Any, int]:
         "transitions": (get("kind"), get("from"), get("to")), "cohort": (get("furthest"), get("outcome")),
         "dwell": (get("from"), tuple(get("bucket_s", ()))), "hour_of_week": (get("to"), get("hour")),
         "been_in": (get("moment"),), "cues": (get("cue"), get("moment")),
+        "revenue": (get("kind"), get("from"), get("currency")),
     }[measure]  # fmt: skip
     return (t["window"], at, frozen(t["dimensions"]), measure, *what), t["count"]
 
@@ -203,7 +223,8 @@ def final(
 
     `cues`: all of the person's.
     """
-    own = [s for s in told if s.kind != "refunded"]
+    own = [s for s in told if s.kind not in REFUNDS]
+    bought = next((s for s in own if s.kind == "converted"), None)
     path: list[Wire] = []
     dwell_ms: dict[str | None, int] = {}
     for s in own:
@@ -231,6 +252,8 @@ def final(
         "devices": list(dict.fromkeys(names(s.dims)["device"] for s in spoken)),
         "opened_dimensions": names(j.opened_dims),
         "rules": list(used),
+        **({"value_minor": None, "currency": None} if bought is None else value_of(bought)),
+        "items": 0 if bought is None else bought.pieces,
     }  # fmt: skip
 
 
@@ -238,6 +261,6 @@ def refund_record(key: Key, s: oracle.Step) -> Wire:
     """The final record of a refund."""
     return {
         "record": "refund", "tenant": key[0], "profile": key[1], "need": s.need or None,
-        "journey": sent(s.journey), "refunded_at": time(s.at),
-        "event": sent(s.event),
+        "journey": sent(s.journey), "kind": s.kind, "refunded_at": time(s.at),
+        "event": sent(s.event), **value_of(s),
     }  # fmt: skip

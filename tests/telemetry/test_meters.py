@@ -197,8 +197,8 @@ SOME = tuple(2 * (cue == "slow_page") for cue in CUE_NAMES)
 def test_business_figures_are_shown_by_moment_and_by_outcome() -> None:
     """They are gauges: a correction takes journeys back, and a counter must not fall."""
     of = meters()
-    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 20, 7, 3, 1, NONE, NONE)))
-    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 19, 6, 3, 1, SOME, NONE)))
+    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 20, 7, 3, 1, NONE, NONE, 5)))
+    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 19, 6, 3, 1, SOME, NONE, 4)))
     found = shown(of)
 
     def by(name: str) -> dict[str, float]:
@@ -214,6 +214,7 @@ def test_business_figures_are_shown_by_moment_and_by_outcome() -> None:
     assert (2, 0) == tuple(
         found[f"streams_cues cue=slow_page matched={matched} partition=2"] for matched in ("true", "false")
     )
+    assert 4 == found["streams_refunds_unmatched partition=2"]
     of.closed(2)
     assert not any(name.startswith("streams_journeys") for name in shown(of))
 
@@ -272,23 +273,32 @@ def test_two_workers_of_one_process_do_not_share_figures() -> None:
 
 
 def test_each_outcome_is_shown() -> None:
-    """All counts but those of received, forwarded, repaired and narrowed items are outcomes: these add up."""
+    """All counts but those of received, forwarded, repaired and narrowed items, and of amounts that cannot be
+    read, are outcomes: these add up.
+    """
     of = meters()
     of.committed(step(0, 1, totals=Counts(*range(1, len(msgspec.structs.fields(Counts))))))
     outcomes = [name for name in shown(of) if name.startswith("streams_events_total ")]
-    assert len(msgspec.structs.fields(Counts)) - 4 == len(outcomes)
+    assert len(msgspec.structs.fields(Counts)) - 5 == len(outcomes)
 
 
 def test_a_forwarded_event_has_no_outcome_here() -> None:
     """It is received by the partition that owns its person, and has its outcome there."""
     of = meters()
     of.committed(
-        step(0, 5, totals=Counts(received=2, applied=2, forwarded=3, repaired={"encoding": 4}, narrowed=1))
+        step(
+            0,
+            5,
+            totals=Counts(
+                received=2, applied=2, forwarded=3, repaired={"encoding": 4}, narrowed=1, unread_amounts=6
+            ),
+        )
     )
     found = shown(of)
     assert 3 == found["streams_events_forwarded_total partition=0"]
     assert 4 == found["streams_events_repaired_total kind=encoding partition=0"]
     assert 1 == found["streams_events_narrowed_total partition=0"]
+    assert 6 == found["streams_amounts_unread_total partition=0"]
     assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
 
 

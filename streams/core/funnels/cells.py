@@ -12,6 +12,7 @@ A cell is one int, cheap to hash:   window start in minutes | measure 3 bits | a
     hour_of_week  a moment entered     c hour 0..167  per day
     been_in       a moment                            per minute of the opening, under its dimensions
     cues          a cue      b moment                 per minute
+    revenue       a kind      b from   c currency     per minute; not a count but a sum of amounts
 """
 
 from streams.core.ingest.times import MINUTE_MS
@@ -22,6 +23,7 @@ from streams.core.journeys.journey_step import (
     CUE,
     KIND_CODES,
     OPENED,
+    PARTIALLY_REFUNDED,
     REFUNDED,
     RESUMED,
     STALLED,
@@ -30,7 +32,10 @@ from streams.core.journeys.journey_step import (
 
 _HOURS_PER_WEEK = 168
 _EPOCH_HOUR_OF_WEEK = 72  # from Monday 00:00: 1970 began on a Thursday
-MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS, MEASURE_BEEN_IN, MEASURE_CUES = range(6)
+(
+    MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS, MEASURE_BEEN_IN, MEASURE_CUES,
+    MEASURE_REVENUE,
+) = range(7)  # fmt: skip
 COHORT_OUTCOMES = ("open", "stalled", "converted", "abandoned", "refunded")
 IS_OPEN, IS_STALLED, IS_CONVERTED, IS_ABANDONED, IS_REFUNDED = range(5)
 
@@ -59,6 +64,12 @@ COHORT_CODES = [
 DWELL_CODES = [counter_code(MEASURE_DWELL, moment + 1, 0, 0) for moment in range(5)]
 ENTRY_CODES = [counter_code(MEASURE_HOURS, moment + 1, 0, 0) for moment in range(5)]
 BEEN_IN_CODES = [counter_code(MEASURE_BEEN_IN, moment + 1, 0, 0) for moment in range(5)]
+
+# By kind, by moment left + 1: the amounts of purchases, and what refunds give back, which is below zero
+REVENUE_CODES = [
+    [counter_code(MEASURE_REVENUE, kind, left, 0) for left in range(7)] for kind in range(KIND_CODES)
+]
+REVENUE_SIGN = {CONVERTED: 1, PARTIALLY_REFUNDED: -1, REFUNDED: -1}
 
 # What each kind of transition does to its journey's cohort: (outcome, +1 or -1). Each counts under the
 # furthest moment after the transition, but what leaves `open` leaves the furthest moment before it.
@@ -136,6 +147,11 @@ def count_transition(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
             (minute // 1440 * 1440 << START_SHIFT) + ENTRY_CODES[entered] + (hour_of_week << C_SHIFT) + dims
         )
         delta[cell] = get(cell, 0) + sign
+
+    if t.amount is not None:
+        counter = REVENUE_CODES[kind][t.from_moment + 1] + (t.currency << C_SHIFT) + dims
+        cell = (minute << START_SHIFT) + counter
+        delta[cell] = get(cell, 0) + sign * REVENUE_SIGN[kind] * t.amount
 
     changes, first_entry = COHORT_CHANGES[kind][t.furthest_before][t.furthest], t.first_entry
     if changes or first_entry:

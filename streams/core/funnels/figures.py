@@ -24,6 +24,8 @@ from streams.core.journeys.journey_step import (
     CONVERTED,
     KIND_CODES,
     OPENED,
+    PARTIALLY_REFUNDED,
+    REFUND_UNMATCHED,
     REFUNDED,
     RESUMED,
     STALLED,
@@ -47,6 +49,7 @@ class JourneyFigures(msgspec.Struct, frozen=True):
     refunded: int  # conversions that were refunded; they stay converted
     cues: tuple[int, ...]  # that are matched with a journey, in the order of CUE_NAMES
     unmatched_cues: tuple[int, ...]
+    unmatched_refunds: int  # refunds that found no purchase, in each need that they name
 
 
 JOURNEY_OUTCOMES = ("opened", "converted", "abandoned", "refunded")
@@ -76,7 +79,7 @@ class FigureSums:
             self._stalled[left] += n
         elif kind == RESUMED:
             self._stalled[left] -= n
-        elif kind != REFUNDED and kind not in UNMATCHED:
+        elif kind not in (PARTIALLY_REFUNDED, REFUNDED) and kind not in UNMATCHED:
             # A move, an opening (out of none) or a closing (into truth or none).
             self._open[left] -= n
             self._open[entered] += n
@@ -95,4 +98,5 @@ class FigureSums:
             refunded=by_kind[REFUNDED],
             cues=tuple(self._matched),
             unmatched_cues=tuple(self._unmatched),
+            unmatched_refunds=by_kind[REFUND_UNMATCHED],
         )

@@ -23,13 +23,17 @@ from streams.core.ingest.times import MINUTE_MS
 BY_MINUTE, BY_HOUR, BY_DAY, ALL_TIME = range(4)
 WINDOWS = ("minute", "hour", "day", "all")
 LENGTH_MIN = (1, 60, 1440)
-# By measure: transitions, cohorts, moments been in and cues per minute, lengths of stay per hour, hours of
-# the week per day.
-FINEST_WINDOW = (BY_MINUTE, BY_MINUTE, BY_HOUR, BY_DAY, BY_MINUTE, BY_MINUTE)
+# By measure: transitions, cohorts, moments been in, cues and revenue per minute, lengths of stay per hour,
+# hours of the week per day.
+FINEST_WINDOW = (BY_MINUTE, BY_MINUTE, BY_HOUR, BY_DAY, BY_MINUTE, BY_MINUTE, BY_MINUTE)
 # Minutes outlive the default allowed lateness. Hours outlive the long patience, until which the hour of a
 # journey's opening can still change. Days are kept for a year and a month. A cohort's minute expires before
 # most of its journeys end: they go on changing its hour, day and `all`.
 KEPT_MIN = (3 * 1440, 40 * 1440, 400 * 1440)
+
+# A sum of amounts has 64 bits, and stops at the greatest and the least number that they hold: more than nine
+# thousand of the greatest amounts (`processing/amounts.py`). It never wraps around.
+GREATEST, LEAST = 2**63 - 1, -(2**63)
 
 GROUP_BITS = 5  # 32 cells are stored together: they differ in their last dimensions only, and change together
 GROUP_MASK = (1 << GROUP_BITS) - 1
@@ -104,7 +108,10 @@ class Windows:
                     counts = held[group] = {}
                 touched[group] = counts
                 in_group = what & GROUP_MASK
-                counts[in_group] = n = counts.get(in_group, 0) + n
+                n += counts.get(in_group, 0)
+                if not LEAST <= n <= GREATEST:
+                    n = GREATEST if n > 0 else LEAST
+                counts[in_group] = n
                 changed.append(((window, start, what), n))
         groups += [((window, start, group), counts) for group, counts in touched.items()]
 

@@ -47,6 +47,10 @@ class Reason(DescribedCode):
         "Avro, Protobuf, encrypted or other binary data, without what it takes to read it",
     )
     MISSING_PERSON = "missing_person", "neither a user nor a device, or only words that stand for none"
+    REFUND_WITHOUT_PERSON = (
+        "refund_without_person",
+        "a refund that names neither a user nor a device, so nobody's purchase can be found",
+    )
     BAD_ID = (
         "bad_id",
         "no id but one that is blank, longer than 256 characters, or has control or half characters",
@@ -78,6 +82,8 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     reason: Reason
     detail: str  # for a person: the field and what was found there; printable, at most MAX_DETAIL_CHARS
     is_refused: bool = False  # its person has refused to be measured: its bytes are published nowhere
+    # Where only the person is missing: what could be read, without an id and a time.
+    nobodys: "Event | None" = None
 
 
 def reject(reason: Reason, detail: str, *, is_refused: bool = False) -> Rejection:

@@ -38,7 +38,8 @@ class Judge(msgspec.Struct, frozen=True):
         """
         user, device = self._id(draft.users, repairs), self._id(draft.devices, repairs)
         if user is None and device is None:
-            return self._nobody((*draft.users, *draft.devices))
+            nobody = self._nobody((*draft.users, *draft.devices))
+            return nobody if nobody.reason != Reason.MISSING_PERSON else _with_event(nobody, draft)
         name = _name(draft.names, repairs)
         if name is None:
             return reject(
@@ -104,6 +105,26 @@ class Judge(msgspec.Struct, frozen=True):
                 f"{candidates[0].path} is {candidates[0].value!r}, which stands for no id",
             )
         return reject(Reason.MISSING_PERSON, "there is neither a user nor a device")
+
+
+def _with_event(rejection: Rejection, draft: Draft) -> Rejection:
+    """The rejection with what could be read: rules may tell what nobody did."""
+    name, unnoted = _name(draft.names, set()), set[Repair]()
+    if name is None:
+        return rejection
+    event = Event(
+        id="",
+        at_ms=0,
+        utc_offset_quarters=0,
+        anonymous_id=None,
+        user_id=None,
+        type=draft.type,
+        name=name[:MAX_EVENT_NAME_CHARS],
+        properties=_object(draft.properties, unnoted),
+        context=_object(draft.context, unnoted),
+        channel=_channel(draft.channel, unnoted),
+    )
+    return msgspec.structs.replace(rejection, nobodys=event)
 
 
 def event_fingerprint(identity: Any) -> str:

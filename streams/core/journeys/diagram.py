@@ -6,6 +6,7 @@ from streams.core.journeys.journey_step import (
     KIND_NAMES,
     NO_MOMENT,
     OPENED,
+    PARTIALLY_REFUNDED,
     REFUNDED,
     RESUMED,
     STALLED,
@@ -56,6 +57,7 @@ def mermaid() -> str:
         f"    open --> {KIND_NAMES[STALLED]}: silent for the moment's patience",
         f"    {KIND_NAMES[STALLED]} --> open: {KIND_NAMES[RESUMED]}",
         f"    {KIND_NAMES[STALLED]} --> {KIND_NAMES[ABANDONED]}: silent for the long patience",
+        f"    truth --> truth: {KIND_NAMES[PARTIALLY_REFUNDED]}",
         f"    truth --> {KIND_NAMES[REFUNDED]}: {KIND_NAMES[REFUNDED]}",
         "    truth --> [*]",
         f"    {KIND_NAMES[ABANDONED]} --> [*]",
@@ -82,6 +84,7 @@ Columns are signals, and rows are the moment that a person is in. *confirmed* pu
 of life; an empty cell is not even that. A journey that has stalled is still in its moment: any signal but a
 refund or a repeat of a purchase *resumes* it before its row is read. *stalled* and *abandoned* come from
 silence, not from a signal. What is about an earlier conversion never comes to this table: refunds, truths
-that join one, and with no journey open a buy signal in its grace. *refunded* is a new fact about a
-conversion, which stays one. An update that does not join comes to the row of *buy* only.
+that join one, and with no journey open a buy signal in its grace. *partially_refunded* and *refunded* are
+new facts about a conversion, which stays one. An update that does not join comes to the row of *buy*
+only.
 """

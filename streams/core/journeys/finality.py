@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from streams.core.journeys.profile import Profile, TimeBounds
 from streams.core.journeys.signal import MAX_NEEDS, REFUND_EVERYWHERE, TIME, Signal, facts_key
 from streams.core.journeys.state import Patience, State
-from streams.core.journeys.summary import Final, FinalRefund, happened_ms
+from streams.core.journeys.summary import Final, FinalRefund, settled_ms
 
 BEFORE_ALL_MS = -1  # before any time
 
@@ -24,26 +24,30 @@ def bounds_of(p: Profile, time: TimeBounds) -> TimeBounds:
     return TimeBounds(BEFORE_ALL_MS, BEFORE_ALL_MS, time.timers_fired_ms)
 
 
-def is_published(p: Profile, final: Final) -> bool:
+def is_published(p: Profile, final: Final, patience: Patience) -> bool:
     """True if the final record of this journey or refund was written before."""
     if p.redriving is None:
-        return happened_ms(final) < p.final_ms
+        return settled_ms(final, patience) < p.final_ms
     need = final.step.need if isinstance(final, FinalRefund) else final.need
-    return happened_ms(final) <= p.redriving.final_ms.get(need, BEFORE_ALL_MS)
+    return settled_ms(final, patience) <= p.redriving.final_ms.get(need, BEFORE_ALL_MS)
 
 
 def final_times(p: Profile, done: Sequence[Final], time: TimeBounds, patience: Patience) -> dict[int, int]:
-    """By number of the need: when the last journey was closed or refunded of those that are final (ms).
+    """By number of the need: the last time (ms) at which an event could change what is final.
+
+    That is when a journey was closed or refunded; of a purchase, the end of its join window.
 
     `done`: at least the journeys and refunds of the live journal that are final.
     """
     final_ms: dict[int, int] = {}
     for s in p.base or ():
         _note(final_ms, s.need, _settled_ms(s, patience))
+        for c in s.conversions[-1:]:
+            _note(final_ms, s.need, min(c.at_ms + patience.join, time.oldest_ms - 1))
     for final in done:
-        if happened_ms(final) < time.oldest_ms:
+        if settled_ms(final, patience) < time.oldest_ms:
             need = final.step.need if isinstance(final, FinalRefund) else final.need
-            _note(final_ms, need, happened_ms(final))
+            _note(final_ms, need, settled_ms(final, patience))
     return final_ms
 
 

@@ -19,10 +19,11 @@ from streams.core.journeys.journal import (
     records_of_event,
     without_event,
 )
-from streams.core.journeys.journey_step import REFUND_UNMATCHED, JourneyStep
-from streams.core.journeys.machine import match_cue, refund, settle, step
+from streams.core.journeys.journey_step import REFUND_UNMATCHED, WITHDRAWN, JourneyStep, net_steps, withdrawn
+from streams.core.journeys.machine import match_cue, settle, step
 from streams.core.journeys.order_facts import NO_FACTS, Facts, facts_order
 from streams.core.journeys.profile import Profile, TimeBounds, folded_count, folded_journal
+from streams.core.journeys.refunds import find_refundable, give_back
 from streams.core.journeys.signal import (
     EVERY_NEED,
     INTENT,
@@ -36,6 +37,7 @@ from streams.core.journeys.signal import (
     TIME,
     Signal,
     facts_key,
+    money_of,
 )
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.steps import unmatched_signal
@@ -197,6 +199,7 @@ def difference(before: list[JourneyStep], after: list[JourneyStep], change: Chan
 
     Most steps are equal: those at both ends are passed over.
     """
+    before, after = net_steps(before), net_steps(after)
     low, high = 0, 0  # how many are equal from the front, and from the back
     shorter = min(len(before), len(after))
     while low < shorter and before[low] == after[low]:
@@ -204,8 +207,12 @@ def difference(before: list[JourneyStep], after: list[JourneyStep], change: Chan
     while high < shorter - low and before[-1 - high] == after[-1 - high]:
         high += 1
     gone, come = before[low : len(before) - high], after[low : len(after) - high]
-    change.retracted += [t for t in reversed(gone) if t not in come]
-    change.asserted += [t for t in come if t not in gone]
+    no_longer, now = [t for t in gone if t not in come], [t for t in come if t not in gone]
+    change.retracted += [t for t in reversed(no_longer) if t.kind != WITHDRAWN]
+    change.asserted += [t for t in now if t.kind != WITHDRAWN]
+    # An entry withdraws a step from before the cut: one that goes brings its step back.
+    change.retracted += [withdrawn(t) for t in now if t.kind == WITHDRAWN]
+    change.asserted += [withdrawn(t) for t in no_longer if t.kind == WITHDRAWN]
 
 
 def copies(states: list[State]) -> list[State]:
@@ -216,7 +223,7 @@ def copies(states: list[State]) -> list[State]:
 def states_of_base(p: Profile) -> list[State]:
     """The states where the live part of the journal begins, for every need known by now."""
     states = copies(p.base) if p.base else []
-    states += [State(need=n) for n in range(len(states), len(p.needs))]
+    states += [State(need=n, name=p.needs[n]) for n in range(len(states), len(p.needs))]
     return states
 
 
@@ -258,13 +265,15 @@ def settle_all(states: list[State], timers_fired_ms: int, patience: Patience, ou
 def refund_everywhere(
     states: list[State], signal: Signal, patience: Patience, out: list[JourneyStep]
 ) -> None:
-    """Takes a refund with an order id: each need that has a conversion with this id refunds it."""
-    found = not signal.head & SURE
+    """Takes a refund of an order in every need: together they give back what it says."""
     for s in states:
         settle(s, (signal.head >> TIME) - 1, patience, out)
-        if signal.head & SURE and refund(s, signal, patience, out):
-            found = True
-    if not found:
+    if not signal.head & SURE:
+        return
+    found = [one for s in states if (one := find_refundable(s, signal, patience)) is not None]
+    if found:
+        give_back(found, signal, money_of(signal), out)
+    else:
         out.append(unmatched_signal(NAMELESS_NUMBER, signal, REFUND_UNMATCHED))
 
 
@@ -275,10 +284,10 @@ def fold(
 
     This is the law: all other ways to the steps of a profile must give what this gives.
     """
-    states = [State(need=n) for n in range(len(needs))]
+    states = [State(need=n, name=name) for n, name in enumerate(needs)]
     out: list[JourneyStep] = []
     replay(states, journal, facts, patience, out, timers_fired_ms)
-    return states, out
+    return states, net_steps(out)
 
 
 def fire(p: Profile, timers_fired_ms: int, patience: Patience, out: list[JourneyStep]) -> None:

@@ -25,15 +25,20 @@ class StepKind(IntEnum):
     # What found no purchase is counted, and never published.
     REFUND_UNMATCHED = 11
     UPDATE_UNMATCHED = 12  # an update of an order that is not known
+    PARTIALLY_REFUNDED = 13
+    # An entry in a list of steps, never counted or published: a `converted` step with these fields holds no
+    # longer, since a truth that joined has stated another amount. The step that holds comes next.
+    WITHDRAWN = 14
     CUE = 15  # what happened inside a moment; without a journey it is unmatched: counted, never published
 
 
 # Plain numbers for the hot loop, where looking up a member of an enum would cost as much as the comparison.
 (
     OPENED, ADVANCED, RETURNED, CONVERTED, STALLED, RESUMED, ABANDONED, REFUNDED, REFUND_UNMATCHED,
-    UPDATE_UNMATCHED, CUE,
+    UPDATE_UNMATCHED, PARTIALLY_REFUNDED, WITHDRAWN, CUE,
 ) = (kind.value for kind in StepKind)  # fmt: skip
 UNMATCHED = (REFUND_UNMATCHED, UPDATE_UNMATCHED)
+REFUNDS = (PARTIALLY_REFUNDED, REFUNDED)
 KIND_CODES = max(StepKind) + 1  # how many numbers a table by kind needs
 KIND_NAMES = tuple(
     {kind.value: kind.name.lower() for kind in StepKind}.get(code, "") for code in range(KIND_CODES)
@@ -66,3 +71,28 @@ class JourneyStep(msgspec.Struct, frozen=True, gc=False, array_like=True):
     utc_offset_quarters: int  # of the signal that `dims` is of
     rule: int  # code of the causing signal's rule; -1: silence
     cue: int = NO_CUE  # of a CUE: which one
+    # Minor units: of a conversion, or what a refund gives back of it. None: not known, or no such step.
+    amount: int | None = None
+    currency: int = -1  # its number; -1 without an amount
+    items: int = 0  # pieces of a conversion
+
+
+def withdrawn(t: JourneyStep) -> JourneyStep:
+    """The entry that takes back a `converted` step, and that step again if it is such an entry."""
+    return msgspec.structs.replace(t, kind=WITHDRAWN if t.kind == CONVERTED else CONVERTED)
+
+
+def net_steps(steps: list[JourneyStep]) -> list[JourneyStep]:
+    """The steps without those that an entry among them withdraws.
+
+    What is left of these entries withdraws steps that are not in the list.
+    """
+    if not any(t.kind == WITHDRAWN for t in steps):
+        return steps
+    net: list[JourneyStep] = []
+    for t in steps:
+        if t.kind in (CONVERTED, WITHDRAWN) and (other := withdrawn(t)) in net:
+            net.remove(other)
+        else:
+            net.append(t)
+    return net

@@ -29,14 +29,15 @@ The state of a need is three small machines that work together.
 3. The *conversions*: the purchases so far, each of them refunded or not. Some signals are about a
    conversion, and never come to the table; they are no signs of life and touch no open journey.
    - A truth can repeat a purchase (a thank-you page, a reload, the server's own event): it *joins* the
-     conversion, and nothing is published.
+     conversion, and at most states its money anew.
    - A truth can be an *update*: somebody has edited an order. It joins where its order is known, and converts
      a journey that is in buy. It never opens one, since the order may be months old: it is then unmatched.
    - A buy signal with no journey open, in the *grace* after a purchase, is the rest of that purchase: the
      browser's last word from the till, which comes after the server's order. It says nothing. If it names no
      need, it may be about a purchase of any need.
-   - A sure refund makes a conversion *refunded*. That is a new fact about it and rewrites nothing: the
-     journey stays converted. A refund that finds no conversion is unmatched.
+   - A sure refund makes a conversion *refunded*, or *partially refunded* where it gives back a part of the
+     money. That is a new fact about it and rewrites nothing: the journey stays converted. A refund that
+     finds no conversion is unmatched.
    What is unmatched is counted, and that is all.
 
 A signal may have a *cue* besides: something that happened inside the moment, such as a denied coupon. It is
@@ -53,14 +54,15 @@ window.
 Implementation
 ==============
 
-All that changes a `State` is in this file. `step` reads one signal: it judges the silence before it, sets
-aside what is about a conversion, and looks up the rest in the table. `settle` judges silence. `convert`,
-`joins_conversion` and `refund` change the conversions; `in_grace` looks at them. `match_cue` comes after
-`step`, if there is a cue. A refund that has an order id is offered to every need of the person:
+`step` reads one signal: it judges the silence before it, sets aside what is about a conversion, and looks up
+the rest in the table. `settle` judges silence. `convert` and `join_conversion` change the conversions, with
+`conversions.py`, and so does `refunds.py`; `in_grace` looks at them. `match_cue` comes after
+`step`, if there is a cue. A refund that is about every need of the person is offered to all of them:
 `folding.refund_everywhere` does that.
 
 docs/journeys.md is the specification. `diagram.py` draws its picture from TABLE and KIND_OF_MOVE, and
-silence, resuming and refunds by hand: whoever changes `step`, `settle` or `refund` changes the picture too.
+silence, resuming and refunds by hand: whoever changes `step`, `settle` or `give_back` changes the picture,
+too.
 """
 
 from collections.abc import Iterable
@@ -68,6 +70,7 @@ from enum import IntEnum
 
 import msgspec
 
+from streams.core.journeys.conversions import adopt_money, own_money, replace_conversion, with_money
 from streams.core.journeys.journey_step import (
     ABANDONED,
     ADVANCED,
@@ -76,7 +79,6 @@ from streams.core.journeys.journey_step import (
     NO_MOMENT,
     OPENED,
     REFUND_UNMATCHED,
-    REFUNDED,
     RESUMED,
     RETURNED,
     STALLED,
@@ -84,15 +86,10 @@ from streams.core.journeys.journey_step import (
     JourneyStep,
 )
 from streams.core.journeys.order_facts import Update
-from streams.core.journeys.signal import DIMS, INTENT, NAMELESS_NUMBER, SURE, TIME, Signal
+from streams.core.journeys.refunds import refund
+from streams.core.journeys.signal import DIMS, INTENT, NAMELESS_NUMBER, SURE, TIME, Signal, order_of
 from streams.core.journeys.state import Conversion, Patience, State
-from streams.core.journeys.steps import (
-    step_of_cue,
-    step_of_refund,
-    step_of_signal,
-    step_of_silence,
-    unmatched_signal,
-)
+from streams.core.journeys.steps import step_of_cue, step_of_signal, step_of_silence, unmatched_signal
 from streams.core.moments.verdict import BUY, REFUND, TRUTH
 
 
@@ -153,7 +150,8 @@ def step(states: list[State], need: int, signal: Signal, patience: Patience, out
             if not refund(s, signal, patience, out):
                 out.append(unmatched_signal(need, signal, REFUND_UNMATCHED))
             return
-        if s.conversions and joins_conversion(s, signal, patience):
+        if s.conversions and (joined := find_joined(s, signal, patience)) >= 0:
+            join_conversion(s, joined, signal, patience, out)
             return
         if (update := update_of(signal)) and (update == Update.OLD or moment != BUY):
             out.append(unmatched_signal(need, signal, UPDATE_UNMATCHED))
@@ -170,7 +168,7 @@ def step(states: list[State], need: int, signal: Signal, patience: Patience, out
         s.been_in = 1 << intent
         if action == PURCHASE:
             out.append(step_of_signal(s, signal, CONVERTED, intent, intent))
-            convert(s, signal, patience)
+            convert(s, signal, patience, out)
         else:
             s.moment = intent
         return
@@ -187,7 +185,7 @@ def step(states: list[State], need: int, signal: Signal, patience: Patience, out
     s.moment, s.entered_ms = intent, at_ms
     s.been_in |= 1 << intent
     if action == CONVERT:
-        convert(s, signal, patience)
+        convert(s, signal, patience, out)
 
 
 def match_cue(s: State, signal: Signal, out: list[JourneyStep]) -> None:
@@ -208,38 +206,60 @@ def open_journey(s: State, signal: Signal, intent: int) -> None:
     s.furthest, s.been_in, s.cues = intent, 0, 0
 
 
-def convert(s: State, signal: Signal, patience: Patience) -> None:
-    """Closes the journey by a purchase, and remembers the purchase while a signal may refer to it."""
-    at_ms = signal.head >> TIME
+def convert(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> None:
+    """Closes the journey by a purchase, and remembers the purchase while a signal may refer to it.
+
+    The last step of `out` is that it converted: it gets what is known of its money.
+    """
+    at_ms, money = signal.head >> TIME, own_money(s, signal)
+    if money is not None:
+        out[-1] = with_money(out[-1], money)
+    is_stated = money is not None and money.amount is not None and money.by_server
     kept, expired = s.conversions[1 - MAX_CONVERSIONS :], 0
     while expired < len(kept) and at_ms - kept[expired].at_ms > patience.refund:
         expired += 1
     s.conversions = (
         *kept[expired:],
-        Conversion(s.journey, s.opened_ms, at_ms, s.opened_dims, order_of(signal)),
+        Conversion(
+            s.journey,
+            s.opened_ms,
+            at_ms,
+            s.opened_dims,
+            order_of(signal),
+            money=money,
+            step=None if is_stated else out[-1],
+        ),
     )
     s.moment, s.outcome = NO_MOMENT, CONVERTED
 
 
-def joins_conversion(s: State, signal: Signal, patience: Patience) -> bool:
-    """True if a truth repeats a remembered purchase.
+def find_joined(s: State, signal: Signal, patience: Patience) -> int:
+    """The number of the remembered purchase that a truth repeats; -1: it repeats none.
 
     It does when both have the same order id. Failing that, it does when one of them has no order id and they
-    are close in time. A repeat that has an order id gives it to a conversion that has none.
+    are close in time.
     """
     at_ms, order = signal.head >> TIME, order_of(signal)
-    if order is not None and knows_order(s, order, at_ms, patience):
-        return True
+    if order is not None:
+        for n, c in enumerate(s.conversions):
+            if c.order == order and at_ms - c.at_ms <= patience.refund:
+                return n
     # The latest first: those before the first one that is too old are older still.
     for n in range(len(s.conversions) - 1, -1, -1):
         c = s.conversions[n]
         if at_ms - c.at_ms > patience.join:
-            return False
+            return -1
         if order is None or c.order is None:
-            if order is not None:
-                replace_conversion(s, n, msgspec.structs.replace(c, order=order))
-            return True
-    return False
+            return n
+    return -1
+
+
+def join_conversion(s: State, n: int, signal: Signal, patience: Patience, out: list[JourneyStep]) -> None:
+    """A truth joins conversion number n: it may give it an order id if it has none, and tell its money."""
+    c, order = s.conversions[n], order_of(signal)
+    if order is not None and c.order is None:
+        replace_conversion(s, n, msgspec.structs.replace(c, order=order))
+    adopt_money(s, n, signal, patience, out)
 
 
 def knows_order(s: State, order: bytes, at_ms: int, patience: Patience) -> bool:
@@ -263,33 +283,9 @@ def in_grace(signal: Signal, s: State, patience: Patience) -> bool:
     return False
 
 
-def refund(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> bool:
-    """Refunds the latest conversion that a sure refund can be about. False: there is none in this need."""
-    at_ms, order = signal.head >> TIME, order_of(signal)
-    for n in range(len(s.conversions) - 1, -1, -1):
-        c = s.conversions[n]
-        if not c.refunded and at_ms - c.at_ms <= patience.refund and (order is None or c.order == order):
-            out.append(step_of_refund(s.need, signal, c))
-            replace_conversion(s, n, msgspec.structs.replace(c, refunded=True))
-            if s.moment < 0 and c.journey == s.journey:
-                s.outcome = REFUNDED
-            return True
-    return False
-
-
-def order_of(signal: Signal) -> bytes | None:
-    """The order that a signal is about; None: it names none."""
-    return signal.facts.order if signal.facts is not None else None
-
-
 def update_of(signal: Signal) -> int:
     """The `Update` that a signal is."""
     return signal.facts.update if signal.facts is not None else Update.NONE
-
-
-def replace_conversion(s: State, n: int, conversion: Conversion) -> None:
-    """Replaces conversion number n."""
-    s.conversions = (*s.conversions[:n], conversion, *s.conversions[n + 1 :])
 
 
 def settle(s: State, until_ms: int, patience: Patience, out: list[JourneyStep]) -> None:

@@ -64,6 +64,9 @@ def number_needs(p: Profile, names: tuple[str, ...], pending: Collection[int]) -
         ]
         again = dict(zip(spare, new, strict=False))
         p.needs = tuple([again.get(number, name) for number, name in enumerate(p.needs)])
+        p.states = [State(need=s.need, name=again[s.need]) if s.need in again else s for s in p.states]
+        if p.base is not None:
+            p.base = [State(need=s.need, name=again[s.need]) if s.need in again else s for s in p.base]
         p.base_changed = True
         _add(p, new[len(again) :])
     return tuple([p.needs.index(name) for name in names])
@@ -101,8 +104,8 @@ def release_needs(p: Profile, oldest_ms: int, patience: Patience) -> bool:
     }
     if not over:
         return False
-    p.states = [State(need=s.need) if s.need in over else s for s in p.states]
-    p.base = [State(need=s.need) if s.need in over else s for s in p.base or ()] or None
+    p.states = [State(need=s.need, name=s.name) if s.need in over else s for s in p.states]
+    p.base = [State(need=s.need, name=s.name) if s.need in over else s for s in p.base or ()] or None
     p.begun = [summary for summary in p.begun or () if summary.need not in over] or None
     p.released = p.base_changed = True
     return True
@@ -133,5 +136,6 @@ def _has_place(p: Profile, name: str, oldest_ms: int, patience: Patience) -> boo
 
 def _add(p: Profile, names: list[str]) -> None:
     p.needs = (*p.needs, *names)
-    p.states = [*p.states, *(State(need=number) for number in range(len(p.states), len(p.needs)))]
+    added = range(len(p.states), len(p.needs))
+    p.states = [*p.states, *(State(need=number, name=p.needs[number]) for number in added)]
     p.base_changed = True

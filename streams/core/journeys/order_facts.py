@@ -6,6 +6,8 @@ from enum import IntEnum
 
 import msgspec
 
+from streams.core.journeys.money import Comparable, Money, money_order
+
 
 class Update(IntEnum):
     """Whether an event tells of a change to an order, and what it can do then: journeys.md, Orders."""
@@ -20,6 +22,7 @@ class OrderFacts(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     order: bytes | None = None  # `order_ref` of the order's id
     update: int = Update.NONE
+    money: Money | None = None  # of a truth or refund
 
 
 Facts = dict[bytes, OrderFacts]
@@ -28,8 +31,8 @@ Facts = dict[bytes, OrderFacts]
 NO_FACTS: Facts = {}
 
 
-def facts_order(facts: OrderFacts | None) -> tuple[bytes, int]:
+def facts_order(facts: OrderFacts | None) -> tuple[bytes, int, Comparable]:
     """What the facts of two copies of an event are compared by: the smaller copy stays."""
     if facts is None:
-        return b"", Update.NONE
-    return facts.order or b"", facts.update
+        return b"", Update.NONE, money_order(None)
+    return facts.order or b"", facts.update, money_order(facts.money)

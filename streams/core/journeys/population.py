@@ -22,11 +22,12 @@ from streams.core.journeys.folding import (
     OVER_CAP,
     Change,
     append_signal,
+    difference,
     fire,
     insert_signal,
     judge_event,
 )
-from streams.core.journeys.journey_step import ABANDONED, JourneyStep
+from streams.core.journeys.journey_step import ABANDONED, CONVERTED, JourneyStep
 from streams.core.journeys.needs import (
     LeftOut,
     need_numbers,
@@ -40,9 +41,11 @@ from streams.core.journeys.profile import (
     TimeBounds,
     deadline_of,
 )
+from streams.core.journeys.profile_changes import ProfileChange, ProfileFinal
 from streams.core.journeys.profiles import Profiles
 from streams.core.journeys.signal import (
     EVERY_NEED,
+    INTENT,
     NAMELESS,
     REFUND_EVERYWHERE,
     SIZE,
@@ -52,31 +55,15 @@ from streams.core.journeys.signal import (
 )
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.store import ProfilePart, load_profile, save_profile, tombstones
-from streams.core.journeys.summary import Final, happened_ms
+from streams.core.journeys.summary import settled_ms
 from streams.core.journeys.trimming import CLOSING, closings, forget_after_ms, trim
 from streams.core.journeys.updates import lateness_time_ms
+from streams.core.moments.verdict import TRUTH
 from streams.records import Record
 
 NAMELESS_ONLY = (0,)  # the numbers of the needs of a signal that names none
 EVERY_NEED_ONLY = (EVERY_NEED,)
 SPARE_TIMERS = 100  # so many stale timers are not worth a clean-up
-
-
-class ProfileChange(msgspec.Struct, frozen=True, gc=False):
-    """What a signal or a timer has changed for one profile, in the order to publish it."""
-
-    profile: Profile
-    retracted: Sequence[JourneyStep]
-    asserted: Sequence[JourneyStep]
-    caused_by: bytes = b""  # ref of the event that has brought the change about; b"": silence has
-    source: Record | None = None  # the item that was read as this event
-
-
-class ProfileFinal(msgspec.Struct, frozen=True, gc=False):
-    """A journey or refund of a profile that nothing can change any more."""
-
-    profile: Profile
-    final: Final
 
 
 class Population:
@@ -127,6 +114,11 @@ class Population:
         patience, asserted = self.patience, self._asserted
         retracted: Sequence[JourneyStep] = ()
         if append_signal(p, signal, needs, patience, asserted):
+            if asserted and signal.head >> INTENT & 7 == TRUTH:
+                # A truth that joins may tell a conversion's money: then a step is withdrawn.
+                change = Change()
+                difference([], asserted, change)
+                asserted, retracted, self._asserted = change.asserted, change.retracted, []
             # Timers may have fired beyond the new deadlines already.
             if (
                 asserted
@@ -151,7 +143,8 @@ class Population:
             self._arm(p)
             for t in asserted:
                 if t.kind in CLOSING:
-                    self._tidy_by(p, t.at_ms + self.allowed_lateness_ms)
+                    open_ms = patience.join if t.kind == CONVERTED else 0
+                    self._tidy_by(p, t.at_ms + open_ms + self.allowed_lateness_ms)
             self._asserted = []
         # Trimmed once for each segment that has filled.
         live = len(p.journal)
@@ -284,7 +277,8 @@ class Population:
             self._tidy_by(p, max(p.redriving.watermark_ms, 0) + lateness_ms)
             return
         done, next_closing_ms = closings(p, bounds, self.patience)
-        final = [f for f in done if happened_ms(f) < oldest_ms and not is_published(p, f)]
+        settled = [f for f in done if settled_ms(f, self.patience) < oldest_ms]
+        final = [f for f in settled if not is_published(p, f, self.patience)]
         if final or p.redriving is not None:
             self.finals += [ProfileFinal(p, f) for f in final]
             p.final_ms, p.redriving = oldest_ms, None
@@ -305,7 +299,7 @@ class Population:
     def trim_profile(self, p: Profile) -> None:
         """Folds and drops what time allows of a profile, and publishes what that makes final."""
         done, dropped = trim(p, bounds_of(p, self.bounds), self.patience)
-        final = [f for f in done if not is_published(p, f)]
+        final = [f for f in done if not is_published(p, f, self.patience)]
         self.finals += [ProfileFinal(p, f) for f in final]
         if dropped or final:
             self._touched[p.key] = p

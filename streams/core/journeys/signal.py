@@ -17,6 +17,7 @@ from struct import Struct
 
 import msgspec
 
+from streams.core.journeys.money import Money
 from streams.core.journeys.order_facts import OrderFacts
 from streams.core.moments.verdict import NO_CUE
 
@@ -57,12 +58,28 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     needs: tuple[str, ...] = NAMELESS
     cue: int = NO_CUE
 
+    @property
+    def has_unread_amount(self) -> bool:
+        """True if it has an amount that cannot be read."""
+        money = money_of(self)
+        return money is not None and money.unread
+
 
 def without_needs(signal: Signal, left_out: tuple[str, ...]) -> Signal:
     """The signal as it counts when these needs are left out of it."""
     if not left_out:
         return signal
     return msgspec.structs.replace(signal, needs=tuple([n for n in signal.needs if n not in left_out]))
+
+
+def order_of(signal: Signal) -> bytes | None:
+    """The order that a signal is about; None: it names none."""
+    return signal.facts.order if signal.facts is not None else None
+
+
+def money_of(signal: Signal) -> Money | None:
+    """What a signal says of money; None: nothing."""
+    return signal.facts.money if signal.facts is not None else None
 
 
 def head_of(at_ms: int, intent: int, sure: bool, dims: int) -> int:

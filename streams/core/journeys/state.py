@@ -2,7 +2,8 @@
 
 import msgspec
 
-from streams.core.journeys.journey_step import NO_MOMENT
+from streams.core.journeys.journey_step import NO_MOMENT, JourneyStep
+from streams.core.journeys.money import Money
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -25,6 +26,12 @@ class Conversion(msgspec.Struct, frozen=True, gc=False, array_like=True):
     opened_dims: int
     order: bytes | None  # `order_ref` of its order id: of the first truth, or of a repeat that had one
     refunded: bool = False
+    money: Money | None = None  # what is known of its money: journeys.md, Money
+    returned: int = 0  # minor units that partial refunds gave back
+    returned_items: int = 0  # pieces that partial refunds listed
+    # Its `converted` step, until a server has stated its money or something was given back: no truth changes
+    # its money after that.
+    step: JourneyStep | None = None
 
 
 class State(msgspec.Struct, gc=False, array_like=True):
@@ -48,3 +55,4 @@ class State(msgspec.Struct, gc=False, array_like=True):
     journey: bytes = b""  # ref of the event that opened the journey
     conversions: tuple[Conversion, ...] = ()
     cues: int = 0  # that are matched with the journey
+    name: str = ""  # of the need

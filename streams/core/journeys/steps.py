@@ -6,7 +6,7 @@ moment that the step leaves.
 Kind and need are given by place: for more than 14 names after them, CPython would make a dict at each call.
 """
 
-from streams.core.journeys.journey_step import CUE, NO_MOMENT, REFUNDED, JourneyStep
+from streams.core.journeys.journey_step import CUE, NO_MOMENT, JourneyStep
 from streams.core.journeys.signal import DIMS, TIME, Signal
 from streams.core.journeys.state import Conversion, State
 from streams.core.moments.verdict import NO_CUE, TRUTH
@@ -63,10 +63,13 @@ def step_of_silence(
     )
 
 
-def step_of_refund(need: int, signal: Signal, conversion: Conversion) -> JourneyStep:
-    """A refund of a remembered purchase."""
+def step_of_refund(
+    need: int, signal: Signal, conversion: Conversion, kind: int, amount: int | None
+) -> JourneyStep:
+    """A refund of a remembered purchase, or of a part of it. `amount`: what it gives back, if known."""
+    currency = conversion.money.currency if conversion.money is not None and amount is not None else -1
     return JourneyStep(
-        REFUNDED,
+        kind,
         need,
         at_ms=signal.head >> TIME,
         caused_by=signal.ref,
@@ -82,6 +85,8 @@ def step_of_refund(need: int, signal: Signal, conversion: Conversion) -> Journey
         opened_dims=conversion.opened_dims,
         utc_offset_quarters=signal.utc_offset_quarters,
         rule=signal.rule,
+        amount=amount,
+        currency=currency,
     )
 
 

@@ -1,8 +1,9 @@
 """Journey summaries: what `<app>.journeys` says of a journey once no accepted event can change it any more.
 
-A journey is final when its closing is older than the allowed lateness, or when it was folded into the base of
-a profile over its cap. Its summary is built from the steps of the fold, so it can't disagree with the
-transitions. When a journey is folded while it is open, its summary so far is kept beside the base.
+A journey is final when its closing (of a purchase: the end of its join window) is older than the allowed
+lateness, or when it was folded into the base of a profile over its cap. Its summary is built from the steps
+of the fold, so it can't disagree with the transitions. When a journey is folded while it is open, its summary
+so far is kept beside the base.
 """
 
 from collections.abc import Iterable
@@ -14,10 +15,12 @@ from streams.core.journeys.journey_step import (
     CONVERTED,
     CUE,
     OPENED,
-    REFUNDED,
+    REFUNDS,
     STALLED,
+    WITHDRAWN,
     JourneyStep,
 )
+from streams.core.journeys.state import Patience
 
 MAX_PATH_STAYS = 64  # kept of a journey's path, the first ones; later stays are in the sums only
 
@@ -55,10 +58,13 @@ class JourneySummary(msgspec.Struct, array_like=True, gc=False):
     closed_ms: int = -1
     furthest: int = -1
     cues: list[SummarizedCue] = []  # in order
+    amount: int | None = None  # of the purchase, in minor units; None: not known
+    currency: int = -1  # its number
+    items: int = 0
 
 
 class FinalRefund(msgspec.Struct, frozen=True):
-    """A refund of a converted journey."""
+    """A refund of a converted journey, or of a part of it."""
 
     step: JourneyStep
 
@@ -87,6 +93,19 @@ def add_step(summary: JourneySummary, t: JourneyStep) -> None:
             summary.path.append(Stay(t.to_moment, t.at_ms))
     if t.kind in (CONVERTED, ABANDONED):
         summary.outcome, summary.closed_ms = t.kind, t.at_ms
+        _set_money(summary, t)
+
+
+def _set_money(summary: JourneySummary, t: JourneyStep) -> None:
+    summary.amount, summary.currency, summary.items = t.amount, t.currency, t.items
+
+
+def retell(done: Iterable[Final], steps: Iterable[JourneyStep]) -> None:
+    """Gives finished journeys the money that later steps tell of their purchases."""
+    closed = {(f.need, f.journey): f for f in done if isinstance(f, JourneySummary)}
+    for t in steps:
+        if t.kind == CONVERTED and (summary := closed.get((t.need, t.journey))) is not None:
+            _set_money(summary, t)
 
 
 def summarize(
@@ -100,12 +119,15 @@ def summarize(
     under_way = {(summary.need, summary.journey): copy_of(summary) for summary in begun}
     done: list[Final] = []
     for t in steps:
-        if t.kind == REFUNDED:
+        if t.kind in REFUNDS:
             done.append(FinalRefund(t))
             continue
-        if not t.journey:  # a refund that found no purchase, or an unmatched cue
+        if not t.journey or t.kind == WITHDRAWN:  # unmatched, or no step
             continue
         name = (t.need, t.journey)
+        if t.kind == CONVERTED and name not in under_way:  # stated anew; one of the base is final
+            retell(done, (t,))
+            continue
         if t.kind == CUE:
             closed = (f for f in reversed(done) if isinstance(f, JourneySummary))
             # The cue of a purchase comes behind it.
@@ -130,6 +152,15 @@ def copy_of(summary: JourneySummary) -> JourneySummary:
         rules=[*summary.rules],
         cues=[*summary.cues],
     )
+
+
+def settled_ms(final: Final, patience: Patience) -> int:
+    """The time (ms) of the last event that may still change it: its closing, but of a purchase the end of the
+    join window, in which a truth may tell its money.
+    """
+    if isinstance(final, JourneySummary) and final.outcome == CONVERTED:
+        return final.closed_ms + patience.join
+    return happened_ms(final)
 
 
 def happened_ms(final: Final) -> int:

@@ -2,10 +2,13 @@
 match any more.
 """
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 from streams.core.journeys.folded import Folded, drop_first, fold_in
 from streams.core.journeys.folding import replay, states_of_base
 from streams.core.journeys.journal import time_at
-from streams.core.journeys.journey_step import ABANDONED, CONVERTED, REFUNDED, JourneyStep
+from streams.core.journeys.journey_step import ABANDONED, CONVERTED, REFUNDS, WITHDRAWN, JourneyStep
 from streams.core.journeys.machine import settle
 from streams.core.journeys.profile import (
     MAX_FOLDED_IDS,
@@ -17,9 +20,9 @@ from streams.core.journeys.profile import (
 )
 from streams.core.journeys.signal import EVERY_NEED, ORDERED, RECORD, SIZE, TIME
 from streams.core.journeys.state import Patience
-from streams.core.journeys.summary import Final, happened_ms, summarize
+from streams.core.journeys.summary import Final, JourneySummary, happened_ms, retell, settled_ms, summarize
 
-CLOSING = (CONVERTED, ABANDONED, REFUNDED)  # kinds of step that a final record is about
+CLOSING = (CONVERTED, ABANDONED, *REFUNDS)  # kinds of step that a final record is about
 
 
 def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final], list[int]]:
@@ -33,6 +36,11 @@ def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final
     if folded:
         done, begun = summarize(p.begun or (), folded)
         p.begun = begun or None
+        if any(isinstance(f, JourneySummary) and f.outcome == CONVERTED for f in done):
+            # The live signals may tell the money of a purchase that was just folded.
+            later: list[JourneyStep] = []
+            replay(states_of_base(p), p.journal, p.facts, patience, later)
+            retell(done, later)
     return done, drop_segments(p, bounds.ids_from_ms)
 
 
@@ -49,7 +57,7 @@ def closings(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[F
         begin = len(steps)
         replay(states, journal[at : at + SEGMENT_BYTES], p.facts, patience, steps)
         at += SEGMENT_BYTES
-        if any(t.kind in CLOSING and t.at_ms >= bounds.oldest_ms for t in steps[begin:]):
+        if any(t.at_ms >= bounds.oldest_ms for t in closing_steps(steps[begin:])):
             break
     # The silence behind what was read: up to the next signal of a need, or for as long as timers have judged.
     open_needs = {s.need for s in states if s.moment >= 0}
@@ -58,11 +66,20 @@ def closings(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[F
         until_ms = next_signal_ms[n] - 1 if n in next_signal_ms else bounds.timers_fired_ms
         settle(states[n], until_ms, patience, steps)
     done, _ = summarize(p.begun or (), steps)
-    ahead = [happened_ms(f) for f in done if happened_ms(f) >= bounds.oldest_ms]
+    # (What lies behind has not been read. It may be settled sooner than a purchase that was read.)
+    times_ms = [t for f in done for t in (happened_ms(f), settled_ms(f, patience))]
+    ahead = [t for t in times_ms if t >= bounds.oldest_ms]
     ahead += [
         s.last_sign_ms + patience.abandon for s in states if s.moment >= 0 and s.need not in next_signal_ms
     ]
     return done, min(ahead) if ahead else None
+
+
+def closing_steps(steps: list[JourneyStep]) -> Iterator[JourneyStep]:
+    """The steps that a final record is about: not a purchase whose money is only stated anew."""
+    for before, t in pairwise([None, *steps]):
+        if t is not None and t.kind in CLOSING and not (before is not None and before.kind == WITHDRAWN):
+            yield t
 
 
 def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[JourneyStep]:
@@ -83,7 +100,10 @@ def fold_segments(p: Profile, bounds: TimeBounds, patience: Patience) -> list[Jo
             until_ms = min(bounds.oldest_ms, bounds.timers_fired_ms + 1, silent_until_ms) - 1
             settle(states[n], until_ms, patience, found)
         if not over_cap and any(
-            s.moment >= 0 or (s.outcome and s.entered_ms >= bounds.oldest_ms) for s in states
+            s.moment >= 0
+            or (s.outcome and s.entered_ms >= bounds.oldest_ms)
+            or any(c.at_ms + patience.join >= bounds.oldest_ms for c in s.conversions[-1:])
+            for s in states
         ):
             break
         if p.folded is None:

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from streams.core.journeys.machine import knows_order, order_of, update_of
+from streams.core.journeys.machine import knows_order, update_of
 from streams.core.journeys.order_facts import Update
 from streams.core.journeys.profile import Profile
-from streams.core.journeys.signal import TIME, Signal
+from streams.core.journeys.signal import TIME, Signal, order_of
 from streams.core.journeys.state import Patience
 
 ALWAYS_LATE_MS = -(1 << 62)  # before every time that still counts

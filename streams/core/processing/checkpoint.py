@@ -3,9 +3,12 @@
 A partition agent commits it with every batch, and starts from the last one.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from streams.core.ingest.event import Apart
+from streams.core.ingest.repairs import Repair
 from streams.core.processing.rulebook import Era
 from streams.core.processing.watermark import PeerProgress, SourcePosition
 from streams.errors import Incompatible
@@ -20,8 +23,9 @@ class Counts(msgspec.Struct, array_like=True):
     """How the items of a partition ended, each in exactly one way.
 
     `received` is the sum of the seven outcomes. `forwarded` is not part of it: those items end in another
-    partition. Nor are `repaired`, which counts items where they are read, and `narrowed`: they ended in one
-    of those ways, too. `redriven` counts items a second time: they were late or rejected before.
+    partition. Nor are `repaired`, which counts items where they are read, `narrowed` and `unread_amounts`:
+    they ended in one of those ways, too. `redriven` counts items a second time: they were late or rejected
+    before.
     """
 
     received: int = 0
@@ -34,8 +38,14 @@ class Counts(msgspec.Struct, array_like=True):
     rejected: int = 0
     forwarded: int = 0  # to the partitions that own their people
     narrowed: int = 0  # applied, but not in all of their needs: there were no places for these
+    unread_amounts: int = 0  # purchases and refunds applied without their amount, which is unreadable
     repaired: dict[str, int] = {}  # events by kind of repair: one with two repairs counts in both
     redriven: dict[str, int] = {}  # redriven items by how they ended, those sent on excluded
+
+    def count_repairs(self, repairs: Iterable[Repair]) -> None:
+        """Counts an event that was read although something in it was wrong."""
+        for kind in repairs:
+            self.repaired[kind.value] = self.repaired.get(kind.value, 0) + 1
 
     def count_apart(self, why: Apart) -> None:
         """Counts an event that is counted and says nothing."""
@@ -50,11 +60,8 @@ def copy_of_counts(counts: Counts) -> Counts:
     return msgspec.structs.replace(counts, repaired=dict(counts.repaired), redriven=dict(counts.redriven))
 
 
-OUTCOMES = tuple(
-    name
-    for name in Counts.__struct_fields__
-    if name not in ("received", "forwarded", "repaired", "narrowed", "redriven")
-)
+_NO_OUTCOMES = ("received", "forwarded", "repaired", "narrowed", "unread_amounts", "redriven")
+OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in _NO_OUTCOMES)
 
 
 class Checkpoint(msgspec.Struct, array_like=True):

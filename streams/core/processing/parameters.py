@@ -15,3 +15,5 @@ class Parameters(msgspec.Struct, frozen=True):
     needs: tuple[str, ...] = ()  # paths: the first that holds a name wins. Without any, all is one need
     tenant: str | None = None  # a path
     orders: tuple[str, ...] = ()  # paths: the first that holds a name wins
+    values: tuple[str, ...] = ()  # paths of amounts: the first that holds anything wins
+    currency: str | None = None  # of amounts that name none

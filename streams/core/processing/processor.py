@@ -16,7 +16,7 @@ from streams.core.ingest.event import Event, Reason, Rejection, reject
 from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import ReadOutcome
 from streams.core.ingest.times import LATEST_MS
-from streams.core.journeys.folding import APPLIED, DUPLICATE
+from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
 from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
@@ -173,9 +173,8 @@ class Processor:
             self.tracker.receive(report)
 
     def _take_records(self, source: str, records: Sequence[Record], position: SourcePosition | None) -> None:
-        """Judges each item of some records of one source, in this order: rejected, refused, robot, no-signal,
-        forwarded, late (older than the lateness permits), then what the profile says: applied, duplicate or
-        late (over cap).
+        """Judges each item of some records of one source: rejected, refused, robot, no-signal, forwarded,
+        late (by the lateness), then what the profile says: applied, duplicate or late (over cap).
 
         `position`: how far that source was read; None: the records were forwarded from another partition.
         """
@@ -193,8 +192,7 @@ class Processor:
                 continue
             at_ms = event.at_ms
             if event.repairs and position is not None:
-                for kind in event.repairs:
-                    counts.repaired[kind.value] = counts.repaired.get(kind.value, 0) + 1
+                counts.count_repairs(event.repairs)
             # The watermark follows the newest event, but never past what another source holds back. An event
             # that was forwarded moves none: the partition that read it reports how far it is.
             if at_ms > reached_ms:
@@ -223,6 +221,8 @@ class Processor:
                 self._late(source, record, event, key, LATE_BY_TIME)
                 continue
             outcome = take(key, signal, record)
+            if signal.facts is not None and outcome not in (DUPLICATE, OVER_CAP):
+                counts.unread_amounts += signal.has_unread_amount
             if outcome == APPLIED:
                 counts.applied += 1
             elif outcome == DUPLICATE:
@@ -238,7 +238,7 @@ class Processor:
 
     def _not_an_event(self, source: str, record: Record, outcome: ReadOutcome) -> None:
         if isinstance(outcome, Rejection):
-            self._reject(source, record, outcome)
+            self._reject(source, record, self.signals.rejection(outcome))
         else:
             self.checkpoint.counts.no_signal += 1
             self.open.reasons["no_signal"]["empty"] += 1

@@ -10,8 +10,16 @@ from typing import Any, Literal
 
 from schemas import JourneyRecord, RefundRecord
 from schemas.journey import JourneyCue, Step
+from streams.core.funnels.currencies import CURRENCIES
 from streams.core.funnels.dimensions import Dimensions
-from streams.core.journeys.journey_step import ADVANCED, CONVERTED, KIND_CODES, KIND_NAMES, JourneyStep
+from streams.core.journeys.journey_step import (
+    ADVANCED,
+    CONVERTED,
+    KIND_CODES,
+    KIND_NAMES,
+    REFUNDED,
+    JourneyStep,
+)
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import event_text
 from streams.core.journeys.state import State
@@ -118,7 +126,7 @@ class Publisher:
         opened_names = names if opened_dims == dims else self.dims_json(opened_dims)
         opened_at = at if t.opened_ms == t.at_ms else rfc3339(t.opened_ms)
         # 30 pieces, in braces and between them: CPython would join more by way of a list, which is slower.
-        return (
+        text = (
             f'{{"id":"{name}","rev":{rev},"op":"{op}",{about_person(key)},'
             f'"need":{quoted(need) if need else "null"},"journey":{journey},'
             f'{_MOVES[kind][t.from_moment][t.to_moment]},"at":"{at}",'
@@ -127,7 +135,10 @@ class Publisher:
             f'"opened_at":"{opened_at}",{reason},'
             f'"dimensions":{names},"opened_dimensions":{opened_names},'
             f"{_PROGRESS[t.furthest_before][t.furthest][t.first_entry]}"
-        ).encode()
+        )
+        if t.amount is not None:
+            text = f'{text[:-1]},"value_minor":{t.amount},"currency":"{CURRENCIES[t.currency]}"}}'
+        return text.encode()
 
     def cue(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: JourneyStep) -> bytes:
         """One record of `<app>.cues`."""
@@ -178,6 +189,9 @@ class Publisher:
             journey=event_text(t.journey),
             refunded_at=rfc3339(t.at_ms),
             event=event_text(t.caused_by),
+            kind="refunded" if t.kind == REFUNDED else "partially_refunded",
+            value_minor=t.amount,
+            currency=None if t.amount is None else CURRENCIES[t.currency],
         )
 
     def _journey(self, p: Profile, summary: JourneySummary) -> JourneyRecord:
@@ -215,4 +229,7 @@ class Publisher:
             devices=tuple(devices),
             opened_dimensions=self.dimensions.names(summary.opened_dims),
             rules=tuple(versions),
+            value_minor=summary.amount,
+            currency=None if summary.amount is None else CURRENCIES[summary.currency],
+            items=summary.items,
         )

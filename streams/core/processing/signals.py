@@ -1,7 +1,9 @@
 """Turns an event into a Signal: the intent that rules see in it, its needs, and what it says of an order."""
 
+import msgspec
+
 from streams.core.ingest.draft import Stamp
-from streams.core.ingest.event import Event
+from streams.core.ingest.event import Event, Reason, Rejection
 from streams.core.ingest.placeholders import Placeholders
 from streams.core.ingest.stamps import read_stamp
 from streams.core.journeys.order_facts import OrderFacts, Update
@@ -17,6 +19,7 @@ from streams.core.journeys.updates import date_update
 from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import Rules
 from streams.core.moments.verdict import BUY, REFUND, TRUTH, Verdict
+from streams.core.processing.amounts import MoneyReader, items_of
 from streams.core.processing.owners import profile_reader
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.subject import first_text, needs_of
@@ -38,23 +41,39 @@ class Signals:
         self._dims_of = parameters.dimensions.code
         self._order_of = first_text(parameters.orders)
         self._needs = parameters.needs
+        self._money = MoneyReader(parameters.values, parameters.currency, parameters.needs)
         self.key = profile_reader(parameters.tenant)  # Event -> its profile's key
+
+    def rejection(self, found: Rejection) -> Rejection:
+        """The rejection as it is published: a refund that names no person has a reason of its own."""
+        if found.nobodys is None:
+            return found
+        verdict = self.classify(found.nobodys)
+        if verdict is None or verdict.intent != REFUND:
+            return found
+        return msgspec.structs.replace(found, reason=Reason.REFUND_WITHOUT_PERSON, nobodys=None)
 
     def signal(self, event: Event, verdict: Verdict) -> Signal:
         """The signal of an event. `verdict`: what the rules conclude about it."""
-        facts: OrderFacts | None = None
+        intent = verdict.intent
         needs: tuple[str, ...] = NAMELESS
         at_ms = event.at_ms
-        if verdict.intent >= BUY:
+        if self._needs:
+            needs = needs_of(event, self._needs)
+        facts: OrderFacts | None = None
+        if intent >= BUY:
             order, update = self._order(event, verdict), Update.NONE
             if verdict.update:
                 at_ms, update = date_update(at_ms, self._ordered_ms(event), self._lateness_ms)
             if order is not None or update:
                 facts = OrderFacts(order, update)
-        if facts is not None and verdict.intent == REFUND:
-            needs = REFUND_EVERYWHERE
-        elif self._needs:
-            needs = needs_of(event, self._needs)
+        if intent >= TRUTH:
+            # A refund of an order is about all needs, unless it lists products and they name theirs.
+            if facts is not None and intent == REFUND and (needs is NAMELESS or not items_of(event)):
+                needs = REFUND_EVERYWHERE
+            money = self._money.read(event, needs, is_refund=intent == REFUND)
+            if money is not None:
+                facts = msgspec.structs.replace(facts or OrderFacts(), money=money)
         return Signal(
             head_of(at_ms, verdict.intent, verdict.sure, self._dims_of(event)),
             event_ref(event.id),

@@ -18,6 +18,7 @@ from streams.core.funnels.cells import (
     START_SHIFT,
     dwell_bounds_ms,
 )
+from streams.core.funnels.currencies import CURRENCIES
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.funnels.windows import (
     ALL_TIME,
@@ -37,9 +38,17 @@ from streams.core.processing.publisher import CUE_LABELS, MOMENT_LABELS
 from streams.records import Output
 from streams.topology import TALLIES
 
-Measure = Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues"]
+Measure = Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues", "revenue"]
 
-MEASURES: tuple[Measure, ...] = ("transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues")
+MEASURES: tuple[Measure, ...] = (
+    "transitions",
+    "cohort",
+    "dwell",
+    "hour_of_week",
+    "been_in",
+    "cues",
+    "revenue",
+)
 MAX_WINDOWS = 10_000  # windows whose texts are kept: a week of minutes
 FLAT_PREFIX = "dim_"  # of the fields that repeat the dimensions: so none collides with another field
 NONE = "-"  # in the name of a cell: no moment
@@ -154,6 +163,8 @@ def _counter(code: int) -> tuple[str, str, str]:
             fields = {"moment": MOMENT_LABELS[a - 1]}
         case "cues":
             fields = {"cue": CUE_LABELS[a], "moment": MOMENT_LABELS[b - 1]}
+        case "revenue":
+            fields = {"kind": KIND_NAMES[a], "from": MOMENT_LABELS[b - 1], "currency": CURRENCIES[c]}
     name = "/".join([measure, *map(_part, fields.values())])
     given = {"measure": measure} | {key: value for key, value in fields.items() if value is not None}
     return name, quoted(name)[1:-1], encode_json(given)[1:-1].decode()

@@ -45,7 +45,7 @@ def step(kind: int, **said: Any) -> JourneyStep:
     """A transition with the fields that a case is about."""
     fields: dict[str, Any] = (
         dict.fromkeys(JourneyStep.__struct_fields__, 0)
-        | {"caused_by": b"", "journey": b"", "dwell_ms": -1}
+        | {"caused_by": b"", "journey": b"", "dwell_ms": -1, "amount": None}
         | said
     )
     return JourneyStep(**fields | {"kind": kind})

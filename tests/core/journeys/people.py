@@ -18,6 +18,7 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 KNOW, GO, DO, BUY, TRUTH, REFUND = range(6)
 HORIZON = 2 * DAY
 ALL_OF_IT = 10**9
+JOIN = 30 * MINUTE  # a truth may tell a purchase's money for so long: it is final after that
 
 
 class People:

@@ -16,7 +16,7 @@ from streams.core.journeys.signal import Signal, event_ref, head_of, order_ref
 from streams.core.journeys.state import Patience
 from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
 from tests import oracle
-from tests.core.journeys.people import BUY, DAY, GO, HORIZON, HOUR, KNOW, MINUTE, REFUND, TRUTH, People
+from tests.core.journeys.people import BUY, DAY, GO, HORIZON, HOUR, JOIN, KNOW, MINUTE, REFUND, TRUTH, People
 from tests.laws.driving import expected, expected_cues, expected_unmatched, facts_of
 
 EDGE = (-1, 0, 1)
@@ -158,7 +158,7 @@ def test_the_path_of_a_long_journey_is_its_first_stays(more: int) -> None:
         people.put(n * n * MINUTE, f"e{n}", (KNOW, GO)[n % 2])
     closed = count * count * MINUTE
     people.put(closed, "order", TRUTH)
-    people.tick(closed + HORIZON + 1)
+    people.tick(closed + JOIN + HORIZON + 1)
     ((_, final),) = people.finals
     assert isinstance(final, JourneySummary)
     stays = [((KNOW, GO)[n % 2], n * n * MINUTE, (2 * n + 1) * MINUTE) for n in range(count)]
@@ -233,6 +233,6 @@ def test_a_journey_that_closed_as_long_ago_as_may_be_is_not_final(older: int) ->
     people = People()
     people.put(HOUR - 2, "first", TRUTH, needs=("a",))
     people.put(HOUR, "second", TRUTH, needs=("b",))
-    people.tick(HOUR + HORIZON + older)
+    people.tick(HOUR + JOIN + HORIZON + older)
     final = [journey for _, journey, _, _ in people.closed()]
     assert final == ["first", *(["second"] if older > 0 else [])]

@@ -6,7 +6,7 @@ from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.profile import MAX_LIVE_SIGNALS, folded_count
 from streams.core.journeys.signal import Signal, event_ref, head_of
-from tests.core.journeys.people import BUY, HORIZON, TRUTH, People
+from tests.core.journeys.people import BUY, HORIZON, JOIN, TRUTH, People
 
 
 def test_chores_that_a_restart_interrupted_are_done_though_time_stands_still() -> None:
@@ -18,7 +18,7 @@ def test_chores_that_a_restart_interrupted_are_done_though_time_stands_still() -
         people.put(0, f"cart {person}", BUY, key=f"u:{person}")
         people.put(1, f"order {person}", TRUTH, key=f"u:{person}")
     people.commit()
-    people.population.watermark_ms = HORIZON + 2
+    people.population.watermark_ms = JOIN + HORIZON + 2
     assert not people.population.housekeep(1)
     people.commit()
     assert ["u:a"] == [key for key, _ in people.finals]

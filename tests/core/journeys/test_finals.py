@@ -15,7 +15,20 @@ from streams.core.moments.rules import default_rules
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.rulebook import Rulebook
 from tests import oracle
-from tests.core.journeys.people import BUY, DAY, DO, GO, HORIZON, HOUR, KNOW, MINUTE, REFUND, TRUTH, People
+from tests.core.journeys.people import (
+    BUY,
+    DAY,
+    DO,
+    GO,
+    HORIZON,
+    HOUR,
+    JOIN,
+    KNOW,
+    MINUTE,
+    REFUND,
+    TRUTH,
+    People,
+)
 
 
 def publisher() -> Publisher:
@@ -35,13 +48,15 @@ def published(people: People) -> list[JourneyRecord | RefundRecord]:
 
 
 def test_a_journey_is_final_when_its_closing_is_older_than_the_horizon() -> None:
-    """Not while it is exactly as old: an event of that instant could still come."""
+    """Not while it is exactly as old: an event of that instant could still come. For a purchase, that is the
+    end of its join window: until then a truth may tell its money.
+    """
     people = People()
     people.put(0, "look")
     people.put(HOUR, "order", TRUTH)
-    people.tick(HOUR + HORIZON)
+    people.tick(HOUR + JOIN + HORIZON)
     assert [] == people.closed()
-    people.tick(HOUR + HORIZON + 1)
+    people.tick(HOUR + JOIN + HORIZON + 1)
     assert [("u:1", "look", "converted", HOUR)] == people.closed()
     for day in range(4, 120):
         people.tick(day * DAY)
@@ -55,7 +70,7 @@ def test_what_a_late_event_changes_is_not_final_yet() -> None:
     people.put(3 * HOUR, "order", TRUTH)
     people.tick(2 * HOUR + HORIZON)
     people.put(3 * HOUR - 20 * MINUTE, "earlier copy", TRUTH)
-    people.tick(3 * HOUR + HORIZON + 1)
+    people.tick(3 * HOUR + JOIN + HORIZON + 1)
     assert [("u:1", "look", "converted", 3 * HOUR - 20 * MINUTE)] == people.closed()
 
 
@@ -98,7 +113,7 @@ def test_a_journey_that_is_folded_while_open_is_told_whole() -> None:
     people.tick()
     assert people.profile().begun
     people.put(HOUR * 6, "order", TRUTH)
-    people.tick(HOUR * 6 + HORIZON + 1)
+    people.tick(HOUR * 6 + JOIN + HORIZON + 1)
     (record,) = published(people)
     assert isinstance(record, JourneyRecord)
     assert ["know", "go", "do", "truth"] == [step.moment for step in record.path]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import Cue, Current, Transition
+from streams.core.funnels.currencies import CURRENCIES
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.ingest.door import Door
 from streams.core.ingest.ids import MAX_ID_CHARS
@@ -56,11 +57,10 @@ def publisher(partition: int = 3) -> Publisher:
     return Publisher(partition, DIMENSIONS, book)
 
 
+UNPUBLISHED = (*UNMATCHED, journey_step.WITHDRAWN, journey_step.CUE)
 steps = st.builds(
     journey_step.JourneyStep,
-    kind=st.sampled_from(
-        [n for n, kind in enumerate(KIND_NAMES) if kind and n not in (*UNMATCHED, journey_step.CUE)]
-    ),
+    kind=st.sampled_from([n for n, kind in enumerate(KIND_NAMES) if kind and n not in UNPUBLISHED]),
     need=st.integers(0, 1),
     at_ms=times,
     caused_by=odd.map(event_ref),
@@ -76,6 +76,8 @@ steps = st.builds(
     opened_dims=codes,
     utc_offset_quarters=st.integers(-48, 56),
     rule=st.integers(-1, 5),
+    amount=st.one_of(st.none(), st.integers(0, 10**15)),
+    currency=st.integers(0, len(CURRENCIES) - 1),
 ).filter(lambda t: t.to_moment >= 0 or t.kind not in (journey_step.ADVANCED, journey_step.CONVERTED))
 
 
@@ -124,6 +126,8 @@ def test_a_transition_is_written_as_its_type_would_be(
         furthest_before=MOMENT_LABELS[t.furthest_before],
         furthest=MOMENT_LABELS[t.furthest],
         first_entry=t.first_entry,
+        value_minor=msgspec.UNSET if t.amount is None else t.amount,
+        currency=msgspec.UNSET if t.amount is None else CURRENCIES[t.currency],
     )
     assert expected == read
 

@@ -54,6 +54,7 @@ def shown(outcome: Event | Rejection | Items) -> Any:
     if isinstance(outcome, Items):
         return [shown(item.outcome) for item in outcome.items]
     fields = msgspec.json.decode(msgspec.json.encode(outcome))
+    fields.pop("nobodys", None)  # what is read of an event that only lacks a person
     return {
         key: value for key, value in fields.items() if value not in (None, "", [], {}) and value is not False
     }
