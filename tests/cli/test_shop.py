@@ -127,7 +127,7 @@ def test_it_verifies(shop: Path) -> None:
     assert (0, "") == (result.exit_code, without_progress(result.stderr))
     (found,) = lines("funnel", "--data-dir", shop, "--json")
     net = len(lines("transitions", "--data-dir", shop, "--json", "--net"))
-    compared = f"equal: 23202 records, {found['profiles']} profiles, {net} transitions, "
+    compared = f"equal: 23202 records, {found['profiles']} profiles, {net} transitions, 0 cues, "
     assert re.fullmatch(re.escape(compared) + r"[1-9]\d+ counters\n", result.stdout)
 
 
