@@ -68,6 +68,8 @@ were left out, because their beginning is deleted by age. `--need ""` is the nee
   }},
   "been_in": {{"know": 2, "go": 0, "do": 0, "buy": 0, "truth": 1}},
   "cues": {{"slow_page": {{"know": 1, "unmatched": 1}}}},
+  "revenue": {{"EUR": {{"converted": 9000, "partially_refunded": -3000}}}},
+  "unmatched_refunds": {{"purchase": 0, "person": 0}}, "unread_amounts": 0,
   "events": {{
     "received": 5, "applied": 4, "refused": 0, "robot": 0, "no_signal": 1, "duplicate": 0, "late": 0,
     "rejected": 0
@@ -76,6 +78,9 @@ were left out, because their beginning is deleted by age. `--need ""` is the nee
 }}
 ```
 
+`revenue` is in minor units (cents), by currency and kind of transition; what refunds gave back is below zero.
+`unmatched_refunds` are those that found no purchase, and those that name no person, which are dead letters.
+`unread_amounts` counts purchases and refunds that count without their amount, since it cannot be read.
 `repaired` has the events in which something was repaired, by [kind](input.md#repairs); one with two repairs
 counts in both.
 

@@ -5,16 +5,19 @@ checkpoints.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
+from schemas import Tally
+from streams.core.ingest.event import Reason
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
 from streams.queries.cohorts import Cohort, JourneyCounts, report_of_cells
 from streams.queries.state_profiles import read_state_profiles
-from streams.queries.tallies import count_cues, read_all_time_tallies
-from streams.topology import JOURNEYS, TRANSITIONS
+from streams.queries.tallies import count_cues, count_moves, read_all_time_tallies
+from streams.topology import JOURNEYS, REJECTED, TRANSITIONS
 
 NO_JOURNEY = "unmatched"  # instead of a moment: a cue of no journey
 
@@ -41,6 +44,10 @@ class Funnel(msgspec.Struct):
     furthest: dict[str, Cohort]  # as in CohortReport
     been_in: dict[str, int]
     cues: dict[str, dict[str, int]]  # by cue and moment; `unmatched`: in no journey
+    # In minor units, by currency and by kind: `converted`, and below zero what refunds gave back.
+    revenue: dict[str, dict[str, int]]
+    unmatched_refunds: dict[str, int]  # by what is missing: `purchase`, `person`
+    unread_amounts: int  # purchases and refunds that count without their amount
     events: EventCounts
     repaired: dict[str, int]  # events by kind of repair: one with two repairs counts in both
 
@@ -60,9 +67,37 @@ async def read_funnel(reader: Reader) -> Funnel:
             cue: {moment or NO_JOURNEY: n for moment, n in counts.items()}
             for cue, counts in sorted(count_cues(cells).items())
         },
+        revenue=sum_revenue(cells),
+        unmatched_refunds={
+            "purchase": sum([n for move, n in count_moves(cells).items() if move.kind == "refund_unmatched"]),
+            "person": await count_nobodys_refunds(reader),
+        },
+        unread_amounts=await count_unread_amounts(reader),
         events=await count_events(reader),
         repaired=dict((await count_repaired(reader)).most_common()),
     )
+
+
+def sum_revenue(cells: Iterable[Tally]) -> dict[str, dict[str, int]]:
+    """Amounts in minor units, by currency and by kind of transition."""
+    found: dict[str, dict[str, int]] = {}
+    for cell in cells:
+        if cell.measure == "revenue" and cell.currency is not None and cell.kind is not None:
+            kinds = found.setdefault(cell.currency, {})
+            kinds[cell.kind] = kinds.get(cell.kind, 0) + cell.count
+    return {currency: dict(sorted(kinds.items())) for currency, kinds in sorted(found.items())}
+
+
+async def count_nobodys_refunds(reader: Reader) -> int:
+    """How many refunds name no person. Such a dead letter is there for as long as its topic keeps it."""
+    wanted = ("reason", Reason.REFUND_WITHOUT_PERSON.encode())
+    return sum([wanted in record.headers async for _, record in reader.scan(REJECTED.name)])
+
+
+async def count_unread_amounts(reader: Reader) -> int:
+    """How many purchases and refunds count without their amount, since it cannot be read."""
+    stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
+    return sum([checkpoint.counts.unread_amounts for checkpoint in stored])
 
 
 async def count_events(reader: Reader) -> EventCounts:

@@ -18,6 +18,7 @@ from streams.cli.screen import (
     plural,
     time_text,
 )
+from streams.core.funnels.currencies import currency_number, money_text
 from streams.queries.cohorts import FUNNEL_MOMENTS, CohortReport, JourneyCounts, reached
 from streams.queries.funnel import NO_JOURNEY, EventCounts, Funnel
 from streams.queries.funnel_window import FunnelWindow
@@ -45,7 +46,7 @@ def render_report(given: Mapping[str, Any], whole: Funnel | CohortReport) -> Ren
     if "need" in given:
         parts.append(_need(given["need"], given["transitions_from"], given["cut_journeys"]))
     if isinstance(whole, Funnel):
-        parts += [render_totals(whole), "", render_moments(whole), ""]
+        parts += [render_totals(whole), *_money(whole), "", render_moments(whole), ""]
         if whole.cues:
             parts += [render_cues(whole.cues), ""]
         parts.append(render_events(whole.events))
@@ -87,6 +88,20 @@ def _journeys(j: JourneyCounts) -> str:
         f"({percent(j.converted, j.opened)}; {j.refunded:,} refunded later), [red]{j.abandoned:,} "
         f"abandoned[/], [cyan]{j.open:,} open[/] ({j.stalled:,} stalled)"
     )
+
+
+def _money(funnel: Funnel) -> list[RenderableType]:
+    """A line for each currency, and one for refunds that found no purchase."""
+    lines: list[RenderableType] = []
+    for currency, kinds in funnel.revenue.items():
+        number, bought = currency_number(currency), kinds.get("converted", 0)
+        back = sum(kinds.values()) - bought
+        given = f", {money_text(-back, number)} given back" if back else ""
+        lines.append(f"bought for [bold green]{money_text(bought, number)}[/]{given}")
+    missing = [f"{plural(n, 'refund')} without a {what}" for what, n in funnel.unmatched_refunds.items() if n]
+    if funnel.unread_amounts:
+        missing.append(f"{plural(funnel.unread_amounts, 'amount')} that cannot be read")
+    return [*lines, f"[yellow]{', '.join(missing)}[/]"] if missing else lines
 
 
 def render_moments(found: Funnel | CohortReport) -> Table:
