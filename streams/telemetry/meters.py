@@ -31,6 +31,7 @@ from streams.core.ingest.repairs import Repair
 from streams.core.moments.verdict import CUE_NAMES
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.core.processing.committed import Committed
+from streams.core.processing.redriving import REDRIVEN_ENDINGS
 from streams.telemetry import metrics
 from streams.telemetry.clock_totals import ClockTotals
 from streams.telemetry.metrics import MetricSpec
@@ -201,6 +202,7 @@ class Meters(Collector):
         excluded, events = _gauge(metrics.EXCLUDED), _sum(metrics.EVENTS_BY_OUTCOME)
         received, forwarded = _sum(metrics.RECEIVED), _sum(metrics.FORWARDED)
         repaired, narrowed = _sum(metrics.REPAIRED), _sum(metrics.NARROWED)
+        redriven = _sum(metrics.REDRIVEN_ITEMS)
         transitions, expired = _sum(metrics.TRANSITIONS_WRITTEN), _sum(metrics.EXPIRED_CORRECTIONS)
         by_moment = _gauge(metrics.OPEN_JOURNEYS), _gauge(metrics.STALLED_JOURNEYS)
         by_outcome, cues = _gauge(metrics.JOURNEYS_BY_OUTCOME), _gauge(metrics.CUES_SEEN)
@@ -224,6 +226,8 @@ class Meters(Collector):
             forwarded.add_metric([number], step.totals.forwarded)
             for kind in Repair:
                 repaired.add_metric([number, kind.value], step.totals.repaired.get(kind.value, 0))
+            for ending in REDRIVEN_ENDINGS:
+                redriven.add_metric([number, ending], step.totals.redriven.get(ending, 0))
             narrowed.add_metric([number], step.totals.narrowed)
             unread.add_metric([number], step.totals.unread_amounts)
             unmatched.add_metric([number], step.journeys.unmatched_refunds)
@@ -238,7 +242,7 @@ class Meters(Collector):
                     cues.add_metric([number, cue, matched], count)
             expired.add_metric([number], step.expired_corrections)
         yield from (lag, hidden, transaction, watermark, excluded)
-        yield from (received, events, forwarded, repaired, narrowed, transitions, expired)
+        yield from (received, events, forwarded, repaired, redriven, narrowed, transitions, expired)
         yield from (*by_moment, by_outcome, cues, unmatched, unread)
 
     def _counter(self, described: MetricSpec) -> Counter:

@@ -68,30 +68,33 @@ class Story(NamedTuple):
 def stories() -> list[Story]:
     """All stories, in the order of the file."""
     text = Path(__file__).with_name("journeys.toml").read_text("utf-8")
-    return [_story(raw) for raw in tomllib.loads(text)["story"]]
+    return [story_of(raw) for raw in tomllib.loads(text)["story"]]
 
 
-def _story(raw: dict[str, str]) -> Story:
+def story_of(raw: dict[str, str]) -> Story:
+    """A story of the file."""
     assert set(raw) <= STORY_KEYS, set(raw) - STORY_KEYS
-    journeys = [_journey(row) for row in _rows(raw.get("journeys", ""), JOURNEY_COLUMNS)]
+    journeys = [_journey(row) for row in rows_of(raw.get("journeys", ""), JOURNEY_COLUMNS)]
     opened = {(j.need, j.journey): j for j in journeys}
-    steps = [_step(row, opened) for row in _rows(raw.get("steps", ""), STEP_COLUMNS)]
+    steps = [_step(row, opened) for row in rows_of(raw.get("steps", ""), STEP_COLUMNS)]
     return Story(
         title=raw["title"],
         tells=raw["tells"].strip(),
-        signals=[_signal(row) for row in _rows(raw["events"], EVENT_COLUMNS)],
-        timer=_at(raw["timer"]) if "timer" in raw else oracle.NO_TIMER,
+        signals=[signal_of(row) for row in rows_of(raw["events"], EVENT_COLUMNS)],
+        timer=time_of(raw["timer"]) if "timer" in raw else oracle.NO_TIMER,
         steps=list(_with_first_entries(steps)),
         journeys=[j._replace(been_in=_entered(steps, j.need, j.journey)) for j in journeys],
         unmatched=[
-            oracle.Unmatched(_need(row), _at(row["at"]), row["event"], _number(row, "dims"), "update" in row)
-            for row in _rows(raw.get("unmatched", ""), UNMATCHED_COLUMNS)
+            oracle.Unmatched(
+                _need(row), time_of(row["at"]), row["event"], _number(row, "dims"), "update" in row
+            )
+            for row in rows_of(raw.get("unmatched", ""), UNMATCHED_COLUMNS)
         ],
-        cues=[_cue(row, opened) for row in _rows(raw.get("cues", ""), CUE_COLUMNS)],
+        cues=[_cue(row, opened) for row in rows_of(raw.get("cues", ""), CUE_COLUMNS)],
     )
 
 
-def _rows(table: str, columns: set[str]) -> list[dict[str, str]]:
+def rows_of(table: str, columns: set[str]) -> list[dict[str, str]]:
     """The rows of a table by column. Cells that hold `-` are left out."""
     lines = [re.split(r"\s{2,}", line.strip()) for line in table.strip().splitlines()]
     if not lines:
@@ -102,11 +105,12 @@ def _rows(table: str, columns: set[str]) -> list[dict[str, str]]:
     return [{name: cell for name, cell in zip(names, row, strict=False) if cell != "-"} for row in rows]
 
 
-def _signal(row: dict[str, str]) -> oracle.Signal:
+def signal_of(row: dict[str, str]) -> oracle.Signal:
+    """The signal of a row of events."""
     *unsure, mark = row["mark"].split()
     assert unsure in ([], ["unsure"]), unsure
     return oracle.Signal(
-        at=_at(row["at"]),
+        at=time_of(row["at"]),
         event=row["event"],
         mark=INTENTS[mark],
         sure=not unsure,
@@ -151,7 +155,7 @@ def _step(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) 
     return oracle.Step(
         kind=row["kind"],
         need=journey.need,
-        at=_at(row["at"]),
+        at=time_of(row["at"]),
         event=row["event"],
         journey=journey.journey,
         from_=_moment(row.get("from")),
@@ -176,7 +180,7 @@ def _cue(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) -
     found = journeys[_need(row), row["journey"]] if "journey" in row else None
     return oracle.Cue(
         need=_need(row),
-        at=_at(row["at"]),
+        at=time_of(row["at"]),
         event=row["event"],
         cue=_number(row, "cue"),
         journey=found.journey if found else None,
@@ -205,13 +209,13 @@ def _entered(steps: Sequence[oracle.Step], need: str, journey: str) -> frozenset
 def _journey(row: dict[str, str]) -> oracle.Journey:
     outcome, _, more = row["outcome"].partition(", ")
     assert more in ("", "stalled", "refunded"), more
-    closed_at = _at(row["closed"]) if "closed" in row else None
+    closed_at = time_of(row["closed"]) if "closed" in row else None
     furthest = MOMENTS[row["furthest"]]
     opened_dims = _number(row, "dims")
     return oracle.Journey(
         _need(row),
         row["journey"],
-        _at(row["opened"]),
+        time_of(row["opened"]),
         closed_at,
         outcome,
         more == "stalled",
@@ -222,7 +226,7 @@ def _journey(row: dict[str, str]) -> oracle.Journey:
     )
 
 
-def _at(text: str) -> int:
+def time_of(text: str) -> int:
     """`day 2 09:30` or `day 2 09:30:05`, in milliseconds since 1970."""
     found = re.fullmatch(r"day (\d+) (\d\d):(\d\d)(?::(\d\d))?", text)
     assert found, text

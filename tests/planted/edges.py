@@ -24,6 +24,8 @@ _AMOUNTS, _MONEY = "streams.core.processing.amounts", "tests/core/processing/tes
 _LAWS = "tests/laws/test_needs.py"
 _STORIES = "tests/core/journeys/test_golden.py"
 _ORDERS = "tests/core/processing/test_orders.py"
+_REDRIVEN = "tests/core/journeys/test_redriven_stories.py"
+_FINALITY = "streams.core.journeys.finality"
 _WATERMARK = "streams.core.processing.watermark"
 _REGISTRY = "tests/log/kafka/registry"
 _APART = "tests/core/processing/test_apart.py"
@@ -34,6 +36,34 @@ def _edge(test: str, name: str, module: str, *texts: str) -> EdgeBug:
 
 
 EDGE_BUGS = (
+    _edge(
+        _REDRIVEN,
+        "a redriven event changes a journey that is final",
+        _FINALITY,
+        "if happened_ms(final) < time.oldest_ms:",
+        "if not happened_ms(final):",
+    ),
+    _edge(
+        _REDRIVEN,
+        "what is redriven becomes final before the next item comes",
+        _FINALITY,
+        "if p.redriving is None or time.oldest_ms > p.redriving.watermark_ms:",
+        "if True:",
+    ),
+    _edge(
+        "tests/laws/test_redriving.py",
+        "a copy of what was redriven counts again",
+        _POPULATION,
+        "if is_redriven else bounds",
+        "if False else bounds",
+    ),
+    _edge(
+        "tests/laws/test_redriving.py",
+        "a redriven event is taken before the base",
+        _FINALITY,
+        "if facts_key(signal.head, signal.ref) < p.base_end:",
+        "if False:",
+    ),
     _edge(
         _APART,
         "a dead letter keeps the bytes of who refused",

@@ -273,13 +273,23 @@ def test_two_workers_of_one_process_do_not_share_figures() -> None:
 
 
 def test_each_outcome_is_shown() -> None:
-    """All counts but those of received, forwarded, repaired and narrowed items, and of amounts that cannot be
-    read, are outcomes: these add up.
+    """All counts but those of received, forwarded, repaired, redriven and narrowed items, and of amounts that
+    cannot be read, are outcomes: these add up.
     """
-    of = meters()
-    of.committed(step(0, 1, totals=Counts(*range(1, len(msgspec.structs.fields(Counts))))))
+    of, fields = meters(), len(msgspec.structs.fields(Counts))
+    of.committed(step(0, 1, totals=Counts(*range(1, fields - 2))))
     outcomes = [name for name in shown(of) if name.startswith("streams_events_total ")]
-    assert len(msgspec.structs.fields(Counts)) - 5 == len(outcomes)
+    assert fields - 6 == len(outcomes)
+
+
+def test_redriven_items_have_metrics_of_their_own() -> None:
+    """By how they ended; they are no second outcome of an event."""
+    of = meters()
+    of.committed(step(0, 5, totals=Counts(received=2, late=2, redriven={"applied": 1, "late": 1})))
+    found = shown(of)
+    assert 1 == found["streams_redriven_items_total outcome=applied partition=0"]
+    assert 0 == found["streams_redriven_items_total outcome=already partition=0"]
+    assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
 
 
 def test_a_forwarded_event_has_no_outcome_here() -> None:

@@ -7,7 +7,7 @@ between, or two commands redrive it at the same time.
 
 from collections.abc import Generator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Protocol
+from typing import Protocol, get_args
 
 import msgspec
 
@@ -40,6 +40,7 @@ ITEMS_PER_TURN = 100  # taken before others get their turn: each may fold a whol
 FINAL_REASON = "final"
 OWNER_CHANGED = "owner_changed"
 APART: Mapping[Apart, RedrivenOutcome] = {Apart.REFUSED: "refused", Apart.ROBOT: "robot"}
+REDRIVEN_ENDINGS = tuple(word for word in get_args(RedrivenOutcome) if word != "forwarded")  # those counted
 # Fates of an item: taken by a command (whose id follows), or sent on to a partition (whose number follows).
 _TAKEN, _SENT_ON = b"t", b"s"
 
