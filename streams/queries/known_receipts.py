@@ -8,9 +8,9 @@ from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.redriving import receipt_key
 from streams.log.port import Reader
 from streams.queries.origins import Origin
-from streams.topology import REDRIVEN
+from streams.topology import REDRIVEN, source_name
 
-_RECEIPT_BYTES = 400  # about what a receipt takes here, its key included
+_RECEIPT_BYTES = 600  # about what a receipt takes here, its key included
 
 _decode = msgspec.json.Decoder(Receipt).decode
 
@@ -29,6 +29,7 @@ class KnownReceipts:
 
     def __init__(self) -> None:
         self._endings: dict[bytes, ReceiptEnding] = {}
+        self.applied: set[Origin] = set()  # items that count
 
     @classmethod
     async def load(cls, reader: Reader, partition: int, checkpoint: Checkpoint) -> "KnownReceipts":
@@ -39,6 +40,9 @@ class KnownReceipts:
                 continue
             receipt = _decode(record.value)
             if receipt.rev <= checkpoint.batches:
+                if receipt.outcome == "applied":
+                    source = source_name(receipt.topic, receipt.partition)
+                    found.applied.add(Origin(source, receipt.offset, receipt.index))
                 held_from = None if receipt.held_from is None else parse_time(receipt.held_from)
                 held_from_ms = -1 if held_from is None else held_from[0]
                 found._endings[record.key] = ReceiptEnding(

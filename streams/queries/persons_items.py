@@ -15,6 +15,7 @@ from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.record_keys import split_person_key, split_profile_key
 from streams.log.port import Reader
+from streams.queries.known_receipts import KnownReceipts
 from streams.queries.origins import Origin, left_out_of, origin_of
 from streams.queries.person import Person, fold_settings_for
 from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, owner_of, read_rulebook
@@ -55,6 +56,7 @@ class PersonsItems:
         self.person, self.owners, self.allowed_lateness_ms = person, owners, allowed_lateness_ms
         self.late: dict[Origin, Letter] = {}
         self.rejected: dict[Origin, Letter] = {}
+        self.redriven: set[Origin] = set()  # items of anybody that were redriven and count
         self.unreadable: list[str] = []  # sources with records of the person or not, which have no reader
         self.hidden: dict[str, int] = {}  # by source: where the open transaction begins that hides the rest
         self._read: dict[Origin, FoundItem] = {}  # by the partition that read them first, in order
@@ -131,6 +133,8 @@ class _Search:
                 headers = _texts(record)
                 letter = Letter("rejected", headers["reason"], headers["detail"], self._person.name)
                 self._found.rejected[origin_of(record)] = letter
+        receipts = await KnownReceipts.load(self.reader, self.partition, self.checkpoint)
+        self._found.redriven |= receipts.applied
         async for _, record in self.reader.scan(LATE.name, self.partition):
             headers = _texts(record)
             tenant, _ = split_person_key(record.key or b"")

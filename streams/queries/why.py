@@ -31,6 +31,8 @@ Ending = Literal[
 `silence`: no event at all, but the lack of one caused a transition at that time.
 """
 
+REDRIVEN_SINCE = "it was redriven since"
+
 
 class ReadAs(msgspec.Struct, frozen=True):
     """What the rules saw in an event."""
@@ -130,6 +132,8 @@ class _Stories:
                 story.ending = "rejected"
                 if letter is not None:
                     story.reason, story.detail = letter.reason, letter.detail
+                    if origin in self._found.redriven:
+                        story.detail = f"{letter.detail}; {REDRIVEN_SINCE}, and counts"
                 elif isinstance(outcome, Rejection):
                     story.reason, story.detail = outcome.reason.value, outcome.detail
             return story
@@ -166,7 +170,10 @@ class _Stories:
             story.ending = "no_signal"
             return story
         late = self._found.late.get(origin)
-        if late is not None and not late.left_out:
+        if late is not None and origin in self._found.redriven:
+            self._add(story, key, outcome.at_ms, signal)
+            story.reason, story.detail = late.reason, f"{REDRIVEN_SINCE}; first it was {late.detail}"
+        elif late is not None and not late.left_out:
             story.ending, story.reason, story.detail = "late", late.reason, late.detail
         else:
             self._add(story, key, outcome.at_ms, without_needs(signal, late.left_out if late else ()))

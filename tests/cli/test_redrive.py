@@ -129,3 +129,14 @@ def test_a_command_that_is_killed_has_done_what_it_sent_once(tmp_path: Path) -> 
     assert 301 == len(opened) == len({step["id"] for step in opened})
     verified = streams("verify", "--data-dir", data)
     assert verified.exit_code == 0, verified.stdout + verified.stderr
+
+
+def test_why_says_that_an_event_was_redriven(tmp_path: Path) -> None:
+    """It caused the steps, although it was late first."""
+    replayed(tmp_path, LATER[0])
+    replayed(tmp_path, event("max", "Product Viewed", "10:00:00"))
+    redriven(tmp_path, "late")
+    told = lines("why", "max", "--data-dir", tmp_path / "data", "--json")
+    (story, *_) = [one for one in told if one["event"]]
+    assert ("applied", "lateness") == (story["ending"], story["reason"])
+    assert story["detail"].startswith("it was redriven since; first it was")

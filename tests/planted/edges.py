@@ -40,8 +40,8 @@ EDGE_BUGS = (
         _REDRIVEN,
         "a redriven event changes a journey that is final",
         _FINALITY,
-        "if happened_ms(final) < time.oldest_ms:",
-        "if not happened_ms(final):",
+        "if settled_ms(final, patience) < time.oldest_ms:",
+        "if not settled_ms(final, patience):",
     ),
     _edge(
         _REDRIVEN,
