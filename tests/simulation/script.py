@@ -447,9 +447,6 @@ class _Author:
             properties["shop"] = rnd.choice(TENANTS)
         if self.troubles.random() < TROUBLED:
             properties["trouble"] = self.troubles.choice(TROUBLES)
-        channel = rnd.choice(("web", "app"))
-        if "paid" in name or "back" in name:
-            channel = self.pay(properties, channel)
         call: dict[str, Any] = {
             "type": "track",
             "messageId": event,
@@ -461,8 +458,10 @@ class _Author:
                 "timezone": rnd.choice(("Europe/Rome", "UTC")),
                 "device": {"type": rnd.choice(("mobile", "desktop", "fridge"))},
             },
-            "channel": channel,
+            "channel": rnd.choice(("web", "app")),
         }
+        if "paid" in name or "back" in name:
+            call["channel"] = self.pay(properties, str(call["channel"]))
         if self.apart.random() < APART_SHARE:
             mark = self.apart.choice(({"userAgent": ROBOT_AGENT}, {"consent": REFUSAL}))
             call["context"] = {**call["context"], **mark}
