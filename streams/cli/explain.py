@@ -23,7 +23,10 @@ MEANINGS: Mapping[str, str] = {
         "a search is never a purchase: it keeps an open journey alive; it never opens, moves or closes one"
     ),
     "truth": "sure: it closes the open journey as converted, or opens and converts one at once",
-    "refund": "sure: it marks the purchase that it belongs to as refunded; it never touches an open journey",
+    "refund": (
+        "sure: it marks the purchase that it belongs to as refunded, or a part of it; it never touches an "
+        "open journey"
+    ),
     "sure": "sure: it opens a journey in {0}, or moves an open one to {0}",
 }
 _STDIN = "-"

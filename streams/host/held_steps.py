@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from schemas import Transition
 
 MAX_HELD = 10_000  # steps in memory, some 10 MB; with more, reading waits for the oldest
-PURCHASES = ("converted", "refunded")  # kinds that a purchase does not make untrue
+PURCHASES = ("converted", "partially_refunded", "refunded")  # kinds that a purchase does not make untrue
 Token = TypeVar("Token")
 
 

@@ -154,10 +154,13 @@ def _journey(group: list[tuple[bytes, Transition]], cues: list[tuple[bytes, Cue]
 def _order(step: Transition) -> tuple[str, int]:
     """Sorts steps as they happened.
 
-    Within one millisecond, opening and resuming come first, then the steps to later moments.
+    Within one millisecond, opening and resuming come first, then the steps to later moments, then refunds:
+    parts before all that is left.
     """
     if step.kind == "opened":
         return step.at, -2
     if step.kind == "resumed":
         return step.at, -1
+    if step.kind == "refunded":
+        return step.at, len(FUNNEL_MOMENTS) + 1
     return step.at, len(FUNNEL_MOMENTS) if step.to is None else FUNNEL_MOMENTS.index(step.to)

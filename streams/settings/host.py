@@ -90,7 +90,7 @@ class AnnounceSettings(SettingsTable):
         ("stalled",),
         description=(
             "The kinds of transition that are posted: opened, advanced, returned, stalled, resumed, "
-            "converted, abandoned, refunded."
+            "converted, abandoned, partially_refunded, refunded."
         ),
     )
     moments: Annotated[tuple[Literal["know", "go", "do", "buy"], ...], NoDecode, TextList] = Field(

@@ -110,7 +110,7 @@ UNMATCHED_REFUNDS = MetricSpec(
     "gauge",
     ("partition",),
     "refunds that found no purchase, over the app's life; a correction takes back what no longer holds; "
-    "those that name no person are in streams_rejected_events_total",
+    "those that name no person are in streams_rejected_total",
 )
 UNREAD_AMOUNTS = MetricSpec(
     "streams_amounts_unread_total",

@@ -161,10 +161,18 @@ def test_memory_is_bounded() -> None:
     assert held.wait_s(0) is None
 
 
-@pytest.mark.parametrize("kind", ["opened", "advanced", "refunded", "abandoned"])
+@pytest.mark.parametrize("kind", ["opened", "advanced", "partially_refunded", "refunded", "abandoned"])
 def test_other_news_drops_nothing(kind: str) -> None:
     """Only a purchase or a retraction makes a step untrue."""
     held: HeldSteps[str] = HeldSteps(HOLD_S)
     held.add(stalled("a"), "token", now_s=0)
     assert [] == held.drop_untrue(stalled("b", kind=kind))
     assert ["token"] == held.drop_untrue(stalled("b", kind="converted"))
+
+
+@pytest.mark.parametrize("kind", ["converted", "partially_refunded", "refunded"])
+def test_a_purchase_makes_no_other_untrue(kind: str) -> None:
+    """What is said of an earlier purchase stays true."""
+    held: HeldSteps[str] = HeldSteps(HOLD_S)
+    held.add(stalled("a", kind=kind), "token", now_s=0)
+    assert [] == held.drop_untrue(stalled("b", kind="converted"))

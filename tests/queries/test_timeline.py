@@ -70,6 +70,20 @@ async def test_steps_of_one_millisecond() -> None:
     assert ["opened", "stalled", "resumed", "advanced"] == [s.kind for s in timeline.journeys[0].steps]
 
 
+async def test_refunds_of_one_millisecond() -> None:
+    """The parts come before the refund of all that was left, whatever was published first."""
+    order = {"order_id": "7", "currency": "EUR"}
+    records = [
+        did("u:ann", "pay", 0, properties={"total": 90, **order}),
+        did("u:ann", "back", 9, messageId="b", properties={"total": 90, **order}),
+        did("u:ann", "back", 9, messageId="a", properties={"total": 30, **order}),
+    ]
+    (timeline,) = await read_timelines(await written(records), Person("ann"))
+    (journey,) = timeline.journeys
+    assert ["partially_refunded", "refunded"] == [step.kind for step in journey.steps][-2:]
+    assert "refunded" == journey.outcome
+
+
 async def test_where_everybody_is() -> None:
     """The current moment is that of the open journey; a stalled journey
     is open; a refund is last and the outcome.

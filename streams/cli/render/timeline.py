@@ -17,6 +17,7 @@ SYMBOLS = {
     "resumed": "○",
     "converted": "★",
     "abandoned": "✗",
+    "partially_refunded": "↩",
     "refunded": "↩",
 }
 CUE_SYMBOL = "!"
