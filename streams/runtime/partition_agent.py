@@ -123,7 +123,9 @@ class PartitionAgent:
         count, oldest_ms = await self._take_batch()
         caught_up = not count and not processor.tracker.waiting_for
         done = processor.advance(clock_ms if caught_up else None, watermark_ms if caught_up else None)
-        written = bool(count) or checkpoint or processor.time_state != before
+        # A report that is due is written whether or not it was due before: the others may wait for it.
+        is_due = processor.tracker.pending_report is not None
+        written = bool(count) or checkpoint or is_due or processor.time_state != before
         retracted, outputs, commit_s = 0, 0, 0.0
         reasons: Reasons = {}
         clock_errors: ClockErrors = {}

@@ -109,10 +109,8 @@ class Processor:
     @property
     def time_state(self) -> TimeState:
         """How far time has come in this partition."""
-        population, report = self.population, self.tracker.pending_report
-        return TimeState(
-            population.watermark_ms, population.timers_fired_ms, population.done, report is not None
-        )
+        population = self.population
+        return TimeState(population.watermark_ms, population.timers_fired_ms, population.done)
 
     def take(self, fetched: Fetched) -> None:
         """Processes what one read of the sources found: the records of each source, in offset order."""

@@ -52,7 +52,6 @@ class TimeState(NamedTuple):
     watermark_ms: int
     timers_fired_ms: int
     profiles_done: int
-    report_due: bool
 
 
 class WatermarkTracker:
