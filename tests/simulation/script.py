@@ -409,19 +409,21 @@ class _Author:
             )
         )
 
-    def pay(self, properties: dict[str, Any], channel: str) -> str:
+    def pay(self, name: str, properties: dict[str, Any], channel: str) -> str:
         """Says how much it was, or not, and in which currency. Returns the channel that it is said on.
 
-        Amounts are small, so that refunds often give back just what is left.
+        Amounts are small, so that refunds often give back just what is left; those of refunds are smaller, so
+        that they often leave something.
         """
         rnd = self.money
         for product in properties.get("products", ()):
             if rnd.random() < 0.5:
                 product |= {"price": rnd.choice((1, "2.00", 1.5)), "quantity": rnd.choice((1, 1, 2))}
-        if rnd.random() < 0.6:
-            properties["total"] = rnd.choice((1, 2, "3,00", 4.5, 0, "?"))
+        if rnd.random() < 0.85:
+            totals = (0.5, 1, "0,50", 1, 2, 0) if "back" in name else (1, 2, "3,00", 4.5, 0, "?")
+            properties["total"] = rnd.choice(totals)
         if rnd.random() < 0.9:
-            properties["currency"] = rnd.choice(("EUR", "EUR", "EUR", "JPY"))
+            properties["currency"] = rnd.choice(("EUR", "EUR", "EUR", "EUR", "EUR", "JPY"))
         return "server" if rnd.random() < 0.3 else channel
 
     def packet(
@@ -461,7 +463,7 @@ class _Author:
             "channel": rnd.choice(("web", "app")),
         }
         if "paid" in name or "back" in name:
-            call["channel"] = self.pay(properties, str(call["channel"]))
+            call["channel"] = self.pay(name, properties, str(call["channel"]))
         if self.apart.random() < APART_SHARE:
             mark = self.apart.choice(({"userAgent": ROBOT_AGENT}, {"consent": REFUSAL}))
             call["context"] = {**call["context"], **mark}
