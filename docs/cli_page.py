@@ -69,7 +69,7 @@ were left out, because their beginning is deleted by age. `--need ""` is the nee
   "been_in": {{"know": 2, "go": 0, "do": 0, "buy": 0, "truth": 1}},
   "cues": {{"slow_page": {{"know": 1, "unmatched": 1}}}},
   "revenue": {{"EUR": {{"converted": 9000, "partially_refunded": -3000}}}},
-  "unmatched_refunds": {{"purchase": 0, "person": 0}}, "unread_amounts": 0,
+  "unmatched_refunds": {{"purchase": 0, "person": 0}}, "unmatched_updates": 0, "unread_amounts": 0,
   "events": {{
     "received": 5, "applied": 4, "refused": 0, "robot": 0, "no_signal": 1, "duplicate": 0, "late": 0,
     "rejected": 0
@@ -79,7 +79,8 @@ were left out, because their beginning is deleted by age. `--need ""` is the nee
 ```
 
 `revenue` is in minor units (cents), by currency and kind of transition; what refunds gave back is below zero.
-`unmatched_refunds` are those that found no purchase, and those that name no person, which are dead letters.
+`unmatched_refunds` are those that found no purchase, and those that name no person, which are dead letters;
+`unmatched_updates` are those of orders that are not known.
 `unread_amounts` counts purchases and refunds that count without their amount, since it cannot be read.
 `repaired` has the events in which something was repaired, by [kind](input.md#repairs); one with two repairs
 counts in both.
@@ -184,7 +185,8 @@ from a rejected record is not found by it.
 line each: [consume.md](consume.md). Records come partition by partition, in order; with `--limit` only the
 latest, the oldest first. `--since` and `--until` take a time (RFC 3339) or how long ago (`30m`, `4h`, `7d`).
 Of a transition they look at `at`, of a journey at `closed_at`, of a refund at `refunded_at`: event times, not
-the time of publication. So the whole topic is read.
+the time of publication. So the whole topic is read. What found nothing (an unmatched refund, an update of an
+unknown order) is no transition: `streams funnel --json` has how many there are.
 
 **`streams rejected --json`** and **`streams late --json`** print an object per record. There `--since` and
 `--until` look at when the record was rejected or found to be late: its own time may be wrong. On Kafka that

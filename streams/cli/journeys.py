@@ -45,6 +45,7 @@ async def _journeys(ctx: typer.Context, flags: LogFlags, wanted: ListFlags) -> N
     import msgspec
 
     from schemas import JourneyRecord, RefundRecord
+    from streams.queries.given_back import GivenBack, JourneyName, name_of
     from streams.queries.listing import list_records
     from streams.topology import JOURNEYS
 
@@ -58,13 +59,13 @@ async def _journeys(ctx: typer.Context, flags: LogFlags, wanted: ListFlags) -> N
             return
         decode = msgspec.json.Decoder(JourneyRecord | RefundRecord).decode
         latest = Latest[JourneyRecord](wanted.limit)
-        refunded = set[tuple[str | None, str, str | None, str]]()
+        given_back = dict[JourneyName, GivenBack]()
         async for one in list_records(log.reader, JOURNEYS):  # a refund may lie outside of the range
             record = decode(value_line(one))
             if isinstance(record, RefundRecord):
-                refunded.add((record.tenant, record.profile, record.need, record.journey))
+                given_back.setdefault(name_of(record), GivenBack()).add(record)
             elif times.has(one.time_ms):
                 latest.add(record.closed_at, record)
     from streams.cli.render.journeys import render
 
-    console().print(render(latest.rows, latest.total, refunded))
+    console().print(render(latest.rows, latest.total, given_back))

@@ -20,6 +20,8 @@ from streams.cli.options import AppOption, DataDirOption, KafkaOption, checked_t
 from streams.cli.screen import console
 from streams.cli.time_options import SinceOption, UntilOption
 
+_KINDS_OF_REFUNDS = ("partially_refunded", "refunded")
+
 
 def transitions_command(
     ctx: typer.Context,
@@ -43,6 +45,9 @@ def transitions_command(
     follow: FollowOption = False,
 ) -> None:
     """Shows the steps of all journeys as they were published, corrections included.
+
+    Refunds without a purchase or a person, and updates of unknown orders, are no steps: beneath the table it
+    says how many there are, over all time.
 
     --since and --until are about when a step happened, not about when it was published.
     """
@@ -76,6 +81,8 @@ async def _transitions(
     from schemas import Transition
     from streams.queries.listing import list_records
     from streams.queries.net_records import list_net_records
+    from streams.queries.tallies import read_all_time_tallies
+    from streams.queries.unmatched import count_unmatched
     from streams.topology import TRANSITIONS
 
     times, text = wanted.times(), _text_of(kind)
@@ -92,6 +99,11 @@ async def _transitions(
         latest = Latest[Transition](wanted.limit)
         async for one in chosen:
             latest.add(one.time_ms, decode(value_line(one)))
+        unmatched = None
+        if kind is None or kind in _KINDS_OF_REFUNDS:
+            unmatched = await count_unmatched(log.reader, await read_all_time_tallies(log.reader))
     from streams.cli.render.transitions import render
+    from streams.cli.render.unmatched import unmatched_texts
 
-    console().print(render(latest.rows, latest.total))
+    found_nothing = [] if unmatched is None else unmatched_texts(*unmatched)
+    console().print(render(latest.rows, latest.total, found_nothing))

@@ -10,14 +10,14 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas import Tally
-from streams.core.ingest.event import Reason
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
 from streams.queries.cohorts import Cohort, JourneyCounts, report_of_cells
 from streams.queries.state_profiles import read_state_profiles
-from streams.queries.tallies import count_cues, count_moves, read_all_time_tallies
-from streams.topology import JOURNEYS, REJECTED, TRANSITIONS
+from streams.queries.tallies import count_cues, read_all_time_tallies
+from streams.queries.unmatched import count_unmatched
+from streams.topology import JOURNEYS, TRANSITIONS
 
 NO_JOURNEY = "unmatched"  # instead of a moment: a cue of no journey
 
@@ -47,6 +47,7 @@ class Funnel(msgspec.Struct):
     # In minor units, by currency and by kind: `converted`, and below zero what refunds gave back.
     revenue: dict[str, dict[str, int]]
     unmatched_refunds: dict[str, int]  # by what is missing: `purchase`, `person`
+    unmatched_updates: int  # updates of orders that are not known
     unread_amounts: int  # purchases and refunds that count without their amount
     events: EventCounts
     repaired: dict[str, int]  # events by kind of repair: one with two repairs counts in both
@@ -57,6 +58,7 @@ async def read_funnel(reader: Reader) -> Funnel:
     cells = await read_all_time_tallies(reader)
     cohorts = report_of_cells(cells)
     profiles, converted = await count_profiles(reader)
+    unmatched = await count_unmatched(reader, cells)
     return Funnel(
         profiles=profiles,
         profiles_converted=converted,
@@ -68,10 +70,8 @@ async def read_funnel(reader: Reader) -> Funnel:
             for cue, counts in sorted(count_cues(cells).items())
         },
         revenue=sum_revenue(cells),
-        unmatched_refunds={
-            "purchase": sum([n for move, n in count_moves(cells).items() if move.kind == "refund_unmatched"]),
-            "person": await count_nobodys_refunds(reader),
-        },
+        unmatched_refunds=unmatched.refunds,
+        unmatched_updates=unmatched.updates,
         unread_amounts=await count_unread_amounts(reader),
         events=await count_events(reader),
         repaired=dict((await count_repaired(reader)).most_common()),
@@ -86,12 +86,6 @@ def sum_revenue(cells: Iterable[Tally]) -> dict[str, dict[str, int]]:
             kinds = found.setdefault(cell.currency, {})
             kinds[cell.kind] = kinds.get(cell.kind, 0) + cell.count
     return {currency: dict(sorted(kinds.items())) for currency, kinds in sorted(found.items())}
-
-
-async def count_nobodys_refunds(reader: Reader) -> int:
-    """How many refunds name no person. Such a dead letter is there for as long as its topic keeps it."""
-    wanted = ("reason", Reason.REFUND_WITHOUT_PERSON.encode())
-    return sum([wanted in record.headers async for _, record in reader.scan(REJECTED.name)])
 
 
 async def count_unread_amounts(reader: Reader) -> int:

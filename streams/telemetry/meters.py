@@ -206,7 +206,8 @@ class Meters(Collector):
         transitions, expired = _sum(metrics.TRANSITIONS_WRITTEN), _sum(metrics.EXPIRED_CORRECTIONS)
         by_moment = _gauge(metrics.OPEN_JOURNEYS), _gauge(metrics.STALLED_JOURNEYS)
         by_outcome, cues = _gauge(metrics.JOURNEYS_BY_OUTCOME), _gauge(metrics.CUES_SEEN)
-        unmatched, unread = _gauge(metrics.UNMATCHED_REFUNDS), _sum(metrics.UNREAD_AMOUNTS)
+        refunds, updates = _gauge(metrics.UNMATCHED_REFUNDS), _gauge(metrics.UNMATCHED_UPDATES)
+        unread = _sum(metrics.UNREAD_AMOUNTS)
         now_ms = self._clock.wall_ms()
         for partition, step in sorted(self._steps.items()):
             number = str(partition)
@@ -230,7 +231,8 @@ class Meters(Collector):
                 redriven.add_metric([number, ending], step.totals.redriven.get(ending, 0))
             narrowed.add_metric([number], step.totals.narrowed)
             unread.add_metric([number], step.totals.unread_amounts)
-            unmatched.add_metric([number], step.journeys.unmatched_refunds)
+            refunds.add_metric([number], step.journeys.unmatched_refunds)
+            updates.add_metric([number], step.journeys.unmatched_updates)
             transitions.add_metric([number], step.rev)
             for gauge, counts in zip(by_moment, (step.journeys.open, step.journeys.stalled), strict=True):
                 for moment, count in zip(OPEN_MOMENTS, counts, strict=True):
@@ -243,7 +245,7 @@ class Meters(Collector):
             expired.add_metric([number], step.expired_corrections)
         yield from (lag, hidden, transaction, watermark, excluded)
         yield from (received, events, forwarded, repaired, redriven, narrowed, transitions, expired)
-        yield from (*by_moment, by_outcome, cues, unmatched, unread)
+        yield from (*by_moment, by_outcome, cues, refunds, updates, unread)
 
     def _counter(self, described: MetricSpec) -> Counter:
         return Counter(described.name, described.about, described.labels, registry=self.registry)

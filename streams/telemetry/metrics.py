@@ -112,6 +112,12 @@ UNMATCHED_REFUNDS = MetricSpec(
     "refunds that found no purchase, over the app's life; a correction takes back what no longer holds; "
     "those that name no person are in streams_rejected_total",
 )
+UNMATCHED_UPDATES = MetricSpec(
+    "streams_order_updates_unmatched",
+    "gauge",
+    ("partition",),
+    "updates of orders that are not known, over the app's life; a correction takes back what no longer holds",
+)
 UNREAD_AMOUNTS = MetricSpec(
     "streams_amounts_unread_total",
     "counter",
@@ -250,7 +256,7 @@ RESTORED_RECORDS = MetricSpec(
 METRICS = (
     LAG, HIDDEN_RECORDS, OPEN_TRANSACTION, WATERMARK_LAG, EXCLUDED, RECEIVED, EVENTS_BY_OUTCOME, FORWARDED,
     REPAIRED, REDRIVEN_ITEMS, NARROWED, TRANSITIONS_WRITTEN, OPEN_JOURNEYS, STALLED_JOURNEYS,
-    JOURNEYS_BY_OUTCOME, CUES_SEEN, UNMATCHED_REFUNDS, UNREAD_AMOUNTS,
+    JOURNEYS_BY_OUTCOME, CUES_SEEN, UNMATCHED_REFUNDS, UNMATCHED_UPDATES, UNREAD_AMOUNTS,
     EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS, FUNNEL_WRITER,
     FUNNEL_CELLS, FUNNEL_WRITTEN, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, CLOCK_ERROR, END_TO_END_LATENCY,
     REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS, RESTORED_RECORDS, USER_AGENT_LAG,

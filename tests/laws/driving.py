@@ -232,6 +232,7 @@ def figures(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
     cues = Counter(
         (c.cue, c.journey is not None) for signals in by.values() for c in oracle.cues(signals, of)
     )
+    unmatched = [found.update for signals in by.values() for found in oracle.unmatched(signals, timer, of)]
     return JourneyFigures(
         open=tuple(under_way),
         stalled=tuple(silent),
@@ -241,9 +242,8 @@ def figures(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
         refunded=sum(j.refunded for _, j in journeys),
         cues=tuple(cues[n, True] for n in range(1, len(CUE_NAMES) + 1)),
         unmatched_cues=tuple(cues[n, False] for n in range(1, len(CUE_NAMES) + 1)),
-        unmatched_refunds=sum(
-            not found.update for signals in by.values() for found in oracle.unmatched(signals, timer, of)
-        ),
+        unmatched_refunds=sum(not update for update in unmatched),
+        unmatched_updates=sum(unmatched),
     )
 
 

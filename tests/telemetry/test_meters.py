@@ -197,8 +197,12 @@ SOME = tuple(2 * (cue == "slow_page") for cue in CUE_NAMES)
 def test_business_figures_are_shown_by_moment_and_by_outcome() -> None:
     """They are gauges: a correction takes journeys back, and a counter must not fall."""
     of = meters()
-    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 20, 7, 3, 1, NONE, NONE, 5)))
-    of.committed(step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 19, 6, 3, 1, SOME, NONE, 4)))
+    of.committed(
+        step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 20, 7, 3, 1, NONE, NONE, 5, 1))
+    )
+    of.committed(
+        step(2, 1, journeys=JourneyFigures((4, 3, 2, 1), (2, 0, 1, 0), 19, 6, 3, 1, SOME, NONE, 4, 2))
+    )
     found = shown(of)
 
     def by(name: str) -> dict[str, float]:
@@ -215,6 +219,7 @@ def test_business_figures_are_shown_by_moment_and_by_outcome() -> None:
         found[f"streams_cues cue=slow_page matched={matched} partition=2"] for matched in ("true", "false")
     )
     assert 4 == found["streams_refunds_unmatched partition=2"]
+    assert 2 == found["streams_order_updates_unmatched partition=2"]
     of.closed(2)
     assert not any(name.startswith("streams_journeys") for name in shown(of))
 

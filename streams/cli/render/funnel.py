@@ -8,6 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from streams.cli.render.amounts import amount_cell
+from streams.cli.render.unmatched import unmatched_texts
 from streams.cli.screen import (
     MOMENT_COLOURS,
     bar,
@@ -18,7 +20,6 @@ from streams.cli.screen import (
     plural,
     time_text,
 )
-from streams.core.funnels.currencies import currency_number, money_text
 from streams.queries.cohorts import FUNNEL_MOMENTS, CohortReport, JourneyCounts, reached
 from streams.queries.funnel import NO_JOURNEY, EventCounts, Funnel
 from streams.queries.funnel_window import FunnelWindow
@@ -91,14 +92,14 @@ def _journeys(j: JourneyCounts) -> str:
 
 
 def _money(funnel: Funnel) -> list[RenderableType]:
-    """A line for each currency, and one for refunds that found no purchase."""
+    """A line for each currency, and one for what found nothing."""
     lines: list[RenderableType] = []
     for currency, kinds in funnel.revenue.items():
-        number, bought = currency_number(currency), kinds.get("converted", 0)
-        back = sum(kinds.values()) - bought
-        given = f", {money_text(-back, number)} given back" if back else ""
-        lines.append(f"bought for [bold green]{money_text(bought, number)}[/]{given}")
-    missing = [f"{plural(n, 'refund')} without a {what}" for what, n in funnel.unmatched_refunds.items() if n]
+        bought = kinds.get("converted", 0)
+        back = bought - sum(kinds.values())
+        given = f", {amount_cell(back, currency)} given back" if back else ""
+        lines.append(f"bought for [bold green]{amount_cell(bought, currency)}[/]{given}")
+    missing = unmatched_texts(funnel.unmatched_refunds, funnel.unmatched_updates)
     if funnel.unread_amounts:
         missing.append(f"{plural(funnel.unread_amounts, 'amount')} that cannot be read")
     return [*lines, f"[yellow]{', '.join(missing)}[/]"] if missing else lines

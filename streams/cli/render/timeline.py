@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas import Transition
+from streams.cli.render.amounts import amount_cell
 from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, span_text, time_text
 from streams.queries.timeline import Timeline, TimelineJourney
 
@@ -73,7 +74,9 @@ def _style(step: Transition) -> str:
 
 
 def _description(step: Transition) -> str:
-    """Where the step led, how long the person had been in the moment before, and the rule behind it."""
+    """Where the step led, how long the person had been in the moment before, what was paid or given back, and
+    the rule behind it.
+    """
     where = moment_text(step.to or step.from_)
     if step.from_ and step.to and step.from_ != step.to:
         where = f"{moment_text(step.from_)} → {moment_text(step.to)}"
@@ -81,4 +84,6 @@ def _description(step: Transition) -> str:
     after = ""
     if step.dwell_s is not None and step.kind != "abandoned":
         after = f" after {span_text(step.dwell_s)}"
+    if amount := amount_cell(step.value_minor, step.currency):
+        after += f"  {amount}" if step.to else f"  {amount} given back"
     return f"{where}{skipped}{after}  [dim]{escape(step.rule) if step.rule else 'silence'}[/]"

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 
 from schemas import Cue, Transition
+from streams.cli.render.amounts import amount_cell
 from streams.cli.render.tables import plain_table
 from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, time_text
 from streams.queries.why import EventStory
@@ -36,6 +37,7 @@ def render(stories: Sequence[EventStory]) -> RenderableType:
             op = "" if step.op == "assert" else "[red]not[/] "
             need = f" ({escape(step.need)})" if step.need else ""
             moved = f"{moment_text(step.from_)} → {moment_text(step.to)}"
+            moved += f" {amount_cell(step.value_minor, step.currency)}"
             cells = [
                 f"[dim]{time_text(step.at)}[/]",
                 *([""] * has_profiles),

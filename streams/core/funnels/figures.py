@@ -30,6 +30,7 @@ from streams.core.journeys.journey_step import (
     RESUMED,
     STALLED,
     UNMATCHED,
+    UPDATE_UNMATCHED,
 )
 from streams.core.moments.verdict import CUE_NAMES, INTENTS, TRUTH
 
@@ -50,6 +51,7 @@ class JourneyFigures(msgspec.Struct, frozen=True):
     cues: tuple[int, ...]  # that are matched with a journey, in the order of CUE_NAMES
     unmatched_cues: tuple[int, ...]
     unmatched_refunds: int  # refunds that found no purchase, in each need that they name
+    unmatched_updates: int  # updates of orders that are not known, likewise
 
 
 JOURNEY_OUTCOMES = ("opened", "converted", "abandoned", "refunded")
@@ -99,4 +101,5 @@ class FigureSums:
             cues=tuple(self._matched),
             unmatched_cues=tuple(self._unmatched),
             unmatched_refunds=by_kind[REFUND_UNMATCHED],
+            unmatched_updates=by_kind[UPDATE_UNMATCHED],
         )
