@@ -11,6 +11,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.core.funnels.currencies import CURRENCIES
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.funnels.windows import Windows
 from streams.core.processing.state_keys import counter_records, restored
@@ -19,7 +20,7 @@ from streams.records import StateRecord
 from tests import oracle
 from tests.laws.test_journeys import LAW, OF, H, Life, signals, tidy
 from tests.simulation.laws import expired
-from tests.simulation.wire import cell_of, cohort_cells, cue_cells, step_cells
+from tests.simulation.wire import cell_of, cohort_cells, cue_cells, revenue_cells, step_cells
 
 DIMENSIONS = Dimensions()
 PARTITION = 3
@@ -73,6 +74,8 @@ class Tallied(Life):
         for rows in self.accepted.values():
             for s in oracle.transitions(rows, timer, OF):
                 true.update(step_cells(s, DIMENSIONS.names))
+                for cell, amount in revenue_cells(s, DIMENSIONS.names, CURRENCIES):
+                    true[cell] += amount
             for j in oracle.journeys(rows, timer, OF):
                 true.update(cohort_cells(j, DIMENSIONS.names))
             for u in oracle.unmatched(rows, timer, OF):

@@ -126,11 +126,13 @@ def cue_record(key: Key, c: oracle.Cue, names: Names) -> Wire:
     }  # fmt: skip
 
 
-def revenue_cells(s: oracle.Step, names: Names) -> Iterator[tuple[Any, int]]:
-    """Cells of amounts, each with what the step adds to it."""
+def revenue_cells(
+    s: oracle.Step, names: Names, codes: Sequence[str] = tuple(CURRENCIES)
+) -> Iterator[tuple[Any, int]]:
+    """Cells of amounts, each with what the step adds to it. `codes`: of currencies, by their number."""
     if s.value is not None:
         amount = s.value if s.kind == "converted" else -s.value
-        what = "revenue", s.kind, moment(s.from_), value_of(s)["currency"]
+        what = "revenue", s.kind, moment(s.from_), codes[s.currency]
         for cell in cells(("minute", "hour", "day", "all"), s.at, names(s.dims), *what):
             yield cell, amount
 
