@@ -13,7 +13,7 @@ from streams.core.moments.rules import Rules, load_rules
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.processor import Processor
-from streams.records import Batch, Fetched, Output, Record, StateRecord
+from streams.records import Batch, Fetched, Headers, Output, Record, StateRecord
 
 SOURCE = "events:0"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -95,9 +95,9 @@ class Feed:
         self.rules = of or self.rules
         self.processor = self.open()
 
-    def take(self, *values: bytes) -> Batch:
-        """One batch of records, with all that time does after it."""
-        records = [Record(self.offset + n, -1, b"k", value) for n, value in enumerate(values)]
+    def take(self, *values: bytes, headers: Headers = ()) -> Batch:
+        """One batch of records, with all that time does after it. `headers`: of each of them."""
+        records = [Record(self.offset + n, -1, b"k", value, headers) for n, value in enumerate(values)]
         self.offset += len(values)
         self.processor.take(Fetched.of(SOURCE, records))
         done = self.processor.advance()

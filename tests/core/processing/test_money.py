@@ -246,6 +246,35 @@ def test_a_server_corrects_the_page() -> None:
     assert {("converted", None, "EUR"): 9000} == revenue(fed)
 
 
+@pytest.mark.parametrize("webhook_first", [False, True])
+@pytest.mark.parametrize("headers", [(), (("X-Shopify-Topic", b"orders/paid"),)])
+def test_a_webhook_of_shopify_corrects_its_pixel(
+    webhook_first: bool, headers: tuple[tuple[str, bytes], ...]
+) -> None:
+    """A webhook comes from a server, whatever channel its order has: its amount holds, and the page joins."""
+    checkout = {
+        "order": {"id": "gid://shopify/Order/7001", "customer": {"id": "4711"}},
+        "totalPrice": {"amount": 99, "currencyCode": "EUR"},
+    }
+    page = {
+        "id": "sh-1", "name": "checkout_completed", "type": "standard", "clientId": "d-1",
+        "timestamp": "2024-05-20T10:00:00Z", "data": {"checkout": checkout},
+    }  # fmt: skip
+    order = {
+        "id": 7001, "order_number": 1001, "financial_status": "paid", "source_name": "web",
+        "created_at": "2024-05-20T12:00:05+02:00", "processed_at": "2024-05-20T12:00:05+02:00",
+        "updated_at": "2024-05-20T12:00:05+02:00", "currency": "EUR", "total_price": "90.00",
+        "customer": {"id": 4711},
+        "line_items": [{"product_id": 501, "title": "Lamp", "price": "90.00", "quantity": 1}],
+    }  # fmt: skip
+    records = [(page, ()), (order, headers)]
+    fed = feed()
+    for record, with_headers in reversed(records) if webhook_first else records:
+        fed.take(msgspec.json.encode(record), headers=with_headers)
+    assert [("converted", None, 9000, "EUR")] == carried(fed)
+    assert {("converted", None, "EUR"): 9000} == revenue(fed)
+
+
 def test_a_refund_of_products_is_about_their_needs() -> None:
     """The tea alone comes back; a refund that lists no product that names a need is about all of them."""
     fed = feed()

@@ -37,6 +37,7 @@ _WITHOUT_EVENT = frozenset({"orders/delete", "orders/edited", "carts/delete", "c
 _OWN_DEVICES = ("anonymousid", "clientid")  # what collectors call the id that they put into note_attributes
 _CHANNELS = {"web": "web", "pos": "store", "iphone": "app", "android": "app"}
 _NO_LETTER = re.compile(r"[^a-z]+")
+_LIBRARY = "shopify-webhook"  # as the library that sends: a server's, whatever channel the order came by
 _HIDDEN = ("client_details", "browser_ip")  # the address of a person's network goes into no field
 
 
@@ -231,6 +232,7 @@ def _noted_devices(body: Mapping[str, Any]) -> tuple[Found, ...]:
 def _context(body: Mapping[str, Any]) -> dict[str, Any]:
     return filled(
         {
+            "library": {"name": _LIBRARY},
             "page": page_of(None, body.get("referring_site")),
             "userAgent": at(body, "client_details.user_agent"),
             "locale": body.get("customer_locale"),
