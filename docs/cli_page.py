@@ -46,14 +46,17 @@ part of `open`, `refunded` of `converted`; `opened` = `open` + `converted` + `ab
 sum of the other events. `furthest` says how far journeys came, and `been_in` how many have been in each
 moment: one that skipped a moment has reached it only ([journeys.md](journeys.md#reached-and-been-in)). `cues`
 has how often each cue was in which moment, and `unmatched` in no journey ([journeys.md](journeys.md#cues)).
-With `--by DIMENSION` there is `by` too: `journeys`, `furthest` and `been_in` for each value of the dimension.
+With `--by DIMENSION` there is `by` too: `journeys`, `furthest`, `been_in` and `revenue` for each value of the
+dimension.
 
-With `--last DURATION` the same three are about the journeys that were *opened* in a window, as they stand
-now. The window is whole minutes (up to a day), hours (up to 31 days) or days (UTC) that are over by the
+With `--last DURATION` the first three of these are about the journeys that were *opened* in a window, as they
+stand now. The window is whole minutes (up to a day), hours (up to 31 days) or days (UTC) that are over by the
 clock; `window` has its `start` and `end`, and `over` is false while a partition has not read past its end:
-`read_to` is the event time up to which all have. People and events are not counted by window. With `--need
-NAME` they are about one need. That reads the transitions, which go back to `transitions_from`; `cut_journeys`
-were left out, because their beginning is deleted by age. `--need ""` is the need without a name.
+`read_to` is the event time up to which all have. `revenue` is that of the window itself: what was bought and
+given back in it, whenever the journeys began. People, events and what found nothing are not shown by window.
+With `--need NAME` all is about one need. That reads the transitions, which go back to `transitions_from`;
+`cut_journeys` were left out, because their beginning is deleted by age. `--need ""` is the need without a
+name.
 
 ```json
 {{
@@ -79,6 +82,8 @@ were left out, because their beginning is deleted by age. `--need ""` is the nee
 ```
 
 `revenue` is in minor units (cents), by currency and kind of transition; what refunds gave back is below zero.
+By a dimension it is counted under that of the purchase or refund, not under that of the opening, so a value
+may have revenue and no journeys. The table has what is left of it.
 `unmatched_refunds` are those that found no purchase, and those that name no person, which are dead letters;
 `unmatched_updates` are those of orders that are not known.
 `unread_amounts` counts purchases and refunds that count without their amount, since it cannot be read.

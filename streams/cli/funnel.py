@@ -64,7 +64,8 @@ def funnel_command(
 ) -> None:
     """Shows the funnel: people, how far their journeys came, and what became of each event.
 
-    It is over all time, or with --last about the journeys that were opened in a window, as they stand now.
+    It is over all time, or with --last about the journeys that were opened in a window, as they stand now,
+    and about what was paid in it.
     --until ends the window at another time than now.
     """
     if until is not None and last is None:
@@ -90,7 +91,7 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
     from streams.queries.cohorts import report_of_cells, reports_by_dimension
     from streams.queries.funnel import read_funnel
     from streams.queries.funnel_window import read_window_tallies, window_report
-    from streams.queries.need_funnel import read_need_journeys, report_of_journeys, reports_by_value
+    from streams.queries.need_funnel import read_need_journeys, report_of_need, reports_by_value
     from streams.queries.tallies import read_all_time_tallies
     from streams.queries.time_range import EVER, TimeRange
 
@@ -109,8 +110,8 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
             opened = EVER if window is None else TimeRange(window.start_ms, window.end_ms)
             found = await read_need_journeys(log.reader, wanted.need or None, opened)
             report |= {"need": wanted.need, "transitions_from": found.oldest, "cut_journeys": found.cut}
-            whole: Any = report_of_journeys(found.journeys)
-            groups = None if wanted.by is None else reports_by_value(found.journeys, wanted.by)
+            whole: Any = report_of_need(found)
+            groups = None if wanted.by is None else reports_by_value(found, wanted.by)
         elif window is not None:
             cells = await read_window_tallies(log.reader, window)
             whole = report_of_cells(cells)

@@ -4,6 +4,7 @@ A group is what was opened in some window, under some dimensions or about some n
 give it, or the journeys themselves.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
@@ -43,16 +44,25 @@ class JourneyCounts(msgspec.Struct):
     refunded: int = 0
 
 
+Revenue = dict[str, dict[str, int]]
+"""Sums of amounts in minor units, by currency and by kind of transition: `converted`, and below zero what
+refunds gave back. None is zero.
+"""
+
+
 class CohortReport(msgspec.Struct):
-    """The journeys of a group. Both dicts have every moment."""
+    """The journeys of a group. The dicts of moments have every moment."""
 
     journeys: JourneyCounts
     furthest: dict[str, Cohort]  # by the furthest moment that a journey reached
     been_in: dict[str, int]  # how many journeys have been in each moment: docs/journeys.md
+    # Not of these journeys, but of what was bought and given back in the window, under the dimensions or
+    # about the need: a purchase can come long after the opening.
+    revenue: Revenue
 
 
-def report_of_cells(cells: Iterable[Tally]) -> CohortReport:
-    """The sum of these counters, of which those of cohorts count."""
+def report_of_cells(cells: Sequence[Tally]) -> CohortReport:
+    """The sum of these counters, of which those of cohorts and of revenue count."""
     report = empty_report()
     for cell in cells:
         if cell.measure == "cohort" and cell.furthest is not None and cell.outcome is not None:
@@ -60,6 +70,7 @@ def report_of_cells(cells: Iterable[Tally]) -> CohortReport:
             setattr(cohort, cell.outcome, getattr(cohort, cell.outcome) + cell.count)
         elif cell.measure == "been_in" and cell.moment is not None:
             report.been_in[cell.moment] += cell.count
+    report.revenue = revenue_of_cells(cells)
     add_up(report)
     return report
 
@@ -70,7 +81,29 @@ def empty_report() -> CohortReport:
         JourneyCounts(),
         {moment: Cohort() for moment in FUNNEL_MOMENTS},
         dict.fromkeys(FUNNEL_MOMENTS, 0),
+        {},
     )
+
+
+def revenue_of_cells(cells: Iterable[Tally]) -> Revenue:
+    """The sum of the counters of revenue among these."""
+    return sum_revenue(
+        (cell.currency, cell.kind, cell.count)
+        for cell in cells
+        if cell.measure == "revenue" and cell.currency is not None and cell.kind is not None
+    )
+
+
+def sum_revenue(amounts: Iterable[tuple[str, str, int]]) -> Revenue:
+    """The sums of amounts, each given as (currency, kind, minor units)."""
+    sums: dict[str, Counter[str]] = {}
+    for currency, kind, minor in amounts:
+        sums.setdefault(currency, Counter())[kind] += minor
+    revenue = {
+        currency: {kind: minor for kind, minor in sorted(kinds.items()) if minor}
+        for currency, kinds in sorted(sums.items())
+    }
+    return {currency: kinds for currency, kinds in revenue.items() if kinds}
 
 
 def add_up(report: CohortReport) -> None:
@@ -81,10 +114,12 @@ def add_up(report: CohortReport) -> None:
 
 
 def reports_by_dimension(cells: Iterable[Tally], dimension: str) -> dict[str, CohortReport]:
-    """The report for each value that the dimension had when a journey opened."""
+    """The report for each value that the dimension had when a journey opened, and of revenue for each that it
+    had at a purchase or a refund.
+    """
     groups: dict[str, list[Tally]] = {}
     for cell in cells:
-        if cell.measure in ("cohort", "been_in"):
+        if cell.measure in ("cohort", "been_in", "revenue"):
             groups.setdefault(cell.dimensions[dimension], []).append(cell)
     return {value: report_of_cells(group) for value, group in sorted(groups.items())}
 

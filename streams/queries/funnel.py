@@ -5,15 +5,13 @@ checkpoints.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 
 import msgspec
 
-from schemas import Tally
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
-from streams.queries.cohorts import Cohort, JourneyCounts, report_of_cells
+from streams.queries.cohorts import Cohort, JourneyCounts, Revenue, report_of_cells
 from streams.queries.state_profiles import read_state_profiles
 from streams.queries.tallies import count_cues, read_all_time_tallies
 from streams.queries.unmatched import count_unmatched
@@ -44,8 +42,7 @@ class Funnel(msgspec.Struct):
     furthest: dict[str, Cohort]  # as in CohortReport
     been_in: dict[str, int]
     cues: dict[str, dict[str, int]]  # by cue and moment; `unmatched`: in no journey
-    # In minor units, by currency and by kind: `converted`, and below zero what refunds gave back.
-    revenue: dict[str, dict[str, int]]
+    revenue: Revenue
     unmatched_refunds: dict[str, int]  # by what is missing: `purchase`, `person`
     unmatched_updates: int  # updates of orders that are not known
     unread_amounts: int  # purchases and refunds that count without their amount
@@ -69,23 +66,13 @@ async def read_funnel(reader: Reader) -> Funnel:
             cue: {moment or NO_JOURNEY: n for moment, n in counts.items()}
             for cue, counts in sorted(count_cues(cells).items())
         },
-        revenue=sum_revenue(cells),
+        revenue=cohorts.revenue,
         unmatched_refunds=unmatched.refunds,
         unmatched_updates=unmatched.updates,
         unread_amounts=await count_unread_amounts(reader),
         events=await count_events(reader),
         repaired=dict((await count_repaired(reader)).most_common()),
     )
-
-
-def sum_revenue(cells: Iterable[Tally]) -> dict[str, dict[str, int]]:
-    """Amounts in minor units, by currency and by kind of transition."""
-    found: dict[str, dict[str, int]] = {}
-    for cell in cells:
-        if cell.measure == "revenue" and cell.currency is not None and cell.kind is not None:
-            kinds = found.setdefault(cell.currency, {})
-            kinds[cell.kind] = kinds.get(cell.kind, 0) + cell.count
-    return {currency: dict(sorted(kinds.items())) for currency, kinds in sorted(found.items())}
 
 
 async def count_unread_amounts(reader: Reader) -> int:

@@ -57,7 +57,7 @@ def test_the_funnel_by_a_dimension(data: Path) -> None:
     (found,) = lines("funnel", "--data-dir", data, "--json", "--by", "device")
     assert ["other"] == list(found["by"]["device"])
     other = found["by"]["device"]["other"]
-    assert {name: found[name] for name in ("journeys", "furthest", "been_in")} == other
+    assert {name: found[name] for name in ("journeys", "furthest", "been_in", "revenue")} == other
     wrong = streams("funnel", "--data-dir", data, "--by", "colour")
     assert (2, "") == (wrong.exit_code, wrong.stdout)
     assert "--by colour: is no dimension" in wrong.stderr
@@ -73,7 +73,7 @@ def test_the_funnel_of_a_window(data: Path) -> None:
         "over": True, "read_to": "2024-05-20T10:07:00.000Z",
     } == found["window"]  # fmt: skip
     assert 0 == found["journeys"]["opened"]
-    assert ["window", "journeys", "furthest", "been_in", "by"] == list(found)
+    assert ["window", "journeys", "furthest", "been_in", "revenue", "by"] == list(found)
     (found,) = lines(*here, "--last", "10m")
     assert (1, 1) == (found["journeys"]["opened"], found["journeys"]["converted"])
     shown = streams("funnel", "--data-dir", data, "--last", "10m", "--until", "2024-05-20T10:30:00Z").stdout

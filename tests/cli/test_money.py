@@ -58,6 +58,20 @@ def test_the_funnel_shows_revenue_and_what_found_nothing(data: Path) -> None:
     assert ", ".join(UNMATCHED) in text
 
 
+@pytest.mark.parametrize("need", [(), ("--need", "")])
+def test_revenue_of_a_window_and_by_a_dimension(data: Path, need: tuple[str, ...]) -> None:
+    """By when something was bought or given back, and under the dimensions of that event."""
+    here = ("funnel", "--data-dir", data, *need)
+    (found,) = lines(*here, "--by", "device", "--json")
+    assert {"EUR": {"converted": 9000, "partially_refunded": -3000}} == found["revenue"]
+    assert found["revenue"] == found["by"]["device"]["other"]["revenue"]
+    assert "other 1 1 0 1 100.0% ███████████████ 60.00 EUR" in shown(*here, "--by", "device")
+    window = ("--last", "2m", "--until", "2024-05-20T10:03:00Z")
+    (found,) = lines(*here, *window, "--json")
+    assert {"EUR": {"partially_refunded": -3000}} == found["revenue"]
+    assert "in this window: bought for 0.00 EUR, 30.00 EUR given back" in shown(*here, *window)
+
+
 def test_transitions_show_what_found_nothing(data: Path) -> None:
     """Beneath the table, where refunds are in it; lines for machines are transitions and nothing else."""
     here = ("transitions", "--data-dir", data)

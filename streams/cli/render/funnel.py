@@ -20,7 +20,7 @@ from streams.cli.screen import (
     plural,
     time_text,
 )
-from streams.queries.cohorts import FUNNEL_MOMENTS, CohortReport, JourneyCounts, reached
+from streams.queries.cohorts import FUNNEL_MOMENTS, CohortReport, JourneyCounts, Revenue, reached
 from streams.queries.funnel import NO_JOURNEY, EventCounts, Funnel
 from streams.queries.funnel_window import FunnelWindow
 
@@ -54,7 +54,9 @@ def render_report(given: Mapping[str, Any], whole: Funnel | CohortReport) -> Ren
         if whole.repaired:
             parts.append(f"[dim]{render_repaired(whole.repaired)}[/]")
     else:
-        parts += [_journeys(whole.journeys), "", render_moments(whole)]
+        when = "in this window: " if window is not None else ""
+        paid = [f"{when}{line}" for line in _revenue(whole.revenue)]
+        parts += [_journeys(whole.journeys), *paid, "", render_moments(whole)]
     return Group(*parts)
 
 
@@ -93,16 +95,22 @@ def _journeys(j: JourneyCounts) -> str:
 
 def _money(funnel: Funnel) -> list[RenderableType]:
     """A line for each currency, and one for what found nothing."""
-    lines: list[RenderableType] = []
-    for currency, kinds in funnel.revenue.items():
-        bought = kinds.get("converted", 0)
-        back = bought - sum(kinds.values())
-        given = f", {amount_cell(back, currency)} given back" if back else ""
-        lines.append(f"bought for [bold green]{amount_cell(bought, currency)}[/]{given}")
+    lines: list[RenderableType] = [*_revenue(funnel.revenue)]
     missing = unmatched_texts(funnel.unmatched_refunds, funnel.unmatched_updates)
     if funnel.unread_amounts:
         missing.append(f"{plural(funnel.unread_amounts, 'amount')} that cannot be read")
     return [*lines, f"[yellow]{', '.join(missing)}[/]"] if missing else lines
+
+
+def _revenue(revenue: Revenue) -> list[str]:
+    """A line for each currency: what was bought, and what refunds gave back."""
+    lines = []
+    for currency, kinds in revenue.items():
+        bought = kinds.get("converted", 0)
+        back = bought - sum(kinds.values())
+        given = f", {amount_cell(back, currency)} given back" if back else ""
+        lines.append(f"bought for [bold green]{amount_cell(bought, currency)}[/]{given}")
+    return lines
 
 
 def render_moments(found: Funnel | CohortReport) -> Table:
@@ -166,6 +174,9 @@ def render_groups(dimension: str, groups: Mapping[str, CohortReport]) -> Rendera
     for heading in ("journeys", "reached buy", "been in buy", "converted", ""):
         table.add_column(heading, justify="right")
     table.add_column("", width=REACHED_BAR_COLUMNS)
+    has_revenue = any(group.revenue for group in groups.values())
+    if has_revenue:
+        table.add_column("revenue", justify="right")
     for value, group in groups.items():
         opened, converted = group.journeys.opened, group.journeys.converted
         counts = (opened, reached(group.furthest, ("buy", "truth")), group.been_in["buy"], converted)
@@ -174,5 +185,11 @@ def render_groups(dimension: str, groups: Mapping[str, CohortReport]) -> Rendera
             *(f"{n:,}" for n in counts),
             percent(converted, opened),
             Text(bar(converted, opened, REACHED_BAR_COLUMNS), style="green"),
+            *(["\n".join(_left(group.revenue))] * has_revenue),
         )
     return Group("", table)
+
+
+def _left(revenue: Revenue) -> list[str]:
+    """What is left of purchases after refunds, of each currency."""
+    return [amount_cell(sum(kinds.values()), currency) for currency, kinds in revenue.items()]
