@@ -20,6 +20,7 @@ MIN_VISITORS = 8  # in the shop at once, however slow the stream is
 MAX_DELAY_S = 120.0  # a phone in a tunnel
 VERY_LATE_S = 5 * 86_400.0  # a collector that was switched on again: beyond the allowed lateness of 48 h
 REMEMBERED = 200  # the last records that may be sent again, and the last orders that may be refunded
+PARTIAL_SHARE = 0.5  # of the refunds give back a part of what is left of an order, the others all of it
 
 
 class FaultShares(NamedTuple):
@@ -125,7 +126,8 @@ class Shop:
             _Visitor(self._random.randrange(people)) for _ in range(max(MIN_VISITORS, round(rate * THINK_S)))
         ]
         self._sent: deque[MadeRecord] = deque(maxlen=REMEMBERED)
-        self._orders: deque[tuple[_Visitor, str]] = deque(maxlen=REMEMBERED)
+        # Who ordered, which order, and what of it is not given back yet.
+        self._orders: deque[tuple[_Visitor, str, int]] = deque(maxlen=REMEMBERED)
 
     def next(self, now_ms: int) -> MadeRecord:
         """The next record, sent at this time (milliseconds since 1970)."""
@@ -166,8 +168,12 @@ class Shop:
         return self._record(visitor, at_ms, fields, path, locale)
 
     def _refund(self, at_ms: int) -> MadeRecord:
-        visitor, order = self._orders.popleft()
-        properties = {"order_id": order, "currency": "EUR"}
+        visitor, order, left = self._orders.popleft()
+        amount = left
+        if left > 1 and self._random.random() < PARTIAL_SHARE:
+            amount = self._random.randrange(1, left)
+            self._orders.append((visitor, order, left - amount))
+        properties = {"order_id": order, "total": amount, "currency": "EUR"}
         fields: dict[str, object] = {"type": "track", "event": "Order Refunded", "properties": properties}
         return self._record(visitor, at_ms, fields, "/account/orders", "it-IT")
 
@@ -197,12 +203,9 @@ class Shop:
             case "pay":
                 properties |= {"order_id": visitor.order, "payment_method": "card"}
             case "order":
-                self._orders.append((visitor, visitor.order))
-                properties |= {
-                    "order_id": visitor.order,
-                    "total": 40 + random.randrange(300),
-                    "currency": "EUR",
-                }
+                total = 40 + random.randrange(300)
+                self._orders.append((visitor, visitor.order, total))
+                properties |= {"order_id": visitor.order, "total": total, "currency": "EUR"}
         return properties, locale
 
     def _record(

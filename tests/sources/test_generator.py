@@ -65,6 +65,22 @@ def test_every_moment_and_a_refund_is_seen(stream: list[MadeRecord]) -> None:
     assert intents["know"] > intents["buy"] > intents["truth"] > intents["refund"] > 0
 
 
+def test_refunds_give_back_what_was_paid_or_a_part_of_it(stream: list[MadeRecord]) -> None:
+    """Each has an amount; those of an order never exceed its total, and some orders come back in parts."""
+    calls = {call["messageId"]: call for key, value in stream if key and (call := json.loads(value))}
+    totals: dict[str, int] = {}
+    given_back: dict[str, list[int]] = {}
+    for call in calls.values():
+        order = call.get("properties", {})
+        if call.get("event") == "Order Completed":
+            totals[order["order_id"]] = order["total"]
+        elif call.get("event") == "Order Refunded":
+            assert order["currency"] == "EUR"
+            given_back.setdefault(order["order_id"], []).append(order["total"])
+    assert all(min(amounts) > 0 and sum(amounts) <= totals[id] for id, amounts in given_back.items())
+    assert {True, False} == {amounts[0] < totals[id] for id, amounts in given_back.items()}
+
+
 def test_faults_come_at_their_rates(stream: list[MadeRecord]) -> None:
     """Some records are copies of one of the last few hundred, and a few are days late."""
     ids = [json.loads(value)["messageId"] for key, value in stream if key]
