@@ -76,7 +76,7 @@ _PLAIN = tuple(name for name in _FIELDS if name not in DIMENSION_FIELDS)
 
 def _value(fields: Mapping[str, Any], name: str) -> object:
     table, _, dimension = name.partition(".")
-    return fields[table].get(dimension) if dimension else fields[name]
+    return fields[table].get(dimension) if dimension else fields.get(name)  # few steps have an amount
 
 
 def _text(value: object) -> str:

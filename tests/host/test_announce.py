@@ -217,6 +217,16 @@ async def test_a_post_has_the_form_of_the_template() -> None:
     assert f"{step().id}:{step().rev}" == key
 
 
+async def test_a_template_may_name_what_few_steps_have() -> None:
+    """An amount is there in purchases and refunds that have one, and empty in all others."""
+    settings = {"template": '{"paid": "$value_minor $currency"}', "kinds": ("stalled", "converted")}
+    paid = {"id": "b", "kind": "converted", "value_minor": 9000, "currency": "EUR"}
+    async with receiving(**settings) as (receiver, webhook):
+        await webhook.take(step())
+        await webhook.take(step(**paid))
+    assert [{"paid": " "}, {"paid": "9000 EUR"}] == [body for _, body in receiver.got]
+
+
 @pytest.mark.parametrize(
     "value",
     [
