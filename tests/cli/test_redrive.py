@@ -44,6 +44,16 @@ def test_what_was_late_counts(tmp_path: Path, partitions: int) -> None:
     assert verified.exit_code == 0, verified.stdout + verified.stderr
 
 
+def test_an_amount_of_a_redriven_purchase_that_cannot_be_read(tmp_path: Path) -> None:
+    """It is counted, as that of any purchase that counts."""
+    replayed(tmp_path, LATER[0])
+    replayed(tmp_path, event("zoe", "Order Completed", "10:00:00", properties={"total": "a lot"}))
+    assert {"applied": 1} == redriven(tmp_path, "late")["ended"]
+    (found,) = lines("funnel", "--data-dir", tmp_path / "data", "--json")
+    assert 1 == found["unread_amounts"]
+    assert 0 == streams("verify", "--data-dir", tmp_path / "data").exit_code
+
+
 def test_what_is_final_is_late_again(tmp_path: Path) -> None:
     """An event from before the end of a journey that has its final record changes nothing."""
     replayed(

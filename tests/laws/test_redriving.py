@@ -22,9 +22,8 @@ class RedrivenLife(Life):
 
     def __init__(self, allowed_lateness: int) -> None:
         super().__init__(allowed_lateness)
-        self.finals_told: list[
-            tuple[str, str, bytes, str, bytes]
-        ] = []  # of whom, need, journey, how it ended
+        # Of whom, need, journey, how it ended, by which refund; and the money.
+        self.finals_told: list[tuple[tuple[str, str, bytes, str, bytes], tuple[int | None, int, int]]] = []
         self.former: list[tuple[str, list[oracle.Signal]]] = []  # histories that were forgotten
         # What was final as the first event was redriven, of those of whom nothing becomes final meanwhile.
         self.frozen: dict[str, tuple[list[oracle.Signal], int]] = {}
@@ -46,7 +45,9 @@ class RedrivenLife(Life):
         if found.is_parted:
             self.former.append((key, [e for e in now if e.at < found.held_from_ms]))
             now = [e for e in now if e.at >= found.held_from_ms]
-        behind = s.at <= oracle.final_until(*self.frozen[key][:1], s.needs, self.frozen[key][1], OF)
+        # A purchase may give grace to what names no need.
+        needs = (*s.needs, "") if s.mark == oracle.TRUTH and s.sure else s.needs
+        behind = s.at <= oracle.final_until(*self.frozen[key][:1], needs, self.frozen[key][1], OF)
         if found.outcome == FINAL:
             in_base = facts_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event)) < base_end
             assert behind or in_base
@@ -70,7 +71,9 @@ class RedrivenLife(Life):
             need, journey = (f.need, f.journey) if is_journey else (f.step.need, f.step.journey)
             kind = KIND_NAMES[f.outcome if is_journey else f.step.kind]
             event = b"" if is_journey else f.step.caused_by
-            self.finals_told.append((told.profile.key, needs[need], journey, kind, event))
+            about = f if is_journey else f.step
+            money = (about.amount, about.currency, about.items)
+            self.finals_told.append(((told.profile.key, needs[need], journey, kind, event), money))
         self.finals = []
 
     def check(self) -> None:
@@ -87,19 +90,23 @@ class RedrivenLife(Life):
         timer = self.population.timers_fired_ms
         assert over_all_time(self.windows) == counted(self.histories(), timer, OF)
 
-    def check_finals(self) -> None:
-        """Each closing and refund has one final record at most; once time has gone far, exactly one."""
-        found = Counter(self.finals_told)
+    def check_finals(self, *, with_money: bool) -> None:
+        """Each closing and refund has one final record at most; once time has gone far, exactly one. It has
+        the money of its step (over the cap: what was known of it then).
+        """
+        found = Counter(name for name, _ in self.finals_told)
         assert set(found.values()) <= {1}
         closed = {
             (
                 *(key.split()[0], step.need, event_ref(step.journey), step.kind),
                 event_ref(step.event) if step.kind in ("partially_refunded", "refunded") else b"",
-            )
+            ): (step.value, step.currency, step.pieces)
             for key, step in expected(self.histories(), self.population.timers_fired_ms, OF)
             if step.kind in ("converted", "abandoned", "partially_refunded", "refunded")
         }
-        assert set(found) == closed
+        assert set(found) == set(closed)
+        if with_money:
+            assert dict(self.finals_told) == closed
 
 
 operations = st.lists(
@@ -146,7 +153,7 @@ def test_a_redriven_event_is_one_of_the_set(
         life.check_counters()
         life.population.watermark_ms += 1_000 * H
         life.commit()
-        life.check_finals()
+        life.check_finals(with_money=cap == 256)
 
 
 @LAW

@@ -51,6 +51,13 @@ EDGE_BUGS = (
         "if True:",
     ),
     _edge(
+        _REDRIVEN,
+        "a redriven purchase gives grace to a journey that is final",
+        _FINALITY,
+        "if is_purchase and at_ms <= final_ms.get(NAMELESS_NUMBER, BEFORE_ALL_MS):",
+        "if False:",
+    ),
+    _edge(
         "tests/laws/test_redriving.py",
         "a copy of what was redriven counts again",
         _POPULATION,

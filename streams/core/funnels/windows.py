@@ -14,6 +14,7 @@ from streams.core.funnels.cells import (
     COUNTER_MASK,
     MEASURE_BEEN_IN,
     MEASURE_COHORT,
+    MEASURE_REVENUE,
     MEASURE_SHIFT,
     START_SHIFT,
 )
@@ -162,7 +163,9 @@ def _add_up(above: Level, window: int, start: int, changes: dict[int, int]) -> N
 def _lost(window: int, changes: dict[int, int]) -> int:
     """How many changes of an expired window are lost.
 
-    Those by minute of a journey's opening are not among them: most journeys outlive that minute.
+    Those by minute of a journey's opening are not among them: most journeys outlive that minute. Nor are
+    amounts, which are no numbers of changes: the transition that has one is lost with it, and counts.
     """
-    outlived = (MEASURE_COHORT, MEASURE_BEEN_IN) if window == BY_MINUTE else ()
-    return sum(abs(n) for what, n in changes.items() if what >> MEASURE_SHIFT not in outlived)
+    passed_over = (MEASURE_COHORT, MEASURE_BEEN_IN) if window == BY_MINUTE else ()
+    passed_over = (*passed_over, MEASURE_REVENUE)
+    return sum(abs(n) for what, n in changes.items() if what >> MEASURE_SHIFT not in passed_over)

@@ -10,9 +10,19 @@ whatever their order, and however they are cut into batches.
 from collections.abc import Mapping, Sequence
 
 from streams.core.journeys.profile import Profile, TimeBounds
-from streams.core.journeys.signal import MAX_NEEDS, REFUND_EVERYWHERE, TIME, Signal, facts_key
+from streams.core.journeys.signal import (
+    INTENT,
+    MAX_NEEDS,
+    NAMELESS_NUMBER,
+    REFUND_EVERYWHERE,
+    SURE,
+    TIME,
+    Signal,
+    facts_key,
+)
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import Final, FinalRefund, settled_ms
+from streams.core.moments.verdict import TRUTH
 
 BEFORE_ALL_MS = -1  # before any time
 
@@ -53,7 +63,8 @@ def final_times(p: Profile, done: Sequence[Final], time: TimeBounds, patience: P
 
 def is_behind_final(p: Profile, signal: Signal, final_ms: Mapping[int, int], time: TimeBounds) -> bool:
     """True if a redriven event would change what is final: it is ordered before the base of its profile, or
-    it is not later than the closing or the refund of a final journey of one of its needs.
+    it is not later than the closing or the refund of a final journey of one of its needs. A purchase of any
+    need is about the nameless one, too: it may give grace to a buy signal that names none.
 
     `final_ms`: see `final_times`.
     """
@@ -64,6 +75,9 @@ def is_behind_final(p: Profile, signal: Signal, final_ms: Mapping[int, int], tim
         return True
     if signal.needs is REFUND_EVERYWHERE:
         return at_ms <= max(final_ms.values(), default=BEFORE_ALL_MS)
+    is_purchase = signal.head >> INTENT & 7 == TRUTH and signal.head & SURE
+    if is_purchase and at_ms <= final_ms.get(NAMELESS_NUMBER, BEFORE_ALL_MS):
+        return True
     return any(
         at_ms <= final_ms.get(p.needs.index(name), BEFORE_ALL_MS) for name in signal.needs if name in p.needs
     )

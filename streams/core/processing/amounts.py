@@ -27,12 +27,22 @@ REFUNDED_PATH = "properties.refunded_amount"  # where readers put what a refund 
 _EXACT = Context(prec=100)  # digits: more than an amount times a quantity can have
 _ONE = Decimal(1)
 _PLAIN = re.compile(r"\d+(\.\d*)?([eE][+-]?\d{1,2})?|\.\d+([eE][+-]?\d{1,2})?")
-_AROUND = re.compile(r"^[^\d+\-.,]{1,6}|[^\d.,]{1,6}$")  # the name or sign of a currency
-_SPACES = re.compile(r"(?<=\d)[ '\u2019\u00a0\u202f](?=\d{3}(?!\d))")  # between groups of thousands
-_GROUPS = {sep: re.compile(rf"\d{{1,3}}(?:{re.escape(sep)}\d{{3}})+") for sep in ".,"}
-# The libraries with which servers send. Browsers and apps have others.
+# The name or sign of a currency: `EUR`, `$`; with a point of its own: `Rs.500`, `S/.500`, `500 kr.`
+_AROUND = re.compile(
+    r"^(?:[^\d+\-.,]{0,5}[^\W\d_]/?\.\s?|[^\d+\-.,]{1,6})|(?:\s?[^\W\d_]{1,5}\.|[^\d.,]{1,6})$"
+)
+_BELOW_ZERO = re.compile(r"\((.*)\)|(.*\d)\s?-")  # as accounts have it: `(5.00)`, `5.00-`
+_MINUS = "\u2212"  # the sign that typographers take
+_SPACES = re.compile(r"(?<=\d)[ '\u2019\u00a0\u2009\u202f](?=\d{3}(?!\d))")  # between groups of thousands
+# Groups of thousands. In India the groups before the last one have two digits: `12,34,567`.
+_GROUPS = {".": re.compile(r"\d{1,3}(?:\.\d{3})+"), ",": re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}")}
+# The libraries with which servers send, as `context.library.name` has them: those of Segment, RudderStack,
+# PostHog and Amplitude (with a version behind it), and what our reader of Shopify's webhooks writes. Browsers
+# and apps have others.
 _SERVER_LIBRARIES = re.compile(
-    r"(?:analytics|rudder-sdk|posthog)[-.](?:node|python|ruby|php|go|java|net|rust|elixir)|shopify-webhook"
+    r"(?:@[a-z]+/)?(?:rudder-)?(?:analytics|rudder-sdk|posthog|amplitude)[-.]"
+    r"(?:node(?:-ts)?|python|ruby|php|go|java|net|dotnet|rust|rs|elixir)(?:/.*)?"
+    r"|analyticsnode|shopify-webhook"
 )
 
 
@@ -52,14 +62,18 @@ class MoneyReader:
         if not is_stated and items and None not in prices:
             stated, is_stated = _sum(prices), True
         if is_refund and stated is not None:
-            stated = abs(stated)  # some tools write what is given back with a minus
-            is_stated = (
-                stated != 0
-            )  # nobody is given back nothing: that is how some write that they do not know
+            # Some tools write what is given back with a minus, the items too.
+            if _sum(prices) < 0:
+                prices = [None if price is None else price.copy_negate() for price in prices]
+            stated = stated.copy_abs()
+            # Nobody is given back nothing: that is how some write that they do not know.
+            is_stated = stated != 0
         if not is_stated and not items:
             return None
         currency = self._currency_of(event)
         amount = None if stated is None or not is_stated else minor_units(stated, currency)
+        if is_refund and amount == 0:  # less than half a cent
+            amount, is_stated = None, False
         shares: tuple[Share, ...] = ()
         if len(needs) > 1:
             shares = self._shares(event, needs, amount, [minor_units(price, currency) for price in prices])
@@ -135,7 +149,7 @@ def price_of(item: Mapping[str, Any]) -> Decimal | None:
     price, quantity = decimal_of(item.get("price")), decimal_of(item.get("quantity", 1))
     if price is None:
         return None
-    return _EXACT.multiply(price, _ONE if quantity is None else abs(quantity))
+    return _EXACT.multiply(price, _ONE if quantity is None else quantity.copy_abs())
 
 
 def pieces_of(item: Mapping[str, Any]) -> int:
@@ -150,7 +164,8 @@ def decimal_of(value: Any) -> Decimal | None:
     """A number, or a number as people write it: `99.5`, `1.299,00`, `1,299.00`, `1 299,00 EUR`. None: none.
 
     With two sorts of separators the last one is the decimal one. A comma alone parts thousands where three
-    digits follow it, and is a decimal comma elsewhere; a point alone is a decimal point.
+    digits follow it and no zero comes first, and is a decimal comma elsewhere; a point alone is a decimal
+    point.
     """
     if isinstance(value, float):
         value = repr(value)
@@ -158,16 +173,27 @@ def decimal_of(value: Any) -> Decimal | None:
         value = str(value) if abs(value) <= MAX_AMOUNT else ""
     if not isinstance(value, str) or len(value) > MAX_DECIMAL_CHARS:
         return None
-    text = _SPACES.sub("", _AROUND.sub("", value.strip()))
-    sign = text[:1] if text[:1] in ("+", "-") else ""
-    number = _plain(text.removeprefix(sign))
+    text = value.strip().replace(_MINUS, "-")
+    if account := _BELOW_ZERO.fullmatch(text):
+        text = f"-{account[1] or account[2]}"
+    sign, text = _signed(text)  # before the currency, or behind it
+    text = _AROUND.sub("", text)
+    if not sign:
+        sign, text = _signed(text)
+    number = _plain(_SPACES.sub("", text))
     if number is None:
         return None
     try:
         found = Decimal(number)
     except InvalidOperation:
         return None
-    return -found if sign == "-" else found
+    return found.copy_negate() if sign == "-" else found
+
+
+def _signed(text: str) -> tuple[str, str]:
+    """The sign that a text begins with, if any, and the rest."""
+    sign = text[:1] if text[:1] in ("+", "-") else ""
+    return sign, text[len(sign) :].lstrip() if sign else text
 
 
 def _plain(text: str) -> str | None:
@@ -177,7 +203,7 @@ def _plain(text: str) -> str | None:
     point, comma = text.rfind("."), text.rfind(",")
     decimal_at = max(point, comma)
     grouping = "." if comma > point else ","
-    if point < 0 and (text.count(",") > 1 or len(text) - comma == 4):
+    if point < 0 and (text.count(",") > 1 or len(text) - comma == 4) and text[0] != "0":
         decimal_at, grouping = len(text), ","
     elif comma < 0 and text.count(".") > 1:
         decimal_at, grouping = len(text), "."

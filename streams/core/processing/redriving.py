@@ -135,9 +135,12 @@ class RedrivenFates:
             if fate != _TAKEN + message.command.encode():  # else its receipt is there
                 self._end(processor, message, item, "already")
         else:
-            taken = redrive_event(processor.population, key, processor.signals.signal(outcome, verdict), item)
+            signal = processor.signals.signal(outcome, verdict)
+            taken = redrive_event(processor.population, key, signal, item)
             if taken.outcome != FINAL:
                 self._remember(name, _TAKEN + message.command.encode())
+            if taken.outcome not in (FINAL, DUPLICATE):
+                processor.checkpoint.counts.unread_amounts += signal.has_unread_amount
             self._end_taken(processor, message, item, taken)
 
     def _end_taken(

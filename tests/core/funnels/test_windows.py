@@ -10,6 +10,7 @@ from streams.core.funnels.cells import (
     MEASURE_COHORT,
     MEASURE_DWELL,
     MEASURE_HOURS,
+    MEASURE_REVENUE,
     MEASURE_TRANSITIONS,
     START_SHIFT,
     counter_code,
@@ -220,3 +221,14 @@ def test_what_was_given_back_is_what_is_held(steps: list[tuple[int, int, int, in
     for group, counts in groups.items():
         again.put(group, counts)
     assert held == dict(windows.cells()) == dict(again.cells())
+
+
+def test_a_lost_amount_is_no_number_of_changes() -> None:
+    """The purchase of 90 euros that comes after its day has expired is one lost change of each window."""
+    windows, amount = Windows(), counter_code(MEASURE_REVENUE, 5, 0, 45)
+    windows.roll_up((KEPT_MIN[BY_DAY] + 10 * DAY_MIN) * MINUTE_MS)
+    add(windows, 5, MOVE)
+    add(windows, 5, amount, 90_00)
+    windows.roll_up((KEPT_MIN[BY_DAY] + 10 * DAY_MIN) * MINUTE_MS)
+    assert 3 == windows.expired_corrections
+    assert {MOVE: 1, amount: 90_00} == totals(windows, ALL_TIME)

@@ -74,7 +74,20 @@ def carried(fed: Feed) -> list[tuple[str, str | None, int | None, str | None]]:
         ("1.299", "1.299"),
         ("1.299.000", "1299000"),
         ("1,5", "1.5"),
+        ("0,125", "0.125"),
+        ("12,34,567", "1234567"),
+        ("1,29,900.50", "129900.50"),
+        ("Rs.500", "500"),
+        ("Rs. 1,299.00", "1299.00"),
+        ("500,00 kr.", "500.00"),
+        ("1.299,-", "1299"),
+        ("€.50", "0.50"),
         ("-5", "-5"),
+        ("-$5", "-5"),
+        ("$-5", "-5"),
+        ("\u22125 €", "-5"),
+        ("(5.00)", "-5.00"),
+        ("5.00-", "-5.00"),
         ("1e3", "1E+3"),
         ("12,34,56", None),
         ("1.2.3", None),
@@ -152,6 +165,23 @@ def test_the_amount_of_a_refund() -> None:
     assert Money(3000, EUR) == read(is_refund=True, total=-30)
     assert read(is_refund=True, total=0) is None
     assert Money(None, items=2) == read(is_refund=True, total=0, products=[{"quantity": 2}])
+    assert Money(None) == read(is_refund=True, total=0.001)
+
+
+def test_a_refund_whose_items_have_a_minus() -> None:
+    """Each need gets back what its own items say, as if they had none."""
+    products = [{"category": "coffee", "total": -10}, {"category": "tea", "total": -20}]
+    told = read(("coffee", "tea"), is_refund=True, total=-30, products=products)
+    assert told is not None
+    assert (Share("coffee", 1000, 1), Share("tea", 2000, 1)) == told.shares
+    assert 3000 == told.amount
+
+
+def test_an_amount_is_rounded_once() -> None:
+    """Taking the sign away rounds nothing, however many digits there are."""
+    below_half = "1234567890123.49499999999999999999999"
+    for sign in ("", "-"):
+        assert Money(123_456_789_012_349, EUR) == read(is_refund=True, total=sign + below_half)
 
 
 def test_the_parts_of_several_needs() -> None:
@@ -177,6 +207,12 @@ def test_the_parts_of_several_needs() -> None:
         (None, {"channel": "Server"}, True),
         (None, {"library": {"name": "analytics-python"}}, True),
         (None, {"library": {"name": "posthog-node"}}, True),
+        (None, {"library": {"name": "@segment/analytics-node"}}, True),
+        (None, {"library": {"name": "AnalyticsNode"}}, True),
+        (None, {"library": {"name": "@rudderstack/rudder-sdk-node"}}, True),
+        (None, {"library": {"name": "amplitude-python/1.1.3"}}, True),
+        (None, {"library": {"name": "amplitude-js/8.1.0"}}, False),
+        (None, {"library": {"name": "@segment/analytics-react-native"}}, False),
         ("web", {"library": {"name": "analytics.js"}}, False),
         (None, {"library": {"name": "analytics-node-like"}}, False),
         (None, {"library": "analytics-node"}, False),
@@ -273,6 +309,18 @@ def test_a_webhook_of_shopify_corrects_its_pixel(
         fed.take(msgspec.json.encode(record), headers=with_headers)
     assert [("converted", None, 9000, "EUR")] == carried(fed)
     assert {("converted", None, "EUR"): 9000} == revenue(fed)
+
+
+def test_pieces_alone_correct_nothing() -> None:
+    """The server states the same amount, and lists what was bought: only the final record has that."""
+    fed = feed()
+    fed.take(event(0, "page", "Order Completed", total=90, currency="EUR"))
+    listed = event(1000, "s", "Order Completed", total=90, currency="EUR", products=[{"quantity": 3}])
+    fed.take(msgspec.json.encode({**msgspec.json.decode(listed), "channel": "server"}))
+    assert ["assert"] == [t.op for t in fed.transitions() if t.kind == "converted"]
+    fed.finish(5 * DAY)
+    (final,) = [msgspec.json.decode(output.value or b"") for output in fed.of("journeys")]
+    assert (9000, 3) == (final["value_minor"], final["items"])
 
 
 def test_a_refund_of_products_is_about_their_needs() -> None:

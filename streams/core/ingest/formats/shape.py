@@ -9,6 +9,7 @@ MAX_QUERY_FIELDS = 100  # of the query of an address that are looked at: more ar
 CONSENT_CODES = ("gcs", "OnetrustActiveGroups", "tcString")
 _CAMPAIGN = ("source", "medium", "campaign", "term", "content")
 _EMPTY: tuple[Any, ...] = (None, "", {}, [])
+_AMOUNTS = ("total", "revenue", "value", "refunded_amount")  # where an order has what was paid, or given back
 
 
 def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,8 +77,11 @@ def campaign_in(url: Any) -> dict[str, Any]:
 
 
 def with_only_product(properties: dict[str, Any]) -> dict[str, Any]:
-    """The properties, with those of the product where there is one only, as in Segment's Product Viewed."""
+    """The properties, with those of the product where there is one only, as in Segment's Product Viewed.
+
+    Its amounts stay with it: what an item costs is not what was paid for the order.
+    """
     products = properties.get("products")
     if isinstance(products, list) and len(products) == 1 and isinstance(products[0], dict):
-        return products[0] | properties
+        return {key: value for key, value in products[0].items() if key not in _AMOUNTS} | properties
     return properties

@@ -7,6 +7,8 @@ import pytest
 
 from streams.core.ingest.event import Event, Items
 from streams.core.ingest.formats.xdm import MAX_SHARED_IDENTITY_CHARS
+from streams.core.processing.amounts import MoneyReader
+from streams.settings.fold import FoldSettings
 from tests.core.ingest.formats.goldens import goldens
 from tests.core.ingest.formats.verdicts import moment_of
 from tests.reading import read_record
@@ -145,3 +147,15 @@ def test_moments_of_the_golden_file() -> None:
     assert "know" == moment_of(found["a search"])
     assert "go" == moment_of(found["a link that was followed"])
     assert "refund" == moment_of(found["an order that was paid back in part"])
+
+
+def test_what_the_only_item_costs_is_not_what_was_paid() -> None:
+    """The order's total has the shipping too, and it is the amount of the purchase."""
+    found = event(
+        eventType="commerce.purchases",
+        commerce={"purchases": {"value": 1}, "order": {"priceTotal": 95, "currencyCode": "EUR"}},
+        productListItems=[{"SKU": "L-1", "priceTotal": 90, "quantity": 1}],
+    )
+    money = MoneyReader(FoldSettings().value, None, ()).read(found, ("",), is_refund=False)
+    assert money is not None
+    assert 95_00 == money.amount
