@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streams.core.journeys.journey_step import JourneyStep
+from streams.core.journeys.journey_step import CONVERTED, JourneyStep
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.summary import Final
 from streams.records import Record
@@ -25,3 +25,25 @@ class ProfileFinal(msgspec.Struct, frozen=True, gc=False):
 
     profile: Profile
     final: Final
+
+
+def seen_by_consumers(change: ProfileChange) -> ProfileChange:
+    """The change without the corrections that nobody would see: those of a purchase's pieces alone.
+
+    Only final records have the pieces. A page often states the same amount as the server, and no products.
+    """
+    if not change.retracted:
+        return change
+    stated = {(t.need, t.caused_by): t for t in change.asserted if t.kind == CONVERTED}
+    unseen = set[tuple[int, bytes]]()
+    for t in change.retracted:
+        now = stated.get((t.need, t.caused_by)) if t.kind == CONVERTED else None
+        if now is not None and msgspec.structs.replace(t, items=now.items) == now:
+            unseen.add((t.need, t.caused_by))
+    if not unseen:
+        return change
+    retracted, asserted = (
+        [t for t in steps if t.kind != CONVERTED or (t.need, t.caused_by) not in unseen]
+        for steps in (change.retracted, change.asserted)
+    )
+    return msgspec.structs.replace(change, retracted=retracted, asserted=asserted)

@@ -20,6 +20,7 @@ from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
 from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
+from streams.core.journeys.profile_changes import seen_by_consumers
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
 from streams.core.processing.cues import CueChange, publish_cues
@@ -277,8 +278,7 @@ class Processor:
         until_ms = population.watermark_ms - 1
         if clock_ms is not None and clock_ms > until_ms:
             until_ms = clock_ms
-        # Final records wait until every timer has fired: a journey that a timer has yet to close would be
-        # passed over.
+        # Final records wait for all timers: a journey that one has yet to close would be passed over.
         done = population.advance(until_ms, TIMERS_PER_BATCH) and population.housekeep(CHORES_PER_BATCH)
         self._settled = done
         return done
@@ -291,7 +291,7 @@ class Processor:
         delta, rev, transition = self.windows.delta, self.checkpoint.rev, self.publisher.transition
         outputs, moved, cues = self.open.transitions, self.open.moved, list[CueChange]()
         changes, self.population.changes = self.population.changes, []
-        for changed in changes:
+        for changed in map(seen_by_consumers, changes):
             p, cues_before = changed.profile, len(cues)
             key = person_key(p.key)
             caused_by, item = changed.caused_by, changed.source
