@@ -21,6 +21,9 @@ _LIST, _FILE = "crawler-user-agents", "crawleruseragents/crawler-user-agents.jso
 # What no browser of a person has, in lower case: a browser without a window, an address where its
 # owner can be found, and a word for robots. Cubot makes phones.
 _CLUES = re.compile(r"headless|phantomjs|\+https?:|spider|crawler|(?<!cu)bot(?![a-z])")
+# Patterns of the list that people's browsers have, too: the build of most phones with Android 15, the browser
+# within Facebook's app, a browser, and phones. The robots among them show a clue.
+_OF_PEOPLE = frozenset({r"AP3A\.240617\.008", "MetaIAB Facebook", "Sogou", "Butterfly"})
 # Patterns of the list for the clients of programs: apps and servers send with them what people do.
 _LIBRARY_TAG = "http-library"
 _ESCAPED = re.compile(r"\\([^a-zA-Z0-9])")
@@ -101,5 +104,6 @@ def _listed() -> tuple[_Patterns, _Patterns]:
     """The patterns of robots, and of clients of programs."""
     file: Any = metadata.distribution(_LIST).locate_file(_FILE)  # a path; typeshed knows less of it
     known = msgspec.json.decode(file.read_bytes(), type=list[_Known])
+    known = [entry for entry in known if entry.pattern not in _OF_PEOPLE]
     robots = [entry.pattern for entry in known if _LIBRARY_TAG not in entry.tags]
     return _Patterns(robots), _Patterns([entry.pattern for entry in known if _LIBRARY_TAG in entry.tags])

@@ -23,6 +23,8 @@ from streams.core.ingest.times import LATEST_MS
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
 PHONE = "Mozilla/5.0 (Linux; Android 11; {} Build/RP1A) AppleWebKit/537.36 Chrome/90.0 Mobile Safari/537.36"
+WEBVIEW = "Mozilla/5.0 (Linux; Android 15; {}; wv) AppleWebKit/537.36 Version/4.0 Chrome/142.0 Mobile"
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
 OF_ROBOTS = (
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
@@ -35,6 +37,7 @@ OF_ROBOTS = (
     "Mozilla/5.0 (compatible; Nobody knows/1.0; +https://nobody.example)",
     "some-shop-bot",
     "Price Spider 3",
+    "Sogou web spider/4.0(+http://www.sogou.com/docs/help/webmasters.htm#07)",
 )
 OF_PEOPLE = (
     CHROME,
@@ -46,7 +49,31 @@ OF_PEOPLE = (
     "MyShop/1 CFNetwork/1408 Darwin/22.5.0",
     "Dalvik/2.1.0 (Linux; U; Android 13)",
     "",
-)
+    # Browsers within apps, of phones of several makers, of televisions and consoles.
+    WEBVIEW.format("CPH2557 Build/AP3A.240617.008") + " Instagram 406.0.0.58.159 Android (OPPO)",
+    WEBVIEW.format("SM-S921B Build/AP3A.240905.015.A2") + " [FB_IAB/FB4A;FBAV/517.0.0.42.108;]",
+    WEBVIEW.format("Pixel 10 Pro XL Build/CP1A.260305.018") + " MetaIAB Facebook",
+    WEBVIEW.format("moto g84 5G Build/V1TC35H.115") + " musical_ly_2024107030 BytedanceWebview/d8a21c6",
+    WEBVIEW.format("SM-A546B") + " [Pinterest/Android]",
+    WEBVIEW.format("SM-A546B") + " Snapchat/13.20.0.41 (SM-A546B; Android 15#A546BXXS; gzip; )",
+    WEBVIEW.format("SM-A546B") + " Line/15.1.0/IAB",
+    WEBVIEW.format("22101316G") + " XWEB/1300 MMWEBSDK/20241202 MicroMessenger/8.0.56.2800(0x2800383B)",
+    PHONE.format("HTC Butterfly s"),
+    CHROME + " SogouMobileBrowser/8.0",
+    *(f"{CHROME} {browser}" for browser in (
+        "Edg/126.0", "OPR/112.0", "Vivaldi/6.8", "YaBrowser/24.6.0", "SamsungBrowser/25.0", "DuckDuckGo/5",
+        "Ddg/17.5", "XiaoMi/MiuiBrowser/18.2", "HuaweiBrowser/15.0", "Whale/3.26", "Silk/126.3",
+    )),
+    *(f"{IPHONE} {app}" for app in (
+        "GSA/320.0", "CriOS/126.0", "FxiOS/127.0", "EdgiOS/126.0", "[LinkedInApp]/9.30", "Twitter for iPhone",
+        "Instagram 340.0.0.22.109 (iPhone14,5; iOS 17_5)", "KAKAOTALK 10.8.3", "NAVER(inapp; search)",
+        "[Pinterest/iOS]", "[FBAN/FBIOS;FBAV/470.1.0;FBBV/614]", "Safari/604.1 Ecosia ios@10.1", "Brave/1.67",
+    )),
+    "Mozilla/5.0 (SMART-TV; LINUX; Tizen 6.0) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/2.2",
+    "Mozilla/5.0 (Web0S; Linux/SmartTV) AppleWebKit/537.36 Chrome/94.0 Safari/537.36 WebAppManager",
+    "Mozilla/5.0 (PlayStation; PlayStation 5/9.00) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.4",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0",
+)  # fmt: skip
 OF_PROGRAMS = ("python-requests/2.31.0", "okhttp/4.9.0", "Go-http-client/1.1", "curl/8.5.0", "axios/1.6.0")
 
 
