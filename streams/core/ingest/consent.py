@@ -12,6 +12,8 @@ from typing import Any
 
 from streams.core.ingest.draft import Draft
 from streams.core.ingest.event import Event, lookup
+from streams.core.ingest.json_text import Decoded, json_in
+from streams.core.ingest.record_bytes import read_bytes, uncoated
 
 MEASURING = (
     "analytics", "analytics_storage", "analyticsProcessingAllowed", "performance", "statistics",
@@ -43,10 +45,12 @@ _STRINGS = (
 )
 # Where a context has what a consent tool says: the place of the readers first, then those of tools.
 _PLACES = ("consent", "consentManagement", "consents", "customerPrivacy", "privacy_info", *_STRINGS)
+_PLACE_KEYS = frozenset(_PLACES)
 _NO_WORD = re.compile(r"[\W_]+")
 _GCS = re.compile(r"G1[01-]([01-])")  # of Google's consent mode: advertising, then analytics
 # Of OneTrust: `C0001:1,C0002:0`, or `,C0001,` with those alone that are agreed to.
 _GROUPS = re.compile(r"(?:^|,)(C\d{4}|[A-Z]{3,5}\d*)(?::([01]))?(?=,|$)")
+_GROUP = re.compile(r"c\d{4}|[a-z]{3,5}\d+")  # the code of one, folded
 _TC_STRING = re.compile(r"C[A-Za-z0-9_-]{30,}(?:\.[A-Za-z0-9_.-]*)?")  # of the second version
 # Of the core of a TC string, in bits: where the purposes that are agreed to begin, and those that the
 # person was shown as a legitimate interest. Storing on a device is purpose 1, measuring content is 8.
@@ -60,6 +64,7 @@ class Consent:
     def __init__(self, categories: Sequence[str], fields: Sequence[str]) -> None:
         """`fields`: paths of consents, beside those of the tools."""
         self._categories = frozenset(map(_folded, categories))
+        self._groups = frozenset(filter(_GROUP.fullmatch, self._categories))
         self._fields = tuple(fields)
         self._in_bytes = _refusal_in_bytes([*categories])
 
@@ -78,28 +83,39 @@ class Consent:
 
         In bytes that are no document, only the usual ways of writing a refusal as JSON are found.
         """
-        if isinstance(source, bytes):
-            return self._in_bytes.search(source) is not None
         if isinstance(source, Draft):
-            properties, context = source.properties.value, source.context.value
-        elif isinstance(source, dict):
-            around = source.get("context")
-            context = {**source, **(around if isinstance(around, dict) else {})}
-            properties = source.get("properties")
-        else:
+            return self.is_refused(_event_with(source.properties.value, source.context.value))
+        if not isinstance(source, bytes):
+            return self._is_refused_within(source)
+        found, plain = read_bytes(source), uncoated(source)
+        document = found.document if isinstance(found, Decoded) else ""
+        if not isinstance(document, str):
+            return self._is_refused_within(document)
+        text = plain if isinstance(plain, bytes) else source
+        return self._is_refused_within(document) or self._in_bytes.search(text) is not None
+
+    def _is_refused_within(self, document: Any) -> bool:
+        """True if a document says it, wherever in it: what could not be read may stand in other things."""
+        left = [document]
+        while left:
+            found = left.pop()
+            if isinstance(found, dict):
+                if self._is_refused_at(found):
+                    return True
+                left += found.values()
+            elif isinstance(found, list):
+                left += found
+            elif isinstance(found, str) and (inner := json_in(found)) is not None:
+                left.append(inner.document)
+        return False
+
+    def _is_refused_at(self, found: Mapping[str, Any]) -> bool:
+        """True if an object that may be a call or a context says it, whatever is in its members."""
+        if not _PLACE_KEYS.isdisjoint(found) and self.is_refused_by(found):
+            return True
+        if not self._fields or ("properties" not in found and "context" not in found):
             return False
-        event = Event(
-            id="",
-            at_ms=0,
-            utc_offset_quarters=0,
-            anonymous_id=None,
-            user_id=None,
-            type="track",
-            name="",
-            properties=properties if isinstance(properties, dict) else {},
-            context=context if isinstance(context, dict) else {},
-        )
-        return self.is_refused(event)
+        return self.is_refused(_event_with(found.get("properties"), found.get("context")))
 
     def _refuses(self, answer: Any, depth: int = 0) -> bool:
         if answer is None or depth > MAX_CONSENT_DEPTH:
@@ -122,7 +138,7 @@ class Consent:
         groups = _GROUPS.findall(plain) if plain[:1] in ("C", ",") else []
         if any(name.startswith("C0") for name, _ in groups):
             granted = {_folded(name) for name, answer in groups if answer != "0"}
-            return self._categories.isdisjoint(granted)
+            return not self._groups <= granted
         return _TC_STRING.fullmatch(plain) is not None and _is_refused_tc(plain)
 
     def _refuses_in_object(self, answer: Mapping[str, Any], depth: int) -> bool:
@@ -149,6 +165,21 @@ def _refusal_in_bytes(categories: Sequence[str]) -> re.Pattern[bytes]:
     answered = rf'"(?:{named})"\s*:\s*(?:{{\s*"\w+"\s*:\s*)?(?:false|0|"(?:{"|".join(sorted(_NO))})")'
     listed = rf'"(?:{"|".join(_DENIED_LISTS)})"\s*:\s*\[[^\]]{{0,999}}"(?:{named})"'
     return re.compile(f"{answered}|{listed}".encode(), re.IGNORECASE)
+
+
+def _event_with(properties: Any, context: Any) -> Event:
+    """An event of which nothing else is known."""
+    return Event(
+        id="",
+        at_ms=0,
+        utc_offset_quarters=0,
+        anonymous_id=None,
+        user_id=None,
+        type="track",
+        name="",
+        properties=properties if isinstance(properties, dict) else {},
+        context=context if isinstance(context, dict) else {},
+    )
 
 
 def _answer(value: Any) -> Any:

@@ -205,7 +205,10 @@ class _Reading:
             if isinstance(outcome, Items) and outcome.items:
                 items += outcome.items
             else:
-                items.append(Item(encode(one), outcome))
+                value = encode(one)
+                if isinstance(outcome, Rejection):
+                    outcome = self._reader.apart.rejected(outcome, value)
+                items.append(Item(value, outcome))
             if len(items) > MAX_ITEMS:
                 break
         return _items(items, len(items))

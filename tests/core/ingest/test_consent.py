@@ -1,5 +1,7 @@
 """A person has refused where a tool says an explicit no about measuring; nothing else is a refusal."""
 
+import gzip
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import Collection
 from typing import Any
@@ -116,6 +118,21 @@ def test_categories_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("categories", "groups", "refused"),
+    [
+        ((), ",C0001,", False), ((), "C0001:1,C0002:0", False), (("ads",), ",C0001,", False),
+        (("statistics", "c0003"), ",C0001,C0002,", True), (("statistics", "c0003"), ",C0003,", False),
+        (("STACK42",), ",C0001,C0002,", True), (("STACK42",), ",C0001,STACK42,", False),
+        (("C0002", "C0004"), ",C0001,C0002,", True), (("C0002", "C0004"), "C0002:1,C0004:1", False),
+    ],
+)  # fmt: skip
+def test_groups_of_onetrust(categories: tuple[str, ...], groups: str, refused: bool) -> None:
+    """Those have to be agreed to that the categories name by their codes. Where they name none, none has."""
+    found = event({"consent": {"OnetrustActiveGroups": groups}})
+    assert refused is Consent(categories, ()).is_refused(found)
+
+
+@pytest.mark.parametrize(
     ("value", "refused"),
     [
         (b'{"context":{"consent":{"categoryPreferences":{"Analytics" : false}}},', True),
@@ -130,6 +147,39 @@ def test_categories_of_ones_own() -> None:
 def test_bytes_that_cannot_be_read(value: bytes, refused: bool) -> None:
     """The usual spellings are found in what is cut off or no JSON."""
     assert refused is Consent(MEASURING, ()).is_refused_in(value)
+
+
+REFUSAL = b'{"consent":{"categoryPreferences":{"Analytics":false}}}'
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        (REFUSAL, True),
+        (b'[{"a":[{"context":' + REFUSAL + b"}]}]", True),
+        (b'{"context":' + json.dumps(REFUSAL.decode()).encode() + b"}", True),
+        (json.dumps(REFUSAL.decode()).encode(), True),
+        (gzip.compress(REFUSAL, mtime=0), True),
+        (gzip.compress(REFUSAL[:-2], mtime=0), True),
+        (gzip.compress(REFUSAL, mtime=0)[:-9], False),
+        (REFUSAL[:-2].decode().encode("utf-16"), True),
+        (b'{"properties":{"collect":false,"tracking":"0","performance":0}}', False),
+        (b'{"properties":{"collect":false,"tracking":"0"}', True),
+    ],
+)
+def test_a_record_that_cannot_be_read(value: bytes, refused: bool) -> None:
+    """A refusal is found wherever it stands in JSON, compressed or in another encoding; a property that is
+    only called like a category is none. In what is cut off, that is not told apart.
+    """
+    assert refused is Consent(MEASURING, ()).is_refused_in(value)
+
+
+def test_places_of_ones_own_in_a_record_that_cannot_be_read() -> None:
+    """They are looked for in each object that may be a call."""
+    consent = Consent(MEASURING, ("properties.ok", "context.gdpr"))
+    for place in (b'{"properties":{"ok":"no"}}', b'{"context":{"gdpr":0}}'):
+        assert consent.is_refused_in(b'{"batch":[{"type":7},' + place + b"]}")
+        assert not Consent(MEASURING, ()).is_refused_in(b"[" + place + b"]")
 
 
 def test_a_document_that_is_no_event() -> None:

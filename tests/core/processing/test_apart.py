@@ -1,10 +1,13 @@
 """Events of people who refused, and of robots, are counted, and nothing else comes of them."""
 
+import gzip
 import json
 from typing import Any
 
 import msgspec
+import pytest
 
+from streams.core.ingest.event import MAX_ITEMS
 from streams.core.processing.dead_letters import REFUSED_DETAIL
 from streams.records import Fetched, Record
 from tests.core.processing.feeding import DAY, HOUR, MINUTE, SOURCE, START, Feed, event
@@ -94,12 +97,35 @@ def test_a_rejected_record_of_who_refused() -> None:
     ]
 
 
-def test_what_agrees_is_kept_as_it_came() -> None:
-    """A rejected record without a refusal is published whole."""
+def test_one_who_refused_among_others() -> None:
+    """Of several records in one, only those of who refused are kept back: each has its own dead letter."""
     feed = Feed()
-    value = by(
-        {"consent": {"categoryPreferences": {"analytics": True}}}, b'{"type":"track","event":"Looked"}'
-    )
+    others, refused = [b'{"some":"thing 1"}', b'{"some":"thing 2"}'], msgspec.json.encode({"found": REFUSAL})
+    array = b"[" + b",".join([others[0], refused, others[1]]) + b"]"
+    feed.take(array, gzip.compress(array), msgspec.json.encode(array.decode()))
+    assert 3 * [others[0], b"", others[1]] == [letter.value for letter in feed.of("rejected")]
+
+
+def test_a_record_that_is_too_large_to_be_read() -> None:
+    """Of a batch of too many calls nothing is kept, if one of them is of who refused."""
+    feed = Feed()
+    agrees, refuses = event(0, "1"), by(REFUSAL, event(0, "1"))
+    for last in (agrees, refuses):
+        feed.take(b'{"batch":[' + b",".join([b"{}"] * MAX_ITEMS + [last]) + b"]}")
+    assert [True, False] == [bool(letter.value) for letter in feed.of("rejected")]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"context": {"consent": {"categoryPreferences": {"analytics": True}}}},
+        {"properties": {"collect": False, "tracking": 0}},
+    ],
+)
+def test_what_agrees_is_kept_as_it_came(more: dict[str, Any]) -> None:
+    """A rejected record without a refusal is published whole, whatever its properties are called."""
+    feed = Feed()
+    value = msgspec.json.encode({"type": "track", "event": "Looked", **more})
     feed.take(value)
     (letter,) = feed.of("rejected")
     assert value == letter.value
