@@ -12,6 +12,7 @@ from streams.core.ingest.formats.segment import QuickReader
 from streams.core.ingest.placeholders import Placeholders
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.dead_letters import REFUSED_DETAIL
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.record_keys import split_person_key, split_profile_key
 from streams.log.port import Reader
@@ -56,6 +57,8 @@ class PersonsItems:
         self.person, self.owners, self.allowed_lateness_ms = person, owners, allowed_lateness_ms
         self.late: dict[Origin, Letter] = {}
         self.rejected: dict[Origin, Letter] = {}
+        # Dead letters of anybody that hold nothing, since their people have refused to be measured.
+        self.withheld: dict[Origin, Letter] = {}
         self.redriven: set[Origin] = set()  # items of anybody that were redriven and count
         self.unreadable: list[str] = []  # sources with records of the person or not, which have no reader
         self.hidden: dict[str, int] = {}  # by source: where the open transaction begins that hides the rest
@@ -129,10 +132,15 @@ class _Search:
     async def read_letters(self) -> None:
         """Notes the dead letters of the person."""
         async for _, record in self.reader.scan(REJECTED.name, self.partition):
-            if _names(record.value, self._ids):
-                headers = _texts(record)
-                letter = Letter("rejected", headers["reason"], headers["detail"], self._person.name)
+            is_theirs = _names(record.value, self._ids)
+            if not is_theirs and record.value:
+                continue
+            headers = _texts(record)
+            letter = Letter("rejected", headers["reason"], headers["detail"], self._person.name)
+            if is_theirs:
                 self._found.rejected[origin_of(record)] = letter
+            elif letter.detail == REFUSED_DETAIL:
+                self._found.withheld[origin_of(record)] = letter
         receipts = await KnownReceipts.load(self.reader, self.partition, self.checkpoint)
         self._found.redriven |= receipts.applied
         async for _, record in self.reader.scan(LATE.name, self.partition):
@@ -192,9 +200,10 @@ class _Search:
     def _forwarded_to(self, item: StoredItem) -> int | None:
         if item.forwarded:
             return self.partition
-        if not isinstance(item.outcome, Event) or item.signals.classify(item.outcome) is None:
+        event = item.outcome
+        if not isinstance(event, Event) or event.apart is not None or item.signals.classify(event) is None:
             return None
-        owner = owner_of(item.signals.key(item.outcome), self.reader.partitions)
+        owner = owner_of(item.signals.key(event), self.reader.partitions)
         return None if owner == self.partition else owner
 
 

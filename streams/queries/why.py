@@ -13,6 +13,7 @@ from streams.core.ingest.event import Apart, Event, Rejection
 from streams.core.journeys.journey_step import KIND_NAMES
 from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, without_needs
 from streams.core.moments.verdict import INTENTS
+from streams.core.processing.dead_letters import REFUSED_DETAIL
 from streams.core.processing.json_text import quoted, rfc3339
 from streams.core.processing.publisher import CUE_LABELS, transition_id
 from streams.core.processing.record_keys import split_profile_key
@@ -125,7 +126,7 @@ class _Stories:
             topic=topic, partition=partition, offset=origin.offset, index=origin.index,
             forwarded_to=item.forwarded_to, read_as=None, ending="waiting",
         )  # fmt: skip
-        letter = self._found.rejected.get(origin)
+        letter = self._found.rejected.get(origin) or self._found.withheld.get(origin)
         if not isinstance(outcome, Event):
             story.profile = self._found.person.name
             if item.arrived:
@@ -135,13 +136,16 @@ class _Stories:
                     if origin in self._found.redriven:
                         story.detail = f"{letter.detail}; {REDRIVEN_SINCE}, and counts"
                 elif isinstance(outcome, Rejection):
-                    story.reason, story.detail = outcome.reason.value, outcome.detail
+                    detail = REFUSED_DETAIL if outcome.is_refused else outcome.detail
+                    story.reason, story.detail = outcome.reason.value, detail
             return story
         key = item.stored.signals.key(outcome)
         story.tenant, story.profile = split_profile_key(key)
         if outcome.apart is Apart.REFUSED:
             if item.arrived:
-                story.ending = "refused" if letter is None else "rejected"
+                story.ending = "refused"
+                if letter is not None:
+                    story.ending, story.reason, story.detail = "rejected", letter.reason, letter.detail
             return story
         story.at, story.event = rfc3339(outcome.at_ms), outcome.id
         story.name, story.type = outcome.name, outcome.type

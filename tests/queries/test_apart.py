@@ -1,11 +1,13 @@
 """What `verify` and `why` know of events that are counted apart, and what a later start changes."""
 
+import json
 from typing import Any
 
 import pytest
 
 from streams.core.moments.rules import default_rules
 from streams.core.processing.checkpoint import Counts, decode_checkpoint
+from streams.core.processing.dead_letters import REFUSED_DETAIL
 from streams.log.memory import MemoryLog
 from streams.queries.person import Person
 from streams.queries.verify import Verified, verify
@@ -83,3 +85,33 @@ async def test_why_tells_how_they_ended() -> None:
         refused.event, refused.name, refused.type, refused.at, refused.read_as,
     )  # fmt: skip
     assert ("Product Viewed", None) == (robot.name, robot.read_as)
+
+
+async def test_why_says_no_more_of_a_rejected_record_than_its_dead_letter() -> None:
+    """Where its person refuses: the reason, and the place. One of the future was rejected, not refused."""
+    log = MemoryLog(1)
+    call = {"type": "track", "messageId": "1", "userId": "ann", "event": "Product Viewed", **REFUSED}
+    values = [json.dumps(call | {"timestamp": time}).encode() for time in ("secret", "2099-01-01T00:00:00Z")]
+    counts = await process(log, look("ann", 0), *values)
+    assert (2, 0) == (counts.rejected, counts.refused)
+    found = await read_why(log, Person("u:ann", None), lambda done, total: None)
+    stories = {story.offset: story for story in found.stories}
+    assert [("rejected", "bad_time", REFUSED_DETAIL), ("rejected", "from_the_future", REFUSED_DETAIL)] == [
+        (stories[n].ending, stories[n].reason, stories[n].detail) for n in (1, 2)
+    ]
+
+
+async def test_why_knows_that_they_are_not_forwarded() -> None:
+    """What is counted apart is counted where it was read, whichever partition owns its person."""
+    log = MemoryLog(2)
+    values = [look("ann", 0), look("ann", 1, **ROBOT), look("ann", 2, **REFUSED)]
+    await log.append([NewRecord(n, None, value, NOW) for n in range(2) for value in values])
+    agents = [await PartitionAgent.open(log, n, load_settings(), default_rules()) for n in range(2)]
+    for _ in range(3):
+        for agent in agents:
+            await agent.catch_up()
+    found = await read_why(log, Person("u:ann", None), lambda done, total: None)
+    forwarded = {(story.ending, story.forwarded_to is not None) for story in found.stories}
+    assert {("robot", False), ("refused", False)} < forwarded
+    assert not forwarded & {("robot", True), ("refused", True)}
+    assert any(story.forwarded_to is not None for story in found.stories)
