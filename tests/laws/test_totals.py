@@ -10,14 +10,16 @@ from collections import Counter
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import FunnelTotal
-from streams.core.funnels.cells import MEASURE_TRANSITIONS, counter_code
+from streams.core.funnels.cells import MEASURE_REVENUE, MEASURE_TRANSITIONS, counter_code
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.funnels.totals import FunnelTotals, Part, decode_parts, encode_parts
-from streams.core.funnels.windows import ALL_TIME, BY_MINUTE, Cell
+from streams.core.funnels.windows import ALL_TIME, BY_MINUTE, GREATEST, LEAST, Cell
+from streams.core.journeys.journey_step import CONVERTED
 from streams.core.processing.tally_text import TallyText
 from streams.records import Output, Record
 from tests.laws.test_journeys import LAW
@@ -123,7 +125,7 @@ minutes = st.sampled_from(CELLS[1:])
 @given(
     st.lists(
         st.one_of(
-            st.tuples(st.just("count"), partitions, st.sampled_from(CELLS), st.integers(0, 5)),
+            st.tuples(st.just("count"), partitions, st.sampled_from(CELLS), st.integers(-5, 5)),
             st.tuples(st.just("read"), partitions, st.integers(1, 4)),
             st.tuples(st.just("write")),
             st.tuples(st.just("start")),
@@ -200,9 +202,22 @@ def test_a_total_that_expired_while_nobody_wrote_is_completed() -> None:
 
 @given(
     st.dictionaries(
-        st.integers(0, 1023), st.builds(Part, st.integers(0, 2**50), st.integers(0, 2**50), st.booleans())
+        st.integers(0, 1023),
+        st.builds(Part, st.integers(0, 2**50), st.integers(LEAST, GREATEST), st.booleans()),
     )
 )
 def test_parts_are_read_as_they_were_written(parts: dict[int, Part]) -> None:
     """Whatever partitions there are."""
     assert parts == decode_parts(encode_parts(parts))
+
+
+@pytest.mark.parametrize("bound", [GREATEST, LEAST])
+def test_a_total_has_64_bits(bound: int) -> None:
+    """A sum of amounts stops at the bound, as those of the partitions do: columns of 64 bits take it."""
+    world = World()
+    revenue: Cell = (ALL_TIME, 0, counter_code(MEASURE_REVENUE, CONVERTED, 0, 0))
+    for partition in range(PARTITIONS):
+        world.count(partition, revenue, bound)
+        world.read(partition, 1)
+    world.write()
+    assert [bound] == [total.count for total in world.sink.values()]

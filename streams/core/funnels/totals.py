@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
+from streams.core.funnels.windows import GREATEST, LEAST
 from streams.records import Headers, Output, Record
 from streams.topology import FUNNEL
 
@@ -169,4 +170,5 @@ def total_of(tally: bytes, parts: Collection[Part]) -> bytes:
     before, _, rest = tally.partition(b'","partition":')
     fields = rest[rest.index(b",") + 1 : rest.rindex(_COUNTED)]
     count, rev = sum([part.count for part in parts]), sum([part.rev for part in parts])
+    count = min(max(count, LEAST), GREATEST)
     return b'%b",%b,"count":%d,"rev":%d}' % (before, fields, count, rev)
