@@ -148,6 +148,11 @@ async def _redrive(
 
     command, clock = f"redrive-{secrets.token_hex(COMMAND_BYTES)}", Clock()
     async with open_log(ctx, flags) as log:
+        if log.kafka is not None and rules is not None:
+            raise ConfigError(
+                f"--rules {rules}: the workers of an app on Kafka read by their own rules: start them with "
+                "these, and redrive then"
+            )
         if dry_run:
             _show(await count_wanted(log.reader, wanted), json=json, dry_run=True)
             return
@@ -177,13 +182,21 @@ async def _run(
 ) -> None:
     with StopRequest() as stop:
 
-        async def look_again() -> None:
+        def check() -> None:
             stop.check("what was sent will be taken; the same command says which were redriven before")
+
+        async def look_again() -> None:
+            check()
             await pause()
 
         try:
             with Work(f"redrive {wanted.letter}", "records", is_transient=True) as work:
-                await redrive.send(wanted, lambda sent: work.update(sent, 0, 0))
+
+                def on_sent(sent: int) -> None:
+                    work.update(sent, 0, 0)
+                    check()
+
+                await redrive.send(wanted, on_sent)
                 await redrive.wait(look_again, timeout_s, lambda ended: work.update(ended, 0, 0))
         finally:
             _show(redrive.done, json=json, dry_run=False)

@@ -53,7 +53,6 @@ class PartitionCheck:
         self.cut: set[str] = set()  # topic partitions whose beginning is gone
         self._items = ItemReader(stored.parameters, stored.book)
         self._copies = Counts()  # `applied` and `duplicate` of all slices so far
-        self._redriven = 0  # redriven items of these slices that were applied
         self._is_whole = True  # every slice so far had all of the input and all dead letters
 
     @classmethod
@@ -118,7 +117,6 @@ class PartitionCheck:
         self.slices += 1
         self._copies.applied += reading.counts.applied
         self._copies.duplicate += reading.counts.duplicate
-        self._redriven += reading.counts.redriven.pop("applied", 0)
         self._copies.unread_amounts += reading.counts.unread_amounts
         if self.unchecked:
             return None
@@ -144,7 +142,11 @@ class PartitionCheck:
             "narrowed",
         ]
         pairs = [(name, getattr(stored, name), getattr(now, name)) for name in names]
-        return _difference([*pairs, ("redriven, not applied", _not_applied(stored), _not_applied(now))])
+        pairs += [
+            (f"redriven: {ending}", stored.redriven.get(ending, 0), now.redriven.get(ending, 0))
+            for ending in sorted({*stored.redriven, *now.redriven})
+        ]
+        return _difference(pairs)
 
     def _was_cut(self, reading: Recomputation) -> bool:
         """True if retention explains why items or dead letters are missing; notes in what."""
@@ -178,13 +180,7 @@ class PartitionCheck:
         if len([position for position in self.stored.checkpoint.sources.values() if position.offset]) > 1:
             # Which of two copies came first is known only within one source. The sum of both is always known.
             stored_sum = stored.applied + stored.duplicate
-            redriven = stored.redriven.get("applied", 0)
-            return _difference(
-                [
-                    ("applied or duplicate", stored_sum, now.applied + now.duplicate),
-                    ("redriven and applied", redriven, self._redriven),
-                ]
-            )
+            return _difference([("applied or duplicate", stored_sum, now.applied + now.duplicate)])
         return _difference(
             [
                 ("applied", stored.applied, now.applied),
@@ -219,14 +215,9 @@ def planned_slices(counts: Counts, memory_bytes: int) -> list[Slice]:
     return [Slice(count, number) for number in range(count)]
 
 
-def _not_applied(counts: Counts) -> int:
-    """Redriven items that were not applied."""
-    return sum(n for ending, n in counts.redriven.items() if ending != "applied")
-
-
 def _read(counts: Counts) -> int:
-    """Items that were read, but those that were redriven and applied."""
-    return counts.received + counts.forwarded + _not_applied(counts)
+    """Items that were read, those that were redriven once more."""
+    return counts.received + counts.forwarded + sum(counts.redriven.values())
 
 
 def _difference(pairs: Sequence[tuple[str, int, int]]) -> str | None:

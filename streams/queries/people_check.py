@@ -56,7 +56,15 @@ class PeopleCheck:
             self.unchecked += without_events
             unsure = (people.keys() - whole) | reading.former.keys()
         may_be_cut = self.stored.reader.drops_old_records
-        firsts_ms = {key: first_ms(sets) for key, sets in people.items()} if may_be_cut else {}
+        # (What was forgotten before an event was redriven is compared, too.)
+        firsts_ms = (
+            {
+                key: min([first_ms(sets) for sets in (own, *reading.former.get(key, ()))])
+                for key, own in people.items()
+            }
+            if may_be_cut
+            else {}
+        )
         net, gap = NetRecords(), None
         for topic in CORRECTED:
             gap = await self._read_topic(topic, reading, net, unsure, firsts_ms, is_whole=is_whole) or gap

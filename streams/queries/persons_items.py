@@ -13,7 +13,7 @@ from streams.core.ingest.placeholders import Placeholders
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.dead_letters import REFUSED_DETAIL
-from streams.core.processing.inbox import Forwarded, decode_message
+from streams.core.processing.inbox import Forwarded, Redriven, decode_message
 from streams.core.processing.record_keys import split_person_key, split_profile_key
 from streams.log.port import Reader
 from streams.queries.known_receipts import KnownReceipts
@@ -95,7 +95,11 @@ async def read_persons_items(
     parameters = parameters_of(fold_settings_for(person, known))
     everywhere = frozenset(range(reader.partitions))
     owners = person.owners(reader.partitions, has_tenants=parameters.tenant is not None)
-    is_forwarding = any(checkpoint.forwarding or checkpoint.counts.forwarded for checkpoint in known)
+    # (A redriven item may have been sent on, too.)
+    is_forwarding = any(
+        checkpoint.forwarding or checkpoint.counts.forwarded or checkpoint.counts.redriven
+        for checkpoint in known
+    )
     found = PersonsItems(person, owners, parameters.allowed_lateness_ms)
     places = everywhere if is_forwarding else owners
     searches = [
@@ -177,6 +181,8 @@ class _Search:
                     self._found.unreadable.append(source)
                 continue
             for item in read:
+                if item.redriven_by is not None and item.origin not in self._found.redriven:
+                    continue  # it was refused again
                 if self._is_theirs(item):
                     found = FoundItem(item, items.rule_of, record.offset < position, self._forwarded_to(item))
                     self._found.add(found)
@@ -186,7 +192,7 @@ class _Search:
         value = record.value
         if is_inbox(source):
             message = decode_message(value)
-            if not isinstance(message, Forwarded):
+            if not isinstance(message, Forwarded | Redriven):
                 return False
             value = message.value
         key = _QUICK.key_of(value or b"")
@@ -198,6 +204,8 @@ class _Search:
         return _names(item.value, self._ids)
 
     def _forwarded_to(self, item: StoredItem) -> int | None:
+        if item.redriven_by is not None:
+            return None
         if item.forwarded:
             return self.partition
         event = item.outcome

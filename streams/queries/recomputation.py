@@ -157,8 +157,9 @@ class Recomputation:
         receipt, outcome = self.stored.letters.redriven.get(item.origin, command), item.outcome
         if receipt is None or receipt.outcome == "forwarded":  # its owner counts it
             return
+        endings = self.counts.redriven
+        endings[receipt.outcome] = endings.get(receipt.outcome, 0) + 1
         if receipt.outcome != "applied":  # nor does a duplicate change the set
-            self.counts.redriven[receipt.outcome] = self.counts.redriven.get(receipt.outcome, 0) + 1
             return
         verdict = item.signals.classify(outcome) if isinstance(outcome, Event) else None
         if not isinstance(outcome, Event) or verdict is None:
@@ -170,9 +171,8 @@ class Recomputation:
             return
         if receipt.is_parted:
             self._part(key, receipt.held_from_ms)
-        signal = without_needs(item.signals.signal(outcome, verdict), receipt.left_out)
+        signal = without_needs(item.signals.signal(outcome, verdict, is_redriven=True), receipt.left_out)
         self._add_copy(key, signal, receipt.held_from_ms)
-        self.counts.redriven["applied"] = self.counts.redriven.get("applied", 0) + 1
 
     def _part(self, key: str, held_from_ms: int) -> None:
         """Parts a person's events from those that were not held any more: those dated before this time."""

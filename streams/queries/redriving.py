@@ -18,7 +18,8 @@ from streams.clock import Clock
 from streams.core.ingest.event import MAX_RECORD_BYTES
 from streams.core.ingest.headers import SCHEMA_HEADER
 from streams.core.ingest.times import parse_time
-from streams.core.processing.dead_letters import REFUSED_DETAIL
+from streams.core.ingest.unreadable import UNREADABLE_HEADER
+from streams.core.processing.dead_letters import NEEDS_FULL, REFUSED_DETAIL
 from streams.core.processing.inbox import Redriven, encode_message
 from streams.errors import Unavailable
 from streams.log.port import Log, Reader
@@ -32,6 +33,7 @@ from streams.topology import INBOX, LATE, REDRIVEN, REJECTED, Topic
 SENT_AT_ONCE = 500
 RECEIPTS_AT_ONCE = 10_000  # read at a time, of one partition: a few megabytes
 NOT_WHOLE, NO_BYTES, REDRIVEN_BEFORE = "cut", "no bytes", "redriven before"
+COUNTS = "counts"  # but not in all of its needs
 
 _decode_receipt = msgspec.json.Decoder(Receipt).decode
 _decode_pairs = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
@@ -97,7 +99,8 @@ class Receipts:
     def __init__(self, reader: Reader, command: str) -> None:
         self._reader, self._command = reader, command
         self._positions: list[TailPosition | None] = [None] * reader.partitions
-        self.done: set[Origin] = set()  # items that count
+        self._done: set[Origin] = set()  # items that count
+        self._items: dict[tuple[str, int], int] = {}  # of records that were read as several items: how many
         # Of this command: by record, the receipts of its items that have ended.
         self.own: defaultdict[tuple[str, int], dict[int, Receipt]] = defaultdict(dict)
 
@@ -125,13 +128,21 @@ class Receipts:
         receipt = _decode_receipt(record.value)
         source = f"{receipt.topic}:{receipt.partition}"
         if receipt.outcome in ("applied", "duplicate", "already"):
-            self.done.add(Origin(source, receipt.offset, receipt.index))
+            self._done.add(Origin(source, receipt.offset, receipt.index))
+        if receipt.items > 1:
+            self._items[source, receipt.offset] = receipt.items
         if receipt.command != self._command or receipt.outcome == "forwarded":
             return None
         own = self.own[source, receipt.offset]
         is_new = receipt.index not in own  # a partition is read anew after a compaction
         own[receipt.index] = receipt
         return receipt if is_new else None
+
+    def counts(self, letter: Origin) -> bool:
+        """True if every item of a dead letter counts: nothing of it is left to redrive."""
+        source, offset, index = letter.source, letter.offset, letter.index
+        items = self._items.get((source, offset), 1)
+        return all(Origin(source, offset, index + n) in self._done for n in range(items))
 
     def has_ended(self, letter: Origin) -> bool:
         """True if every item of a dead letter of this command has ended."""
@@ -175,6 +186,7 @@ class Redrive:
             )
             messages.append(Output(INBOX.name, None, encode_message(message), (), partition))
             self._waiting[origin] = partition
+            self.done.waiting[partition] += 1
             if len(messages) >= SENT_AT_ONCE:
                 await self._log.send(messages)
                 messages = []
@@ -187,12 +199,16 @@ class Redrive:
         """The item as it would be read from its input now."""
         if self._decode is None:
             return item
-        (decoded,) = await self._decode([item])
+        # Whoever decoded it may have marked it: what was unknown then may be known now.
+        headers = tuple([header for header in item.headers if header[0] != UNREADABLE_HEADER])
+        unmarked = msgspec.structs.replace(item, headers=headers)
+        (decoded,) = await self._decode([unmarked])
         # More than a record may have would not fit into an inbox. As it came, it is refused.
-        return decoded if len(decoded.value or b"") <= MAX_RECORD_BYTES else item
+        is_decoded = decoded is not unmarked and len(decoded.value or b"") <= MAX_RECORD_BYTES
+        return decoded if is_decoded else item
 
     def _wanted(self, wanted: Wanted) -> AsyncIterator[tuple[int, Record]]:
-        return _letters(self._log, wanted, self.done, self._receipts.done)
+        return _letters(self._log, wanted, self.done, self._receipts)
 
     async def wait(
         self, pause: Callable[[], Awaitable[None]], timeout_s: float, on_ended: Callable[[int], None]
@@ -229,13 +245,13 @@ async def count_wanted(reader: Reader, wanted: Wanted) -> Redrove:
     """Counts what `Redrive.send` would send, and sends nothing."""
     receipts, found = Receipts(reader, ""), Redrove("")
     await receipts.read_on()
-    async for _ in _letters(reader, wanted, found, receipts.done):
+    async for _ in _letters(reader, wanted, found, receipts):
         pass
     return found
 
 
 async def _letters(
-    reader: Reader, wanted: Wanted, done: Redrove, taken: set[Origin]
+    reader: Reader, wanted: Wanted, done: Redrove, receipts: Receipts
 ) -> AsyncIterator[tuple[int, Record]]:
     """The dead letters to send, each with the partition that wrote it; counts them, and those passed over."""
     async for partition, letter in reader.scan(wanted.topic.name, since_ms=wanted.times.since_ms):
@@ -245,8 +261,10 @@ async def _letters(
         reason = headers["reason"].decode()
         if wanted.reasons and reason not in wanted.reasons:
             continue
-        if origin_of(letter) in taken:
+        if receipts.counts(origin_of(letter)):
             done.passed_over[REDRIVEN_BEFORE] += 1
+        elif reason == NEEDS_FULL:
+            done.passed_over[COUNTS] += 1
         elif "cut" in headers:
             done.passed_over[NOT_WHOLE] += 1
         elif headers.get("detail") == REFUSED_DETAIL.encode():

@@ -150,7 +150,10 @@ class _Stories:
         story.at, story.event = rfc3339(outcome.at_ms), outcome.id
         story.name, story.type = outcome.name, outcome.type
         verdict = None if outcome.apart is Apart.ROBOT else item.stored.signals.classify(outcome)
-        signal = None if verdict is None else item.stored.signals.signal(outcome, verdict)
+        is_redriven = item.stored.redriven_by is not None
+        signal = (
+            None if verdict is None else item.stored.signals.signal(outcome, verdict, is_redriven=is_redriven)
+        )
         if verdict is not None and signal is not None:
             rule, version = item.rule_of(signal.rule)
             story.read_as = ReadAs(
@@ -166,6 +169,9 @@ class _Stories:
             return story
         if letter is not None:
             story.ending, story.reason, story.detail = "rejected", letter.reason, letter.detail
+            if signal is not None and origin in self._found.redriven:
+                self._add(story, key, outcome.at_ms, signal)
+                story.detail = f"{REDRIVEN_SINCE}; first it was rejected: {letter.detail}"
             return story
         if outcome.apart is Apart.ROBOT:
             story.ending = "robot"

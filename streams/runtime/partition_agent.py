@@ -121,7 +121,7 @@ class PartitionAgent:
         before = processor.time_state
         self._follow_peers()
         count, oldest_ms = await self._take_batch()
-        caught_up = not count and not processor.tracker.waiting_for
+        caught_up = not count and not processor.waiting and not processor.tracker.waiting_for
         done = processor.advance(clock_ms if caught_up else None, watermark_ms if caught_up else None)
         # A report that is due is written whether or not it was due before: the others may wait for it.
         is_due = processor.tracker.pending_report is not None

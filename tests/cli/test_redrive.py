@@ -103,6 +103,21 @@ def test_people_read_the_receipt(tmp_path: Path) -> None:
     assert "1  applied" in shown
     assert "they count as new" in shown
     assert "+1  transitions opened - know" in shown
+    replayed(
+        tmp_path,
+        event(
+            "eve",
+            "Order Completed",
+            "10:00:00",
+            properties={"total": 20, "currency": "EUR"},
+        ),
+        event("eve", "Coupon Denied", "09:59:00"),
+        event("eve", "Product Added", "09:58:00"),
+    )
+    shown = streams("redrive", "late", "--data-dir", tmp_path / "data").stdout
+    told = " ".join(shown.split())
+    assert "+2,000 revenue converted buy EUR" in told
+    assert "+1 cues coupon_denied buy" in told
     shown = streams("redrive", "rejected", "--data-dir", tmp_path / "data").stdout
     assert "1  still cannot be read (1 undecodable)" in shown
 

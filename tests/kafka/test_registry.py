@@ -239,6 +239,8 @@ def test_what_was_rejected_without_a_registry_is_redriven_with_it(shop: Shop) ->
         process.until(lambda: counted(shop).get("rejected") == 5)
         assert 0 == process.ended()
     settings.write_text(whole, "utf-8")
+    refused = shop.ask("redrive", "rejected", "--rules", str(settings))
+    assert (2, True) == (refused.exit_code, "their own rules" in " ".join(refused.stderr.split()))
     with worker(shop) as process:
         redriven = shop.ask("redrive", "rejected", "--json")
         assert 0 == redriven.exit_code, redriven.stderr

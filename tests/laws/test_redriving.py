@@ -45,9 +45,11 @@ class RedrivenLife(Life):
         if found.is_parted:
             self.former.append((key, [e for e in now if e.at < found.held_from_ms]))
             now = [e for e in now if e.at >= found.held_from_ms]
-        # A purchase may give grace to what names no need.
-        needs = (*s.needs, "") if s.mark == oracle.TRUTH and s.sure else s.needs
-        behind = s.at <= oracle.final_until(*self.frozen[key][:1], needs, self.frozen[key][1], OF)
+        behind = (
+            s.at <= self.final_until(key, s.needs)
+            or any(e.event == s.event and s.at < e.at <= self.final_until(key, e.needs) for e in now)
+            or self.reaches_final(key, s, now)
+        )
         if found.outcome == FINAL:
             in_base = facts_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event)) < base_end
             assert behind or in_base
@@ -61,6 +63,23 @@ class RedrivenLife(Life):
             assert found.outcome == APPLIED
         self.accepted[key] = [*now, s]
         return "applied"
+
+    def final_until(self, key: str, needs: tuple[str, ...]) -> int:
+        """The last time at which an event would change what was final in these needs."""
+        past, before = self.frozen[key]
+        return oracle.final_until(past, needs, before, OF)
+
+    def reaches_final(self, key: str, s: oracle.Signal, now: list[oracle.Signal]) -> bool:
+        """A purchase would change what is final in another need: by its grace, or through a refund in all."""
+        bought = [s.at] if s.mark == 4 and s.sure else []
+        bought += [e.at for e in now if e.update == oracle.UNTIMED and e.sure and e.at >= s.at]
+        nameless, anywhere = self.final_until(key, ("",)), self.final_until(key, ("*",))
+        return any(
+            (e.mark == 3 and "" in e.needs and at < e.at <= min(nameless, at + OF.grace))
+            or (e.mark == 5 and "*" in e.needs and at <= e.at <= anywhere)
+            for e in now
+            for at in bought
+        )
 
     def commit(self) -> None:
         self.time(self.population.watermark_ms - 1)  # tidying comes after all timers that are due
@@ -196,3 +215,63 @@ def test_a_copy_is_known_however_old_it_is(late: list[oracle.Signal], hours: int
         s = tidy(s)._replace(event=s.event)
         if life.redrive("p", s) == "applied":
             assert life.redrive("p", s) == "duplicate"
+
+
+def signal(at: int, event: str, mark: int, *needs: str, **more: Any) -> oracle.Signal:
+    """A sure one; without needs it names none."""
+    plain = oracle.Signal(at, event, mark, True, 0, 0, 0, needs or ("",), None)
+    return tidy(plain._replace(**more))
+
+
+def ends(history: list[oracle.Signal], redriven: oracle.Signal) -> str:
+    """How an event ends that is redriven long after this history. What was final stays as it is."""
+    life = RedrivenLife(2 * H)
+    for s in history:
+        life.put("p", s)
+    life.population.watermark_ms = 20 * H  # all of it is final, and nobody is forgotten
+    found = life.redrive("p", redriven)
+    life.check()
+    life.population.watermark_ms += 1_000 * H
+    life.commit()
+    life.check()
+    life.check_finals(with_money=True)
+    return found
+
+
+def test_a_purchase_does_not_take_the_beginning_of_a_final_journey() -> None:
+    """A cart without a need in the grace of a purchase would be the rest of it."""
+    history = [signal(10 * H, "cart", 3), signal(10 * H + 1, "order", 4)]
+    assert "final" == ends(history, signal(10 * H - OF.grace, "late", 4, "car"))
+    assert "applied" == ends(history, signal(10 * H - OF.grace - 1, "late", 4, "car"))
+    assert "applied" == ends(history, signal(10 * H - OF.grace, "late", 3, "car"))
+
+
+def test_a_purchase_does_not_take_its_part_of_a_final_refund() -> None:
+    """A refund in every need would be about it, too, and in the order of the needs' names."""
+    six, nine = oracle.Money(6, 0, 1, True, ()), oracle.Money(9, 0, 1, True, ())
+    history = [
+        signal(10 * H, "order", 4, "coffee", order="o1", money=nine),
+        signal(12 * H, "back", 5, order="o1", money=six),
+    ]
+    bought = signal(9 * H, "late", 4, "car", order="o1", money=six)
+    assert "final" == ends(history, bought)
+    assert "applied" == ends(history[:1], bought)
+
+
+def test_a_copy_does_not_take_the_place_of_what_is_final() -> None:
+    """It is smaller, and about another need, in which nothing is final."""
+    history = [signal(10 * H, "cart", 3, "coffee"), signal(10 * H + 1, "order", 4, "coffee")]
+    assert "final" == ends(history, signal(9 * H, "cart", 3, "car"))
+    assert "duplicate" == ends(history, signal(11 * H, "cart", 3, "car"))
+    assert "applied" == ends(history, signal(9 * H, "other", 3, "car"))
+
+
+def test_an_update_does_not_become_a_purchase_that_takes_what_is_final() -> None:
+    """An untimed update converts who is in buy: so a redriven cart would make a purchase of it."""
+    history = [
+        signal(10 * H - OF.grace, "edit", 4, "car", update=oracle.UNTIMED),
+        signal(10 * H, "cart", 3),
+        signal(10 * H + 1, "order", 4),
+    ]
+    assert "final" == ends(history, signal(9 * H, "late", 3, "car"))
+    assert "applied" == ends(history, signal(10 * H - 1, "late", 3, "car"))

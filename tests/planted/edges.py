@@ -54,7 +54,7 @@ EDGE_BUGS = (
         _REDRIVEN,
         "a redriven purchase gives grace to a journey that is final",
         _FINALITY,
-        "if is_purchase and at_ms <= final_ms.get(NAMELESS_NUMBER, BEFORE_ALL_MS):",
+        "if any(ms < then_ms <= ms + patience.grace for ms in bought_ms):",
         "if False:",
     ),
     _edge(

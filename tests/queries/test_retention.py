@@ -2,6 +2,7 @@
 are counted as unchecked, and nothing is called different that is not.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -9,14 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams.clock import Clock
 from streams.core.moments.rules import default_rules
 from streams.log.memory import MemoryLog
+from streams.queries.redriving import Redrive, Redrove, Wanted
 from streams.queries.verify import Verified, verify
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
 from tests.queries.damage import forge
 from tests.queries.test_slices import NOW, checked, crowd
+from tests.queries.test_verify import START
 
 LAW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 TOPICS = ("events", "transitions", "late", "rejected")
@@ -148,3 +152,45 @@ async def test_a_log_that_deletes_nothing_is_damaged() -> None:
         log.drops_old_records = False
         cut(log, {topic: 0.1})
         assert (await verified(log)).difference is not None
+
+
+def looked(who: str, day: int) -> bytes:
+    """Somebody looks at a product, so many days after the start."""
+    at = (START + timedelta(days=day)).isoformat()
+    call = {"type": "track", "messageId": f"{who}-{day}", "userId": who, "event": "Product Viewed"}
+    return msgspec.json.encode({**call, "timestamp": at})
+
+
+async def redriven(log: MemoryLog, value: bytes) -> Redrove:
+    """What a redrive of this event has done, which comes too late."""
+    agent = await PartitionAgent.open(log, 0, load_settings(batch=20), default_rules())
+    await log.append([NewRecord(0, None, value, NOW)])
+    await agent.catch_up()
+    redrive = Redrive(log, "again", Clock())
+    await redrive.send(Wanted("late"), lambda sent: None)
+    await redrive.wait(agent.catch_up, 60, lambda ended: None)
+    assert {"applied": 1} == dict(redrive.done.ended)
+    return redrive.done
+
+
+async def test_a_redriven_item_is_no_difference_when_the_inbox_has_lost_it() -> None:
+    """Its receipt is left. The person to whom it was redriven is not checked any more."""
+    log = await lived([looked(f"p{day}", day) for day in range(1, 91)])
+    await redriven(log, looked("ann", 80))
+    assert (None, 91) == ((await verified(log)).difference, (await verified(log)).profiles)
+    cut(log, {"inbox": 1.0})
+    found = await verified(log)
+    assert (None, ["inbox:0"]) == (found.difference, list(found.cut))
+    assert 0 < found.profiles < 91
+    assert 0 < found.unchecked_profiles
+
+
+async def test_what_was_forgotten_before_a_redrive_is_no_difference_when_its_transitions_are_gone() -> None:
+    """The redriven event is younger than the oldest transition that is left; the first visit is not."""
+    log = await lived([looked("ann", 0), *[looked(f"p{day}", day) for day in range(1, 91)]])
+    assert 1 == (await redriven(log, looked("ann", 80))).of_new_people
+    assert (None, 91) == ((await verified(log)).difference, (await verified(log)).profiles)
+    cut(log, {"transitions": 0.5})
+    found = await verified(log)
+    assert (None, ["transitions:0"]) == (found.difference, list(found.cut))
+    assert 0 < found.profiles < 91

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from streams.cli.render.tables import plain_grid
 from streams.cli.screen import plural
-from streams.queries.redriving import NO_BYTES, NOT_WHOLE, REDRIVEN_BEFORE, Redrove
+from streams.queries.redriving import COUNTS, NO_BYTES, NOT_WHOLE, REDRIVEN_BEFORE, Redrove
 
 SHOWN_COUNTERS = 12  # kinds of counters, those that moved most
 ENDINGS = {
@@ -23,6 +23,7 @@ ENDINGS = {
 }
 PASSED_OVER = {
     REDRIVEN_BEFORE: "redriven before: left alone",
+    COUNTS: "of events that count, but not in all of their needs: left alone",
     NOT_WHOLE: "cut: the dead letter does not hold the whole record, so it cannot be redriven",
     NO_BYTES: "without their bytes: of people who refused consent, so they cannot be redriven",
 }
@@ -87,4 +88,12 @@ def _kind(cell: str) -> str:
 
 # How many parts of a cell's name say what is counted, by measure. The length of stay and the hour would make
 # a line for each bucket.
-PARTS = {"transitions": 3, "cohort": 2, "dwell": 1, "hour_of_week": 1, "been_in": 1}
+PARTS: Mapping[str, int] = {
+    "transitions": 3,
+    "cohort": 2,
+    "dwell": 1,
+    "hour_of_week": 1,
+    "been_in": 1,
+    "cues": 2,
+    "revenue": 3,
+}

@@ -9,11 +9,17 @@ whatever their order, and however they are cut into batches.
 
 from collections.abc import Mapping, Sequence
 
+from streams.core.journeys.folding import sorts_before
+from streams.core.journeys.journal import find_event, records_of_event
+from streams.core.journeys.order_facts import NO_FACTS, Update
 from streams.core.journeys.profile import Profile, TimeBounds
 from streams.core.journeys.signal import (
+    EVERY_NEED,
     INTENT,
     MAX_NEEDS,
     NAMELESS_NUMBER,
+    RECORD,
+    REF_AT,
     REFUND_EVERYWHERE,
     SURE,
     TIME,
@@ -22,7 +28,7 @@ from streams.core.journeys.signal import (
 )
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import Final, FinalRefund, settled_ms
-from streams.core.moments.verdict import TRUTH
+from streams.core.moments.verdict import BUY, REFUND, TRUTH
 
 BEFORE_ALL_MS = -1  # before any time
 
@@ -61,10 +67,12 @@ def final_times(p: Profile, done: Sequence[Final], time: TimeBounds, patience: P
     return final_ms
 
 
-def is_behind_final(p: Profile, signal: Signal, final_ms: Mapping[int, int], time: TimeBounds) -> bool:
+def is_behind_final(
+    p: Profile, signal: Signal, final_ms: Mapping[int, int], time: TimeBounds, patience: Patience
+) -> bool:
     """True if a redriven event would change what is final: it is ordered before the base of its profile, or
-    it is not later than the closing or the refund of a final journey of one of its needs. A purchase of any
-    need is about the nameless one, too: it may give grace to a buy signal that names none.
+    it is not later than the closing or the refund of a final journey of one of its needs, or it reaches into
+    another need.
 
     `final_ms`: see `final_times`.
     """
@@ -75,12 +83,48 @@ def is_behind_final(p: Profile, signal: Signal, final_ms: Mapping[int, int], tim
         return True
     if signal.needs is REFUND_EVERYWHERE:
         return at_ms <= max(final_ms.values(), default=BEFORE_ALL_MS)
-    is_purchase = signal.head >> INTENT & 7 == TRUTH and signal.head & SURE
-    if is_purchase and at_ms <= final_ms.get(NAMELESS_NUMBER, BEFORE_ALL_MS):
-        return True
-    return any(
+    if any(
         at_ms <= final_ms.get(p.needs.index(name), BEFORE_ALL_MS) for name in signal.needs if name in p.needs
+    ):
+        return True
+    return _replaces_final(p, signal, final_ms) or _reaches_final(p, signal, final_ms, patience)
+
+
+def _replaces_final(p: Profile, signal: Signal, final_ms: Mapping[int, int]) -> bool:
+    """True if an event takes the place of a copy that something final was made of: in another need."""
+    first = find_event(p.journal, signal.ref)
+    if first < 0:
+        return False
+    known, every_ms = records_of_event(p.journal, first), max(final_ms.values(), default=BEFORE_ALL_MS)
+    return sorts_before(p, known, signal) and any(
+        head >> TIME <= (every_ms if need == EVERY_NEED else final_ms.get(need, BEFORE_ALL_MS))
+        for head, _, _, need, *_ in RECORD.iter_unpack(known)
     )
+
+
+def _reaches_final(p: Profile, signal: Signal, final_ms: Mapping[int, int], patience: Patience) -> bool:
+    """True if an event may make a purchase that changes what is final in another need: a buy signal that
+    names no need would be the rest of that purchase, or a refund in every need would be about it, too.
+    """
+    if not final_ms:
+        return False
+    at_ms = signal.head >> TIME
+    bought_ms = [at_ms] if signal.head >> INTENT & 7 == TRUTH and signal.head & SURE else []
+    # With the event before it, an untimed update may be read as a purchase.
+    for key, facts in (p.facts or NO_FACTS).items():
+        if facts.update == Update.UNTIMED:
+            head = int.from_bytes(key[:REF_AT], "big")
+            if head & SURE and head >> TIME >= at_ms:
+                bought_ms.append(head >> TIME)
+    nameless_ms, every_ms = final_ms.get(NAMELESS_NUMBER, BEFORE_ALL_MS), max(final_ms.values())
+    for head, _, _, need, *_ in RECORD.iter_unpack(p.journal) if bought_ms else ():
+        then_ms, intent = head >> TIME, head >> INTENT & 7
+        if need == NAMELESS_NUMBER and intent == BUY and then_ms <= nameless_ms:
+            if any(ms < then_ms <= ms + patience.grace for ms in bought_ms):
+                return True
+        elif need == EVERY_NEED and intent == REFUND and min(bought_ms) <= then_ms <= every_ms:
+            return True
+    return False
 
 
 def _settled_ms(s: State, patience: Patience) -> int:

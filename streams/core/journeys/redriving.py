@@ -44,7 +44,7 @@ def redrive_event(
         final_ms = before.final_ms
     if not is_new:
         held_from_ms = time_at(folded_journal(p) + p.journal, 0)
-    if is_behind_final(p, signal, final_ms, time):
+    if is_behind_final(p, signal, final_ms, time, population.patience):
         return RedrivenEvent(FINAL)
     if signal.head >> TIME < time.oldest_ms:
         # Set before it is taken: whoever is over the cap is trimmed then.

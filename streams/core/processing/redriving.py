@@ -108,7 +108,8 @@ class RedrivenFates:
         self, processor: OwnerPartition, message: Redriven, item: Record, outcome: ReadOutcome
     ) -> None:
         if isinstance(outcome, Rejection):
-            self._end(processor, message, item, "rejected", outcome.reason.value)
+            found = processor.signals.rejection(outcome)
+            self._end(processor, message, item, "rejected", found.reason.value)
             return
         if isinstance(outcome, Event) and outcome.apart is not None:
             self._end(processor, message, item, APART[outcome.apart])
@@ -135,7 +136,7 @@ class RedrivenFates:
             if fate != _TAKEN + message.command.encode():  # else its receipt is there
                 self._end(processor, message, item, "already")
         else:
-            signal = processor.signals.signal(outcome, verdict)
+            signal = processor.signals.signal(outcome, verdict, is_redriven=True)
             taken = redrive_event(processor.population, key, signal, item)
             if taken.outcome != FINAL:
                 self._remember(name, _TAKEN + message.command.encode())

@@ -6,6 +6,7 @@ from streams.core.ingest.draft import Stamp
 from streams.core.ingest.event import Event, Reason, Rejection
 from streams.core.ingest.placeholders import Placeholders
 from streams.core.ingest.stamps import read_stamp
+from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.order_facts import OrderFacts, Update
 from streams.core.journeys.signal import (
     NAMELESS,
@@ -53,8 +54,10 @@ class Signals:
             return found
         return msgspec.structs.replace(found, reason=Reason.REFUND_WITHOUT_PERSON, nobodys=None)
 
-    def signal(self, event: Event, verdict: Verdict) -> Signal:
-        """The signal of an event. `verdict`: what the rules conclude about it."""
+    def signal(self, event: Event, verdict: Verdict, *, is_redriven: bool = False) -> Signal:
+        """The signal of an event. `verdict`: what the rules conclude about it. `is_redriven`: it is exempt
+        from lateness, so its order is never too old.
+        """
         intent = verdict.intent
         needs: tuple[str, ...] = NAMELESS
         at_ms = event.at_ms
@@ -64,7 +67,8 @@ class Signals:
         if intent >= BUY:
             order, update = self._order(event, verdict), Update.NONE
             if verdict.update:
-                at_ms, update = date_update(at_ms, self._ordered_ms(event), self._lateness_ms)
+                lateness_ms = LATEST_MS if is_redriven else self._lateness_ms
+                at_ms, update = date_update(at_ms, self._ordered_ms(event), lateness_ms)
             if order is not None or update:
                 facts = OrderFacts(order, update)
         if intent >= TRUTH:

@@ -33,6 +33,8 @@ _FIELD = "message"
 _OWN = "streams-"  # before the names of the logical types that are read here: fastavro's own stay as they are
 _EPOCH = datetime(1970, 1, 1)
 _SECONDS_PER_DAY = 86_400
+# Of a decimal: some 600 digits. The time that more take grows with their square: a megabyte takes minutes.
+MAX_DECIMAL_BYTES = 256
 _DIGITS_PER_SECOND = {"millis": 3, "micros": 6, "nanos": 9}
 
 
@@ -146,7 +148,9 @@ def _time(unit: str) -> Callable[..., str | int]:
     return read
 
 
-def _decimal(value: bytes, schema: Mapping[str, Any], *_: Any) -> str:
+def _decimal(value: bytes, schema: Mapping[str, Any], *_: Any) -> str | bytes:
+    if len(value) > MAX_DECIMAL_BYTES:
+        return value  # no number that anybody means
     unscaled = int.from_bytes(value, "big", signed=True)
     sign, digits, _exponent = Decimal(unscaled).as_tuple()
     return f"{Decimal((sign, digits, -schema.get('scale', 0))):f}"

@@ -1,5 +1,6 @@
 """Messages in Avro are the JSON that they stand for, and no message costs more than its bytes."""
 
+import base64
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,7 +17,7 @@ from streams.core.ingest.event import Event, Reason, Rejection
 from streams.core.ingest.nesting import MAX_DEPTH
 from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
-from streams.log.kafka.registry.avro import AvroReader, avro_reader
+from streams.log.kafka.registry.avro import MAX_DECIMAL_BYTES, AvroReader, avro_reader
 from tests.log.kafka.registry.messages import avro, clicks
 
 GOLDEN = Path(__file__).parent / "golden" / "avro.json"
@@ -98,6 +99,16 @@ def logical(kind: str, of: str, **more: Any) -> dict[str, Any]:
 def test_a_value_is_read_as(schema: Any, value: Any, expected: object) -> None:
     """Times, dates and decimals are texts; bytes are base64; a union is the value of its branch."""
     assert expected == read(schema, value)
+
+
+def test_a_decimal_of_a_megabyte_is_bytes() -> None:
+    """Its digits would take longer than a worker may be silent."""
+    schema = logical("bytes", "decimal", precision=9, scale=2)
+    large = (MAX_DECIMAL_BYTES + 1) * b"\x7f"
+    assert f'"{base64.b64encode(large).decode()}"'.encode() == reader(schema).read(avro("bytes", large))
+    number = MAX_DECIMAL_BYTES * b"\x7f"
+    shown = str(int.from_bytes(number, "big"))
+    assert f'"{shown[:-2]}.{shown[-2:]}"'.encode() == reader(schema).read(avro("bytes", number))
 
 
 def test_a_uuid_of_sixteen_bytes() -> None:
