@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,9 +20,22 @@ Caught = tuple[int, list[str]] | None
 """The first seed that catches a bug, and the laws that do."""
 
 
-def catch(number: int) -> Caught:
+def rows_of_page() -> list[list[str]]:
+    """The table in docs/testing.md: bug, laws, seed."""
+    written = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    rows = [line for line in written.splitlines() if line.startswith("| ")][1:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def seeds_of_page() -> dict[str, int]:
+    """By bug, the seed that caught it when the page was written."""
+    return {name: int(seed) for name, _, seed in rows_of_page() if seed.isdigit()}
+
+
+def catch(number: int, likely: int = 0) -> Caught:
+    """Hunts a bug. `likely`: the seed that is tried first."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.planted", "--bug", str(number)],
+        [sys.executable, "-m", "tests.planted", "--bug", str(number), "--likely", str(likely)],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -34,10 +47,11 @@ def catch(number: int) -> Caught:
     return None if found is None else (found[0], found[1])
 
 
-def catch_all() -> list[Caught]:
-    """In the order of BUGS."""
+def catch_all(likely: Mapping[str, int] | None = None) -> list[Caught]:
+    """In the order of BUGS. `likely`: by name, the seed that is tried first; without it they are hunted."""
+    seeds = [(likely or {}).get(bug.name, 0) for bug in BUGS]
     with ThreadPoolExecutor(PROCESSES) as pool:
-        return list(pool.map(catch, range(len(BUGS))))
+        return list(pool.map(catch, range(len(BUGS)), seeds))
 
 
 def table(caught: Sequence[Caught]) -> str:

@@ -343,7 +343,7 @@ EDGE_BUGS = (
         "s.moment if s.moment >= 0 else 3",
     ),
     _edge(
-        "tests/laws/test_journeys.py",
+        _BOUNDS,
         "a journey has one cue too many",
         _MACHINE,
         "s.cues >= MAX_CUES:",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
-from streams.core.journeys.machine import MAX_CONVERSIONS
+from streams.core.journeys.machine import MAX_CONVERSIONS, MAX_CUES
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.profile import SEGMENT, folded_count
 from streams.core.journeys.signal import Signal, event_ref, head_of, order_ref
@@ -123,6 +123,18 @@ def test_as_many_conversions_are_remembered_as_the_page_says(more: int) -> None:
     lived = _lived(people, [*bought, (count * HOUR, "back", REFUND, "o0")])
     _same_as_the_oracle(people, lived)
     assert (more <= 0) == ((count * HOUR, "refunded") in people.kinds())
+
+
+@pytest.mark.parametrize("more", EDGE)
+def test_a_journey_has_as_many_cues_as_the_page_says(more: int) -> None:
+    """The 64th is matched with it, and the 65th only counted."""
+    assert MAX_CUES == oracle.MATCHED
+    people = People()
+    signals = [_signal(0, "look", KNOW)]
+    signals += [_signal(n, f"cue{n}", KNOW)._replace(cue=5) for n in range(1, 1 + MAX_CUES + more)]
+    for s in signals:
+        assert _take(people, s) == APPLIED
+    _same_as_the_oracle(people, signals)
 
 
 @pytest.mark.parametrize("late", EDGE)

@@ -63,6 +63,17 @@ def test_a_journey_is_final_when_its_closing_is_older_than_the_horizon() -> None
     assert 1 == len(people.finals)
 
 
+def test_a_purchase_waits_for_its_join_window_whatever_else_becomes_final() -> None:
+    """A look at the person for an earlier purchase leaves a later one, which a truth may still tell of."""
+    people = People()
+    people.put(HOUR, "coffee", TRUTH, needs=("coffee",))
+    people.put(HOUR + JOIN - 1, "tea", TRUTH, needs=("tea",))
+    people.tick(HOUR + JOIN + HORIZON + 1)
+    assert [("u:1", "coffee", "converted", HOUR)] == people.closed()
+    people.tick(HOUR + 2 * JOIN + HORIZON)
+    assert 2 == len(people.closed())
+
+
 def test_what_a_late_event_changes_is_not_final_yet() -> None:
     """Up to the horizon an earlier purchase may come in, and the record tells the journey as it then is."""
     people = People()
