@@ -63,6 +63,33 @@ async def test_the_runbook_shows_rejected_records() -> None:
     assert f"topic:{app}.events" in shown
 
 
+async def test_the_runbook_redrives_what_was_from_the_future() -> None:
+    """A record that a clock which was behind rejected: the dry run sends nothing, and then it counts."""
+    app = topics.new_app(1)
+    log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
+    long_ago_ms = 1_600_000_000_000  # when the record was sent, by the clock that was behind
+    await log.append([NewRecord(0, None, viewed("ann"), long_ago_ms)])
+    agent = await PartitionAgent.open(log, 0, Settings(), default_rules())
+    await agent.catch_up()
+    at_work = asyncio.create_task(_work(agent))
+    typed = "streams redrive rejected --reason from_the_future --from 2d "
+    for option, sent in (("--dry-run ", 0), ("--kafka", 1)):
+        words = command(typed + option, **{"$KAFKA": bootstrap(), "app shop": f"app {app}"})
+        running = process(*words[1:])
+        shown, said = await asyncio.to_thread(running.communicate, timeout=TIMEOUT_S)
+        assert 0 == running.returncode, said
+        receipts = [record.value or b"" async for _, record in log.scan("redriven")]
+        assert sent == len(receipts), shown
+    assert b'"outcome":"applied"' in receipts[0]
+    at_work.cancel()
+    await log.close()
+
+
+async def _work(agent: PartitionAgent) -> None:
+    while True:
+        await agent.step()
+
+
 async def test_the_runbook_ends_a_transaction_that_nobody_ends() -> None:
     """The broker says who began it; after the abort its records are gone, and the lag is known again."""
     app = topics.new_app(PARTITIONS)
