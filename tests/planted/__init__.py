@@ -84,6 +84,12 @@ BUGS = (
         "if sorts_before(",
     ),
     _bug(
+        "the newest signal is taken for a later one after a restart",
+        "streams.core.journeys.store",
+        "p.newest_head = head_at(journal, len(journal) // SIZE - 1)",
+        "p.newest_head = head_at(journal, len(journal) // SIZE - 1) + 1",
+    ),
+    _bug(
         "timers are lost at a restart",
         "streams.core.journeys.population",
         "self.profiles.put(p)\n        self._timers = self.profiles.armed()",
