@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from faust.app.base import BootStrategy
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TopicT
 from faust.types.settings import Settings as FaustSettings
 from mode import ServiceT
@@ -108,8 +109,12 @@ class App(ProcessApp):
         """How far each agent is behind, by partition that this worker reads for it, where that is known."""
         if not self.agents or not isinstance(self.consumer, AgentConsumer) or not self.consumer.started:
             return []
+        try:
+            assigned = self.consumer.assignment()
+        except ConsumerNotStarted:  # the consumer has started, and its thread not yet
+            return []
         found = []
-        for tp in self.consumer.assignment():
+        for tp in assigned:
             for agent in self.agents.values():
                 if tp.topic in agent.get_topic_names():
                     records = self.consumer.lag(agent.name, tp)

@@ -501,3 +501,8 @@ async def test_the_metrics_show_how_far_each_agent_is_behind(written: Written) -
         await until(lambda: lags(host) == behind | {("holding", 0): 14, ("holding", 1): 14})
         held.set()
         await until(lambda: lags(host) == dict.fromkeys(behind, 0))
+        consumer: Any = host.consumer
+        thread = consumer._thread
+        begun, thread._consumer = thread._consumer, None  # as in the moment before its thread begins
+        assert {} == lags(host)
+        thread._consumer = begun
