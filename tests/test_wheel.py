@@ -130,7 +130,7 @@ def test_the_wheel_has_every_file_of_its_packages(wheel: Path) -> None:
         if file.is_file() and file.suffix != ".pyc"
     }
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"streams/core/moments/default.toml", "schemas/json/transitions.schema.json"} <= names
+    assert {"streams/core/moments/shipped/rules.toml", "schemas/json/transitions.schema.json"} <= names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
     assert tracked == {name for name in names if ".dist-info/" not in name}
 

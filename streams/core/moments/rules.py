@@ -15,6 +15,8 @@ from streams.core.moments.query import terms
 from streams.core.moments.verdict import RuleInfo
 from streams.errors import ConfigError
 
+# The shipped rules: the files of the folder `shipped`, joined. Languages are tried in this order.
+_SHIPPED = ("rules", "events", "pages", "cues", "queries", "en", "it", "es")
 MAX_RULES = 4096  # the number of a rule is stored with each signal, and has to stay small
 
 
@@ -37,7 +39,13 @@ def load_rules(text: str, *, base: Rules | None = None) -> Rules:
 
 def default_rules() -> Rules:
     """The shipped rules."""
-    return load_rules(resources.files("streams.core.moments").joinpath("default.toml").read_text("utf-8"))
+    return load_rules(shipped_text())
+
+
+def shipped_text() -> str:
+    """The shipped rules as one text."""
+    folder = resources.files("streams.core.moments") / "shipped"
+    return "\n".join((folder / f"{name}.toml").read_text("utf-8") for name in _SHIPPED)
 
 
 def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:

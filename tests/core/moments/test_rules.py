@@ -1,13 +1,12 @@
 """Rules files: mistakes are refused, versions name the content, files build on the shipped rules."""
 
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from streams.core.moments import rules, tables
 from streams.core.moments.classifier import Classifier
-from streams.core.moments.rules import MAX_RULES, load_rules
+from streams.core.moments.rules import MAX_RULES, load_rules, shipped_text
 from streams.errors import ConfigError
 from tests.core.moments.examples import DEFAULT, classifier, event
 
@@ -173,7 +172,7 @@ def test_any_change_changes_the_version(old: str, new: str) -> None:
 
 def test_a_word_changes_the_version_a_comment_does_not() -> None:
     """A word changes the version, and a comment does not: it names the content, not the file."""
-    text = resources.files("streams.core.moments").joinpath("default.toml").read_text("utf-8")
+    text = shipped_text()
     assert DEFAULT.version != load_rules(text.replace('"preorder", ', "")).version
     assert DEFAULT.version == load_rules("# a comment\n" + text.replace(" = [", "   = [")).version
 
