@@ -54,6 +54,7 @@ class Account:
     """How each record ended, and everybody's events."""
 
     signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)
+    taken: dict[Key, list[oracle.Signal]] = field(default_factory=dict)  # the same in the order of reading
     counts: Counter[str] = field(default_factory=Counter)
     rejected: list[Origin] = field(default_factory=list)
     late: list[Origin] = field(default_factory=list)
@@ -242,10 +243,12 @@ def take(a: Account, key: Key, mine: list[oracle.Signal], s: oracle.Signal, know
             if oracle.history([kept, s])[0] == kept:
                 return False
             mine[n] = s
+            a.taken.setdefault(key, []).append(s)
             return True
     times = a.again[key, s.event]
     a.again[key, s.event] += 1
     mine.append(s._replace(event=f"{s.event}{AGAIN}{times}") if times else s)
+    a.taken.setdefault(key, []).append(mine[-1])
     return True
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from streams.core.journeys import profile as profiles
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.committed import Committed
@@ -408,7 +409,8 @@ def forgettable(e: Evidence, key: Key, j: oracle.Journey) -> bool:
 
 def finals(e: Evidence) -> Iterator[str]:
     """The journeys topic has one record of each journey that is closed for good, as the oracle tells
-    it, and of each refund; none of another.
+    it, and of each refund; none of another. The record of a purchase that was folded over the cap has the
+    money that was known when it was.
     """
     said = Counter(content(f) for f in e.topics["journeys"])
     for key, journeys in e.journeys.items():
@@ -420,6 +422,8 @@ def finals(e: Evidence) -> Iterator[str]:
             records = [(final(key, j, told, e.rules, e.names, e.cues[key]), (j.closed_at or 0) + window)]
             records += [(refund_record(key, s), s.at) for s in told if s.kind in REFUNDS]
             for record, at in records:
+                if content(record) not in said and record["record"] == "journey":
+                    record = next((r for r in known_then(e, key, j) if content(r) in said), record)
                 found = said[content(record)]
                 said[content(record)] -= found
                 if found > 1:
@@ -428,6 +432,28 @@ def finals(e: Evidence) -> Iterator[str]:
                     yield f"not in the journeys topic: {record}"
     for record in +said:
         yield f"in the journeys topic, and not so by the oracle: {record}"
+
+
+def known_then(e: Evidence, key: Key, j: oracle.Journey) -> Iterator[Any]:
+    """The final record of a purchase, with the money that was known each time that the profile was over its
+    cap: with what it had read by then. The newest comes first.
+    """
+    taken = e.account.taken[key]
+    for n in range(len(taken) - 1, 0, -1) if j.outcome == "converted" else ():
+        known = list({s.event: s for s in taken[:n]}.values())
+        if sum(len(s.needs) for s in known) <= profiles.MAX_LIVE_SIGNALS:
+            return
+        steps = oracle.transitions(known, e.checkpoint.timers_fired_ms, e.patience)
+        told = e.told(key, j)
+        then = next((s for s in steps if (s.kind, s.event) == ("converted", bought_by(told))), None)
+        if then is not None:
+            told = [then if s.kind == "converted" else s for s in told]
+            yield final(key, j, told, e.rules, e.names, e.cues[key])
+
+
+def bought_by(told: list[oracle.Step]) -> str | None:
+    """The event that converted a journey."""
+    return next((s.event for s in told if s.kind == "converted"), None)
 
 
 LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
