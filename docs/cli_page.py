@@ -20,10 +20,11 @@ standard output; progress and messages go to standard error. Settings that have 
 the environment: [settings.md](settings.md).
 
 A command that asks (`funnel`, `journey`, `why`, `transitions`, `cues`, `journeys`, `rejected`, `late`,
-`verify`) reads a data directory or an app on Kafka and prints the same about both. `--data-dir DIR` names a
-directory, and `--kafka HOST:PORT --app NAME` an app; without either, `kafka.bootstrap` of the settings
-decides. How to log in comes from the settings, as for a worker. Nobody names the app's inputs: the app knows
-them. A question takes part in no group, stops nobody and writes nothing.
+`verify`, `compare-rules`) reads a data directory or an app on Kafka and prints the same about both.
+`--data-dir DIR` names a directory, and `--kafka HOST:PORT --app NAME` an app; without either,
+`kafka.bootstrap` of the settings decides. How to log in comes from the settings, as for a worker. Nobody
+names the app's inputs: the app knows them. A question takes part in no group, stops nobody and writes
+nothing.
 
 ## Exit codes
 
@@ -31,10 +32,10 @@ them. A question takes part in no group, stops nobody and writes nothing.
 |---|---|
 {codes}
 
-Ctrl-C (SIGINT) and SIGTERM stop `replay`, `run`, `verify` and `demo` between two batches; a second one stops
-at once. Nothing is lost in either case, not even by `kill -9`: what is committed is whole, and that command
-goes on from there. (`run` on standard input cannot: what was read from a pipe is gone from it.) Commands that
-only read end at once.
+Ctrl-C (SIGINT) and SIGTERM stop `replay`, `run`, `verify`, `compare-rules` and `demo` between two batches; a
+second one stops at once. Nothing is lost in either case, not even by `kill -9`: what is committed is whole,
+and that command goes on from there. (`run` on standard input cannot: what was read from a pipe is gone from
+it.) Commands that only read end at once.
 
 {commands}
 ## What `--json` prints
@@ -136,6 +137,43 @@ reason: [operations.md](operations.md#are-the-numbers-right). `slices` is how of
 {{"equal": true, "records": 23202, "profiles": 2546, "transitions": 11200, "cues": 310, "difference": null,
   "unchecked": [], "unchecked_profiles": 0, "counters": 9310, "unchecked_counters": 0, "cut": [],
   "slices": 1}}
+```
+
+**`streams compare-rules A B --json`** prints one object; `one` is A, `other` is B. `verdicts` is the matrix:
+how many events the two read as these two moments (`none`: no signal), sure or unsure. `changes` are the pairs
+of rules that read events differently, the most frequent first, at most 1,000; `unlisted` counts events beyond
+these. Events count as often as they came; `late` ones are in neither funnel. The funnels have the fields of
+`streams funnel --json`, as far as rules decide them; `unmatched_refunds` are those that found no purchase.
+`unchecked` names records that this release cannot read, `cut` the sources whose oldest records are deleted.
+`same` is true if there is no difference in any of it.
+
+```json
+{{"same": false, "one": "default-7c1e0f52", "other": "mine-1f0c93aa", "since": null, "until": null,
+  "events": 5, "late": 0,
+  "verdicts": [{{"one": "buy", "one_sure": true, "other": "none", "other_sure": false, "events": 1}}],
+  "changes": [{{
+    "one": {{"moment": "buy", "sure": true, "cue": null, "rule": "cart"}},
+    "other": {{"moment": "none", "sure": false, "cue": null, "rule": null}},
+    "events": 1,
+    "samples": [{{"topic": "events", "partition": 0, "offset": 1, "index": 0,
+      "at": "2024-05-20T10:05:00.000Z", "type": "track", "name": "Product Added", "page": "", "search": "",
+      "one": {{"moment": "buy", "sure": true, "confidence": 0.9, "rule": "cart", "evidence": "event",
+        "matched": "Product Added", "cue": null}},
+      "other": {{"moment": "none", "sure": false, "confidence": 0.0, "rule": null, "evidence": null,
+        "matched": "", "cue": null}}}}]}}],
+  "unlisted": 0, "one_funnel": {{}}, "other_funnel": {{}}, "unchecked": [], "cut": [], "slices": 1}}
+```
+
+**`streams rules test FILE --json`** prints one object: the version of the `rules`, how many `examples` there
+are, and the `wrong` ones, each with the `example` as the file has it (`sure` is null where either is right)
+and what the rules say instead.
+
+```json
+{{"rules": "mine-1f0c93aa", "examples": 7, "wrong": [{{
+  "example": {{"line": 3, "kind": "search", "text": "espresso machine near me", "moments": ["go"],
+    "sure": null, "locale": "en"}},
+  "verdict": {{"moment": "buy", "sure": true, "confidence": 0.8, "rule": "query.product", "evidence": "query",
+    "matched": "en: product", "cue": null}}}}]}}
 ```
 
 **`streams lag --json`** prints one object. `lag` is null where it is not known: while records of a source are

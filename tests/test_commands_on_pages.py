@@ -14,6 +14,8 @@ RUN = {
     ".venv/bin/streams run --kafka broker": BEGUN,
     ".venv/bin/streams ": f"{README}::test_your_own_events",
     "streams replay clicks.csv.gz": f"{README}::test_the_table_on_the_page_of_inputs",
+    "streams rules test pinned.tsv": "tests/cli/test_rules_page.py::test_the_examples_hold",
+    "streams compare-rules current my-shop.toml": "tests/cli/test_rules_page.py::test_the_comparison",
     "streams run --kafka localhost": f"{PAGES}::test_agents_of_your_own",
     "faust -A my_agents": f"{PAGES}::test_agents_of_your_own",
     "streams topics apply --kafka broker": BEGUN,

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from streams.cli.app_record import app_group
 from streams.cli.check_config import check_config_command
+from streams.cli.compare_rules import compare_rules_command
 from streams.cli.cues import cues_command
 from streams.cli.dead_letters import late_command, rejected_command
 from streams.cli.demo import demo_command
@@ -20,6 +21,7 @@ from streams.cli.journeys import journeys_command
 from streams.cli.lag import lag_command
 from streams.cli.redrive import redrive_command
 from streams.cli.replay import replay_command
+from streams.cli.rules import rules_group
 from streams.cli.run import run_command
 from streams.cli.screen import MAX_SCREEN_COLUMNS
 from streams.cli.stopping import Stopped
@@ -33,8 +35,8 @@ from streams.errors import StreamsError
 EXIT_CODES = {
     0: "done",
     1: (
-        "the answer is no: `verify` or `app compare` found a difference, `journey` or `why` found nobody of "
-        "that name, `topics plan` found something to create"
+        "the answer is no: `verify`, `app compare`, `compare-rules` or `rules test` found a difference, "
+        "`journey` or `why` found nobody of that name, `topics plan` found something to create"
     ),
     2: (
         "the command, a setting, a rules file or an input file is wrong, or the log that a question is about "
@@ -70,6 +72,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     },
     MAINTAIN: {
         "verify": verify_command,
+        "compare-rules": compare_rules_command,
         "redrive": redrive_command,
         "check-config": check_config_command,
         "topology": topology_command,
@@ -147,4 +150,5 @@ for _section, _commands in COMMANDS.items():
     for _name, _command in _commands.items():
         command_line.command(_name, rich_help_panel=_section)(_command)
 command_line.add_typer(topics_group, name="topics", rich_help_panel=MAINTAIN)
+command_line.add_typer(rules_group, name="rules", rich_help_panel=MAINTAIN)
 command_line.add_typer(app_group, name="app", rich_help_panel=MAINTAIN)

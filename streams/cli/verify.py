@@ -1,27 +1,23 @@
 """`streams verify`: are the published numbers right?"""
 
 import asyncio
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.memory_option import DEFAULT_MEMORY, MemoryOption, size_bytes
 from streams.cli.opened_log import LogFlags, open_log
-from streams.cli.options import AppOption, DataDirOption, JsonOption, KafkaOption, checked_text
+from streams.cli.options import AppOption, DataDirOption, JsonOption, KafkaOption
 from streams.cli.progress import Work
 from streams.cli.screen import emit_line
 from streams.cli.stopping import StopRequest
 from streams.clock import Clock
-from streams.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.queries.verify import Verified
 
 EXIT_DIFFERENT = 1  # the exit code if a difference was found
-
-_SIZES = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
-_SIZE = re.compile(r"(\d+)\s*([KMG]i?B)", re.IGNORECASE)
 
 
 def verify_command(
@@ -30,15 +26,7 @@ def verify_command(
     data_dir: DataDirOption = None,
     kafka: KafkaOption = None,
     app: AppOption = None,
-    memory: Annotated[
-        str,
-        typer.Option(
-            "--memory",
-            metavar="SIZE",
-            callback=checked_text,
-            help="About how much memory it may take. With less, the input is read more often.",
-        ),
-    ] = "1GB",
+    memory: MemoryOption = DEFAULT_MEMORY,
     metrics_file: Annotated[
         Path | None,
         typer.Option(
@@ -57,14 +45,6 @@ def verify_command(
     """
     flags, memory_bytes = LogFlags(data_dir, kafka, app), size_bytes(memory)
     asyncio.run(_verify(ctx, flags, memory_bytes, metrics_file, json))
-
-
-def size_bytes(text: str) -> int:
-    """The bytes of a size such as 512MB; a kilobyte has 1,024 bytes. Raises ConfigError."""
-    found = _SIZE.fullmatch(text.strip())
-    if found is None or int(found[1]) == 0:
-        raise ConfigError(f"--memory {text}: write a size, such as 512MB or 2GB")
-    return int(found[1]) * _SIZES[found[2].upper().replace("I", "")]
 
 
 async def _verify(

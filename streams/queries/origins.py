@@ -36,8 +36,8 @@ class Origins:
         self._places: dict[str, array[int]] = {}  # by source, sorted
 
     @classmethod
-    async def load(cls, reader: Reader, topic: str, partition: int) -> "Origins":
-        """The origins of all items in a partition of a topic of dead letters."""
+    async def load(cls, reader: Reader, topic: str, partition: int | None) -> "Origins":
+        """The origins of all items in a partition of a topic of dead letters; None: in all partitions."""
         found = cls()
         async for _, record in reader.scan(topic, partition):
             origin = origin_of(record)

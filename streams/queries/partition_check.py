@@ -18,24 +18,13 @@ from streams.queries.people_check import PeopleCheck
 from streams.queries.published_counters import PublishedCounters
 from streams.queries.published_steps import StepReader
 from streams.queries.published_transitions import CORRECTED, read_published
-from streams.queries.recomputation import (
-    BYTES_PER_EVENT,
-    BYTES_PER_PERSON,
-    Letters,
-    Recomputation,
-    StoredPartition,
-    Unchecked,
-)
-from streams.queries.slices import MAX_SLICES, Slice
+from streams.queries.recomputation import Letters, Recomputation, StoredPartition, Unchecked
+from streams.queries.slices import planned_slices, read_in_slices
 from streams.queries.stored_items import ItemReader, read_rulebook
 from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
 from streams.topology import CUES, LATE, REJECTED, source_name
 
-# Before the input is read, nobody knows how many people its events are of. A wrong guess costs one reading.
-EVENTS_PER_PERSON = 4
-SPARE = 1.2  # a slice that was too large is cut into this much smaller ones than it seems to need
-MAX_WAYS = 16  # the estimate may be wild when little was read
 STEPS_PER_ROLL_UP = 10_000
 
 
@@ -82,26 +71,23 @@ class PartitionCheck:
         """
         if difference := self._difference_in_letters():
             return difference
-        waiting, done = planned_slices(self.stored.checkpoint.counts, memory_bytes), 0
-        stored = self.stored.checkpoint.counts.received + self.stored.checkpoint.counts.forwarded
-        while waiting:
-            reading = Recomputation(self.stored, self._items, waiting[0])
-            read, fits = 0, True
-            async for read in reading.read_input():
-                on_progress(done + read, done + stored * len(waiting))
-                fits = reading.size_bytes <= memory_bytes or len(reading.people) <= 1
-                if not fits:
-                    break
-            if not fits:
-                ways = min(max(2, round(SPARE * stored / read)), MAX_WAYS)
-                waiting = [small for people in waiting for small in people.split(ways)]
-                done += read
-                continue
-            waiting.pop(0)
-            done += stored
+        counts, difference = self.stored.checkpoint.counts, None
+
+        async def compare(reading: Recomputation) -> bool:
+            nonlocal difference
             difference = await self._compare(reading)
-            if difference is not None or self.unchecked:
-                return difference
+            return difference is None and not self.unchecked
+
+        await read_in_slices(
+            planned_slices(counts.applied, memory_bytes),
+            counts.received + counts.forwarded,
+            memory_bytes,
+            lambda people: Recomputation(self.stored, self._items, people),
+            compare,
+            on_progress,
+        )
+        if difference is not None or self.unchecked:
+            return difference
         return self._difference_in_copies() or await self._difference_in_counters()
 
     def _difference_in_letters(self) -> str | None:
@@ -206,13 +192,6 @@ class PartitionCheck:
                 if n % STEPS_PER_ROLL_UP == 0:
                     windows.roll_up(self.stored.checkpoint.watermark_ms)
         return self.counters.difference(windows, self.text, self.people.complete_from_ms)
-
-
-def planned_slices(counts: Counts, memory_bytes: int) -> list[Slice]:
-    """Slices of which each, as far as can be known, takes this much memory."""
-    needed_bytes = counts.applied * (BYTES_PER_EVENT + BYTES_PER_PERSON // EVENTS_PER_PERSON)
-    count = min(MAX_SLICES, -(-needed_bytes // memory_bytes) or 1)
-    return [Slice(count, number) for number in range(count)]
 
 
 def _read(counts: Counts) -> int:

@@ -43,7 +43,7 @@ class PeopleCheck:
 
     async def compare(self, reading: Recomputation, *, is_whole: bool) -> str | None:
         """The first difference in the transitions of one slice. `is_whole`: the input has lost nothing."""
-        people = reading.people
+        people, former = reading.sets.people, reading.sets.former
         unsure: set[str] = set()  # people whose history may not be whole
         if not is_whole:
             whole, without_events = await read_whole(
@@ -54,14 +54,11 @@ class PeopleCheck:
                 self.stored.parameters.patience,
             )
             self.unchecked += without_events
-            unsure = (people.keys() - whole) | reading.former.keys()
+            unsure = (people.keys() - whole) | former.keys()
         may_be_cut = self.stored.reader.drops_old_records
         # (What was forgotten before an event was redriven is compared, too.)
         firsts_ms = (
-            {
-                key: min([first_ms(sets) for sets in (own, *reading.former.get(key, ()))])
-                for key, own in people.items()
-            }
+            {key: min([first_ms(sets) for sets in reading.sets.histories(key)]) for key in people}
             if may_be_cut
             else {}
         )
@@ -109,7 +106,7 @@ class PeopleCheck:
         if last_rev is None and expected_rev and stored.reader.drops_old_records:
             self.lost.add(topic.name)
             self.complete_from_ms = NEVER_MS
-            unsure.update(reading.people)
+            unsure.update(reading.sets.people)
         elif (last_rev or 0) < expected_rev:
             gap = gap or f"{topic.name} published: rev {last_rev} is the last, of {expected_rev}"
         return gap
@@ -125,7 +122,7 @@ class PeopleCheck:
         self, reading: Recomputation, net: NetRecords, unsure: set[str], *, is_whole: bool
     ) -> str | None:
         """Compares the steps of each person with what is published of them, and counts them."""
-        for n, key in enumerate(sorted(reading.people), 1):
+        for n, key in enumerate(sorted(reading.sets.people), 1):
             if key in unsure and not is_whole:
                 continue
             published = net.pop(key)
@@ -159,7 +156,8 @@ class PeopleCheck:
     ) -> Iterator[tuple[Profile, JourneyStep]]:
         """The steps of a person: of what is held together, and of each history that was forgotten before."""
         timers_fired_ms, patience = self.stored.checkpoint.timers_fired_ms, self.stored.parameters.patience
-        for sets in (*(reading.former.get(key, ()) if is_whole else ()), reading.people[key]):
+        held = reading.sets
+        for sets in held.histories(key) if is_whole else (held.people[key],):
             p, steps = fold_sets(key, sets, timers_fired_ms, patience)
             for t in steps:
                 yield p, t

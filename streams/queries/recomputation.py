@@ -19,7 +19,7 @@ from streams.core.processing.checkpoint import Checkpoint, Counts
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.rulebook import Rulebook
 from streams.log.port import Reader
-from streams.queries.event_sets import CopyFate, EventSet, add_copy, part_sets
+from streams.queries.event_sets import CopyFate, PersonSets, ids_from_ms
 from streams.queries.known_receipts import KnownReceipts
 from streams.queries.origins import Origins
 from streams.queries.slices import Slice
@@ -27,11 +27,6 @@ from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, own
 from streams.records import Record
 
 REPORT_EVERY = 5_000  # items between two reports of progress
-
-# What a slice holds of each person and of each event, transitions included. tests/queries/test_slices.py
-# measures 650 and 265 bytes; a third more is for the allocator, and for the state where it is looked at.
-BYTES_PER_PERSON = 900
-BYTES_PER_EVENT = 350
 
 
 class Unchecked(NamedTuple):
@@ -67,11 +62,7 @@ class Recomputation:
 
     def __init__(self, stored: StoredPartition, items: ItemReader, people: Slice) -> None:
         self.stored, self.slice = stored, people
-        # The events of each profile of the slice.
-        self.people: dict[str, list[EventSet]] = {}
-        # Their histories that were not held any more as an event was redriven to them.
-        self.former: dict[str, list[list[EventSet]]] = {}
-        self.events = 0  # in these sets
+        self.sets = PersonSets()  # of the people of the slice
         # How items ended. `applied`, `duplicate` and `unread_amounts` are of the slice, all others
         # of the whole partition.
         self.counts = Counts()
@@ -84,7 +75,12 @@ class Recomputation:
     @property
     def size_bytes(self) -> int:
         """About how much memory its people and their events take."""
-        return len(self.people) * BYTES_PER_PERSON + self.events * BYTES_PER_EVENT
+        return self.sets.size_bytes
+
+    @property
+    def is_divisible(self) -> bool:
+        """True if it holds more people than one."""
+        return len(self.sets.people) > 1
 
     async def read_input(self) -> AsyncIterator[int]:
         """Takes every stored record up to the checkpoint into its person's set.
@@ -108,7 +104,7 @@ class Recomputation:
     def _take_record(self, source: str, record: Record) -> None:
         found = self._items.read(source, record)
         if isinstance(found, Unreadable):
-            self._leave_unchecked(source, record.offset, found.reader)
+            note_unchecked(self.unchecked, source, record.offset, found.reader)
             return
         for item in found:
             self._take_item(item)
@@ -170,47 +166,36 @@ class Recomputation:
         if not self.slice.has(key):
             return
         if receipt.is_parted:
-            self._part(key, receipt.held_from_ms)
+            self.sets.part(key, receipt.held_from_ms)
         signal = without_needs(item.signals.signal(outcome, verdict, is_redriven=True), receipt.left_out)
         self._add_copy(key, signal, receipt.held_from_ms)
-
-    def _part(self, key: str, held_from_ms: int) -> None:
-        """Parts a person's events from those that were not held any more: those dated before this time."""
-        past, held = part_sets(self.people.get(key, []), held_from_ms)
-        if past:
-            self.former.setdefault(key, []).append(past)
-            self.people[key] = held or [{}]
 
     def _is_foreign(self, key: str) -> bool:
         partitions = self.stored.reader.partitions
         return partitions > 1 and owner_of(key, partitions) != self.stored.partition
 
     def _add(self, key: str, signal: Signal) -> None:
-        """Adds a copy of an event. The smallest stays; after twice the allowed lateness an id is a new event.
-
-        Here the sources are read one after the other, so the greatest time so far can be later than the
-        watermark was when the event was first read. An event that was not late was at most the allowed
-        lateness behind that watermark, which bounds it.
+        """Adds a copy of an event. The smallest stays; after twice the allowed lateness an id is a new
+        event.
         """
-        lateness_ms = self.stored.parameters.allowed_lateness_ms
-        ids_from_ms = min(self._greatest_ms, (signal.head >> TIME) + lateness_ms) - 2 * lateness_ms
-        if self._add_copy(key, signal, ids_from_ms) is CopyFate.DUPLICATE:
+        known_from_ms = ids_from_ms(
+            self._greatest_ms, signal.head >> TIME, self.stored.parameters.allowed_lateness_ms
+        )
+        if self._add_copy(key, signal, known_from_ms) is CopyFate.DUPLICATE:
             self.counts.duplicate += 1
         else:  # also in place of a greater copy
             self.counts.applied += 1
 
-    def _add_copy(self, key: str, signal: Signal, ids_from_ms: int) -> CopyFate:
-        sets = self.people.get(key)
-        if sets is None:
-            sets = self.people[key] = [{}]
-        fate = add_copy(sets, signal, ids_from_ms)
+    def _add_copy(self, key: str, signal: Signal, known_from_ms: int) -> CopyFate:
+        fate = self.sets.add(key, signal, known_from_ms)
         self.counts.unread_amounts += fate is not CopyFate.DUPLICATE and signal.has_unread_amount
-        self.events += fate is CopyFate.NEW
         return fate
 
-    def _leave_unchecked(self, source: str, offset: int, reader: str) -> None:
-        last = self.unchecked[-1] if self.unchecked else None
-        if last is not None and (last.source, last.reader) == (source, reader):
-            self.unchecked[-1] = last._replace(last=offset)
-        else:
-            self.unchecked.append(Unchecked(source, offset, offset, reader))
+
+def note_unchecked(unchecked: list[Unchecked], source: str, offset: int, reader: str) -> None:
+    """Adds a record that cannot be checked to the ranges of such records."""
+    last = unchecked[-1] if unchecked else None
+    if last is not None and (last.source, last.reader) == (source, reader):
+        unchecked[-1] = last._replace(last=offset)
+    else:
+        unchecked.append(Unchecked(source, offset, offset, reader))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.core.moments.rules import load_rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
 from streams.log.kafka.client import Cluster
 from streams.log.port import Log
@@ -18,7 +19,7 @@ from tests.cli.running import ROOT, process, streams
 from tests.kafka import topics
 from tests.kafka.asked import AskedLogs, same_shop
 from tests.kafka.broker import bootstrap
-from tests.queries.written import DAY, SHOP, did
+from tests.queries.written import DAY, RULES, SHOP, did
 
 CAR, COFFEE = {"about": "car"}, {"about": "coffee"}
 ABOUT = (
@@ -52,6 +53,7 @@ LINES = (
     ["why", "ann", "--json"],
     ["why", "d:hal", "--json"],
     ["verify", "--json"],
+    ["compare-rules", "current", "current", "--json"],
 )
 NOTHING = (
     ["late", "--json", "--until", "1h"],
@@ -69,6 +71,7 @@ TABLES = (
     ["rejected"],
     ["late"],
     ["verify"],
+    ["compare-rules", "current", "current", "--from", "2024-05-01T00:05:00Z"],
 )
 
 
@@ -95,6 +98,19 @@ def test_both_logs_give_the_same_answer(shop: AskedLogs, command: list[str]) -> 
 def test_nothing_in_the_range(shop: AskedLogs, command: list[str]) -> None:
     """A range without records is empty, in both logs, and no error."""
     assert shop.answers(*command) == ((0, "", ""), (0, "", ""))
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",), ("--json", "--samples", "1")], ids=" ".join)
+def test_both_logs_are_read_alike_by_other_rules(
+    shop: AskedLogs, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    """What other rules would make of an app is what they would make of a data directory, byte for byte."""
+    less = tmp_path / "less.toml"
+    less.write_text(load_rules('extends = "default"\noff = ["cart"]', base=RULES).text)
+    directory, cluster = shop.answers("compare-rules", "current", less, *flags)
+    assert (1, "") == directory[::2]
+    assert directory == cluster
+    assert "cart" in directory.stdout
 
 
 def test_nobody_of_that_name(shop: AskedLogs) -> None:

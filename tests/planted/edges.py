@@ -29,6 +29,7 @@ _FINALITY = "streams.core.journeys.finality"
 _WATERMARK = "streams.core.processing.watermark"
 _REGISTRY = "tests/log/kafka/registry"
 _APART = "tests/core/processing/test_apart.py"
+_OTHER_RULES = "tests/queries/test_rules_comparison.py"
 
 
 def _edge(test: str, name: str, module: str, *texts: str) -> EdgeBug:
@@ -590,5 +591,19 @@ EDGE_BUGS = (
         "streams.log.kafka.registry.decoding",
         "later, missing = await self._ask(missing.keys())",
         "later = dict[SchemaKey, ReadMessage]()",
+    ),
+    _edge(
+        _OTHER_RULES,
+        "other rules count what came too late",
+        "streams.queries.rules_comparison",
+        "return not is_late",
+        "return True",
+    ),
+    _edge(
+        _OTHER_RULES,
+        "other rules read what was forwarded once more",
+        "streams.queries.rules_comparison",
+        "if isinstance(decode_message(record.value), Redriven):",
+        "if True:",
     ),
 )

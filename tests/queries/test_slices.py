@@ -13,9 +13,8 @@ from streams.core.moments.rules import default_rules
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.log.memory import MemoryLog
 from streams.log.port import Reader
-from streams.queries.event_sets import EventSet, add_copy
+from streams.queries.event_sets import BYTES_PER_EVENT, BYTES_PER_PERSON, EventSet, add_copy
 from streams.queries.partition_check import PartitionCheck
-from streams.queries.recomputation import BYTES_PER_EVENT, BYTES_PER_PERSON
 from streams.queries.slices import Slice
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent

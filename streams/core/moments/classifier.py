@@ -58,6 +58,13 @@ class _Match(NamedTuple):
     matched: str  # what it recognised, for a person
 
 
+class EventTexts(NamedTuple):
+    """What an event says besides its name, as the rules find it; "" where it says nothing."""
+
+    page: str
+    search: str
+
+
 class Classifier:
     """Reads events by one set of rules."""
 
@@ -218,6 +225,12 @@ class Classifier:
                 if found is not None:
                     return _Match(self._first_page + found[0], found[1])
         return None
+
+    def texts_of(self, event: Event) -> EventTexts:
+        """The page of an event and the search in it, for a person to read."""
+        pages = (read_path(event) for read_path in self._page_readers)
+        page = next((path for path in pages if isinstance(path, str) and path), "")
+        return EventTexts(page[:MAX_PATH_CHARS], self._search(event)[0])
 
     def order_in_page(self, event: Event) -> str:
         """The order id in the path of the event's page, if a rule's path has `{order}` there; else ""."""

@@ -1,0 +1,253 @@
+"""Reads the stored input once by two sets of rules, and compares what each makes of it.
+
+It is what `verify` does, with other rules than those that were in force: each record is read through the door
+through which it came, and each person's set of events is folded once per set of rules. What was late by
+arrival stays late, so the funnel of the rules that were in force all along is that which the log has.
+
+An event that the rules of its day did not read, or by another time (an update of an order has that of its
+order), was never judged by arrival. It counts, unless it tells of an order that was old by then.
+
+Every event is taken where it was read first. What partitions forwarded to each other is passed over in the
+inboxes, since other rules would have forwarded others.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+import msgspec
+
+from streams.core.ingest.event import Event
+from streams.core.journeys.machine import update_of
+from streams.core.journeys.order_facts import Update
+from streams.core.journeys.signal import TIME, Signal, without_needs
+from streams.core.moments.rules import Rules
+from streams.core.moments.verdict import Verdict
+from streams.core.processing.inbox import Redriven, decode_message
+from streams.core.processing.json_text import rfc3339
+from streams.core.processing.parameters import Parameters
+from streams.core.processing.signals import Signals
+from streams.errors import ConfigError
+from streams.queries.event_sets import PersonSets, ids_from_ms
+from streams.queries.folded_funnel import FoldedFunnel, RulesFunnel
+from streams.queries.origins import Origin
+from streams.queries.recomputation import REPORT_EVERY, Unchecked, note_unchecked
+from streams.queries.slices import Slice, planned_slices, read_in_slices
+from streams.queries.stored_input import ReadPartition, StoredInput
+from streams.queries.stored_items import StoredItem, Unreadable
+from streams.queries.time_range import TimeRange
+from streams.queries.verdict_changes import ChangedKind, VerdictChanges, VerdictCount
+from streams.queries.verify import BASE_BYTES, LEAST_BYTES
+from streams.records import Record
+from streams.topology import is_inbox
+
+_SIDES = 2  # each holds the people of a slice
+# How a redriven item ended that can count by other rules. (What was refused again stays refused.)
+_ENDED_IN_TIME = ("applied", "no_signal")
+
+
+class RulesComparison(msgspec.Struct, frozen=True):
+    """What became of it."""
+
+    one: str  # the version of the rules
+    other: str
+    since: str | None  # None: from the beginning
+    until: str | None
+    events: int  # that both have read; each copy is one
+    late: int  # of these: in neither funnel, since they came too late
+    verdicts: tuple[VerdictCount, ...]
+    changes: tuple[ChangedKind, ...]
+    unlisted: int  # events that are read differently, in more kinds of change than are listed
+    one_funnel: RulesFunnel
+    other_funnel: RulesFunnel
+    unchecked: tuple[Unchecked, ...]  # records that this release cannot read
+    cut: tuple[str, ...]  # sources whose beginning is not stored any more
+    slices: int  # how often the input was read
+
+    @property
+    def same(self) -> bool:
+        """The two differ in no event and in no number."""
+        return not self.changes and not self.unlisted and self.one_funnel == self.other_funnel
+
+
+class ComparedRules(NamedTuple):
+    """Two sets of rules, and what of the log they are compared by."""
+
+    one: Rules
+    other: Rules
+    times: TimeRange  # of whole minutes
+    samples: int  # that are kept of each kind of change
+
+
+class _Side:
+    """One of the two sets of rules, and the people as it sees them."""
+
+    def __init__(self, rules: Rules, parameters: Parameters) -> None:
+        self.signals, self.sets = Signals(parameters, rules, 0), PersonSets()
+
+
+class _Reading:
+    """One reading of the whole input, which keeps the events of one slice by both sets of rules."""
+
+    def __init__(
+        self, stored: StoredInput, rules: ComparedRules, people: Slice, changes: VerdictChanges | None
+    ) -> None:
+        """`changes`: what counts the verdicts; None: an earlier reading has."""
+        self._stored, self._slice, self._times, self._changes = stored, people, rules.times, changes
+        self.sides = tuple(_Side(each, stored.parameters) for each in (rules.one, rules.other))
+        self.late = 0
+        self.unchecked: list[Unchecked] = []
+        self.cut: list[str] = []
+        self._greatest_ms = -1
+        self._read_again: set[Origin] = set()  # rejected items that could be read when they were redriven
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(side.sets.size_bytes for side in self.sides)
+
+    @property
+    def is_divisible(self) -> bool:
+        return any(len(side.sets.people) > 1 for side in self.sides)
+
+    async def read_input(self) -> AsyncIterator[int]:
+        """Takes every stored record up to the checkpoints. Yields the number of records read so far."""
+        read = 0
+        for partition in self._stored.partitions:
+            self._greatest_ms = -1
+            for source, position in partition.checkpoint.sources.items():
+                first_offset: int | None = None
+                async for record in self._stored.reader.scan_source(source, position.offset):
+                    if is_inbox(source):
+                        if isinstance(decode_message(record.value), Redriven):
+                            self._take_record(partition, source, record)
+                        continue
+                    if first_offset is None:
+                        first_offset = record.offset
+                    self._take_record(partition, source, record)
+                    read += 1
+                    if read % REPORT_EVERY == 0:
+                        yield read
+                if position.offset and first_offset != 0 and not is_inbox(source):
+                    self.cut.append(source)
+
+    def _take_record(self, partition: ReadPartition, source: str, record: Record) -> None:
+        found = partition.items.read(source, record)
+        if isinstance(found, Unreadable):
+            note_unchecked(self.unchecked, source, record.offset, found.reader)
+            return
+        for item in found:
+            event = item.outcome
+            if not isinstance(event, Event) or event.apart is not None:
+                continue
+            if item.redriven_by is not None:
+                self._take_redriven(partition, item, event, item.redriven_by)
+            elif item.origin not in self._stored.rejected:
+                self._take_event(item, event)
+
+    def _take_event(self, item: StoredItem, event: Event) -> None:
+        verdicts = self._verdicts(item, event)
+        self._greatest_ms = max(self._greatest_ms, event.at_ms)
+        left_out, is_late = self._stored.late.left_out.get(item.origin, ()), self._stored.is_late(item.origin)
+        if is_late and self._times.has(event.at_ms) and not self._stored.counts_redriven(item.origin):
+            self.late += 1
+        lateness_ms = self._stored.parameters.allowed_lateness_ms
+        for side, verdict in zip(self.sides, verdicts, strict=True):
+            if verdict is None or not self._slice.has(key := side.signals.key(event)):
+                continue
+            signal = side.signals.signal(event, verdict)
+            if _is_in_time(item, event, verdict, signal, is_late=is_late):
+                known_from_ms = ids_from_ms(self._greatest_ms, signal.head >> TIME, lateness_ms)
+                side.sets.add(key, without_needs(signal, left_out), known_from_ms)
+
+    def _take_redriven(self, partition: ReadPartition, item: StoredItem, event: Event, command: str) -> None:
+        receipt = partition.redriven.get(item.origin, command)
+        if receipt is None or receipt.outcome not in _ENDED_IN_TIME:
+            return
+        if item.origin in self._stored.rejected and item.origin not in self._read_again:
+            self._read_again.add(item.origin)  # nothing could be read of it before
+            verdicts = self._verdicts(item, event)
+        else:
+            verdicts = self.sides[0].signals.classify(event), self.sides[1].signals.classify(event)
+        for side, verdict in zip(self.sides, verdicts, strict=True):
+            if verdict is None or not self._slice.has(key := side.signals.key(event)):
+                continue
+            if receipt.is_parted:
+                side.sets.part(key, receipt.held_from_ms)
+            signal = side.signals.signal(event, verdict, is_redriven=True)
+            side.sets.add(key, without_needs(signal, receipt.left_out), receipt.held_from_ms)
+
+    def _verdicts(self, item: StoredItem, event: Event) -> tuple[Verdict | None, Verdict | None]:
+        """What the two say of an event, which is counted."""
+        one, other = self.sides
+        verdicts = one.signals.classify(event), other.signals.classify(event)
+        if self._changes is not None and self._times.has(event.at_ms):
+            self._changes.add(event, item.origin, verdicts)
+        return verdicts
+
+
+def _is_in_time(item: StoredItem, event: Event, verdict: Verdict, signal: Signal, *, is_late: bool) -> bool:
+    """False for an event that came too late. `is_late`: it did by the rules of its day."""
+    recorded = item.signals.classify(event) if is_late or verdict.update else None
+    was_update = recorded is not None and recorded.update
+    if was_update == verdict.update:
+        return not is_late
+    return was_update or (not is_late and update_of(signal) != Update.OLD)
+
+
+def bytes_for_people(stored: StoredInput, memory_bytes: int) -> int:
+    """What is left for people of so much memory. Raises ConfigError if that is too little."""
+    for_people = memory_bytes - BASE_BYTES - stored.size_bytes
+    if for_people < LEAST_BYTES:
+        needed = (BASE_BYTES + stored.size_bytes + LEAST_BYTES >> 20) + 1
+        raise ConfigError(
+            f"--memory: {memory_bytes >> 20} MB are not enough for the dead letters: give at least {needed}MB"
+        )
+    return for_people
+
+
+async def compare_rules(
+    stored: StoredInput, rules: ComparedRules, memory_bytes: int, on_progress: Callable[[int, int], None]
+) -> RulesComparison:
+    """What two sets of rules make of the same stored input.
+
+    `memory_bytes` bounds what people take: with less, the input is read more often. `on_progress` is called
+    with the records read so far and about how many there are to read.
+    """
+    parameters = stored.parameters
+    funnels = [FoldedFunnel(rules.times, parameters.dimensions) for _ in range(_SIDES)]
+    changes = VerdictChanges(rules.one, rules.other, rules.samples)
+    first: _Reading | None = None
+    slices = 0
+
+    def begin(people: Slice) -> _Reading:
+        nonlocal changes
+        if first is None:
+            changes = VerdictChanges(rules.one, rules.other, rules.samples)
+        return _Reading(stored, rules, people, changes if first is None else None)
+
+    async def fold(reading: _Reading) -> bool:
+        nonlocal first, slices
+        first, slices = first or reading, slices + 1
+        for side, funnel in zip(reading.sides, funnels, strict=True):
+            funnel.add_all(side.sets, stored.timers_fired_ms, parameters.patience)
+            side.sets = PersonSets()
+        return True
+
+    planned = planned_slices(_SIDES * stored.applied, memory_bytes)
+    await read_in_slices(planned, stored.received, memory_bytes, begin, fold, on_progress)
+    assert first is not None, "there is at least one slice"
+    return RulesComparison(
+        one=rules.one.version,
+        other=rules.other.version,
+        since=None if rules.times.since_ms is None else rfc3339(rules.times.since_ms),
+        until=None if rules.times.until_ms is None else rfc3339(rules.times.until_ms),
+        events=changes.events,
+        late=first.late,
+        verdicts=changes.counts,
+        changes=changes.kinds,
+        unlisted=changes.unlisted,
+        one_funnel=funnels[0].funnel,
+        other_funnel=funnels[1].funnel,
+        unchecked=tuple(first.unchecked),
+        cut=tuple(first.cut),
+        slices=slices,
+    )
