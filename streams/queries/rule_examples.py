@@ -18,7 +18,7 @@ from streams.queries.shown_verdict import ShownVerdict, shown_verdict
 
 EXAMPLE_COLUMNS = ("kind", "text", "moment", "confidence", "locale", "reason")
 NEEDED = ("kind", "text", "moment")
-EXAMPLE_KINDS = ("search", "event", "page", "record")
+KINDS_OF_EXAMPLES = ("search", "event", "page", "record")
 CONFIDENCES: Mapping[str, bool | None] = {"": None, "sure": True, "unsure": False}
 
 
@@ -26,7 +26,7 @@ class RuleExample(msgspec.Struct, frozen=True):
     """What the rules must say of one thing."""
 
     line: int  # in its file
-    kind: str  # one of EXAMPLE_KINDS
+    kind: str  # one of KINDS_OF_EXAMPLES
     text: str
     moments: tuple[str, ...]  # any of them is right
     sure: bool | None = None  # None: either is right
@@ -104,8 +104,8 @@ def _example(table: _Table, number: int, line: str) -> RuleExample:
         if not row[column]:
             raise table.wrong(number, f"no {column}: cells are parted by one tab each")
     kind, locale = row["kind"], row["locale"] or None
-    if kind not in EXAMPLE_KINDS:
-        raise table.wrong(number, f"kind {kind!r}: must be one of {', '.join(EXAMPLE_KINDS)}")
+    if kind not in KINDS_OF_EXAMPLES:
+        raise table.wrong(number, f"kind {kind!r}: must be one of {', '.join(KINDS_OF_EXAMPLES)}")
     moments = tuple(row["moment"].split("/"))
     for moment in moments:
         if moment not in RULE_MOMENTS:

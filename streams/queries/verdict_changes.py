@@ -52,7 +52,7 @@ class VerdictCount(msgspec.Struct, frozen=True):
 
 
 class SampledEvent(msgspec.Struct, frozen=True):
-    """An event that the two read differently. It does not say whose it is; a search is what a person typed."""
+    """An event that the two read differently. It does not say whose it is; a search is what one typed."""
 
     topic: str
     partition: int

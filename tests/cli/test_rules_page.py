@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from docs.generate import HERE
-from streams.queries.rule_examples import CONFIDENCES, EXAMPLE_COLUMNS, EXAMPLE_KINDS
+from streams.queries.rule_examples import CONFIDENCES, EXAMPLE_COLUMNS, KINDS_OF_EXAMPLES
 from tests.cli.running import SMALL, event, streams, write
 from tests.commands_on_pages import command
 
@@ -63,5 +63,5 @@ def test_the_page_knows_every_column() -> None:
     under = PAGE.split("## Pin your own examples\n")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", under, re.MULTILINE))
     assert [*EXAMPLE_COLUMNS] == [*rows]
-    assert [*EXAMPLE_KINDS] == re.findall(r"`(\w+)`(?: \(| or)", rows["kind"])[:4]
+    assert [*KINDS_OF_EXAMPLES] == re.findall(r"`(\w+)`(?: \(| or)", rows["kind"])[:4]
     assert all(f"`{confidence}`" in rows["confidence"] for confidence in CONFIDENCES if confidence)
