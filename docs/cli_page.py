@@ -145,7 +145,7 @@ of rules that read events differently, the most frequent first, at most 1,000; `
 these. Events count as often as they came; `late` ones are in neither funnel. The funnels have the fields of
 `streams funnel --json`, as far as rules decide them; `unmatched_refunds` are those that found no purchase.
 `unchecked` names records that this release cannot read, `cut` the sources whose oldest records are deleted.
-`same` is true if there is no difference in any of it.
+`same` is true if there are events, and no difference in any of it.
 
 ```json
 {{"same": false, "one": "default-7c1e0f52", "other": "mine-1f0c93aa", "since": null, "until": null,

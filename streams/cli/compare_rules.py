@@ -103,7 +103,7 @@ def compare_rules_command(
 
     It prints how often the two see another moment in an event, both funnels side by side, and samples of the
     events that they read differently. What was late stays late. Nothing is written. The exit code is 0 if
-    the two differ in nothing, and 1 if they differ.
+    there are events and the two differ in nothing, and 1 if not.
     """
     flags = LogFlags(data_dir, kafka, app)
     wanted = _Wanted(one, other, _times(since, until), samples, size_bytes(memory))

@@ -65,8 +65,9 @@ class RulesComparison(msgspec.Struct, frozen=True):
 
     @property
     def same(self) -> bool:
-        """The two differ in no event and in no number."""
-        return not self.changes and not self.unlisted and self.one_funnel == self.other_funnel
+        """Something was compared, and the two differ in no event and in no number."""
+        is_equal = not self.changes and not self.unlisted and self.one_funnel == self.other_funnel
+        return self.events > 0 and is_equal
 
 
 class ComparedRules(NamedTuple):

@@ -55,7 +55,9 @@ def test_the_comparison(shop: Path) -> None:
     result = streams(*typed[:-2])  # what was clicked in 2024 is older than that
     assert 1 == result.exit_code, result.stderr
     assert "1 event: none -> do (quote)" in result.stdout
-    assert 0 == streams(*typed).exit_code
+    lately = streams(*typed)
+    assert 1 == lately.exit_code
+    assert "unknown: there is no event to compare them by" in lately.stdout
 
 
 def test_the_page_knows_every_column() -> None:

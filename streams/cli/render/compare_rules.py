@@ -22,6 +22,7 @@ from streams.queries.verdict_changes import (
     VerdictCount,
 )
 
+UNSURE_TEXT = "[dim]? unsure: it keeps an open journey alive, and never opens or moves one[/]"
 MAX_KINDS_SHOWN = 20  # a screen or two; --json has all
 
 _Row = tuple[str, int, int]
@@ -31,7 +32,9 @@ _Row = tuple[str, int, int]
 def render(found: RulesComparison) -> RenderableType:
     """The whole comparison, in the order in which a person asks."""
     parts: list[RenderableType] = [*_heading(found)]
-    parts += ["", _matrix(found.verdicts), "", _funnels(found)]
+    if not found.events:
+        return Group(*parts, *_limits(found))
+    parts += ["", _matrix(found.verdicts), UNSURE_TEXT, "", _funnels(found)]
     for kind in found.changes[:MAX_KINDS_SHOWN]:
         parts += ["", *_kind(kind)]
     left = sum(kind.events for kind in found.changes[MAX_KINDS_SHOWN:]) + found.unlisted
@@ -47,6 +50,9 @@ def _heading(found: RulesComparison) -> Iterator[str]:
     until = f" up to {time_text(found.until)}" if found.until else ""
     late = f"; {found.late:,} of them came too late, and are in neither funnel" if found.late else ""
     yield f"{plural(found.events, 'event')}{since}{until}{late}"
+    if not found.events:
+        yield "[bold yellow]unknown[/]: there is no event to compare them by"
+        return
     if found.same:
         yield "[bold green]same[/]: the two differ in no event and in no number"
         return
@@ -66,8 +72,6 @@ def _matrix(counts: Sequence[VerdictCount]) -> Table:
     for row in dict.fromkeys(every):
         if any(row == one for one, _ in cells):
             table.add_row(row, *(_cell(cells.get((row, column), 0), row == column) for column in columns))
-    table.caption = "? unsure: it keeps a journey alive, and never opens or moves one"
-    table.caption_justify = "left"
     return table
 
 
