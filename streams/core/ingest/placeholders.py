@@ -16,22 +16,17 @@ SHIPPED = frozenset({
 })  # fmt: skip
 """In lower case. docs/input.md says where each comes from; the settings add to it and take from it."""
 
-_LONG = 16  # characters: the longer ones among the shipped words are zeros alone
-
 
 class Placeholders:
     """The words in force: the shipped ones, with some added and some taken away."""
 
     def __init__(self, added: Iterable[str] = (), removed: Iterable[str] = ()) -> None:
         taken = {_plain(word) for word in removed}
-        self._words = (SHIPPED | {_plain(word) for word in added}) - taken
-        longest = (len(word) for word in self._words if word.strip("0-"))
-        # An id of more characters than this that does not begin with a zero is none of the words.
-        self.chars = max(_LONG, max(longest, default=0))
+        self.words = (SHIPPED | {_plain(word) for word in added}) - taken  # in lower case, without blanks
 
     def __contains__(self, identifier: str) -> bool:
         """True if this id, whatever its case and the blanks around it, stands for none."""
-        return _plain(identifier) in self._words
+        return _plain(identifier) in self.words
 
 
 def _plain(word: str) -> str:

@@ -82,12 +82,17 @@ def withdrawn(t: JourneyStep) -> JourneyStep:
     return msgspec.structs.replace(t, kind=WITHDRAWN if t.kind == CONVERTED else CONVERTED)
 
 
+def withdraws(steps: list[JourneyStep]) -> bool:
+    """True if an entry among the steps withdraws one."""
+    return any(t.kind == WITHDRAWN for t in steps)
+
+
 def net_steps(steps: list[JourneyStep]) -> list[JourneyStep]:
     """The steps without those that an entry among them withdraws.
 
     What is left of these entries withdraws steps that are not in the list.
     """
-    if not any(t.kind == WITHDRAWN for t in steps):
+    if not withdraws(steps):
         return steps
     net: list[JourneyStep] = []
     for t in steps:

@@ -27,7 +27,7 @@ from streams.core.journeys.folding import (
     insert_signal,
     judge_event,
 )
-from streams.core.journeys.journey_step import ABANDONED, CONVERTED, JourneyStep
+from streams.core.journeys.journey_step import ABANDONED, CONVERTED, JourneyStep, withdraws
 from streams.core.journeys.needs import (
     LeftOut,
     need_numbers,
@@ -114,8 +114,8 @@ class Population:
         patience, asserted = self.patience, self._asserted
         retracted: Sequence[JourneyStep] = ()
         if append_signal(p, signal, needs, patience, asserted):
-            if asserted and signal.head >> INTENT & 7 == TRUTH:
-                # A truth that joins may tell a conversion's money: then a step is withdrawn.
+            if asserted and signal.head >> INTENT & 7 == TRUTH and withdraws(asserted):
+                # A truth that joined has told a conversion's money.
                 change = Change()
                 difference([], asserted, change)
                 asserted, retracted, self._asserted = change.asserted, change.retracted, []

@@ -32,8 +32,6 @@ def seen_by_consumers(change: ProfileChange) -> ProfileChange:
 
     Only final records have the pieces. A page often states the same amount as the server, and no products.
     """
-    if not change.retracted:
-        return change
     stated = {(t.need, t.caused_by): t for t in change.asserted if t.kind == CONVERTED}
     unseen = set[tuple[int, bytes]]()
     for t in change.retracted:

@@ -102,7 +102,7 @@ def event_ref(event_id: str) -> bytes:
     anything else.
     """
     size = len(event_id)
-    if (size == 36 and event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-") or size == 32:
+    if (size == 36 and event_id[8:24:5] == "----") or size == 32:
         digits = event_id.replace("-", "")
         try:
             raw = bytes.fromhex(digits)

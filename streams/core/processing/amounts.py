@@ -12,7 +12,7 @@ from typing import Any
 from streams.core.funnels.currencies import DIGITS, NO_CURRENCY, currency_number
 from streams.core.ingest.event import Event, lookup
 from streams.core.journeys.money import Money, Share
-from streams.core.processing.subject import texts
+from streams.core.processing.subject import glance, texts
 
 # A greater amount is no purchase: it is ten million million in a currency with two digits. A counter has 64
 # bits, so it holds the sum of 9,000 of the greatest.
@@ -53,9 +53,12 @@ class MoneyReader:
         """`values`: paths of an amount. `currency`: of amounts that name none. `needs`: paths of needs."""
         self._values, self._needs = tuple(values), tuple(needs)
         self._currency = NO_CURRENCY if currency is None else currency_number(currency)
+        self._may_say = glance((*values, REFUNDED_PATH, PRODUCTS))
 
     def read(self, event: Event, needs: Sequence[str], *, is_refund: bool) -> Money | None:
         """What an event about these needs (sorted) says of money; None: nothing."""
+        if not self._may_say(event):
+            return None
         items = items_of(event)
         stated, is_stated = self._stated(event, is_refund=is_refund)
         prices = [price_of(item) for item in items]

@@ -215,7 +215,8 @@ class Processor:
                 held_back_ms = min(held_back_ms, tracker.held_back_ms(source))
                 continue
             signal = signal_of(event, verdict)
-            at_ms = population.judged_ms(key, signal) if verdict.update else at_ms
+            if verdict.update:
+                at_ms = population.judged_ms(key, signal)
             if at_ms < watermark_ms - lateness_ms:
                 self._late(source, record, event, key, LATE_BY_TIME)
                 continue
@@ -291,8 +292,9 @@ class Processor:
         delta, rev, transition = self.windows.delta, self.checkpoint.rev, self.publisher.transition
         outputs, moved, cues = self.open.transitions, self.open.moved, list[CueChange]()
         changes, self.population.changes = self.population.changes, []
-        for changed in map(seen_by_consumers, changes):
-            p, cues_before = changed.profile, len(cues)
+        for change in changes:
+            changed = seen_by_consumers(change) if change.retracted else change
+            p = changed.profile
             key = person_key(p.key)
             caused_by, item = changed.caused_by, changed.source
             headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
@@ -301,6 +303,7 @@ class Processor:
                     cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
                     continue
                 self.open.retracted += 1
+                moved[p.key] = p, key  # a cue moves nobody
                 count_transition(t, -1, delta)
                 if t.kind not in UNMATCHED:
                     rev += 1
@@ -310,12 +313,11 @@ class Processor:
                 if t.kind == CUE:
                     cues.append(CueChange(p, key, "assert", t, where))
                     continue
+                moved[p.key] = p, key
                 count_transition(t, 1, delta)
                 if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
                     outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
-            if len(cues) - cues_before < len(changed.retracted) + len(changed.asserted):  # cues move nobody
-                moved[p.key] = p, key
         self.checkpoint.rev = rev
         if cues:
             outputs += publish_cues(cues, self.publisher, self.checkpoint, delta)

@@ -4,7 +4,7 @@ All of these come from open fields of the event, so they may hold anything; what
 absent.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from streams.core.ingest.event import Event, lookup
@@ -40,13 +40,20 @@ def texts(value: Any) -> Iterator[str]:
             yield name
 
 
+def glance(paths: Sequence[str]) -> Callable[[Event], bool]:
+    """A quick look at an event. False: nothing stands at any of these paths, as in most events."""
+    if any(not path.startswith("properties.") for path in paths):
+        return lambda _: True
+    has_none = frozenset(path.split(".")[1] for path in paths).isdisjoint
+    return lambda event: not has_none(event.properties)
+
+
 def first_text(paths: tuple[str, ...]) -> Callable[[Event], str]:
     """Reads the first of these paths that holds a name."""
-    keys = frozenset(path.split(".")[1] for path in paths if path.startswith("properties."))
-    beside = any(not path.startswith("properties.") for path in paths)
+    may_have = glance(paths)
 
     def read(event: Event) -> str:
-        if not beside and keys.isdisjoint(event.properties):  # most events have none of them
+        if not may_have(event):
             return ""
         for path in paths:
             for name in texts(lookup(event, path)):

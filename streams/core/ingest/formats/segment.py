@@ -106,6 +106,7 @@ class QuickReader:
     def __init__(self, placeholders: Placeholders, skew_ms: int, judge: ApartJudge | None = None) -> None:
         """`judge`: tells which events are counted apart; without one, none is."""
         self._placeholders, self._skew_ms, self._judge = placeholders, skew_ms, judge
+        self._no_ids = placeholders.words
 
     def read(self, value: bytes, limit_ms: int) -> Event | None:
         """The event of a record; None for whatever needs a closer look, good or bad. Never raises.
@@ -138,7 +139,9 @@ class QuickReader:
             for text in (event_id, user_id, anonymous_id):
                 if text and (id_fault(text) or text in self._placeholders):
                     return None
-        elif self._stands_for_none(event_id, user_id, anonymous_id):
+        elif not self._no_ids.isdisjoint(
+            (event_id.lower(), (user_id or event_id).lower(), (anonymous_id or event_id).lower())
+        ):
             return None
 
         text = raw.timestamp
@@ -195,18 +198,6 @@ class QuickReader:
         if not text or id_fault(text) is not None or text in self._placeholders:
             return b""
         return text.encode()
-
-    def _stands_for_none(self, *ids: str | None) -> bool:
-        """True if one of these ids, which have no blanks, is a placeholder. Most are too long for one."""
-        placeholders, chars = self._placeholders, self._placeholders.chars
-        for identifier in ids:
-            if (
-                identifier
-                and (len(identifier) <= chars or identifier[0] == "0")
-                and identifier in placeholders
-            ):
-                return True
-        return False
 
     def _witnessed(
         self, at_ms: int, sent_at: str | None, received_at: str | None
