@@ -38,7 +38,9 @@ def main() -> int:
     parser.add_argument("--volume-events", type=int, default=30_000, help="of which the stored bytes count")
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3, help="of the backlog, in turn with the others")
-    parser.add_argument("--profile", action="store_true", help="of the backlog only where the time goes")
+    parser.add_argument(
+        "--profile", action="store_true", help="where the time goes: of the backlog, only that"
+    )
     parser.add_argument("--seconds", type=float, default=20, help="of the steady rate")
     parser.add_argument(
         "--grow-people", type=numbers, default=[200_000], help="as many people; up to 2,000,000 takes a while"
@@ -65,7 +67,7 @@ async def sections(given: argparse.Namespace, bootstrap: str, logs: Path) -> Non
             bootstrap, logs, given.events, given.faust_events, given.people, given.runs, given.profile
         )
     if "latency" in given.only:
-        await latency(bootstrap, logs, given.seconds, given.people)
+        await latency(bootstrap, logs, given.seconds, given.people, given.profile)
     if "restore" in given.only:
         await restoring(bootstrap, logs, given.events, given.people)
     if "stalls" in given.only:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from benchmarks.common import common
 from benchmarks.kafka.ground import Ground
 from benchmarks.kafka.measure import line, quantile
+from benchmarks.sampling import sampled
 from streams.core.ingest.partition import partition_of
 
 RATE = 2_000  # events a second
@@ -22,12 +23,18 @@ MESSAGE, EVENT = re.compile(rb'"messageId":"([^"]+)"'), re.compile(rb'"event":"(
 
 
 async def latency(
-    bootstrap: str, logs: Path, seconds: float, people: int, partitions: int = 4, rate: int = RATE
+    bootstrap: str,
+    logs: Path,
+    seconds: float,
+    people: int,
+    profile: bool = False,
+    partitions: int = 4,
+    rate: int = RATE,
 ) -> None:
-    """Prints."""
+    """Prints. `profile`: also how the worker spends its time, which costs a part of it."""
     ground = Ground(bootstrap, logs, partitions)
     await ground.make()
-    worker = ground.worker()
+    worker = ground.worker(profile=profile)
     records = common(int(rate * (WARM_S + seconds)), people)
     sent: dict[bytes, float] = {}
     waits: list[float] = []
@@ -84,4 +91,12 @@ async def latency(
     line("p50 / p95 / p99, ms", f"{p50:.0f} / {p95:.0f} / {p99:.0f}", f"p99 <= {P99_MS:g}", p99 <= P99_MS)
     line("cores of the worker", f"{cores:.2f}", f"<= {CORES:g}", cores <= CORES)
     line("its most memory, MiB", f"{mib:,.0f}")
+    commits = [c for partition in await ground.commits() for c in partition if measured_s <= c.at_s <= ended]
+    line(
+        "commits a second, events in each",
+        f"{len(commits) / (ended - measured_s):.0f}, "
+        f"{rate * (ended - measured_s) / max(len(commits), 1):.0f}",
+    )
+    if profile:
+        print("\n".join(sampled(worker.log.read_text())))
     await ground.drop()

@@ -115,6 +115,7 @@ BUGS = (
                     cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
                     continue
                 self.open.retracted += 1
+                moved[p.key] = p, key  # a cue moves nobody
                 count_transition(t, -1, delta)
                 if t.kind not in UNMATCHED:
                     rev += 1
@@ -124,6 +125,7 @@ BUGS = (
                 if t.kind == CUE:
                     cues.append(CueChange(p, key, "assert", t, where))
                     continue
+                moved[p.key] = p, key
                 count_transition(t, 1, delta)
                 if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
@@ -134,6 +136,7 @@ BUGS = (
                 if t.kind == CUE:
                     cues.append(CueChange(p, key, "assert", t, where))
                     continue
+                moved[p.key] = p, key
                 count_transition(t, 1, delta)
                 if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
@@ -143,6 +146,7 @@ BUGS = (
                     cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
                     continue
                 self.open.retracted += 1
+                moved[p.key] = p, key  # a cue moves nobody
                 count_transition(t, -1, delta)
                 if t.kind not in UNMATCHED:
                     rev += 1
@@ -200,8 +204,8 @@ BUGS = (
     _bug(
         "the current record is not written after a retraction",
         "streams.core.processing.processor",
-        "moved[p.key] = p",
-        "moved.update({} if changed.retracted else {p.key: p})",
+        "            p = changed.profile\n",
+        "            p, moved = changed.profile, {} if changed.retracted else self.open.moved\n",
     ),
     _bug(
         "the key of a record has u: or d: before the id",
@@ -248,8 +252,8 @@ BUGS = (
     _bug(
         "a current record is written for each change and not once in a batch",
         "streams.core.processing.processor",
-        "moved[p.key] = p",
-        "moved[p.key, len(moved)] = p",
+        "moved[p.key] = p, key\n                count_transition(t, 1, delta)",
+        "moved[p.key, len(moved)] = p, key\n                count_transition(t, 1, delta)",
     ),
     _bug(
         "somebody who is forgotten has a current record in the same batch",
