@@ -115,7 +115,7 @@ class Population:
         retracted: Sequence[JourneyStep] = ()
         if append_signal(p, signal, needs, patience, asserted):
             if asserted and signal.head >> INTENT & 7 == TRUTH and withdraws(asserted):
-                # A truth that joined has told a conversion's money.
+                # A truth that joined has stated a conversion's money.
                 change = Change()
                 difference([], asserted, change)
                 asserted, retracted, self._asserted = change.asserted, change.retracted, []

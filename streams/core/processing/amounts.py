@@ -53,11 +53,11 @@ class MoneyReader:
         """`values`: paths of an amount. `currency`: of amounts that name none. `needs`: paths of needs."""
         self._values, self._needs = tuple(values), tuple(needs)
         self._currency = NO_CURRENCY if currency is None else currency_number(currency)
-        self._may_say = glance((*values, REFUNDED_PATH, PRODUCTS))
+        self._may_state = glance((*values, REFUNDED_PATH, PRODUCTS))
 
     def read(self, event: Event, needs: Sequence[str], *, is_refund: bool) -> Money | None:
         """What an event about these needs (sorted) says of money; None: nothing."""
-        if not self._may_say(event):
+        if not self._may_state(event):
             return None
         items = items_of(event)
         stated, is_stated = self._stated(event, is_refund=is_refund)
