@@ -144,8 +144,8 @@ how many events the two read as these two moments (`none`: no signal), sure or u
 of rules that read events differently, the most frequent first, at most 1,000; `unlisted` counts events beyond
 these. Events count as often as they came; `late` ones are in neither funnel. The funnels have the fields of
 `streams funnel --json`, as far as rules decide them; `unmatched_refunds` are those that found no purchase.
-`unchecked` names records that this release cannot read, `cut` the sources whose oldest records are deleted.
-`same` is true if there are events, and no difference in any of it.
+`unchecked` names records that this release cannot read, `cut` the sources and topics whose oldest records are
+deleted. `same` is true if there are events, and no difference in any of it.
 
 ```json
 {{"same": false, "one": "default-7c1e0f52", "other": "mine-1f0c93aa", "since": null, "until": null,

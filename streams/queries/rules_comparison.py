@@ -60,7 +60,7 @@ class RulesComparison(msgspec.Struct, frozen=True):
     one_funnel: RulesFunnel
     other_funnel: RulesFunnel
     unchecked: tuple[Unchecked, ...]  # records that this release cannot read
-    cut: tuple[str, ...]  # sources whose beginning is not stored any more
+    cut: tuple[str, ...]  # sources and topics of dead letters whose beginning is not stored any more
     slices: int  # how often the input was read
 
     @property
@@ -249,6 +249,6 @@ async def compare_rules(
         one_funnel=funnels[0].funnel,
         other_funnel=funnels[1].funnel,
         unchecked=tuple(first.unchecked),
-        cut=tuple(first.cut),
+        cut=(*first.cut, *stored.cut_letters),
         slices=slices,
     )

@@ -87,14 +87,35 @@ class StoredInput:
         return self._timers_fired_ms.get(owner_of(key, self.reader.partitions), -1)
 
     def rules_in_force(self) -> Rules:
-        """The rules by which the newest records were read. Raises ConfigError if partitions differ."""
-        texts: dict[str, str] = {}
-        for partition in self.partitions:
-            version = partition.book.versions[partition.checkpoint.eras[-1].rules]
-            texts[version.version] = version.text
-        if len(texts) > 1:
+        """The rules by which the newest records were read. A partition that was idle since they were put in
+        force does not know of them, and is passed over if another one has been under its rules before.
+
+        Raises ConfigError if that leaves no rules, or several.
+        """
+        books = [(partition.book, partition.checkpoint.eras) for partition in self.partitions]
+        histories = [[book.versions[era.rules] for era in eras] for book, eras in books]
+        latest = {history[-1].version: history[-1].text for history in histories}
+        left = {
+            known.version
+            for history in histories
+            for known in history
+            if known.version != history[-1].version
+        }
+        if len(latest) > 1:
+            latest = {version: text for version, text in latest.items() if version not in left} or latest
+        if len(latest) > 1:
             raise ConfigError(
-                f"current: the partitions are under different rules now ({', '.join(sorted(texts))}): "
+                f"current: the partitions are under different rules now ({', '.join(sorted(latest))}): "
                 "ask again when all workers run with the same, or name a file"
             )
-        return load_rules(*texts.values())
+        return load_rules(*latest.values())
+
+    @property
+    def cut_letters(self) -> tuple[str, ...]:
+        """The topics of dead letters of which the oldest are deleted."""
+        if not self.reader.drops_old_records:
+            return ()
+        counts = [partition.checkpoint.counts for partition in self.partitions]
+        late, rejected = sum(n.late + n.narrowed for n in counts), sum(n.rejected for n in counts)
+        cut = (LATE.name, self.late.count < late), (REJECTED.name, self.rejected.count < rejected)
+        return tuple(name for name, is_cut in cut if is_cut)

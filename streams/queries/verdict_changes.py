@@ -61,7 +61,7 @@ class SampledEvent(msgspec.Struct, frozen=True):
     at: str
     type: str
     name: str
-    page: str
+    page: str  # without what follows a question mark: names, addresses, tokens
     search: str
     one: ShownVerdict
     other: ShownVerdict
@@ -146,7 +146,7 @@ class VerdictChanges:
             at=rfc3339(event.at_ms),
             type=event.type,
             name=event.name[:MAX_SHOWN_CHARS],
-            page=(texts[0].page or texts[1].page)[:MAX_SHOWN_CHARS],
+            page=(texts[0].page or texts[1].page).partition("?")[0][:MAX_SHOWN_CHARS],
             search=(texts[0].search or texts[1].search)[:MAX_SHOWN_CHARS],
             one=shown_verdict(self._one.explain(event)),
             other=shown_verdict(self._other.explain(event)),

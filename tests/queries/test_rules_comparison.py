@@ -32,6 +32,7 @@ from streams.runtime.parameters import record_reader
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
 from streams.settings.tables import Settings
+from tests.queries.test_retention import cut, lived
 from tests.queries.test_slices import NOW, crowd
 from tests.queries.test_verify import redrive
 from tests.queries.written import DAY, RULES, SHOP, did, written
@@ -275,7 +276,8 @@ async def test_a_sample_says_what_was_read_and_by_what() -> None:
     """The event's name, its page and its search, and both verdicts with what they matched."""
     search = did(
         "u:ann", "Products Searched", 0,
-        properties={"query": "espresso machine"}, context={"page": {"path": "/s"}, "locale": "en"},
+        properties={"query": "espresso machine"},
+        context={"page": {"path": "/s?mail=ann@shop.example"}, "locale": "en"},
     )  # fmt: skip
     log = await written([search])
     silent = load_rules(
@@ -314,12 +316,45 @@ async def test_too_little_memory() -> None:
         bytes_for_people(stored, 1 << 20)
 
 
-async def test_partitions_under_different_rules() -> None:
-    """Which rules are in force cannot be said then."""
+async def under(log: MemoryLog, partition: int, rules: Rules, minute: int) -> None:
+    """One more record is read in this partition, by these rules."""
+    agent = await PartitionAgent.open(log, partition, Settings(), rules)
+    await log.append([NewRecord(partition, None, did("u:eve", "look", DAY + minute), NOW)])
+    await agent.catch_up()
+
+
+async def test_an_idle_partition_does_not_know_of_new_rules() -> None:
+    """Those of a partition that has gone on from its rules are in force."""
     log = await written([did(f"u:{n}", "look", n) for n in range(20)], partitions=2)
     assert RULES == (await StoredInput.load(log)).rules_in_force()
-    agent = await PartitionAgent.open(log, 1, Settings(), WITHOUT_CART)
-    await log.append([NewRecord(1, None, did("u:eve", "look", DAY), NOW)])
-    await agent.catch_up()
-    with pytest.raises(ConfigError, match="current: the partitions are under different rules now"):
-        (await StoredInput.load(log)).rules_in_force()
+    await under(log, 1, WITHOUT_CART, 1)
+    assert WITHOUT_CART == (await StoredInput.load(log)).rules_in_force()
+
+
+async def test_partitions_under_different_rules() -> None:
+    """Which rules are in force cannot be said if the partitions never had the same, or each has left those of
+    the other.
+    """
+    apart = MemoryLog(2)
+    await under(apart, 0, RULES, 1)
+    await under(apart, 1, WITHOUT_CART, 2)
+    crossed = await written([did(f"u:{n}", "look", n) for n in range(20)], partitions=2)
+    await under(crossed, 0, WITHOUT_CART, 1)
+    await under(crossed, 1, WITHOUT_CART, 2)
+    await under(crossed, 1, RULES, 3)
+    for log in (apart, crossed):
+        with pytest.raises(ConfigError, match="current: the partitions are under different rules now"):
+            (await StoredInput.load(log)).rules_in_force()
+
+
+async def test_what_retention_has_deleted_is_named() -> None:
+    """Of the input, and of the dead letters; what is left is compared."""
+    values = crowd(7, 300, 60.0)
+    log = await lived(values)
+    whole = await compared(log, default_rules(), OTHERS)
+    assert () == whole.cut
+    assert whole.late > 0
+    cut(log, {"events": 0.5, "late": 0.5})
+    found = await compared(log, default_rules(), OTHERS)
+    assert ("events:0", "late") == found.cut
+    assert 0 < found.events < whole.events

@@ -178,7 +178,7 @@ def _limits(found: RulesComparison) -> Iterator[str]:
     if found.cut:
         yield (
             f"[yellow]the oldest records are deleted[/] of {', '.join(found.cut)}: journeys begin with "
-            "those that are left"
+            "those that are left, and what was late may count"
         )
     read = "once" if found.slices == 1 else f"{found.slices} times, once per slice of the people"
     yield f"[dim]the input was read {read}[/]"
