@@ -141,11 +141,12 @@ reason: [operations.md](operations.md#are-the-numbers-right). `slices` is how of
 
 **`streams compare-rules A B --json`** prints one object; `one` is A, `other` is B. `verdicts` is the matrix:
 how many events the two read as these two moments (`none`: no signal), sure or unsure. `changes` are the pairs
-of rules that read events differently, the most frequent first, at most 1,000; `unlisted` counts events beyond
-these. Events count as often as they came; `late` ones are in neither funnel. The funnels have the fields of
-`streams funnel --json`, as far as rules decide them; `unmatched_refunds` are those that found no purchase.
-`unchecked` names records that this release cannot read, `cut` the sources and topics whose oldest records are
-deleted. `same` is true if there are events, and no difference in any of it.
+of rules that read events differently, at most 1,000: those about purchases first, then the most frequent;
+`unlisted` counts events beyond these. Events count as often as they came; `late` ones are in neither funnel.
+The funnels have the fields of `streams funnel --json`, as far as rules decide them; `unmatched_refunds` are
+those that found no purchase. `unchecked` names records that this release cannot read, `cut` the sources and
+topics whose oldest records are deleted. `same` is true if there are events, and no difference in
+any of it.
 
 ```json
 {{"same": false, "one": "default-7c1e0f52", "other": "mine-1f0c93aa", "since": null, "until": null,

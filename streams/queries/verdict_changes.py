@@ -14,7 +14,7 @@ import msgspec
 from streams.core.ingest.event import Event
 from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import Rules
-from streams.core.moments.verdict import CUE_NAMES, INTENTS, NO_CUE, Verdict
+from streams.core.moments.verdict import CUE_NAMES, INTENTS, NO_CUE, TRUTH, Verdict
 from streams.core.processing.json_text import rfc3339
 from streams.queries.origins import Origin
 from streams.queries.shown_verdict import MAX_SHOWN_CHARS, ShownVerdict, shown_verdict
@@ -159,8 +159,11 @@ class VerdictChanges:
 
     @property
     def kinds(self) -> tuple[ChangedKind, ...]:
-        """The kinds of change, the most frequent first."""
-        ordered = sorted(self._kinds.items(), key=lambda item: (-item[1].events, repr(item[0])))
+        """The kinds of change: first those about purchases, which are dearest, then the most frequent."""
+        ordered = sorted(
+            self._kinds.items(),
+            key=lambda item: (not _is_about_purchases(*item[0]), -item[1].events, repr(item[0])),
+        )
         return tuple(
             ChangedKind(*sights, kind.events, tuple(sample for _, sample in kind.samples))
             for sights, kind in ordered
@@ -173,6 +176,10 @@ def sight_of(verdict: Verdict | None, rules: Sequence[str]) -> Sight:
         return Sight(NO_SIGNAL, sure=False, cue=None, rule=None)
     cue = None if verdict.cue == NO_CUE else CUE_NAMES[verdict.cue - 1]
     return Sight(INTENTS[verdict.intent], verdict.sure, cue, rules[verdict.rule])
+
+
+def _is_about_purchases(one: Sight, other: Sight) -> bool:
+    return not {one.moment, other.moment}.isdisjoint(INTENTS[TRUTH:])
 
 
 def _matrix_order(cell: tuple[tuple[str, bool, str, bool], int]) -> tuple[int, ...]:

@@ -188,6 +188,14 @@ async def test_without_one_rule_the_events_of_that_rule_are_read_differently(off
     assert not found.same
 
 
+async def test_purchases_come_first() -> None:
+    """A mistake in them is the dearest, so it is shown before what is more frequent."""
+    log = await written(SHOP)
+    few = load_rules('extends = "default"\noff = ["look", "pay", "back"]', base=RULES)
+    found = await compared(log, RULES, few)
+    assert [("back", 1), ("pay", 1), ("look", 6)] == [(kind.one.rule, kind.events) for kind in found.changes]
+
+
 async def test_a_cue_alone_is_a_difference() -> None:
     """An event whose moment stays is read differently if one of the two sees a cue in it."""
     log = await written([did("u:ann", "look", 0, properties={"slow": True}), did("u:ann", "look", 1)])
