@@ -14,7 +14,7 @@ def read_rules(path: Path | None) -> Rules:
     if path is None:
         return default_rules()
     try:
-        return load_rules(path.read_text("utf-8"), base=default_rules())
+        return load_rules(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"rules file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -35,7 +35,7 @@ async def test_a_replaced_agent_is_fenced_and_the_numbers_are_exact() -> None:
     app, settings, read_by = (
         topics.new_app(PARTITIONS),
         Settings(batch=1_000),
-        rules.load_rules(shop.RULES.read_text("utf-8"), base=rules.default_rules()),
+        rules.load_rules(shop.RULES.read_text("utf-8")),
     )
     cluster = Cluster(bootstrap())
     log = await KafkaLog.connect(cluster, app, [f"{app}.events"])

@@ -151,7 +151,7 @@ async def test_leaders_are_killed_one_after_the_other(
     app, settings, read_by = (
         await new_app(brokers, PARTITIONS),
         Settings(batch=200),
-        rules.load_rules(shop.RULES.read_text("utf-8"), base=rules.default_rules()),
+        rules.load_rules(shop.RULES.read_text("utf-8")),
     )
     log = await insistent(lambda: KafkaLog.connect(Cluster(brokers.bootstrap), app, [f"{app}.events"]))
     now = time.time_ns() // 1_000_000

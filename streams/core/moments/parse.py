@@ -22,8 +22,8 @@ from streams.core.moments.verdict import CUE_NAMES
 from streams.core.moments.words import fold_name
 from streams.errors import ConfigError
 
-MAX_TEXT_CHARS = 2_000_000  # people write rules files; the shipped one has 30,000 characters
-MAX_LEXICONS = 120  # names over all languages: each is three bits of one integer, which has to stay small
+MAX_TEXT_CHARS = 2_000_000  # people write rules files; the shipped one has 70,000 characters
+MAX_LEXICONS = 240  # names over all languages: each is a bit or three of one integer, which has to stay small
 R = TypeVar("R")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _ROOTS = ("id", "anonymous_id", "user_id", "type", "name", "channel")  # fields of an Event that stand alone
@@ -36,6 +36,7 @@ class RuleFile(msgspec.Struct, frozen=True):
     rules: spec.RuleSet
     extends: str | None
     off: spec.Words
+    profiles: spec.Words  # those whose rules hold
     read: frozenset[str]  # the keys of [read] that the file sets
 
 
@@ -131,6 +132,7 @@ def parse(text: str) -> RuleFile:
     off = top.words("off")
     if off and not extends:
         raise top.wrong("off", 'switches inherited rules off, so it needs extends = "default"')
+    profiles = _profiles(top)
     read, given = _read_table(top.take("read"))
     rules = spec.RuleSet(
         name=name,
@@ -142,7 +144,23 @@ def parse(text: str) -> RuleFile:
         lexicons=tuple(_lexicons(top.take("lexicon"))),
     )
     top.done()
-    return RuleFile(rules, extends, off, given)
+    return RuleFile(rules, extends, off, profiles, given)
+
+
+def _profiles(top: TableReader) -> spec.Words:
+    profiles = top.words("profiles")
+    for profile in profiles:
+        if not _NAME.fullmatch(profile):
+            raise top.wrong("profiles", f'"{profile}" is no name of a profile, such as "assistant"')
+    return profiles
+
+
+def _profile(table: TableReader) -> str:
+    """The profile of a rule; "" if it holds always."""
+    profile = table.text("profile", "")
+    if "profile" in table.data and not _NAME.fullmatch(profile):
+        raise table.wrong("profile", 'must be the name of a profile, such as "assistant"')
+    return profile
 
 
 def _named_table(kind: str, number: int, data: Any) -> tuple[TableReader, str]:
@@ -190,6 +208,7 @@ def _event(table: TableReader, name: str, moment: str, confidence: float) -> spe
         where=condition,
         view=view,
         update=update,
+        profile=_profile(table),
     )
 
 
@@ -197,8 +216,9 @@ def _cue(number: int, data: Any) -> spec.CueRule:
     table, name = _named_table("cue", number, data)
     cue = table.choice("cue", CUE_NAMES)
     names, types, condition = _which_events(table, name)
+    profile = _profile(table)
     table.done()
-    return spec.CueRule(name, cue, names=names, types=types, where=condition)
+    return spec.CueRule(name, cue, names=names, types=types, where=condition, profile=profile)
 
 
 def _which_events(table: TableReader, name: str) -> tuple[spec.Words, spec.Words, spec.Condition | None]:
@@ -273,7 +293,12 @@ def _query(table: TableReader, name: str, moment: str, confidence: float) -> spe
                 "near vendor, ^first, =whole, !absent (not only absent ones)",
             )
     return spec.QueryRule(
-        name, moment, confidence, tuple(" ".join(clause.split()) for clause in clauses), otherwise
+        name,
+        moment,
+        confidence,
+        tuple(" ".join(clause.split()) for clause in clauses),
+        otherwise,
+        _profile(table),
     )
 
 
@@ -293,7 +318,7 @@ def _page(table: TableReader, name: str, moment: str, confidence: float) -> spec
                 "paths",
                 f'"{path}": ** stands alone between slashes, and there are at most {MAX_SEGMENTS} segments',
             )
-    return spec.PageRule(name, moment, confidence, paths, bool(table.flag("views_only")))
+    return spec.PageRule(name, moment, confidence, paths, bool(table.flag("views_only")), _profile(table))
 
 
 def _read_table(data: Any) -> tuple[spec.ReadTable, frozenset[str]]:
@@ -316,7 +341,7 @@ def _lexicons(data: Any) -> Iterable[spec.Lexicon]:
         for name in table.data:
             if not _NAME.fullmatch(name):
                 raise table.wrong(name, "names of lexicons are of a-z 0-9 . _ -")
-            phrases = table.words(name)
+            phrases = () if table.data[name] == [] else table.words(name)
             for phrase in phrases:
                 try:
                     expand_phrase(phrase)

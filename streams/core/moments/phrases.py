@@ -5,14 +5,18 @@ go on. What a single word begins is remembered, because wildcards make the first
 the next.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-from streams.core.moments.words import fold_text, tokens
+from streams.core.moments.words import fold_text, phrase_tokens, with_number_signs
 
 MAX_KNOWN_WORDS = 50_000  # words that are remembered per language; people use fewer. Then all are dropped
 MAX_PHRASE_WORDS = 8  # nobody types longer phrases
 MAX_ALTERNATIVES = 256  # phrases for which one line may stand
+_UNREAD = re.compile(
+    r"[^\w\s*#.,'\u2019&/-]"
+)  # signs that no query keeps, and that other patterns are made of
 
 
 class BadPhrase(ValueError):
@@ -35,7 +39,7 @@ class Node:
     def child(self, word: str) -> "Node":
         """The node behind a word of a phrase. It is made when it is new."""
         self.longer = True
-        self.wild = self.wild or "*" in word
+        self.wild = self.wild or "*" in word or "#" in word
         if word == "*":
             self.anything = self.anything or Node()
             return self.anything
@@ -51,15 +55,24 @@ class Node:
         found = [exact] if exact is not None else []
         if not self.wild:
             return found
+        self._guess(word, found)
+        signed = with_number_signs(word)
+        if signed != word:
+            if (number := self.exact.get(signed)) is not None:
+                found.append(number)
+            self._guess(signed, found)
+        if self.anything is not None:
+            found.append(self.anything)
+        return found
+
+    def _guess(self, word: str, found: "list[Node]") -> None:
+        """Adds the nodes whose wildcard fits the word."""
         if self.prefixes:
             found += [
                 node for n in range(1, len(word) + 1) if (node := self.prefixes.get(word[:n])) is not None
             ]
         if self.suffixes:
             found += [node for n in range(len(word)) if (node := self.suffixes.get(word[n:])) is not None]
-        if self.anything is not None:
-            found.append(self.anything)
-        return found
 
 
 NOTHING: tuple[int, tuple[Node, ...]] = (0, ())  # a word that begins no phrase
@@ -91,12 +104,21 @@ def expand_phrase(phrase: str) -> list[list[str]]:
         choices = []
         for choice in part.split("|"):
             bare = choice.strip("*")
-            folded = tokens(bare) if bare else []
+            folded = phrase_tokens(bare) if bare else []
             if "*" in bare or choice.startswith("**") or (choice != "*" and not folded):
-                raise BadPhrase(f'"{choice}" is no word; use word, prefix*, *suffix, * or a|b')
+                raise BadPhrase(f'"{choice}" is no word; use word, prefix*, *suffix, *, # or a|b')
+            if sign := _UNREAD.search(choice):
+                raise BadPhrase(
+                    f'"{choice}": queries are read without "{sign[0]}", and a phrase is no regular '
+                    "expression; use word, prefix*, *suffix, *, # or a|b"
+                )
+            if any("#" in word and with_number_signs(word.replace("#", "0")) != word for word in folded):
+                raise BadPhrase(f'"{choice}": # stands for a whole number, and no digit stands beside it')
             if "*" in choice and bare:
                 if choice.startswith("*") and choice.endswith("*"):
                     raise BadPhrase(f'"{choice}" has two wildcards; use prefix* or *suffix')
+                if len(folded) != 1:
+                    raise BadPhrase(f'"{choice}" is more than one word; a wildcard belongs to a single one')
                 folded = [fold_text(bare) + "*" if choice.endswith("*") else "*" + fold_text(bare)]
             choices.append(folded or ["*"])
         alternatives.append(choices)

@@ -6,6 +6,7 @@ remember to raise, and `text` is that content, whole: what a file extends is wri
 
 import hashlib
 from importlib import resources
+from typing import TypeVar
 
 import msgspec
 
@@ -29,12 +30,12 @@ class Rules(msgspec.Struct, frozen=True):
     content: spec.RuleSet
 
 
-def load_rules(text: str, *, base: Rules | None = None) -> Rules:
-    """Makes rules from a file's text. Raises ConfigError.
-
-    A file that `extends` builds on `base`, by default on the shipped rules.
-    """
-    return _finish(_merge(parse(text), base))
+def load_rules(text: str) -> Rules:
+    """Makes rules from a file's text. Raises ConfigError."""
+    file = parse(text)
+    whole = _merge(file)
+    _check(whole)
+    return _finish(_in_force(whole, file.profiles))
 
 
 def default_rules() -> Rules:
@@ -48,11 +49,12 @@ def shipped_text() -> str:
     return "\n".join((folder / f"{name}.toml").read_text("utf-8") for name in _SHIPPED)
 
 
-def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:
+def _merge(file: RuleFile) -> spec.RuleSet:
+    """The rules of a file with those that it extends, of all profiles."""
     own = file.rules
     if file.extends is None:
         return own
-    inherited = (base or default_rules()).content
+    inherited = parse(shipped_text()).rules
     names = {rule.name for rule in inherited.all}
     for name in file.off:
         if name not in names:
@@ -70,19 +72,57 @@ def _merge(file: RuleFile, base: Rules | None) -> spec.RuleSet:
         queries = tuple(rule for rule in queries if not rule.otherwise)
     pages = own.pages + tuple(rule for rule in inherited.pages if rule.name not in off)
     cues = own.cues + tuple(rule for rule in inherited.cues if rule.name not in off)
-    used = {name for query in (*own.queries, *queries) for clause in query.any for name in terms(clause)}
-    used |= set(read["polite"])
-    # A lexicon that only switched-off rules used goes with them.
-    kept = tuple(lexicon for lexicon in inherited.lexicons if lexicon.name in used)
-    return spec.RuleSet(
+    merged = spec.RuleSet(
         own.name,
         spec.ReadTable(**read),
         events=events,
         queries=own.queries + queries,
         pages=pages,
         cues=cues,
-        lexicons=_lexicons(kept, own.lexicons),
     )
+    # A lexicon that only switched-off rules used goes with them.
+    used = _used(merged)
+    kept = tuple(lexicon for lexicon in inherited.lexicons if lexicon.name in used)
+    return msgspec.structs.replace(merged, lexicons=_lexicons(kept, own.lexicons))
+
+
+R = TypeVar("R", bound=spec.AnyRule)
+
+
+def _in_force(whole: spec.RuleSet, profiles: spec.Words) -> spec.RuleSet:
+    """The rules that hold always and those of the profiles, with the lexicons that they use."""
+    there = {rule.profile for rule in whole.all} - {""}
+    for profile in profiles:
+        if profile not in there:
+            raise ConfigError(
+                f'profiles = "{profile}": no rule has this profile (there are: '
+                f"{', '.join(sorted(there)) or 'none'})"
+            )
+
+    def holding(rules: tuple[R, ...]) -> tuple[R, ...]:
+        return tuple(
+            msgspec.structs.replace(rule, profile="")
+            for rule in rules
+            if not rule.profile or rule.profile in profiles
+        )
+
+    rules = msgspec.structs.replace(
+        whole,
+        events=holding(whole.events),
+        queries=holding(whole.queries),
+        pages=holding(whole.pages),
+        cues=holding(whole.cues),
+    )
+    used = _used(rules)
+    return msgspec.structs.replace(
+        rules, lexicons=tuple(lexicon for lexicon in whole.lexicons if lexicon.name in used)
+    )
+
+
+def _used(rules: spec.RuleSet) -> set[str]:
+    """The names of the lexicons that something reads."""
+    named = {name for query in rules.queries for clause in query.any for name in terms(clause)}
+    return named | {*rules.read.polite, spec.FUNCTION_WORDS}
 
 
 def _lexicons(inherited: tuple[spec.Lexicon, ...], own: tuple[spec.Lexicon, ...]) -> tuple[spec.Lexicon, ...]:
@@ -100,7 +140,11 @@ def _lexicons(inherited: tuple[spec.Lexicon, ...], own: tuple[spec.Lexicon, ...]
 
 
 def _finish(rules: spec.RuleSet) -> Rules:
-    _check(rules)
+    if not rules.all:
+        raise ConfigError(
+            "rules: there are none: write at least one [[event]], [[query]], [[page]] or [[cue]] "
+            "without a profile, or of one that is on"
+        )
     text = canonical.to_toml(rules)
     version = f"{rules.name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
     return Rules(version, tuple(RuleInfo(rule.name, rule.confidence) for rule in rules.all), text, rules)
@@ -108,10 +152,6 @@ def _finish(rules: spec.RuleSet) -> Rules:
 
 def _check(rules: spec.RuleSet) -> None:
     """Checks what only the whole shows."""
-    if not rules.all:
-        raise ConfigError(
-            "rules: there are none: write at least one [[event]], [[query]], [[page]] or [[cue]]"
-        )
     if len(rules.all) > MAX_RULES:
         raise ConfigError(f"rules: {len(rules.all)} of them: at most {MAX_RULES}")
     seen: set[str] = set()
@@ -125,10 +165,9 @@ def _check(rules: spec.RuleSet) -> None:
     if sum(rule.otherwise for rule in rules.queries) > 1:
         raise ConfigError("[[query]]: otherwise = true: only one rule can be the last resort")
     have = {lexicon.name for lexicon in rules.lexicons}
-    used = set(rules.read.polite)
+    used = _used(rules)
     for query in rules.queries:
         for name in (name for clause in query.any for name in terms(clause)):
-            used.add(name)
             if name not in have:
                 there = ", ".join(sorted(have)) or "none"
                 raise ConfigError(

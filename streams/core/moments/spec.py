@@ -10,6 +10,7 @@ from streams.core.moments.verdict import INTENTS, SURE_ABOVE
 
 RULE_MOMENTS = (*INTENTS, "none")  # "none": the event is recognised, and is no signal
 EVIDENCE = ("query", "page")  # that an event rule may yield to
+FUNCTION_WORDS = "function-words"  # the lexicon whose words tell in which language a text is
 # An identify call tells who somebody is, not what they want, unless a rule names it.
 NAMED_TYPES = ("track", "page", "screen")
 
@@ -39,6 +40,7 @@ class EventRule(msgspec.Struct, frozen=True):
     where: Condition | None = None
     view: bool = False  # the event is the view of a page, as page and screen calls are
     update: bool = False  # a truth that tells of a change to an order: docs/journeys.md, Orders
+    profile: str = ""  # the rule holds only in files that name this profile; "": in all
 
 
 class QueryRule(msgspec.Struct, frozen=True):
@@ -49,6 +51,7 @@ class QueryRule(msgspec.Struct, frozen=True):
     confidence: float
     any: Words = ()  # clauses, as streams.core.moments.query explains them
     otherwise: bool = False  # the last resort, for queries that no other rule and no page rule reads
+    profile: str = ""
 
 
 class PageRule(msgspec.Struct, frozen=True):
@@ -59,6 +62,7 @@ class PageRule(msgspec.Struct, frozen=True):
     confidence: float
     paths: Words = ()  # globs, as streams.core.moments.pages explains them
     views_only: bool = False  # only where the page is seen, not for what else happens on it
+    profile: str = ""
 
 
 class CueRule(msgspec.Struct, frozen=True):
@@ -72,6 +76,7 @@ class CueRule(msgspec.Struct, frozen=True):
     names: Words = ()  # empty: any event of these types
     types: Words = NAMED_TYPES
     where: Condition | None = None
+    profile: str = ""
 
     @property
     def moment(self) -> str:
@@ -104,7 +109,7 @@ class Lexicon(msgspec.Struct, frozen=True):
 
     language: str
     name: str
-    phrases: Words
+    phrases: Words  # empty: the language has none
 
 
 class RuleSet(msgspec.Struct, frozen=True):

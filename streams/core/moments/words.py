@@ -4,9 +4,16 @@ import re
 import unicodedata
 
 MAX_TOKENS = 40  # a query of more words is a pasted text: its beginning shows what it is about
-# Dots stay inside a word (amazon.com), apostrophes split it (l'auto).
-_TOKEN = re.compile(r"[^\W_]+(?:\.[^\W_]+)*")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _GAP = re.compile(r"[\s_\-]+")
+
+
+def _words_of(letter: str) -> re.Pattern[str]:
+    # Dots stay inside a word (amazon.com), commas inside a number (1,5l); apostrophes split words (l'auto).
+    return re.compile(rf"{letter}+(?:(?:\.|(?<=\d),(?=\d)){letter}+)*")
+
+
+_TOKEN, _PHRASE_TOKEN = _words_of(r"[^\W_]"), _words_of(r"(?:[^\W_]|#)")
 
 
 def fold_text(text: str) -> str:
@@ -20,6 +27,16 @@ def fold_text(text: str) -> str:
 def tokens(text: str) -> list[str]:
     """The folded words of a text, at most MAX_TOKENS."""
     return _TOKEN.findall(fold_text(text))[:MAX_TOKENS]
+
+
+def phrase_tokens(text: str) -> list[str]:
+    """The folded words of a phrase, in which `#` stands for a number."""
+    return _PHRASE_TOKEN.findall(fold_text(text))
+
+
+def with_number_signs(word: str) -> str:
+    """A word with `#` for each of its numbers: `1.5l` is `#l`. A word without digits stays as it is."""
+    return _NUMBER.sub("#", word)
 
 
 def fold_name(name: str) -> str:

@@ -164,6 +164,43 @@ def test_clauses(query: str, rule: str, matched: str | None) -> None:
     assert matched is None or matched == explained.matched
 
 
+NUMBERS = """
+    read = {query = ["properties.q"]}
+    [[query]]
+    name = "size"
+    moment = "buy"
+    confidence = 0.8
+    any = ["size"]
+    [lexicon.en]
+    size = ["#gb", "size #", "size #x#", "a#*"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "is_read"),
+    [
+        ("iphone 128gb", True),
+        ("128 gb", False),
+        ("gb", False),
+        ("1.5gb", True),
+        ("1,5gb", True),
+        ("128gbit", False),
+        ("shoes size 42", True),
+        ("shoes size 42.5", True),
+        ("shoes size", False),
+        ("size large", False),
+        ("size 42x30", True),
+        ("size 42x", False),
+        ("a4", True),
+        ("a40plus", True),
+        ("a", False),
+    ],
+)
+def test_numbers(query: str, is_read: bool) -> None:
+    """`#` stands for a number, alone or as a part of a word, beside wildcards, too."""
+    assert is_read == (classifier(NUMBERS).query(query, "en").rule is not None)
+
+
 def test_no_query_is_no_signal() -> None:
     """A text without a word is not read, not even by the last resort."""
     assert [None] * 3 == [classifier(WORDS).query(text, "en").rule for text in ("", " ", "?!…")]

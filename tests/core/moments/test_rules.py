@@ -97,6 +97,24 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
             QUERY.replace('"buy"]', '"a|b a|b a|b a|b a|b a|b a|b a|b c|d"]'),
             "stands for 512 phrases; at most 256",
         ),
+        (QUERY.replace('"buy"]', '"(a+)+$"]'), 'w = "(a+)+$": "(a+)+$": queries are read without "("'),
+        (
+            QUERY.replace('"buy"]', '"l\'aut*"]'),
+            '"l\'aut*" is more than one word; a wildcard belongs to a single',
+        ),
+        (
+            QUERY.replace('"buy"]', '"4#gb"]'),
+            '"4#gb": # stands for a whole number, and no digit stands beside',
+        ),
+        (QUERY.replace('"buy"]', '"##"]'), '"##": # stands for a whole number'),
+        (QUERY.replace('"buy"]', '"#.#"]'), '"#.#": # stands for a whole number'),
+        (CART + "profile = 'My Own'", "rule \"cart\": profile = 'My Own': must be the name of a profile"),
+        (CART + "profile = 1", 'rule "cart": profile = 1: must be a string'),
+        ("profiles = ['x y']\n" + CART, "profiles = ['x y']: \"x y\" is no name of a profile"),
+        (
+            "profiles = ['kiosk']\n" + CART + "profile = 'home'",
+            'profiles = "kiosk": no rule has this profile (there are: home)',
+        ),
         (QUERY + "v = ['x']", "[lexicon.en]: v: no query rule uses it"),
         (QUERY.replace("lexicon.en", "lexicon.english"), "[lexicon]: english = "),
         (
@@ -208,16 +226,61 @@ def test_a_file_that_extends_comes_first() -> None:
     assert own.version.startswith("mine-")
 
 
-def test_extending_something_else() -> None:
-    """A file can extend other rules; a file that stands alone takes nothing from them."""
-    base = load_rules(CART)
-    assert ["x", "cart"] == [
-        rule.name
-        for rule in load_rules(
-            "extends = 'default'\n" + CART.replace('name = "cart"', 'name = "x"'), base=base
-        ).rules
-    ]
-    assert ["p"] == [rule.name for rule in load_rules(PAGE, base=base).rules]
+def test_a_file_that_stands_alone() -> None:
+    """A file that extends nothing takes nothing from the shipped rules."""
+    assert ["p"] == [rule.name for rule in load_rules(PAGE).rules]
+
+
+PROFILED = """
+    read = {query = ["properties.q"]}
+    event = [{name = "ping", moment = "do", confidence = 0.5, names = ["ping"], profile = "kiosk"}]
+    cue = [{name = "slow", cue = "slow_page", names = ["slow"], profile = "kiosk"}]
+    [[query]]
+    name = "light"
+    moment = "none"
+    any = ["light"]
+    profile = "assistant"
+    [[query]]
+    name = "lamp"
+    moment = "buy"
+    confidence = 0.8
+    any = ["lamp"]
+    [lexicon.en]
+    light = ["light"]
+    lamp = ["light", "lamp"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("profiles", "rules_in_force", "lexicons"),
+    [
+        ("", ["lamp"], ["lamp"]),
+        ("profiles = ['assistant']", ["light", "lamp"], ["light", "lamp"]),
+        ("profiles = ['kiosk']", ["ping", "lamp", "slow"], ["lamp"]),
+        ("profiles = ['kiosk', 'assistant']", ["ping", "light", "lamp", "slow"], ["light", "lamp"]),
+    ],
+)
+def test_profiles(profiles: str, rules_in_force: list[str], lexicons: list[str]) -> None:
+    """A rule with a profile holds where the file names that profile, and else is as if it were not there.
+
+    What is stored has the rules in force only, so a profile changes the version.
+    """
+    loaded = load_rules(profiles + PROFILED)
+    assert rules_in_force == [rule.name for rule in loaded.rules]
+    assert lexicons == [lexicon.name for lexicon in loaded.content.lexicons]
+    assert loaded == load_rules(loaded.text)
+
+
+def test_a_file_without_a_rule_in_force() -> None:
+    """A file all of whose rules belong to profiles that are off reads nothing, which nobody wants."""
+    with pytest.raises(ConfigError, match=r"rules: there are none: .* of one that is on"):
+        load_rules(CART + 'profile = "kiosk"')
+
+
+def test_a_language_without_words_for_a_lexicon() -> None:
+    """An empty lexicon says that its language has no such words."""
+    mine = Classifier(load_rules(QUERY + "[lexicon.it]\nw = []\n"))
+    assert ["q", None] == [mine.query("buy", language).rule for language in ("en", "it")]
 
 
 def test_the_example_shop() -> None:
@@ -251,7 +314,7 @@ def test_the_page_is_right() -> None:
     ]
     head = "extends = 'default'\n"
     shown = [Classifier(load_rules(text if text.startswith("extends") else head + text)) for text in blocks]
-    assert 6 == len(shown)
+    assert 7 == len(shown)
     assert "quote" == shown[0].explain(event("quote_requested")).rule
     assert "store-call" == shown[1].explain(event("click", properties={"link_url": "tel:1"})).rule
     assert "page.appointment" == shown[2].explain(event("", "page", {"path": "/book-a-test-drive"})).rule
@@ -261,7 +324,8 @@ def test_the_page_is_right() -> None:
     ]
     assert (
         "cue.sold-out"
-        == shown[4].explain(event("Product Viewed", properties={"availability": "sold out"})).cue_rule
+        == shown[5].explain(event("Product Viewed", properties={"availability": "sold out"})).cue_rule
     )
-    assert "cue.slow-app" == shown[4].explain(event("", "screen", properties={"load_ms": 3001})).cue_rule
-    assert "buy" == shown[5].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment
+    assert "cue.slow-app" == shown[5].explain(event("", "screen", properties={"load_ms": 3001})).cue_rule
+    assert "kiosk.touched" == shown[4].explain(event("screen_touched")).rule
+    assert "buy" == shown[6].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment
