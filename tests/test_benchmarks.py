@@ -1,10 +1,11 @@
 """The benchmark runs, and measures what it says it does."""
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from benchmarks import hot_keys, pipeline, readers
+from benchmarks import hot_keys, moments, pipeline, readers
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS
 from streams.core.ingest.event import Event
@@ -89,3 +90,19 @@ def test_readers_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
         line.split()[0] for line in lines
     }
     assert all("times Segment's" in line for line in lines)
+
+
+def test_searches_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each figure stands beside its goal, and the memory is said."""
+    moments.main(["--searches", "400", "--runs", "1"])
+    printed = capsys.readouterr().out
+    lines = ("new search, us", "search that is remembered, us", "loading and compiling, s", "memory: rules")
+    assert [line for line in lines if line not in printed] == []
+
+
+def test_searches_are_all_different() -> None:
+    """No search comes twice, so a cache of searches helps none of them; the same seed makes the same ones."""
+    given = list(islice(moments.searches(), 2_000))
+    assert len({text for text, _ in given}) == 2_000
+    assert {"en", "it", "es"} == {language for _, language in given}
+    assert given == list(islice(moments.searches(), 2_000))

@@ -37,11 +37,11 @@ def explain_command(
     text: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TEXT|EVENT|FILE]",
+            metavar="[TEXT|FILE]",
             callback=checked_text,
             help=(
-                "The words of a search, the name of an event, or a record as JSON; with --jsonl, a file of "
-                "lines (- or nothing: standard input)."
+                "The words of a search, the name of an event, the path of a page, or a record as JSON; with "
+                "--jsonl, a file of lines (- or nothing: standard input)."
             ),
             show_default=False,
         ),
@@ -53,7 +53,7 @@ def explain_command(
         typer.Option(
             metavar="TAG",
             callback=checked_text,
-            help="The language of a search, such as it or en-GB. Without it, all languages are tried.",
+            help="The language of a search, such as it or en-GB. Without it, its words alone tell it.",
         ),
     ] = None,
     search: Annotated[
@@ -61,6 +61,9 @@ def explain_command(
     ] = False,
     event: Annotated[
         bool, typer.Option("--event", help="Read the text as the name of an event, even if no rule knows it.")
+    ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Read the text as the path or address of a page.")
     ] = False,
     jsonl: Annotated[
         bool,
@@ -74,16 +77,20 @@ def explain_command(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Shows how the rules read a search, an event's name or a whole record, and the effect on a journey.
+    """Shows how the rules read a search, an event's name, a page or a whole record, and the effect on a
+    journey.
 
     A record is read as on its way in, whatever tool wrote it, and its repairs or its refusal are shown. A
-    text that is the name of no known event is read as a search.
+    text that begins with / or is an address is read as a page, one that is the name of no known event as a
+    search. It says as what the text was taken, in which language a search was read, and which rule would
+    have answered next.
     """
     from streams.queries.explaining import Explainer
     from streams.runtime.parameters import door_of_settings
 
-    if search and event:
-        raise ConfigError("--search and --event: give one of them")
+    asked_for = [name for name, given in (("search", search), ("event", event), ("page", page)) if given]
+    if len(asked_for) > 1:
+        raise ConfigError(f"{' and '.join(f'--{name}' for name in asked_for)}: give one of them")
     settings = settings_of(ctx, rules=rules)
     loaded = rules_of(settings)
     explainer = Explainer(loaded, door_of_settings(settings))
@@ -93,8 +100,8 @@ def explain_command(
         return
     if text is None:
         raise ConfigError("give the words of a search, the name of an event or a record, or --jsonl")
-    explained = _read(explainer, text, locale, search=search, event=event)
-    reports = [_report(one) | {"rules": loaded.version} for one in explained]
+    explained, taken = _read(explainer, text, locale, asked_for[0] if asked_for else "")
+    reports = [_report(one) | {"taken": taken, "rules": loaded.version} for one in explained]
     if json:
         emit_line(_encoded(reports[0] if len(reports) == 1 else {"items": reports}))
         return
@@ -115,20 +122,29 @@ def _lines(path: str | None) -> Iterator[bytes]:
 
 
 def _read(
-    explainer: "Explainer", text: str, locale: str | None, *, search: bool, event: bool
-) -> "tuple[ExplainedEvent, ...]":
-    if search:
-        return (explainer.search(text, locale),)
-    if event:
-        return (explainer.event_name(text),)
+    explainer: "Explainer", text: str, locale: str | None, asked_for: str
+) -> "tuple[tuple[ExplainedEvent, ...], str]":
+    """What a text is read as, and why as that."""
+    if asked_for == "search":
+        return (explainer.search(text, locale),), "as a search, as asked"
+    if asked_for == "event":
+        return (explainer.event_name(text),), "as an event's name, as asked"
+    if asked_for == "page":
+        return (explainer.page(text),), "as a page, as asked"
     if text.lstrip()[:1] in ("{", "["):
-        return explainer.line(text.encode())
-    named = explainer.event_name(text)
-    return (named if _is_read(named) else explainer.search(text, locale),)
+        return explainer.line(text.encode()), "as a record, since it is JSON"
+    if text.startswith("/") or "://" in text:
+        return (explainer.page(text),), "as a page, since it is a path or an address"
+    named, searched = explainer.event_name(text), explainer.search(text, locale)
+    if _rule_of(named) is None:
+        return (searched,), "as a search: as an event's name no rule reads it"
+    other = _rule_of(searched)
+    as_search = f"rule {other} would read it" if other is not None else "no rule reads it"
+    return (named,), f"as an event's name, which a rule knows; as a search {as_search}"
 
 
-def _is_read(explained: "ExplainedEvent") -> bool:
-    return getattr(explained.found, "rule", None) is not None
+def _rule_of(explained: "ExplainedEvent") -> str | None:
+    return getattr(explained.found, "rule", None)
 
 
 def _one_line(explained: "tuple[ExplainedEvent, ...]") -> dict[str, Any]:

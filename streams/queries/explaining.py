@@ -57,7 +57,8 @@ class Explainer:
         event = _event(type="track", name=name)
         found = self._classifier.explain(event)
         by_name = found.evidence in ("event", "cue")
-        return ExplainedEvent("event name", found if by_name else Explanation(None, "none"))
+        unread = Explanation(None, "none", asked=found.asked)
+        return ExplainedEvent("event name", found if by_name else unread)
 
     def page(self, path: str) -> ExplainedEvent:
         """The path or address of a page that was viewed."""
@@ -148,6 +149,13 @@ def report(explained: ExplainedEvent) -> dict[str, Any]:
             "rule": found.rule,
             "evidence": found.evidence,
         }
+        fields |= {
+            "language": found.language or None,
+            "asked": [msgspec.to_builtins(reason) for reason in found.asked],
+            "next": msgspec.to_builtins(found.next) if found.next is not None else None,
+        }
+        if found.mended:
+            fields["mended"] = dict(found.mended)
         if found.cue is not None:
             fields |= {"cue": found.cue, "cue_rule": found.cue_rule}
     if explained.read_as == "record":

@@ -148,7 +148,7 @@ class InputCheck:
             name = _name_of(event)
             # Names of calls that say who somebody is are not there for rules.
             is_for_rules = name[1] and event.type in NAMED_TYPES
-            if is_for_rules and self._classifier.explain(event).rule is None:
+            if is_for_rules and not self._classifier.is_read(event):
                 is_kept = name in self._names or len(self._names) < MAX_NAMES
                 self._names[name if is_kept else ("", OTHERS)] += 1
         elif verdict.intent == TRUTH:

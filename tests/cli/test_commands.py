@@ -278,6 +278,54 @@ def test_explain(what: list[str], read_as: str, moment: str, sure: bool, meaning
     assert report["rules"] in shown
 
 
+@pytest.mark.parametrize(
+    ("what", "read_as", "taken"),
+    [
+        (["zzz qqq"], "search", "as a search: as an event's name no rule reads it"),
+        (["Product Added"], "event name", "as an event's name, which a rule knows; as a search rule"),
+        (["/it/carrello?x=1"], "page", "as a page, since it is a path or an address"),
+        (["https://shop.example/cart"], "page", "as a page, since it is a path or an address"),
+        (["Product Added", "--search"], "search", "as a search, as asked"),
+        (["zzz", "--event"], "event name", "as an event's name, as asked"),
+        (["cart", "--page"], "page", "as a page, as asked"),
+        (['{"event": "Product Added", "x": 1}'], "record", "as a record, since it is JSON"),
+    ],
+)
+def test_explain_says_as_what_it_took_a_text(what: list[str], read_as: str, taken: str) -> None:
+    """A text can be a search, the name of an event, a page or a record: which one, and why, is said."""
+    (report,) = lines("explain", *what, "--json")
+    assert read_as == report["read_as"]
+    assert report["taken"].startswith(taken)
+    assert taken in " ".join(streams("explain", *what).stdout.split())
+
+
+def test_explain_takes_a_text_as_one_thing() -> None:
+    """--search, --event and --page exclude each other."""
+    result = streams("explain", "x", "--search", "--page")
+    assert 2 == result.exit_code
+    assert "--search and --page: give one of them" in result.stderr
+
+
+def test_explain_says_what_would_have_answered() -> None:
+    """The language of a search, its typos, each piece of evidence, and what comes next, are said."""
+    (report,) = lines("explain", "acquistrae una lavatrice", "--locale", "en", "--json")
+    assert ("it", {"acquistrae": "acquistare"}) == (report["language"], report["mended"])
+    assert "query.how-to" == report["next"]["rule"]
+    shown = " ".join(streams("explain", "acquistrae una lavatrice", "--locale", "en").stdout.split())
+    assert "Italian; acquistrae read as acquistare" in shown
+    assert "without it: query.how-to (do, 0.85) in Italian" in shown
+    event = {
+        "event": "Products Searched",
+        "properties": {"query": "where is my order", "url": "https://shop.example/cart"},
+    }
+    (report,) = lines("explain", json.dumps(event), "--json")
+    assert [("event", "search"), ("query", "query.order"), ("page", "page.buy")] == [
+        (reason["evidence"], reason["rule"]) for reason in report["asked"]
+    ]
+    shown = " ".join(streams("explain", json.dumps(event)).stdout.split())
+    assert 'the event\'s name "Products Searched": search (know, 0.7), unless the search says more' in shown
+
+
 def test_explain_a_rejection() -> None:
     """An event that would be rejected is shown with its reason; fields
     that nobody wants to type may be missing.
@@ -322,7 +370,8 @@ def test_explain_lines(tmp_path: Path) -> None:
         [item["moment"] for item in line["items"]] if "items" in line else line["moment"] for line in found
     ]
     assert ["do", "buy", "none", "buy", "truth", ["truth", "none"], "none", "none"] == moments
-    assert {"moment", "confidence", "sure", "rule", "evidence"} == set(found[0])
+    keys = {"moment", "confidence", "sure", "rule", "evidence", "language", "asked", "next"}
+    assert keys == set(found[0])
     assert ("segment", ["type"]) == (found[4]["format"], found[4]["repairs"])
     assert "undecodable" == found[7]["rejected"]
 
@@ -451,7 +500,7 @@ def test_kinds_that_there_are(data: Path) -> None:
 def troubled(tmp_path: Path) -> Path:
     """A data directory with somebody who meets trouble, and somebody who never had a journey."""
     records = [
-        event("ann", "Products Searched", "10:00:00", properties={"query": "lamp", "results": 0}),
+        event("ann", "Products Searched", "10:00:00", properties={"query": "best lamp", "results": 0}),
         event("ann", "Coupon Denied", "10:05:00"),
         event("ann", "Form Error", "10:07:00"),
         event("ann", "Order Completed", "10:10:00", properties={"order_id": "1"}),

@@ -4,21 +4,19 @@ Whatever the moment is, cue rules are asked besides. An event that only a cue ru
 
 It asks for evidence in the order of how much each tells: the event's name, the search query, the page. An
 event rule may yield to the other two; its own moment holds when they give nothing. The last-resort query rule
-comes after the page: it does not read the query, it only notes that there was one.
+comes after a page of another moment: it does not read the query, it only notes that there was one.
 """
 
-import re
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, NamedTuple
-from urllib.parse import unquote_plus
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import msgspec
 
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event
-from streams.core.moments.conditions import path_reader
+from streams.core.moments.fields import MAX_QUERY_CHARS, EventFields, language_of
 from streams.core.moments.names import CuedRule, NamedRule, NameMatcher, NameRules, first_match
-from streams.core.moments.pages import MAX_PATH_CHARS, ORDER_SEGMENT, PageMatcher
+from streams.core.moments.pages import ORDER_SEGMENT, PageMatcher
 from streams.core.moments.query import QueryMatcher
 from streams.core.moments.rules import Rules
 from streams.core.moments.spec import (
@@ -26,7 +24,6 @@ from streams.core.moments.spec import (
     AnyRule,
     CueRule,
     EventRule,
-    Lexicon,
     PageRule,
     QueryRule,
     Words,
@@ -37,18 +34,22 @@ from streams.core.moments.verdict import (
     NO_CUE,
     REFUND,
     SURE_ABOVE,
+    Answer,
     Evidence,
     Explanation,
     Verdict,
 )
 
-MAX_QUERY_CHARS = 256  # longer queries are pasted texts; their beginning shows what is wanted
-MAX_ADDRESS_CHARS = 2048  # of an address that may carry a query: the longest that browsers agree on
-MAX_LOCALE_CHARS = 35  # the longest tag that BCP 47 asks programs to take
 MAX_KNOWN_EVIDENCE = 8192  # queries and paths that are remembered, some MB: the frequent ones are far fewer
 MAX_CLASSIFIERS = 8  # kept ready: the rules in force, and earlier ones that a recomputation needs
+UNREAD = "(nothing else read it)"  # what the last resort matched
 
 _classifiers: dict[str, "Classifier"] = {}
+
+# By text and hinted language: a place, and the language whose words read it. By path, and whether the page
+# is seen: a place, and the glob.
+_FindQuery = Callable[[str, str], tuple[int, str] | None]
+_FindPage = Callable[[str, bool], tuple[int, str] | None]
 
 
 class _Match(NamedTuple):
@@ -56,6 +57,7 @@ class _Match(NamedTuple):
 
     rule: int
     matched: str  # what it recognised, for a person
+    language: str = ""  # of a search: the one whose words read it
 
 
 class EventTexts(NamedTuple):
@@ -77,29 +79,21 @@ class Classifier:
         self._first_cue = self._first_page + len(content.pages)
 
         self._names = NameMatcher(content, self._verdicts)
-        self._queries = QueryMatcher(content.queries, _by_language(content.lexicons), content.read.polite)
-        self._find_query = lru_cache(MAX_KNOWN_EVIDENCE)(self._queries.find)
+        self._queries = QueryMatcher(content.queries, content.languages, content.read.polite)
+        # By text and hinted language; see QueryMatcher.find.
+        self.find_query = lru_cache(MAX_KNOWN_EVIDENCE)(self._queries.find)
         self._pages = PageMatcher(content.pages)
         self._find_page = lru_cache(MAX_KNOWN_EVIDENCE)(self._pages.find)
         self._tracks = self._names.tracks
 
-        self._query_readers = _readers(content.read.query)
-        self._url_readers = _readers(content.read.url)
-        self._page_readers = _readers(content.read.page)
-        self._locale_readers = _readers(content.read.locale)
-        self.order_time_readers = _readers(content.read.order_time)
+        self._fields = EventFields(content.read)
+        self.order_time_readers = self._fields.order_time_readers
         # Page rules that read an order id off the path, by their numbers.
         self.order_rules = frozenset(
             number
             for number, rule in enumerate(self._rules)
             if isinstance(rule, PageRule) and any(ORDER_SEGMENT in path for path in rule.paths)
         )
-        # Most events have none of these properties, and so no query: that shows at one glance.
-        shallow = all(path.startswith("properties.") for path in content.read.query)
-        keys = (path.split(".")[1] for path in content.read.query) if shallow else ()
-        self._query_keys = frozenset(keys)
-        params = "|".join(map(re.escape, content.read.url_params))
-        self._param = re.compile(f"(?:^|[?&])(?:{params})=([^&#]*)") if params else None
 
     def classify(self, event: Event) -> Verdict | None:
         """The verdict on an event; None if it shows no intent."""
@@ -115,6 +109,11 @@ class Classifier:
 
     __call__ = classify
 
+    def is_read(self, event: Event) -> bool:
+        """True if a rule reads the event, be it one that says that it is no signal."""
+        rules = self._names.of(event.name)
+        return self._find(event, rules) is not None or first_match(rules.cues, event) is not None
+
     def explain(self, event: Event) -> Explanation:
         """The verdict on an event, with its reasons."""
         rules = self._names.of(event.name)
@@ -122,11 +121,61 @@ class Classifier:
         if found is None:
             explained = Explanation(None, "none")
         elif self._evidence_of(found.rule) == "query":
-            explained = self.query(*self._search(event))
+            explained = self.query(*self._fields.search(event))
         else:
             explained = self._explanation(found.rule, found.matched)
+        following = self._find_without(event, rules, found.rule) if found is not None else None
+        explained = msgspec.structs.replace(
+            explained,
+            asked=tuple(self._asked(event, rules)),
+            next=self._answer(following) if following is not None else None,
+        )
         cued = first_match(rules.cues, event)
         return explained if cued is None else self._with_cue(explained, cued, event)
+
+    def _find_without(self, event: Event, rules: NameRules, rule: int) -> _Match | None:
+        """What reads the event if that rule is not there."""
+        return self._find_by(
+            event,
+            tuple(each for each in rules.events if each.place != rule),
+            partial(self._queries.find, without=rule - self._first_query),
+            partial(self._pages.find, without=rule - self._first_page),
+        )
+
+    def _asked(self, event: Event, rules: NameRules) -> Iterator[Answer]:
+        """What each piece of evidence says by itself."""
+        named = first_match(rules.events, event)
+        if named is not None:
+            yield self._answer(_by_name(named, event), named.yields_to)
+        elif event.name:
+            yield Answer("event", event.name[:MAX_EVENT_NAME_CHARS], None, "none", 0.0)
+        if named is None and event.type not in NAMED_TYPES:
+            return
+        text, language = self._fields.search(event)
+        if text:
+            found = self.find_query(text, language)
+            if found is None:
+                yield Answer("query", text, None, "none", 0.0)
+            else:
+                yield self._answer(_Match(self._first_query + found[0], text, found[1]))
+        seen = _is_seen(event, named)
+        for path in self._fields.paths(event):
+            page = self._find_page(path, seen)
+            if page is not None:
+                yield self._answer(_Match(self._first_page + page[0], path))
+                return
+
+    def _answer(self, found: _Match, yields_to: Words = ()) -> Answer:
+        rule = self._rules[found.rule]
+        return Answer(
+            self._evidence_of(found.rule),
+            found.matched,
+            rule.name,
+            rule.moment,
+            rule.confidence,
+            language=found.language,
+            yields_to=yields_to,
+        )
 
     def _with_cue(self, explained: Explanation, cued: CuedRule, event: Event) -> Explanation:
         """The explanation of an event in which a cue rule saw something, too."""
@@ -134,7 +183,8 @@ class Classifier:
         if verdict.cue == NO_CUE:
             return explained
         if explained.verdict is None:
-            explained = self._explanation(cued.place, event.name[:MAX_EVENT_NAME_CHARS] or event.type)
+            by_cue = self._explanation(cued.place, event.name[:MAX_EVENT_NAME_CHARS] or event.type)
+            explained = msgspec.structs.replace(by_cue, asked=explained.asked)
         return msgspec.structs.replace(
             explained,
             verdict=verdict,
@@ -143,20 +193,23 @@ class Classifier:
         )
 
     def query(self, text: str, locale: str | None = None) -> Explanation:
-        """Explains how a search query is read.
-
-        Without a locale, or in one without lexicons, all languages are tried.
-        """
-        text = text[:MAX_QUERY_CHARS]
-        found = self._find_query(text, _language((locale or "")[:MAX_LOCALE_CHARS]))
-        if found is None:
-            return Explanation(None, "none")
-        place, language = found
-        if language is None:
-            matched = "(nothing else read it)"
-        else:
-            matched = f"{language}: {self._queries.why(text, place, language)}"
-        return self._explanation(self._first_query + place, matched)
+        """Explains how a search query is read. Without a locale, its words alone tell the language."""
+        text, hinted = text[:MAX_QUERY_CHARS], language_of(locale or "")
+        reading = self._queries.reading(text, hinted)
+        if reading is None:
+            return Explanation(None, "none", asked=(Answer("query", text, None, "none", 0.0),))
+        matched = f"{reading.language}: {self._queries.why(reading)}" if reading.language else UNREAD
+        rule = self._first_query + reading.place
+        following = self._queries.find(text, hinted, reading.place)
+        return msgspec.structs.replace(
+            self._explanation(rule, matched),
+            language=reading.language,
+            mended=reading.mended,
+            asked=(self._answer(_Match(rule, text, reading.language)),),
+            next=self._answer(_Match(self._first_query + following[0], text, following[1]))
+            if following is not None
+            else None,
+        )
 
     def _explanation(self, rule: int, matched: str) -> Explanation:
         spec = self._rules[rule]
@@ -172,71 +225,51 @@ class Classifier:
         return "page" if rule < self._first_cue else "cue"
 
     def _find(self, event: Event, rules: NameRules) -> _Match | None:
-        named = first_match(rules.events, event)
+        return self._find_by(event, rules.events, self.find_query, self._find_page)
+
+    def _find_by(
+        self, event: Event, events: tuple[NamedRule, ...], find_query: _FindQuery, find_page: _FindPage
+    ) -> _Match | None:
+        named = first_match(events, event)
         if named is not None and not named.yields_to:
             return _by_name(named, event)
         if named is None and event.type not in NAMED_TYPES:
             return None  # a call says on any page who somebody is
-        last_resort: _Match | None = None
+        unread: _Match | None = None
         if named is None or "query" in named.yields_to:
-            text, language = self._search(event)
-            found = self._find_query(text, language) if text else None
+            text, language = self._fields.search(event)
+            found = find_query(text, language) if text else None
             if found is not None:
-                match = _Match(self._first_query + found[0], text)
-                if found[1] is not None:
+                match = _Match(self._first_query + found[0], text, found[1])
+                if found[1]:
                     return match
-                last_resort = match
+                unread = match
         if named is None or "page" in named.yields_to:
-            page = self._page(event, named is not None and named.is_view)
-            if page is not None:
-                return page
-        return last_resort if named is None else _by_name(named, event)
+            seen = _is_seen(event, named)
+            for path in self._fields.paths(event):
+                page = find_page(path, seen)
+                if page is not None:
+                    match = _Match(self._first_page + page[0], page[1])
+                    if unread is None or self._is_of_another_moment(match, unread):
+                        return match
+                    break
+        return _by_name(named, event) if named is not None and unread is None else unread
 
-    def _search(self, event: Event) -> tuple[str, str]:
-        """The text that was searched for ("" if none was) and its language."""
-        if not self._query_keys or not self._query_keys.isdisjoint(event.properties):
-            for read_path in self._query_readers:
-                text = read_path(event)
-                if isinstance(text, str) and text and not text.isspace():
-                    return text[:MAX_QUERY_CHARS], self._language(event)
-        if self._param is not None:
-            for read_path in self._url_readers:
-                text = read_path(event)
-                if not isinstance(text, str) or "=" not in text:
-                    continue
-                hit = self._param.search(text[:MAX_ADDRESS_CHARS])
-                if hit is not None and hit[1]:
-                    return unquote_plus(hit[1])[:MAX_QUERY_CHARS], self._language(event)
-        return "", ""
+    def _is_of_another_moment(self, page: _Match, unread: _Match) -> bool:
+        """True if a page is of another moment than a search on it that no rule reads.
 
-    def _language(self, event: Event) -> str:
-        for read_path in self._locale_readers:
-            locale = read_path(event)
-            if isinstance(locale, str) and (language := _language(locale[:MAX_LOCALE_CHARS])):
-                return language
-        return ""
-
-    def _page(self, event: Event, is_view: bool) -> _Match | None:
-        seen = is_view or event.type in ("page", "screen")
-        for read_path in self._page_readers:
-            path = read_path(event)
-            if isinstance(path, str) and path:
-                found = self._find_page(path[:MAX_PATH_CHARS], seen)
-                if found is not None:
-                    return _Match(self._first_page + found[0], found[1])
-        return None
+        A page of results tells no more than that somebody searched, and does not make that sure.
+        """
+        return self._rules[page.rule].moment != self._rules[unread.rule].moment
 
     def texts_of(self, event: Event) -> EventTexts:
         """The page of an event and the search in it, for a person to read."""
-        pages = (read_path(event) for read_path in self._page_readers)
-        page = next((path for path in pages if isinstance(path, str) and path), "")
-        return EventTexts(page[:MAX_PATH_CHARS], self._search(event)[0])
+        return EventTexts(next(self._fields.paths(event), ""), self._fields.search(event)[0])
 
     def order_in_page(self, event: Event) -> str:
         """The order id in the path of the event's page, if a rule's path has `{order}` there; else ""."""
-        for read_path in self._page_readers if self.order_rules else ():
-            path = read_path(event)
-            if isinstance(path, str) and (order := self._pages.order(path[:MAX_PATH_CHARS])):
+        for path in self._fields.paths(event) if self.order_rules else ():
+            if order := self._pages.order(path):
                 return order
         return ""
 
@@ -269,22 +302,10 @@ def _with_cue(verdict: Verdict | None, cued: CuedRule) -> Verdict:
     return Verdict(verdict.intent, verdict.sure, verdict.rule, cued.verdict.cue, verdict.update)
 
 
+def _is_seen(event: Event, named: NamedRule | None) -> bool:
+    """True if the page of an event is seen, which is more than that something else happened on it."""
+    return event.type in ("page", "screen") or (named is not None and named.is_view)
+
+
 def _by_name(named: NamedRule, event: Event) -> _Match:
     return _Match(named.place, event.name[:MAX_EVENT_NAME_CHARS] or event.type)
-
-
-def _by_language(lexicons: tuple[Lexicon, ...]) -> dict[str, dict[str, Words]]:
-    languages: dict[str, dict[str, Words]] = {}
-    for lexicon in lexicons:
-        languages.setdefault(lexicon.language, {})[lexicon.name] = lexicon.phrases
-    return languages
-
-
-def _readers(paths: Words) -> tuple[Callable[[Event], Any], ...]:
-    return tuple(map(path_reader, paths))
-
-
-@lru_cache(256)
-def _language(locale: str) -> str:
-    """it-IT, it_IT, IT -> it."""
-    return locale.strip().replace("_", "-").partition("-")[0].lower()

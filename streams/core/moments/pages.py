@@ -107,10 +107,11 @@ class PageMatcher:
                 self._always.append(n)
         self._lengths = sorted({len(start) for start in self._by_start})
 
-    def find(self, address: str, seen: bool) -> tuple[int, str] | None:
+    def find(self, address: str, seen: bool, without: int = -1) -> tuple[int, str] | None:
         """The first rule that matches: (its place in the list, the glob).
 
-        `seen`: the page itself is viewed, which is more than that something else happened on it.
+        `seen`: the page itself is viewed, which is more than that something else happened on it. `without`:
+        the place of a rule that is left out.
         """
         path = path_segments(address)
         candidates = list(self._always)
@@ -120,7 +121,9 @@ class PageMatcher:
                 candidates += self._by_start.get(segment[:length], ())
         for n in sorted(candidates):
             place, views_only, glob, pattern = self._globs[n]
-            if (seen or not views_only) and glob_matches(pattern, path, "**", same_segment):
+            if place == without or (views_only and not seen):
+                continue
+            if glob_matches(pattern, path, "**", same_segment):
                 return place, glob
         return None
 

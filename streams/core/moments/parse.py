@@ -7,7 +7,6 @@ value, and says what would be right.
 import re
 import tomllib
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -15,11 +14,13 @@ import msgspec
 
 from streams.core.ingest.event import EVENT_TYPES
 from streams.core.moments import spec
+from streams.core.moments.language import terms
+from streams.core.moments.lines import Mistake, Spot
 from streams.core.moments.pages import MAX_SEGMENTS, ORDER_SEGMENT, glob_segments
-from streams.core.moments.phrases import BadPhrase, expand_phrase
-from streams.core.moments.query import terms
+from streams.core.moments.phrases import BadPhrase, expand_phrase, literal_words
+from streams.core.moments.table_reader import TableReader
 from streams.core.moments.verdict import CUE_NAMES
-from streams.core.moments.words import fold_name
+from streams.core.moments.words import fold_name, fold_text
 from streams.errors import ConfigError
 
 MAX_TEXT_CHARS = 2_000_000  # people write rules files; the shipped one has 70,000 characters
@@ -38,78 +39,6 @@ class RuleFile(msgspec.Struct, frozen=True):
     off: spec.Words
     profiles: spec.Words  # those whose rules hold
     read: frozenset[str]  # the keys of [read] that the file sets
-
-
-class TableReader:
-    """A TOML table that is being read. `where` is its name in messages."""
-
-    def __init__(self, where: str, data: Any) -> None:
-        self.where = where
-        if not isinstance(data, dict):
-            raise ConfigError(f"{where} = {data!r}: must be a table")
-        self.data = data
-        self.known: set[str] = set()
-
-    def wrong(self, key: str, right: str) -> ConfigError:
-        """Makes the error that names key and value and tells what would be right."""
-        shown = repr(self.data[key]) if key in self.data else "(missing)"
-        return ConfigError(f"{self.where}{': ' if self.where else ''}{key} = {shown[:120]}: {right}")
-
-    def take(self, key: str) -> Any:
-        """The value of a key. The key is known from now on."""
-        self.known.add(key)
-        return self.data.get(key)
-
-    def text(self, key: str, default: str) -> str:
-        """A string."""
-        value = self.take(key)
-        if value is not None and not isinstance(value, str):
-            raise self.wrong(key, "must be a string")
-        return default if value is None else value
-
-    def flag(self, key: str) -> bool | None:
-        """true, false, or None if the key is not set."""
-        value = self.take(key)
-        if value is not None and not isinstance(value, bool):
-            raise self.wrong(key, "must be true or false")
-        return value
-
-    def words(self, key: str, default: spec.Words = (), among: Iterable[str] = ()) -> spec.Words:
-        """A list of strings: none of them empty, each once."""
-        value = self.take(key)
-        if value is None:
-            return default
-        if not isinstance(value, list) or not all(isinstance(word, str) and word.strip() for word in value):
-            raise self.wrong(key, 'must be a list of strings, such as ["one", "two"]')
-        if not value:
-            raise self.wrong(key, "is empty: give at least one, or leave the key out")
-        allowed = tuple(among)
-        for word in value:
-            if allowed and word not in allowed:
-                raise self.wrong(key, f'"{word}" is none of {", ".join(allowed)}')
-        return tuple(dict.fromkeys(word.strip() for word in value))
-
-    def choice(self, key: str, among: spec.Words) -> str:
-        """One of a few strings."""
-        value = self.take(key)
-        if not isinstance(value, str) or value not in among:
-            raise self.wrong(key, f"must be one of {', '.join(among)}")
-        return value
-
-    def tables(self, key: str) -> list[Any]:
-        """An array of tables."""
-        value = self.take(key)
-        if value is not None and not isinstance(value, list):
-            raise self.wrong(key, f"must be written as [[{key}]]")
-        return value or []
-
-    def done(self) -> None:
-        """Raises ConfigError for a key that nobody asked for."""
-        for key in self.data:
-            if key not in self.known:
-                near = get_close_matches(key, self.known, 1)
-                meant = f"; did you mean {near[0]}?" if near else ""
-                raise self.wrong(key, f"unknown key{meant} (known: {', '.join(sorted(self.known))})")
 
 
 def parse(text: str) -> RuleFile:
@@ -151,7 +80,7 @@ def _profiles(top: TableReader) -> spec.Words:
     profiles = top.words("profiles")
     for profile in profiles:
         if not _NAME.fullmatch(profile):
-            raise top.wrong("profiles", f'"{profile}" is no name of a profile, such as "assistant"')
+            raise top.wrong("profiles", f'"{profile}" is no name of a profile, such as "assistant"', profile)
     return profiles
 
 
@@ -165,7 +94,7 @@ def _profile(table: TableReader) -> str:
 
 def _named_table(kind: str, number: int, data: Any) -> tuple[TableReader, str]:
     """The table of a rule, and the rule's name."""
-    table = TableReader(f"[[{kind}]] number {number}", data)
+    table = TableReader(f"[[{kind}]] number {number}", data, Spot(table=kind, number=number))
     name = table.text("name", "")
     if not _NAME.fullmatch(name):
         raise table.wrong(
@@ -232,13 +161,14 @@ def _which_events(table: TableReader, name: str) -> tuple[spec.Words, spec.Words
         )
     for each in names:
         if not fold_name(each):
-            raise table.wrong("names", f'"{each}" has no letters or digits')
+            raise table.wrong("names", f'"{each}" has no letters or digits', each)
     where = table.take("where")
-    return names, types, _condition(name, where) if where is not None else None
+    return names, types, _condition(table, name) if where is not None else None
 
 
-def _condition(rule: str, data: Any) -> spec.Condition:
-    table = TableReader(f'rule "{rule}": where', data)
+def _condition(rule: TableReader, name: str) -> spec.Condition:
+    data = rule.data["where"]
+    table = TableReader(f'rule "{name}": where', data, rule.spot._replace(key="where"))
     paths = table.words("path") if isinstance(data.get("path"), list) else (table.text("path", ""),)
     if not all(map(_is_path, paths)):
         raise table.wrong("path", "must be a path into the event, such as properties.content_type, or a list")
@@ -267,8 +197,9 @@ def _condition(rule: str, data: Any) -> spec.Condition:
         )
         != 1
     ):
-        raise ConfigError(
-            f"{table.where} = {data!r}: needs exactly one of is, starts_with, contains, exists, above"
+        raise Mistake(
+            f"{table.where} = {data!r}: needs exactly one of is, starts_with, contains, exists, above",
+            table.spot,
         )
     return condition
 
@@ -291,6 +222,7 @@ def _query(table: TableReader, name: str, moment: str, confidence: float) -> spe
                 "any",
                 f'"{clause}" is no clause; write names of lexicons: '
                 "near vendor, ^first, =whole, !absent (not only absent ones)",
+                clause,
             )
     return spec.QueryRule(
         name,
@@ -309,35 +241,41 @@ def _page(table: TableReader, name: str, moment: str, confidence: float) -> spec
     for path in paths:
         segments = glob_segments(path)
         if not path.startswith(("/", "*")) or "?" in path or "#" in path:
-            raise table.wrong("paths", f'"{path}" must begin with / or * and have no ? or #')
+            raise table.wrong("paths", f'"{path}" must begin with / or * and have no ? or #', path)
         orders = segments.count(ORDER_SEGMENT)
         if orders > 1 or path.count("{") + path.count("}") != 2 * orders:
-            raise table.wrong("paths", f'"{path}": braces are for one segment alone: {ORDER_SEGMENT}')
+            raise table.wrong("paths", f'"{path}": braces are for one segment alone: {ORDER_SEGMENT}', path)
         if len(segments) > MAX_SEGMENTS or any("**" in segment and segment != "**" for segment in segments):
             raise table.wrong(
                 "paths",
                 f'"{path}": ** stands alone between slashes, and there are at most {MAX_SEGMENTS} segments',
+                path,
             )
     return spec.PageRule(name, moment, confidence, paths, bool(table.flag("views_only")), _profile(table))
 
 
 def _read_table(data: Any) -> tuple[spec.ReadTable, frozenset[str]]:
-    table = TableReader("[read]", {} if data is None else data)
+    table = TableReader("[read]", {} if data is None else data, Spot(table="read"))
     read = spec.ReadTable(**{key: table.words(key) for key in spec.ReadTable.__struct_fields__})
     table.done()
     for key in ("query", "url", "page", "order_time", "locale"):
         for path in getattr(read, key):
             if not _is_path(path):
-                raise table.wrong(key, f'"{path}" is no path into an event, such as properties.query')
+                raise table.wrong(key, f'"{path}" is no path into an event, such as properties.query', path)
     return read, frozenset(table.data)
 
 
 def _lexicons(data: Any) -> Iterable[spec.Lexicon]:
-    languages = TableReader("[lexicon]", {} if data is None else data)
+    languages = TableReader("[lexicon]", {} if data is None else data, Spot(key="lexicon"))
     for language in languages.data:
         if not re.fullmatch(r"[a-z]{2,3}", language):
-            raise languages.wrong(language, "must be a language of two or three letters: [lexicon.it]")
-        table = TableReader(f"[lexicon.{language}]", languages.take(language))
+            raise Mistake(
+                str(languages.wrong(language, "must be a language of two or three letters: [lexicon.it]")),
+                Spot(table=f"lexicon.{language}"),
+            )
+        table = TableReader(
+            f"[lexicon.{language}]", languages.take(language), Spot(table=f"lexicon.{language}")
+        )
         for name in table.data:
             if not _NAME.fullmatch(name):
                 raise table.wrong(name, "names of lexicons are of a-z 0-9 . _ -")
@@ -346,7 +284,12 @@ def _lexicons(data: Any) -> Iterable[spec.Lexicon]:
                 try:
                     expand_phrase(phrase)
                 except BadPhrase as bad:
-                    raise ConfigError(f'[lexicon.{language}]: {name} = "{phrase}": {bad}') from None
+                    raise Mistake(
+                        f'[lexicon.{language}]: {name} = "{phrase}": {bad}',
+                        table.spot._replace(key=name, value=phrase),
+                    ) from None
+                if name == spec.FUNCTION_WORDS and literal_words([phrase]) != {fold_text(phrase)}:
+                    raise table.wrong(name, f'"{phrase}": is for single words that stand there whole', phrase)
             yield spec.Lexicon(language, name, phrases)
 
 

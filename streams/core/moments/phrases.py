@@ -97,8 +97,38 @@ def walk(nodes: Sequence[Node], words: Sequence[str], at: int) -> tuple[int, int
     return found, to_end
 
 
+def literal_words(phrases: Iterable[str]) -> set[str]:
+    """The words of phrases that stand there whole, without a wildcard or a number."""
+    return {
+        word
+        for phrase in phrases
+        for choices in _alternatives(phrase)
+        for chosen in choices
+        for word in chosen
+        if "*" not in word and "#" not in word
+    }
+
+
 def expand_phrase(phrase: str) -> list[list[str]]:
     """The word lists that one line of a lexicon stands for."""
+    alternatives = _alternatives(phrase)
+    count = 1
+    for choices in alternatives:
+        count *= len(choices)
+    if count > MAX_ALTERNATIVES:
+        raise BadPhrase(f"stands for {count} phrases; at most {MAX_ALTERNATIVES}")
+    found = [[word for choice in chosen for word in choice] for chosen in product(*alternatives)]
+    if not found or any(not words or len(words) > MAX_PHRASE_WORDS for words in found):
+        raise BadPhrase(f"must have 1 to {MAX_PHRASE_WORDS} words")
+    if any(words[0] == "*" for words in found):
+        raise BadPhrase(
+            "begins with *: every word of every query would have to be followed up; begin with a word"
+        )
+    return found
+
+
+def _alternatives(phrase: str) -> list[list[list[str]]]:
+    """For each part of a phrase its choices, each of them one or more folded words."""
     alternatives: list[list[list[str]]] = []
     for part in phrase.split():
         choices = []
@@ -122,19 +152,7 @@ def expand_phrase(phrase: str) -> list[list[str]]:
                 folded = [fold_text(bare) + "*" if choice.endswith("*") else "*" + fold_text(bare)]
             choices.append(folded or ["*"])
         alternatives.append(choices)
-    count = 1
-    for choices in alternatives:
-        count *= len(choices)
-    if count > MAX_ALTERNATIVES:
-        raise BadPhrase(f"stands for {count} phrases; at most {MAX_ALTERNATIVES}")
-    found = [[word for choice in chosen for word in choice] for chosen in product(*alternatives)]
-    if not found or any(not words or len(words) > MAX_PHRASE_WORDS for words in found):
-        raise BadPhrase(f"must have 1 to {MAX_PHRASE_WORDS} words")
-    if any(words[0] == "*" for words in found):
-        raise BadPhrase(
-            "begins with *: every word of every query would have to be followed up; begin with a word"
-        )
-    return found
+    return alternatives
 
 
 class Phrases:

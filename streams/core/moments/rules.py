@@ -11,8 +11,9 @@ from typing import TypeVar
 import msgspec
 
 from streams.core.moments import canonical, spec
+from streams.core.moments.language import terms
+from streams.core.moments.lines import Mistake, Spot, line_of
 from streams.core.moments.parse import MAX_LEXICONS, RuleFile, parse
-from streams.core.moments.query import terms
 from streams.core.moments.verdict import RuleInfo
 from streams.errors import ConfigError
 
@@ -30,12 +31,20 @@ class Rules(msgspec.Struct, frozen=True):
     content: spec.RuleSet
 
 
-def load_rules(text: str) -> Rules:
-    """Makes rules from a file's text. Raises ConfigError."""
-    file = parse(text)
-    whole = _merge(file)
-    _check(whole)
-    return _finish(_in_force(whole, file.profiles))
+def load_rules(text: str, *, base: Rules | None = None) -> Rules:
+    """Makes rules from a file's text. Raises ConfigError, which names the line.
+
+    A file that `extends` builds on `base`, by default on the shipped rules.
+    """
+    try:
+        file = parse(text)
+        whole = _merge(file, shipped_text() if base is None else base.text)
+        _check(whole)
+        _check_languages(file.rules, whole)
+        rules = _in_force(whole, file.profiles)
+    except Mistake as mistake:
+        raise ConfigError(f"line {line_of(text, mistake.spot)}: {mistake}") from None
+    return _finish(rules)
 
 
 def default_rules() -> Rules:
@@ -49,17 +58,18 @@ def shipped_text() -> str:
     return "\n".join((folder / f"{name}.toml").read_text("utf-8") for name in _SHIPPED)
 
 
-def _merge(file: RuleFile) -> spec.RuleSet:
-    """The rules of a file with those that it extends, of all profiles."""
+def _merge(file: RuleFile, base: str) -> spec.RuleSet:
+    """The rules of a file with those that it extends, of all profiles. `base`: their text."""
     own = file.rules
     if file.extends is None:
         return own
-    inherited = parse(shipped_text()).rules
+    inherited = parse(base).rules
     names = {rule.name for rule in inherited.all}
     for name in file.off:
         if name not in names:
-            raise ConfigError(
-                f'off = "{name}": no such rule to switch off (there are: {", ".join(sorted(names))})'
+            raise Mistake(
+                f'off = "{name}": no such rule to switch off (there are: {", ".join(sorted(names))})',
+                Spot(key="off", value=name),
             )
     off = set(file.off)
     read = {
@@ -86,7 +96,7 @@ def _merge(file: RuleFile) -> spec.RuleSet:
     return msgspec.structs.replace(merged, lexicons=_lexicons(kept, own.lexicons))
 
 
-R = TypeVar("R", bound=spec.AnyRule)
+Rule = TypeVar("Rule", bound=spec.AnyRule)
 
 
 def _in_force(whole: spec.RuleSet, profiles: spec.Words) -> spec.RuleSet:
@@ -94,12 +104,13 @@ def _in_force(whole: spec.RuleSet, profiles: spec.Words) -> spec.RuleSet:
     there = {rule.profile for rule in whole.all} - {""}
     for profile in profiles:
         if profile not in there:
-            raise ConfigError(
+            raise Mistake(
                 f'profiles = "{profile}": no rule has this profile (there are: '
-                f"{', '.join(sorted(there)) or 'none'})"
+                f"{', '.join(sorted(there)) or 'none'})",
+                Spot(key="profiles", value=profile),
             )
 
-    def holding(rules: tuple[R, ...]) -> tuple[R, ...]:
+    def holding(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         return tuple(
             msgspec.structs.replace(rule, profile="")
             for rule in rules
@@ -126,17 +137,36 @@ def _used(rules: spec.RuleSet) -> set[str]:
 
 
 def _lexicons(inherited: tuple[spec.Lexicon, ...], own: tuple[spec.Lexicon, ...]) -> tuple[spec.Lexicon, ...]:
-    """Adds a file's phrases to the lexicons of their names. A new language comes after the others."""
+    """Adds a file's phrases to the lexicons of their names. A new language comes after the others.
+
+    Lexicons that a language does not have are empty in it.
+    """
     phrases: dict[str, dict[str, dict[str, None]]] = {}
     for lexicon in (*inherited, *own):
         phrases.setdefault(lexicon.language, {}).setdefault(lexicon.name, {}).update(
             dict.fromkeys(lexicon.phrases)
         )
+    for name in dict.fromkeys(lexicon.name for lexicon in (*inherited, *own)):
+        for names in phrases.values():
+            names.setdefault(name, {})
     return tuple(
         spec.Lexicon(language, name, tuple(words))
         for language, names in phrases.items()
         for name, words in names.items()
     )
+
+
+def _check_languages(own: spec.RuleSet, whole: spec.RuleSet) -> None:
+    """Checks that each lexicon of a file has the languages of the file, be it with no words."""
+    given, there = own.languages, whole.languages
+    for language in given:
+        for lexicon in own.lexicons:
+            if lexicon.name not in given[language] and not there[language].get(lexicon.name):
+                raise Mistake(
+                    f"[lexicon.{language}]: {lexicon.name} = (missing): [lexicon.{lexicon.language}] has it; "
+                    f"give its words in this language, too, or {lexicon.name} = [] if there are none",
+                    Spot(table=f"lexicon.{language}"),
+                )
 
 
 def _finish(rules: spec.RuleSet) -> Rules:
@@ -157,45 +187,58 @@ def _check(rules: spec.RuleSet) -> None:
     seen: set[str] = set()
     for rule in rules.all:
         if rule.name in seen:
-            raise ConfigError(
+            raise Mistake(
                 f'rule "{rule.name}": name = "{rule.name}": another rule has it; '
-                "to replace a default rule, switch that `off`"
+                "to replace a default rule, switch that `off`",
+                Spot(rule=rule.name, key="name"),
             )
         seen.add(rule.name)
-    if sum(rule.otherwise for rule in rules.queries) > 1:
-        raise ConfigError("[[query]]: otherwise = true: only one rule can be the last resort")
+    last_resorts = [rule.name for rule in rules.queries if rule.otherwise]
+    if len(last_resorts) > 1:
+        raise Mistake(
+            f"[[query]]: otherwise = true: only one rule can be the last resort: {' or '.join(last_resorts)}",
+            Spot(rule=last_resorts[1], key="otherwise"),
+        )
     have = {lexicon.name for lexicon in rules.lexicons}
     used = _used(rules)
     for query in rules.queries:
         for name in (name for clause in query.any for name in terms(clause)):
             if name not in have:
                 there = ", ".join(sorted(have)) or "none"
-                raise ConfigError(
-                    f'rule "{query.name}": any: "{name}" is no lexicon in any language (there are: {there})'
+                raise Mistake(
+                    f'rule "{query.name}": any: "{name}" is no lexicon in any language (there are: {there})',
+                    Spot(rule=query.name, key="any", value=name),
                 )
     for name in rules.read.polite:
         if name not in have:
-            raise ConfigError(f'[read]: polite = "{name}": no lexicon in any language has this name')
+            raise Mistake(
+                f'[read]: polite = "{name}": no lexicon in any language has this name',
+                Spot(table="read", key="polite", value=name),
+            )
     if len(used) > MAX_LEXICONS:
         raise ConfigError(f"[lexicon]: {len(used)} names are in use: at most {MAX_LEXICONS}")
     for lexicon in rules.lexicons:
         if lexicon.name not in used:
-            raise ConfigError(
+            raise Mistake(
                 f"[lexicon.{lexicon.language}]: {lexicon.name}: no query rule uses it "
-                f"(used: {', '.join(sorted(used))})"
+                f"(used: {', '.join(sorted(used))})",
+                Spot(table=f"lexicon.{lexicon.language}", key=lexicon.name),
             )
     if rules.queries and not (rules.read.query or rules.read.url):
-        raise ConfigError(
+        raise Mistake(
             "[read]: query = (missing): query rules need to know where the text sits, "
-            'such as ["properties.query"]'
+            'such as ["properties.query"]',
+            Spot(table="read"),
         )
     if rules.pages and not rules.read.page:
-        raise ConfigError(
+        raise Mistake(
             "[read]: page = (missing): page rules need to know where the path sits, "
-            'such as ["context.page.path", "properties.url"]'
+            'such as ["context.page.path", "properties.url"]',
+            Spot(table="read"),
         )
     if bool(rules.read.url) != bool(rules.read.url_params):
-        raise ConfigError(
+        raise Mistake(
             "[read]: url, url_params: one makes no sense without the other: "
-            'url = ["context.page.search"], url_params = ["q"]'
+            'url = ["context.page.search"], url_params = ["q"]',
+            Spot(table="read"),
         )

@@ -127,3 +127,11 @@ class RuleSet(msgspec.Struct, frozen=True):
     def all(self) -> tuple[AnyRule, ...]:
         """All rules, each at the place of its number."""
         return (*self.events, *self.queries, *self.pages, *self.cues)
+
+    @property
+    def languages(self) -> dict[str, dict[str, Words]]:
+        """The phrases by language and by lexicon."""
+        found: dict[str, dict[str, Words]] = {}
+        for lexicon in self.lexicons:
+            found.setdefault(lexicon.language, {})[lexicon.name] = lexicon.phrases
+        return found

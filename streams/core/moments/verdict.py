@@ -44,6 +44,18 @@ class RuleInfo(msgspec.Struct, frozen=True, gc=False):
     confidence: float
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What one piece of evidence says by itself."""
+
+    evidence: Evidence
+    text: str  # the name of the event, the words of the search, or the path of the page
+    rule: str | None  # None: no rule reads it
+    moment: str  # one of INTENTS, or "none"
+    confidence: float
+    language: str = ""  # of a search: the one whose words read it; "" if none did
+    yields_to: tuple[str, ...] = ()  # of a name: evidence that is asked before its rule
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """Why an event, or a search query, gets its verdict."""
 
@@ -55,3 +67,7 @@ class Explanation(msgspec.Struct, frozen=True):
     matched: str = ""  # what the rule recognised: the name, the words by lexicon, or the path pattern
     cue: str | None = None  # one of CUE_NAMES
     cue_rule: str | None = None  # the rule that saw it
+    language: str = ""  # whose words read a search; "" if none did
+    mended: tuple[tuple[str, str], ...] = ()  # words of a search with a typo, and what was meant
+    asked: tuple[Answer, ...] = ()  # all evidence that there is, in the order of asking
+    next: Answer | None = None  # what would answer if this rule were not there

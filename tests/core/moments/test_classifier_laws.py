@@ -1,5 +1,6 @@
 """The interpreter is total and pure: any event has an answer, and always the same one."""
 
+import unicodedata
 from typing import Any
 
 import pytest
@@ -94,6 +95,34 @@ def test_every_event_has_an_answer(each: Event) -> None:
     assert verdict == explained.verdict
     assert verdict is None or DEFAULT.rules[verdict.rule].name == explained.rule
     assert (verdict is None) == (explained.moment == "none")
+
+
+SPELT = st.lists(
+    st.sampled_from(
+        ["prezzo", "hotel", "come", "dove", "auto", "buy", "tv", "mensola", "zzz", "5", "farmacia"]
+    ),
+    min_size=1,
+    max_size=5,
+)
+GAPS = st.sampled_from([" ", "  ", "-", " - ", "'", "\u2019", "_", ' "', '" ', ", ", "\u00a0"])
+FRAMES = st.sampled_from(
+    [("", ""), ('"', '"'), ("\u00ab", "\u00bb"), ("\u201c", "\u201d"), ("'", "'"), ("(", ")"), ("", "?!")]
+)
+MARKS = st.sampled_from(["", "\u0301", "\u0300", "\u0308"])
+
+
+@given(SPELT, st.lists(GAPS, min_size=5, max_size=5), FRAMES, MARKS, st.booleans())
+def test_spelling_changes_nothing(
+    words: list[str], gaps: list[str], frame: tuple[str, str], mark: str, is_upper: bool
+) -> None:
+    """Accents, case, apostrophes, quotes and hyphens change nothing about a search."""
+    plain = " ".join(words)
+    spelt = "".join(word + gap for word, gap in zip(words, gaps, strict=False))[: -len(gaps[len(words) - 1])]
+    spelt = frame[0] + spelt.replace("e", "e" + mark).replace("a", "a" + mark) + frame[1]
+    spelt = unicodedata.normalize("NFC", spelt.upper() if is_upper else spelt)
+    for locale in ("en", "it", "es", None):
+        expected, found = SHIPPED.query(plain, locale), SHIPPED.query(spelt, locale)
+        assert (expected.rule, expected.language) == (found.rule, found.language)
 
 
 def test_answers_do_not_depend_on_what_came_before() -> None:

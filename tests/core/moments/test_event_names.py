@@ -123,7 +123,7 @@ def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: st
     [
         ("Products Searched", {"query": "how to descale a coffee machine"}, "do", "query.how-to"),
         ("search", {"search_term": "stores open now near me"}, "go", "query.near"),
-        ("view_search_results", {"search_term": "qwertz asdf"}, "know", "search"),
+        ("view_search_results", {"search_term": "qwertz asdf"}, "know", "query.otherwise"),
         ("Products Searched", {"query": ""}, "know", "search"),
         ("Products Searched", {"query": " \n"}, "know", "search"),
         ("Products Searched", {"query": "?!"}, "know", "search"),
@@ -133,7 +133,7 @@ def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: st
     ],
 )
 def test_a_search_event_yields_to_its_query(name: str, query: dict[str, Any], moment: str, rule: str) -> None:
-    """The text of a search event decides; without a known text the search itself does.
+    """The text of a search event decides, read by a rule or not; without a text the search itself does.
 
     Other events ignore a query.
     """

@@ -97,7 +97,18 @@ def test_globs(glob: str, yes: list[str], no: list[str]) -> None:
             {"page": {"path": "/search", "search": "?q=buy+shoes"}, "locale": "en"},
             "query.buy",
         ),
-        ("", "page", {}, {"page": {"path": "/search", "search": "?q=shoes"}, "locale": "en"}, "page.know"),
+        (
+            "",
+            "page",
+            {},
+            {"page": {"path": "/search", "search": "?q=zzz"}, "locale": "en"},
+            "query.otherwise",
+        ),
+        ("", "page", {}, {"page": {"path": "/cart", "search": "?q=zzz"}, "locale": "en"}, "page.buy"),
+        ("Products Searched", "track", {"query": "zzz", "url": "/cart"}, {}, "query.otherwise"),
+        ("Products Searched", "track", {"query": "", "url": "/cart"}, {}, "search"),
+        ("page_view", "track", {"page_location": "https://x.example/search?q=zzz"}, {}, "query.otherwise"),
+        ("page_view", "track", {"page_location": "https://x.example/cart?q=zzz"}, {}, "page.buy"),
         ("", "page", {}, {"page": {"path": "/zzz", "search": "?q=shoes"}, "locale": "en"}, "query.otherwise"),
         ("", "page", {"path": 5}, {"page": "cart"}, None),
     ],
@@ -105,7 +116,9 @@ def test_globs(glob: str, yes: list[str], no: list[str]) -> None:
 def test_order_of_evidence(
     name: str, kind: str, properties: dict[str, Any], context: dict[str, Any], rule: str | None
 ) -> None:
-    """The name comes before the query, the query before the page, the page before the last resort.
+    """The name comes before the query, the query before the page.
+
+    A page of another moment comes before a search that no rule reads, one of the same moment after it.
 
     An order is done where its page is seen, not where something else happens on it.
     """

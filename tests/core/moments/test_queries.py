@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.core.moments.classifier import MAX_QUERY_CHARS
+from streams.core.moments.fields import MAX_QUERY_CHARS
 from streams.core.moments.verdict import TRUTH
 from tests.core.moments.examples import SHIPPED, classifier, event
 
@@ -24,8 +24,6 @@ WORDS = """
     near = ["near|by * station", "nearby"]
     no = ["not"]
     sell = ["sell"]
-    [lexicon.it]
-    sell = ["come vend*"]
 """
 
 
@@ -118,24 +116,6 @@ def test_things_are_not_commands(query: str) -> None:
     Only the last resort reads it.
     """
     assert "query.otherwise" == SHIPPED.query(query, "en").rule
-
-
-def test_lexicons_belong_to_their_language() -> None:
-    """A word of another language does not count.
-
-    Without a language all are tried in the order of the file.
-    """
-    rules = classifier(WORDS)
-    assert ["vendor", "rest", "vendor", "rest"] == [
-        rules.query(text, locale).rule
-        for text, locale in [
-            ("sell bikes", "en"),
-            ("sell bikes", "it_IT"),
-            ("sell bikes", "xx"),
-            ("come vendere", "EN-us"),
-        ]
-    ]
-    assert "it: sell: come vendere" == rules.query("Come vendere", None).matched
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,14 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
             'profiles = "kiosk": no rule has this profile (there are: home)',
         ),
         (QUERY + "v = ['x']", "[lexicon.en]: v: no query rule uses it"),
+        (
+            QUERY + "[lexicon.it]\nfunction-words = ['il']\n",
+            "[lexicon.en]: function-words = (missing): [lexicon.it] has it; give its words in this language",
+        ),
+        (
+            "extends = 'default'\n" + QUERY.replace("read =", "#") + "[lexicon.it]\noffer = ['affare']\n",
+            "[lexicon.it]: w = (missing): [lexicon.en] has it; give its words in this language, too",
+        ),
         (QUERY.replace("lexicon.en", "lexicon.english"), "[lexicon]: english = "),
         (
             QUERY.replace('query = ["properties.q"]', ""),
@@ -278,9 +286,11 @@ def test_a_file_without_a_rule_in_force() -> None:
 
 
 def test_a_language_without_words_for_a_lexicon() -> None:
-    """An empty lexicon says that its language has no such words."""
+    """An empty lexicon says that its language has no such words: a search is read in another one."""
     mine = Classifier(load_rules(QUERY + "[lexicon.it]\nw = []\n"))
-    assert ["q", None] == [mine.query("buy", language).rule for language in ("en", "it")]
+    assert [("q", "en")] * 2 == [
+        (found.rule, found.language) for found in (mine.query("buy", "en"), mine.query("buy", "it"))
+    ]
 
 
 def test_the_example_shop() -> None:

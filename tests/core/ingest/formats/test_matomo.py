@@ -166,7 +166,7 @@ def test_a_visit_holds_many_actions() -> None:
         deviceType="Phablet",
         countryCode="it",
     )
-    assert ["know", "know", "go", "buy", "truth"] == [moment_of(one) for one in found]
+    assert ["know", "know, unsure", "go", "buy", "truth"] == [moment_of(one) for one in found]
     assert {"u:4711"} == {one.profile for one in found}
     assert [AT_S * 1000 + 10_000 * n for n in range(5)] == [one.at_ms for one in found]
     assert all("mobile" == one.context["device"]["type"] for one in found)

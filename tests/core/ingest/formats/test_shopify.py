@@ -237,7 +237,7 @@ MOMENTS = [
     ("pixel: a product", "know"),
     ("pixel: put into the cart", "buy"),
     ("pixel: the cart", "buy"),
-    ("pixel: a search", "know"),
+    ("pixel: a search", "know, unsure"),
     ("pixel: the payment is given", "buy"),
     ("pixel: a purchase, of somebody who is known", "truth"),
 ]

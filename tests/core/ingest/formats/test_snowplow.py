@@ -152,7 +152,7 @@ MOMENTS = [
     ("a page view: a line of 131 columns", "know"),
     ("an order of the shop's entities, in a line", "truth"),
     ("a product that was put into the cart: one entity", "buy"),
-    ("a search: its terms are the query", "know"),
+    ("a search: its terms are the query", "know, unsure"),
     ("a refund of part of an order", "refund"),
     ("a row of a warehouse: all cells are text", "know"),
     ("a structured event: its action is the name", "buy"),
