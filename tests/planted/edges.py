@@ -30,6 +30,7 @@ _WATERMARK = "streams.core.processing.watermark"
 _REGISTRY = "tests/log/kafka/registry"
 _APART = "tests/core/processing/test_apart.py"
 _OTHER_RULES = "tests/queries/test_rules_comparison.py"
+_PAGES = "tests/core/moments/test_pages.py"
 
 
 def _edge(test: str, name: str, module: str, *texts: str) -> EdgeBug:
@@ -446,9 +447,44 @@ EDGE_BUGS = (
     _edge(
         _ORDERS,
         "the order id in a path is folded as paths are",
+        "streams.core.moments.globs",
+        "                return written\n",
+        "                return folded\n",
+    ),
+    _edge(
+        _PAGES,
+        "a step's number behind a thank-you is an order id",
+        "streams.core.moments.globs",
+        "return digits >= _ENOUGH_DIGITS or 0 < digits == len(text)",
+        "return digits > 0",
+    ),
+    _edge(
+        _PAGES,
+        "a word that stands for no id names an order",
+        "streams.core.moments.conditions",
+        "not in _NO_IDS if isinstance(value, str)",
+        '!= "" if isinstance(value, str)',
+    ),
+    _edge(
+        _PAGES,
+        "a rule that asks for a parameter hides the rules behind it",
         "streams.core.moments.pages",
-        "return _without_suffix(_raw_segments(address)[n])",
-        "return segment",
+        "                if match.is_certain:\n                    return tuple(found)",
+        "                return tuple(found)",
+    ),
+    _edge(
+        _PAGES,
+        "a page is read by its slug before its other addresses are looked at",
+        "streams.core.moments.classifier",
+        "if not found.is_last_resort:",
+        "if True:",
+    ),
+    _edge(
+        _PAGES,
+        "a form's words do not matter beside words of ordering",
+        "streams.core.moments.pages",
+        "if 0 <= place < match.place:",
+        "if False:",
     ),
     _edge(
         _ORDERS,

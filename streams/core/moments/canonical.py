@@ -41,9 +41,13 @@ def to_toml(rules: spec.RuleSet) -> str:
             "otherwise = true" if query.otherwise else f"any = {_list(query.any)}",
         ]
     for page in rules.pages:
-        lines += ["", "[[page]]", *_head(page), f"paths = {_list(page.paths)}"]
-        if page.views_only:
-            lines.append("views_only = true")
+        lines += ["", "[[page]]", *_head(page)]
+        lines += [
+            f"{key} = {_list(words)}" for key, words in (("paths", page.paths), ("any", page.any)) if words
+        ]
+        if page.where is not None:
+            lines.append(f"where = {_condition(page.where)}")
+        lines += [f"{key} = true" for key in ("views_only", "otherwise") if getattr(page, key)]
     for cue in rules.cues:
         lines += ["", "[[cue]]", f"name = {_text(cue.name)}", f"cue = {_text(cue.cue)}"]
         if cue.names:
@@ -72,6 +76,8 @@ def _head(rule: spec.AnyRule) -> list[str]:
 def _condition(where: spec.Condition) -> str:
     lists = {"is": where.is_, "starts_with": where.starts_with, "contains": where.contains}
     tests = [f"{key} = {_list(words)}" for key, words in lists.items() if words]
+    if where.is_id:
+        tests.append("is_id = true")
     if where.exists is not None:
         tests.append(f"exists = {str(where.exists).lower()}")
     if where.above is not None:

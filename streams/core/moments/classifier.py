@@ -15,8 +15,9 @@ import msgspec
 
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event
 from streams.core.moments.fields import MAX_QUERY_CHARS, EventFields, language_of
+from streams.core.moments.globs import ORDER_SEGMENT
 from streams.core.moments.names import CuedRule, NamedRule, NameMatcher, NameRules, first_match
-from streams.core.moments.pages import ORDER_SEGMENT, PageMatcher
+from streams.core.moments.pages import PageMatch, PageMatcher
 from streams.core.moments.query import QueryMatcher
 from streams.core.moments.rules import Rules
 from streams.core.moments.spec import (
@@ -47,9 +48,9 @@ UNREAD = "(nothing else read it)"  # what the last resort matched
 _classifiers: dict[str, "Classifier"] = {}
 
 # By text and hinted language: a place, and the language whose words read it. By path, and whether the page
-# is seen: a place, and the glob.
+# is seen: the rules that may read it.
 _FindQuery = Callable[[str, str], tuple[int, str] | None]
-_FindPage = Callable[[str, bool], tuple[int, str] | None]
+_FindPage = Callable[[str, bool], tuple[PageMatch, ...]]
 
 
 class _Match(NamedTuple):
@@ -58,6 +59,7 @@ class _Match(NamedTuple):
     rule: int
     matched: str  # what it recognised, for a person
     language: str = ""  # of a search: the one whose words read it
+    address: str = ""  # of a page
 
 
 class EventTexts(NamedTuple):
@@ -82,13 +84,13 @@ class Classifier:
         self._queries = QueryMatcher(content.queries, content.languages, content.read.polite)
         # By text and hinted language; see QueryMatcher.find.
         self.find_query = lru_cache(MAX_KNOWN_EVIDENCE)(self._queries.find)
-        self._pages = PageMatcher(content.pages)
+        self._pages = PageMatcher(content.pages, content.languages)
         self._find_page = lru_cache(MAX_KNOWN_EVIDENCE)(self._pages.find)
         self._tracks = self._names.tracks
 
         self._fields = EventFields(content.read)
         self.order_time_readers = self._fields.order_time_readers
-        # Page rules that read an order id off the path, by their numbers.
+        # Page rules that read an order id off the address, by their numbers.
         self.order_rules = frozenset(
             number
             for number, rule in enumerate(self._rules)
@@ -123,7 +125,7 @@ class Classifier:
         elif self._evidence_of(found.rule) == "query":
             explained = self.query(*self._fields.search(event))
         else:
-            explained = self._explanation(found.rule, found.matched)
+            explained = self._explanation(found.rule, self._recognised(found))
         following = self._find_without(event, rules, found.rule) if found is not None else None
         explained = msgspec.structs.replace(
             explained,
@@ -158,18 +160,15 @@ class Classifier:
                 yield Answer("query", text, None, "none", 0.0)
             else:
                 yield self._answer(_Match(self._first_query + found[0], text, found[1]))
-        seen = _is_seen(event, named)
-        for path in self._fields.paths(event):
-            page = self._find_page(path, seen)
-            if page is not None:
-                yield self._answer(_Match(self._first_page + page[0], path))
-                return
+        page = self._page(event, _is_seen(event, named), self._find_page)
+        if page is not None:
+            yield self._answer(page)
 
     def _answer(self, found: _Match, yields_to: Words = ()) -> Answer:
         rule = self._rules[found.rule]
         return Answer(
             self._evidence_of(found.rule),
-            found.matched,
+            found.address or found.matched,
             rule.name,
             rule.moment,
             rule.confidence,
@@ -245,14 +244,9 @@ class Classifier:
                     return match
                 unread = match
         if named is None or "page" in named.yields_to:
-            seen = _is_seen(event, named)
-            for path in self._fields.paths(event):
-                page = find_page(path, seen)
-                if page is not None:
-                    match = _Match(self._first_page + page[0], page[1])
-                    if unread is None or self._is_of_another_moment(match, unread):
-                        return match
-                    break
+            page = self._page(event, _is_seen(event, named), find_page)
+            if page is not None and (unread is None or self._is_of_another_moment(page, unread)):
+                return page
         return _by_name(named, event) if named is not None and unread is None else unread
 
     def _is_of_another_moment(self, page: _Match, unread: _Match) -> bool:
@@ -266,10 +260,37 @@ class Classifier:
         """The page of an event and the search in it, for a person to read."""
         return EventTexts(next(self._fields.paths(event), ""), self._fields.search(event)[0])
 
+    def _page(self, event: Event, seen: bool, find_page: _FindPage) -> _Match | None:
+        """The page rule that reads an event. A last resort waits for what the page's other addresses say."""
+        last_resort: _Match | None = None
+        for path in self._fields.paths(event):
+            for found in find_page(path, seen):
+                if found.is_certain or self._holds(found, event, path):
+                    matched = found.glob.text if found.glob is not None else ""
+                    match = _Match(self._first_page + found.place, matched, address=path)
+                    if not found.is_last_resort:
+                        return match
+                    last_resort = last_resort or match
+                    break
+        return last_resort
+
+    def _holds(self, found: PageMatch, event: Event, path: str) -> bool:
+        """True if the event and the parameters of its page meet what the rule asks of them."""
+        return (found.condition is None or found.condition(event)) and (
+            found.glob is None
+            or not found.glob.parameters
+            or found.glob.fits_parameters(self._fields.parameters(event, path))
+        )
+
+    def _recognised(self, found: _Match) -> str:
+        """What a rule recognised, for a person."""
+        by_words = found.address and not found.matched
+        return self._pages.why(found.address, found.rule - self._first_page) if by_words else found.matched
+
     def order_in_page(self, event: Event) -> str:
-        """The order id in the path of the event's page, if a rule's path has `{order}` there; else ""."""
+        """The order id in the address of the event's page, if a rule has `{order}` there; else ""."""
         for path in self._fields.paths(event) if self.order_rules else ():
-            if order := self._pages.order(path):
+            if order := self._pages.order(path, self._fields.parameters(event, path)):
                 return order
         return ""
 

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from streams.core.ingest.event import Event
+from streams.core.ingest.placeholders import Placeholders
 from streams.core.moments.spec import Condition
 from streams.core.moments.words import fold_text
 
 MAX_CONDITION_CHARS = 2048  # that a condition looks at in a value: the longest address that browsers agree on
 MAX_MEMBERS = 64  # that a condition looks at in a list
+_NO_IDS = Placeholders()  # words that stand for no id
 MAX_NUMBER_CHARS = 32  # of a number that is text: a double has 17 digits, a sign, a point and an exponent
 
 
@@ -40,7 +42,7 @@ def condition_test(condition: Condition) -> Callable[[Event], bool]:
     readers = [path_reader(path) if path != "name" else _name for path in condition.paths]
     if condition.exists is not None:
         return lambda event: any(read(event) not in (None, "") for read in readers) is condition.exists
-    meets = _above(condition.above) if condition.above is not None else _words(condition)
+    meets = _member_test(condition)
 
     def event_meets(event: Event) -> bool:
         for read in readers:
@@ -50,6 +52,18 @@ def condition_test(condition: Condition) -> Callable[[Event], bool]:
         return False
 
     return event_meets
+
+
+def _member_test(condition: Condition) -> Callable[[Any], bool]:
+    if condition.is_id:
+        return _is_id
+    return _above(condition.above) if condition.above is not None else _words(condition)
+
+
+def _is_id(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return False
+    return str(value)[:MAX_CONDITION_CHARS] not in _NO_IDS if isinstance(value, str) else bool(value)
 
 
 def _name(event: Event) -> str:

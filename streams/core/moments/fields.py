@@ -10,12 +10,11 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from streams.core.ingest.event import Event
+from streams.core.moments.addresses import MAX_ADDRESS_CHARS, MAX_PATH_CHARS, parameters
 from streams.core.moments.conditions import path_reader
-from streams.core.moments.pages import MAX_PATH_CHARS
 from streams.core.moments.spec import ReadTable, Words
 
 MAX_QUERY_CHARS = 256  # longer queries are pasted texts; their beginning shows what is wanted
-MAX_ADDRESS_CHARS = 2048  # of an address that may carry a query: the longest that browsers agree on
 MAX_LOCALE_CHARS = 35  # the longest tag that BCP 47 asks programs to take
 
 
@@ -58,6 +57,16 @@ class EventFields:
             path = read_path(event)
             if isinstance(path, str) and path:
                 yield path[:MAX_PATH_CHARS]
+
+    def parameters(self, event: Event, path: str) -> dict[str, str]:
+        """The parameters of an event's page: those in its path, else in the first address that has some."""
+        if "?" in path:
+            return parameters(path)
+        for read_path in self._url_readers:
+            text = read_path(event)
+            if isinstance(text, str) and "=" in text and (found := parameters(text)):
+                return found
+        return {}
 
     def _language(self, event: Event) -> str:
         for read_path in self._locale_readers:

@@ -1,102 +1,71 @@
-"""Finds the page rule of a page's path. Globs are matched segment by segment.
+"""Finds the page rules that may read an address, by its path or by the words in it.
 
-`*` stands for any characters of one segment, `**` for any number of segments, `{order}` for one segment that
-has a digit: the id of an order. Paths are folded first: no
-host, query or trailing slash; lower case, no accents, `_` and spaces as `-`, no `.html`. So `**/cart/**`
-reads `/it/Cart/`, `https://shop.example/cart?step=2` and `/#/cart`.
+A rule has patterns of paths (streams.core.moments.globs), or clauses over the path's words, as query rules
+have them over a query's. The first rule that holds wins. Some hold only under a condition that the path does
+not show: a parameter of the address, or a field of the event. So what is found, and remembered for each path,
+is a short list: the rules that match, up to the first without such a condition.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote
 
-from streams.core.moments.spec import PageRule
-from streams.core.moments.wildcard import glob_matches
-from streams.core.moments.words import fold_segment
-
-MAX_PATH_CHARS = 512  # longer addresses carry parameters or garbage; their beginning shows the page
-MAX_SEGMENTS = 24  # more are garbage too; it also bounds the cost of matching
-ORDER_SEGMENT = "{order}"
-_SUFFIXES = (".html", ".htm", ".php", ".aspx", ".asp", ".jsp")
+from streams.core.ingest.event import Event
+from streams.core.moments.addresses import both_segments, path_words
+from streams.core.moments.conditions import condition_test
+from streams.core.moments.globs import ORDER_SEGMENT, Glob, expand_glob
+from streams.core.moments.language import Language
+from streams.core.moments.spec import PageRule, QueryRule
 
 
-def path_segments(address: str) -> list[str]:
-    """The folded segments of a path, of a whole address, or of the path in its fragment (`/#/cart`)."""
-    found = list(map(fold_segment, _raw_segments(address)))
-    if found:
-        found[-1] = _without_suffix(found[-1])
-    return found
-
-
-def _raw_segments(address: str) -> list[str]:
-    """The segments as they are written, without those that fold to nothing."""
-    text = address[:MAX_PATH_CHARS]
-    scheme = text.find("://")
-    if scheme >= 0:
-        text = text[scheme + 3 :].partition("/")[2]
-    path, hash_, fragment = text.partition("#")
-    if hash_ and fragment.lstrip("!").startswith("/"):
-        path = fragment.lstrip("!")
-    path = path.partition("?")[0]
-    if "%" in path:
-        path = unquote(path)
-    return [part for part in path.split("/") if fold_segment(part)][:MAX_SEGMENTS]
-
-
-def _without_suffix(segment: str) -> str:
-    for suffix in _SUFFIXES:
-        if segment.lower().endswith(suffix) and len(segment) > len(suffix):
-            return segment[: -len(suffix)]
-    return segment
-
-
-def glob_segments(glob: str) -> list[str]:
-    """The segments of a pattern, folded like the paths that it is to match."""
-    parts = [part.strip() for part in glob.split("/")]
-    return [part if part == ORDER_SEGMENT else fold_segment(part) for part in parts if part]
-
-
-def _same_character(pattern: str, character: str) -> bool:
-    return pattern == character
-
-
-def same_segment(pattern: str, segment: str) -> bool:
-    """True if one segment of a path matches one of a pattern."""
-    if pattern == ORDER_SEGMENT:
-        return any(map(str.isdigit, segment))
-    return pattern == segment or ("*" in pattern and glob_matches(pattern, segment, "*", _same_character))
-
-
-class _Glob(NamedTuple):
-    """A pattern with the rule it belongs to."""
+class PageMatch(NamedTuple):
+    """A rule that matches a path."""
 
     place: int
+    is_last_resort: bool  # it counts only where no other rule reads the event's page
+    glob: Glob | None  # None: the path's words matched
+    condition: Callable[[Event], bool] | None
+
+    @property
+    def is_certain(self) -> bool:
+        """True if it holds whatever the event and its parameters are."""
+        return self.condition is None and (self.glob is None or not self.glob.parameters)
+
+
+class _Pattern(NamedTuple):
+    """A pattern with the rule it belongs to."""
+
     views_only: bool
-    glob: str
-    pattern: list[str]
+    glob: Glob
+    match: PageMatch
 
 
 class PageMatcher:
     """All page rules, compiled.
 
-    A new path costs some microseconds, not one comparison per glob. For each glob one word is known that a
-    path must have, or the beginning of one, and only globs whose word the path has are tried. A shop has more
-    paths than any cache.
+    A new path costs some microseconds, not one comparison per pattern. For each pattern one word is known
+    that a path must have, or the beginning of one, and only patterns whose word the path has are tried. A
+    shop has more paths than any cache.
     """
 
-    def __init__(self, rules: Iterable[PageRule]) -> None:
-        globs = [
-            _Glob(place, rule.views_only, glob, glob_segments(glob))
-            for place, rule in enumerate(rules)
-            for glob in rule.paths
+    def __init__(
+        self, rules: Sequence[PageRule], lexicons: Mapping[str, Mapping[str, Iterable[str]]] | None = None
+    ) -> None:
+        self._patterns: list[_Pattern] = []
+        self._otherwise: list[_Pattern] = []
+        for place, rule in enumerate(rules):
+            condition = condition_test(rule.where) if rule.where is not None else None
+            patterns = self._otherwise if rule.otherwise else self._patterns
+            for glob in (Glob(each) for path in rule.paths for each in expand_glob(path)):
+                match = PageMatch(place, rule.otherwise, glob, condition)
+                patterns.append(_Pattern(rule.views_only, glob, match))
+        self._orders = [
+            pattern.glob for pattern in (*self._patterns, *self._otherwise) if pattern.glob.names_order
         ]
-        self._globs = globs
-        self._orders = [glob.pattern for glob in globs if ORDER_SEGMENT in glob.pattern]
         self._by_word: dict[str, list[int]] = {}
         self._by_start: dict[str, list[int]] = {}
-        self._always: list[int] = []  # globs without such a word: they are tried on every path
-        for n, glob in enumerate(globs):
-            fixed = [segment for segment in glob.pattern if segment != ORDER_SEGMENT]
+        self._always: list[int] = []  # patterns without such a word: they are tried on every path
+        for n, pattern in enumerate(self._patterns):
+            fixed = [segment for segment in pattern.glob.segments if segment != ORDER_SEGMENT]
             words = [segment for segment in fixed if "*" not in segment]
             starts = [start for segment in fixed if (start := segment.partition("*")[0])]
             if words:
@@ -106,42 +75,87 @@ class PageMatcher:
             else:
                 self._always.append(n)
         self._lengths = sorted({len(start) for start in self._by_start})
+        self._words = {seen: _WordRules(rules, lexicons or {}, seen) for seen in (True, False)}
 
-    def find(self, address: str, seen: bool, without: int = -1) -> tuple[int, str] | None:
-        """The first rule that matches: (its place in the list, the glob).
+    def find(self, address: str, seen: bool, without: int = -1) -> tuple[PageMatch, ...]:
+        """The rules that match, in their order, up to the first that holds whatever the event is.
 
-        `seen`: the page itself is viewed, which is more than that something else happened on it. `without`:
+        `seen`: the page itself is viewed, which is more than that something else happened on it. Last resorts
+        come at the end, and read no text without a slash: that is the name of a page or screen. `without`:
         the place of a rule that is left out.
         """
-        path = path_segments(address)
+        segments = both_segments(address)
+        path = [folded for _, folded in segments]
         candidates = list(self._always)
         for segment in path:
             candidates += self._by_word.get(segment, ())
             for length in self._lengths:
                 candidates += self._by_start.get(segment[:length], ())
-        for n in sorted(candidates):
-            place, views_only, glob, pattern = self._globs[n]
-            if place == without or (views_only and not seen):
-                continue
-            if glob_matches(pattern, path, "**", same_segment):
-                return place, glob
-        return None
+        found: list[PageMatch] = []
+        place = self._words[seen].find(segments, without)
+        for n in sorted(set(candidates)):
+            views_only, glob, match = self._patterns[n]
+            if 0 <= place < match.place:
+                break
+            if (seen or not views_only) and match.place != without and glob.fits_path(path):
+                found.append(match)
+                if match.is_certain:
+                    return tuple(found)
+        if place >= 0:
+            found.append(PageMatch(place, False, None, None))
+        elif "/" in address:
+            found += self._last_resorts(path, seen, without)
+        return tuple(found)
 
-    def order(self, address: str) -> str:
-        """The order id in a path, as it is written there; "" if no glob that has `{order}` matches."""
-        path = path_segments(address)
-        for pattern in self._orders:
-            before, after = _around_order(pattern)
-            for n, segment in enumerate(path):
-                if (
-                    same_segment(ORDER_SEGMENT, segment)
-                    and glob_matches(before, path[:n], "**", same_segment)
-                    and glob_matches(after, path[n + 1 :], "**", same_segment)
-                ):
-                    return _without_suffix(_raw_segments(address)[n])
-        return ""
+    def _last_resorts(self, path: Sequence[str], seen: bool, without: int) -> Iterable[PageMatch]:
+        for views_only, glob, match in self._otherwise:
+            if (seen or not views_only) and match.place != without and glob.fits_path(path):
+                yield match
+                if match.is_certain:
+                    return
+
+    def why(self, address: str, place: int) -> str:
+        """The words of a path that make a rule hold. It is for people, and slow."""
+        return self._words[True].why(address, place)
+
+    def order(self, address: str, parameters: Mapping[str, str]) -> str:
+        """The order id in an address, as it is written there; "" if no pattern that has `{order}` matches."""
+        segments = both_segments(address)
+        return next((order for glob in self._orders if (order := glob.order(segments, parameters))), "")
 
 
-def _around_order(pattern: list[str]) -> tuple[list[str], list[str]]:
-    n = pattern.index(ORDER_SEGMENT)
-    return pattern[:n], pattern[n + 1 :]
+class _WordRules:
+    """The page rules that have clauses.
+
+    The words of all languages are one vocabulary: many addresses are in two (`/it/preventivo/thank-you`).
+    """
+
+    def __init__(
+        self, rules: Sequence[PageRule], lexicons: Mapping[str, Mapping[str, Iterable[str]]], seen: bool
+    ) -> None:
+        clauses = [
+            QueryRule(
+                rule.name, rule.moment, rule.confidence, rule.any if seen or not rule.views_only else ()
+            )
+            for rule in rules
+        ]
+        phrases: dict[str, list[str]] = {}
+        for names in lexicons.values():
+            for name, words in names.items():
+                phrases.setdefault(name, []).extend(words)
+        self._language = Language(clauses, phrases, ()) if any(rule.any for rule in clauses) else None
+
+    def find(self, segments: Sequence[tuple[str, str]], without: int = -1) -> int:
+        """The place of the first rule that holds; -1 if none does. `without`: a place that is left out."""
+        words = path_words(segments) if self._language is not None else ()
+        if self._language is None or not words:
+            return -1
+        place = self._language.find(words)
+        if place < 0 or place != without:
+            return place
+        return next((each for each in self._language.holding(words) if each != without), -1)
+
+    def why(self, address: str, place: int) -> str:
+        """The words that make a rule hold; "" if they do not."""
+        words = path_words(both_segments(address))
+        return self._language.why(words, place) if self._language is not None and words else ""

@@ -14,9 +14,10 @@ import msgspec
 
 from streams.core.ingest.event import EVENT_TYPES
 from streams.core.moments import spec
+from streams.core.moments.addresses import MAX_SEGMENTS
+from streams.core.moments.globs import ORDER_SEGMENT, expand_glob, glob_segments
 from streams.core.moments.language import terms
 from streams.core.moments.lines import Mistake, Spot
-from streams.core.moments.pages import MAX_SEGMENTS, ORDER_SEGMENT, glob_segments
 from streams.core.moments.phrases import BadPhrase, expand_phrase, literal_words
 from streams.core.moments.table_reader import TableReader
 from streams.core.moments.verdict import CUE_NAMES
@@ -182,6 +183,7 @@ def _condition(rule: TableReader, name: str) -> spec.Condition:
         starts_with=table.words("starts_with"),
         contains=table.words("contains"),
         exists=table.flag("exists"),
+        is_id=bool(table.flag("is_id")),
         above=above,
     )
     table.done()
@@ -192,13 +194,14 @@ def _condition(rule: TableReader, name: str) -> spec.Condition:
                 bool(condition.starts_with),
                 bool(condition.contains),
                 condition.exists is not None,
+                condition.is_id,
                 condition.above is not None,
             )
         )
         != 1
     ):
         raise Mistake(
-            f"{table.where} = {data!r}: needs exactly one of is, starts_with, contains, exists, above",
+            f"{table.where} = {data!r}: needs exactly one of is, starts_with, contains, exists, is_id, above",
             table.spot,
         )
     return condition
@@ -207,12 +210,25 @@ def _condition(rule: TableReader, name: str) -> spec.Condition:
 def _query(table: TableReader, name: str, moment: str, confidence: float) -> spec.QueryRule:
     if moment == "refund":
         raise table.wrong("moment", "a search is no refund; use truth for questions about an order")
-    clauses, otherwise = table.words("any"), bool(table.flag("otherwise"))
+    clauses, otherwise = _clauses(table), bool(table.flag("otherwise"))
     if bool(clauses) == otherwise:
         raise table.wrong(
             "any",
             'needs clauses, such as any = ["vendor near"], or otherwise = true for the last resort, not both',
         )
+    return spec.QueryRule(
+        name,
+        moment,
+        confidence,
+        clauses,
+        otherwise,
+        _profile(table),
+    )
+
+
+def _clauses(table: TableReader) -> spec.Words:
+    """The clauses under `any`, each with single blanks."""
+    clauses = table.words("any")
     for clause in clauses:
         bare = terms(clause)
         if not all(_NAME.fullmatch(term) for term in bare) or all(
@@ -224,34 +240,61 @@ def _query(table: TableReader, name: str, moment: str, confidence: float) -> spe
                 "near vendor, ^first, =whole, !absent (not only absent ones)",
                 clause,
             )
-    return spec.QueryRule(
+    return tuple(" ".join(clause.split()) for clause in clauses)
+
+
+def _page(table: TableReader, name: str, moment: str, confidence: float) -> spec.PageRule:
+    paths, clauses = table.words("paths"), _clauses(table)
+    if not paths and not clauses:
+        raise table.wrong(
+            "paths",
+            'which pages is it for? paths = ["**/cart/**"], or any = ["lexicon"] for words in the path',
+        )
+    for path in paths:
+        _check_path(table, path)
+    where = table.take("where")
+    otherwise = bool(table.flag("otherwise"))
+    for key in ("where", "otherwise"):
+        if clauses and table.data.get(key):
+            raise table.wrong(key, "is for rules with paths, not for those with any: make two rules of it")
+    return spec.PageRule(
         name,
         moment,
         confidence,
-        tuple(" ".join(clause.split()) for clause in clauses),
+        paths,
+        clauses,
+        _condition(table, name) if where is not None else None,
+        bool(table.flag("views_only")),
         otherwise,
         _profile(table),
     )
 
 
-def _page(table: TableReader, name: str, moment: str, confidence: float) -> spec.PageRule:
-    paths = table.words("paths")
-    if not paths:
-        raise table.wrong("paths", 'which pages is it for? paths = ["**/cart/**"]')
-    for path in paths:
-        segments = glob_segments(path)
-        if not path.startswith(("/", "*")) or "?" in path or "#" in path:
-            raise table.wrong("paths", f'"{path}" must begin with / or * and have no ? or #', path)
-        orders = segments.count(ORDER_SEGMENT)
-        if orders > 1 or path.count("{") + path.count("}") != 2 * orders:
-            raise table.wrong("paths", f'"{path}": braces are for one segment alone: {ORDER_SEGMENT}', path)
-        if len(segments) > MAX_SEGMENTS or any("**" in segment and segment != "**" for segment in segments):
-            raise table.wrong(
-                "paths",
-                f'"{path}": ** stands alone between slashes, and there are at most {MAX_SEGMENTS} segments',
-                path,
-            )
-    return spec.PageRule(name, moment, confidence, paths, bool(table.flag("views_only")), _profile(table))
+def _check_path(table: TableReader, path: str) -> None:
+    try:
+        expand_glob(path)
+    except ValueError as error:
+        raise table.wrong("paths", f'"{path}" {error}', path) from None
+    before, mark, query = path.partition("?")
+    segments = glob_segments(before)
+    if not path.startswith(("/", "*")) or "#" in path:
+        raise table.wrong("paths", f'"{path}" must begin with / or * and have no #', path)
+    pairs = [pair.partition("=") for pair in query.split("&")] if mark else []
+    if not all(name.strip() and equals and value.strip() for name, equals, value in pairs):
+        raise table.wrong(
+            "paths", f'"{path}": behind ? stand parameters: ?name=value, ?name=*, joined with &', path
+        )
+    orders = segments.count(ORDER_SEGMENT) + sum(value == ORDER_SEGMENT for _, _, value in pairs)
+    if orders > 1 or path.count("{") + path.count("}") != 2 * orders:
+        raise table.wrong(
+            "paths", f'"{path}": braces are for one segment or parameter alone: {ORDER_SEGMENT}', path
+        )
+    if len(segments) > MAX_SEGMENTS or any("**" in segment and segment != "**" for segment in segments):
+        raise table.wrong(
+            "paths",
+            f'"{path}": ** stands alone between slashes, and there are at most {MAX_SEGMENTS} segments',
+            path,
+        )
 
 
 def _read_table(data: Any) -> tuple[spec.ReadTable, frozenset[str]]:

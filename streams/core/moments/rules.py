@@ -132,7 +132,7 @@ def _in_force(whole: spec.RuleSet, profiles: spec.Words) -> spec.RuleSet:
 
 def _used(rules: spec.RuleSet) -> set[str]:
     """The names of the lexicons that something reads."""
-    named = {name for query in rules.queries for clause in query.any for name in terms(clause)}
+    named = {name for rule in rules.with_clauses for clause in rule.any for name in terms(clause)}
     return named | {*rules.read.polite, spec.FUNCTION_WORDS}
 
 
@@ -185,14 +185,14 @@ def _check(rules: spec.RuleSet) -> None:
     if len(rules.all) > MAX_RULES:
         raise ConfigError(f"rules: {len(rules.all)} of them: at most {MAX_RULES}")
     seen: set[str] = set()
-    for rule in rules.all:
-        if rule.name in seen:
+    for each in rules.all:
+        if each.name in seen:
             raise Mistake(
-                f'rule "{rule.name}": name = "{rule.name}": another rule has it; '
+                f'rule "{each.name}": name = "{each.name}": another rule has it; '
                 "to replace a default rule, switch that `off`",
-                Spot(rule=rule.name, key="name"),
+                Spot(rule=each.name, key="name"),
             )
-        seen.add(rule.name)
+        seen.add(each.name)
     last_resorts = [rule.name for rule in rules.queries if rule.otherwise]
     if len(last_resorts) > 1:
         raise Mistake(
@@ -201,13 +201,13 @@ def _check(rules: spec.RuleSet) -> None:
         )
     have = {lexicon.name for lexicon in rules.lexicons}
     used = _used(rules)
-    for query in rules.queries:
-        for name in (name for clause in query.any for name in terms(clause)):
+    for rule in rules.with_clauses:
+        for name in (name for clause in rule.any for name in terms(clause)):
             if name not in have:
                 there = ", ".join(sorted(have)) or "none"
                 raise Mistake(
-                    f'rule "{query.name}": any: "{name}" is no lexicon in any language (there are: {there})',
-                    Spot(rule=query.name, key="any", value=name),
+                    f'rule "{rule.name}": any: "{name}" is no lexicon in any language (there are: {there})',
+                    Spot(rule=rule.name, key="any", value=name),
                 )
     for name in rules.read.polite:
         if name not in have:
@@ -220,7 +220,7 @@ def _check(rules: spec.RuleSet) -> None:
     for lexicon in rules.lexicons:
         if lexicon.name not in used:
             raise Mistake(
-                f"[lexicon.{lexicon.language}]: {lexicon.name}: no query rule uses it "
+                f"[lexicon.{lexicon.language}]: {lexicon.name}: no query rule uses it, and no page rule "
                 f"(used: {', '.join(sorted(used))})",
                 Spot(table=f"lexicon.{lexicon.language}", key=lexicon.name),
             )

@@ -18,13 +18,14 @@ Words = tuple[str, ...]
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """A test that an event must pass for its rule to apply. Exactly one of the five tests is set."""
+    """A test that an event must pass for its rule to apply. Exactly one of the six tests is set."""
 
     paths: Words  # dotted: properties.content_type; it is enough if one of them passes
     is_: Words = ()  # equal to one of these, whatever its case
     starts_with: Words = ()
     contains: Words = ()
     exists: bool | None = None  # False: none of the paths does
+    is_id: bool = False  # an id is there, and none of the words that stand for no id
     above: float | None = None  # a number greater than this
 
 
@@ -55,13 +56,16 @@ class QueryRule(msgspec.Struct, frozen=True):
 
 
 class PageRule(msgspec.Struct, frozen=True):
-    """A rule that reads a page by its path."""
+    """A rule that reads a page by its address."""
 
     name: str
     moment: str
     confidence: float
-    paths: Words = ()  # globs, as streams.core.moments.pages explains them
+    paths: Words = ()  # patterns, as streams.core.moments.globs explains them
+    any: Words = ()  # clauses over the path's words, as streams.core.moments.query explains them
+    where: Condition | None = None
     views_only: bool = False  # only where the page is seen, not for what else happens on it
+    otherwise: bool = False  # only addresses that no other page rule reads, and no names of pages
     profile: str = ""
 
 
@@ -135,3 +139,8 @@ class RuleSet(msgspec.Struct, frozen=True):
         for lexicon in self.lexicons:
             found.setdefault(lexicon.language, {})[lexicon.name] = lexicon.phrases
         return found
+
+    @property
+    def with_clauses(self) -> tuple[QueryRule | PageRule, ...]:
+        """The rules that name lexicons."""
+        return (*self.queries, *self.pages)

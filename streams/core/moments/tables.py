@@ -22,11 +22,16 @@ def event_table(rules: Rules) -> str:
 
 def page_table(rules: Rules) -> str:
     """Markdown: every path pattern, with its moment."""
-    lines = ["| moment | confidence | rule | paths |", "|---|---|---|---|"]
+    lines = ["| moment | confidence | rule | paths, or clauses over their words |", "|---|---|---|---|"]
     for rule in rules.content.pages:
-        seen = "; *only where the page is seen*" if rule.views_only else ""
-        paths = " ".join(f"`{path}`" for path in rule.paths)
-        lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {paths}{seen} |")
+        notes = [f"where {_condition(rule.where)}"] if rule.where is not None else []
+        notes += ["only where the page is seen"] if rule.views_only else []
+        notes += ["only where no other rule reads the page"] if rule.otherwise else []
+        noted = "".join(f"; *{note}*" for note in notes)
+        # A bar would end the table's cell.
+        reads = [f"`{path}`".replace("|", "\\|") for path in rule.paths]
+        reads += [f"words: `{clause}`" for clause in rule.any]
+        lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {' '.join(reads)}{noted} |")
     return "\n".join(lines) + "\n"
 
 
@@ -61,6 +66,8 @@ def _condition(where: spec.Condition) -> str:
     for verb, words in (("is", where.is_), ("starts with", where.starts_with), ("contains", where.contains)):
         if words:
             return f"{path} {verb} {', '.join(f'`{word}`' for word in words)}"
+    if where.is_id:
+        return f"{path} is an id"
     if where.above is not None:
         return f"{path} is above {where.above:g}"
     return f"{path} is {'there' if where.exists else 'missing'}"

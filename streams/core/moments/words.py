@@ -3,7 +3,9 @@
 import re
 import unicodedata
 
-MAX_TOKENS = 40  # a query of more words is a pasted text: its beginning shows what it is about
+MAX_TOKENS = (
+    40  # of a query or a path: more are pasted texts and garbage, and the first ones show what it is about
+)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _GAP = re.compile(r"[\s_\-]+")
 
@@ -39,6 +41,11 @@ def with_number_signs(word: str) -> str:
     return _NUMBER.sub("#", word)
 
 
+def folded_tokens(folded: str) -> list[str]:
+    """The words of a text that is folded."""
+    return _TOKEN.findall(folded)
+
+
 def fold_name(name: str) -> str:
     """The form in which event names are compared: `Product Viewed` and `product_viewed` are one name."""
     return _GAP.sub("", fold_text(name))
@@ -49,4 +56,5 @@ def fold_segment(segment: str) -> str:
 
     `Order Confirmation`, `order_confirmation` and `order-confirmation` are one segment.
     """
-    return _GAP.sub("-", fold_text(segment.strip()))
+    folded = fold_text(segment.strip())
+    return folded if folded.isalnum() else _GAP.sub("-", folded)

@@ -67,7 +67,8 @@ def test_known_names(kind: str, name: str, moment: str) -> None:
 def test_pages_are_no_purchases(name: str, kind: str) -> None:
     """A page or screen with such a name only explains purchases and refunds."""
     assert SHIPPED(event(name)) is not None or name == "Order Updated"
-    assert SHIPPED(event(name, kind)) is None
+    verdict = SHIPPED(event(name, kind))
+    assert verdict is None or verdict.intent < INTENTS.index("truth")
 
 
 @pytest.mark.parametrize(

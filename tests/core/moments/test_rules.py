@@ -143,6 +143,20 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
         (PAGE.replace('paths = ["/cart"]', ""), 'rule "p": paths = (missing): which pages is it for?'),
         (PAGE.replace('page = ["name"]', ""), "[read]: page = (missing): page rules need to know where"),
         (PAGE + "views_only = 1", 'rule "p": views_only = 1: must be true or false'),
+        (PAGE.replace("/cart", "/cart#top"), '"/cart#top" must begin with / or * and have no #'),
+        (PAGE.replace("/cart", "/cart?step"), '"/cart?step": behind ? stand parameters: ?name=value'),
+        (PAGE.replace("/cart", "/cart?=1"), '"/cart?=1": behind ? stand parameters'),
+        (PAGE.replace("/cart", "/{order}?id={order}"), "braces are for one segment or parameter alone"),
+        (PAGE.replace("/cart", "/x{order}"), "braces are for one segment or parameter alone"),
+        (PAGE.replace("/cart", "/" + "/".join(["a|b"] * 10)), "stands for 1024 paths; at most 500"),
+        (PAGE + "where = { path = 'properties.id', is_id = true, exists = true }", "needs exactly one of is"),
+        (PAGE + "any = ['nowhere']", 'rule "p": any: "nowhere" is no lexicon in any language'),
+        (PAGE + "any = ['(x)']", 'rule "p": any = [\'(x)\']: "(x)" is no clause'),
+        (PAGE + "any = ['v']\notherwise = true", 'rule "p": otherwise = True: is for rules with paths'),
+        (
+            PAGE + "any = ['v']\nwhere = { path = 'properties.id', is_id = true }",
+            "is for rules with paths, not for those with any: make two rules of it",
+        ),
         (
             "\n".join(CART.replace('name = "cart"', f'name = "c{n}"') for n in range(MAX_RULES + 1)),
             f"rules: {MAX_RULES + 1} of them: at most",
@@ -324,18 +338,26 @@ def test_the_page_is_right() -> None:
     ]
     head = "extends = 'default'\n"
     shown = [Classifier(load_rules(text if text.startswith("extends") else head + text)) for text in blocks]
-    assert 7 == len(shown)
+    assert 8 == len(shown)
     assert "quote" == shown[0].explain(event("quote_requested")).rule
     assert "store-call" == shown[1].explain(event("click", properties={"link_url": "tel:1"})).rule
-    assert "page.appointment" == shown[2].explain(event("", "page", {"path": "/book-a-test-drive"})).rule
+    assert ["page.test-drive", "page.test-drive", "page.visit", "page.our-thanks"] == [
+        shown[n].explain(event("", "page", {"url": f"https://x.example{path}"})).rule
+        for n, path in [
+            (2, "/it/test-drive/now"),
+            (2, "/index.php?view=Test_Drive"),
+            (2, "/museum/plan-a-visit"),
+            (3, "/grazie"),
+        ]
+    ]
     assert ["query.test-drive"] * 2 == [
-        shown[3].query(*each).rule
+        shown[4].query(*each).rule
         for each in [("test drive a used car", "en"), ("auto: prova su strada", "it")]
     ]
     assert (
         "cue.sold-out"
-        == shown[5].explain(event("Product Viewed", properties={"availability": "sold out"})).cue_rule
+        == shown[6].explain(event("Product Viewed", properties={"availability": "sold out"})).cue_rule
     )
-    assert "cue.slow-app" == shown[5].explain(event("", "screen", properties={"load_ms": 3001})).cue_rule
-    assert "kiosk.touched" == shown[4].explain(event("screen_touched")).rule
-    assert "buy" == shown[6].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment
+    assert "cue.slow-app" == shown[6].explain(event("", "screen", properties={"load_ms": 3001})).cue_rule
+    assert "kiosk.touched" == shown[5].explain(event("screen_touched")).rule
+    assert "buy" == shown[7].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment
