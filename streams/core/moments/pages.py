@@ -75,7 +75,7 @@ class PageMatcher:
             else:
                 self._always.append(n)
         self._lengths = sorted({len(start) for start in self._by_start})
-        self._words = {seen: _WordRules(rules, lexicons or {}, seen) for seen in (True, False)}
+        self._words = _WordRules(rules, lexicons or {})
 
     def find(self, address: str, seen: bool, without: int = -1) -> tuple[PageMatch, ...]:
         """The rules that match, in their order, up to the first that holds whatever the event is.
@@ -92,7 +92,7 @@ class PageMatcher:
             for length in self._lengths:
                 candidates += self._by_start.get(segment[:length], ())
         found: list[PageMatch] = []
-        place = self._words[seen].find(segments, without)
+        place = self._words.find(segments, seen, without)
         for n in sorted(set(candidates)):
             views_only, glob, match = self._patterns[n]
             if 0 <= place < match.place:
@@ -116,7 +116,7 @@ class PageMatcher:
 
     def why(self, address: str, place: int) -> str:
         """The words of a path that make a rule hold. It is for people, and slow."""
-        return self._words[True].why(address, place)
+        return self._words.why(address, place)
 
     def order(self, address: str, parameters: Mapping[str, str]) -> str:
         """The order id in an address, as it is written there; "" if no pattern that has `{order}` matches."""
@@ -131,29 +131,26 @@ class _WordRules:
     """
 
     def __init__(
-        self, rules: Sequence[PageRule], lexicons: Mapping[str, Mapping[str, Iterable[str]]], seen: bool
+        self, rules: Sequence[PageRule], lexicons: Mapping[str, Mapping[str, Iterable[str]]]
     ) -> None:
-        clauses = [
-            QueryRule(
-                rule.name, rule.moment, rule.confidence, rule.any if seen or not rule.views_only else ()
-            )
-            for rule in rules
-        ]
         phrases: dict[str, list[str]] = {}
         for names in lexicons.values():
             for name, words in names.items():
                 phrases.setdefault(name, []).extend(words)
-        self._language = Language(clauses, phrases, ()) if any(rule.any for rule in clauses) else None
+        clauses = [QueryRule(rule.name, rule.moment, rule.confidence, rule.any) for rule in rules]
+        self._language = Language(clauses, phrases, ()) if any(rule.any for rule in rules) else None
+        self._views_only = {place for place, rule in enumerate(rules) if rule.views_only}
 
-    def find(self, segments: Sequence[tuple[str, str]], without: int = -1) -> int:
+    def find(self, segments: Sequence[tuple[str, str]], seen: bool, without: int) -> int:
         """The place of the first rule that holds; -1 if none does. `without`: a place that is left out."""
         words = path_words(segments) if self._language is not None else ()
         if self._language is None or not words:
             return -1
         place = self._language.find(words)
-        if place < 0 or place != without:
+        if place < 0 or (place != without and (seen or place not in self._views_only)):
             return place
-        return next((each for each in self._language.holding(words) if each != without), -1)
+        left_out = {without} if seen else {without, *self._views_only}
+        return next((each for each in self._language.holding(words) if each not in left_out), -1)
 
     def why(self, address: str, place: int) -> str:
         """The words that make a rule hold; "" if they do not."""

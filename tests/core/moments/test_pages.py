@@ -245,6 +245,24 @@ def test_a_rule_with_words_reads_a_path_by_its_lexicons() -> None:
     assert ("page", "visit: prenota una visita") == (explained.evidence, explained.matched)
 
 
+def test_words_for_seen_pages_hide_no_other_rule() -> None:
+    """What happens on such a page is read by the next rule that holds, and so `explain` names that one."""
+    own = classifier(
+        "[read]\npage = ['context.page.path']\n"
+        "[[page]]\nname = 'seen'\nmoment = 'truth'\nconfidence = 0.7\nviews_only = true\nany = ['paid']\n"
+        "[[page]]\nname = 'glob'\nmoment = 'know'\nconfidence = 0.7\npaths = ['/paid']\n"
+        "[[page]]\nname = 'words'\nmoment = 'buy'\nconfidence = 0.7\nany = ['paid']\n"
+        "[lexicon.en]\npaid = ['paid']\n"
+    )
+    rules = [
+        (explained.rule, explained.next and explained.next.rule)
+        for kind in ("page", "track")
+        for path in ("/paid", "/well/paid")
+        for explained in [own.explain(event("", kind, context={"page": {"path": path}}))]
+    ]
+    assert [("seen", "glob"), ("seen", "words"), ("glob", "words"), ("words", None)] == rules
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "properties", "context", "rule"),
     [
