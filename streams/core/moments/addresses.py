@@ -55,8 +55,8 @@ def parameters(address: str) -> dict[str, str]:
 
     Text without a `?` is taken for the query alone, as `context.page.search` may have it.
     """
-    before, mark, after = address[:MAX_ADDRESS_CHARS].partition("?")
-    query = (after if mark else before).partition("#")[0]
+    before, asks, after = address[:MAX_ADDRESS_CHARS].partition("?")
+    query = (after if asks else before).partition("#")[0]
     found: dict[str, str] = {}
     for pair in query.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]:
         name, equals, value = pair.partition("=")

@@ -13,7 +13,7 @@ from streams.core.moments.wildcard import glob_matches
 from streams.core.moments.words import fold_segment
 
 ORDER_SEGMENT = "{order}"
-MAX_ALTERNATIVES = 500  # patterns that one line stands for: more is a mistake
+MAX_EXPANDED = 500  # patterns that one line stands for: more is a mistake
 _ENOUGH_DIGITS = 3  # an id with letters has as many: A-1001, and neither step-2 nor v2
 
 
@@ -25,18 +25,18 @@ def is_order_id(text: str) -> bool:
 
 def expand_glob(glob: str) -> list[str]:
     """The patterns without `|` that one line stands for. Raises ValueError if they are too many."""
-    path, mark, query = glob.partition("?")
+    path, asks, query = glob.partition("?")
     parts = [part.split("|") for part in path.split("/")]
-    for pair in query.split("&") if mark else ():
+    for pair in query.split("&") if asks else ():
         name, equals, value = pair.partition("=")
         parts.append([f"{each}{equals}{other}" for each in name.split("|") for other in value.split("|")])
     count = 1
     for part in parts:
         count *= len(part)
-    if count > MAX_ALTERNATIVES:
-        raise ValueError(f"stands for {count} paths; at most {MAX_ALTERNATIVES}")
+    if count > MAX_EXPANDED:
+        raise ValueError(f"stands for {count} paths; at most {MAX_EXPANDED}")
     depth = path.count("/") + 1
-    return ["/".join(chosen[:depth]) + mark + "&".join(chosen[depth:]) for chosen in product(*parts)]
+    return ["/".join(chosen[:depth]) + asks + "&".join(chosen[depth:]) for chosen in product(*parts)]
 
 
 def glob_segments(path: str) -> list[str]:
@@ -73,10 +73,10 @@ class Glob:
 
     def __init__(self, text: str) -> None:
         """`text` has no `|`."""
-        path, mark, query = text.partition("?")
+        path, asks, query = text.partition("?")
         self.text = text
         self.segments = glob_segments(path)
-        pairs = [pair.partition("=") for pair in query.split("&")] if mark else []
+        pairs = [pair.partition("=") for pair in query.split("&")] if asks else []
         self.parameters = tuple(
             (fold_segment(name), value if value == ORDER_SEGMENT else fold_segment(value))
             for name, _, value in pairs

@@ -261,12 +261,12 @@ def _page(table: TableReader, name: str, moment: str, confidence: float) -> spec
         name,
         moment,
         confidence,
-        paths,
-        clauses,
-        _condition(table, name) if where is not None else None,
-        bool(table.flag("views_only")),
-        otherwise,
-        _profile(table),
+        paths=paths,
+        any=clauses,
+        where=_condition(table, name) if where is not None else None,
+        views_only=bool(table.flag("views_only")),
+        otherwise=otherwise,
+        profile=_profile(table),
     )
 
 
@@ -275,11 +275,11 @@ def _check_path(table: TableReader, path: str) -> None:
         expand_glob(path)
     except ValueError as error:
         raise table.wrong("paths", f'"{path}" {error}', path) from None
-    before, mark, query = path.partition("?")
+    before, asks, query = path.partition("?")
     segments = glob_segments(before)
     if not path.startswith(("/", "*")) or "#" in path:
         raise table.wrong("paths", f'"{path}" must begin with / or * and have no #', path)
-    pairs = [pair.partition("=") for pair in query.split("&")] if mark else []
+    pairs = [pair.partition("=") for pair in query.split("&")] if asks else []
     if not all(name.strip() and equals and value.strip() for name, equals, value in pairs):
         raise table.wrong(
             "paths", f'"{path}": behind ? stand parameters: ?name=value, ?name=*, joined with &', path
