@@ -49,7 +49,7 @@ KEYS: dict[str, Node] = {  # by the words of `Topic.key`
     "cell": {"type": "string", "description": "The cell of the counter."},
     REDRIVEN.key: {
         "type": "string",
-        "description": "Names a redriven item and the command: `topic:partition:offset:index command`.",
+        "description": "Names a redriven item and the command: `topic:partition:offset:index:part command`.",
     },
     "none": {"type": "null"},
 }
@@ -169,7 +169,7 @@ def messages(topic: Topic) -> dict[str, Node]:
         if kind in CORRELATION:
             body["correlationId"] = CORRELATION[kind]
         found[name] = {"summary": (kind.__doc__ or "").partition("\n")[0], **body, "bindings": bindings}
-    if topic.cleanup is Cleanup.COMPACT and topic is not REDRIVEN:  # receipts stay
+    if topic.cleanup is Cleanup.COMPACT:
         summary = (
             "A tombstone: the last record under this key no longer holds. Only the key says which record"
             " it is about."

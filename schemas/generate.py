@@ -57,8 +57,8 @@ ABOUT = {
         " it came."
     ),
     "redriven": (
-        "How redriven items ended. Compacted; key: where the item was read first, and the command that"
-        " redrove it."
+        "How redriven items ended. Key: where the item was read first, which part of its dead letter it is,"
+        " and the command that redrove it."
     ),
 }
 

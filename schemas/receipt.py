@@ -1,6 +1,6 @@
-"""`<app>.redriven` (compacted): how redriven items ended, one receipt per item and command.
+"""`<app>.redriven`: how redriven items ended, one receipt per item and command.
 
-The key is the item and the command: `topic:partition:offset:index command`. A receipt names no person.
+The key is the item and the command: `topic:partition:offset:index:part command`. A receipt names no person.
 """
 
 from typing import Annotated, Literal
@@ -35,6 +35,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     partition: Annotated[int, documented("the partition of that topic", **COUNT)]
     offset: Annotated[int, documented("the offset of its record in that partition", **COUNT)]
     index: Annotated[int, documented("which item of its record; 0 if the record is one item", **COUNT)]
+    part: Annotated[
+        int, documented("which of the items that its dead letter is read as now; 0 if that is one", **COUNT)
+    ]
     outcome: Annotated[
         str,
         documented(
@@ -48,12 +51,13 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         documented(
             "of late: final (something final lies behind it); of rejected: as in the rejected topic, or"
-            " owner_changed (another partition took it first); else null"
+            " owner_changed (another partition took it first), or letter_gone (its dead letter is not kept"
+            " any more); else null"
         ),
     ] = None
-    items: Annotated[
+    parts: Annotated[
         int,
-        documented("how many items its dead letter was read as; each has a receipt of its own", **COUNT),
+        documented("how many items its dead letter is read as now; each has a receipt of its own", **COUNT),
     ] = 1
     new_person: Annotated[bool, documented("nothing was held of its person, who counts as new")] = False
     held_from: Annotated[

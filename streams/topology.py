@@ -115,7 +115,7 @@ REDRIVEN = Topic(
     key="item, command",
     value="Receipt",
     types=(schemas.Receipt,),
-    cleanup=Cleanup.COMPACT,
+    cleanup=Cleanup.DELETE,
     about="how redriven items ended: receipts for `streams redrive`",
 )
 INBOX = Topic(

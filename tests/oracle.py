@@ -679,6 +679,34 @@ def final_until(
     return max([end for end in ends if end < before], default=-1)
 
 
+def changes_final(
+    s: Signal, held: Sequence[Signal], past: Sequence[Signal], before: int, patience: Patience = DEFAULTS
+) -> bool:
+    """Whether a redriven event that is no copy would change what is final, as far as the base has no say.
+
+    `held`: the events of its person now; `past`: those as the first item was redriven, since when no more
+    of them becomes final; what was closed before the time `before` was final then.
+    """
+
+    def until(*needs: str) -> int:
+        return final_until(past, needs, before, patience)
+
+    if s.at <= until(*s.needs):
+        return True
+    if any(e.event == s.event and history([e, s])[0] == s and e.at <= until(*e.needs) for e in held):
+        return True  # it would take the place of that copy
+    bought = [s.at] if s.mark == TRUTH and s.sure else []
+    # An untimed update may become a purchase with an event before it.
+    bought += [e.at for e in held if e.update == UNTIMED and e.sure and e.at >= s.at]
+    nameless, anywhere = until(""), until("*")
+    return any(
+        (e.mark == BUY and "" in e.needs and at < e.at <= min(nameless, at + patience.grace))
+        or (e.mark == REFUND and "*" in e.needs and at <= e.at <= anywhere)
+        for e in held
+        for at in bought
+    )
+
+
 def left_out(
     signals: Sequence[Signal], names: Sequence[str], oldest: int, patience: Patience = DEFAULTS
 ) -> tuple[str, ...]:

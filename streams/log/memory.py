@@ -268,6 +268,11 @@ class MemoryLog:
         """Compacts a topic partition now. It also happens by itself, when most records are superseded."""
         self._stored[partition].compacted[topic].compact()
 
+    async def first_offsets(self, topic: str) -> list[int]:
+        # Tests take the oldest records away.
+        topics = [stored.appended[topic] for stored in self._stored]
+        return [records[0].offset if records else 0 for records in topics]
+
     async def ends(self) -> dict[str, int]:
         # The last record says it: tests take the oldest ones away, as age does on a broker.
         return {

@@ -148,6 +148,12 @@ class Reader(Protocol):
         """
         ...
 
+    async def first_offsets(self, topic: str) -> list[int]:
+        """By partition, the offset of the first record that an append-only topic still holds, or of the next
+        one if it holds none. It never goes back.
+        """
+        ...
+
     async def ends(self) -> dict[str, int]:
         """The offset that the next record of each source will get. A session that has read up to it has
         caught up.

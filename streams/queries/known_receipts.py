@@ -30,19 +30,23 @@ class KnownReceipts:
     def __init__(self) -> None:
         self._endings: dict[bytes, ReceiptEnding] = {}
         self.applied: set[Origin] = set()  # items that count
+        self.first_offset = 0  # of the first record of the topic; above 0: retention took its beginning
 
     @classmethod
     async def load(cls, reader: Reader, partition: int, checkpoint: Checkpoint) -> "KnownReceipts":
         """Reads all receipts of a partition that the checkpoint covers."""
         found = cls()
+        is_first = True
         async for _, record in reader.scan(REDRIVEN.name, partition):
+            if is_first:
+                found.first_offset, is_first = record.offset, False
             if record.key is None or record.value is None:
                 continue
             receipt = _decode(record.value)
             if receipt.rev <= checkpoint.batches:
                 if receipt.outcome == "applied":
                     source = source_name(receipt.topic, receipt.partition)
-                    found.applied.add(Origin(source, receipt.offset, receipt.index))
+                    found.applied.add(Origin(source, receipt.offset, receipt.index, receipt.part))
                 held_from = None if receipt.held_from is None else parse_time(receipt.held_from)
                 held_from_ms = -1 if held_from is None else held_from[0]
                 found._endings[record.key] = ReceiptEnding(
@@ -52,7 +56,7 @@ class KnownReceipts:
 
     def get(self, item: Origin, command: str) -> ReceiptEnding | None:
         """How an item ended for this command; None if it has no receipt here."""
-        return self._endings.get(receipt_key(item.source, item.offset, item.index, command))
+        return self._endings.get(receipt_key(item.source, item.offset, item.index, item.part, command))
 
     @property
     def size_bytes(self) -> int:

@@ -21,6 +21,12 @@ class Origin(msgspec.Struct, frozen=True):
     source: str
     offset: int
     index: int
+    part: int = 0  # of the items that its dead letter was read as when it was redriven
+
+    @property
+    def letter(self) -> "Origin":
+        """The dead letter of which it is a part."""
+        return self if not self.part else Origin(self.source, self.offset, self.index)
 
 
 class Origins:

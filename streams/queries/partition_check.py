@@ -23,7 +23,7 @@ from streams.queries.slices import planned_slices, read_in_slices
 from streams.queries.stored_items import ItemReader, read_rulebook
 from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
-from streams.topology import CUES, LATE, REJECTED, source_name
+from streams.topology import CUES, LATE, REDRIVEN, REJECTED, source_name
 
 STEPS_PER_ROLL_UP = 10_000
 
@@ -147,8 +147,11 @@ class PartitionCheck:
         ):
             if origins.count < count and (origins.first_offset or not origins.count):
                 cut.add(source_name(topic.name, self.stored.partition))
+        receipts = source_name(REDRIVEN.name, self.stored.partition)
+        if stored.redriven != now.redriven and self.stored.letters.redriven.first_offset:
+            cut.add(receipts)
         self.cut |= cut
-        explained = missing == 0 or bool(cut & reading.cut_sources)
+        explained = missing == 0 or receipts in cut or bool(cut & reading.cut_sources)
         broken = reading.broken is not None and source_name(REJECTED.name, self.stored.partition) not in cut
         letters = all(
             origins.count >= count or source_name(topic.name, self.stored.partition) in cut

@@ -27,7 +27,7 @@ from streams.log.tail import TailPosition
 from streams.queries.origins import Origin, origin_of
 from streams.queries.time_range import EVER, TimeRange
 from streams.records import Headers, Output, Record
-from streams.topology import INBOX, LATE, REDRIVEN, REJECTED, Topic
+from streams.topology import INBOX, LATE, REDRIVEN, REJECTED, Topic, source_name
 
 # One append to the inboxes: few enough that a command that is stopped has sent little more than it counted.
 SENT_AT_ONCE = 500
@@ -100,9 +100,9 @@ class Receipts:
         self._reader, self._command = reader, command
         self._positions: list[TailPosition | None] = [None] * reader.partitions
         self._done: set[Origin] = set()  # items that count
-        self._items: dict[tuple[str, int], int] = {}  # of records that were read as several items: how many
-        # Of this command: by record, the receipts of its items that have ended.
-        self.own: defaultdict[tuple[str, int], dict[int, Receipt]] = defaultdict(dict)
+        self._parts: dict[Origin, int] = {}  # of dead letters that were read as several items: how many
+        # Of this command: by dead letter, the receipts of its items that have ended, by part.
+        self.own: defaultdict[Origin, dict[int, Receipt]] = defaultdict(dict)
 
     async def read_on(self) -> list[Receipt]:
         """Reads what has come. Returns the receipts of this command, of items that have ended."""
@@ -126,34 +126,28 @@ class Receipts:
         if record.value is None:
             return None
         receipt = _decode_receipt(record.value)
-        source = f"{receipt.topic}:{receipt.partition}"
+        source = source_name(receipt.topic, receipt.partition)
+        item = Origin(source, receipt.offset, receipt.index, receipt.part)
         if receipt.outcome in ("applied", "duplicate", "already"):
-            self._done.add(Origin(source, receipt.offset, receipt.index))
-        if receipt.items > 1:
-            self._items[source, receipt.offset] = receipt.items
+            self._done.add(item)
+        if receipt.parts > 1:
+            self._parts[item.letter] = max(receipt.parts, self._parts.get(item.letter, 1))
         if receipt.command != self._command or receipt.outcome == "forwarded":
             return None
-        own = self.own[source, receipt.offset]
-        is_new = receipt.index not in own  # a partition is read anew after a compaction
-        own[receipt.index] = receipt
+        own = self.own[item.letter]
+        is_new = receipt.part not in own  # a reader may have to begin anew
+        own[receipt.part] = receipt
         return receipt if is_new else None
 
     def counts(self, letter: Origin) -> bool:
         """True if every item of a dead letter counts: nothing of it is left to redrive."""
-        source, offset, index = letter.source, letter.offset, letter.index
-        items = self._items.get((source, offset), 1)
-        return all(Origin(source, offset, index + n) in self._done for n in range(items))
+        parts = range(self._parts.get(letter, 1))
+        return all(Origin(letter.source, letter.offset, letter.index, part) in self._done for part in parts)
 
     def has_ended(self, letter: Origin) -> bool:
         """True if every item of a dead letter of this command has ended."""
-        own = self.own.get((letter.source, letter.offset))
-        if not own:
-            return False
-        alone = own.get(letter.index)
-        if alone is not None and alone.items == 1:
-            return True
-        items = max(receipt.items for receipt in own.values())
-        return items > 1 and letter.index == 0 and len(own) == items
+        own = self.own.get(letter, {})
+        return bool(own) and len(own) == max(receipt.parts for receipt in own.values())
 
 
 class Redrive:
@@ -170,12 +164,16 @@ class Redrive:
         """Sends the dead letters that are there. `on_sent` is called with how many were sent so far."""
         await self._receipts.read_on()
         messages: list[Output] = []
+        # Asked for first: what is deleted meanwhile is refused only where another command says so.
+        firsts = await self._log.first_offsets(wanted.topic.name)
         async for partition, letter in self._wanted(wanted):
             origin = origin_of(letter)
             item = await self._as_read(_item(letter, origin))
             message = Redriven(
                 command=self.done.command,
                 letter=wanted.letter,
+                letter_offset=letter.offset,
+                first_letter=firsts[partition],
                 source=origin.source,
                 offset=item.offset,
                 index=item.index,

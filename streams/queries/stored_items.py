@@ -86,17 +86,16 @@ class ItemReader:
                 )
                 return [StoredItem(origin, outcome, signals, message.value, True)]
             case Redriven() as message:
-                items, outcomes = read_redriven(readers.of(message.source), message.record(), ANY_TIME_MS)
                 return [
                     StoredItem(
-                        Origin(message.source, item.offset, item.index),
-                        outcome,
+                        Origin(message.source, message.offset, message.index, item.part),
+                        item.outcome,
                         signals,
-                        item.value,
+                        item.record.value,
                         forwarded=True,
                         redriven_by=message.command,
                     )
-                    for item, outcome in zip(items, outcomes, strict=True)
+                    for item in read_redriven(readers.of(message.source), message, ANY_TIME_MS)
                 ]
         return ()
 

@@ -126,7 +126,7 @@ class _Stories:
             topic=topic, partition=partition, offset=origin.offset, index=origin.index,
             forwarded_to=item.forwarded_to, read_as=None, ending="waiting",
         )  # fmt: skip
-        letter = self._found.rejected.get(origin) or self._found.withheld.get(origin)
+        letter = self._found.rejected.get(origin.letter) or self._found.withheld.get(origin)
         if not isinstance(outcome, Event):
             story.profile = self._found.person.name
             if item.arrived:
@@ -179,7 +179,7 @@ class _Stories:
         if signal is None:
             story.ending = "no_signal"
             return story
-        late = self._found.late.get(origin)
+        late = self._found.late.get(origin.letter)
         if late is not None and origin in self._found.redriven:
             self._add(story, key, outcome.at_ms, signal)
             story.reason, story.detail = late.reason, f"{REDRIVEN_SINCE}; first it was {late.detail}"

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,41 +46,21 @@ class RedrivenLife(Life):
         if found.is_parted:
             self.former.append((key, [e for e in now if e.at < found.held_from_ms]))
             now = [e for e in now if e.at >= found.held_from_ms]
-        behind = (
-            s.at <= self.final_until(key, s.needs)
-            or any(e.event == s.event and s.at < e.at <= self.final_until(key, e.needs) for e in now)
-            or self.reaches_final(key, s, now)
-        )
+        behind = oracle.changes_final(s, now, *self.frozen[key], OF)
         if found.outcome == FINAL:
             in_base = facts_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event)) < base_end
             assert behind or in_base
             return "final"
-        assert held is None or not behind
         if found.outcome == DUPLICATE:
+            assert any(e.event == s.event and oracle.history([e, s])[0] == e for e in self.accepted[key])
             return "duplicate"
+        assert held is None or not behind
         if isinstance(found.outcome, LeftOut):
             s = s._replace(needs=tuple(n for n in s.needs if n not in found.outcome.needs))
         else:
             assert found.outcome == APPLIED
         self.accepted[key] = [*now, s]
         return "applied"
-
-    def final_until(self, key: str, needs: tuple[str, ...]) -> int:
-        """The last time at which an event would change what was final in these needs."""
-        past, before = self.frozen[key]
-        return oracle.final_until(past, needs, before, OF)
-
-    def reaches_final(self, key: str, s: oracle.Signal, now: list[oracle.Signal]) -> bool:
-        """A purchase would change what is final in another need: by its grace, or through a refund in all."""
-        bought = [s.at] if s.mark == 4 and s.sure else []
-        bought += [e.at for e in now if e.update == oracle.UNTIMED and e.sure and e.at >= s.at]
-        nameless, anywhere = self.final_until(key, ("",)), self.final_until(key, ("*",))
-        return any(
-            (e.mark == 3 and "" in e.needs and at < e.at <= min(nameless, at + OF.grace))
-            or (e.mark == 5 and "*" in e.needs and at <= e.at <= anywhere)
-            for e in now
-            for at in bought
-        )
 
     def commit(self) -> None:
         self.time(self.population.watermark_ms - 1)  # tidying comes after all timers that are due
@@ -208,13 +189,17 @@ def test_what_is_redriven_counts_in_any_order(
 @LAW
 @given(st.lists(signals, min_size=1, max_size=8), st.integers(0, 20))
 def test_a_copy_is_known_however_old_it_is(late: list[oracle.Signal], hours: int) -> None:
-    """While what was redriven is held, a copy of it that is redriven too is a duplicate."""
+    """While what was redriven is held, a copy of it that is redriven is a duplicate. A smaller one takes its
+    place.
+    """
     life = RedrivenLife(2 * H)
     life.population.watermark_ms = (30 + hours) * H
     for s in late:
         s = tidy(s)._replace(event=s.event)
         if life.redrive("p", s) == "applied":
             assert life.redrive("p", s) == "duplicate"
+            life.redrive("p", s._replace(at=max(0, s.at - 1)))
+            life.check()
 
 
 def signal(at: int, event: str, mark: int, *needs: str, **more: Any) -> oracle.Signal:
@@ -264,6 +249,17 @@ def test_a_copy_does_not_take_the_place_of_what_is_final() -> None:
     assert "final" == ends(history, signal(9 * H, "cart", 3, "car"))
     assert "duplicate" == ends(history, signal(11 * H, "cart", 3, "car"))
     assert "applied" == ends(history, signal(9 * H, "other", 3, "car"))
+
+
+@pytest.mark.parametrize("segment", [1, 8], ids=["folded", "live"])
+def test_a_copy_of_what_is_final_is_a_copy(segment: int) -> None:
+    """It changes nothing, so nothing keeps it out. One that would change it is kept out."""
+    cart, order = signal(10 * H, "cart", 3), signal(10 * H + 1, "order", 4, order="o1")
+    with small(segment, 256):
+        assert "duplicate" == ends([cart, order], cart)
+        assert "duplicate" == ends([cart, order], order)
+        assert "duplicate" == ends([cart, order], order._replace(at=11 * H))
+        assert "final" == ends([cart, order], order._replace(at=9 * H))
 
 
 def test_an_update_does_not_become_a_purchase_that_takes_what_is_final() -> None:

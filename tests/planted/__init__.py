@@ -90,6 +90,59 @@ BUGS = (
         "p.newest_head = head_at(journal, len(journal) // SIZE - 1) + 1",
     ),
     _bug(
+        "what was redriven is not known any more after a restart",
+        "streams.core.processing.processor",
+        "self.redriven.fates = found.redriven",
+        "pass",
+    ),
+    _bug(
+        "a redriven item is remembered in the batch after the one in which it counts",
+        "streams.core.processing.redriving",
+        "        drained = self.receipts, self.changed\n        self.receipts, self.changed = [], []",
+        "        self.written = getattr(self, 'written', [])\n"
+        "        drained = self.receipts, self.written\n"
+        "        self.written, self.receipts, self.changed = self.changed, [], []",
+    ),
+    _bug(
+        "a restart forgets that items were redriven to somebody",
+        "streams.core.journeys.store",
+        "        redriving=head.redriving,\n        saved",
+        "        saved",
+    ),
+    _bug(
+        "a redriven item is judged where a batch happens to be cut",
+        "streams.core.processing.processor",
+        "        if self._settled:\n            chunks",
+        "        if True:\n            chunks",
+    ),
+    _bug(
+        "a redriven item that is refused is remembered as taken",
+        "streams.core.processing.redriving",
+        "if taken.outcome != FINAL:",
+        "if True:",
+    ),
+    _bug(
+        "a redriven item counts for its person, whatever is final",
+        "streams.core.journeys.redriving",
+        "if is_behind_final(p, signal, final_ms, time, population.patience):",
+        "if False:",
+    ),
+    _bug(
+        "the receipt of a redriven item has the counters of the one before it, too",
+        "streams.core.processing.redriving",
+        "before, windows.delta = windows.delta, {}",
+        "before = windows.delta",
+    ),
+    _bug(
+        "a redriven item moves the watermark",
+        "streams.core.processing.redriving",
+        "            taken = redrive_event(processor.population, key, signal, item)",
+        "            taken = redrive_event(processor.population, key, signal, item)\n"
+        "            processor.population.watermark_ms = max(\n"
+        "                processor.population.watermark_ms, outcome.at_ms\n"
+        "            )",
+    ),
+    _bug(
         "timers are lost at a restart",
         "streams.core.journeys.population",
         "self.profiles.put(p)\n        self._timers = self.profiles.armed()",

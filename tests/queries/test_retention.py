@@ -185,6 +185,18 @@ async def test_a_redriven_item_is_no_difference_when_the_inbox_has_lost_it() -> 
     assert 0 < found.unchecked_profiles
 
 
+async def test_a_receipt_that_is_gone_is_no_difference() -> None:
+    """The item is left in the inbox, and nobody knows how it ended."""
+    log = await lived([looked(f"p{day}", day) for day in range(1, 91)])
+    await redriven(log, looked("ann", 80))
+    await redriven(log, looked("bob", 81))
+    cut(log, {"redriven": 0.5})
+    found = await verified(log)
+    assert (None, ["redriven:0"]) == (found.difference, list(found.cut))
+    assert 0 < found.profiles < 91
+    assert 0 < found.unchecked_profiles
+
+
 async def test_what_was_forgotten_before_a_redrive_is_no_difference_when_its_transitions_are_gone() -> None:
     """The redriven event is younger than the oldest transition that is left; the first visit is not."""
     log = await lived([looked("ann", 0), *[looked(f"p{day}", day) for day in range(1, 91)]])

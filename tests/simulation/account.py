@@ -13,30 +13,34 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from math import floor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams.core.ingest.event import Event, Items
 from streams.core.ingest.reading import RecordReader
+from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.signal import order_ref
 from streams.core.moments.classifier import Classifier
-from streams.core.processing.inbox import Forwarded, WatermarkReport
+from streams.core.moments.verdict import Verdict
+from streams.core.processing.inbox import Forwarded, Redriven, WatermarkReport
 from streams.records import Fetched, Record
 from streams.runtime.parameters import door_of_settings, parameters_of
-from streams.topology import is_inbox
+from streams.topology import is_inbox, split_source
 from tests import oracle
+from tests.simulation.redrives import AGAIN, Key, Limits, Moved, RedrivenPeople, Said
 from tests.simulation.timeline import Origin, Read, messages_of
 from tests.simulation.watermarks import Watermarks
 from tests.simulation.world import REFUSAL, ROBOT_AGENT, RULES, World
 
-Key = tuple[str | None, str]  # tenant, profile
-# after the id of an event that came again when it was no longer known: another event with the same name
-AGAIN = "#"
 # By the ending: what tells the events that are counted apart, whatever the product makes of it.
 APART = {"refused": msgspec.json.encode(REFUSAL), "robot": ROBOT_AGENT.encode()}
 CLASSIFIERS = {rules.version: Classifier(rules) for rules in RULES}
+
+
+Again = Counter[tuple[Key, str]]
+"""How often an event id of a person was taken for a new one."""
 
 
 class Arrival(NamedTuple):
@@ -47,6 +51,7 @@ class Arrival(NamedTuple):
     over_cap: set[Origin]
     unknown: set[Origin]  # what was late for another reason; an old order may be unknown
     left_out: Mapping[Origin, tuple[str, ...]]
+    receipts: Mapping[tuple[Origin, str], Said]  # of redriven items, by the command
 
 
 @dataclass
@@ -61,13 +66,16 @@ class Account:
     forwarded: list[tuple[int, Origin]] = field(default_factory=list)  # to which partition
     spared: int = 0  # events that would be late if the input that is furthest decided
     mark: int = -1  # the watermark
-    # How often an event id was taken for a new one.
-    again: Counter[tuple[Key, str]] = field(default_factory=Counter)
+    again: Again = field(default_factory=Counter)
     # What was called over_cap although its profile had neither so many signals nor so many needs; old orders
     # that were known to nobody, and were taken all the same.
     unjust: list[Origin] = field(default_factory=list)
     # The needs that were left out, and those for which there was no place, where these differ.
     misplaced: dict[Origin, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    # By command and item: what the receipts must say, and which histories those that count have changed.
+    receipts: dict[tuple[Origin, str], dict[str, Any]] = field(default_factory=dict)
+    moved: dict[tuple[Origin, str], Moved] = field(default_factory=dict)
+    redriven: RedrivenPeople = field(init=False)
 
 
 def account(
@@ -91,6 +99,7 @@ def account(
             judge.marks.restart()
         for fetched in batch.fetched:
             judge.take(fetched, batch.rules)
+        judge.time = batch.watermark_ms, batch.timers_ms
     judge.account.mark = judge.marks.own
     return judge.account
 
@@ -107,6 +116,11 @@ class _Judge:
         arrival: Arrival,
     ) -> None:
         self.account = Account()
+        s = world.settings
+        limits = Limits(patience_of(world), s.allowed_lateness, world.cap, world.needs)
+        self.account.redriven = RedrivenPeople(limits)
+        self.time = -1, -1  # the watermark, and how far timers have fired, as the batch began
+        self._fates: dict[Origin, str | int] = {}  # of redriven items: who took it, or where it was sent on
         others = [n for n in range(world.partitions) if n != partition] if world.forwards else []
         self.marks = Watermarks(world.inputs_of(partition), others)
         self._world, self._partition, self._reported = world, partition, reported
@@ -117,6 +131,12 @@ class _Judge:
     def take(self, fetched: Fetched, version: str) -> None:
         """All that one look at the sources has found. What is yet to be read of it has not ended."""
         left = [source for source, _ in fetched.chunks]
+        # Redriven items come first: those behind anything else wait for the next batch.
+        for _, records in [chunk for chunk in fetched.chunks if is_inbox(chunk[0])]:
+            for _, message in messages_of(records):
+                if not isinstance(message, Redriven):
+                    break
+                self._redrive(message, version)
         for source, records in fetched.chunks:
             self.marks.ended(fetched.ended - {*left})
             if is_inbox(source):
@@ -167,22 +187,16 @@ class _Judge:
             a.forwarded.append((owner, origin))
             return
         mine = a.signals.setdefault(key, [])
-        order = event.properties.get("order_id") if verdict.intent >= oracle.BUY else None
-        needs = needs_of(event, world)
-        paid = verdict.intent in (oracle.TRUTH, oracle.REFUND)
-        money = money_of(event, needs, verdict.intent == oracle.REFUND) if paid else None
-        if order and verdict.intent == oracle.REFUND and needs == ("",):
-            needs = ("*",)
-        at, update = _dated(event, allowed_lateness) if verdict.update else (event.at_ms, 0)
+        s, unread = self._signal(event, verdict, version, allowed_lateness)
+        at, needs = s.at, s.needs
         oldest = self.marks.own - allowed_lateness
         no_place = _no_place(mine, needs, oldest, world)
         a.spared += oldest <= event.at_ms < self.marks.greatest - allowed_lateness
-        told = order_ref(order).hex() if order else None
-        if update == oracle.OLD_ORDER and origin in self._arrival.unknown:
+        if s.update == oracle.OLD_ORDER and origin in self._arrival.unknown:
             a.counts["late"] += 1
             a.late.append(origin)
             return
-        if update == oracle.OLD_ORDER and not oracle.knows(mine, needs, told, at, patience_of(world)):
+        if s.update == oracle.OLD_ORDER and not oracle.knows(mine, needs, s.order, at, patience_of(world)):
             a.unjust.append(origin)
         if at < oldest or origin in self._arrival.over_cap:
             a.counts["late"] += 1
@@ -192,20 +206,96 @@ class _Judge:
                 a.unjust.append(origin)
             return
         left_out = self._arrival.left_out.get(origin, ())
-        needs = tuple(name for name in needs if name not in left_out)
-        s = oracle.Signal(
-            at, event.id, verdict.intent, verdict.sure, self._dims_of(event),
-            event.utc_offset_quarters, self._bases[version] + verdict.rule, needs,
-            told, update, verdict.cue, money and money.said,
-        )  # fmt: skip
+        s = s._replace(needs=tuple(name for name in needs if name not in left_out))
         applied = take(a, key, mine, s, self.marks.own - 2 * allowed_lateness)
-        a.counts["unread_amounts"] += applied and money is not None and money.unread
+        a.counts["unread_amounts"] += applied and unread
         a.counts["applied" if applied else "duplicate"] += 1
         a.counts["narrowed"] += bool(left_out)
         if left_out != (no_place if applied else ()):
             a.misplaced[origin] = left_out, no_place
         if left_out:
             a.late.append(origin)  # it is in that topic, too
+
+    def _signal(
+        self, event: Event, verdict: Verdict, version: str, lateness: int
+    ) -> tuple[oracle.Signal, bool]:
+        """What an event says, and whether it has an amount that cannot be read. `lateness`: see `_dated`."""
+        world = self._world
+        order = event.properties.get("order_id") if verdict.intent >= oracle.BUY else None
+        needs = needs_of(event, world)
+        paid = verdict.intent in (oracle.TRUTH, oracle.REFUND)
+        money = money_of(event, needs, verdict.intent == oracle.REFUND) if paid else None
+        if order and verdict.intent == oracle.REFUND and needs == ("",):
+            needs = ("*",)
+        at, update = _dated(event, lateness) if verdict.update else (event.at_ms, 0)
+        s = oracle.Signal(
+            at, event.id, verdict.intent, verdict.sure, self._dims_of(event),
+            event.utc_offset_quarters, self._bases[version] + verdict.rule, needs,
+            order_ref(order).hex() if order else None, update, verdict.cue, money and money.said,
+        )  # fmt: skip
+        return s, money is not None and money.unread
+
+    def _redrive(self, m: Redriven, version: str) -> None:
+        """A redriven item, read by what is in force now."""
+        a, world, origin = self.account, self._world, (m.source, m.offset)
+        limit_ms = min(m.sent_ms + world.settings.skew, LATEST_MS)
+        event = self._reader.read(m.value, m.headers, m.time_ms, limit_ms)
+        if isinstance(event, Items):
+            self._end(m, "no_signal")
+            return
+        if not isinstance(event, Event):
+            self._end(m, "rejected", event.reason.value)
+            return
+        if apart := next((name for name, mark in APART.items() if mark in m.value), None):
+            self._end(m, apart)
+            return
+        verdict = CLASSIFIERS[version].classify(event)
+        if verdict is None:
+            self._end(m, "no_signal")
+            return
+        key, fate = key_of(event, world), self._fates.get(origin)
+        if (owner := owner_of(person(*key), world.partitions)) != self._partition:
+            assert not m.is_sent_on, "it came to its owner at once"
+            assert fate in (None, owner), "whose it is never changes here"
+            self._fates[origin] = owner
+            self._end(m, "forwarded", forwarded_to=owner)
+            return
+        if fate is not None:
+            assert fate != m.command, "a command sends an item once"
+            self._end(m, "already")
+            return
+        said = self._arrival.receipts.get((origin, m.command))
+        if said is None:
+            a.redriven.untrue.append(f"{origin} by {m.command}: there is no receipt")
+            return
+        s, unread = self._signal(event, verdict, version, LATEST_MS)
+        mine = a.signals.setdefault(key, [])
+        no_place = _no_place(mine, s.needs, self.time[0] - world.allowed_lateness, world)
+        found = a.redriven.judge(key, mine, s, said, self.time, no_place)
+        if found.outcome == "late":
+            self._end(m, "late", "final")
+            return
+        self._fates[origin] = m.command
+        if found.outcome != "applied":
+            self._end(m, found.outcome)
+            return
+        before = [*found.held]
+        mine[:] = found.held
+        s = s._replace(needs=tuple(name for name in s.needs if name not in found.left_out))
+        take(a, key, mine, s, found.known_from)
+        a.counts["unread_amounts"] += unread
+        a.moved[origin, m.command] = Moved(before, [*mine], *self.time)
+        self._end(m, "applied", new_person=found.new, left_out=[*found.left_out])
+
+    def _end(self, m: Redriven, outcome: str, reason: str | None = None, **more: Any) -> None:
+        """What the receipt must say. The partition from which it is sent on counts nothing."""
+        source, offset = split_source(m.source), m.offset
+        said = {
+            "command": m.command, "letter": m.letter, "topic": source[0], "partition": source[1],
+            "offset": offset, "index": 0, "part": 0, "parts": 1, "outcome": outcome, "reason": reason,
+            "new_person": False, "left_out": [], "forwarded_to": None,
+        }  # fmt: skip
+        self.account.receipts[(m.source, offset), m.command] = said | more
 
 
 def _dated(event: Event, allowed_lateness: int) -> tuple[int, int]:
@@ -235,9 +325,16 @@ def patience_of(world: World) -> oracle.Patience:
     return oracle.Patience(moments, s.abandon_after, s.refund_window, s.join_window, s.purchase_grace)
 
 
-def take(a: Account, key: Key, mine: list[oracle.Signal], s: oracle.Signal, known_from: int) -> bool:
+class Takes(Protocol):
+    """What it takes of an account to take an event."""
+
+    taken: dict[Key, list[oracle.Signal]]
+    again: Again
+
+
+def take(a: Takes, key: Key, mine: list[oracle.Signal], s: oracle.Signal, known_from: int) -> bool:
     """An event id is one event while it is known, and of its copies the smallest stays."""
-    for n, kept in enumerate(mine):
+    for n, kept in sorted(enumerate(mine), key=lambda one: one[1].at):
         if kept.event.partition(AGAIN)[0] == s.event and kept.at >= known_from:
             s = s._replace(event=kept.event)
             if oracle.history([kept, s])[0] == kept:

@@ -38,7 +38,8 @@ from streams.topology import (
     source_name,
 )
 from tests.simulation.account import person
-from tests.simulation.script import Deploy, Impostor, Kill, Move, Op, Send, Turn
+from tests.simulation.commands import Commands
+from tests.simulation.script import Command, Deploy, Impostor, Kill, Move, Op, Send, Turn
 from tests.simulation.timeline import Read, Sender, read_on
 from tests.simulation.watermarks import Watermarks
 from tests.simulation.world import DAY, INPUTS, RULES, World
@@ -49,6 +50,9 @@ CURRENT_TOPICS = (CURRENT.name, CURRENT_DEVICES.name)
 MAX_TURNS = 3_000
 # So many rounds without anything to do: after IDLE_READS of them a partition says that it is idle.
 QUIET_ROUNDS = IDLE_READS + 1
+
+
+COMMAND = Sender(-1, -1)  # what a command sends comes from no partition
 
 
 class Crash(Exception):
@@ -192,6 +196,21 @@ class Sink:
                 self.table[output.key] = tally
 
 
+def _as_taken(partition: int, batch: Batch, read: Read) -> Read:
+    """What a batch has read, without what it left in the inbox for a later one, and how far time had come."""
+    c, inbox = decode_checkpoint(batch.checkpoint), source_name(INBOX.name, partition)
+    end = c.sources[inbox].offset if inbox in c.sources else 0
+    fetched: list[Fetched] = []
+    for one in reversed(read.fetched):  # what was left is in a later one again
+        chunks = [
+            (source, [r for r in records if source != inbox or r.offset < end])
+            for source, records in one.chunks
+        ]
+        fetched.insert(0, msgspec.structs.replace(one, chunks=chunks))
+        end = min([end, *[records[0].offset for source, records in one.chunks if source == inbox]])
+    return read._replace(fetched=fetched, watermark_ms=c.watermark_ms, timers_ms=c.timers_fired_ms)
+
+
 def unruly(batch: Batch) -> Iterator[str]:
     """At most one `current` record of each person, and a tombstone of exactly those who are forgotten."""
     held = [(output.topic, output.key) for output in batch.outputs if output.topic in CURRENT_TOPICS]
@@ -246,6 +265,7 @@ class Cluster:
             [] for _ in range(world.partitions)
         ]  # of what is in their inboxes
         self.sessions = itertools.count()
+        self.commands = Commands(self.log)
         self.hidden: Sequence[int] = ()  # inputs where a transaction is open now
         self.first = 0  # which source is read first
         self.clock = StepClock()
@@ -271,7 +291,7 @@ class Cluster:
             self.unruly += [f"partition {partition}: {how}" for how in unruly(batch)]
             self.met["time alone committed"] += not any(fetched.chunks for fetched in read.fetched)
             sender = Sender(partition, len(self.timelines[partition]))
-            self.timelines[partition].append(read)
+            self.timelines[partition].append(_as_taken(partition, batch, read))
             read_on(self._marks[partition], read, self._reader)
             self.reaches[partition].append(self._marks[partition].inputs)
             for output in batch.outputs:
@@ -311,6 +331,25 @@ class Cluster:
                 self.workers[worker].rules = rules
             case Impostor(partition):
                 self.impostor(partition)
+            case Command():
+                self.redrive(op)
+
+    def redrive(self, op: Command) -> None:
+        """A command sends dead letters. What it had sent when it was killed stays sent."""
+        before = self._inbox_records()
+        self.crash = (op.crash, op.nth) if op.crash else None
+        try:
+            self.commands.send(op)
+        except Crash:
+            self.met["a redriving command was killed"] += 1
+        finally:
+            self.crash = None
+            self.met[f"redriven: {op.letter}"] += self._inbox_records() - before
+            for senders, stored in zip(self.senders, self.log._stored, strict=True):
+                senders += [COMMAND] * (len(stored.appended[INBOX.name]) - len(senders))
+
+    def _inbox_records(self) -> int:
+        return sum(len(stored.appended[INBOX.name]) for stored in self.log._stored)
 
     def turn(self, op: Turn) -> None:
         worker = self.workers[op.worker]

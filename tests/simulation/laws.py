@@ -16,11 +16,12 @@ from streams.core.journeys import profile as profiles
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.committed import Committed
-from streams.core.processing.inbox import Forwarded, WatermarkReport
+from streams.core.processing.inbox import Forwarded, Redriven, WatermarkReport
 from streams.records import Record
 from streams.topology import source_name, split_source
 from tests import oracle
-from tests.simulation.account import Account, Key, owner_of, person
+from tests.simulation.account import Account, owner_of, person
+from tests.simulation.redrives import Key, Moved
 from tests.simulation.wire import (
     CONTENT,
     REFUNDS,
@@ -44,6 +45,7 @@ KEPT_MIN = {
     "hour": (60, 40 * 1440),
     "day": (1440, 400 * 1440),
 }  # length, and how long a window is kept
+COUNTERS_OF_EACH = 4  # of so many receipts the counters of one are computed again: it takes long
 ENDINGS = ("applied", "refused", "robot", "no_signal", "duplicate", "late", "rejected")
 
 
@@ -52,6 +54,7 @@ class Sent(NamedTuple):
 
     reports: list[tuple[WatermarkReport, int]]  # each with how far the partition had come in its own inputs
     forwarded: list[tuple[int, Forwarded]]  # to which partition
+    redriven: list[tuple[int, Redriven]]  # likewise
 
 
 class Evidence:
@@ -90,7 +93,7 @@ class Evidence:
         record about a person; `sourced`: headers and value of each transition; `events`: all
         inputs, by topic and partition; `sent`: what the partition has sent to others.
         """
-        self.sourced, self.events, self.sent = sourced, events or {}, sent or Sent([], [])
+        self.sourced, self.events, self.sent = sourced, events or {}, sent or Sent([], [], [])
         self.place, self.keyed = place, keyed
         self.account, self.checkpoint, self.topics, self.names, self.patience = (
             account,
@@ -114,14 +117,35 @@ class Evidence:
         return next((r.value for r in self.events.get(split_source(source), ())[offset : offset + 1]), None)
 
     @cached_property
+    def lives(self) -> dict[Key, list[list[oracle.Signal]]]:
+        """By person, their events: those that were forgotten before an item was redriven, and the others."""
+        return self.account.redriven.lives(self.account.signals)
+
+    @cached_property
     def steps(self) -> dict[Key, list[oracle.Step]]:
         return {
-            key: oracle.transitions(signals, self.checkpoint.timers_fired_ms, self.patience)
-            for key, signals in self.account.signals.items()
+            key: [
+                step
+                for life in lives
+                for step in oracle.transitions(life, self.checkpoint.timers_fired_ms, self.patience)
+            ]
+            for key, lives in self.lives.items()
         }
 
     @cached_property
     def journeys(self) -> dict[Key, list[oracle.Journey]]:
+        return {
+            key: [
+                journey
+                for life in lives
+                for journey in oracle.journeys(life, self.checkpoint.timers_fired_ms, self.patience)
+            ]
+            for key, lives in self.lives.items()
+        }
+
+    @cached_property
+    def held(self) -> dict[Key, list[oracle.Journey]]:
+        """Journeys of the last life of everybody: what came before was forgotten."""
         return {
             key: oracle.journeys(signals, self.checkpoint.timers_fired_ms, self.patience)
             for key, signals in self.account.signals.items()
@@ -131,24 +155,40 @@ class Evidence:
     def true_counters(self) -> Counter[Any]:
         """The oracle's count of every cell, expired windows included."""
         true: Counter[Any] = Counter()
-        for key, steps in self.steps.items():
-            for s in steps:
-                true.update(step_cells(s, self.names))
-                for cell, amount in revenue_cells(s, self.names):
-                    true[cell] += amount
-            for j in self.journeys[key]:
-                true.update(cohort_cells(j, self.names))
-            for u in oracle.unmatched(
-                self.account.signals[key], self.checkpoint.timers_fired_ms, self.patience
-            ):
-                true.update(step_cells(u, self.names))
-            for c in self.cues[key]:
-                true.update(cue_cells(c, self.names))
+        for lives in self.lives.values():
+            for life in lives:
+                self.count(true, life, self.checkpoint.timers_fired_ms, 1)
         return true
+
+    def count(self, cells: Counter[Any], signals: list[oracle.Signal], timers: int, sign: int) -> None:
+        """Adds what these signals of one person count for."""
+        steps = oracle.transitions(signals, timers, self.patience)
+        counted = [
+            *[cell for s in steps for cell in step_cells(s, self.names)],
+            *[
+                cell
+                for j in oracle.journeys(signals, timers, self.patience)
+                for cell in cohort_cells(j, self.names)
+            ],
+            *[
+                cell
+                for u in oracle.unmatched(signals, timers, self.patience)
+                for cell in step_cells(u, self.names)
+            ],
+            *[cell for c in oracle.cues(signals, self.patience) for cell in cue_cells(c, self.names)],
+        ]
+        for cell in counted:
+            cells[cell] += sign
+        for s in steps:
+            for cell, amount in revenue_cells(s, self.names):
+                cells[cell] += sign * amount
 
     @cached_property
     def cues(self) -> dict[Key, list[oracle.Cue]]:
-        return {key: oracle.cues(signals, self.patience) for key, signals in self.account.signals.items()}
+        return {
+            key: [cue for life in lives for cue in oracle.cues(life, self.patience)]
+            for key, lives in self.lives.items()
+        }
 
     def told(self, key: Key, journey: oracle.Journey) -> list[oracle.Step]:
         """The transitions of a journey in order, refunds included."""
@@ -291,6 +331,9 @@ def endings(e: Evidence) -> Iterator[str]:
         if e.topics[name] != getattr(e.account, name):
             right = getattr(e.account, name)
             yield f"the {name} topic holds {e.topics[name]}, by the stored input they are {right}"
+    ended = Counter(r["outcome"] for r in e.account.receipts.values() if r["outcome"] != "forwarded")
+    if counts.redriven != ended:
+        yield f"{counts.redriven} redriven, and {dict(ended)} by the stored input"
     if counts.unread_amounts != e.account.counts["unread_amounts"]:
         yield f"{counts.unread_amounts} unread amounts, and {e.account.counts['unread_amounts']} by the input"
     if counts.narrowed != e.account.counts["narrowed"]:
@@ -381,7 +424,7 @@ def currents(e: Evidence) -> Iterator[str]:
             if needs != sorted(set(needs)):
                 yield f"{who}: the needs are not in order: {needs}"
             said.update({(*who, n["need"]): n for n in c["needs"]})
-    for key, journeys in e.journeys.items():
+    for key, journeys in e.held.items():
         last = {j.need: j for j in journeys}
         many = len(last) > oracle.PLACES  # then those that are over are left out
         for need, j in last.items():
@@ -413,6 +456,7 @@ def finals(e: Evidence) -> Iterator[str]:
     money that was known when it was.
     """
     said = Counter(content(f) for f in e.topics["journeys"])
+    once: Counter[Any] = Counter()  # in two lives of one person a journey can be the same
     for key, journeys in e.journeys.items():
         for j in journeys:
             if j.outcome == "open":
@@ -425,20 +469,63 @@ def finals(e: Evidence) -> Iterator[str]:
                 if content(record) not in said and record["record"] == "journey":
                     record = next((r for r in known_then(e, key, j) if content(r) in said), record)
                 found = said[content(record)]
-                said[content(record)] -= found
-                if found > 1:
-                    yield f"{found} times final: {record}"
-                if not found and e.everything and at is not None and at < e.mark - e.allowed_lateness:
+                said[content(record)] -= bool(found)
+                once[content(record)] += 1
+                due = e.everything and at is not None and at < e.mark - e.allowed_lateness
+                if not found and due and not e.account.redriven.is_frozen(key, e.mark):
                     yield f"not in the journeys topic: {record}"
-    for record in +said:
-        yield f"in the journeys topic, and not so by the oracle: {record}"
+    for record, more in (+said).items():
+        how = f"{more + once[record]} times final" if once[record] else "in the journeys topic, and not so"
+        yield f"{how}: {record}"
+
+
+def _moved_cells(e: Evidence, moved: Moved) -> Counter[Any]:
+    """The counters of days that a redriven event has moved; those over all time where a day is not kept."""
+    change: Counter[Any] = Counter()
+    e.count(change, moved.before, moved.timers, -1)
+    e.count(change, moved.after, moved.timers, 1)
+    cells: Counter[Any] = Counter()
+    for cell, n in change.items():
+        if cell[0] == "day":
+            cells[("all", None, *cell[2:]) if expired(cell, moved.mark) else cell] += n
+    return cells
+
+
+def redrives(e: Evidence) -> Iterator[str]:
+    """Each redriven item ends as what it is, and its receipt says so, and which counters it has moved; one of
+    somebody whom another partition owns is sent on to that one, once and as it came.
+    """
+    yield from e.account.redriven.untrue
+    told = {((f"{r['topic']}:{r['partition']}", r["offset"]), r["command"]): r for r in e.topics["redriven"]}
+    for item in {*told, *e.account.receipts}:
+        said, true = told.get(item, {}), e.account.receipts.get(item, {})
+        found = {name: value for name, value in said.items() if name in true} if true else said
+        if found != true:
+            yield f"the receipt of {item} says {found}, and it is {true}"
+    names = dict(e.topics["named"])
+    for item, moved in [*e.account.moved.items()][::COUNTERS_OF_EACH]:
+        said_cells = {names[c["cell"]]: c["change"] for c in told[item]["counters"] if c["cell"] in names}
+        true_cells = _moved_cells(e, moved)
+        for cell in {*said_cells, *true_cells} & {*names.values()}:
+            if (says := said_cells.get(cell, 0)) != (is_so := true_cells[cell]):
+                yield f"the receipt of {item} has moved {cell} by {says}, and it is {is_so}"
+    sent = Counter((owner, (m.source, m.offset), m.command) for owner, m in e.sent.redriven)
+    true_sent = Counter(
+        (r["forwarded_to"], *item) for item, r in e.account.receipts.items() if r["outcome"] == "forwarded"
+    )
+    for which, wrong in (("sent on, and not so", sent - true_sent), ("not sent on", true_sent - sent)):
+        if wrong:
+            yield f"{which}: {dict(wrong)}"
+    for _, m in e.sent.redriven:
+        if m.value != e.stored(m.source, m.offset) or not m.is_sent_on:
+            yield f"{m.source}:{m.offset} was sent on as {m}"
 
 
 def known_then(e: Evidence, key: Key, j: oracle.Journey) -> Iterator[Any]:
     """The final record of a purchase, with the money that was known each time that the profile was over its
     cap: with what it had read by then. The newest comes first.
     """
-    taken = e.account.taken[key]
+    taken = e.account.taken.get(key, [])
     for n in range(len(taken) - 1, 0, -1) if j.outcome == "converted" else ():
         known = list({s.event: s for s in taken[:n]}.values())
         if sum(len(s.needs) for s in known) <= profiles.MAX_LIVE_SIGNALS:
@@ -473,5 +560,6 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     finals,
     keys,
     sources,
+    redrives,
 )
 """Of one partition, in the order they are asked."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from schemas.receipt import DeadLetterTopic
 from streams import topology
 from streams.core.journeys.profile import folded_journal
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
@@ -20,11 +21,12 @@ from streams.runtime.parameters import door_of_settings, parameters_of
 from tests.simulation.account import Arrival, account, patience_of
 from tests.simulation.cluster import Cluster, settle
 from tests.simulation.laws import LAWS, Evidence, Sent
-from tests.simulation.script import Look, Op, write
+from tests.simulation.script import Command, Look, Op, write
 from tests.simulation.timeline import Origin, messages_of, records_of
 from tests.simulation.wire import cell_of
 from tests.simulation.world import INPUTS, RULES, World, sizes
 
+LETTERS: tuple[DeadLetterTopic, ...] = ("late", "rejected")
 OF_THE_WHOLE = ("defect", "liveness", "settings", "restore", "verify", "forgotten", "batches")
 NAMES = (*(law.__name__ for law in LAWS), *OF_THE_WHOLE)
 
@@ -93,12 +95,13 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
         return
     for partition in partitions:
         found += [*_ask(cluster, partition, latest), *_restored(cluster, partition)]
-    found += _verified(cluster)
+    found += [*_redriven(cluster), *_verified(cluster)]
     yield from found
     if found or latest < 0:
         yield from _unruly(cluster)
         return
     cluster.look_back()
+    yield from _redrive(cluster, latest)
 
     # When a refund of the last purchases may still come, though late: those people are not forgotten.
     s = world.settings
@@ -115,6 +118,12 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
         if how := cluster.drain(watermark_ms=latest):
             yield Broken("liveness", how)
             return
+    yield from _redrive(cluster, latest)  # to people whom nobody knows any more
+    for wait in (0, s.abandon_after + s.refund_window + 6 * s.allowed_lateness, s.allowed_lateness):
+        latest += wait
+        if how := cluster.drain(watermark_ms=latest):
+            yield Broken("liveness", how)
+            return
     for partition in partitions:
         yield from _ask(cluster, partition, latest, forgotten=True)
         stored = log._stored[partition].latest
@@ -123,6 +132,20 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
         if people or current:
             yield Broken("forgotten", f"partition {partition}: left behind: {people[:3]} {current[:3]}")
     yield from _unruly(cluster)
+
+
+def _redrive(cluster: Cluster, latest: int) -> Iterator[Broken]:
+    """All dead letters are redriven once more. Most laws are asked when time has gone on."""
+    if not cluster.world.redrives:
+        return
+    for letter in LETTERS:
+        cluster.do(Command(letter, latest))
+    if how := cluster.drain(watermark_ms=latest):
+        yield Broken("liveness", how)
+        return
+    for partition in range(cluster.world.partitions):
+        yield from _restored(cluster, partition)
+    yield from (*_redriven(cluster), *_verified(cluster))
 
 
 def _unruly(cluster: Cluster) -> Iterator[Broken]:
@@ -180,6 +203,7 @@ def _ask(
             )
             return
         read_with[source].append(version)
+    receipts = [*_receipts(stored)]
     arrival = Arrival(
         {_origin(r) for r in late if dict(r.headers)["reason"] == b"over_cap"},
         {_origin(r) for r in late if dict(r.headers)["reason"] == b"lateness"},
@@ -188,6 +212,7 @@ def _ask(
             for r in late
             if dict(r.headers)["reason"] == b"needs_full"
         },
+        {((f"{r['topic']}:{r['partition']}", r["offset"]), r["command"]): r for r in receipts},
     )
     inbox = [*messages_of(stored.appended[topology.INBOX.name])]
     reported = {}
@@ -215,6 +240,8 @@ def _ask(
             "current_devices": _values(stored.latest[topology.CURRENT_DEVICES.name].values()),
             "late": [_origin(r) for r in late],
             "rejected": [_origin(r) for r in stored.appended[topology.REJECTED.name]],
+            "redriven": receipts,
+            "named": [(t["cell"], cell_of(t)[0]) for t in cluster.sinks[partition].table.values()],
         },
         rules=[(rule, v.version) for v in versions for rule in v.rules],
         names=parameters_of(s.fold).dimensions.names,
@@ -242,6 +269,22 @@ def _ask(
         for how in law(evidence):
             yield Broken(law.__name__, f"partition {partition}{', long after' if forgotten else ''}: {how}")
             break
+
+
+def _receipts(stored: Any) -> Iterator[dict[str, Any]]:
+    for r in stored.appended[topology.REDRIVEN.name]:
+        yield _decode(r.value)
+
+
+def _redriven(cluster: Cluster) -> Iterator[Broken]:
+    """Every command has its receipts, and an item counts once at most, whoever redrives it, and wherever."""
+    yield from (Broken("redrives", how) for how in cluster.commands.unanswered())
+    told = [r for stored in cluster.log._stored for r in _receipts(stored)]
+    cluster.met.update(f"redriven, and {r['outcome']}" for r in told)
+    counted = Counter(
+        (r["topic"], r["partition"], r["offset"]) for r in told if r["outcome"] in ("applied", "duplicate")
+    )
+    yield from (Broken("redrives", f"{item} counts {n} times") for item, n in counted.items() if n > 1)
 
 
 def _keyed(stored: Any) -> Iterator[tuple[str, bytes | None, str | None, str]]:
@@ -286,7 +329,7 @@ def _origin(letter: Record) -> Origin:
 
 def _sent(cluster: Cluster, partition: int) -> Sent:
     """What a partition has put into the inboxes of others."""
-    sent = Sent([], [])
+    sent = Sent([], [], [])
     for owner, stored in enumerate(cluster.log._stored):
         for n, message in messages_of(stored.appended[topology.INBOX.name]):
             sender = cluster.senders[owner][n]
@@ -295,6 +338,8 @@ def _sent(cluster: Cluster, partition: int) -> Sent:
                     sent.reports.append((message, cluster.reaches[partition][sender.batch]))
                 elif isinstance(message, Forwarded):
                     sent.forwarded.append((owner, message))
+                else:
+                    sent.redriven.append((owner, message))
     return sent
 
 
@@ -323,7 +368,7 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
         [StateRecord(key, r.value) for key, r in stored.latest[topology.STATE.name].items()],
     )
     for what, a, b in zip(
-        ("marks", "counts", "counters", "people"), _knows(held), _knows(fresh), strict=True
+        ("marks", "counts", "counters", "people", "redriven"), _knows(held), _knows(fresh), strict=True
     ):
         if a != b:
             yield Broken("restore", f"partition {partition}: {what}: held {a}, restored {b}")
@@ -360,12 +405,14 @@ def _knows(processor: Processor) -> tuple[object, ...]:
             p.newest_head,
             p.first_segment,
             p.needs,
+            (p.released, p.final_ms, p.redriving),
             {p.needs[s.need]: _state(s) for s in p.states if s.journey or s.conversions},
         )
         for p in population.profiles
     }
     tables = [{start: cells for start, cells in table.items() if cells} for table in processor.windows.tables]
-    return (c.offset, population.watermark_ms, population.timers_fired_ms, c.rev), c.counts, tables, people
+    marks = (c.offset, population.watermark_ms, population.timers_fired_ms, c.rev)
+    return marks, c.counts, tables, people, processor.redriven.fates
 
 
 def _state(s: object) -> object:

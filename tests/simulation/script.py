@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from schemas.receipt import DeadLetterTopic
 from streams.core.ingest.partition import partition_of
 from tests.reading import key_of
 from tests.simulation.wire import time
@@ -97,13 +98,22 @@ class Impostor(NamedTuple):
     partition: int
 
 
+class Command(NamedTuple):
+    """A command redrives the dead letters of a topic at this wall time."""
+
+    letter: DeadLetterTopic
+    time_ms: int
+    crash: str | None = None  # it is killed where this effect is reached
+    nth: int = 0  # of several
+
+
 class Look(NamedTuple):
     """The laws are asked in the middle of it."""
 
     partition: int
 
 
-Op = Send | Turn | Kill | Move | Deploy | Impostor | Look
+Op = Send | Turn | Kill | Move | Deploy | Impostor | Command | Look
 
 
 @dataclass
@@ -150,6 +160,7 @@ class _Author:
         self.apart = Random(f"apart {world.seed}")  # for the same reason
         self.till = Random(f"till {world.seed}")
         self.troubles = Random(f"troubles {world.seed}")
+        self.redrives = Random(f"redrives {world.seed}")
         self.money = Random(f"money {world.seed}")  # a stream of its own, as that one
         self.ops: list[Op] = []
         self.offset = 0  # of the wall clock from the truth
@@ -218,11 +229,21 @@ class _Author:
                 self.ops.append(Deploy(rnd.randrange(world.workers), rnd.randrange(len(RULES))))
             if rnd.random() < rates.impostor:
                 self.ops.append(Impostor(rnd.randrange(world.partitions)))
+            if self.redrives.random() * turns < world.redrives:
+                self.redrive(now)
             if n in looks:
                 self.ops.append(Look(rnd.randrange(world.partitions)))
         for arrival, _, partition, input, value in sorted(self.future):
             self.send(partition, min(arrival, START + 2 * world.span), value, input)
         return self.ops
+
+    def redrive(self, now: int) -> None:
+        """Somebody redrives what is there, now and then twice at once."""
+        rnd = self.redrives
+        letter: DeadLetterTopic = rnd.choice(("late", "late", "rejected"))
+        for _ in range(rnd.choice((1, 1, 2))):
+            crash = rnd.choice((None, None, "append.before", "append.after"))
+            self.ops.append(Command(letter, now + self.offset, crash, rnd.choice((0, 0, 1, 3))))
 
     def turn(self, now: int, part: float) -> None:
         rnd, partition = self.rnd, self.rnd.randrange(self.world.partitions)
@@ -420,7 +441,7 @@ class _Author:
             if rnd.random() < 0.5:
                 product |= {"price": rnd.choice((1, "2.00", 1.5)), "quantity": rnd.choice((1, 1, 2))}
         if rnd.random() < 0.85:
-            totals = (0.5, 1, "0,50", 1, 2, 0) if "back" in name else (1, 2, "3,00", 4.5, 0, "?")
+            totals = (0.5, 1, "0,50", 1, 2, 0, "?") if "back" in name else (1, 2, "3,00", 4.5, 0, "?")
             properties["total"] = rnd.choice(totals)
         if rnd.random() < 0.9:
             properties["currency"] = rnd.choice(("EUR", "EUR", "EUR", "EUR", "EUR", "JPY"))

@@ -21,7 +21,9 @@ class Read(NamedTuple):
 
     session: int
     rules: str
-    fetched: Sequence[Fetched]
+    fetched: Sequence[Fetched]  # without what was left for a later batch
+    watermark_ms: int = -1  # after it
+    timers_ms: int = -1  # up to when timers have fired after it
 
 
 class Sender(NamedTuple):

@@ -10,7 +10,8 @@ from typing import Any
 
 from streams.core.moments.verdict import CUE_NAMES, RuleInfo
 from tests import oracle
-from tests.simulation.account import AGAIN, CURRENCIES, Key
+from tests.simulation.account import CURRENCIES
+from tests.simulation.redrives import AGAIN, Key
 
 MOMENTS = ("know", "go", "do", "buy", "truth")
 SILENT = ("stalled", "abandoned")

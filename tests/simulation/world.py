@@ -14,6 +14,7 @@ from streams.core.journeys import machine, needs, population, profile, store, tr
 from streams.core.journeys.signal import SIZE
 from streams.core.moments.rules import Rules, load_rules
 from streams.core.processing import processor
+from streams.queries import redriving
 from streams.settings.tables import Settings
 from streams.topology import source_name
 from tests import oracle
@@ -115,6 +116,8 @@ class World:
     blind: bool  # a log that lets a fenced session go on reading, as a broker may
     inputs: int  # topics that every partition reads
     foreign: bool  # the inputs are keyed by whatever it may be, not by the person
+    redrives: int  # commands that redrive dead letters, about so many
+    sent_at_once: int  # dead letters that a command appends at once
 
     @property
     def allowed_lateness(self) -> int:
@@ -166,6 +169,7 @@ def draw(
         restamped=rate(0.2), resent=rate(0.02), disorder=rate(0.5), late=rate(0.2), poison=rate(0.1),
         wrong_clock=rate(0.05),
     )  # fmt: skip
+    redrives = Random(f"redrives of {seed}")  # of its own: the rest of the world stays as it is
     drawn = World(
         seed=seed,
         partitions=rnd.choice((1, 2, 2, 3)),
@@ -185,6 +189,8 @@ def draw(
         needs=rnd.choice((3, 3, 1_000)),
         inputs=rnd.choice((1, 1, 2, 3)),
         foreign=rnd.random() < 0.4,
+        redrives=redrives.choice((0, 1, 3, 8)),
+        sent_at_once=redrives.choice((1, 3, 500)),
     )
     if partitions or workers or events:
         over = {"partitions": partitions, "workers": workers, "events": events}
@@ -201,9 +207,10 @@ def sizes(world: World) -> Iterator[None]:
         "SEGMENT": world.segment, "SEGMENT_BYTES": world.segment * SIZE, "MAX_LIVE_SIGNALS": world.cap,
         "TIMERS_PER_BATCH": world.chores, "CHORES_PER_BATCH": world.chores,
         "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions, "MAX_NEEDS": world.needs,
+        "SENT_AT_ONCE": world.sent_at_once,
         "PLACES": world.needs, "MAX_CUES": world.conversions, "MATCHED": world.conversions,
     }  # fmt: skip
-    modules = (machine, profile, needs, trimming, population, store, processor, oracle)
+    modules = (machine, profile, needs, trimming, population, store, processor, redriving, oracle)
     old = [
         (module, name, getattr(module, name)) for module in modules for name in new if hasattr(module, name)
     ]

@@ -60,6 +60,16 @@ async def _pairs(''',
             ),
         ),
     ),
+    "forgetful": Bug(
+        "what was redriven is remembered in memory only",
+        "streams.core.processing.redriving",
+        (
+            (
+                "            self.changed.append(redriven_record(name, fate))",
+                "            pass",
+            ),
+        ),
+    ),
     "unfenced-restore": Bug(
         "the state is restored before the former owner is fenced",
         "streams.log.kafka.session",

@@ -12,14 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
-from aiokafka.partitioner import murmur2
 
 from streams import topology
-from streams.core.ingest.event import Event, Items, Rejection
+from streams.core.ingest.event import Items, Rejection
 from streams.core.ingest.reading import RecordReader
-from streams.core.journeys.signal import event_ref, event_text, order_ref
-from streams.core.moments import rules
-from streams.core.moments.classifier import Classifier
 from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, decode_checkpoint
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.log.kafka.log import KafkaLog
@@ -29,8 +25,20 @@ from streams.settings.tables import Settings
 from streams.topology import split_source
 from tests import oracle
 from tests.simulation import laws
-from tests.simulation.account import Key
+from tests.simulation.redrives import Key, RedrivenPeople
 from tests.simulation.wire import cell_of
+from tests.torture.receipts import (
+    CLASSIFY,
+    RULES,
+    RedriveJudge,
+    RedriveRuns,
+    key_of,
+    letters_of,
+    limits_of,
+    owner_of,
+    receipts_of,
+    signal_of,
+)
 
 LATE_PART = 0.3  # of all records: with more of them late a run would say little
 LAWS = (laws.rev, laws.once, laws.standing, laws.cues, laws.tallies, laws.currents, laws.finals, laws.keys)
@@ -52,12 +60,14 @@ class Account:
     """
 
     signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)
+    taken: dict[Key, list[oracle.Signal]] = field(default_factory=dict)  # those that were redriven
     counts: Counter[str] = field(default_factory=Counter)
     # Events that came again when no longer known: none, in a month.
     again: Counter[tuple[Key, str]] = field(default_factory=Counter)
     rejected: set[Place] = field(default_factory=set)
     forwarded_here: set[Place] = field(default_factory=set)  # read in other partitions
     mark: int = -1
+    redriven: RedrivenPeople = field(init=False)
 
 
 class Found(NamedTuple):
@@ -67,7 +77,7 @@ class Found(NamedTuple):
     figures: dict[str, int]
 
 
-async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
+async def look(log: KafkaLog, settings: Settings, sent: int, redrives: RedriveRuns) -> Found:
     """Reads everything and checks every law."""
     broken: list[Broken] = []
     figures: Counter[str] = Counter()
@@ -111,6 +121,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
             )
         )
     accounts = account(log, inputs, settings, {place for partition in late for place in partition})
+    judge = RedriveJudge(settings, redrives, await letters_of(log))
     ends = await log.ends()
     for number, (a, c) in enumerate(zip(accounts, stored, strict=True)):
         assert c is not None
@@ -161,6 +172,8 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
                 for name, pairs in records.items() if name != topology.TALLIES.name for key, value in pairs
             ],
         )  # fmt: skip
+        judged = judge.judge(number, a, c, await receipts_of(log, number))
+        broken += [Broken("redrives", f"partition {number}: {how}") for how in judged]
         for law in LAWS:
             broken += [Broken(law.__name__, f"partition {number}: {how}") for how in law(evidence)]
         figures["profiles"] += len(a.signals)
@@ -169,6 +182,8 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
         figures["net transitions, equal to the oracle's"] += sum(map(len, evidence.steps.values()))
         figures["counters compared"] += len(evidence.topics["tallies"])
         figures["final journeys"] += len(topics["journeys"])
+    broken += [Broken("redrives", how) for how in judge.unfinished()]
+    figures.update(judge.figures)
     forwarded = sum(len(a.forwarded_here) for a in accounts)
     for outcome, true in (("received", figures["input records"]), ("forwarded", forwarded)):
         if figures[outcome] != true:
@@ -180,16 +195,15 @@ async def look(log: KafkaLog, settings: Settings, sent: int) -> Found:
     return Found(broken, dict(figures))
 
 
-RULES = rules.default_rules()
-
-
 def account(
     log: KafkaLog, inputs: Mapping[str, list[Record]], settings: Settings, late: set[Place]
 ) -> list[Account]:
     """Reads the stored input once more, one record at a time."""
     accounts = [Account() for _ in range(log.partitions)]
+    for a in accounts:
+        a.redriven = RedrivenPeople(limits_of(settings))
     readers = {source: n for n in range(log.partitions) for source in log.sources(n)}
-    classify, dims_of = Classifier(RULES).classify, parameters_of(settings.fold).dimensions.code
+    dims_of = parameters_of(settings.fold).dimensions.code
     reader = RecordReader(door_of_settings(settings), "clicks")
     copies: list[dict[tuple[Key, str], list[oracle.Signal]]] = [{} for _ in accounts]
     for source, records in inputs.items():
@@ -208,7 +222,7 @@ def account(
             if event.apart is not None:
                 here.counts[event.apart.value] += 1
                 continue
-            verdict = classify(event)
+            verdict = CLASSIFY(event)
             if verdict is None:
                 here.counts["no_signal"] += 1
                 continue
@@ -220,26 +234,13 @@ def account(
                 a.counts["late"] += 1
                 continue
             a.counts["counted"] += 1
-            order = event.properties.get("order_id") if verdict.intent >= oracle.BUY else None
-            s = oracle.Signal(
-                event.at_ms, event_text(event_ref(event.id)), verdict.intent, verdict.sure, dims_of(event),
-                event.utc_offset_quarters, verdict.rule,
-                ("*",) if order and verdict.intent == oracle.REFUND else ("",),
-                order_ref(order).hex() if order else None, cue=verdict.cue,
-            )  # fmt: skip
-            key: Key = (None, f"u:{event.user_id}" if event.user_id else f"d:{event.anonymous_id}")
+            s, key = signal_of(event, verdict, dims_of), key_of(event)
             copies[owner].setdefault((key, s.event), []).append(s)
     for a, known in zip(accounts, copies, strict=True):
         for (key, event_id), same in known.items():
             a.again[key, event_id] = 1
             a.signals.setdefault(key, []).append(oracle.history(same)[0])
     return accounts
-
-
-def owner_of(event: Event, partitions: int) -> int:
-    """Where Java clients put a record that is keyed by the person."""
-    hashed: int = murmur2((event.user_id or event.anonymous_id or "").encode())
-    return (hashed & 0x7FFFFFFF) % partitions
 
 
 def _accounted(

@@ -43,6 +43,7 @@ class Fleet:
     live: list[Worker] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # what no worker may do
     met: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))
     _number: int = 0
     _later: set["asyncio.Task[None]"] = field(default_factory=set)
     # Of workers that are gone: who comes next has the name of who left first.
@@ -53,7 +54,7 @@ class Fleet:
         self._number += 1
         log = self.directory / f"worker-{self._number}.log"
         env = {**os.environ, "STREAMS_WEB__PORT": "0"}
-        env |= {f"STREAMS_{name.upper()}": value for name, value in SETTINGS.items()} | {
+        env |= {f"STREAMS_{name.upper()}": value for name, value in self.settings.items()} | {
             "STREAMS_IDLE_AFTER": self.plan.idle_after
         }
         name = self._names.pop(0) if self._names else f"worker-{self._number}"
@@ -158,6 +159,15 @@ class Fleet:
             worker.process.send_signal(signal.SIGCONT)
             self.say(f"SIGCONT: worker {worker.number}")
         worker.frozen = False
+
+    async def renew(self, settings: dict[str, str]) -> None:
+        """Each is asked to leave, and another comes that runs under these settings besides."""
+        self.settings |= settings
+        leaving, self.live = self.live, []
+        for _ in range(len(leaving)):
+            self.add()
+        await self.ready()
+        await asyncio.gather(*(self.leave(worker, 0.0) for worker in leaving))
 
     async def settle(self) -> None:
         """Waits until whoever is leaving has left and whoever is frozen

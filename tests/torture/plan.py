@@ -13,7 +13,9 @@ SETTINGS = {
     "allowed_lateness": "6d",
     "abandon_after": "8d",
     "refund_window": "10d",
+    "format": "segment",
 }  # so that a month of event time sees the end of everything
+LATER = {"format": "auto"}  # of the workers that take what is redriven in the end: they can read more
 PARTITIONS, UNKEYED_PARTITIONS = 8, 3
 
 OFTEN = {
@@ -24,6 +26,7 @@ OFTEN = {
     "join": 3,
 }  # how often each is drawn, beside the brokers' share
 KIND_NAMES = (*OFTEN, "broker", "refuse")
+LETTERS = ("late", "late", "rejected")
 MOST, LEAST = 4, 1  # workers that are alive
 PIECE_S = 0.5  # events come in pieces of this length, each with a rate of its own
 RATES = (0.1, 0.5, 1.0, 1.0, 4.0)  # so batches are small here and large there
@@ -36,10 +39,11 @@ class Size(NamedTuple):
     people: int
     hits: int
     seconds: float
+    redrives: int  # commands while events come, and as many in the end
 
 
-SHORT = Size(events=40_000, people=1_200, hits=10, seconds=42.0)
-LONG = Size(events=320_000, people=6_000, hits=36, seconds=270.0)
+SHORT = Size(events=40_000, people=1_200, hits=10, seconds=42.0, redrives=3)
+LONG = Size(events=320_000, people=6_000, hits=36, seconds=270.0, redrives=8)
 
 
 class Hit(NamedTuple):
@@ -54,6 +58,19 @@ class Hit(NamedTuple):
     wait: float
 
 
+class Redriving(NamedTuple):
+    """Somebody redrives dead letters.
+
+    `wait` is a part of 1 that says after how long the command is killed, if it is.
+    """
+
+    at_s: float
+    letter: str
+    is_killed: bool
+    wait: float
+    hits_worker: bool  # a worker is killed meanwhile
+
+
 class Plan(NamedTuple):
     """Everything that the seed decides but for the events, which go on from `rnd`."""
 
@@ -64,6 +81,7 @@ class Plan(NamedTuple):
     hits: list[Hit]
     pieces: list[float]  # the part of the events that each piece of time brings
     rnd: Random
+    redrives: list[Redriving]
 
 
 def draw(seed: int, size: Size, kinds: Sequence[str] = ()) -> Plan:
@@ -83,4 +101,19 @@ def draw(seed: int, size: Size, kinds: Sequence[str] = ()) -> Plan:
     times = sorted(rnd.uniform(FIRST_S, size.seconds * 0.95) for _ in chosen)
     hits = [Hit(at, kind, rnd.random(), rnd.random()) for at, kind in zip(times, chosen, strict=True)]
     weights = [rnd.choice(RATES) for _ in range(int(size.seconds / PIECE_S))]
-    return Plan(size, workers, idle_after, static, hits, [w / sum(weights) for w in weights], rnd)
+    pieces = [w / sum(weights) for w in weights]
+    return Plan(size, workers, idle_after, static, hits, pieces, rnd, _redrives(seed, size))
+
+
+def _redrives(seed: int, size: Size) -> list[Redriving]:
+    rnd = Random(f"redrives {seed}")  # of its own: hits and events stay as they are
+    return [
+        Redriving(
+            rnd.uniform(0.3, 0.9) * size.seconds,
+            rnd.choice(LETTERS),
+            n % 3 != 2,
+            rnd.random(),
+            n % 3 != 1,
+        )
+        for n in range(size.redrives)
+    ]

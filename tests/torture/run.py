@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from streams.core.processing.checkpoint import decode_checkpoint
+from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.verify import verify
@@ -16,7 +16,9 @@ from tests.torture.evidence import Broken
 from tests.torture.fleet import Fleet, command
 from tests.torture.ground import Brokers, Ground
 from tests.torture.loader import load
-from tests.torture.plan import PARTITIONS, SETTINGS, UNKEYED_PARTITIONS, Plan
+from tests.torture.plan import LATER, PARTITIONS, SETTINGS, UNKEYED_PARTITIONS, Plan
+from tests.torture.receipts import RedriveRuns
+from tests.torture.redrives import Redrives
 from tests.torture.shop import Shop
 
 DRAIN_S = 120.0  # after the last event and the last hit everything is read by then, or something hangs
@@ -53,18 +55,28 @@ async def run(
         loading = asyncio.create_task(
             load(ground.bootstrap, ground.inputs, (PARTITIONS, UNKEYED_PARTITIONS), records, plan.pieces)
         )
+        redrives = Redrives(ground.bootstrap, ground.app, directory, fleet)
+        redriving = asyncio.create_task(redrives.now_and_then(plan.redrives))
         await _hit(plan, fleet, ground, brokers, say)
         await loading
+        await redriving
         await fleet.settle()
         say(f"{len(records)} events are there, the hits are over; {len(fleet.live)} workers go on")
         log = await _log(ground)
         try:
             stuck = await _drain(log, fleet)
+            batches = [c.batches if c is not None else 0 for c in await _checkpoints(log)]
+            say("everything is read; workers that can read more come, and dead letters are redriven")
+            await fleet.renew(LATER)
+            await redrives.once_more(plan.redrives)
+            stuck = stuck or await _drain(log, fleet)
             await fleet.stop()
             broken = [Broken("liveness", stuck)] if stuck else []
             broken += [Broken("workers", fault) for fault in fleet.faults]
             say("everything is read; the laws are asked")
-            found = await evidence.look(log, Settings.model_validate(SETTINGS), len(records))
+            last = [str(said["command"]) for said in redrives.ended]
+            runs = RedriveRuns(batches, last, Settings.model_validate(SETTINGS | LATER))
+            found = await evidence.look(log, Settings.model_validate(SETTINGS), len(records), runs)
             broken += found.broken
             if not broken:
                 verified = await verify(log, lambda done, total: None)
@@ -102,6 +114,10 @@ async def _hit(
         say(f"hit {number:2} of {len(plan.hits)}: {what}   [{upright}]")
 
 
+async def _checkpoints(log: KafkaLog) -> list[Checkpoint | None]:
+    return [decode_checkpoint(raw) if raw is not None else None for raw in await log.checkpoints()]
+
+
 async def _log(ground: Ground) -> KafkaLog:
     return await KafkaLog.connect(Cluster(ground.bootstrap), ground.app, list(ground.inputs))
 
@@ -118,7 +134,7 @@ async def _drain(log: KafkaLog, fleet: Fleet) -> str | None:
         await asyncio.sleep(0.5)
         fleet.look()
         ends = await log.ends()
-        read = [decode_checkpoint(raw) if raw is not None else None for raw in await log.checkpoints()]
+        read = await _checkpoints(log)
         behind = {
             source: (c.sources[source].offset if c is not None and source in c.sources else 0, ends[source])
             for number, c in enumerate(read)

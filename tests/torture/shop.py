@@ -5,7 +5,8 @@ People come in visits, on several devices, signed in or not yet; they search, lo
 carts, buy, reload the thank-you page, give back. The shop's own server tells of orders too. Web events go to
 an input that is keyed by the person; apps and the server send to another that has no keys. Events come out of
 order by minutes, now and then by hours, a few by days: some of those are late. Some come twice, as they were
-or stamped anew; a collector sends a whole batch again; and some records are no events.
+or stamped anew; a collector sends a whole batch again; some records are no events, and some are of another
+tool.
 """
 
 import json
@@ -39,6 +40,8 @@ POISON = (
     b'{"type":"track","messageId":"m","userId":"u",',
 )
 POISONED = 0.003
+ANOTHER_EVERY = 250  # one of so many records is of another tool
+OTHER_EVENTS = ("view_item", "add_to_cart", "begin_checkout", "scroll")
 
 QUERIES = (
     "scarpe da corsa", "running shoes size 44", "zapatillas baratas", "shoe shop near me",
@@ -107,8 +110,27 @@ class Shop:
             last = self.arrivals[n][0] + rnd.randrange(2 * HOURS)
             for at in range(max(0, n - 20), n):
                 self.arrivals.append((last, len(self.arrivals), self.arrivals[at][2]))
+        for n in range(0, count, ANOTHER_EVERY):
+            self.another(self.arrivals[n][0])
         self.arrivals.sort()
         return [sent for _, _, sent in self.arrivals[:count]]
+
+    def another(self, arrival: int) -> None:
+        """A body of another tool, with one event or several: workers learn only later to read those."""
+        rnd = self.rnd
+        person = rnd.choice(self.people)
+        body = {
+            "client_id": person.devices[0].anonymous,
+            **({"user_id": person.user} if person.user else {}),
+            "timestamp_micros": (arrival - rnd.randrange(2 * SECONDS)) * 1000,
+            "events": [
+                {"name": rnd.choice(OTHER_EVENTS), "params": {"step": n, "at": arrival}}
+                for n in range(rnd.choice((0, 1, 1, 2, 3)))
+            ],
+        }
+        key = person.devices[0].anonymous.encode()
+        sent = Sent(rnd.choice((KEYED, UNKEYED)), key, json.dumps(body).encode())
+        self.arrivals.append((arrival, len(self.arrivals), sent))
 
     def person(self, n: int) -> Person:
         rnd = self.rnd
@@ -293,7 +315,7 @@ class Shop:
         event["channel"] = "server" if "channel" in device.context else "mobile" if device.app else "web"
         arrival, chance = at + rnd.randrange(2 * SECONDS), rnd.random()
         if chance < DAYS_LATE:
-            arrival += rnd.randrange(2 * DAYS, 9 * DAYS)
+            arrival += rnd.randrange(2 * DAYS, 20 * DAYS)
         elif chance < DAYS_LATE + HOURS_LATE:
             arrival += rnd.randrange(20 * HOURS)
         elif chance < DAYS_LATE + HOURS_LATE + MINUTES_LATE:

@@ -150,6 +150,13 @@ def judge_event(p: Profile, signal: Signal, bounds: TimeBounds) -> Judgement:
     return Judgement(APPLIED, twin - len(past) // SIZE)
 
 
+def is_copy(p: Profile, signal: Signal) -> bool:
+    """True if the profile still holds a copy of this event, however old, that does not give way to it."""
+    whole = folded_journal(p) + p.journal
+    twin = find_event(whole, signal.ref)
+    return twin >= 0 and not sorts_before(p, records_of_event(whole, twin), signal)
+
+
 def sorts_before(p: Profile, records: bytes, signal: Signal) -> bool:
     """True if this copy of an event sorts before the stored one, which has these records.
 

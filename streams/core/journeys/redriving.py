@@ -3,7 +3,7 @@
 import msgspec
 
 from streams.core.journeys.finality import BEFORE_ALL_MS, bounds_of, final_times, is_behind_final
-from streams.core.journeys.folding import DUPLICATE, FINAL, OVER_CAP
+from streams.core.journeys.folding import DUPLICATE, FINAL, OVER_CAP, is_copy
 from streams.core.journeys.journal import time_at
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
@@ -43,7 +43,10 @@ def redrive_event(
         assert before is not None
         final_ms = before.final_ms
     if not is_new:
-        held_from_ms = time_at(folded_journal(p) + p.journal, 0)
+        # (Whoever was forgotten had no event since `oldest_ms`; what is yet to come is not older.)
+        held_from_ms = min(time_at(folded_journal(p) + p.journal, 0), held_from_ms)
+    if is_copy(p, signal):
+        return RedrivenEvent(DUPLICATE)
     if is_behind_final(p, signal, final_ms, time, population.patience):
         return RedrivenEvent(FINAL)
     if signal.head >> TIME < time.oldest_ms:

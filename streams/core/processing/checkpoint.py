@@ -81,6 +81,9 @@ class Checkpoint(msgspec.Struct, array_like=True):
     eras: list[Era] = []
     forwarding: bool = False  # events are forwarded to or from this partition
     peers: dict[int, PeerProgress] = {}  # what the other partitions have reported
+    # By `late:partition` or `rejected:partition`: the first dead letter that was kept there when one of them
+    # was redriven to this partition last. What was redriven of those before it is forgotten.
+    kept_letters: dict[str, int] = {}
 
     @property
     def offset(self) -> int:

@@ -13,6 +13,8 @@ from schemas.receipt import DeadLetterTopic
 from streams.records import DecodedRecord, Headers, Output, Record
 from streams.topology import INBOX
 
+NOT_SENT_ON = -1
+
 
 class Forwarded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="forwarded/1"):
     """An item on its way to the partition that owns its person, as it was read, and where it was read.
@@ -41,11 +43,13 @@ class Redriven(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="redr
     """The item of a dead letter, which is to be read once more, and which command redrives it.
 
     It goes to the partition that wrote the dead letter. If the item belongs to another one, that partition
-    sends it on.
+    sends it on. A dead letter may be read as several items now: these are its parts.
     """
 
     command: str
     letter: DeadLetterTopic  # where its dead letter lies
+    letter_offset: int  # in that topic, in the partition that wrote it
+    first_letter: int  # the first offset that was still kept there when it was sent
     source: str  # where it was read first, `topic:partition`
     offset: int
     index: int
@@ -53,8 +57,14 @@ class Redriven(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="redr
     sent_ms: int  # when it was redriven: it counts as sent then
     headers: Headers  # those that decide how it is read
     value: bytes
-    forwarded: bool = False  # sent on by the partition that wrote the dead letter
-    items: int = 1  # how many items the dead letter was read as, once it is forwarded
+    sent_on_by: int = NOT_SENT_ON  # the partition that wrote the dead letter, if that one has sent it on
+    part: int = 0  # of the items that the dead letter was read as, once it is sent on
+    parts: int = 1  # how many these are
+
+    @property
+    def is_sent_on(self) -> bool:
+        """True if it comes from the partition that wrote the dead letter, and not from a command."""
+        return self.sent_on_by != NOT_SENT_ON
 
     def record(self) -> Record:
         """The item, as it was read first."""

@@ -1,10 +1,14 @@
 """Reads the items of records: an item ends in exactly one way, and a record may hold several."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from streams.core.ingest.event import Items
+import msgspec
+
+from streams.core.ingest.event import Items, Reason, reject
 from streams.core.ingest.reading import ReadOutcome, RecordReader
 from streams.core.ingest.times import LATEST_MS
+from streams.core.processing.inbox import Redriven
 from streams.records import Record
 
 
@@ -30,13 +34,31 @@ def read_items(
     return (records, outcomes) if Items not in map(type, outcomes) else _expand(records, outcomes)
 
 
-def read_redriven(
-    reader: RecordReader, record: Record, sent_ms: int
-) -> tuple[Sequence[Record], Sequence[ReadOutcome]]:
-    """The items of a dead letter, read once more, as if its record had been sent at this time."""
-    limit_ms = min(sent_ms + reader.skew_ms, LATEST_MS)
+class RedrivenItem(NamedTuple):
+    """One of the items that a dead letter is read as now."""
+
+    record: Record  # where its dead letter was read first; the bytes of this item
+    part: int  # which of these items it is
+    outcome: ReadOutcome
+
+
+def read_redriven(reader: RecordReader, message: Redriven, sent_ms: int) -> list[RedrivenItem]:
+    """The items of a dead letter, read once more, as if its record had been sent at this time. There is at
+    least one.
+
+    An item that was sent on stays one: its sender has counted the parts.
+    """
+    limit_ms, record = min(sent_ms + reader.skew_ms, LATEST_MS), message.record()
     outcome = reader.read(record.value, record.headers, record.time_ms, limit_ms)
-    return _expand([record], [outcome])
+    if type(outcome) is Items and outcome.items:
+        if message.is_sent_on:
+            found = reject(Reason.UNDECODABLE, "its owner reads several items where the sender read one")
+            return [RedrivenItem(record, message.part, found)]
+        return [
+            RedrivenItem(msgspec.structs.replace(record, value=item.value), part, item.outcome)
+            for part, item in enumerate(outcome.items)
+        ]
+    return [RedrivenItem(record, message.part, outcome)]
 
 
 def _expand(

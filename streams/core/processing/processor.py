@@ -127,8 +127,7 @@ class Processor:
             tracker.forwarding = holds_foreign(fetched, self.readers, self.parameters.tenant, owned)
         tracker.note_fetch(fetched)
         self._latest_ms = fetched.read_ms if fetched.read_ms >= 0 else LATEST_MS
-        self.waiting = 0
-        chunks = fetched.chunks
+        self.waiting, chunks = 0, fetched.chunks
         if self._settled:
             chunks = yield from self.redriven.take_first(self, chunks)
         for source, records in chunks:
@@ -149,7 +148,8 @@ class Processor:
         for source, offset in fetched.reached.items():
             if not (self.waiting and is_inbox(source)):
                 tracker.sources[source].offset = max(tracker.sources[source].offset, offset)
-        population.watermark_ms = max(population.watermark_ms, tracker.watermark_ms)
+        if tracker.watermark_ms > population.watermark_ms:
+            population.watermark_ms, self._settled = tracker.watermark_ms, False
 
     def _take_inbox(self, source: str, records: Sequence[Record]) -> Iterator[None]:
         """Takes what others sent: all items, then all reports, which come after the items that they cover. A

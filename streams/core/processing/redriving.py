@@ -2,7 +2,9 @@
 
 The partition that wrote the dead letter takes an item first, and sends it on if another one owns its person.
 Each remembers the items that it took or sent on, so an item counts at most once: even if the rules change in
-between, or two commands redrive it at the same time.
+between, or two commands redrive it at the same time. An item is remembered for as long as its dead letter is
+kept. From then on no command finds it; and a message that was sent before is refused by the offset of its
+dead letter, however late it comes.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -29,25 +31,24 @@ from streams.core.processing.readers import Readers
 from streams.core.processing.record_keys import person_key
 from streams.core.processing.signals import Signals
 from streams.core.processing.source_headers import SourcePlace, source_place
-from streams.core.processing.state_keys import redriven_record
+from streams.core.processing.state_keys import ItemFate, redriven_record
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import WatermarkTracker
 from streams.records import Output, Record, StateRecord
-from streams.topology import INBOX, REDRIVEN, is_inbox, split_source
+from streams.topology import INBOX, REDRIVEN, is_inbox, source_name, split_source
 
 ITEM_HASH_BYTES = 16  # two of a billion items have the same hash with a chance of 1e-21
 ITEMS_PER_TURN = 100  # taken before others get their turn: each may fold a whole journal
 FINAL_REASON = "final"
 OWNER_CHANGED = "owner_changed"
+LETTER_GONE = "letter_gone"  # its dead letter is not kept any more, nor what became of it
 APART: Mapping[Apart, RedrivenOutcome] = {Apart.REFUSED: "refused", Apart.ROBOT: "robot"}
 REDRIVEN_ENDINGS = tuple(word for word in get_args(RedrivenOutcome) if word != "forwarded")  # those counted
-# Fates of an item: taken by a command (whose id follows), or sent on to a partition (whose number follows).
-_TAKEN, _SENT_ON = b"t", b"s"
 
 
-def receipt_key(source: str, offset: int, index: int, command: str) -> bytes:
+def receipt_key(source: str, offset: int, index: int, part: int, command: str) -> bytes:
     """The key of a receipt: the item, and the command that redrove it."""
-    return f"{source}:{offset}:{index} {command}".encode()
+    return f"{source}:{offset}:{index}:{part} {command}".encode()
 
 
 class OwnerPartition(Protocol):
@@ -71,7 +72,7 @@ class RedrivenFates:
     """The items that were redriven to a partition."""
 
     def __init__(self) -> None:
-        self.fates: dict[bytes, bytes] = {}  # by hash of the item; for as long as the app lives
+        self.fates: dict[bytes, ItemFate] = {}  # by hash of the item; as many as dead letters are kept
         self.changed: list[StateRecord] = []  # what the open batch has to write of them
         self.receipts: list[Output] = []
 
@@ -98,11 +99,29 @@ class RedrivenFates:
 
     def take(self, processor: OwnerPartition, message: Redriven) -> None:
         """Takes the items of one dead letter. What the batch has changed before must be published."""
-        reader = processor.readers.of(message.source)
-        items, outcomes = read_redriven(reader, message.record(), message.sent_ms)
-        count = message.items if message.forwarded else len(items)
-        for item, outcome in zip(items, outcomes, strict=True):
-            self._take_item(processor, msgspec.structs.replace(message, items=count), item, outcome)
+        kept, letters = processor.checkpoint.kept_letters, _letters(processor, message)
+        if message.letter_offset < kept.get(letters, 0):
+            self._end(processor, message, message.record(), "rejected", LETTER_GONE)
+            return
+        if message.first_letter > kept.get(letters, 0):
+            kept[letters] = message.first_letter
+            self._forget(letters, message.first_letter)
+        found = read_redriven(processor.readers.of(message.source), message, message.sent_ms)
+        parts = message.parts if message.is_sent_on else len(found)
+        for item in found:
+            one = msgspec.structs.replace(message, part=item.part, parts=parts)
+            self._take_item(processor, one, item.record, item.outcome)
+
+    def _forget(self, letters: str, first: int) -> None:
+        """Forgets what became of the dead letters before this offset, which are not kept any more."""
+        gone = [
+            name
+            for name, fate in self.fates.items()
+            if fate.letters == letters and fate.letter_offset < first
+        ]
+        for name in gone:
+            del self.fates[name]
+            self.changed.append(redriven_record(name, None))
 
     def _take_item(
         self, processor: OwnerPartition, message: Redriven, item: Record, outcome: ReadOutcome
@@ -120,26 +139,25 @@ class RedrivenFates:
             return
         key, partitions = processor.signals.key(outcome), processor.tracker.partitions
         owner = partition_of(person_key(key), partitions) if partitions > 1 else processor.partition
-        name = _hash_of(message.source, item)
+        name, letters = _hash_of(message), _letters(processor, message)
         fate = self.fates.get(name)
         if owner != processor.partition:
-            sent_on = _SENT_ON + str(owner).encode()
-            if message.forwarded or fate not in (None, sent_on):
+            if message.is_sent_on or (fate is not None and fate.sent_to != owner):
                 self._end(processor, message, item, "rejected", OWNER_CHANGED)
                 return
-            self._remember(name, sent_on)
+            self._remember(name, ItemFate(letters, message.letter_offset, None, owner))
             self._send_on(processor, message, item, owner)
             return
-        if fate is not None and fate[:1] == _SENT_ON:
+        if fate is not None and fate.taken_by is None:
             self._end(processor, message, item, "rejected", OWNER_CHANGED)
         elif fate is not None:
-            if fate != _TAKEN + message.command.encode():  # else its receipt is there
+            if fate.taken_by != message.command:  # else its receipt is there
                 self._end(processor, message, item, "already")
         else:
             signal = processor.signals.signal(outcome, verdict, is_redriven=True)
             taken = redrive_event(processor.population, key, signal, item)
             if taken.outcome != FINAL:
-                self._remember(name, _TAKEN + message.command.encode())
+                self._remember(name, ItemFate(letters, message.letter_offset, message.command))
             if taken.outcome not in (FINAL, DUPLICATE):
                 processor.checkpoint.counts.unread_amounts += signal.has_unread_amount
             self._end_taken(processor, message, item, taken)
@@ -185,7 +203,7 @@ class RedrivenFates:
 
     def _send_on(self, processor: OwnerPartition, message: Redriven, item: Record, owner: int) -> None:
         assert item.value is not None, "a dead letter has bytes"
-        sent = msgspec.structs.replace(message, index=item.index, value=item.value, forwarded=True)
+        sent = msgspec.structs.replace(message, value=item.value, sent_on_by=processor.partition)
         processor.open.send(Output(INBOX.name, None, encode_message(sent), (), owner))
         receipt = _receipt(message, item, "forwarded")
         self._write(processor, msgspec.structs.replace(receipt, forwarded_to=owner))
@@ -196,10 +214,10 @@ class RedrivenFates:
             counts[receipt.outcome] = counts.get(receipt.outcome, 0) + 1
         receipt = msgspec.structs.replace(receipt, rev=processor.checkpoint.batches + 1)
         source = f"{receipt.topic}:{receipt.partition}"
-        key = receipt_key(source, receipt.offset, receipt.index, receipt.command)
+        key = receipt_key(source, receipt.offset, receipt.index, receipt.part, receipt.command)
         self.receipts.append(Output(REDRIVEN.name, key, encode_json(receipt)))
 
-    def _remember(self, name: bytes, fate: bytes) -> None:
+    def _remember(self, name: bytes, fate: ItemFate) -> None:
         if self.fates.get(name) != fate:
             self.fates[name] = fate
             self.changed.append(redriven_record(name, fate))
@@ -222,13 +240,20 @@ def _receipt(message: Redriven, item: Record, outcome: RedrivenOutcome, reason: 
         index=item.index,
         outcome=outcome,
         reason=reason,
-        items=message.items,
+        part=message.part,
+        parts=message.parts,
         left_out=(),
         counters=(),
         rev=0,
     )
 
 
-def _hash_of(source: str, item: Record) -> bytes:
-    name = f"{source}:{item.offset}:{item.index}".encode()
+def _letters(processor: OwnerPartition, message: Redriven) -> str:
+    """Where the dead letter of a message lies."""
+    writer = message.sent_on_by if message.is_sent_on else processor.partition
+    return source_name(message.letter, writer)
+
+
+def _hash_of(message: Redriven) -> bytes:
+    name = f"{message.source}:{message.offset}:{message.index}:{message.part}".encode()
     return blake2b(name, digest_size=ITEM_HASH_BYTES).digest()

@@ -30,6 +30,18 @@ _decode_version = msgspec.msgpack.Decoder(RulesVersion).decode
 _decode_door = msgspec.msgpack.Decoder(Door).decode
 
 
+class ItemFate(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What became of a redriven item in a partition."""
+
+    letters: str  # where its dead letter lies: `late:3`, `rejected:0`
+    letter_offset: int
+    taken_by: str | None  # the command; None: it was sent on
+    sent_to: int = -1  # the partition to which it was sent on
+
+
+_decode_fate = msgspec.msgpack.Decoder(ItemFate).decode
+
+
 class Restored(msgspec.Struct):
     """The state records of a partition, decoded."""
 
@@ -37,7 +49,7 @@ class Restored(msgspec.Struct):
     counters: list[tuple[CellGroup, GroupCounts]] = []
     versions: dict[int, RulesVersion] = {}
     doors: dict[int, Door] = {}
-    redriven: dict[bytes, bytes] = {}  # by hash of the item
+    redriven: dict[bytes, ItemFate] = {}  # by hash of the item
 
 
 def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
@@ -79,9 +91,9 @@ def version_records(book: Rulebook, versions: int, doors: int) -> list[StateReco
     return new + [door_record(n, book.doors[n]) for n in range(doors, len(book.doors))]
 
 
-def redriven_record(item: bytes, fate: bytes) -> StateRecord:
-    """The state record of a redriven item, by its hash."""
-    return StateRecord(REDRIVEN_ITEM + item, fate)
+def redriven_record(item: bytes, fate: ItemFate | None) -> StateRecord:
+    """The state record of a redriven item, by its hash. None: its dead letter is kept no longer."""
+    return StateRecord(REDRIVEN_ITEM + item, None if fate is None else _encode(fate))
 
 
 def restored(state: Iterable[StateRecord]) -> Restored:
@@ -108,7 +120,7 @@ def restored(state: Iterable[StateRecord]) -> Restored:
             case b"d":
                 found.doors[_NUMBER.unpack(key[1:])[0]] = _decode_door(value)
             case b"o":
-                found.redriven[key[1:]] = value
+                found.redriven[key[1:]] = _decode_fate(value)
             case unknown:
                 raise ValueError(f"no state key begins with {unknown!r}")
     return found

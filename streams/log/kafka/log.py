@@ -239,6 +239,11 @@ class KafkaLog:
         tp = TopicPartition(self.topic(topic), partition)
         return await self._tails.tail(tp, position, limit, compacted=topic in COMPACTED)
 
+    async def first_offsets(self, topic: str) -> list[int]:
+        tps = [TopicPartition(self.topic(topic), number) for number in range(self.partitions)]
+        extents = await self._end_offsets.extents(tps)
+        return [extents[tp].first for tp in tps]
+
     async def ends(self) -> dict[str, int]:
         """The ends of what is committed: while a collector's transaction is open, the offset at which it
         begins.

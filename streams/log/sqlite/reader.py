@@ -140,6 +140,9 @@ class SqliteReader:
         ends.sort(key=lambda place: (place.topic, place.partition))
         return {source_name(place.topic, place.partition): place.next for place in ends}
 
+    async def first_offsets(self, topic: str) -> list[int]:
+        return [0] * self.partitions  # nothing is deleted here
+
     async def extents(self) -> dict[str, Extent]:
         return {source: Extent(0, end, end) for source, end in (await self.ends()).items()}
 

@@ -50,7 +50,8 @@ OWN_CONFIG: Mapping[str, Mapping[str, str]] = {
     JOURNEYS.name: {"retention.ms": str(FOREVER)},
     LATE.name: {"retention.ms": str(30 * DAYS)},  # time to look at what was not counted
     REJECTED.name: {"retention.ms": str(30 * DAYS)},
-    REDRIVEN.name: COMPACTED_CONFIG,
+    # As long as the dead letters, and no shorter than the inbox: `verify` reads both.
+    REDRIVEN.name: {"retention.ms": str(30 * DAYS)},
     # Events on their way: no partition may stand still for as long. Twice what inputs usually have.
     INBOX.name: {"retention.ms": str(14 * DAYS)},
     STATE.name: COMPACTED_CONFIG | {"max.message.bytes": str(STATE_BYTES)},

@@ -1,0 +1,90 @@
+"""`streams redrive` against the workers of a run: some commands are killed, and some come to their end."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.torture.fleet import DEFECT, ROOT, Fleet
+from tests.torture.plan import Hit, Redriving
+
+# When a command is killed: it takes a second or two before it sends anything, and some more for the receipts.
+KILL_S = (1.0, 5.0)
+TIMEOUT_S = 60  # without a receipt, while workers are there
+END_S = 240.0  # by then a command has ended, on a busy machine
+
+
+class Redrives:
+    """The commands of a run."""
+
+    def __init__(self, bootstrap: str, app: str, directory: Path, fleet: Fleet) -> None:
+        self._address, self._directory, self._fleet = ["--kafka", bootstrap, "--app", app], directory, fleet
+        self._number = 0
+        self.ended: list[dict[str, object]] = []  # what the last commands said, which were left alone
+
+    async def now_and_then(self, redrives: Sequence[Redriving]) -> None:
+        """While events come and workers are hit: each at its time."""
+        began_s = asyncio.get_running_loop().time()
+        for one in sorted(redrives):
+            await asyncio.sleep(max(0.0, began_s + one.at_s - asyncio.get_running_loop().time()))
+            await self._redrive(one)
+
+    async def once_more(self, redrives: Sequence[Redriving]) -> None:
+        """When everything else is over: workers and commands are killed meanwhile, and the last two commands
+        come to their end.
+        """
+        for one in redrives:
+            beside = asyncio.create_task(self._redrive(one))
+            if one.hits_worker:
+                await asyncio.sleep(KILL_S[0] + one.wait)
+                self._fleet.say(self._fleet.hit(Hit(0.0, "kill", one.wait, one.wait)))
+            await beside
+        await self._fleet.settle()
+        for letter in ("late", "rejected"):
+            process = self._begin(letter)
+            code = await self._ends(process, END_S)
+            out = process.stdout.read() if process.stdout else b""
+            self._fleet.say(f"redrive {letter}: exit code {code}, {out.decode().strip()[:300]}")
+            if code == 0:
+                self.ended.append(json.loads(out))
+            else:
+                self._fleet.faults.append(f"redrive {letter} ended with exit code {code}: {self._log()}")
+
+    async def _redrive(self, one: Redriving) -> None:
+        process = self._begin(one.letter)
+        wait_s = KILL_S[0] + (KILL_S[1] - KILL_S[0]) * one.wait
+        code = await self._ends(process, wait_s if one.is_killed else END_S)
+        if code is None:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+        self._fleet.note("redrive")
+        self._fleet.say(f"redrive {one.letter}: " + ("kill -9" if code is None else f"exit code {code}"))
+        if code == DEFECT or (code is None and not one.is_killed):
+            self._fleet.faults.append(f"redrive {one.letter} ended with {code}: {self._log()}")
+
+    def _begin(self, letter: str) -> "subprocess.Popen[bytes]":
+        self._number += 1
+        command = [sys.executable, "-m", "tests.torture.command", "redrive", letter, *self._address]
+        with self._log().open("wb") as err:
+            return subprocess.Popen(
+                [*command, "--json", "--timeout", f"{TIMEOUT_S}s"],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                env=dict(os.environ),
+            )
+
+    def _log(self) -> Path:
+        return self._directory / f"redrive-{self._number}.log"
+
+    async def _ends(self, process: "subprocess.Popen[bytes]", within_s: float) -> int | None:
+        """Its exit code; None if it goes on for longer than this."""
+        deadline_s = asyncio.get_running_loop().time() + within_s
+        while process.poll() is None and asyncio.get_running_loop().time() < deadline_s:
+            self._fleet.look()
+            await asyncio.sleep(0.1)
+        return process.poll()
