@@ -154,8 +154,8 @@ def report(explained: ExplainedEvent) -> dict[str, Any]:
             "asked": [msgspec.to_builtins(reason) for reason in found.asked],
             "next": msgspec.to_builtins(found.next) if found.next is not None else None,
         }
-        if found.mended:
-            fields["mended"] = dict(found.mended)
+        if found.mended is not None:
+            fields["mended"] = found.mended
         if found.cue is not None:
             fields |= {"cue": found.cue, "cue_rule": found.cue_rule}
     if explained.read_as == "record":

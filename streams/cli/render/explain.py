@@ -48,10 +48,12 @@ def render(text: str, report: Mapping[str, Any]) -> Table:
 
 
 def _language_of(report: Mapping[str, Any]) -> str:
-    """In which language a search was read, with its typos."""
-    read = _LANGUAGES.get(report["language"], report["language"])
-    mended = [f"{typed} read as {meant}" for typed, meant in report.get("mended", {}).items()]
-    return "; ".join((read, *mended))
+    """In which language a search was read, with its typo."""
+    read: str = _LANGUAGES.get(report["language"], report["language"])
+    if "mended" in report:
+        typed, meant = report["mended"]
+        return f"{read}; {typed} read as {meant}"
+    return read
 
 
 def _evidence_text(reason: Mapping[str, Any]) -> str:

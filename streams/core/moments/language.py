@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from streams.core.moments.phrases import NOTHING, Phrases, literal_words, walk
-from streams.core.moments.spec import QueryRule
+from streams.core.moments.spec import PLAIN_WORDS, QueryRule
 from streams.core.moments.typos import KnownWords
 
 # Outcomes that are remembered: far more than people's queries make, and about 10 MB at the very worst.
@@ -63,7 +63,9 @@ class Language:
             {self._bits[name]: phrases for name, phrases in lexicons.items() if name in self._bits}
         )
         self._polite = Phrases({1: [phrase for name in polite for phrase in lexicons.get(name, ())]})
+        plain = literal_words(lexicons.get(PLAIN_WORDS, ()))
         self._literal = {word for phrases in lexicons.values() for word in literal_words(phrases)}
+        self._needed = self._literal - plain
         self._clauses = [
             (place, Clause(text, by_term)) for place, rule in enumerate(rules) for text in rule.any
         ]
@@ -152,4 +154,4 @@ class Language:
 
     @cached_property
     def _known_words(self) -> KnownWords:
-        return KnownWords(self._literal)
+        return KnownWords(self._needed)

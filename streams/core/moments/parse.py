@@ -331,7 +331,9 @@ def _lexicons(data: Any) -> Iterable[spec.Lexicon]:
                         f'[lexicon.{language}]: {name} = "{phrase}": {bad}',
                         table.spot._replace(key=name, value=phrase),
                     ) from None
-                if name == spec.FUNCTION_WORDS and literal_words([phrase]) != {fold_text(phrase)}:
+                if name in (spec.FUNCTION_WORDS, spec.PLAIN_WORDS) and literal_words([phrase]) != {
+                    fold_text(phrase)
+                }:
                     raise table.wrong(name, f'"{phrase}": is for single words that stand there whole', phrase)
             yield spec.Lexicon(language, name, phrases)
 

@@ -25,7 +25,7 @@ class Reading(NamedTuple):
     place: int  # of the rule
     language: str  # "" for the last resort
     words: Sequence[str]  # as they were read: typos are mended
-    mended: tuple[tuple[str, str], ...] = ()  # words with a typo, and what was meant
+    mended: tuple[str, str] | None = None  # a word with a typo, and what was meant
 
 
 class QueryMatcher:
@@ -71,29 +71,30 @@ class QueryMatcher:
         return None
 
     def _read_mended(self, words: Sequence[str], hinted: str) -> Reading | None:
-        """How the words are read without their typos.
+        """How the words are read without a typo.
 
         A word is mended only in the language that the text is in. If nothing tells which one that is, all of
-        them together must leave no choice: what looks like a typo may be a word of another language.
+        them together must leave no choice: what looks like a typo may be a word of another language. Where
+        several words may have one, each is tried alone, and they must agree: most are no typos then.
         """
         order = self._recogniser.order(words, hinted)
         is_clear = hinted in self._languages or self._recogniser.knows_any(words)
         likely = [self._languages[name] for name in (order[:1] if is_clear else order)]
-        mended: list[tuple[str, str]] = []
-        for word in words:
-            if not any(each.has_word(word) for each in self._languages.values()):
-                meant = {found for each in likely if (found := each.meant(word))}
-                if len(meant) == 1:
-                    mended.append((word, meant.pop()))
-        if not mended:
-            return None
-        by_typo = dict(mended)
-        read = [by_typo.get(word, word) for word in words]
-        for name, language in zip(order, likely, strict=False):
-            place = language.find(read)
-            if place >= 0:
-                return Reading(place, name, read, tuple(mended))
-        return None
+        found: list[Reading] = []
+        for typed in dict.fromkeys(words):
+            if any(each.has_word(typed) for each in self._languages.values()):
+                continue
+            meant = {word for each in likely if (word := each.meant(typed))}
+            if len(meant) != 1:
+                continue
+            mended = (typed, meant.pop())
+            read = [mended[1] if word == typed else word for word in words]
+            for name, language in zip(order, likely, strict=False):
+                place = language.find(read)
+                if place >= 0:
+                    found.append(Reading(place, name, read, mended))
+                    break
+        return found[0] if len({reading.place for reading in found}) == 1 else None
 
     def why(self, reading: Reading) -> str:
         """The words that made the rule of a reading hold."""

@@ -133,7 +133,7 @@ def _in_force(whole: spec.RuleSet, profiles: spec.Words) -> spec.RuleSet:
 def _used(rules: spec.RuleSet) -> set[str]:
     """The names of the lexicons that something reads."""
     named = {name for rule in rules.with_clauses for clause in rule.any for name in terms(clause)}
-    return named | {*rules.read.polite, spec.FUNCTION_WORDS}
+    return named | {*rules.read.polite, spec.FUNCTION_WORDS, spec.PLAIN_WORDS}
 
 
 def _lexicons(inherited: tuple[spec.Lexicon, ...], own: tuple[spec.Lexicon, ...]) -> tuple[spec.Lexicon, ...]:

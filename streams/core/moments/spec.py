@@ -10,7 +10,9 @@ from streams.core.moments.verdict import INTENTS, SURE_ABOVE
 
 RULE_MOMENTS = (*INTENTS, "none")  # "none": the event is recognised, and is no signal
 EVIDENCE = ("query", "page")  # that an event rule may yield to
-FUNCTION_WORDS = "function-words"  # the lexicon whose words tell in which language a text is
+# Lexicons that no query rule names, of single words: those that tell in which language a text is, and common
+# ones that are no typos of words that the rules need.
+FUNCTION_WORDS, PLAIN_WORDS = "function-words", "plain-words"
 # An identify call tells who somebody is, not what they want, unless a rule names it.
 NAMED_TYPES = ("track", "page", "screen")
 

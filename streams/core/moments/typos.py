@@ -33,7 +33,9 @@ class KnownWords:
             filed = self._filed.get(form)
             if filed is not None:
                 found.update(filed.split(" "))
-        return sorted(each for each in found if each != word and _is_one_edit(word, each))
+        return sorted(
+            each for each in found if each != word and each[0] == word[0] and _is_one_edit(word, each)
+        )
 
 
 def _shorter(word: str) -> list[str]:

@@ -68,6 +68,6 @@ class Explanation(msgspec.Struct, frozen=True):
     cue: str | None = None  # one of CUE_NAMES
     cue_rule: str | None = None  # the rule that saw it
     language: str = ""  # whose words read a search; "" if none did
-    mended: tuple[tuple[str, str], ...] = ()  # words of a search with a typo, and what was meant
+    mended: tuple[str, str] | None = None  # a word of a search with a typo, and what was meant
     asked: tuple[Answer, ...] = ()  # all evidence that there is, in the order of asking
     next: Answer | None = None  # what would answer if this rule were not there
