@@ -266,8 +266,7 @@ class Classifier:
         for path in self._fields.paths(event):
             for found in find_page(path, seen):
                 if found.is_certain or self._holds(found, event, path):
-                    matched = found.glob.text if found.glob is not None else ""
-                    match = _Match(self._first_page + found.place, matched, address=path)
+                    match = _Match(self._first_page + found.place, found.text, "", path)
                     if not found.is_last_resort:
                         return match
                     last_resort = last_resort or match
@@ -276,10 +275,11 @@ class Classifier:
 
     def _holds(self, found: PageMatch, event: Event, path: str) -> bool:
         """True if the event and the parameters of its page meet what the rule asks of them."""
-        return (found.condition is None or found.condition(event)) and (
-            found.glob is None
-            or not found.glob.parameters
-            or found.glob.fits_parameters(self._fields.parameters(event, path))
+        if found.condition is not None and not found.condition(event):
+            return False
+        glob = found.glob
+        return glob is None or (
+            not glob.parameters or glob.fits_parameters(self._fields.parameters(event, path))
         )
 
     def _recognised(self, found: _Match) -> str:

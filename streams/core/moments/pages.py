@@ -24,11 +24,8 @@ class PageMatch(NamedTuple):
     is_last_resort: bool  # it counts only where no other rule reads the event's page
     glob: Glob | None  # None: the path's words matched
     condition: Callable[[Event], bool] | None
-
-    @property
-    def is_certain(self) -> bool:
-        """True if it holds whatever the event and its parameters are."""
-        return self.condition is None and (self.glob is None or not self.glob.parameters)
+    is_certain: bool  # it holds whatever the event and its parameters are
+    text: str  # the pattern; "" if the path's words matched
 
 
 class _Pattern(NamedTuple):
@@ -56,7 +53,8 @@ class PageMatcher:
             condition = condition_test(rule.where) if rule.where is not None else None
             patterns = self._otherwise if rule.otherwise else self._patterns
             for glob in (Glob(each) for path in rule.paths for each in expand_glob(path)):
-                match = PageMatch(place, rule.otherwise, glob, condition)
+                is_certain = condition is None and not glob.parameters
+                match = PageMatch(place, rule.otherwise, glob, condition, is_certain, glob.text)
                 patterns.append(_Pattern(rule.views_only, glob, match))
         self._orders = [
             pattern.glob for pattern in (*self._patterns, *self._otherwise) if pattern.glob.names_order
@@ -102,7 +100,7 @@ class PageMatcher:
                 if match.is_certain:
                     return tuple(found)
         if place >= 0:
-            found.append(PageMatch(place, False, None, None))
+            found.append(PageMatch(place, False, None, None, is_certain=True, text=""))
         elif "/" in address:
             found += self._last_resorts(path, seen, without)
         return tuple(found)

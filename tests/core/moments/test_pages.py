@@ -28,7 +28,7 @@ MOMENTS = {
     "/checkout/order-received/123 /gracias-por-tu-compra /prenotazione/confermata /checkout/orderPlaced "
     "/on/demandware.store/Sites-X/en_GB/Order-Confirm /thank-you/A-1001",
     "none": "/newsletter/thank-you /survey/thank-you /my-account /mi-cuenta/pedidos /accedi /privacy "
-    "/termini-e-condizioni /careers/stores/milan",
+    "/termini-e-condizioni /careers/stores/milan /media/big-banner.png",
     "nothing": "/ /it /cartography /zzz",
 }
 
