@@ -108,7 +108,7 @@ def with_totals(said: list[tuple[int, Output]]) -> list[tuple[int, Output]]:
         outputs = [output for _, output in batch]
         for output in outputs:
             if output.topic == TALLIES.name:
-                totals.take(0, Record(0, 0, output.key, output.value))
+                totals.take(0, [Record(0, 0, output.key, output.value)])
         whole += [(number, output) for output in (*outputs, *totals.outputs())]
     return whole
 

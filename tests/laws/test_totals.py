@@ -77,8 +77,7 @@ class World:
     def read(self, partition: int, limit: int) -> None:
         """The writer reads on."""
         log, at = self.logs[partition], self.positions[partition]
-        for record in log[at : at + limit]:
-            self.totals.take(partition, record)
+        self.totals.take(partition, log[at : at + limit])
         self.positions[partition] = min(len(log), at + limit)
         if self.positions[partition] == len(log):
             self.totals.at_end(partition)

@@ -9,7 +9,7 @@ The record of a total carries its parts in a header. So whoever writes the topic
 reads the topic, then the tallies from their beginning, and knows what has changed.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -90,16 +90,28 @@ class FunnelTotals:
                 if not part.gone:
                     self._unread[partition].add(record.key)
 
-    def take(self, partition: int, record: Record) -> None:
-        """Takes in a record of the tallies, or a tombstone."""
-        assert record.key is not None, "every record of a compacted topic has a key"
-        cell, value = record.key.partition(b"/")[2], record.value
-        unmet = self._unread.get(partition)
-        if unmet is not None:
+    def take(self, partition: int, records: Sequence[Record]) -> None:
+        """Takes in what one read of the tallies has brought, in order.
+
+        Of each counter the last value is looked at, and the tombstone behind it: where commits are small, a
+        read has many values of one counter.
+        """
+        last = {record.key: record.value for record in records}
+        values = {record.key: record.value for record in records if record.value is not None}
+        for key, value in values.items():
+            self._take_value(partition, _cell_of(key), value)
+        for key, value in last.items():
+            if value is None:
+                self._take_tombstone(partition, _cell_of(key))
+
+    def _take_tombstone(self, partition: int, cell: bytes) -> None:
+        if (unmet := self._unread.get(partition)) is not None:
             unmet.discard(cell)
-        if value is None:
-            self._gone.setdefault(cell, set()).add(partition)
-            return
+        self._gone.setdefault(cell, set()).add(partition)
+
+    def _take_value(self, partition: int, cell: bytes, value: bytes) -> None:
+        if (unmet := self._unread.get(partition)) is not None:
+            unmet.discard(cell)
         counted = value[value.rindex(_COUNTED) + len(_COUNTED) :]
         if unmet is not None and not self._is_news(partition, cell, counted):
             return  # at a start nearly all are known, and are not to be held
@@ -157,6 +169,12 @@ class FunnelTotals:
                 self._parts.pop(cell, None)
                 if known:
                     yield Output(FUNNEL.name, cell, None, (), 0)
+
+
+def _cell_of(key: bytes | None) -> bytes:
+    """The cell in the key of a tally."""
+    assert key is not None, "every record of a compacted topic has a key"
+    return key.partition(b"/")[2]
 
 
 def _part_of(counted: bytes) -> Part:

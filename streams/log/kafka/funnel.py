@@ -8,7 +8,6 @@ transaction. After an error it is dropped, and another one is opened.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError
@@ -30,8 +29,8 @@ from streams.topology import FUNNEL, TALLIES, own_topic, single_transaction
 READ_LIMIT = 2_000  # tallies of one partition in one read: some milliseconds, in which nothing else is done
 # Reads before what has come is written: a total is written once, however many of its tallies they bring.
 READS = 50
-# Totals in one transaction: a megabyte, and some tens of milliseconds in which nothing else is done.
-WRITE_LIMIT = 2_500
+WRITE_LIMIT = 2_500  # totals in one transaction: a megabyte
+TURN = 250  # totals that are made before the agents of the process get their turn: two milliseconds
 
 
 class FunnelWriter:
@@ -64,8 +63,15 @@ class FunnelWriter:
             if ended:
                 break
         if self.totals.ready:
-            outputs = self.totals.outputs()
-            while part := list(islice(outputs, WRITE_LIMIT)):
+            part: list[Output] = []
+            for output in self.totals.outputs():
+                part.append(output)
+                if len(part) % TURN == 0:
+                    await asyncio.sleep(0)
+                if len(part) == WRITE_LIMIT:
+                    await self._write(part)
+                    part = []
+            if part:
                 await self._write(part)
         return ended
 
@@ -75,8 +81,7 @@ class FunnelWriter:
         tail = await self._tails.tail(tp, self._positions[partition], READ_LIMIT, compacted=True)
         if tail.anew:
             raise Unavailable(f"{tp.topic} {partition} must be read anew: tombstones may have been missed")
-        for record in tail.records:
-            self.totals.take(partition, record)
+        self.totals.take(partition, tail.records)
         if tail.at_end:
             self.totals.at_end(partition)
         self._positions[partition] = tail.position

@@ -81,6 +81,7 @@ class KafkaSession:
         self._doubts = InputDoubts(self._consumer, topics.inputs, stopped)
         self._producer: AIOKafkaProducer = cluster.producer(partition_transaction(topics.app, partition))
         self._next: dict[TopicPartition, int] = {}  # the offset that the consumer reads next
+        self._resting = False  # the consumer fetches nothing until the next read
         self._lags: dict[str, int] = {}
         self._hidden: dict[str, HiddenOffsets] = {}
         self._group_offsets_s = -GROUP_OFFSETS_EVERY_S  # when the group's offsets were written last
@@ -155,6 +156,7 @@ class KafkaSession:
         # No await here: aiokafka's own tasks take an assigned partition without a position for an error.
         if not self._next:
             self._consumer.assign(list(self._sources))
+            self._resting = False
         for source, tp in self._partitions.items():
             position = positions.get(source, 0)
             assert position >= 0, position
@@ -165,7 +167,12 @@ class KafkaSession:
     async def _fetch(self, limit: int) -> dict[TopicPartition, list[ConsumerRecord]] | None:
         """At most so many records; None: a position was not in its topic and has been put right."""
         try:
-            found = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=limit)
+            self._fetch_on()
+            # What was fetched after the last read, while the last batch was folded.
+            found = await self._consumer.getmany(timeout_ms=0, max_records=limit)
+            is_fresh = not found
+            if is_fresh:
+                found = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=limit)
         except OffsetOutOfRangeError as error:
             positions = {source: self._next[tp] for source, tp in self._partitions.items()}
             for tp in error.args[0]:
@@ -176,14 +183,31 @@ class KafkaSession:
             return None
         self._advance(found)
         missing = limit - sum(map(len, found.values()))
-        if found and missing > 0:
-            # These were fetched after the last read, a while ago: what has come since is worth a moment.
+        if found and missing > 0 and not is_fresh:
+            # What has come since is worth a moment.
             with suppress(OffsetOutOfRangeError):  # from another source: the next read meets it again
                 more = await self._consumer.getmany(timeout_ms=FRESH_WAIT_MS, max_records=missing)
                 self._advance(more)
                 for tp, records in more.items():
                     found.setdefault(tp, []).extend(records)
+        self._rest_at_end(found)
         return dict(found)
+
+    def _fetch_on(self) -> None:
+        """Has the consumer fetch again."""
+        if self._resting:
+            self._consumer.resume(*self._sources)
+            self._resting = False
+
+    def _rest_at_end(self, found: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        """Has the consumer fetch nothing more until the next read, where all was read that there is.
+
+        It would fetch the very next record alone, and the records behind it by another request.
+        """
+        ends = {tp: self._consumer.highwater(tp) for tp in self._sources}
+        if found and all(end is not None and self._next[tp] >= end for tp, end in ends.items()):
+            self._consumer.pause(*self._sources)
+            self._resting = True
 
     def _advance(self, found: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
         for tp, records in found.items():
