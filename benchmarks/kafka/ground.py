@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from benchmarks.kafka.measure import Watched
 from streams.core.ingest.partition import partition_of
 from streams.core.processing.checkpoint import decode_checkpoint
-from streams.log.kafka.session import CHECKPOINT
+from streams.log.kafka.commit_groups import CHECKPOINT
 from streams.records import Record
 from streams.topology import OWN_TOPICS
 

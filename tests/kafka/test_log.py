@@ -13,8 +13,8 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from streams.errors import ConfigError, Incompatible, Refused, Unavailable
 from streams.log.kafka.client import Cluster
+from streams.log.kafka.commit_groups import CHECKPOINT
 from streams.log.kafka.log import KafkaLog
-from streams.log.kafka.session import CHECKPOINT
 from streams.records import Output
 from tests.contract.looking import (
     Restored,

@@ -100,9 +100,8 @@ class FunnelTotals:
         values = {record.key: record.value for record in records if record.value is not None}
         for key, value in values.items():
             self._take_value(partition, _cell_of(key), value)
-        for key, value in last.items():
-            if value is None:
-                self._take_tombstone(partition, _cell_of(key))
+        for key in [key for key, value in last.items() if value is None]:
+            self._take_tombstone(partition, _cell_of(key))
 
     def _take_tombstone(self, partition: int, cell: bytes) -> None:
         if (unmet := self._unread.get(partition)) is not None:

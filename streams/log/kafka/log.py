@@ -23,6 +23,7 @@ from streams.log.kafka.app_record import AppRecord
 from streams.log.kafka.app_topic import RecordChange, change_app_record, read_app_record
 from streams.log.kafka.app_topics import AppTopics
 from streams.log.kafka.client import COMMIT_TIMEOUT_S, Cluster
+from streams.log.kafka.commit_groups import CHECKPOINT
 from streams.log.kafka.errors import cluster_errors
 from streams.log.kafka.lifecycle import start, stop
 from streams.log.kafka.reader import (
@@ -34,7 +35,7 @@ from streams.log.kafka.reader import (
     to_record,
 )
 from streams.log.kafka.record_quirks import Written
-from streams.log.kafka.session import CHECKPOINT, KafkaSession
+from streams.log.kafka.session import KafkaSession
 from streams.log.kafka.stopped_inputs import StoppedInputs
 from streams.log.kafka.tail import Tails
 from streams.log.kafka.topics.cluster import checked

@@ -16,7 +16,6 @@ sources.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,16 +25,16 @@ from aiokafka.structs import OffsetAndMetadata
 
 from streams.clock import Clock
 from streams.errors import Fenced, Incompatible, StreamsError, Unavailable
-from streams.log.grouping import by_partition, by_topic
 from streams.log.kafka.app_topics import AppTopics
 from streams.log.kafka.client import CLOSE_TIMEOUT_S, COMMIT_TIMEOUT_S, FETCH_WAIT_MS, Cluster
+from streams.log.kafka.commit_groups import CHECKPOINT, groups_of
 from streams.log.kafka.errors import cluster_errors, failure
 from streams.log.kafka.input_doubts import InputDoubts
 from streams.log.kafka.lifecycle import start, stop
 from streams.log.kafka.offsets import first_offsets, next_offsets
 from streams.log.kafka.reader import STUCK_S, EndOffsets, latest_records, to_record
 from streams.log.kafka.stopped_inputs import StoppedInputs
-from streams.log.kafka.writer import FENCED, Group, write
+from streams.log.kafka.writer import FENCED, write
 from streams.log.port import Restoring
 from streams.records import Batch, Fetched, HiddenOffsets, Record, StateRecord
 from streams.topology import STATE, is_inbox, partition_transaction
@@ -47,7 +46,6 @@ FRESH_WAIT_MS = 10  # a fetch of what is there takes one or two
 # As consumers do by default. These offsets are for tools that show lag; nobody starts from them, and each
 # write costs two requests.
 GROUP_OFFSETS_EVERY_S = 5.0
-CHECKPOINT = b"\0checkpoint"  # its key in the state topic; state keys begin with a letter
 
 
 class KafkaSession:
@@ -167,7 +165,9 @@ class KafkaSession:
     async def _fetch(self, limit: int) -> dict[TopicPartition, list[ConsumerRecord]] | None:
         """At most so many records; None: a position was not in its topic and has been put right."""
         try:
-            self._fetch_on()
+            if self._resting:
+                self._consumer.resume(*self._sources)
+                self._resting = False
             # What was fetched after the last read, while the last batch was folded.
             found = await self._consumer.getmany(timeout_ms=0, max_records=limit)
             is_fresh = not found
@@ -190,24 +190,7 @@ class KafkaSession:
                 self._advance(more)
                 for tp, records in more.items():
                     found.setdefault(tp, []).extend(records)
-        self._rest_at_end(found)
         return dict(found)
-
-    def _fetch_on(self) -> None:
-        """Has the consumer fetch again."""
-        if self._resting:
-            self._consumer.resume(*self._sources)
-            self._resting = False
-
-    def _rest_at_end(self, found: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        """Has the consumer fetch nothing more until the next read, where all was read that there is.
-
-        It would fetch the very next record alone, and the records behind it by another request.
-        """
-        ends = {tp: self._consumer.highwater(tp) for tp in self._sources}
-        if found and all(end is not None and self._next[tp] >= end for tp, end in ends.items()):
-            self._consumer.pause(*self._sources)
-            self._resting = True
 
     def _advance(self, found: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
         for tp, records in found.items():
@@ -219,7 +202,13 @@ class KafkaSession:
         ]
         reached = {source: await self._consumer.position(tp) for source, tp in self._partitions.items()}
         self._next.update((self._partitions[source], offset) for source, offset in reached.items())
-        fetched = Fetched(chunks, self._at_end(reached), reached, self._clock.wall_ms())
+        ended = self._at_end(reached)
+        if found and ended.issuperset(self._partitions):
+            # Until the next read: the consumer would fetch the very next record alone, and the records behind
+            # it by another request.
+            self._consumer.pause(*self._sources)
+            self._resting = True
+        fetched = Fetched(chunks, ended, reached, self._clock.wall_ms())
         return fetched if self._decoder is None else await self._decoded(fetched, self._decoder)
 
     async def _decoded(self, fetched: Fetched, decoder: "RecordDecoder") -> Fetched:
@@ -290,7 +279,7 @@ class KafkaSession:
             self._stopped.stop(tp.topic, f"{reason}: it was made anew, or a broker lost its end")
 
     async def commit(self, batch: Batch) -> None:
-        groups = self._groups(batch)
+        groups = groups_of(batch, self._topics, self.partition)
         self._check()
         now_s = asyncio.get_running_loop().time()
         wrote = False
@@ -326,24 +315,6 @@ class KafkaSession:
         except BaseException as error:  # cancelled in mid-transaction, for example
             self._end(f"was left in a commit: {type(error).__name__}")
             raise
-
-    def _groups(self, batch: Batch) -> list[Group]:
-        """What a batch comes to, by topic partition; the checkpoint is the very last record."""
-        assert all(record.key != CHECKPOINT for record in batch.state), (
-            "the checkpoint's key is not a state key"
-        )
-        groups: list[Group] = [
-            (
-                TopicPartition(self._topics.topic(topic), self.partition if partition is None else partition),
-                ((output.key, output.value, output.headers, None) for output in part),
-            )
-            for topic, outputs in by_topic(batch.outputs).items()
-            for partition, part in by_partition(outputs).items()
-        ]
-        checkpoint = StateRecord(CHECKPOINT, batch.checkpoint)
-        state = ((record.key, record.value, (), None) for record in chain(batch.state, (checkpoint,)))
-        groups.append((TopicPartition(self._topics.topic(STATE.name), self.partition), state))
-        return groups
 
     async def close(self) -> None:
         """Takes no longer than a few seconds, also when no broker answers."""
