@@ -5,8 +5,11 @@ import json
 import pytest
 
 from streams.core.ingest.event import EVENT_TYPES
+from streams.core.moments.classifier import Classifier
+from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import KNOW, Explanation, Verdict
 from tests.moments_data import HERE, LANGUAGES, MOMENTS, Row, event_of, read_rows, split_of
+from tests.moments_data.__main__ import answers_to
 from tests.moments_data.score import answer, score
 
 FILES = sorted(path.stem for path in HERE.glob("*.tsv"))
@@ -78,3 +81,13 @@ def test_a_row_that_nothing_reads_is_no_answer() -> None:
     assert [True, False] == [
         answer(Row("x", label, "d", "r", "tune"), said).right for label in ("none", "go")
     ]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_shipped_rules_read_searches(language: str, as_text: bool) -> None:
+    """No change of the shipped rules makes them worse than these bounds, in any language."""
+    figures = score(answers_to(Classifier(default_rules()), f"queries_{language}", "all", as_text))
+    assert figures.accuracy >= 0.85, figures
+    assert figures.precision >= 0.92, figures
+    assert figures.wrong_and_sure <= 0.05, figures

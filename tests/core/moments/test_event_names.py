@@ -123,13 +123,13 @@ def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: st
     ("name", "query", "moment", "rule"),
     [
         ("Products Searched", {"query": "how to descale a coffee machine"}, "do", "query.how-to"),
-        ("search", {"search_term": "stores open now near me"}, "go", "query.near"),
+        ("search", {"search_term": "stores open now near me"}, "go", "query.hours"),
         ("view_search_results", {"search_term": "qwertz asdf"}, "know", "query.otherwise"),
         ("Products Searched", {"query": ""}, "know", "search"),
         ("Products Searched", {"query": " \n"}, "know", "search"),
         ("Products Searched", {"query": "?!"}, "know", "search"),
         ("Products Searched", {"query": 7}, "know", "search"),
-        ("Products Searched", {"query": "hello"}, "none", "query.small-talk"),
+        ("Products Searched", {"query": "hello"}, "none", "query.site"),
         ("Product Viewed", {"query": "how to descale a coffee machine"}, "know", "product"),
     ],
 )

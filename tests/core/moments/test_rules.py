@@ -213,7 +213,7 @@ def test_any_change_changes_the_version(old: str, new: str) -> None:
 def test_a_word_changes_the_version_a_comment_does_not() -> None:
     """A word changes the version, and a comment does not: it names the content, not the file."""
     text = shipped_text()
-    assert DEFAULT.version != load_rules(text.replace('"preorder", ', "")).version
+    assert DEFAULT.version != load_rules(text.replace('"test drive", ', "")).version
     assert DEFAULT.version == load_rules("# a comment\n" + text.replace(" = [", "   = [")).version
 
 
