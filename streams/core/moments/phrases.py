@@ -7,16 +7,21 @@ the next.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import product
+from math import prod
 
 from streams.core.moments.words import fold_text, phrase_tokens, with_number_signs
 
 MAX_KNOWN_WORDS = 50_000  # words that are remembered per language; people use fewer. Then all are dropped
 MAX_PHRASE_WORDS = 8  # nobody types longer phrases
+MAX_KNOWN_CHOICES = 32_768  # words of phrases that are folded once: the shipped lexicons have 15,000
 MAX_ALTERNATIVES = 256  # phrases for which one line may stand
 _UNREAD = re.compile(
     r"[^\w\s*#.,'\u2019&/-]"
 )  # signs that no query keeps, and that other patterns are made of
+
+Choice = tuple[str, ...]  # one or more words that stand for each other's part of a phrase
 
 
 class BadPhrase(ValueError):
@@ -111,48 +116,57 @@ def literal_words(phrases: Iterable[str]) -> set[str]:
 
 def expand_phrase(phrase: str) -> list[list[str]]:
     """The word lists that one line of a lexicon stands for."""
+    parts = checked_alternatives(phrase)
+    return [[word for choice in chosen for word in choice] for chosen in product(*parts)]
+
+
+def checked_alternatives(phrase: str) -> list[list[Choice]]:
+    """For each part of a phrase its choices. Raises BadPhrase."""
     alternatives = _alternatives(phrase)
-    count = 1
-    for choices in alternatives:
-        count *= len(choices)
+    count = prod(map(len, alternatives))
     if count > MAX_ALTERNATIVES:
         raise BadPhrase(f"stands for {count} phrases; at most {MAX_ALTERNATIVES}")
-    found = [[word for choice in chosen for word in choice] for chosen in product(*alternatives)]
-    if not found or any(not words or len(words) > MAX_PHRASE_WORDS for words in found):
+    if not 0 < sum(max(map(len, choices)) for choices in alternatives) <= MAX_PHRASE_WORDS:
         raise BadPhrase(f"must have 1 to {MAX_PHRASE_WORDS} words")
-    if any(words[0] == "*" for words in found):
+    if any(choice[0] == "*" for choice in alternatives[0]):
         raise BadPhrase(
             "begins with *: every word of every query would have to be followed up; begin with a word"
         )
-    return found
-
-
-def _alternatives(phrase: str) -> list[list[list[str]]]:
-    """For each part of a phrase its choices, each of them one or more folded words."""
-    alternatives: list[list[list[str]]] = []
-    for part in phrase.split():
-        choices = []
-        for choice in part.split("|"):
-            bare = choice.strip("*")
-            folded = phrase_tokens(bare) if bare else []
-            if "*" in bare or choice.startswith("**") or (choice != "*" and not folded):
-                raise BadPhrase(f'"{choice}" is no word; use word, prefix*, *suffix, *, # or a|b')
-            if sign := _UNREAD.search(choice):
-                raise BadPhrase(
-                    f'"{choice}": queries are read without "{sign[0]}", and a phrase is no regular '
-                    "expression; use word, prefix*, *suffix, *, # or a|b"
-                )
-            if any("#" in word and with_number_signs(word.replace("#", "0")) != word for word in folded):
-                raise BadPhrase(f'"{choice}": # stands for a whole number, and no digit stands beside it')
-            if "*" in choice and bare:
-                if choice.startswith("*") and choice.endswith("*"):
-                    raise BadPhrase(f'"{choice}" has two wildcards; use prefix* or *suffix')
-                if len(folded) != 1:
-                    raise BadPhrase(f'"{choice}" is more than one word; a wildcard belongs to a single one')
-                folded = [fold_text(bare) + "*" if choice.endswith("*") else "*" + fold_text(bare)]
-            choices.append(folded or ["*"])
-        alternatives.append(choices)
     return alternatives
+
+
+def _alternatives(phrase: str) -> list[list[Choice]]:
+    return [[_choice(choice) for choice in part.split("|")] for part in phrase.split()]
+
+
+@lru_cache(MAX_KNOWN_CHOICES)
+def _choice(choice: str) -> Choice:
+    """The folded words of one choice in a phrase."""
+    bare = choice.strip("*")
+    folded = phrase_tokens(bare) if bare else []
+    if "*" in bare or choice.startswith("**") or (choice != "*" and not folded):
+        raise BadPhrase(f'"{choice}" is no word; use word, prefix*, *suffix, *, # or a|b')
+    if sign := _UNREAD.search(choice):
+        raise BadPhrase(
+            f'"{choice}": queries are read without "{sign[0]}", and a phrase is no regular '
+            "expression; use word, prefix*, *suffix, *, # or a|b"
+        )
+    if any("#" in word and with_number_signs(word.replace("#", "0")) != word for word in folded):
+        raise BadPhrase(f'"{choice}": # stands for a whole number, and no digit stands beside it')
+    if "*" in choice and bare:
+        if choice.startswith("*") and choice.endswith("*"):
+            raise BadPhrase(f'"{choice}" has two wildcards; use prefix* or *suffix')
+        if len(folded) != 1:
+            raise BadPhrase(f'"{choice}" is more than one word; a wildcard belongs to a single one')
+        folded = [fold_text(bare) + "*" if choice.endswith("*") else "*" + fold_text(bare)]
+    return tuple(folded) or ("*",)
+
+
+def _below(node: Node, words: Choice) -> Node:
+    """The node behind some words of a phrase."""
+    for word in words:
+        node = node.child(word)
+    return node
 
 
 class Phrases:
@@ -163,10 +177,10 @@ class Phrases:
         self.known: dict[str, tuple[int, tuple[Node, ...]]] = {}
         for bit, phrases in lexicons.items():
             for phrase in phrases:
-                for words in expand_phrase(phrase):
-                    node = self._root
-                    for word in words:
-                        node = node.child(word)
+                nodes = [self._root]
+                for choices in checked_alternatives(phrase):
+                    nodes = [_below(node, words) for node in nodes for words in choices]
+                for node in nodes:
                     node.bits |= bit
 
     def read(self, word: str) -> tuple[int, tuple[Node, ...]]:
