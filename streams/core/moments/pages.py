@@ -13,7 +13,7 @@ from streams.core.ingest.event import Event
 from streams.core.moments.addresses import both_segments, path_words
 from streams.core.moments.conditions import condition_test
 from streams.core.moments.globs import ORDER_SEGMENT, Glob, expand_glob
-from streams.core.moments.language import Language
+from streams.core.moments.language import Language, terms
 from streams.core.moments.spec import PageRule, QueryRule
 
 
@@ -131,10 +131,11 @@ class _WordRules:
     def __init__(
         self, rules: Sequence[PageRule], lexicons: Mapping[str, Mapping[str, Iterable[str]]]
     ) -> None:
-        phrases: dict[str, list[str]] = {}
+        used = {name for rule in rules for clause in rule.any for name in terms(clause)}
+        phrases: dict[str, list[str]] = {name: [] for name in used}
         for names in lexicons.values():
-            for name, words in names.items():
-                phrases.setdefault(name, []).extend(words)
+            for name in used & names.keys():
+                phrases[name] += names[name]
         clauses = [QueryRule(rule.name, rule.moment, rule.confidence, rule.any) for rule in rules]
         self._language = Language(clauses, phrases, ()) if any(rule.any for rule in rules) else None
         self._views_only = {place for place, rule in enumerate(rules) if rule.views_only}

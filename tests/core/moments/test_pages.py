@@ -10,8 +10,9 @@ from streams.core.moments.addresses import both_segments, path_segments
 from streams.core.moments.globs import Glob, expand_glob, glob_segments, same_segment
 from streams.core.moments.pages import PageMatcher
 from streams.core.moments.spec import PageRule
+from streams.core.moments.verdict import SURE_ABOVE
 from streams.core.moments.wildcard import glob_matches
-from tests.core.moments.examples import SHIPPED, classifier, event
+from tests.core.moments.examples import DEFAULT, SHIPPED, classifier, event
 
 MOMENTS = {
     "know": "/blog/x /faq /product/42 /it/guida /es/producto/7 /recensioni /opiniones /search /store "
@@ -102,6 +103,14 @@ def test_a_bare_thank_you_is_a_sign_of_life(path: str) -> None:
     verdict = SHIPPED(event("", "page", context={"page": {"path": path}}))
     assert verdict is not None
     assert not verdict.sure
+
+
+@pytest.mark.parametrize(
+    "rule", ["page.thanks", "page.form-sent", "page.undone", "page.order-written", "page.slug-short"]
+)
+def test_what_tells_too_little_stays_unsure(rule: str) -> None:
+    """These rules are signs of life by decision, however often their moment would be right."""
+    assert [False] == [each.confidence > SURE_ABOVE for each in DEFAULT.content.pages if each.name == rule]
 
 
 @pytest.mark.parametrize(
