@@ -1,4 +1,4 @@
-"""`why` and `verify` read the inputs themselves: collectors hold records back, and people delete topics."""
+"""`why`, `verify` and `compare-rules` read the inputs themselves: collectors hold records back, and people delete topics."""
 
 import asyncio
 from pathlib import Path
@@ -56,7 +56,7 @@ async def test_no_question_waits_for_the_transaction_of_a_collector(tmp_path: Pa
 
 async def test_the_records_of_an_input_that_was_made_anew_are_no_history(tmp_path: Path) -> None:
     """The app has read none of them: `verify` compares nothing with them, `why` shows none of them, and both
-    say so. So it is while the topic does not exist.
+    say so; other rules are not compared by them. So it is while the topic does not exist.
     """
     app = same_shop(tmp_path, [], Settings()).app
     source, flags = f"{app}.events", ("--kafka", bootstrap(), "--app", app)
@@ -69,13 +69,13 @@ async def test_the_records_of_an_input_that_was_made_anew_are_no_history(tmp_pat
     assert (True, 20) == (whole["equal"], whole["profiles"])
 
     await delete(source)
-    await nothing_is_known(flags, person, "does not exist any more, and was not searched")
+    await nothing_is_known(flags, person, "does not exist any more")
     await make(source)
     again = await Member(app).start()
     await again.opens()
     await again.log.append(records(20, first=1_000))
     await again.end()
-    await nothing_is_known(flags, person, "is stopped, and was not searched")
+    await nothing_is_known(flags, person, "is stopped")
 
 
 async def nothing_is_known(flags: tuple[str, ...], person: str, why: str) -> None:
@@ -84,12 +84,15 @@ async def nothing_is_known(flags: tuple[str, ...], person: str, why: str) -> Non
     assert verified["cut"]
     shown, said = await asked("why", person, *flags, "--json")
     assert {"gone"} == {orjson.loads(line)["ending"] for line in shown.splitlines()}
-    assert why in said
+    assert f"{why}, and was not searched" in said
+    shown, said = await asked("compare-rules", "current", "default", *flags, exit_code=1)
+    assert "unknown: there is no event to compare them by" in shown
+    assert f"{why}, and is not compared" in said
 
 
-async def asked(*command: object) -> tuple[str, str]:
+async def asked(*command: object, exit_code: int = 0) -> tuple[str, str]:
     """What a command prints, and what it says beside that."""
     run = process(*command)
     shown, said = await asyncio.to_thread(run.communicate)
-    assert 0 == run.returncode, said
+    assert exit_code == run.returncode, said
     return shown.decode(), said.decode()
