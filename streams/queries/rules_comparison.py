@@ -110,25 +110,32 @@ class _Reading:
         return any(len(side.sets.people) > 1 for side in self.sides)
 
     async def read_input(self) -> AsyncIterator[int]:
-        """Takes every stored record up to the checkpoints. Yields the number of records read so far."""
+        """Takes every stored record up to the checkpoints. Yields the number of records read so far.
+
+        The inboxes come last: what was redriven meets all that was read before it, in whatever partition.
+        """
         read = 0
         for partition in self._stored.partitions:
             self._greatest_ms = -1
             for source, position in partition.checkpoint.sources.items():
+                if is_inbox(source):
+                    continue
                 first_offset: int | None = None
                 async for record in self._stored.reader.scan_source(source, position.offset):
-                    if is_inbox(source):
-                        if isinstance(decode_message(record.value), Redriven):
-                            self._take_record(partition, source, record)
-                        continue
                     if first_offset is None:
                         first_offset = record.offset
                     self._take_record(partition, source, record)
                     read += 1
                     if read % REPORT_EVERY == 0:
                         yield read
-                if position.offset and first_offset != 0 and not is_inbox(source):
+                if position.offset and first_offset != 0:
                     self.cut.append(source)
+        for partition in self._stored.partitions:
+            for source, position in partition.checkpoint.sources.items():
+                if is_inbox(source):
+                    async for record in self._stored.reader.scan_source(source, position.offset):
+                        if isinstance(decode_message(record.value), Redriven):
+                            self._take_record(partition, source, record)
 
     def _take_record(self, partition: ReadPartition, source: str, record: Record) -> None:
         found = partition.items.read(source, record)

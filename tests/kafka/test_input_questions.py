@@ -1,4 +1,6 @@
-"""`why`, `verify` and `compare-rules` read the inputs themselves: collectors hold records back, and people delete topics."""
+"""`why`, `verify` and `compare-rules` read the inputs themselves: collectors hold records back, and people
+delete topics.
+"""
 
 import asyncio
 from pathlib import Path

@@ -26,14 +26,15 @@ LAW = settings(max_examples=25, deadline=None, suppress_health_check=list(Health
 NOW = int(START.timestamp() * 1000) + 400 * 86_400_000
 SLICES = (1, 2, 7)
 PEOPLE = 30
+POOLED_IDS = 10_000
 
 
-def crowd(seed: int, count: int, days: float, people: int = PEOPLE) -> list[bytes]:
-    """Events of many people."""
+def crowd(seed: int, count: int, days: float, people: int = PEOPLE, ids: int = POOLED_IDS) -> list[bytes]:
+    """Events of many people. `ids`: from how many each draws its id."""
     rnd = random.Random(seed)
     names = {b'"%s"' % who: [b'"p%d"' % n for n in range(people)] for who in (b"a", b"b")}
     found = []
-    for value in events(seed, count, days, 10_000):
+    for value in events(seed, count, days, ids):
         for old, new in names.items():
             value = value.replace(b'Id":' + old, b'Id":' + rnd.choice(new))
         found.append(value)
