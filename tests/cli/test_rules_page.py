@@ -1,5 +1,6 @@
 """What docs/rules.md tells people to type works as it stands there, with the files that it shows."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ def test_the_comparison(shop: Path) -> None:
     lately = streams(*typed)
     assert 1 == lately.exit_code
     assert "unknown: there is no event to compare them by" in lately.stdout
+
+
+def test_the_moments_are_explained_by_searches_that_are_read_so() -> None:
+    """Each search in the first table has the moment of its row."""
+    rows = re.findall(r'^\| \*\*(\w+)\*\* .+ searches for "(.+)" \|$', PAGE, re.MULTILINE)
+    assert ["know", "go", "do", "buy"] == [moment for moment, _ in rows]
+    explained = [json.loads(streams("explain", "--search", text, "--json").stdout) for _, text in rows]
+    assert [(moment, True) for moment, _ in rows] == [(one["moment"], one["sure"]) for one in explained]
 
 
 def test_the_page_knows_every_column() -> None:
