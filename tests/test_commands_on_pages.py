@@ -29,6 +29,7 @@ RUN = {
     "streams transitions --kafka $KAFKA": BEGUN,
     "streams late --kafka $KAFKA": BEGUN,
     "streams app compare --kafka $KAFKA": f"{NEW_APP}::test_a_new_app_counts_the_same_beside_the_old_one",
+    "streams explain --unknown": f"{PAGES}::test_the_runbook_lists_names_that_no_rule_has",
     "streams redrive rejected": f"{PAGES}::test_the_runbook_redrives_what_was_from_the_future",
     "kafka-console-consumer": f"{PAGES}::test_the_runbook_shows_rejected_records",
     "kafka-transactions": f"{PAGES}::test_the_runbook_ends_a_transaction_that_nobody_ends",

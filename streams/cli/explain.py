@@ -1,5 +1,7 @@
 """`streams explain`: how the rules read something. For people who write rules, or who doubt a transition."""
 
+import asyncio
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,8 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.options import JsonOption, RulesOption, checked_text, rules_of, settings_of
+from streams.cli.opened_log import LogFlags
+from streams.cli.options import (
+    AppOption,
+    DataDirOption,
+    FormatOption,
+    JsonOption,
+    KafkaOption,
+    MapOption,
+    RulesOption,
+    ZoneOption,
+    checked_text,
+    rules_of,
+    settings_of,
+)
 from streams.cli.screen import console, emit_line
+from streams.cli.unknown_names import WantedNames, list_unknown_names
 from streams.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +46,7 @@ MEANINGS: Mapping[str, str] = {
     "sure": "sure: it opens a journey in {0}, or moves an open one to {0}",
 }
 _STDIN = "-"
+_SPELLED = re.compile(r"[_:]|[a-z][A-Z]")  # names of events are spelled so, and searches are not
 
 
 def explain_command(
@@ -41,7 +58,8 @@ def explain_command(
             callback=checked_text,
             help=(
                 "The words of a search, the name of an event, the path of a page, or a record as JSON; with "
-                "--jsonl, a file of lines (- or nothing: standard input)."
+                "--jsonl, a file of lines (- or nothing: standard input); with --unknown, a file, or a "
+                "directory, of events."
             ),
             show_default=False,
         ),
@@ -75,6 +93,22 @@ def explain_command(
             ),
         ),
     ] = False,
+    unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown",
+            help=(
+                "List the names of events that no rule has: in a file, or in all that a data directory or an "
+                "app has read. How often, what is read in them, and where one is."
+            ),
+        ),
+    ] = False,
+    data_dir: DataDirOption = None,
+    kafka: KafkaOption = None,
+    app: AppOption = None,
+    source_format: FormatOption = None,
+    columns: MapOption = None,
+    zone: ZoneOption = None,
     json: JsonOption = False,
 ) -> None:
     """Shows how the rules read a search, an event's name, a page or a whole record, and the effect on a
@@ -91,8 +125,20 @@ def explain_command(
     asked_for = [name for name, given in (("search", search), ("event", event), ("page", page)) if given]
     if len(asked_for) > 1:
         raise ConfigError(f"{' and '.join(f'--{name}' for name in asked_for)}: give one of them")
+    if unknown and (asked_for or jsonl or locale is not None):
+        raise ConfigError(
+            "--unknown: lists names, so --search, --event, --page, --jsonl and --locale say nothing"
+        )
+    for_unknown = (data_dir, kafka, app, source_format, columns, zone)
+    if not unknown and any(option is not None for option in for_unknown):
+        raise ConfigError("--data-dir, --kafka, --app, --format, --map and --zone: are for --unknown")
     settings = settings_of(ctx, rules=rules)
     loaded = rules_of(settings)
+    if unknown:
+        files = () if text is None else (Path(text),)
+        wanted = WantedNames(files, source_format, columns, zone, LogFlags(data_dir, kafka, app))
+        asyncio.run(list_unknown_names(ctx, settings, loaded, wanted, json=json))
+        return
     explainer = Explainer(loaded, door_of_settings(settings))
     if jsonl:
         for line in _lines(text):
@@ -136,15 +182,26 @@ def _read(
     if text.startswith("/") or "://" in text:
         return (explainer.page(text),), "as a page, since it is a path or an address"
     named, searched = explainer.event_name(text), explainer.search(text, locale)
-    if _rule_of(named) is None:
+    if not _is_name(named, text):
         return (searched,), "as a search: as an event's name no rule reads it"
     other = _rule_of(searched)
     as_search = f"rule {other} would read it" if other is not None else "no rule reads it"
-    return (named,), f"as an event's name, which a rule knows; as a search {as_search}"
+    by_words = getattr(named.found, "evidence", None) == "words"
+    how = "as an event's name, by its words" if by_words else "as an event's name, which a rule knows"
+    return (named,), f"{how}; as a search {as_search}"
 
 
 def _rule_of(explained: "ExplainedEvent") -> str | None:
     return getattr(explained.found, "rule", None)
+
+
+def _is_name(explained: "ExplainedEvent", text: str) -> bool:
+    """True for a name that a rule has. What is read by its words must look like a name: people search for
+    words, too.
+    """
+    if _rule_of(explained) is None:
+        return False
+    return getattr(explained.found, "evidence", None) != "words" or _SPELLED.search(text) is not None
 
 
 def _one_line(explained: "tuple[ExplainedEvent, ...]") -> dict[str, Any]:

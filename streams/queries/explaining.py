@@ -56,7 +56,7 @@ class Explainer:
         """The name of an event, as a track call has it."""
         event = _event(type="track", name=name)
         found = self._classifier.explain(event)
-        by_name = found.evidence in ("event", "cue")
+        by_name = found.evidence in ("event", "words", "cue")
         unread = Explanation(None, "none", asked=found.asked)
         return ExplainedEvent("event name", found if by_name else unread)
 

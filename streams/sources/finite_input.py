@@ -138,6 +138,14 @@ class FiniteInput:
         assert self.survey is not None
         return ((value, headers) for _, value, headers in self._rows(self.survey.files))
 
+    def placed_rows(self, on_rows: OnRows) -> Iterator[tuple[Path, int, bytes, Headers]]:
+        """All rows, the files as they were given: each with its file and its number there, from 1."""
+        before, number = None, 0
+        for path, value, headers in self._rows(self.files, on_rows):
+            number = number + 1 if path == before else 1
+            before = path
+            yield path, number, value, headers
+
     def timed_rows(self, read: ReadRow, on_rows: OnRows) -> Iterator[TimedRow]:
         """All rows with their times, in no order."""
         return (timed(read, value, headers) for _, value, headers in self._rows(self.files, on_rows))

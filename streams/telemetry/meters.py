@@ -28,7 +28,7 @@ from streams.clock import Clock
 from streams.core.funnels.figures import JOURNEY_OUTCOMES, OPEN_MOMENTS
 from streams.core.ingest.event import Reason
 from streams.core.ingest.repairs import Repair
-from streams.core.moments.verdict import CUE_NAMES
+from streams.core.moments.verdict import CUE_NAMES, READ_INSTEAD
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.core.processing.committed import Committed
 from streams.core.processing.redriving import REDRIVEN_ENDINGS
@@ -87,6 +87,7 @@ class Meters(Collector):
         self._reasons = {
             "rejected": self._counters(metrics.REJECTED_ITEMS, list(Reason)),
             "late": self._counters(metrics.LATE_ITEMS, _LATE_REASONS),
+            "unknown_name": self._counters(metrics.UNKNOWN_NAMES, READ_INSTEAD),
         }
         self.registry.register(self)
         ProcessCollector(registry=self.registry)

@@ -230,6 +230,14 @@ LATE_ITEMS = MetricSpec(
     ("reason",),
     "events that came too late to count, by this process: `lateness`, `over_cap`",
 )
+UNKNOWN_NAMES = MetricSpec(
+    "streams_unknown_names_total",
+    "counter",
+    ("read_by",),
+    "events with a name that no rule has, by this process, by what read them instead: `unnumbered_purchase` "
+    "(the words of the name, which look like a purchase, but no order is named: it does not count as one), "
+    "`words`, `search`, `page`, `nothing`. `streams explain --unknown` lists the names",
+)
 RETRACTED = MetricSpec(
     "streams_transitions_retracted_total",
     "counter",
@@ -259,5 +267,6 @@ METRICS = (
     JOURNEYS_BY_OUTCOME, CUES_SEEN, UNMATCHED_REFUNDS, UNMATCHED_UPDATES, UNREAD_AMOUNTS,
     EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS, FUNNEL_WRITER,
     FUNNEL_CELLS, FUNNEL_WRITTEN, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, CLOCK_ERROR, END_TO_END_LATENCY,
-    REJECTED_ITEMS, LATE_ITEMS, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS, RESTORED_RECORDS, USER_AGENT_LAG,
+    REJECTED_ITEMS, LATE_ITEMS, UNKNOWN_NAMES, RETRACTED, AGENT_DEATHS, RESTORE_SECONDS, RESTORED_RECORDS,
+    USER_AGENT_LAG,
 )  # fmt: skip

@@ -85,6 +85,27 @@ async def test_the_runbook_redrives_what_was_from_the_future() -> None:
     await log.close()
 
 
+async def test_the_runbook_lists_names_that_no_rule_has() -> None:
+    """What the workers of an app have read, with where the first event of a name is."""
+    app = topics.new_app(1)
+    log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
+    paid = orjson.dumps(event("ann", "our_order_paid", "10:00:00"))
+    await log.append([NewRecord(0, None, viewed("ann"), -1), NewRecord(0, None, paid, -1)])
+    agent = await PartitionAgent.open(log, 0, Settings(), default_rules())
+    await agent.catch_up()
+    await log.close()
+    words = command(
+        "streams explain --unknown --kafka", **{"broker:9092": bootstrap(), "app shop": f"app {app}"}
+    )
+    running = process(*words[1:], "--json")
+    shown, said = await asyncio.to_thread(running.communicate, timeout=TIMEOUT_S)
+    assert 0 == running.returncode, said
+    report = orjson.loads(shown)
+    (found,) = report["names"]
+    assert (2, "our_order_paid", {"buy": 1}) == (report["events"], found["name"], found["moments"])
+    assert f"{app}.events:0@1" == found["example"]
+
+
 async def _work(agent: PartitionAgent) -> None:
     while True:
         await agent.step()

@@ -24,6 +24,7 @@ _AMOUNTS, _MONEY = "streams.core.processing.amounts", "tests/core/processing/tes
 _LAWS = "tests/laws/test_needs.py"
 _STORIES = "tests/core/journeys/test_golden.py"
 _ORDERS = "tests/core/processing/test_orders.py"
+_GRAMMAR = "tests/core/moments/test_grammar.py"
 _REDRIVEN = "tests/core/journeys/test_redriven_stories.py"
 _FINALITY = "streams.core.journeys.finality"
 _WATERMARK = "streams.core.processing.watermark"
@@ -490,8 +491,8 @@ EDGE_BUGS = (
         _PAGES,
         "a word that stands for no id names an order",
         "streams.core.moments.conditions",
-        "not in _NO_IDS if isinstance(value, str)",
-        '!= "" if isinstance(value, str)',
+        "and text not in NO_ORDERS",
+        'and text != ""',
     ),
     _edge(
         _PAGES,
@@ -513,6 +514,27 @@ EDGE_BUGS = (
         "streams.core.moments.pages",
         "if 0 <= place < match.place:",
         "if False:",
+    ),
+    _edge(
+        _GRAMMAR,
+        "the words of a name sell without an order",
+        "streams.core.moments.names",
+        "condition = has_order if rule.order else None",
+        "condition = None",
+    ),
+    _edge(
+        _GRAMMAR,
+        "a name that an event rule has is guessed, too",
+        "streams.core.moments.names",
+        "if folded not in self._events and",
+        "if True or",
+    ),
+    _edge(
+        _GRAMMAR,
+        "noise glues words together at the end of a name",
+        "streams.core.moments.name_words",
+        "is_inside = start > 0 and end < len(word)",
+        "is_inside = start > 0",
     ),
     _edge(
         _ORDERS,

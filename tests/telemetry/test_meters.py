@@ -4,7 +4,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.core.funnels.figures import JourneyFigures
 from streams.core.ingest.event import Event
-from streams.core.moments.verdict import CUE_NAMES
+from streams.core.moments.verdict import CUE_NAMES, READ_INSTEAD
 from streams.core.processing.checkpoint import Counts
 from streams.core.processing.clock_errors import MAX_CLOCKS, ClockCounts
 from streams.telemetry.clock_totals import ClockTotals
@@ -268,6 +268,23 @@ def test_reasons_are_there_before_their_first_case() -> None:
     assert {"streams_late_total reason=lateness": 3, "streams_rejected_total reason=bad_time": 1} == {
         name: value for name, value in after.items() if " reason=" in name and value
     }
+
+
+def test_unknown_names_are_counted_by_what_reads_them() -> None:
+    """Each kind begins at zero, and no label has a name."""
+    of = meters()
+    before = {name: value for name, value in shown(of).items() if "unknown_names" in name}
+    assert {f"streams_unknown_names_total read_by={kind}": 0 for kind in READ_INSTEAD} == before
+    of.committed(step(0, 4, reasons={"unknown_name": {"nothing": 3, "unnumbered_purchase": 1}}))
+    after = {name: value for name, value in shown(of).items() if "unknown_names" in name}
+    assert (
+        before
+        | {
+            "streams_unknown_names_total read_by=nothing": 3,
+            "streams_unknown_names_total read_by=unnumbered_purchase": 1,
+        }
+        == after
+    )
 
 
 def test_two_workers_of_one_process_do_not_share_figures() -> None:

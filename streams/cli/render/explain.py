@@ -9,7 +9,13 @@ from rich.text import Text
 from streams.cli.screen import MOMENT_COLOURS
 
 _LANGUAGES = {"en": "English", "it": "Italian", "es": "Spanish"}  # of the shipped rules; others by their code
-_EVIDENCE = {"event": "the event's name", "query": "the search", "page": "the page", "cue": "the cue"}
+_EVIDENCE = {
+    "event": "the event's name",
+    "words": "the words of the event's name",
+    "query": "the search",
+    "page": "the page",
+    "cue": "the cue",
+}
 
 
 def render(text: str, report: Mapping[str, Any]) -> Table:

@@ -12,7 +12,10 @@ from streams.core.moments import spec
 
 def to_toml(rules: spec.RuleSet) -> str:
     """The whole content. Parsing it gives equal rules with equal numbers."""
-    lines = [f"name = {_text(rules.name)}", "", "[read]"]
+    lines = [f"name = {_text(rules.name)}"]
+    if rules.unguessed:
+        lines.append(f"unguessed = {_list(rules.unguessed)}")
+    lines += ["", "[read]"]
     lines += [
         f"{key} = {_list(words)}"
         for key in spec.ReadTable.__struct_fields__
@@ -33,6 +36,11 @@ def to_toml(rules: spec.RuleSet) -> str:
             lines.append("view = true")
         if event.update:
             lines.append("update = true")
+    for guess in rules.grammar:
+        lines += ["", "[[grammar]]", *_head(guess), f"any = {_list(guess.any)}"]
+        if guess.yields_to:
+            lines.append(f"yields_to = {_list(guess.yields_to)}")
+        lines += [f"{key} = true" for key in ("view", "order") if getattr(guess, key)]
     for query in rules.queries:
         lines += [
             "",
@@ -56,12 +64,13 @@ def to_toml(rules: spec.RuleSet) -> str:
             lines.append(f"types = {_list(cue.types)}")
         if cue.where is not None:
             lines.append(f"where = {_condition(cue.where)}")
-    language = None
-    for lexicon in rules.lexicons:
-        if lexicon.language != language:
-            language = lexicon.language
-            lines += ["", f"[lexicon.{language}]"]
-        lines.append(f"{_text(lexicon.name)} = {_list(lexicon.phrases)}")
+    for kind, lexicons in (("lexicon", rules.lexicons), ("vocabulary", rules.vocabulary)):
+        language = None
+        for lexicon in lexicons:
+            if lexicon.language != language:
+                language = lexicon.language
+                lines += ["", f"[{kind}.{language}]"]
+            lines.append(f"{_text(lexicon.name)} = {_list(lexicon.phrases)}")
     return "\n".join(lines) + "\n"
 
 

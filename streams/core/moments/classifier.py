@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.core.ingest.event import MAX_EVENT_NAME_CHARS, Event
+from streams.core.moments.conditions import NO_ORDERS, order_test
 from streams.core.moments.fields import MAX_QUERY_CHARS, EventFields, language_of
 from streams.core.moments.globs import ORDER_SEGMENT
 from streams.core.moments.names import CuedRule, NamedRule, NameMatcher, NameRules, first_match
@@ -76,19 +77,21 @@ class Classifier:
         content = rules.content
         self._rules = content.all
         self._verdicts = [_verdict_of(number, rule) for number, rule in enumerate(self._rules)]
-        self._first_query = len(content.events)
+        self._first_guess = len(content.events)
+        self._first_query = self._first_guess + len(content.grammar)
         self._first_page = self._first_query + len(content.queries)
         self._first_cue = self._first_page + len(content.pages)
 
-        self._names = NameMatcher(content, self._verdicts)
         self._queries = QueryMatcher(content.queries, content.languages, content.read.polite)
         # By text and hinted language; see QueryMatcher.find.
         self.find_query = lru_cache(MAX_KNOWN_EVIDENCE)(self._queries.find)
         self._pages = PageMatcher(content.pages, content.languages)
         self._find_page = lru_cache(MAX_KNOWN_EVIDENCE)(self._pages.find)
-        self._tracks = self._names.tracks
 
         self._fields = EventFields(content.read)
+        self._names_order = order_test(content.read.order)
+        # A verdict by this rule or a later one is not by the name of the event.
+        self.guesses_from = self._first_guess
         self.order_time_readers = self._fields.order_time_readers
         # Page rules that read an order id off the address, by their numbers.
         self.order_rules = frozenset(
@@ -96,6 +99,8 @@ class Classifier:
             for number, rule in enumerate(self._rules)
             if isinstance(rule, PageRule) and any(ORDER_SEGMENT in path for path in rule.paths)
         )
+        self._names = NameMatcher(content, self._verdicts, self._has_order)
+        self._tracks, self.read_instead = self._names.tracks, self._names.read_instead
 
     def classify(self, event: Event) -> Verdict | None:
         """The verdict on an event; None if it shows no intent."""
@@ -126,6 +131,9 @@ class Classifier:
             explained = self.query(*self._fields.search(event))
         else:
             explained = self._explanation(found.rule, self._recognised(found))
+            if explained.evidence == "words":
+                why = self._names.why(event.name, found.rule)
+                explained = msgspec.structs.replace(explained, matched=why)
         following = self._find_without(event, rules, found.rule) if found is not None else None
         explained = msgspec.structs.replace(
             explained,
@@ -217,8 +225,10 @@ class Classifier:
         )
 
     def _evidence_of(self, rule: int) -> Evidence:
-        if rule < self._first_query:
+        if rule < self._first_guess:
             return "event"
+        if rule < self._first_query:
+            return "words"
         if rule < self._first_page:
             return "query"
         return "page" if rule < self._first_cue else "cue"
@@ -286,6 +296,9 @@ class Classifier:
         """What a rule recognised, for a person."""
         by_words = found.address and not found.matched
         return self._pages.why(found.address, found.rule - self._first_page) if by_words else found.matched
+
+    def _has_order(self, event: Event) -> bool:
+        return self._names_order(event) or self.order_in_page(event) not in NO_ORDERS
 
     def order_in_page(self, event: Event) -> str:
         """The order id in the address of the event's page, if a rule has `{order}` there; else ""."""

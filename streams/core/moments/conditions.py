@@ -5,13 +5,16 @@ from typing import Any
 
 from streams.core.ingest.event import Event
 from streams.core.ingest.placeholders import Placeholders
-from streams.core.moments.spec import Condition
+from streams.core.moments.spec import Condition, Words
 from streams.core.moments.words import fold_text
 
 MAX_CONDITION_CHARS = 2048  # that a condition looks at in a value: the longest address that browsers agree on
 MAX_MEMBERS = 64  # that a condition looks at in a list
-_NO_IDS = Placeholders()  # words that stand for no id
+MAX_ORDER_CHARS = 100  # of an order's id: as many as journeys keep of one
+MAX_ORDER_NUMBER = 10**18  # an order with a greater number has no id in journeys either
 MAX_NUMBER_CHARS = 32  # of a number that is text: a double has 17 digits, a sign, a point and an exponent
+
+NO_ORDERS = Placeholders()  # words that stand for no order
 
 
 def path_reader(path: str) -> Callable[[Event], Any]:
@@ -60,10 +63,22 @@ def _member_test(condition: Condition) -> Callable[[Any], bool]:
     return _above(condition.above) if condition.above is not None else _words(condition)
 
 
+def order_test(paths: Words) -> Callable[[Event], bool]:
+    """A function that tells whether an event names an order: one of the paths has text or a whole number."""
+    readers = [path_reader(path) for path in paths]
+    return lambda event: any(_is_id(read(event)) for read in readers)
+
+
 def _is_id(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, list):
+        return any(_is_id(member) for member in value[:MAX_MEMBERS] if not isinstance(member, list))
+    if isinstance(value, str):
+        text = value[:MAX_ORDER_CHARS].strip()
+        return any(map(str.isprintable, text)) and text not in NO_ORDERS
+    if isinstance(value, float) and not value.is_integer():
         return False
-    return str(value)[:MAX_CONDITION_CHARS] not in _NO_IDS if isinstance(value, str) else bool(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) < MAX_ORDER_NUMBER and str(int(value)) not in NO_ORDERS
 
 
 def _name(event: Event) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from streams.core.moments.phrases import NOTHING, Phrases, literal_words, walk
-from streams.core.moments.spec import PLAIN_WORDS, QueryRule
+from streams.core.moments.spec import PLAIN_WORDS, GrammarRule, QueryRule
 from streams.core.moments.typos import KnownWords
 
 # Outcomes that are remembered: far more than people's queries make, and about 10 MB at the very worst.
@@ -44,7 +44,10 @@ class Language:
     """The query rules under the lexicons of one language."""
 
     def __init__(
-        self, rules: Sequence[QueryRule], lexicons: Mapping[str, Iterable[str]], polite: Iterable[str]
+        self,
+        rules: Sequence[QueryRule | GrammarRule],
+        lexicons: Mapping[str, Iterable[str]],
+        polite: Iterable[str],
     ) -> None:
         used = {term.removeprefix("!") for rule in rules for clause in rule.any for term in clause.split()}
         whole = sorted({term[1:] for term in used if term.startswith("=")})
@@ -133,7 +136,7 @@ class Language:
         return at
 
     def holding(self, words: Sequence[str]) -> list[int]:
-        """The places of all rules that hold, in their order. It is for people, and slow."""
+        """The places of all rules that hold, in their order. It is slower than `find`."""
         key = self.key(words)
         return sorted({place for place, clause in self._clauses if clause.holds(key)})
 

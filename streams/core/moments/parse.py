@@ -7,7 +7,6 @@ value, and says what would be right.
 import re
 import tomllib
 from collections.abc import Callable, Iterable
-from math import isfinite
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,6 +17,7 @@ from streams.core.moments.addresses import MAX_SEGMENTS
 from streams.core.moments.globs import ORDER_SEGMENT, expand_glob, glob_segments
 from streams.core.moments.language import terms
 from streams.core.moments.lines import Mistake, Spot
+from streams.core.moments.parse_condition import is_path, read_condition
 from streams.core.moments.phrases import BadPhrase, expand_phrase, literal_words
 from streams.core.moments.table_reader import TableReader
 from streams.core.moments.verdict import CUE_NAMES
@@ -28,8 +28,6 @@ MAX_TEXT_CHARS = 2_000_000  # people write rules files; the shipped one has 70,0
 MAX_LEXICONS = 240  # names over all languages: each is a bit or three of one integer, which has to stay small
 R = TypeVar("R")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_ROOTS = ("id", "anonymous_id", "user_id", "type", "name", "channel")  # fields of an Event that stand alone
-_TREES = ("properties", "context")  # fields that need a path below them
 
 
 class RuleFile(msgspec.Struct, frozen=True):
@@ -68,10 +66,13 @@ def parse(text: str) -> RuleFile:
         name=name,
         read=read,
         events=tuple(_rule("event", n, data, _event) for n, data in enumerate(top.tables("event"), 1)),
+        grammar=tuple(_rule("grammar", n, data, _grammar) for n, data in enumerate(top.tables("grammar"), 1)),
         queries=tuple(_rule("query", n, data, _query) for n, data in enumerate(top.tables("query"), 1)),
         pages=tuple(_rule("page", n, data, _page) for n, data in enumerate(top.tables("page"), 1)),
         cues=tuple(_cue(n, data) for n, data in enumerate(top.tables("cue"), 1)),
-        lexicons=tuple(_lexicons(top.take("lexicon"))),
+        lexicons=tuple(_lexicons("lexicon", top.take("lexicon"))),
+        vocabulary=tuple(_lexicons("vocabulary", top.take("vocabulary"))),
+        unguessed=top.words("unguessed"),
     )
     top.done()
     return RuleFile(rules, extends, off, profiles, given)
@@ -164,47 +165,7 @@ def _which_events(table: TableReader, name: str) -> tuple[spec.Words, spec.Words
         if not fold_name(each):
             raise table.wrong("names", f'"{each}" has no letters or digits', each)
     where = table.take("where")
-    return names, types, _condition(table, name) if where is not None else None
-
-
-def _condition(rule: TableReader, name: str) -> spec.Condition:
-    data = rule.data["where"]
-    table = TableReader(f'rule "{name}": where', data, rule.spot._replace(key="where"))
-    paths = table.words("path") if isinstance(data.get("path"), list) else (table.text("path", ""),)
-    if not all(map(_is_path, paths)):
-        raise table.wrong("path", "must be a path into the event, such as properties.content_type, or a list")
-    above = table.take("above")
-    is_number = isinstance(above, int | float) and not isinstance(above, bool) and isfinite(above)
-    if above is not None and not is_number:
-        raise table.wrong("above", "must be a number, such as 3000")
-    condition = spec.Condition(
-        paths,
-        is_=table.words("is"),
-        starts_with=table.words("starts_with"),
-        contains=table.words("contains"),
-        exists=table.flag("exists"),
-        is_id=bool(table.flag("is_id")),
-        above=above,
-    )
-    table.done()
-    if (
-        sum(
-            (
-                bool(condition.is_),
-                bool(condition.starts_with),
-                bool(condition.contains),
-                condition.exists is not None,
-                condition.is_id,
-                condition.above is not None,
-            )
-        )
-        != 1
-    ):
-        raise Mistake(
-            f"{table.where} = {data!r}: needs exactly one of is, starts_with, contains, exists, is_id, above",
-            table.spot,
-        )
-    return condition
+    return names, types, read_condition(table, name) if where is not None else None
 
 
 def _query(table: TableReader, name: str, moment: str, confidence: float) -> spec.QueryRule:
@@ -226,7 +187,33 @@ def _query(table: TableReader, name: str, moment: str, confidence: float) -> spe
     )
 
 
-def _clauses(table: TableReader) -> spec.Words:
+def _grammar(table: TableReader, name: str, moment: str, confidence: float) -> spec.GrammarRule:
+    clauses = _clauses(table, "vocabularies: cart added")
+    if not clauses:
+        raise table.wrong("any", 'which names is it for? any = ["cart added !sent"]')
+    yields_to, view = table.words("yields_to", (), spec.EVIDENCE), bool(table.flag("view"))
+    if view and "page" not in yields_to:
+        raise table.wrong("view", 'only makes a difference with yields_to = ["page"]')
+    order = bool(table.flag("order"))
+    if moment in ("truth", "refund") and (not order or yields_to):
+        raise table.wrong(
+            "moment",
+            "the words of a name are a guess, and a guess without an order is no purchase and no refund: "
+            "it needs order = true, and no yields_to",
+        )
+    return spec.GrammarRule(
+        name,
+        moment,
+        confidence,
+        any=clauses,
+        yields_to=yields_to,
+        view=view,
+        order=order,
+        profile=_profile(table),
+    )
+
+
+def _clauses(table: TableReader, such_as: str = "lexicons: near vendor") -> spec.Words:
     """The clauses under `any`, each with single blanks."""
     clauses = table.words("any")
     for clause in clauses:
@@ -236,8 +223,8 @@ def _clauses(table: TableReader) -> spec.Words:
         ):
             raise table.wrong(
                 "any",
-                f'"{clause}" is no clause; write names of lexicons: '
-                "near vendor, ^first, =whole, !absent (not only absent ones)",
+                f'"{clause}" is no clause; write names of {such_as}, '
+                "^first, =whole, !absent (not only absent ones)",
                 clause,
             )
     return tuple(" ".join(clause.split()) for clause in clauses)
@@ -263,7 +250,7 @@ def _page(table: TableReader, name: str, moment: str, confidence: float) -> spec
         confidence,
         paths=paths,
         any=clauses,
-        where=_condition(table, name) if where is not None else None,
+        where=read_condition(table, name) if where is not None else None,
         views_only=bool(table.flag("views_only")),
         otherwise=otherwise,
         profile=_profile(table),
@@ -301,34 +288,31 @@ def _read_table(data: Any) -> tuple[spec.ReadTable, frozenset[str]]:
     table = TableReader("[read]", {} if data is None else data, Spot(table="read"))
     read = spec.ReadTable(**{key: table.words(key) for key in spec.ReadTable.__struct_fields__})
     table.done()
-    for key in ("query", "url", "page", "order_time", "locale"):
+    for key in ("query", "url", "page", "order", "order_time", "locale"):
         for path in getattr(read, key):
-            if not _is_path(path):
+            if not is_path(path):
                 raise table.wrong(key, f'"{path}" is no path into an event, such as properties.query', path)
     return read, frozenset(table.data)
 
 
-def _lexicons(data: Any) -> Iterable[spec.Lexicon]:
-    languages = TableReader("[lexicon]", {} if data is None else data, Spot(key="lexicon"))
+def _lexicons(kind: str, data: Any) -> Iterable[spec.Lexicon]:
+    languages = TableReader(f"[{kind}]", {} if data is None else data, Spot(key=kind))
     for language in languages.data:
+        spot = Spot(table=f"{kind}.{language}")
         if not re.fullmatch(r"[a-z]{2,3}", language):
-            raise Mistake(
-                str(languages.wrong(language, "must be a language of two or three letters: [lexicon.it]")),
-                Spot(table=f"lexicon.{language}"),
-            )
-        table = TableReader(
-            f"[lexicon.{language}]", languages.take(language), Spot(table=f"lexicon.{language}")
-        )
+            wrong = languages.wrong(language, f"must be a language of two or three letters: [{kind}.it]")
+            raise Mistake(str(wrong), spot)
+        table = TableReader(f"[{kind}.{language}]", languages.take(language), spot)
         for name in table.data:
             if not _NAME.fullmatch(name):
-                raise table.wrong(name, "names of lexicons are of a-z 0-9 . _ -")
+                raise table.wrong(name, "its name must be of a-z 0-9 . _ -")
             phrases = () if table.data[name] == [] else table.words(name)
             for phrase in phrases:
                 try:
                     expand_phrase(phrase)
                 except BadPhrase as bad:
                     raise Mistake(
-                        f'[lexicon.{language}]: {name} = "{phrase}": {bad}',
+                        f'[{kind}.{language}]: {name} = "{phrase}": {bad}',
                         table.spot._replace(key=name, value=phrase),
                     ) from None
                 if name in (spec.FUNCTION_WORDS, spec.PLAIN_WORDS) and literal_words([phrase]) != {
@@ -336,8 +320,3 @@ def _lexicons(data: Any) -> Iterable[spec.Lexicon]:
                 }:
                     raise table.wrong(name, f'"{phrase}": is for single words that stand there whole', phrase)
             yield spec.Lexicon(language, name, phrases)
-
-
-def _is_path(path: str) -> bool:
-    root, dot, rest = path.partition(".")
-    return all(rest.split(".")) and root in _TREES if dot else root in _ROOTS

@@ -5,6 +5,7 @@ remember to raise, and `text` is that content, whole: what a file extends is wri
 """
 
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from streams.core.moments.verdict import RuleInfo
 from streams.errors import ConfigError
 
 # The shipped rules: the files of the folder `shipped`, joined. Languages are tried in this order.
-_SHIPPED = ("rules", "events", "pages", "cues", "queries", "en", "it", "es")
+_SHIPPED = ("rules", "events", "grammar", "pages", "cues", "queries", "en", "it", "es")
 MAX_RULES = 4096  # the number of a rule is stored with each signal, and has to stay small
 
 
@@ -77,6 +78,9 @@ def _merge(file: RuleFile, base: str) -> spec.RuleSet:
         for key in spec.ReadTable.__struct_fields__
     }
     events = own.events + tuple(rule for rule in inherited.events if rule.name not in off)
+    # Whoever switches a rule off wants its names to say nothing, not to be guessed.
+    silenced = tuple(name for rule in inherited.events if rule.name in off for name in rule.names)
+    grammar = own.grammar + tuple(rule for rule in inherited.grammar if rule.name not in off)
     queries = tuple(rule for rule in inherited.queries if rule.name not in off)
     if any(rule.otherwise for rule in own.queries):
         queries = tuple(rule for rule in queries if not rule.otherwise)
@@ -86,21 +90,28 @@ def _merge(file: RuleFile, base: str) -> spec.RuleSet:
         own.name,
         spec.ReadTable(**read),
         events=events,
+        grammar=grammar,
         queries=own.queries + queries,
         pages=pages,
         cues=cues,
+        unguessed=tuple(dict.fromkeys((*own.unguessed, *inherited.unguessed, *silenced))),
     )
-    # A lexicon that only switched-off rules used goes with them.
-    used = _used(merged)
+    # Words that only switched-off rules used go with them.
+    used, in_names = _used(merged), _used_in_names(merged)
     kept = tuple(lexicon for lexicon in inherited.lexicons if lexicon.name in used)
-    return msgspec.structs.replace(merged, lexicons=_lexicons(kept, own.lexicons))
+    kept_in_names = tuple(words for words in inherited.vocabulary if words.name in in_names)
+    return msgspec.structs.replace(
+        merged,
+        lexicons=_lexicons(kept, own.lexicons),
+        vocabulary=_lexicons(kept_in_names, own.vocabulary),
+    )
 
 
 Rule = TypeVar("Rule", bound=spec.AnyRule)
 
 
 def _in_force(whole: spec.RuleSet, profiles: spec.Words) -> spec.RuleSet:
-    """The rules that hold always and those of the profiles, with the lexicons that they use."""
+    """The rules that hold always and those of the profiles, with the words that they use."""
     there = {rule.profile for rule in whole.all} - {""}
     for profile in profiles:
         if profile not in there:
@@ -120,13 +131,16 @@ def _in_force(whole: spec.RuleSet, profiles: spec.Words) -> spec.RuleSet:
     rules = msgspec.structs.replace(
         whole,
         events=holding(whole.events),
+        grammar=holding(whole.grammar),
         queries=holding(whole.queries),
         pages=holding(whole.pages),
         cues=holding(whole.cues),
     )
-    used = _used(rules)
+    used, in_names = _used(rules), _used_in_names(rules)
     return msgspec.structs.replace(
-        rules, lexicons=tuple(lexicon for lexicon in whole.lexicons if lexicon.name in used)
+        rules,
+        lexicons=tuple(lexicon for lexicon in whole.lexicons if lexicon.name in used),
+        vocabulary=tuple(words for words in whole.vocabulary if words.name in in_names),
     )
 
 
@@ -134,6 +148,13 @@ def _used(rules: spec.RuleSet) -> set[str]:
     """The names of the lexicons that something reads."""
     named = {name for rule in rules.with_clauses for clause in rule.any for name in terms(clause)}
     return named | {*rules.read.polite, spec.FUNCTION_WORDS, spec.PLAIN_WORDS}
+
+
+def _used_in_names(rules: spec.RuleSet) -> set[str]:
+    """The names of the vocabularies that something reads."""
+    return {name for guess in rules.grammar for clause in guess.any for name in terms(clause)} | {
+        *rules.read.noise
+    }
 
 
 def _lexicons(inherited: tuple[spec.Lexicon, ...], own: tuple[spec.Lexicon, ...]) -> tuple[spec.Lexicon, ...]:
@@ -157,23 +178,30 @@ def _lexicons(inherited: tuple[spec.Lexicon, ...], own: tuple[spec.Lexicon, ...]
 
 
 def _check_languages(own: spec.RuleSet, whole: spec.RuleSet) -> None:
-    """Checks that each lexicon of a file has the languages of the file, be it with no words."""
-    given, there = own.languages, whole.languages
-    for language in given:
-        for lexicon in own.lexicons:
-            if lexicon.name not in given[language] and not there[language].get(lexicon.name):
-                raise Mistake(
-                    f"[lexicon.{language}]: {lexicon.name} = (missing): [lexicon.{lexicon.language}] has it; "
-                    f"give its words in this language, too, or {lexicon.name} = [] if there are none",
-                    Spot(table=f"lexicon.{language}"),
-                )
+    """Checks that each lexicon and vocabulary of a file has the languages of the file, be it with no
+    words.
+    """
+    for kind, given, there in (
+        ("lexicon", own.lexicons, whole.lexicons),
+        ("vocabulary", own.vocabulary, whole.vocabulary),
+    ):
+        has = {(words.language, words.name) for words in given}
+        has |= {(words.language, words.name) for words in there if words.phrases}
+        for language in dict.fromkeys(words.language for words in given):
+            for words in given:
+                if (language, words.name) not in has:
+                    raise Mistake(
+                        f"[{kind}.{language}]: {words.name} = (missing): [{kind}.{words.language}] has it; "
+                        f"give its words in this language, too, or {words.name} = [] if there are none",
+                        Spot(table=f"{kind}.{language}"),
+                    )
 
 
 def _finish(rules: spec.RuleSet) -> Rules:
     if not rules.all:
         raise ConfigError(
-            "rules: there are none: write at least one [[event]], [[query]], [[page]] or [[cue]] "
-            "without a profile, or of one that is on"
+            "rules: there are none: write at least one [[event]], [[grammar]], [[query]], [[page]] or "
+            "[[cue]] without a profile, or of one that is on"
         )
     text = canonical.to_toml(rules)
     version = f"{rules.name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
@@ -199,30 +227,15 @@ def _check(rules: spec.RuleSet) -> None:
             f"[[query]]: otherwise = true: only one rule can be the last resort: {' or '.join(last_resorts)}",
             Spot(rule=last_resorts[1], key="otherwise"),
         )
-    have = {lexicon.name for lexicon in rules.lexicons}
-    used = _used(rules)
-    for rule in rules.with_clauses:
-        for name in (name for clause in rule.any for name in terms(clause)):
-            if name not in have:
-                there = ", ".join(sorted(have)) or "none"
-                raise Mistake(
-                    f'rule "{rule.name}": any: "{name}" is no lexicon in any language (there are: {there})',
-                    Spot(rule=rule.name, key="any", value=name),
-                )
-    for name in rules.read.polite:
-        if name not in have:
+    _check_words("lexicon", rules.with_clauses, rules.lexicons, ("polite", rules.read.polite), _used(rules))
+    noise = "noise", rules.read.noise
+    _check_words("vocabulary", rules.grammar, rules.vocabulary, noise, _used_in_names(rules))
+    for guess in rules.grammar:
+        if guess.order and not rules.read.order:
             raise Mistake(
-                f'[read]: polite = "{name}": no lexicon in any language has this name',
-                Spot(table="read", key="polite", value=name),
-            )
-    if len(used) > MAX_LEXICONS:
-        raise ConfigError(f"[lexicon]: {len(used)} names are in use: at most {MAX_LEXICONS}")
-    for lexicon in rules.lexicons:
-        if lexicon.name not in used:
-            raise Mistake(
-                f"[lexicon.{lexicon.language}]: {lexicon.name}: no query rule uses it, and no page rule "
-                f"(used: {', '.join(sorted(used))})",
-                Spot(table=f"lexicon.{lexicon.language}", key=lexicon.name),
+                f'rule "{guess.name}": order = True: [read] has to say where an order\'s id sits, '
+                'such as order = ["properties.order_id"]',
+                Spot(rule=guess.name, key="order"),
             )
     if rules.queries and not (rules.read.query or rules.read.url):
         raise Mistake(
@@ -242,3 +255,39 @@ def _check(rules: spec.RuleSet) -> None:
             'url = ["context.page.search"], url_params = ["q"]',
             Spot(table="read"),
         )
+
+
+def _check_words(
+    kind: str,
+    rules: Sequence[spec.QueryRule | spec.PageRule | spec.GrammarRule],
+    lexicons: Sequence[spec.Lexicon],
+    read: tuple[str, spec.Words],
+    used: set[str],
+) -> None:
+    """Checks that rules and the table `[read]` name lists of words that are there, and that no list is
+    idle.
+    """
+    have = {lexicon.name for lexicon in lexicons}
+    for rule in rules:
+        for name in (name for clause in rule.any for name in terms(clause)):
+            if name not in have:
+                there = ", ".join(sorted(have)) or "none"
+                raise Mistake(
+                    f'rule "{rule.name}": any: "{name}" is no {kind} in any language (there are: {there})',
+                    Spot(rule=rule.name, key="any", value=name),
+                )
+    for name in read[1]:
+        if name not in have:
+            raise Mistake(
+                f'[read]: {read[0]} = "{name}": no {kind} in any language has this name',
+                Spot(table="read", key=read[0], value=name),
+            )
+    if len(used) > MAX_LEXICONS:
+        raise ConfigError(f"[{kind}]: {len(used)} names are in use: at most {MAX_LEXICONS}")
+    idle = "no query rule uses it, and no page rule" if kind == "lexicon" else "no grammar rule uses it"
+    for lexicon in lexicons:
+        if lexicon.name not in used:
+            raise Mistake(
+                f"[{kind}.{lexicon.language}]: {lexicon.name}: {idle} (used: {', '.join(sorted(used))})",
+                Spot(table=f"{kind}.{lexicon.language}", key=lexicon.name),
+            )

@@ -46,6 +46,19 @@ class EventRule(msgspec.Struct, frozen=True):
     profile: str = ""  # the rule holds only in files that name this profile; "": in all
 
 
+class GrammarRule(msgspec.Struct, frozen=True):
+    """A rule that guesses by the words of an event's name, where no event rule knows the name."""
+
+    name: str
+    moment: str
+    confidence: float
+    any: Words = ()  # clauses over vocabularies, as those of query rules over lexicons
+    yields_to: Words = ()
+    view: bool = False
+    order: bool = False  # only where the event names its order: nobody has bought by a guess
+    profile: str = ""
+
+
 class QueryRule(msgspec.Struct, frozen=True):
     """A rule that reads a search query by the lexicons in which its words are."""
 
@@ -95,7 +108,7 @@ class CueRule(msgspec.Struct, frozen=True):
         return SURE_ABOVE
 
 
-AnyRule = EventRule | QueryRule | PageRule | CueRule
+AnyRule = EventRule | GrammarRule | QueryRule | PageRule | CueRule
 
 
 class ReadTable(msgspec.Struct, frozen=True):
@@ -105,13 +118,18 @@ class ReadTable(msgspec.Struct, frozen=True):
     url: Words = ()  # addresses that may carry it as a parameter
     url_params: Words = ()  # the names of such parameters
     page: Words = ()  # the path or address of a page; `name`: the name of a page or screen call
+    order: Words = ()  # the id of an order
     order_time: Words = ()  # when the order of an update was paid, or else made
     locale: Words = ()  # it, it-IT, it_IT
     polite: Words = ()  # lexicons whose phrases are taken off the front of a query first
+    noise: Words = ()  # vocabularies whose words are left out of a name
 
 
 class Lexicon(msgspec.Struct, frozen=True):
-    """Words and phrases of one language that mean the same to the rules."""
+    """Words and phrases of one language that mean the same to the rules.
+
+    Those for the names of events are called vocabularies.
+    """
 
     language: str
     name: str
@@ -119,20 +137,23 @@ class Lexicon(msgspec.Struct, frozen=True):
 
 
 class RuleSet(msgspec.Struct, frozen=True):
-    """A whole rules file. Rules are numbered in this order: events, queries, pages, cues."""
+    """A whole rules file. Rules are numbered in this order: events, grammar, queries, pages, cues."""
 
     name: str
     read: ReadTable
     events: tuple[EventRule, ...] = ()
+    grammar: tuple[GrammarRule, ...] = ()
     queries: tuple[QueryRule, ...] = ()
     pages: tuple[PageRule, ...] = ()
     cues: tuple[CueRule, ...] = ()
     lexicons: tuple[Lexicon, ...] = ()  # languages in the order in which they are tried without a locale
+    vocabulary: tuple[Lexicon, ...] = ()
+    unguessed: Words = ()  # names whose words are not looked at: those of event rules that were switched off
 
     @property
     def all(self) -> tuple[AnyRule, ...]:
         """All rules, each at the place of its number."""
-        return (*self.events, *self.queries, *self.pages, *self.cues)
+        return (*self.events, *self.grammar, *self.queries, *self.pages, *self.cues)
 
     @property
     def languages(self) -> dict[str, dict[str, Words]]:

@@ -20,6 +20,18 @@ def event_table(rules: Rules) -> str:
     return "\n".join(lines) + "\n"
 
 
+def grammar_table(rules: Rules) -> str:
+    """Markdown: every grammar rule in order, with its clauses."""
+    lines = ["| moment | confidence | rule | clauses |", "|---|---|---|---|"]
+    for rule in rules.content.grammar:
+        notes = [f"yields to {' and '.join(rule.yields_to)}"] if rule.yields_to else []
+        notes += ["only with an order"] if rule.order else []
+        clauses = ", ".join(f"`{clause}`" for clause in rule.any)
+        noted = "".join(f"; *{note}*" for note in notes)
+        lines.append(f"| {rule.moment} | {_confidence(rule)} | {rule.name} | {clauses}{noted} |")
+    return "\n".join(lines) + "\n"
+
+
 def page_table(rules: Rules) -> str:
     """Markdown: every path pattern, with its moment."""
     lines = ["| moment | confidence | rule | paths, or clauses over their words |", "|---|---|---|---|"]
@@ -76,10 +88,16 @@ def _condition(where: spec.Condition) -> str:
 def fill_tables(page: str, rules: Rules) -> str:
     """The page with its tables made anew.
 
-    The table of events stands between `<!-- events -->` and `<!-- /events -->`, and so on for pages, queries
-    and cues.
+    The table of events stands between `<!-- events -->` and `<!-- /events -->`, and so on for the grammar,
+    pages, queries and cues.
     """
-    tables = (("events", event_table), ("pages", page_table), ("queries", query_table), ("cues", cue_table))
+    tables = (
+        ("events", event_table),
+        ("grammar", grammar_table),
+        ("pages", page_table),
+        ("queries", query_table),
+        ("cues", cue_table),
+    )
     for name, table in tables:
         before, begin, rest = page.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->\n")

@@ -22,7 +22,13 @@ CUE_NAMES = (
 )
 NO_CUE = 0
 
-Evidence = Literal["event", "query", "page", "cue"]
+READ_INSTEAD = ("unnumbered_purchase", "words", "search", "page", "nothing")
+"""What reads a track call whose name no rule has: its words look like a purchase but it names no order, its
+words say something else, the search or the page with it; or nothing does.
+"""
+
+Evidence = Literal["event", "words", "query", "page", "cue"]
+"""What a rule reads: the name of an event, the words of a name that no rule has, a search, a page, a cue."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):

@@ -20,7 +20,9 @@ class Committed(msgspec.Struct, frozen=True):
     written: bool  # False: nothing had happened, so nothing was committed
     more: bool  # timers or tidying are due that this batch had no room for: step again at once
     totals: Counts  # how items ended since the partition began
-    reasons: Reasons  # of the items of this step: those that were rejected, late, or showed no intent
+    # Of the items of this step: those that were rejected, late, or showed no intent; and, however they ended,
+    # those with a name that no rule has, by what read them instead.
+    reasons: Reasons
     clock_errors: ClockErrors  # of the devices of this step's events
     outputs: int  # records written
     retracted: int  # transitions retracted

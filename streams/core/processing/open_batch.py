@@ -33,10 +33,16 @@ class OpenBatch:
             "rejected": Counter(),
             "late": Counter(),
             "no_signal": Counter(),
+            "unknown_name": Counter(),
         }
         self.clocks = ClockCounts()
         self._dead_letters: list[Output] = []
         self._forwarded: list[Output] = []
+
+    def note_name(self, instead: str | None) -> None:
+        """Counts an event by what read it instead of a rule that has its name; None: one has."""
+        if instead is not None:
+            self.reasons["unknown_name"][instead] += 1
 
     def reject(self, source: str, record: Record, rejection: Rejection) -> None:
         """Adds an item that could not be read."""

@@ -3,8 +3,7 @@
     take(fetched)  ->  advance(...)  ->  batch()
 
 It is pure: the partition agent reads the sources, makes these three calls and commits the batch. What a step
-changes in memory is either committed by its batch, or lost with the process and done again from the
-checkpoint. There is nothing in between.
+changes in memory is committed by its batch, or lost with the process and done again from the checkpoint.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -121,8 +120,7 @@ class Processor:
         """As `take`, with a stop after each run of records (milliseconds), where others get their turn."""
         tracker, population = self.tracker, self.population
         if not tracker.forwarding and tracker.partitions > 1 and not self.checkpoint.counts.received:
-            # The first batch of a new app: if one of its people is foreign, partitions wait for each other
-            # from the start.
+            # A new app: if one of its first people is foreign, partitions wait for each other from the start.
             owned = self.partition, tracker.partitions
             tracker.forwarding = holds_foreign(fetched, self.readers, self.parameters.tenant, owned)
         tracker.note_fetch(fetched)
@@ -178,7 +176,7 @@ class Processor:
         `position`: how far that source was read; None: the records were forwarded from another partition.
         """
         population, tracker = self.population, self.tracker
-        signals, counts = self.signals, self.checkpoint.counts
+        signals, counts, guesses_from = self.signals, self.checkpoint.counts, self.signals.guesses_from
         classify, key_of, signal_of, take = signals.classify, signals.key, signals.signal, population.take
         profile_of, lateness_ms = population.profiles.get, self.parameters.allowed_lateness_ms
         watermark_ms, held_back_ms = population.watermark_ms, tracker.held_back_ms(source)
@@ -205,6 +203,8 @@ class Processor:
             if event.clock_error_ms is not None and position is not None:
                 self.open.clocks.note(event, event.clock_error_ms)
             verdict = classify(event)
+            if event.type == "track" and (verdict is None or verdict.rule >= guesses_from) and position:
+                self.open.note_name(signals.read_instead(event, verdict))
             if verdict is None:
                 counts.no_signal += 1
                 continue

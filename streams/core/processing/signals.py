@@ -35,6 +35,7 @@ class Signals:
         """`first_code`: the code that the first of these rules has in the partition's rulebook."""
         classifier = classifier_for(rules)
         self.classify = classifier.classify  # Event -> Verdict, or None when it shows no intent
+        self.read_instead, self.guesses_from = classifier.read_instead, classifier.guesses_from
         self._order_in_page, self._order_rules = classifier.order_in_page, classifier.order_rules
         self._order_times = classifier.order_time_readers
         self._lateness_ms = parameters.allowed_lateness_ms

@@ -17,6 +17,10 @@ QUERY = (
     'read = {query = ["properties.q"]}\n[[query]]\nname = "q"\nmoment = "buy"\nconfidence = 0.9\n'
     'any = ["w"]\n[lexicon.en]\nw = ["buy"]\n'
 )
+GUESS = (
+    '[[grammar]]\nname = "g"\nmoment = "buy"\nconfidence = 0.9\nany = ["w"]\n'
+    '[vocabulary.en]\nw = ["basket"]\n'
+)
 PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfidence = 0.9\npaths = ["/cart"]\n'
 
 
@@ -70,6 +74,36 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
             "rule \"cart\": where = {'path': 'properties.a'}: needs exactly one of is",
         ),
         (CART + "where = {path = 'properties.a', is = ['x'], exists = true}", "needs exactly one of is"),
+        (
+            GUESS.replace('["w"]', '["v"]', 1),
+            'rule "g": any: "v" is no vocabulary in any language (there are: w)',
+        ),
+        (GUESS.replace('["w"]', '["!w"]', 1), 'rule "g": any = [\'!w\']: "!w" is no clause'),
+        (GUESS.replace('any = ["w"]', ""), 'rule "g": any = (missing): which names is it for?'),
+        (
+            GUESS.replace('"buy"', '"truth"', 1),
+            "rule \"g\": moment = 'truth': the words of a name are a guess",
+        ),
+        (
+            GUESS.replace('"buy"', '"refund"', 1),
+            "rule \"g\": moment = 'refund': the words of a name are a guess",
+        ),
+        (
+            GUESS.replace('"buy"', '"truth"\norder = true', 1),
+            'rule "g": order = True: [read] has to say where an order\'s id sits',
+        ),
+        (GUESS.replace("0.9", "0.9\nview = true"), 'rule "g": view = True: only makes a difference with'),
+        (GUESS.replace("0.9", "0.9\nnames = ['x']"), "rule \"g\": names = ['x']: unknown key"),
+        (GUESS + 'v = ["x"]\n', "[vocabulary.en]: v: no grammar rule uses it (used: w)"),
+        (GUESS + 'w2 = ["*x*"]\n', '[vocabulary.en]: w2 = "*x*": "*x*" has two wildcards'),
+        (
+            GUESS.replace("vocabulary.en", "vocabulary.english"),
+            "must be a language of two or three letters: [vocabulary.it]",
+        ),
+        (
+            "read = {noise = ['n']}\n" + GUESS,
+            '[read]: noise = "n": no vocabulary in any language has this name',
+        ),
         (
             QUERY.replace('["w"]', '["v"]', 1),
             'rule "q": any: "v" is no lexicon in any language (there are: w)',
@@ -338,26 +372,30 @@ def test_the_page_is_right() -> None:
     ]
     head = "extends = 'default'\n"
     shown = [Classifier(load_rules(text if text.startswith("extends") else head + text)) for text in blocks]
-    assert 8 == len(shown)
+    assert 9 == len(shown)
     assert "quote" == shown[0].explain(event("quote_requested")).rule
     assert "store-call" == shown[1].explain(event("click", properties={"link_url": "tel:1"})).rule
+    assert ["valuation", "valuation", "words.message"] == [
+        shown[2].explain(event(name)).rule
+        for name in ("home_value_requested", "perizia_richiesta", "email_with_request_sent")
+    ]
     assert ["page.test-drive", "page.test-drive", "page.visit", "page.our-thanks"] == [
         shown[n].explain(event("", "page", {"url": f"https://x.example{path}"})).rule
         for n, path in [
-            (2, "/it/test-drive/now"),
-            (2, "/index.php?view=Test_Drive"),
-            (2, "/museum/plan-a-visit"),
-            (3, "/grazie"),
+            (3, "/it/test-drive/now"),
+            (3, "/index.php?view=Test_Drive"),
+            (3, "/museum/plan-a-visit"),
+            (4, "/grazie"),
         ]
     ]
     assert ["query.test-drive"] * 2 == [
-        shown[4].query(*each).rule
+        shown[5].query(*each).rule
         for each in [("test drive a used car", "en"), ("auto: prova su strada", "it")]
     ]
     assert (
         "cue.sold-out"
-        == shown[6].explain(event("Product Viewed", properties={"availability": "sold out"})).cue_rule
+        == shown[7].explain(event("Product Viewed", properties={"availability": "sold out"})).cue_rule
     )
-    assert "cue.slow-app" == shown[6].explain(event("", "screen", properties={"load_ms": 3001})).cue_rule
-    assert "kiosk.touched" == shown[5].explain(event("screen_touched")).rule
-    assert "buy" == shown[7].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment
+    assert "cue.slow-app" == shown[7].explain(event("", "screen", properties={"load_ms": 3001})).cue_rule
+    assert "kiosk.touched" == shown[6].explain(event("screen_touched")).rule
+    assert "buy" == shown[8].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment
