@@ -208,7 +208,7 @@ def test_searches_and_pages_read_unknown_names() -> None:
         ("AddToCart", ["Add", "To", "Cart"]),
         ("ADD_TO_CART", ["ADD", "TO", "CART"]),
         ("[Amplitude] Page Viewed", ["Amplitude", "Page", "Viewed"]),
-        ("shop.cart:add/2nd", ["shop", "cart", "add", "nd"]),
+        ("shop.cart:add/2now", ["shop", "cart", "add", "now"]),
         ("PDPView42Änderung", ["PDP", "View", "Anderung"]),
         ("", []),
         ("4711", []),
