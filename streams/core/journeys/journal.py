@@ -1,6 +1,11 @@
 """Looking things up in a journal: one `bytes` with the signals of a profile in order, 31 bytes each."""
 
+from struct import Struct
+
+from streams.core.journeys.order_facts import Facts
 from streams.core.journeys.signal import ORDERED, REF_AT, SIZE, TIME
+
+_FACTS_KEYS = Struct(f"{ORDERED}s{SIZE - ORDERED}x")  # of records, one after the other: `signal.facts_key`
 
 
 def find_event(journal: bytes, ref: bytes, start: int = 0) -> int:
@@ -49,3 +54,13 @@ def head_at(journal: bytes, n: int) -> int:
 def time_at(journal: bytes, n: int) -> int:
     """The event time (ms) of record n."""
     return head_at(journal, n) >> TIME
+
+
+def facts_of(records: bytes, facts: Facts) -> Facts:
+    """The facts of these records."""
+    return {key: facts[key] for (key,) in _FACTS_KEYS.iter_unpack(records) if key in facts}
+
+
+def until(journal: bytes, until_ms: int) -> bytes:
+    """The records up to this time, and of this very time."""
+    return journal[: position_of(journal, (until_ms + 1 << TIME).to_bytes(REF_AT, "big")) * SIZE]

@@ -6,16 +6,15 @@ costs does not grow with the number of signals before it.
 """
 
 from collections.abc import Mapping
-from struct import Struct
 
 import msgspec
 
 from streams.core.journeys.folded import Folded, fold_in
 from streams.core.journeys.folding import replay, states_of_base
-from streams.core.journeys.journal import head_at
+from streams.core.journeys.journal import facts_of, head_at
 from streams.core.journeys.order_facts import NO_FACTS, Facts
 from streams.core.journeys.profile import SEGMENT, SEGMENT_BYTES, Profile, Redriving, deadline_of
-from streams.core.journeys.signal import NAMELESS, ORDERED, SIZE
+from streams.core.journeys.signal import NAMELESS, SIZE
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import JourneySummary
 
@@ -56,7 +55,6 @@ class ProfileBase(msgspec.Struct, array_like=True, gc=False, frozen=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decode_head = msgspec.msgpack.Decoder(ProfileHead).decode
 _decode_base = msgspec.msgpack.Decoder(ProfileBase).decode
-_NAMES = Struct(f"{ORDERED}s{SIZE - ORDERED}x")  # of each record: the key of its facts
 _decode_facts = msgspec.msgpack.Decoder(Facts).decode
 
 
@@ -69,7 +67,7 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
     past = len(p.folded.segments) if p.folded is not None else 0
     live = len(journal) // SEGMENT_BYTES
     tail = journal[live * SEGMENT_BYTES :]
-    facts = (_facts_of(tail, p.facts) or None) if p.facts else None
+    facts = (facts_of(tail, p.facts) or None) if p.facts else None
     head = ProfileHead(
         first_segment=first,
         folded=past,
@@ -99,13 +97,8 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
 
 def _sealed(segment: bytes, p: Profile) -> bytes:
     """A segment as it is stored: its records, and the facts of those that have some."""
-    facts = _facts_of(segment, p.facts) if p.facts else NO_FACTS
+    facts = facts_of(segment, p.facts) if p.facts else NO_FACTS
     return segment + _encode(facts) if facts else segment
-
-
-def _facts_of(records: bytes, facts: Facts) -> Facts:
-    """The facts of these records."""
-    return {name: facts[name] for (name,) in _NAMES.iter_unpack(records) if name in facts}
 
 
 def tombstones(p: Profile) -> list[ProfilePart]:

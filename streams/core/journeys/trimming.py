@@ -7,9 +7,10 @@ from itertools import pairwise
 
 from streams.core.journeys.folded import Folded, drop_first, fold_in
 from streams.core.journeys.folding import replay, states_of_base
-from streams.core.journeys.journal import time_at
+from streams.core.journeys.journal import facts_of, time_at, until
 from streams.core.journeys.journey_step import ABANDONED, CONVERTED, REFUNDS, WITHDRAWN, JourneyStep
 from streams.core.journeys.machine import settle
+from streams.core.journeys.order_facts import NO_FACTS
 from streams.core.journeys.profile import (
     MAX_FOLDED_IDS,
     MAX_LIVE_SIGNALS,
@@ -36,12 +37,33 @@ def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final
     if folded:
         done, begun = summarize(p.begun or (), folded)
         p.begun = begun or None
-        if any(isinstance(f, JourneySummary) and f.outcome == CONVERTED for f in done):
+        if purchases := [f for f in done if isinstance(f, JourneySummary) and f.outcome == CONVERTED]:
             # The live signals may tell the money of a purchase that was just folded.
             later: list[JourneyStep] = []
-            replay(states_of_base(p), p.journal, p.facts, patience, later)
+            stating = signals_that_state_money(p, purchases, patience)
+            replay(states_of_base(p), stating, p.facts, patience, later)
             retell(done, later)
     return done, drop_segments(p, bounds.ids_from_ms)
+
+
+def signals_that_state_money(p: Profile, purchases: list[JourneySummary], patience: Patience) -> bytes:
+    """The live signals in the join window of purchases that were just folded, if one of them may tell the
+    money of one; else none.
+
+    Of a person over the cap a segment is folded with every eighth event, and 256 signals are live.
+    """
+    journeys = {f.journey for f in purchases}
+    untold = [c for s in p.base or () for c in s.conversions if c.step is not None and c.journey in journeys]
+    orders = {c.order for c in untold}
+    signals = until(p.journal, max(f.closed_ms for f in purchases) + patience.join)
+    stated = facts_of(signals, p.facts or NO_FACTS) if untold else NO_FACTS
+    is_stated = any(
+        facts.money is not None
+        and facts.money.amount is not None
+        and (facts.order is None or None in orders or facts.order in orders)
+        for facts in stated.values()
+    )
+    return signals if is_stated else b""
 
 
 def closings(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final], int | None]:
