@@ -37,23 +37,25 @@ def trim(p: Profile, bounds: TimeBounds, patience: Patience) -> tuple[list[Final
     if folded:
         done, begun = summarize(p.begun or (), folded)
         p.begun = begun or None
-        if purchases := [f for f in done if isinstance(f, JourneySummary) and f.outcome == CONVERTED]:
-            # The live signals may tell the money of a purchase that was just folded.
+        if stating := signals_that_state_money(p, done, patience):
             later: list[JourneyStep] = []
-            stating = signals_that_state_money(p, purchases, patience)
             replay(states_of_base(p), stating, p.facts, patience, later)
             retell(done, later)
     return done, drop_segments(p, bounds.ids_from_ms)
 
 
-def signals_that_state_money(p: Profile, purchases: list[JourneySummary], patience: Patience) -> bytes:
-    """The live signals in the join window of purchases that were just folded, if one of them may tell the
+def signals_that_state_money(p: Profile, done: list[Final], patience: Patience) -> bytes:
+    """The live signals in the join window of purchases that were just folded, if one of them may state the
     money of one; else none.
 
     Of a person over the cap a segment is folded with every eighth event, and 256 signals are live.
     """
+    purchases = [f for f in done if isinstance(f, JourneySummary) and f.outcome == CONVERTED]
+    if not purchases:
+        return b""
+    newest = [c for s in p.base or () for c in s.conversions[-len(purchases) :]]
     journeys = {f.journey for f in purchases}
-    untold = [c for s in p.base or () for c in s.conversions if c.step is not None and c.journey in journeys]
+    untold = [c for c in newest if c.step is not None and c.journey in journeys]
     orders = {c.order for c in untold}
     signals = until(p.journal, max(f.closed_ms for f in purchases) + patience.join)
     stated = facts_of(signals, p.facts or NO_FACTS) if untold else NO_FACTS

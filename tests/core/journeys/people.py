@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from streams.core.funnels.windows import Windows
 from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.journey_step import KIND_NAMES, JourneyStep
+from streams.core.journeys.money import Money
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.order_facts import OrderFacts
 from streams.core.journeys.population import Population
@@ -42,12 +43,15 @@ class People:
         sure: bool = True,
         needs: tuple[str, ...] = ("",),
         order: str | None = None,
+        money: Money | None = None,
     ) -> int | LeftOut:
         """One signal; returns how it ended."""
         self.population.watermark_ms = max(self.population.watermark_ms, at)
         if order is not None and mark == REFUND:
             needs = REFUND_EVERYWHERE
-        facts = None if order is None else OrderFacts(order_ref(order))
+        facts = None
+        if order is not None or money is not None:
+            facts = OrderFacts(None if order is None else order_ref(order), money=money)
         signal = Signal(head_of(at, mark, sure, 0), event_ref(event), 0, 0, facts, needs)
         return self.population.take(key, signal)
 

@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from schemas.journey import JourneyRecord, RefundRecord
+from streams.core.funnels.currencies import currency_number
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.ingest.door import Door
 from streams.core.journeys.journey_step import CONVERTED
-from streams.core.journeys.profile import MAX_LIVE_SIGNALS
+from streams.core.journeys.money import Money
+from streams.core.journeys.profile import MAX_LIVE_SIGNALS, SEGMENT
 from streams.core.journeys.summary import MAX_PATH_STAYS, JourneySummary
 from streams.core.moments.rules import default_rules
 from streams.core.processing.publisher import Publisher
@@ -112,6 +114,36 @@ def test_a_profile_over_its_cap_has_its_finals_early_and_once() -> None:
     assert [f"look{n}" for n in range(2 * MAX_LIVE_SIGNALS)] == [
         journey for _, journey, _, _ in people.closed()
     ]
+
+
+@pytest.mark.parametrize(
+    ("order", "stating_order", "after_ms", "amount"),
+    [
+        ("A", "A", JOIN, 500),
+        ("A", "A", JOIN + 1, None),  # it joins, and states the money no more
+        ("A", None, JOIN, 500),
+        (None, "B", JOIN, 500),
+        (None, None, JOIN, 500),
+        ("A", "B", JOIN, None),  # another purchase
+    ],
+)
+def test_money_of_a_purchase_that_is_folded_over_the_cap(
+    order: str | None, stating_order: str | None, after_ms: int, amount: int | None
+) -> None:
+    """A truth that joins in time and is still live states it."""
+    people = People()
+    people.put(0, "look", KNOW)
+    people.put(MINUTE, "order", TRUTH, order=order)
+    for n in range(SEGMENT):  # so that the truth that states the money is in another segment
+        people.put((n + 2) * MINUTE, f"later{n}", KNOW)
+    money = Money(500, currency_number("EUR"), by_server=True)
+    people.put(MINUTE + after_ms, "server", TRUTH, order=stating_order, money=money)
+    for n in range(MAX_LIVE_SIGNALS):
+        people.put(JOIN + (n + 2) * MINUTE, f"busy{n}", KNOW)
+    people.tick()
+    (first, *_) = published(people)
+    assert isinstance(first, JourneyRecord)
+    assert ("look", amount) == (first.journey, first.value_minor)
 
 
 def test_a_journey_that_is_folded_while_open_is_told_whole() -> None:

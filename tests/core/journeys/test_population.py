@@ -3,9 +3,15 @@
 The laws hold the rest (tests/laws).
 """
 
+import sys
+from types import FrameType
+
 import pytest
 
+from streams.core.funnels.currencies import currency_number
+from streams.core.journeys import machine
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
+from streams.core.journeys.money import Money
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.profile import (
     MAX_LIVE_SIGNALS,
@@ -153,6 +159,30 @@ def test_a_robot_stays_bounded() -> None:
     assert len(people.store["u:1"]) <= (IDS + MAX_LIVE_SIGNALS) // SEGMENT + 3
     assert OVER_CAP == people.put(1_500, "before what is held")
     assert DUPLICATE == people.put(4_990_000, "e4990", 4990 % 4)
+
+
+def test_a_signal_of_a_robot_is_read_twice() -> None:
+    """When it comes and when it is folded, whatever its purchases say of money."""
+    people, steps = People(), 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal steps
+        steps += event == "call" and frame.f_code is machine.step.__code__
+
+    def put(n: int) -> None:
+        money = Money(100 + n, currency_number("EUR")) if n % 2 else None
+        people.put(n * 1_000, f"e{n}", (KNOW, TRUTH)[n % 2], order=f"o{n}" if n % 2 else None, money=money)
+
+    for n in range(2 * MAX_LIVE_SIGNALS):
+        put(n)
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        for n in range(2 * MAX_LIVE_SIGNALS, 3 * MAX_LIVE_SIGNALS):
+            put(n)
+    finally:
+        sys.setprofile(before)
+    assert 2 * MAX_LIVE_SIGNALS == steps
 
 
 def test_an_event_of_a_robot_costs_what_anybodys_does() -> None:
