@@ -78,6 +78,9 @@ FORMS = [
     "reserva-cita",
     "muestra-gratis",
     "encuesta",
+    "reserva-tu-plaza",
+    "workshop",
+    "open-day",
 ]
 
 
@@ -96,7 +99,17 @@ def test_a_thank_you_of_a_form_is_no_purchase(form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/thank-you", "/it/grazie", "/es/gracias/", "/thankyou.html", "/thank-you/step-2"]
+    "path",
+    [
+        *("/thank-you", "/it/grazie", "/es/gracias/", "/thankyou.html", "/thank-you/step-2"),
+        *("/grazie-per-il-tuo-interesse", "/gracias-por-tu-confianza", "/thank-you-for-shopping-with-us"),
+        *(
+            "/buy-a-home/thank-you",
+            "/comprar-piso/gracias",
+            "/compra-casa/grazie",
+            "/confirmacion-de-tu-cuenta",
+        ),
+    ],
 )
 def test_a_bare_thank_you_is_a_sign_of_life(path: str) -> None:
     """Nobody knows what it thanks for: it keeps a journey alive, and moves none."""
