@@ -206,7 +206,7 @@ class Redrive:
         return decoded if is_decoded else item
 
     def _wanted(self, wanted: Wanted) -> AsyncIterator[tuple[int, Record]]:
-        return _letters(self._log, wanted, self.done, self._receipts)
+        return letters_to_send(self._log, wanted, self.done, self._receipts)
 
     async def wait(
         self, pause: Callable[[], Awaitable[None]], timeout_s: float, on_ended: Callable[[int], None]
@@ -243,12 +243,12 @@ async def count_wanted(reader: Reader, wanted: Wanted) -> Redrove:
     """Counts what `Redrive.send` would send, and sends nothing."""
     receipts, found = Receipts(reader, ""), Redrove("")
     await receipts.read_on()
-    async for _ in _letters(reader, wanted, found, receipts):
+    async for _ in letters_to_send(reader, wanted, found, receipts):
         pass
     return found
 
 
-async def _letters(
+async def letters_to_send(
     reader: Reader, wanted: Wanted, done: Redrove, receipts: Receipts
 ) -> AsyncIterator[tuple[int, Record]]:
     """The dead letters to send, each with the partition that wrote it; counts them, and those passed over."""

@@ -315,6 +315,16 @@ async def test_forwarded_records_are_read_in_their_partition(new_store: NewStore
     await log.close()
 
 
+async def test_a_topic_holds_everything_from_its_first_offset_on(new_store: NewStore) -> None:
+    """Of which nothing was deleted yet, whether or not something is in it."""
+    log = new_store(2)()
+    assert [0, 0] == await log.first_offsets("late")
+    session = await log.open(1)
+    await session.commit(batch(b"1", [Output("late", b"k", b"v")]))
+    assert [0, 0] == await log.first_offsets("late")
+    await log.close()
+
+
 async def test_a_replaced_session_forwards_nothing(new_store: NewStore) -> None:
     """It is a part of the batch."""
     store = new_store(2)

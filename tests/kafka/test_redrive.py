@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from streams.clock import Clock
 from streams.core.moments.rules import default_rules
@@ -14,6 +16,7 @@ from streams.queries.verify import verify
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from tests.kafka import topics
+from tests.kafka.broker import bootstrap
 from tests.kafka.test_verify import PARTITIONS, connected, opened, send
 from tests.queries.written import DAY, did
 
@@ -87,6 +90,32 @@ async def test_everything_counts_once_through_kills_and_two_commands_at_once() -
     verified = await verify(log, lambda done, total: None)
     assert verified.difference is None
     assert {"redriven before": LATE} == dict((await redriven(log, agents, "last")).passed_over)
+    await log.close()
+
+
+async def test_what_was_redriven_is_remembered_while_its_letter_is_kept() -> None:
+    """When age has deleted a dead letter, the next redrive tells its partition so."""
+    app = topics.new_app(PARTITIONS)
+    log = await connected(app)
+    agents = await with_late_events(log)
+    await redriven(log, agents, "first")
+    remembered = [len(agent.processor.redriven.fates) for agent in agents]
+    assert LATE == sum(remembered)
+    tps = {TopicPartition(log.topic("late"), number): RecordsToDelete(5) for number in range(PARTITIONS)}
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap())
+    await admin.start()
+    await admin.delete_records(tps)
+    await admin.close()
+    assert [5] * PARTITIONS == await log.first_offsets("late")
+    await send(log, [did(f"u:q{n}", "Product Viewed", n) for n in range(20)])
+    await steps(agents, 6)
+    found = await redriven(log, agents, "second")
+    assert {"redriven before": LATE - 5 * PARTITIONS} == dict(found.passed_over)
+    assert {"applied": 20} == dict(found.ended)
+    agents = await opened(log, 100)
+    assert LATE + 20 - 5 * PARTITIONS == sum(len(agent.processor.redriven.fates) for agent in agents)
+    await steps(agents, 3)
+    assert (await verify(log, lambda done, total: None)).difference is None
     await log.close()
 
 

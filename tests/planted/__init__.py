@@ -110,12 +110,6 @@ BUGS = (
         "        saved",
     ),
     _bug(
-        "a redriven item is judged where a batch happens to be cut",
-        "streams.core.processing.processor",
-        "        if self._settled:\n            chunks",
-        "        if True:\n            chunks",
-    ),
-    _bug(
         "a redriven item that is refused is remembered as taken",
         "streams.core.processing.redriving",
         "if taken.outcome != FINAL:",

@@ -1,12 +1,13 @@
 """`streams redrive` as the simulation runs it: the product's own command, which may be killed."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from streams.clock import Clock
 from streams.errors import Unavailable
 from streams.log.memory import MemoryLog
-from streams.queries.redriving import Redrive, Wanted
+from streams.queries.redriving import Receipts, Redrive, Wanted, letters_to_send
+from streams.records import Record
 from tests.simulation.script import Command
 
 PATIENCE_S = -1.0  # everything is read: who has no receipt by now never gets one
@@ -25,6 +26,13 @@ class StoppedClock(Clock):
         return self.ms
 
 
+class BlindRedrive(Redrive):
+    """One that sends all that is wanted, whether or not it counts already."""
+
+    def _wanted(self, wanted: Wanted) -> AsyncIterator[tuple[int, Record]]:
+        return letters_to_send(self._log, wanted, self.done, Receipts(self._log, ""))
+
+
 class Commands:
     """All commands of a run."""
 
@@ -36,7 +44,8 @@ class Commands:
     def send(self, op: Command) -> None:
         """Sends the dead letters that are there; a crash of the log goes through."""
         self.count += 1
-        redrive = Redrive(self._log, f"redrive-{self.count}", StoppedClock(op.time_ms))
+        command = BlindRedrive if op.is_blind else Redrive
+        redrive = command(self._log, f"redrive-{self.count}", StoppedClock(op.time_ms))
         asyncio.run(redrive.send(Wanted(op.letter), lambda sent: None))
         self.whole.append(redrive)
 

@@ -139,7 +139,7 @@ def _redrive(cluster: Cluster, latest: int) -> Iterator[Broken]:
     if not cluster.world.redrives:
         return
     for letter in LETTERS:
-        cluster.do(Command(letter, latest))
+        cluster.do(Command(letter, latest, is_blind=cluster.world.seed % 2 == 0))
     if how := cluster.drain(watermark_ms=latest):
         yield Broken("liveness", how)
         return
@@ -222,6 +222,7 @@ def _ask(
             reported[n] = cluster.reaches[sender.partition][sender.batch]
     by = account(timeline, reported, {v.version: v.first_code for v in versions}, arrival, world, partition)
     cluster.met["on time by a slower source"] += by.spared
+    cluster.met.update(by.redriven.met)
     mark = by.mark if latest is None else max(latest, by.mark)
     most = max(mark - 1, cluster.clocks[partition])
     least = mark - 1 if latest is not None or world.chores > 1_000 else -1

@@ -105,6 +105,7 @@ class Command(NamedTuple):
     time_ms: int
     crash: str | None = None  # it is killed where this effect is reached
     nth: int = 0  # of several
+    is_blind: bool = False  # it looks at no receipts, and sends what counts already once more
 
 
 class Look(NamedTuple):
@@ -243,7 +244,8 @@ class _Author:
         letter: DeadLetterTopic = rnd.choice(("late", "late", "rejected"))
         for _ in range(rnd.choice((1, 1, 2))):
             crash = rnd.choice((None, None, "append.before", "append.after"))
-            self.ops.append(Command(letter, now + self.offset, crash, rnd.choice((0, 0, 1, 3))))
+            nth, is_blind = rnd.choice((0, 0, 1, 3)), rnd.random() < 0.4
+            self.ops.append(Command(letter, now + self.offset, crash, nth, is_blind))
 
     def turn(self, now: int, part: float) -> None:
         rnd, partition = self.rnd, self.rnd.randrange(self.world.partitions)

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
+from schemas.receipt import RedrivenOutcome
 from tests.simulation.run import simulate
 from tests.simulation.script import Send, write
 from tests.simulation.world import draw
@@ -74,6 +76,14 @@ HAPPENS = (
         "rejected: bad_time",
         "final journey",
         "final refund",
+    ),
+    *(
+        "redriven: late",
+        "redriven: rejected",
+        "a redriving command was killed",
+        *(f"redriven, and {ending}" for ending in get_args(RedrivenOutcome) if ending != "refused"),
+        "redriven to somebody who was forgotten",
+        "redriven, and behind what is final",
     ),
 )
 

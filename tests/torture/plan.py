@@ -111,7 +111,7 @@ def _redrives(seed: int, size: Size) -> list[Redriving]:
         Redriving(
             rnd.uniform(0.3, 0.9) * size.seconds,
             rnd.choice(LETTERS),
-            n % 3 != 2,
+            n % 3 != 0,
             rnd.random(),
             n % 3 != 1,
         )

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.torture.command import SENDS
 from tests.torture.fleet import DEFECT, ROOT, Fleet
 from tests.torture.plan import Hit, Redriving
 
-# When a command is killed: it takes a second or two before it sends anything, and some more for the receipts.
-KILL_S = (1.0, 5.0)
+KILL_S = (0.0, 1.5)  # when a command is killed, after it has begun to send
 TIMEOUT_S = 60  # without a receipt, while workers are there
+WORKER_S = 4.0  # a worker is killed so long after a command was started, or sooner
 END_S = 240.0  # by then a command has ended, on a busy machine
 
 
@@ -39,12 +40,12 @@ class Redrives:
         for one in redrives:
             beside = asyncio.create_task(self._redrive(one))
             if one.hits_worker:
-                await asyncio.sleep(KILL_S[0] + one.wait)
+                await asyncio.sleep(WORKER_S * one.wait)
                 self._fleet.say(self._fleet.hit(Hit(0.0, "kill", one.wait, one.wait)))
             await beside
         await self._fleet.settle()
         for letter in ("late", "rejected"):
-            process = self._begin(letter)
+            process = self._begin(letter, ("tests.torture.worker", "-"))
             code = await self._ends(process, END_S)
             out = process.stdout.read() if process.stdout else b""
             self._fleet.say(f"redrive {letter}: exit code {code}, {out.decode().strip()[:300]}")
@@ -55,8 +56,10 @@ class Redrives:
 
     async def _redrive(self, one: Redriving) -> None:
         process = self._begin(one.letter)
-        wait_s = KILL_S[0] + (KILL_S[1] - KILL_S[0]) * one.wait
-        code = await self._ends(process, wait_s if one.is_killed else END_S)
+        log = self._log()
+        code = await self._ends(process, END_S, log if one.is_killed else None)
+        if code is None and one.is_killed:
+            code = await self._ends(process, KILL_S[0] + (KILL_S[1] - KILL_S[0]) * one.wait)
         if code is None:
             process.kill()
             await asyncio.to_thread(process.wait)
@@ -65,9 +68,11 @@ class Redrives:
         if code == DEFECT or (code is None and not one.is_killed):
             self._fleet.faults.append(f"redrive {one.letter} ended with {code}: {self._log()}")
 
-    def _begin(self, letter: str) -> "subprocess.Popen[bytes]":
+    def _begin(
+        self, letter: str, module: Sequence[str] = ("tests.torture.command",)
+    ) -> "subprocess.Popen[bytes]":
         self._number += 1
-        command = [sys.executable, "-m", "tests.torture.command", "redrive", letter, *self._address]
+        command = [sys.executable, "-m", *module, "redrive", letter, *self._address]
         with self._log().open("wb") as err:
             return subprocess.Popen(
                 [*command, "--json", "--timeout", f"{TIMEOUT_S}s"],
@@ -81,10 +86,14 @@ class Redrives:
     def _log(self) -> Path:
         return self._directory / f"redrive-{self._number}.log"
 
-    async def _ends(self, process: "subprocess.Popen[bytes]", within_s: float) -> int | None:
-        """Its exit code; None if it goes on for longer than this."""
+    async def _ends(
+        self, process: "subprocess.Popen[bytes]", within_s: float, log: Path | None = None
+    ) -> int | None:
+        """Its exit code; None if it goes on for longer than this, or has begun to send, as its log says."""
         deadline_s = asyncio.get_running_loop().time() + within_s
         while process.poll() is None and asyncio.get_running_loop().time() < deadline_s:
+            if log is not None and SENDS.encode() in log.read_bytes():
+                break
             self._fleet.look()
             await asyncio.sleep(0.1)
         return process.poll()
