@@ -29,7 +29,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "my-shop.toml").write_text(quote + pages)
     (table,) = blocks("tsv")
     (tmp_path / "pinned.tsv").write_text(table)
-    events: list[dict[str, Any] | str] = [*SMALL, event("eve", "Quote Requested", "11:00:00")]
+    events: list[dict[str, Any] | str] = [*SMALL, event("eve", "Video Playback Started", "11:00:00")]
     assert 0 == streams("replay", write(tmp_path / "clicks.jsonl", events)).exit_code
     return tmp_path
 
@@ -50,12 +50,12 @@ def test_the_examples_hold(shop: Path) -> None:
 
 
 def test_the_comparison(shop: Path) -> None:
-    """The rules of the page see one event more than the shipped ones."""
+    """The rules of the page switch one off that reads an event here."""
     typed = command("streams compare-rules current my-shop.toml")[1:]
     assert ["--from", "7d"] == typed[-2:]
     result = streams(*typed[:-2])  # what was clicked in 2024 is older than that
     assert 1 == result.exit_code, result.stderr
-    assert "1 event: none -> do (quote)" in result.stdout
+    assert "1 event: do (video) -> none" in result.stdout
     lately = streams(*typed)
     assert 1 == lately.exit_code
     assert "unknown: there is no event to compare them by" in lately.stdout
