@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from streams.core.moments.phrases import NOTHING, Phrases, literal_words, walk
-from streams.core.moments.spec import PLAIN_WORDS, GrammarRule, QueryRule
+from streams.core.moments.spec import FUNCTION_WORDS, PLAIN_WORDS, GrammarRule, QueryRule
 from streams.core.moments.typos import KnownWords
 
 # Outcomes that are remembered: far more than people's queries make, and about 10 MB at the very worst.
@@ -66,9 +66,14 @@ class Language:
             {self._bits[name]: phrases for name, phrases in lexicons.items() if name in self._bits}
         )
         self._polite = Phrases({1: [phrase for name in polite for phrase in lexicons.get(name, ())]})
-        plain = literal_words(lexicons.get(PLAIN_WORDS, ()))
-        self._literal = {word for phrases in lexicons.values() for word in literal_words(phrases)}
-        self._needed = self._literal - plain
+        self._needed = {
+            word
+            for name, phrases in lexicons.items()
+            if name != PLAIN_WORDS
+            for word in literal_words(phrases)
+        }
+        self.words = self._needed | literal_words(lexicons.get(PLAIN_WORDS, ()))
+        self.function_words = literal_words(lexicons.get(FUNCTION_WORDS, ()))
         self._clauses = [
             (place, Clause(text, by_term)) for place, rule in enumerate(rules) for text in rule.any
         ]
@@ -142,7 +147,7 @@ class Language:
 
     def has_word(self, word: str) -> bool:
         """True if a phrase has this very word."""
-        return word in self._literal
+        return word in self.words
 
     def meant(self, word: str) -> str:
         """The only known word that an unknown one can be a typo of; "" if there is none, or a choice.

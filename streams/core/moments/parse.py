@@ -4,9 +4,8 @@ A mistake shows when the file is loaded, not in a month's funnel. Each error nam
 value, and says what would be right.
 """
 
-import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,18 +15,17 @@ from streams.core.moments import spec
 from streams.core.moments.addresses import MAX_SEGMENTS
 from streams.core.moments.globs import ORDER_SEGMENT, expand_glob, glob_segments
 from streams.core.moments.language import terms
-from streams.core.moments.lines import Mistake, Spot
+from streams.core.moments.lexicons import read_lexicons
+from streams.core.moments.lines import Spot
 from streams.core.moments.parse_condition import is_path, read_condition
-from streams.core.moments.phrases import BadPhrase, expand_phrase, literal_words
-from streams.core.moments.table_reader import TableReader
+from streams.core.moments.table_reader import NAME, TableReader
 from streams.core.moments.verdict import CUE_NAMES
-from streams.core.moments.words import fold_name, fold_text
+from streams.core.moments.words import fold_name
 from streams.errors import ConfigError
 
 MAX_TEXT_CHARS = 2_000_000  # people write rules files; the shipped one has 70,000 characters
 MAX_LEXICONS = 240  # names over all languages: each is a bit or three of one integer, which has to stay small
 R = TypeVar("R")
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 class RuleFile(msgspec.Struct, frozen=True):
@@ -52,7 +50,7 @@ def parse(text: str) -> RuleFile:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"rules: not valid TOML: {error}") from None
     name = top.text("name", "custom")
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise top.wrong("name", "must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit")
     extends = top.text("extends", "") or None
     if extends not in (None, "default"):
@@ -70,8 +68,8 @@ def parse(text: str) -> RuleFile:
         queries=tuple(_rule("query", n, data, _query) for n, data in enumerate(top.tables("query"), 1)),
         pages=tuple(_rule("page", n, data, _page) for n, data in enumerate(top.tables("page"), 1)),
         cues=tuple(_cue(n, data) for n, data in enumerate(top.tables("cue"), 1)),
-        lexicons=tuple(_lexicons("lexicon", top.take("lexicon"))),
-        vocabulary=tuple(_lexicons("vocabulary", top.take("vocabulary"))),
+        lexicons=tuple(read_lexicons("lexicon", top.take("lexicon"))),
+        vocabulary=tuple(read_lexicons("vocabulary", top.take("vocabulary"))),
         unguessed=top.words("unguessed"),
     )
     top.done()
@@ -81,7 +79,7 @@ def parse(text: str) -> RuleFile:
 def _profiles(top: TableReader) -> spec.Words:
     profiles = top.words("profiles")
     for profile in profiles:
-        if not _NAME.fullmatch(profile):
+        if not NAME.fullmatch(profile):
             raise top.wrong("profiles", f'"{profile}" is no name of a profile, such as "assistant"', profile)
     return profiles
 
@@ -89,7 +87,7 @@ def _profiles(top: TableReader) -> spec.Words:
 def _profile(table: TableReader) -> str:
     """The profile of a rule; "" if it holds always."""
     profile = table.text("profile", "")
-    if "profile" in table.data and not _NAME.fullmatch(profile):
+    if "profile" in table.data and not NAME.fullmatch(profile):
         raise table.wrong("profile", 'must be the name of a profile, such as "assistant"')
     return profile
 
@@ -98,7 +96,7 @@ def _named_table(kind: str, number: int, data: Any) -> tuple[TableReader, str]:
     """The table of a rule, and the rule's name."""
     table = TableReader(f"[[{kind}]] number {number}", data, Spot(table=kind, number=number))
     name = table.text("name", "")
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise table.wrong(
             "name", "every rule needs a name: 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
         )
@@ -164,6 +162,8 @@ def _which_events(table: TableReader, name: str) -> tuple[spec.Words, spec.Words
     for each in names:
         if not fold_name(each):
             raise table.wrong("names", f'"{each}" has no letters or digits', each)
+        if "*" in each:
+            raise table.wrong("names", f'"{each}": names are compared whole: write each, without *', each)
     where = table.take("where")
     return names, types, read_condition(table, name) if where is not None else None
 
@@ -218,7 +218,7 @@ def _clauses(table: TableReader, such_as: str = "lexicons: near vendor") -> spec
     clauses = table.words("any")
     for clause in clauses:
         bare = terms(clause)
-        if not all(_NAME.fullmatch(term) for term in bare) or all(
+        if not all(NAME.fullmatch(term) for term in bare) or all(
             term.startswith("!") for term in clause.split()
         ):
             raise table.wrong(
@@ -293,30 +293,3 @@ def _read_table(data: Any) -> tuple[spec.ReadTable, frozenset[str]]:
             if not is_path(path):
                 raise table.wrong(key, f'"{path}" is no path into an event, such as properties.query', path)
     return read, frozenset(table.data)
-
-
-def _lexicons(kind: str, data: Any) -> Iterable[spec.Lexicon]:
-    languages = TableReader(f"[{kind}]", {} if data is None else data, Spot(key=kind))
-    for language in languages.data:
-        spot = Spot(table=f"{kind}.{language}")
-        if not re.fullmatch(r"[a-z]{2,3}", language):
-            wrong = languages.wrong(language, f"must be a language of two or three letters: [{kind}.it]")
-            raise Mistake(str(wrong), spot)
-        table = TableReader(f"[{kind}.{language}]", languages.take(language), spot)
-        for name in table.data:
-            if not _NAME.fullmatch(name):
-                raise table.wrong(name, "its name must be of a-z 0-9 . _ -")
-            phrases = () if table.data[name] == [] else table.words(name)
-            for phrase in phrases:
-                try:
-                    expand_phrase(phrase)
-                except BadPhrase as bad:
-                    raise Mistake(
-                        f'[{kind}.{language}]: {name} = "{phrase}": {bad}',
-                        table.spot._replace(key=name, value=phrase),
-                    ) from None
-                if name in (spec.FUNCTION_WORDS, spec.PLAIN_WORDS) and literal_words([phrase]) != {
-                    fold_text(phrase)
-                }:
-                    raise table.wrong(name, f'"{phrase}": is for single words that stand there whole', phrase)
-            yield spec.Lexicon(language, name, phrases)

@@ -28,6 +28,9 @@ class BadPhrase(ValueError):
     """A phrase that cannot be read; the message tells why."""
 
 
+_NO_NODES: dict[str, "Node"] = {}  # of most nodes: nothing follows, or no wildcard does
+
+
 class Node:
     """A place in the tree: the words that may follow, and the lexicons with a phrase that ends here."""
 
@@ -36,23 +39,34 @@ class Node:
     def __init__(self) -> None:
         self.bits = 0
         self.longer = self.wild = False
-        self.exact: dict[str, Node] = {}
-        self.prefixes: dict[str, Node] = {}
-        self.suffixes: dict[str, Node] = {}
+        self.exact = self.prefixes = self.suffixes = _NO_NODES
         self.anything: Node | None = None
 
     def child(self, word: str) -> "Node":
         """The node behind a word of a phrase. It is made when it is new."""
-        self.longer = True
-        self.wild = self.wild or "*" in word or "#" in word
+        node = self.exact.get(word)
+        if node is None:
+            self.longer = True
+            if "*" in word:
+                return self._wild_child(word)
+            self.wild = self.wild or "#" in word
+            node = Node()
+            if self.exact is _NO_NODES:
+                self.exact = {word: node}
+            else:
+                self.exact[word] = node
+        return node
+
+    def _wild_child(self, word: str) -> "Node":
+        self.wild = True
         if word == "*":
             self.anything = self.anything or Node()
             return self.anything
         if word.endswith("*"):
+            self.prefixes = self.prefixes or {}
             return self.prefixes.setdefault(word[:-1], Node())
-        if word.startswith("*"):
-            return self.suffixes.setdefault(word[1:], Node())
-        return self.exact.setdefault(word, Node())
+        self.suffixes = self.suffixes or {}
+        return self.suffixes.setdefault(word[1:], Node())
 
     def next(self, word: str) -> "list[Node]":
         """Every node to which a word of a query leads."""

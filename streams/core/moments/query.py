@@ -38,7 +38,9 @@ class QueryMatcher:
         polite: Sequence[str],
     ) -> None:
         self._languages = {language: Language(rules, names, polite) for language, names in lexicons.items()}
-        self._recogniser = Recogniser(lexicons)
+        self._recogniser = Recogniser(
+            {name: (each.function_words, each.words) for name, each in self._languages.items()}
+        )
         self._otherwise = next((place for place, rule in enumerate(rules) if rule.otherwise), -1)
 
     def find(self, text: str, hinted: str, without: int = -1) -> tuple[int, str] | None:

@@ -5,10 +5,8 @@ lexicons tell the rest: "offerte hotel Roma" has no function word. Each word of 
 all languages together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-
-from streams.core.moments.phrases import literal_words
-from streams.core.moments.spec import FUNCTION_WORDS
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 MAX_KNOWN_ORDERS = 4096  # that are remembered; people's queries make some hundreds. Then all are dropped
 _COUNT_BITS = 16  # of one count in a sum over words: more than MAX_TOKENS can fill
@@ -19,18 +17,13 @@ _COUNT = (1 << _COUNT_BITS) - 1
 class Recogniser:
     """Puts languages in the order in which a text is read in them."""
 
-    def __init__(self, lexicons: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
-        """`lexicons`: by language, in the order that holds where nothing else decides, and by name."""
-        self._names = tuple(lexicons)
+    def __init__(self, languages: Mapping[str, tuple[AbstractSet[str], AbstractSet[str]]]) -> None:
+        """`languages`: the function words and the other known words of each, in the order that holds where
+        nothing else decides.
+        """
+        self._names = tuple(languages)
         self._counts: dict[str, int] = {}  # by word: a number that adds one to the counts of its languages
-        for n, names in enumerate(lexicons.values()):
-            function_words = literal_words(names.get(FUNCTION_WORDS, ()))
-            known_words = {
-                word
-                for name, phrases in names.items()
-                if name != FUNCTION_WORDS
-                for word in literal_words(phrases)
-            }
+        for n, (function_words, known_words) in enumerate(languages.values()):
             for words, place in ((function_words, 1), (known_words - function_words, 0)):
                 one = 1 << (n * _LANGUAGE_BITS + place * _COUNT_BITS)
                 for word in words:
@@ -44,8 +37,7 @@ class Recogniser:
     def order(self, words: Sequence[str], hinted: str) -> tuple[str, ...]:
         """All languages: the one of the text first.
 
-        That is the hinted one, unless the text has more function words of another. Of the others the one with
-        the most function words comes first, then the one with the most known words.
+        Those with more function words come first, then those with more known words, then the hinted one.
         """
         counts = 0
         counts_of = self._counts.get
@@ -60,9 +52,9 @@ class Recogniser:
         return ordered
 
     def _sorted(self, counts: int, hinted: str) -> tuple[str, ...]:
-        def place(name: str) -> tuple[int, bool, int, int]:
+        def place(name: str) -> tuple[int, int, bool, int]:
             n = self._names.index(name)
             both = counts >> n * _LANGUAGE_BITS
-            return -(both >> _COUNT_BITS & _COUNT), name != hinted, -(both & _COUNT), n
+            return -(both >> _COUNT_BITS & _COUNT), -(both & _COUNT), name != hinted, n
 
         return tuple(sorted(self._names, key=place))

@@ -1,11 +1,14 @@
 """Reads the keys of a TOML table. A mistake names table, key and value, and what would be right."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
 from streams.core.moments.lines import Mistake, Spot
 from streams.core.moments.spec import Words
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # of rules, lexicons, profiles and files
 
 
 class TableReader:

@@ -57,6 +57,7 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
         (CART.replace('["cart"]', "[]"), 'rule "cart": names = []: is empty'),
         (CART.replace('["cart"]', '"cart"'), "rule \"cart\": names = 'cart': must be a list of strings"),
         (CART.replace('["cart"]', '["--"]'), 'rule "cart": names = [\'--\']: "--" has no letters or digits'),
+        (CART.replace('["cart"]', '["cart*"]'), '"cart*": names are compared whole: write each'),
         (CART + "color = 'red'", "rule \"cart\": color = 'red': unknown key"),
         (
             CART + "types = ['click']",
@@ -148,6 +149,10 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
         (
             "profiles = ['kiosk']\n" + CART + "profile = 'home'",
             'profiles = "kiosk": no rule has this profile (there are: home)',
+        ),
+        (
+            QUERY + "v = [" + ", ".join(f'"{n} {"a|b|c|d " * 4}"' for n in range(400)) + "]",
+            "has more than 100000 phrases",
         ),
         (QUERY + "v = ['x']", "[lexicon.en]: v: no query rule uses it"),
         (
