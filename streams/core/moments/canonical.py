@@ -100,5 +100,7 @@ def _list(words: Iterable[str]) -> str:
 
 
 def _text(text: str) -> str:
+    if text.isascii() and text.replace(" ", "").isalnum():
+        return f'"{text}"'  # as most are: nothing in it is to be escaped
     # JSON's escapes are TOML's too. Only DEL has to be escaped besides: JSON leaves it bare.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

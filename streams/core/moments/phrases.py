@@ -137,6 +137,8 @@ def expand_phrase(phrase: str) -> list[list[str]]:
 def checked_alternatives(phrase: str) -> list[list[Choice]]:
     """For each part of a phrase its choices. Raises BadPhrase."""
     alternatives = _alternatives(phrase)
+    if _is_word(phrase):
+        return alternatives
     count = prod(map(len, alternatives))
     if count > MAX_ALTERNATIVES:
         raise BadPhrase(f"stands for {count} phrases; at most {MAX_ALTERNATIVES}")
@@ -150,7 +152,14 @@ def checked_alternatives(phrase: str) -> list[list[Choice]]:
 
 
 def _alternatives(phrase: str) -> list[list[Choice]]:
+    if _is_word(phrase):
+        return [[(phrase.lower(),)]]
     return [[_choice(choice) for choice in part.split("|")] for part in phrase.split()]
+
+
+def _is_word(phrase: str) -> bool:
+    """True if a phrase is a single word as it stands, which most are: nothing in it is to be checked."""
+    return phrase.isascii() and phrase.isalnum()
 
 
 @lru_cache(MAX_KNOWN_CHOICES)
