@@ -4,7 +4,8 @@ A file is a table with tabs, one row a line, written by hand for this project. I
 the event's name, the page's path), `moment` (several, parted by `/`, where one can argue: any of them is
 right; `none` is no moment), `domain`, `reason`, `split`. A file may have further ones: `type` of the call
 and `properties` as JSON. Every third row is `held`: rules are never changed with an eye on those. So new rows
-go to the end of a file.
+go to the end of a file. The rows in `others/` were written by somebody who knew neither the rules nor these
+rows, in the shape of logs: all of them are held.
 """
 
 import csv
@@ -28,10 +29,11 @@ class Row(msgspec.Struct, frozen=True):
     text: str
     moment: str
     domain: str
-    reason: str
-    split: str  # tune or held
+    reason: str = ""
+    split: str = "held"  # or tune
     type: str = "track"
     properties: str = "{}"
+    locale: str = ""  # of whoever searches; without it, the language of the file
 
     @property
     def moments(self) -> tuple[str, ...]:
@@ -45,7 +47,7 @@ def split_of(number: int) -> str:
 
 
 def read_rows(name: str) -> list[Row]:
-    """All rows of a file: `queries_en`, `names`, `pages`."""
+    """All rows of a file: `queries_en`, `names`, `others/pages`."""
     with (HERE / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [msgspec.convert({key: cell for key, cell in line.items() if cell}, Row) for line in table]
@@ -54,7 +56,7 @@ def read_rows(name: str) -> list[Row]:
 def event_of(kind: str, row: Row, language: str = "") -> Event:
     """The event in which a stream meets this row: a search, a call of that name, a page that is seen."""
     properties: dict[str, Any] = json.loads(row.properties)
-    context: dict[str, Any] = {"locale": language} if language else {}
+    context: dict[str, Any] = {"locale": locale} if (locale := row.locale or language) else {}
     if kind == "queries":
         return _event("track", "Products Searched", {"query": row.text, **properties}, context)
     if kind == "names":
