@@ -21,6 +21,7 @@ from streams.core.moments.verdict import INTENTS
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "it", "es")
 MOMENTS = ("none", *INTENTS)
+SEEN = "seen while the words were written"  # the end of the reason of such rows
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -41,9 +42,9 @@ class Row(msgspec.Struct, frozen=True):
         return tuple(self.moment.split("/"))
 
 
-def split_of(number: int) -> str:
-    """The split of the row with this number, counted from 1."""
-    return "held" if number % 3 == 0 else "tune"
+def split_of(number: int, reason: str) -> str:
+    """The split of the row with this number, counted from 1. A row that was seen is none that is held."""
+    return "held" if number % 3 == 0 and not reason.endswith(SEEN) else "tune"
 
 
 def read_rows(name: str) -> list[Row]:

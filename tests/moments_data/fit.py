@@ -1,14 +1,16 @@
 """`python -m tests.moments_data.fit`: confidences that are probabilities, from the labelled rows.
 
 The confidence of a rule is the probability that a row which it reads has its moment: the rows that are no
-moment count, too. Only held rows tell it: on the others rules were tuned until they were right.
+moment count, too. Only held rows tell it: on the others rules were tuned until they were right. Rows that
+another hand wrote (`others/`) weigh OTHERS as much, since they are the likest to what is yet to come.
 
 - A rule that reads few rows is shrunk towards its kind: (right + strength * share of the kind) / (rows +
   strength), with that strength of a few which best foretells each row from the others of its rule. A rule
   that reads none has the share of its kind.
 - Rules of like shares make a bucket of at least LEAST_ROWS rows, and a bucket's share is the confidence of
   its rules. Buckets that are out of order are merged: a greater confidence is right more often.
-- Rules at or below the cut are unsure by decision and stay as they are, and so are rules of no moment.
+- Rules at or below the cut are unsure by decision and stay as they are, and so do rules of no moment and
+  those of a profile.
 
 `--report` looks at confidences that were fitted on four fifths of the rows on the last fifth, five times
 over: the expected calibration error, how often rules of each confidence are right, what other cuts give.
@@ -32,9 +34,10 @@ from tests.moments_data import HERE, event_of, read_rows
 
 STRENGTHS = (1, 2, 4, 8, 16, 32)
 PARTS = 5
+OTHERS = 3  # there are a fourth as many of them, of searches
 LEAST_ROWS = 40  # then a share is known to within a tenth or so
 CUTS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-DIGITS = 2
+HIGHEST, DIGITS = 0.99, 2  # nothing is certain
 # A table of a rule: its kind, its name, and its confidence, which stands after the name.
 TABLE = re.compile(
     r'^\[\[(\w+)\]\]\n(?:(?!\[\[).*\n)*?name = "([^"]+)"\n(?:(?!\[\[).*\n)*?confidence = ([\d.]+)',
@@ -48,6 +51,7 @@ class Reading(NamedTuple):
     rule: str
     confidence: float
     right: bool  # the rule's moment is one of the row's labels
+    weight: int = 1
 
 
 class Shipped(NamedTuple):
@@ -85,7 +89,8 @@ def readings() -> list[Reading]:
             if row.split == "held":
                 said = classifier.explain(event_of(kind, row, language))
                 if said.rule is not None and said.moment != "none":
-                    found.append(Reading(said.rule, said.confidence, said.moment in row.moments))
+                    right, weight = said.moment in row.moments, OTHERS if path.parent != HERE else 1
+                    found.append(Reading(said.rule, said.confidence, right, weight))
     return found
 
 
@@ -98,7 +103,7 @@ def shipped() -> dict[str, Shipped]:
         for table in TABLE.finditer(text):
             body = text[table.start() : _end(text, table)]
             kind = "last resort" if "otherwise = true" in body else table[1]
-            if 'moment = "none"' not in body:
+            if 'moment = "none"' not in body and "profile = " not in body:
                 rules[table[2]] = Shipped(kind, float(table[3]), file, table.span(3))
     return rules
 
@@ -112,8 +117,8 @@ def fit(rules: Mapping[str, Shipped], found: Iterable[Reading]) -> dict[str, flo
     """The confidence of each rule that is not unsure by decision."""
     rows, right = Counter[str](), Counter[str]()
     for each in found:
-        rows[each.rule] += 1
-        right[each.rule] += each.right
+        rows[each.rule] += each.weight
+        right[each.rule] += each.weight * each.right
     shares: dict[str, float] = {}
     kinds: defaultdict[str, list[str]] = defaultdict(list)
     for name, rule in rules.items():
@@ -148,7 +153,7 @@ def _bucketed(shares: Mapping[str, float], rows: Counter[str], right: Counter[st
     if len(buckets) > 1 and buckets[-1].rows < LEAST_ROWS:
         last = buckets.pop()
         buckets.append(buckets.pop().joined(last))
-    return {name: round(bucket.share, DIGITS) for bucket in buckets for name in bucket.rules}
+    return {name: round(min(bucket.share, HIGHEST), DIGITS) for bucket in buckets for name in bucket.rules}
 
 
 def _loss(counts: Sequence[tuple[int, int]], strength: int, share: float) -> float:
@@ -199,6 +204,7 @@ def report(rules: Mapping[str, Shipped], found: Sequence[Reading]) -> Iterable[s
     sure = [each for each in told if each.confidence > SURE_ABOVE]
     yield f"{len(found)} held rows that a rule reads, {len(sure)} of them surely"
     yield f"expected calibration error  {calibration_error(told):.3f}"
+    yield f"  on rows of others         {calibration_error([r for r in told if r.weight > 1]):.3f}"
     yield f"  as the files have them    {calibration_error(found):.3f}"
     yield "confidence      rows  right"
     for low in range(4, 10):

@@ -23,7 +23,7 @@ def test_rows_are_well_formed(name: str) -> None:
     for number, row in enumerate(rows, 1):
         assert set(row.moments) <= set(MOMENTS), row
         assert len(set(row.moments)) == len(row.moments), row
-        assert split_of(number) == row.split, row
+        assert split_of(number, row.reason) == row.split, row
         assert row.text.strip() == row.text, row
         assert all((row.text, row.domain, row.reason)), row
         assert row.type in EVENT_TYPES, row
