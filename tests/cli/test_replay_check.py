@@ -12,8 +12,8 @@ GOOD = [
     event("ann", "Product Viewed", "10:00:00", anonymousId="d1", properties={"product_id": "p"}),
     event("ann", "Order Completed", "10:12:00", properties={"order_id": "o1"}),
     event("bob", "Order Completed", "10:05:00", userId="undefined", anonymousId="d2", context=[]),
-    event("bob", "Scrolled Far", "10:06:00"),
-    event("bob", "Scrolled Far", "10:07:00"),
+    event("bob", "Yodelled Far", "10:06:00"),
+    event("bob", "Yodelled Far", "10:07:00"),
     event("bob", "Sneezed", "10:08:00"),
     {"type": "alias", "userId": "ann", "previousId": "d1", "timestamp": "2024-05-20T10:00:00Z"},
 ]
@@ -32,7 +32,7 @@ def test_the_report_for_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     report = checked(tmp_path, [*GOOD, "{", "}", "hello"])
     assert [tmp_path / "clicks.jsonl"] == list(tmp_path.iterdir())
-    assert [{"type": "track", "name": "Scrolled Far", "events": 2}, "Sneezed"] == [
+    assert [{"type": "track", "name": "Yodelled Far", "events": 2}, "Sneezed"] == [
         report["unread"][0],
         report["unread"][1]["name"],
     ]
@@ -74,7 +74,7 @@ def test_the_report_for_people(tmp_path: Path) -> None:
         "2 files, 28 rows",
         "up to 140 d 0 h out of order: a replay sorts them",
         "20 undecodable",
-        "track Scrolled Far",
+        "track Yodelled Far",
         "2; 50.0% of them have an order id",
         "1 placeholder",
         "warning: 20 of 28 events are refused (71%)",
