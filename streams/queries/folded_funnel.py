@@ -25,8 +25,8 @@ from streams.core.journeys.state import Patience
 from streams.core.processing.tally_text import TallyText
 from streams.queries.cohorts import Cohort, JourneyCounts, Revenue, report_of_cells
 from streams.queries.event_sets import PersonSets, fold_sets
-from streams.queries.funnel import NO_JOURNEY
-from streams.queries.tallies import count_cues, count_moves
+from streams.queries.funnel import cues_by_moment
+from streams.queries.tallies import count_moves
 from streams.queries.time_range import TimeRange
 
 # All others have windows longer than a minute, and a funnel shows none of them.
@@ -107,10 +107,7 @@ class FoldedFunnel:
             journeys=cohorts.journeys,
             furthest=cohorts.furthest,
             been_in=cohorts.been_in,
-            cues={
-                cue: {moment or NO_JOURNEY: n for moment, n in counts.items()}
-                for cue, counts in sorted(count_cues(cells).items())
-            },
+            cues=cues_by_moment(cells),
             revenue=cohorts.revenue,
             unmatched_refunds=by_kind["refund_unmatched"],
             unmatched_updates=by_kind["update_unmatched"],

@@ -5,9 +5,11 @@ checkpoints.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
+from schemas import Tally
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
@@ -50,6 +52,14 @@ class Funnel(msgspec.Struct):
     repaired: dict[str, int]  # events by kind of repair: one with two repairs counts in both
 
 
+def cues_by_moment(cells: Iterable[Tally]) -> dict[str, dict[str, int]]:
+    """How often each cue was in which moment; `unmatched`: in no journey. Cues are in order of name."""
+    return {
+        cue: {moment or NO_JOURNEY: n for moment, n in counts.items()}
+        for cue, counts in sorted(count_cues(cells).items())
+    }
+
+
 async def read_funnel(reader: Reader) -> Funnel:
     """The funnel of a log over all time."""
     cells = await read_all_time_tallies(reader)
@@ -62,10 +72,7 @@ async def read_funnel(reader: Reader) -> Funnel:
         journeys=cohorts.journeys,
         furthest=cohorts.furthest,
         been_in=cohorts.been_in,
-        cues={
-            cue: {moment or NO_JOURNEY: n for moment, n in counts.items()}
-            for cue, counts in sorted(count_cues(cells).items())
-        },
+        cues=cues_by_moment(cells),
         revenue=cohorts.revenue,
         unmatched_refunds=unmatched.refunds,
         unmatched_updates=unmatched.updates,
