@@ -74,23 +74,23 @@ def stories() -> list[Story]:
 def story_of(raw: dict[str, str]) -> Story:
     """A story of the file."""
     assert set(raw) <= STORY_KEYS, set(raw) - STORY_KEYS
-    journeys = [_journey(row) for row in rows_of(raw.get("journeys", ""), JOURNEY_COLUMNS)]
+    journeys = [journey_of(row) for row in rows_of(raw.get("journeys", ""), JOURNEY_COLUMNS)]
     opened = {(j.need, j.journey): j for j in journeys}
-    steps = [_step(row, opened) for row in rows_of(raw.get("steps", ""), STEP_COLUMNS)]
+    steps = [step_of(row, opened) for row in rows_of(raw.get("steps", ""), STEP_COLUMNS)]
     return Story(
         title=raw["title"],
         tells=raw["tells"].strip(),
         signals=[signal_of(row) for row in rows_of(raw["events"], EVENT_COLUMNS)],
         timer=time_of(raw["timer"]) if "timer" in raw else oracle.NO_TIMER,
-        steps=list(_with_first_entries(steps)),
-        journeys=[j._replace(been_in=_entered(steps, j.need, j.journey)) for j in journeys],
+        steps=list(with_first_entries(steps)),
+        journeys=[j._replace(been_in=moments_entered(steps, j.need, j.journey)) for j in journeys],
         unmatched=[
             oracle.Unmatched(
-                _need(row), time_of(row["at"]), row["event"], _number(row, "dims"), "update" in row
+                need_of(row), time_of(row["at"]), row["event"], number_of(row, "dims"), "update" in row
             )
             for row in rows_of(raw.get("unmatched", ""), UNMATCHED_COLUMNS)
         ],
-        cues=[_cue(row, opened) for row in rows_of(raw.get("cues", ""), CUE_COLUMNS)],
+        cues=[cue_of(row, opened) for row in rows_of(raw.get("cues", ""), CUE_COLUMNS)],
     )
 
 
@@ -114,13 +114,13 @@ def signal_of(row: dict[str, str]) -> oracle.Signal:
         event=row["event"],
         mark=INTENTS[mark],
         sure=not unsure,
-        dims=_number(row, "dims"),
-        offset=_number(row, "offset"),
-        rule=_number(row, "rule"),
+        dims=number_of(row, "dims"),
+        offset=number_of(row, "offset"),
+        rule=number_of(row, "rule"),
         needs=tuple(row["need"].split(", ")) if "need" in row else ("",),
         order=row.get("order"),
         update=UPDATES[row["update"]] if "update" in row else 0,
-        cue=_number(row, "cue"),
+        cue=number_of(row, "cue"),
         money=_money(row),
     )
 
@@ -134,7 +134,7 @@ def _money(row: dict[str, str]) -> oracle.Money | None:
     return oracle.Money(
         value,
         currency,
-        _number(row, "pieces"),
+        number_of(row, "pieces"),
         row.get("by") == "server",
         tuple((need, None if part == "-" else int(part), int(pieces)) for need, part, pieces in shares),
     )
@@ -148,9 +148,10 @@ def _value(row: dict[str, str]) -> tuple[int | None, int]:
     return int(amount), CURRENCIES.index(currency)
 
 
-def _step(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) -> oracle.Step:
+def step_of(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) -> oracle.Step:
+    """The step of a row. `journeys`: by need and by what the story calls them."""
     before, _, after = row["furthest"].partition(" > ")
-    journey = journeys[_need(row), row["journey"]]
+    journey = journeys[need_of(row), row["journey"]]
     silence = row["kind"] in ("stalled", "abandoned")
     return oracle.Step(
         kind=row["kind"],
@@ -166,38 +167,39 @@ def _step(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) 
         furthest_before=None if before == "-" else MOMENTS[before],
         furthest=MOMENTS[after],
         first_entry=False,  # until all steps are known
-        dims=_number(row, "dims"),
-        opened_dims=_number(row, "opened dims"),
-        offset=_number(row, "offset"),
-        rule=None if silence else _number(row, "rule"),
+        dims=number_of(row, "dims"),
+        opened_dims=number_of(row, "opened dims"),
+        offset=number_of(row, "offset"),
+        rule=None if silence else number_of(row, "rule"),
         value=_value(row)[0],
         currency=_value(row)[1],
-        pieces=_number(row, "pieces"),
+        pieces=number_of(row, "pieces"),
     )
 
 
-def _cue(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) -> oracle.Cue:
-    found = journeys[_need(row), row["journey"]] if "journey" in row else None
+def cue_of(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]) -> oracle.Cue:
+    """The cue of a row. `journeys`: as for a step."""
+    found = journeys[need_of(row), row["journey"]] if "journey" in row else None
     return oracle.Cue(
-        need=_need(row),
+        need=need_of(row),
         at=time_of(row["at"]),
         event=row["event"],
-        cue=_number(row, "cue"),
+        cue=number_of(row, "cue"),
         journey=found.journey if found else None,
         moment=_moment(row.get("moment")),
         opened_at=found.opened_at if found else None,
-        dims=_number(row, "dims"),
+        dims=number_of(row, "dims"),
     )
 
 
-def _with_first_entries(steps: Sequence[oracle.Step]) -> Iterator[oracle.Step]:
+def with_first_entries(steps: Sequence[oracle.Step]) -> Iterator[oracle.Step]:
     """The steps, each told whether an earlier one of its journey entered the same moment."""
     for n, s in enumerate(steps):
         is_entry = s.kind in ENTERING
-        yield s._replace(first_entry=is_entry and s.to not in _entered(steps[:n], s.need, s.journey))
+        yield s._replace(first_entry=is_entry and s.to not in moments_entered(steps[:n], s.need, s.journey))
 
 
-def _entered(steps: Sequence[oracle.Step], need: str, journey: str) -> frozenset[int]:
+def moments_entered(steps: Sequence[oracle.Step], need: str, journey: str) -> frozenset[int]:
     """The moments that these steps of a journey enter."""
     return frozenset(
         s.to
@@ -206,14 +208,15 @@ def _entered(steps: Sequence[oracle.Step], need: str, journey: str) -> frozenset
     )
 
 
-def _journey(row: dict[str, str]) -> oracle.Journey:
+def journey_of(row: dict[str, str]) -> oracle.Journey:
+    """The journey of a row, before its steps are known."""
     outcome, _, more = row["outcome"].partition(", ")
     assert more in ("", "stalled", "refunded"), more
     closed_at = time_of(row["closed"]) if "closed" in row else None
     furthest = MOMENTS[row["furthest"]]
-    opened_dims = _number(row, "dims")
+    opened_dims = number_of(row, "dims")
     return oracle.Journey(
-        _need(row),
+        need_of(row),
         row["journey"],
         time_of(row["opened"]),
         closed_at,
@@ -249,9 +252,11 @@ def _moment(name: str | None) -> int | None:
     return None if name is None else MOMENTS[name]
 
 
-def _need(row: dict[str, str]) -> str:
+def need_of(row: dict[str, str]) -> str:
+    """The need of a row; without the column the nameless one."""
     return row.get("need", "")
 
 
-def _number(row: dict[str, str], column: str) -> int:
+def number_of(row: dict[str, str], column: str) -> int:
+    """The whole number in a column; 0 without it."""
     return int(row.get(column, 0))
