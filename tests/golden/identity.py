@@ -81,7 +81,9 @@ def _settings(text: str) -> Settings:
         if part == "off":
             settings = settings._replace(on=False)
         elif found := re.fullmatch(r"(forward|back) (\d+)d", part):
-            settings = settings._replace(**{found[1]: int(found[2]) * oracle.DAY})
+            span = int(found[2]) * oracle.DAY
+            forward = found[1] == "forward"
+            settings = settings._replace(forward=span) if forward else settings._replace(back=span)
         else:
             found = re.fullmatch(r"shared above (\d+)", part)
             assert found, part

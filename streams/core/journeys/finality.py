@@ -1,13 +1,18 @@
 """Finality: what of a profile no event can change any more.
 
 Trimming, final records and redriven items ask here, and nothing else judges it. As time goes on, what was
-closed becomes final once it is older than the allowed lateness. Items that are redriven are older than that:
+closed becomes final once it is older than the horizon. Items that are redriven are older than that:
 they are taken where nothing final lies behind them. From then on nothing more of their profile becomes final,
-until the watermark has gone on by the allowed lateness: so the items of one redrive are all judged alike,
-whatever their order, and however they are cut into batches.
+until time has gone on by the horizon: so the items of one redrive are all judged alike, whatever their order,
+and however they are cut into batches.
+
+With identity on, what was done on a device may yet be given to a user, or taken back: `Horizon` says for how
+long.
 """
 
 from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from streams.core.journeys.folding import sorts_before
 from streams.core.journeys.journal import find_event, records_of_event
@@ -31,6 +36,31 @@ from streams.core.journeys.summary import Final, FinalRefund, settled_ms
 from streams.core.moments.verdict import BUY, REFUND, TRUTH
 
 BEFORE_ALL_MS = -1  # before any time
+
+
+class Horizon(msgspec.Struct, frozen=True):
+    """How long what has happened can still change: docs/journeys.md, Time. Milliseconds."""
+
+    allowed_lateness_ms: int
+    # How far back before a link events move (`identity.back`). 0: identity is off.
+    back_ms: int = 0
+
+    @property
+    def change_ms(self) -> int:
+        """What is older than this is final. A link that is not late moves nothing that is older."""
+        return self.allowed_lateness_ms + self.back_ms
+
+    @property
+    def known_ms(self) -> int:
+        """For so long the ids of events are known, and a profile is held."""
+        return self.change_ms + self.allowed_lateness_ms
+
+
+def time_bounds(settled_mark_ms: int, timers_fired_ms: int, horizon: Horizon) -> TimeBounds:
+    """How far things are final, and known, where the settled mark has come so far."""
+    return TimeBounds(
+        settled_mark_ms - horizon.change_ms, settled_mark_ms - horizon.known_ms, timers_fired_ms
+    )
 
 
 def bounds_of(p: Profile, time: TimeBounds) -> TimeBounds:

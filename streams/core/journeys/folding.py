@@ -196,9 +196,16 @@ def rewrite(p: Profile, new: Rewrite, timers_fired_ms: int, patience: Patience, 
     p.settled_ms = replay(reached, new.journal[cut:], new.facts, patience, after, timers_fired_ms)
     p.states = reached
     p.journal, p.facts = new.journal, new.facts
-    p.newest_head = head_at(new.journal, len(new.journal) // SIZE - 1)
+    p.newest_head = newest_head_of(new.journal, p.base_end)
     p.saved = min(p.saved, folded_count(p) + new.first)
     difference(before, after, change)
+
+
+def newest_head_of(journal: bytes, base_end: bytes) -> int:
+    """The head of the newest signal of a profile. `base_end`: the key of the last one that was folded."""
+    if journal:
+        return head_at(journal, len(journal) // SIZE - 1)
+    return int.from_bytes(base_end[:REF_AT], "big") if base_end else -1
 
 
 def difference(before: list[JourneyStep], after: list[JourneyStep], change: Change) -> None:

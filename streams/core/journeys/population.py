@@ -1,10 +1,10 @@
 """All profiles of one partition, with their timers. Pure: signals and time come in, changes of what is
 published come out.
 
-Time is measured twice (docs/journeys.md, Time). The watermark decides what is late and what is final. Silence
-has been judged up to the time up to which timers have fired. A heap of timers holds at most one live entry
+Time is measured thrice (docs/journeys.md, Time). The watermark decides what is late, and the settled mark what
+is final. Silence has been judged up to the time up to which timers have fired. A heap of timers holds at most one live entry
 per profile. An entry may go off too early, when signals have moved the deadline since; it is then set again.
-A second heap is for the housekeeping that follows the watermark: final records, trimming, forgetting.
+A second heap is for the housekeeping that follows the settled mark: final records, trimming, forgetting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,10 @@ import msgspec
 
 from streams.core.journeys.finality import (
     BEFORE_ALL_MS,
+    Horizon,
     bounds_of,
     is_published,
+    time_bounds,
 )
 from streams.core.journeys.folding import (
     APPLIED,
@@ -40,6 +42,7 @@ from streams.core.journeys.profile import (
     Profile,
     TimeBounds,
     deadline_of,
+    is_vacated,
 )
 from streams.core.journeys.profile_changes import ProfileChange, ProfileFinal
 from streams.core.journeys.profiles import Profiles
@@ -64,14 +67,17 @@ from streams.records import Record
 NAMELESS_ONLY = (0,)  # the numbers of the needs of a signal that names none
 EVERY_NEED_ONLY = (EVERY_NEED,)
 SPARE_TIMERS = 100  # so many stale timers are not worth a clean-up
+NO_LIMIT_MS = 1 << 62  # beyond every watermark
 
 
 class Population:
     """All that a partition agent keeps in memory about people."""
 
-    def __init__(self, patience: Patience, allowed_lateness_ms: int) -> None:
-        self.patience, self.allowed_lateness_ms = patience, allowed_lateness_ms
+    def __init__(self, patience: Patience, horizon: Horizon) -> None:
+        self.patience, self.horizon = patience, horizon
         self.watermark_ms, self.timers_fired_ms = -1, -1
+        # What the other partitions allow the settled mark to be.
+        self.settled_limit_ms = NO_LIMIT_MS
         self.profiles = Profiles()
         # Forgotten people who never had a journey: no published transition counts them.
         self.forgotten_without_journey = 0
@@ -139,18 +145,24 @@ class Population:
             self._arm(p)
         self._touched[key] = p
         if asserted or retracted:
-            self.changes.append(ProfileChange(p, retracted, asserted, signal.ref, source))
-            self._arm(p)
-            for t in asserted:
-                if t.kind in CLOSING:
-                    open_ms = patience.join if t.kind == CONVERTED else 0
-                    self._tidy_by(p, t.at_ms + open_ms + self.allowed_lateness_ms)
+            self.note_change(ProfileChange(p, retracted, asserted, signal.ref, source))
             self._asserted = []
         # Trimmed once for each segment that has filled.
         live = len(p.journal)
         if live > SEGMENT_BYTES and live % SEGMENT_BYTES < SIZE * len(needs):
             self.trim_profile(p)
         return ending
+
+    def note_change(self, change: ProfileChange) -> None:
+        """Takes a change in, to be published, and sets when to look at its profile next."""
+        p = change.profile
+        self._touched[p.key] = p
+        self.changes.append(change)
+        self._arm(p)
+        for t in change.asserted:
+            if t.kind in CLOSING:
+                open_ms = self.patience.join if t.kind == CONVERTED else 0
+                self._tidy_by(p, t.at_ms + open_ms + self.horizon.change_ms)
 
     def judged_ms(self, key: str, signal: Signal) -> int:
         """The time by which it is judged whether an update of an order is late."""
@@ -178,7 +190,7 @@ class Population:
         pending = self._unpublished(p) if any(name not in p.needs for name in placed) else ()
         numbers = number_needs(p, placed, pending)
         if len(p.needs) > before:  # no number was free: tidying may free some
-            self._tidy_by(p, max(self.watermark_ms - 1, 0))
+            self.tidy_soon(p)
         return signal, numbers, ending
 
     def _unpublished(self, p: Profile) -> set[int]:
@@ -190,10 +202,12 @@ class Population:
     @property
     def bounds(self) -> TimeBounds:
         """How far time has come for every profile."""
-        lateness_ms = self.allowed_lateness_ms
-        return TimeBounds(
-            self.watermark_ms - lateness_ms, self.watermark_ms - 2 * lateness_ms, self.timers_fired_ms
-        )
+        return time_bounds(self.settled_mark_ms, self.timers_fired_ms, self.horizon)
+
+    @property
+    def settled_mark_ms(self) -> int:
+        """The least watermark that any partition has reported: what is final goes by it."""
+        return min(self.watermark_ms, self.settled_limit_ms)
 
     def _bounds(self, *, is_redriven: bool) -> TimeBounds:
         """As `bounds`; of a redriven event every copy that is kept is known, however old it is."""
@@ -204,7 +218,7 @@ class Population:
         """The profile of somebody of whom nothing is held, with this signal to come."""
         p = Profile(key, [State()])
         self.profiles.put(p)
-        p.tidy_ms = (signal.head >> TIME) + 2 * self.allowed_lateness_ms
+        p.tidy_ms = (signal.head >> TIME) + self.horizon.known_ms
         heappush(self._chores, (p.tidy_ms, key))
         return p
 
@@ -219,8 +233,12 @@ class Population:
                 self._timers = self.profiles.armed()
                 heapify(self._timers)
 
+    def tidy_soon(self, p: Profile) -> None:
+        """Has the profile tidied as soon as housekeeping comes."""
+        self._tidy_by(p, max(self.settled_mark_ms - 1, 0))
+
     def _tidy_by(self, p: Profile, due_ms: int) -> None:
-        """Has the profile tidied once the watermark is beyond `due_ms`, or earlier."""
+        """Has the profile tidied once the settled mark is beyond `due_ms`, or earlier."""
         if p.tidy_ms < 0 or due_ms < p.tidy_ms:
             p.tidy_ms = due_ms
             heappush(self._chores, (due_ms, p.key))
@@ -249,14 +267,14 @@ class Population:
                 self.changes.append(ProfileChange(p, (), asserted))
                 for t in asserted:
                     if t.kind == ABANDONED:
-                        self._tidy_by(p, t.at_ms + self.allowed_lateness_ms)
+                        self._tidy_by(p, t.at_ms + self.horizon.change_ms)
             self._arm(p)
         self.timers_fired_ms = max(self.timers_fired_ms, until_ms)
         return True
 
     def housekeep(self, limit: int) -> bool:
-        """Tidies profiles that the watermark has made due, at most `limit` of them. False: more are due."""
-        while self._chores and self._chores[0][0] < self.watermark_ms:
+        """Tidies profiles that the settled mark has made due, at most `limit` of them. False: more are due."""
+        while self._chores and self._chores[0][0] < self.settled_mark_ms:
             if limit <= 0:
                 return False
             due_ms, key = heappop(self._chores)
@@ -270,11 +288,11 @@ class Population:
         return True
 
     def _tidy(self, p: Profile) -> None:
-        """Makes final, trims or forgets what the watermark now allows, and sets when to look again."""
-        lateness_ms, time = self.allowed_lateness_ms, self.bounds
+        """Makes final, trims or forgets what the settled mark now allows, and sets when to look again."""
+        horizon, time = self.horizon, self.bounds
         bounds, oldest_ms = bounds_of(p, time), time.oldest_ms
         if p.redriving is not None and bounds is not time:
-            self._tidy_by(p, max(p.redriving.watermark_ms, 0) + lateness_ms)
+            self._tidy_by(p, max(p.redriving.watermark_ms, 0) + horizon.change_ms)
             return
         done, next_closing_ms = closings(p, bounds, self.patience)
         settled = [f for f in done if settled_ms(f, self.patience) < oldest_ms]
@@ -287,14 +305,14 @@ class Population:
         if release_needs(p, oldest_ms, self.patience):
             self._touched[p.key] = p
         if next_closing_ms is not None:
-            due_ms = next_closing_ms + lateness_ms
+            due_ms = next_closing_ms + horizon.change_ms
         else:
-            due_ms = forget_after_ms(p, lateness_ms, self.patience)
-        if next_closing_ms is None and due_ms < self.watermark_ms:
+            due_ms = forget_after_ms(p, horizon, self.patience)
+        if next_closing_ms is None and due_ms < self.settled_mark_ms:
             self._forget(p)
         else:
-            # Not before now: timers may be behind the watermark.
-            self._tidy_by(p, max(due_ms, self.watermark_ms))
+            # Not before now: timers may be behind the settled mark.
+            self._tidy_by(p, max(due_ms, self.settled_mark_ms))
 
     def trim_profile(self, p: Profile) -> None:
         """Folds and drops what time allows of a profile, and publishes what that makes final."""
@@ -311,7 +329,8 @@ class Population:
         self._touched.pop(p.key, None)
         self._dropped += tombstones(p)
         self.forgotten.append(p)
-        self.forgotten_without_journey += not p.released and not any(s.journey for s in p.states)
+        if not is_vacated(p):
+            self.forgotten_without_journey += not p.released and not any(s.journey for s in p.states)
 
     def commit(self) -> list[ProfilePart]:
         """Returns the state records of the open batch, and begins the next one.
@@ -331,7 +350,7 @@ class Population:
         """Begins from the state records of each profile, by their number, and from how far time had come."""
         self.watermark_ms, self.timers_fired_ms = watermark_ms, timers_fired_ms
         # Each profile is looked at once, at the next step: what was due before may not have been done yet.
-        look_ms = max(watermark_ms - 1, 0)  # a time below 0 would mean never
+        look_ms = max(self.settled_mark_ms - 1, 0)  # a time below 0 would mean never
         for key, values in parts.items():
             p = load_profile(key, values, timers_fired_ms, self.patience)
             p.tidy_ms = look_ms

@@ -65,7 +65,7 @@ class Profile(msgspec.Struct, gc=False):
 class TimeBounds(msgspec.Struct, frozen=True, gc=False):
     """How far time has come for the profiles of a partition."""
 
-    oldest_ms: int  # events before this are late
+    oldest_ms: int  # what is older than this is final
     ids_from_ms: int  # a copy of an event before this is taken for a new event
     timers_fired_ms: int
 
@@ -78,6 +78,11 @@ def folded_count(p: Profile) -> int:
 def folded_journal(p: Profile) -> bytes:
     """The folded signals that are still known, in order."""
     return b"".join(p.folded.segments) if p.folded is not None else b""
+
+
+def is_vacated(p: Profile) -> bool:
+    """True if all that was ever known of the profile was given away: it is nobody."""
+    return not p.journal and p.folded is None and p.base is None
 
 
 def deadline_of(p: Profile, patience: Patience) -> int:

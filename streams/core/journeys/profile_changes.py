@@ -18,6 +18,7 @@ class ProfileChange(msgspec.Struct, frozen=True, gc=False):
     asserted: Sequence[JourneyStep]
     caused_by: bytes = b""  # ref of the event that has brought the change about; b"": silence has
     source: Record | None = None  # the item that was read as this event
+    moved_from: str | None = None  # the profile that the events came from; None: none was given or taken
 
 
 class ProfileFinal(msgspec.Struct, frozen=True, gc=False):

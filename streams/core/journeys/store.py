@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import msgspec
 
 from streams.core.journeys.folded import Folded, fold_in
-from streams.core.journeys.folding import replay, states_of_base
-from streams.core.journeys.journal import facts_of, head_at
+from streams.core.journeys.folding import newest_head_of, replay, states_of_base
+from streams.core.journeys.journal import facts_of
 from streams.core.journeys.order_facts import NO_FACTS, Facts
 from streams.core.journeys.profile import SEGMENT, SEGMENT_BYTES, Profile, Redriving, deadline_of
 from streams.core.journeys.signal import NAMELESS, SIZE
@@ -147,8 +147,7 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
         sealed=sealed,
         base_stored=stored is not None,
     )
-    if journal:
-        p.newest_head = head_at(journal, len(journal) // SIZE - 1)
+    p.newest_head = newest_head_of(journal, p.base_end)
     p.states = states_of_base(p)
     p.settled_ms = replay(p.states, journal, p.facts, patience, [], timers_fired_ms)
     p.armed_ms = deadline_of(p, patience)

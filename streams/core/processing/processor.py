@@ -15,6 +15,7 @@ from streams.core.ingest.event import Event, Reason, Rejection, reject
 from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import ReadOutcome
 from streams.core.ingest.times import LATEST_MS
+from streams.core.journeys.finality import Horizon
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
 from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.needs import LeftOut
@@ -71,7 +72,7 @@ class Processor:
         self.readers = Readers(door)
         self.tracker = WatermarkTracker(partition, partitions)
         self.checkpoint = Checkpoint(STATE_FORMAT, fold)
-        self.population = Population(parameters.patience, parameters.allowed_lateness_ms)
+        self.population = Population(parameters.patience, Horizon(parameters.allowed_lateness_ms))
         self.windows = Windows()
         self.rulebook = Rulebook()
         self.publisher = Publisher(partition, parameters.dimensions, self.rulebook)
