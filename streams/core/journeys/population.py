@@ -1,10 +1,11 @@
 """All profiles of one partition, with their timers. Pure: signals and time come in, changes of what is
 published come out.
 
-Time is measured thrice (docs/journeys.md, Time). The watermark decides what is late, and the settled mark what
-is final. Silence has been judged up to the time up to which timers have fired. A heap of timers holds at most one live entry
-per profile. An entry may go off too early, when signals have moved the deadline since; it is then set again.
-A second heap is for the housekeeping that follows the settled mark: final records, trimming, forgetting.
+Time is measured thrice (docs/journeys.md, Time). The watermark decides what is late, and the settled mark
+what is final. Silence has been judged up to the time up to which timers have fired. A heap of timers holds at
+most one live entry per profile. An entry may go off too early, when signals have moved the deadline since; it
+is then set again. A second heap is for the housekeeping that follows the settled mark: final records,
+trimming, forgetting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ from streams.core.journeys.signal import (
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.store import ProfilePart, load_profile, save_profile, tombstones
 from streams.core.journeys.summary import settled_ms
-from streams.core.journeys.trimming import CLOSING, closings, forget_after_ms, trim
+from streams.core.journeys.trimming import CLOSING, closings, forget_after_ms, trim, trim_origins
 from streams.core.journeys.updates import lateness_time_ms
 from streams.core.moments.verdict import TRUTH
 from streams.records import Record
@@ -187,13 +188,13 @@ class Population:
             signal = without_needs(signal, ending.needs)
         before = len(p.needs)
         # (Looked for only where it is needed: a batch may have many changes.)
-        pending = self._unpublished(p) if any(name not in p.needs for name in placed) else ()
+        pending = self.unpublished_needs(p) if any(name not in p.needs for name in placed) else ()
         numbers = number_needs(p, placed, pending)
         if len(p.needs) > before:  # no number was free: tidying may free some
             self.tidy_soon(p)
         return signal, numbers, ending
 
-    def _unpublished(self, p: Profile) -> set[int]:
+    def unpublished_needs(self, p: Profile) -> set[int]:
         """The numbers of needs that steps of the open batch bear. (Its final records bear numbers of needs
         that have had a journey. Housekeeping releases these, and comes after all events of a batch.)
         """
@@ -273,7 +274,7 @@ class Population:
         return True
 
     def housekeep(self, limit: int) -> bool:
-        """Tidies profiles that the settled mark has made due, at most `limit` of them. False: more are due."""
+        """Tidies profiles that the settled mark has made due, at most `limit`. False: more are due."""
         while self._chores and self._chores[0][0] < self.settled_mark_ms:
             if limit <= 0:
                 return False
@@ -321,6 +322,7 @@ class Population:
         self.finals += [ProfileFinal(p, f) for f in final]
         if dropped or final:
             self._touched[p.key] = p
+            p.origins_changed |= p.origins is not None  # some may have gone
             self._dropped += [ProfilePart(p.key, n, None) for n in dropped]
 
     def _forget(self, p: Profile) -> None:
@@ -339,6 +341,8 @@ class Population:
         """
         parts = self._dropped
         for p in self._touched.values():
+            if p.origins_changed:  # not before: what was retracted has been published by now
+                trim_origins(p)
             save_profile(p, parts)
         self._touched, self._dropped = {}, []
         self.changes, self.finals, self.forgotten = [], [], []

@@ -41,6 +41,7 @@ MAX_NEEDS = 1_000
 
 # Forms of an event id. CAPITAL_UUID: a UUID in capitals, as iOS writes them.
 UUID, HEX, TEXT, HASH, CAPITAL_UUID = b"\0", b"\1", b"\2", b"\3", b"\4"
+GIVEN = b"\5"  # of an event that a device gave: a hash of the device and the id (`given_ref`)
 
 
 class Signal(msgspec.Struct, frozen=True, gc=False):
@@ -130,7 +131,17 @@ def event_text(ref: bytes) -> str:
         return ref[1:].hex()
     if form == 2:
         return ref[1:].rstrip(b"\0").decode("utf-8", "surrogatepass")
-    return "blake2b:" + ref[1:].hex()
+    return ("~" if form == 5 else "blake2b:") + ref[1:].hex()
+
+
+def given_ref(device: str, ref: bytes) -> bytes:
+    """The 17 bytes that stand, in a user's profile, for an event that a device gave.
+
+    They differ from those of any other event there: two devices may count their events from 1. `origins.py`
+    finds the device and the id again.
+    """
+    said = f"{device}\x1f{event_text(ref)}".encode("utf-8", "surrogatepass")
+    return GIVEN + blake2b(said, digest_size=16).digest()
 
 
 def order_ref(order: str) -> bytes:

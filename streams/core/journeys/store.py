@@ -13,6 +13,7 @@ from streams.core.journeys.folded import Folded, fold_in
 from streams.core.journeys.folding import newest_head_of, replay, states_of_base
 from streams.core.journeys.journal import facts_of
 from streams.core.journeys.order_facts import NO_FACTS, Facts
+from streams.core.journeys.origins import Origins
 from streams.core.journeys.profile import SEGMENT, SEGMENT_BYTES, Profile, Redriving, deadline_of
 from streams.core.journeys.signal import NAMELESS, SIZE
 from streams.core.journeys.state import Patience, State
@@ -21,13 +22,14 @@ from streams.core.journeys.summary import JourneySummary
 # Numbers of a profile's parts that are no segments.
 HEAD_PART = -1
 BASE_PART = -2
+ORIGINS_PART = -3
 
 
 class ProfilePart(msgspec.Struct, frozen=True, gc=False):
     """One state record of a profile."""
 
     key: str
-    number: int  # of the segment, or HEAD_PART, or BASE_PART
+    number: int  # of the segment, or HEAD_PART, BASE_PART or ORIGINS_PART
     value: bytes | None  # None: a tombstone
 
 
@@ -56,6 +58,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_head = msgspec.msgpack.Decoder(ProfileHead).decode
 _decode_base = msgspec.msgpack.Decoder(ProfileBase).decode
 _decode_facts = msgspec.msgpack.Decoder(Facts).decode
+_decode_origins = msgspec.msgpack.Decoder(Origins).decode
 
 
 def save_profile(p: Profile, out: list[ProfilePart]) -> None:
@@ -83,6 +86,10 @@ def save_profile(p: Profile, out: list[ProfilePart]) -> None:
         )
         out.append(ProfilePart(key, BASE_PART, _encode(base)))
         p.base_stored, p.base_changed = True, False
+    if p.origins_changed:
+        stored = None if p.origins is None else _encode(p.origins)
+        out.append(ProfilePart(key, ORIGINS_PART, stored))
+        p.origins_stored, p.origins_changed = stored is not None, False
     full = past + live
     for n in range(p.saved // SEGMENT, full):
         begin = (n - past) * SEGMENT_BYTES
@@ -105,7 +112,8 @@ def tombstones(p: Profile) -> list[ProfilePart]:
     """The state records that delete a saved profile."""
     sealed = range(p.first_segment, p.first_segment + p.sealed)
     base = (BASE_PART,) if p.base_stored else ()
-    return [ProfilePart(p.key, number, None) for number in (HEAD_PART, *base, *sealed)]
+    origins = (ORIGINS_PART,) if p.origins_stored else ()
+    return [ProfilePart(p.key, number, None) for number in (HEAD_PART, *base, *origins, *sealed)]
 
 
 def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, patience: Patience) -> Profile:
@@ -116,7 +124,8 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
     head = _decode_head(parts[HEAD_PART])
     stored = parts.get(BASE_PART)
     base = _decode_base(stored) if stored is not None else ProfileBase(NAMELESS, None, b"", None, False)
-    sealed = len(parts) - 1 - (stored is not None)
+    origins = parts.get(ORIGINS_PART)
+    sealed = len(parts) - 1 - (stored is not None) - (origins is not None)
     values = [parts[n] for n in range(head.first_segment, head.first_segment + sealed)]
     facts = head.facts or {}
     for value in values:
@@ -146,6 +155,8 @@ def load_profile(key: str, parts: Mapping[int, bytes], timers_fired_ms: int, pat
         saved=head.folded * SEGMENT + len(journal) // SIZE,
         sealed=sealed,
         base_stored=stored is not None,
+        origins=_decode_origins(origins) if origins is not None else None,
+        origins_stored=origins is not None,
     )
     p.newest_head = newest_head_of(journal, p.base_end)
     p.states = states_of_base(p)

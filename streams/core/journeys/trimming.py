@@ -12,6 +12,7 @@ from streams.core.journeys.journal import facts_of, time_at, until
 from streams.core.journeys.journey_step import ABANDONED, CONVERTED, REFUNDS, WITHDRAWN, JourneyStep
 from streams.core.journeys.machine import settle
 from streams.core.journeys.order_facts import NO_FACTS
+from streams.core.journeys.origins import only_origins
 from streams.core.journeys.profile import (
     MAX_FOLDED_IDS,
     MAX_LIVE_SIGNALS,
@@ -19,6 +20,7 @@ from streams.core.journeys.profile import (
     SEGMENT_BYTES,
     Profile,
     TimeBounds,
+    folded_journal,
 )
 from streams.core.journeys.signal import EVERY_NEED, ORDERED, RECORD, SIZE, TIME
 from streams.core.journeys.state import Patience
@@ -171,6 +173,18 @@ def drop_segments(p: Profile, ids_from_ms: int) -> list[int]:
     return dropped
 
 
+def trim_origins(p: Profile) -> None:
+    """Drops the origins of given events that nothing in the profile names any more."""
+    if p.origins is None:
+        return
+    named = {ref for _, ref, *_ in RECORD.iter_unpack(folded_journal(p) + p.journal)}
+    for s in (*p.states, *(p.base or ())):
+        named |= {s.journey, s.last_sign, *(c.journey for c in s.conversions)}
+        named |= {c.step.caused_by for c in s.conversions if c.step is not None}
+    named |= {summary.journey for summary in p.begun or ()}
+    p.origins = only_origins(p.origins, named)
+
+
 def first_times(needs: set[int], journal: bytes, start: int) -> dict[int, int]:
     """Per need the time (ms) of its first signal from record `start` on; a need without one is not in it."""
     times: dict[int, int] = {}
@@ -184,7 +198,7 @@ def first_times(needs: set[int], journal: bytes, start: int) -> dict[int, int]:
 
 
 def forget_after_ms(p: Profile, horizon: Horizon, patience: Patience) -> int:
-    """The settled mark beyond which nothing of this profile can matter any more, if no journey is open then."""
+    """The settled mark beyond which nothing of this profile can matter any more, if no journey is open."""
     due_ms = (p.newest_head >> TIME) + horizon.known_ms
     for s in p.states:
         if s.conversions:  # a refund within its window may still come, or be given, that late

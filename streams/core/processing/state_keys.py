@@ -2,6 +2,7 @@
 
 p <profile> <zero byte>             the head of a profile
 p <profile> <zero byte> b           its needs and its base
+p <profile> <zero byte> g           which devices gave it events
 p <profile> <zero byte> <number>    one sealed segment of its journal
 c <window> <start> <group>          a group of counters
 r <number>                          a version of the rules
@@ -16,12 +17,14 @@ import msgspec
 
 from streams.core.funnels.windows import CellGroup, GroupCounts
 from streams.core.ingest.door import Door
-from streams.core.journeys.store import BASE_PART, HEAD_PART, ProfilePart
+from streams.core.journeys.store import BASE_PART, HEAD_PART, ORIGINS_PART, ProfilePart
 from streams.core.processing.rulebook import Rulebook, RulesVersion
 from streams.records import StateRecord
 
 PROFILE, CELLS, RULES, DOOR, REDRIVEN_ITEM = b"p", b"c", b"r", b"d", b"o"  # first byte of a key
-_BASE = b"b"
+_BASE, _ORIGINS = b"b", b"g"
+_PARTS = {BASE_PART: _BASE, ORIGINS_PART: _ORIGINS}  # parts of a profile that have a name
+_NUMBERS = {name: number for number, name in _PARTS.items()}
 _SEGMENT, _GROUP, _NUMBER = Struct(">I"), Struct(">BIQ"), Struct(">H")
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -57,10 +60,8 @@ def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
     records = []
     for part in parts:
         key = PROFILE + part.key.encode() + b"\0"
-        if part.number == BASE_PART:
-            key += _BASE
-        elif part.number != HEAD_PART:
-            key += _SEGMENT.pack(part.number)
+        if part.number != HEAD_PART:
+            key += _PARTS.get(part.number) or _SEGMENT.pack(part.number)
         records.append(StateRecord(key, part.value))
     return records
 
@@ -111,7 +112,7 @@ def restored(state: Iterable[StateRecord]) -> Restored:
                 name, _, number = key[1:].partition(b"\0")
                 part = HEAD_PART
                 if number:
-                    part = BASE_PART if number == _BASE else _SEGMENT.unpack(number)[0]
+                    part = _NUMBERS[number] if number in _NUMBERS else _SEGMENT.unpack(number)[0]
                 found.profiles.setdefault(name.decode(), {})[part] = value
             case b"c":
                 found.counters.append((_GROUP.unpack(key[1:]), _decode_counts(value)))

@@ -1,0 +1,1 @@
+"""Whose an event is that names a device alone: docs/journeys.md, One person, several devices."""

@@ -1,0 +1,330 @@
+"""All devices of one partition that have links. Pure: events, links and time come in; what moves to users and
+back comes out.
+
+    take_event(...), take_link(...)  ->  decide()  ->  moves, housekeep(), commit()
+
+An event that names a device alone is taken here. It goes into the device's own profile, or it is given to the
+user who had the device. Links move what is held: once per device and batch, when all links of the batch are
+in. What a user's partition has been told is the difference between two calls of `decide`; so an event that
+comes and moves within one batch is told of once.
+"""
+
+from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
+
+import msgspec
+
+from streams.core.identity.device import (
+    MAX_GIVEN,
+    Device,
+    DevicePart,
+    Given,
+    comes_before,
+    given_part,
+    links_part,
+    load_device,
+)
+from streams.core.identity.links import (
+    MAX_LINKS,
+    Link,
+    Spans,
+    keep_links_ms,
+    thinned,
+    user_at,
+    with_link,
+    without_old,
+)
+from streams.core.journeys.folding import APPLIED, DUPLICATE, judge_event
+from streams.core.journeys.journal import find_event, position_of
+from streams.core.journeys.moving import Moved, move_events, withdraw_events
+from streams.core.journeys.needs import LeftOut
+from streams.core.journeys.population import Population
+from streams.core.journeys.profile import Profile
+from streams.core.journeys.signal import RECORD, REF_AT, SIZE, TIME, Signal
+from streams.records import Record
+
+# How a link ends. LINKED: it counts. KNOWN: it says nothing new. LATE: it is too old.
+LINKED, KNOWN, LATE = range(3)
+# From so many links on, those in the middle of a run are dropped at each new one. Fewer cost less than that.
+THIN_FROM = 16
+
+
+class Give(msgspec.Struct, frozen=True, gc=False):
+    """Events of a device for the user to whom they belong."""
+
+    user: str  # the key of the profile
+    device: str  # likewise
+    signals: tuple[Signal, ...]
+
+
+class Take(msgspec.Struct, frozen=True, gc=False):
+    """Events of a device that no longer belong to a user."""
+
+    user: str
+    device: str
+    refs: tuple[bytes, ...]  # their ids within the device
+
+
+class DeviceCounts(msgspec.Struct):
+    """What happened to devices, since the start of the process."""
+
+    full: int = 0  # devices that had more links than are kept, and are shared for good
+    settled_early: int = 0  # events that stay where they are, since a device gave too many
+
+
+class Devices:
+    """What a partition keeps of its devices that have links."""
+
+    def __init__(self, population: Population, spans: Spans) -> None:
+        """`population`: of the same partition; the devices' own profiles are there."""
+        assert population.horizon.back_ms == spans.back_ms
+        self.population, self.spans = population, spans
+        self.counts = DeviceCounts()
+        self.moves: list[Give | Take] = []  # what `decide` has found, in the order to apply it
+        self.own: list[Moved] = []  # what became of events that came back to their devices
+        self._devices: dict[str, Device] = {}
+        self.get = self._devices.get  # asked for every event of a device
+        self._linked: dict[str, int] = {}  # devices with new links, and from when on (ms) events may move
+        # Events that moved since the last `decide`: what their users were told then; None: nobody was.
+        self._moved: dict[str, dict[bytes, Given | None]] = {}
+        self._changed: dict[str, set[bytes]] = {}  # names of parts to be written, by device
+        self._dropped: list[DevicePart] = []
+        self._chores: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def take_link(self, key: str, link: Link) -> int:
+        """Takes a link of the device with this profile key: LINKED, KNOWN or LATE."""
+        population, device = self.population, self._devices.get(key)
+        oldest_ms = population.watermark_ms - population.horizon.allowed_lateness_ms
+        found = with_link(device.links if device is not None else (), link)
+        if found is None:
+            return KNOWN
+        if link.at_ms < oldest_ms:
+            return LATE
+        if device is None:
+            device = self._devices[key] = Device(key, [])
+        if device.full_ms >= 0:  # it is shared, whoever comes
+            device.full_ms = max(device.full_ms, link.at_ms)
+            return KNOWN
+        device.links, changed_ms = found
+        if len(device.links) >= THIN_FROM:
+            device.links = thinned(device.links, oldest_ms, self.spans)
+        self._note(key, b"")
+        if len(device.links) > MAX_LINKS:
+            device.full_ms, device.links = device.links[-1].at_ms, []
+            self._linked.pop(key, None)
+            self.counts.full += 1
+        else:
+            self._linked[key] = min(self._linked.get(key, changed_ms), changed_ms)
+        self._tidy_by(device, link.at_ms + self._keep_links_ms)
+        return LINKED
+
+    def take_event(self, key: str, signal: Signal, source: Record | None = None) -> int | LeftOut:
+        """Takes an event that names a device alone and is not late: how it ended, as `Population.take` says.
+
+        `key`: of the device's profile.
+        """
+        population, device = self.population, self._devices.get(key)
+        if device is None:
+            return population.take(key, signal, source)
+        user = user_at(device.links, signal.head >> TIME, self.spans)
+        known = self._given(device, signal.ref)
+        if known is not None and not comes_before(signal, known.signal):
+            return DUPLICATE
+        if known is None and user is not None and (p := population.profiles.get(key)) is not None:
+            twin = self._replace_own(p, signal, user)
+            if twin != APPLIED:
+                return twin
+        if user is None:
+            self._give(device, signal.ref, None)
+            return population.take(key, signal, source)
+        self._give(device, signal.ref, Given(signal, user))
+        return APPLIED
+
+    def _replace_own(self, p: Profile, signal: Signal, user: str) -> int:
+        """Makes room for an event that is to be given: the device's own profile may hold a copy of it, which
+        gives way (APPLIED), or else says how the event ends.
+        """
+        judged = judge_event(p, signal, self.population.bounds)
+        if judged.outcome != APPLIED:
+            holds_copy = find_event(p.journal, signal.ref) >= 0 or judged.outcome == DUPLICATE
+            # Ordered before the base of the device, it can still be a user's.
+            return judged.outcome if holds_copy else APPLIED
+        if judged.twin >= 0:
+            move_events(self.population, p.key, [signal.ref], (), user)
+        return APPLIED
+
+    def decide(self) -> None:
+        """Finds anew whose events are, of devices whose links have changed, and adds to `moves` what users
+        must be told. Call it when all links and events of a batch are in, before time passes.
+        """
+        linked, self._linked = self._linked, {}
+        for key, changed_ms in linked.items():
+            self._decide_anew(self._devices[key], changed_ms - self.spans.back_ms)
+        moved, self._moved = self._moved, {}
+        for key, events in moved.items():
+            device = self._devices[key]
+            self._tell(device, events)
+            self._settle_oldest(device)
+
+    def _decide_anew(self, device: Device, from_ms: int) -> None:
+        """Moves the events of a device, dated from this time on, that belong to somebody else by now."""
+        key, population = device.key, self.population
+        back: dict[str, list[Signal]] = {}  # by the user who had them
+        for ref, given in list((device.given or {}).items()):
+            at_ms = given.signal.head >> TIME
+            if at_ms < from_ms:
+                continue
+            user = user_at(device.links, at_ms, self.spans)
+            if user == given.user:
+                continue
+            self._give(device, ref, None if user is None else Given(given.signal, user))
+            if user is None:
+                back.setdefault(given.user, []).append(given.signal)
+        away: dict[str, list[bytes]] = {}
+        if (p := population.profiles.get(key)) is not None:
+            for at_ms, ref in _live_events(p, from_ms):
+                user = user_at(device.links, at_ms, self.spans)
+                if user is not None:
+                    away.setdefault(user, []).append(ref)
+        for user, refs in away.items():
+            for signal in withdraw_events(population, key, refs, user):
+                self._give(device, signal.ref, Given(signal, user))
+        for user, signals in back.items():
+            self.own.append(move_events(population, key, (), signals, user))
+
+    def _tell(self, device: Device, events: Mapping[bytes, Given | None]) -> None:
+        """Adds to `moves` what users were told otherwise before: all takes, then all gives."""
+        taken: dict[str, list[bytes]] = {}
+        given: dict[str, list[Signal]] = {}
+        for ref, before in events.items():
+            now = (device.given or {}).get(ref)
+            if now == before:
+                continue
+            if before is not None:
+                taken.setdefault(before.user, []).append(ref)
+            if now is not None:
+                given.setdefault(now.user, []).append(now.signal)
+        self.moves += [Take(user, device.key, tuple(refs)) for user, refs in taken.items()]
+        self.moves += [Give(user, device.key, tuple(signals)) for user, signals in given.items()]
+
+    def _given(self, device: Device, ref: bytes) -> Given | None:
+        """What a device gave under this id, if it is known still."""
+        found = (device.given or {}).get(ref)
+        if found is not None and found.signal.head >> TIME < self.population.bounds.ids_from_ms:
+            assert device.given is not None
+            del device.given[ref]  # what comes under its id now is another event
+            self._note(device.key, ref)
+            return None
+        return found
+
+    def _give(self, device: Device, ref: bytes, given: Given | None) -> None:
+        """Notes whose an event is from now on; None: the device's own."""
+        before = (device.given or {}).get(ref)
+        if before is None and given is None:
+            return
+        self._moved.setdefault(device.key, {}).setdefault(ref, before)
+        held = device.given if device.given is not None else {}
+        if given is None:
+            del held[ref]
+        else:
+            held[ref] = given
+            self._tidy_by(device, (given.signal.head >> TIME) + self.population.horizon.known_ms)
+        device.given = held or None
+        self._note(device.key, ref)
+
+    def _settle_oldest(self, device: Device) -> None:
+        """Of more given events than are kept, forgets the oldest: they stay where they are."""
+        over = len(device.given or ()) - MAX_GIVEN
+        if over > 0:
+            given = device.given or {}
+            for ref in sorted(given, key=lambda ref: (given[ref].signal.head, ref))[:over]:
+                del given[ref]
+                self._note(device.key, ref)
+            self.counts.settled_early += over
+
+    @property
+    def _keep_links_ms(self) -> int:
+        return keep_links_ms(self.population.horizon.change_ms, self.spans)
+
+    def housekeep(self, limit: int) -> bool:
+        """Drops what the settled mark has made useless, of at most `limit` devices. False: more are due."""
+        mark_ms = self.population.settled_mark_ms
+        while self._chores and self._chores[0][0] < mark_ms:
+            if limit <= 0:
+                return False
+            due_ms, key = heappop(self._chores)
+            device = self._devices.get(key)
+            if device is not None and device.tidy_ms == due_ms:
+                limit -= 1
+                self._tidy(device, mark_ms)
+        return True
+
+    def _tidy(self, device: Device, mark_ms: int) -> None:
+        device.tidy_ms = -1
+        links = without_old(device.links, mark_ms - self._keep_links_ms)
+        if len(links) < len(device.links):
+            device.links = links
+            self._note(device.key, b"")
+        known_ms = self.population.horizon.known_ms
+        for ref, given in list((device.given or {}).items()):
+            if given.signal.head >> TIME < mark_ms - known_ms:
+                assert device.given is not None
+                del device.given[ref]
+                self._note(device.key, ref)
+        device.given = device.given or None
+        due_ms = [(given.signal.head >> TIME) + known_ms for given in (device.given or {}).values()]
+        due_ms += [link.at_ms + self._keep_links_ms for link in device.links[:1]]
+        if device.full_ms >= 0 and device.full_ms + self._keep_links_ms >= mark_ms:
+            due_ms.append(device.full_ms + self._keep_links_ms)
+        if due_ms:
+            self._tidy_by(device, min(due_ms))
+        else:
+            self._drop(device)
+
+    def _drop(self, device: Device) -> None:
+        del self._devices[device.key]
+        names = self._changed.pop(device.key, set()) | {b"", *(device.given or ())}
+        self._dropped += [DevicePart(device.key, name, None) for name in sorted(names)]
+
+    def _tidy_by(self, device: Device, due_ms: int) -> None:
+        if device.tidy_ms < 0 or due_ms < device.tidy_ms:
+            device.tidy_ms = due_ms
+            heappush(self._chores, (due_ms, device.key))
+
+    def _note(self, key: str, name: bytes) -> None:
+        self._changed.setdefault(key, set()).add(name)
+
+    def commit(self) -> list[DevicePart]:
+        """Returns the state records of the open batch, and begins the next one. `moves` is empty afterwards:
+        take it before.
+        """
+        assert not self._linked, "decide() comes before a commit"
+        assert not self._moved, "decide() comes before a commit"
+        parts, self._dropped = self._dropped, []
+        for key, names in self._changed.items():
+            device = self._devices[key]
+            for name in sorted(names):
+                parts.append(given_part(device, name) if name else links_part(device))
+        self._changed, self.moves, self.own = {}, [], []
+        return parts
+
+    def restore(self, parts: Mapping[str, Mapping[bytes, bytes]]) -> None:
+        """Begins from the state records of each device, by their names."""
+        look_ms = max(self.population.settled_mark_ms - 1, 0)
+        for key, values in parts.items():
+            device = self._devices[key] = load_device(key, values)
+            device.tidy_ms = look_ms
+        self._chores = [(look_ms, key) for key in self._devices]
+        heapify(self._chores)
+
+
+def _live_events(p: Profile, from_ms: int) -> Sequence[tuple[int, bytes]]:
+    """(time in ms, ref) of the live events of a profile from this time on, each once."""
+    first = position_of(p.journal, (max(from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
+    events = dict.fromkeys(
+        (head >> TIME, ref) for head, ref, *_ in RECORD.iter_unpack(p.journal[first * SIZE :])
+    )
+    return list(events)

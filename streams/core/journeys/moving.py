@@ -1,0 +1,199 @@
+"""Moves events from one profile to another: what a device gave to a user, or has taken back.
+
+However many events a move has, the journal is rewritten once, and there is one difference. A move is never
+refused for its age: whoever makes it has judged that nothing final is touched (docs/journeys.md, Time).
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from streams.core.journeys.folding import Change, Rewrite, need_name, rewrite
+from streams.core.journeys.journal import find_event, position_of, records_of_event, without_event
+from streams.core.journeys.needs import LeftOut, need_numbers, number_needs, placed_needs
+from streams.core.journeys.order_facts import NO_FACTS, Facts
+from streams.core.journeys.origins import with_origins
+from streams.core.journeys.population import Population
+from streams.core.journeys.profile import Profile, folded_journal, is_vacated
+from streams.core.journeys.profile_changes import ProfileChange
+from streams.core.journeys.signal import (
+    EVERY_NEED,
+    NAMELESS,
+    ORDERED,
+    PACK,
+    RECORD,
+    REF_AT,
+    REFUND_EVERYWHERE,
+    SIZE,
+    TIME,
+    Signal,
+    facts_key,
+    given_ref,
+    without_needs,
+)
+
+
+class Moved(msgspec.Struct):
+    """What became of the events of a move."""
+
+    applied: int = 0  # given and counted, or taken and gone
+    over_cap: list[Signal] = []  # given, but ordered before the base: they count nowhere
+    left_out: list[tuple[Signal, LeftOut]] = []  # counted, but not in these needs
+    kept: int = 0  # taken, but folded early by now: they stay
+    inconsistent: int = 0  # taken and not there, or given and there already: a defect
+
+
+def give_signals(
+    population: Population, key: str, device: str, signals: Sequence[Signal], other: str
+) -> Moved:
+    """Puts what a device gives into a user's profile. `other`: the profile of the device."""
+    names = {given_ref(device, signal.ref): signal.ref for signal in signals}
+    given = [msgspec.structs.replace(signal, ref=name) for name, signal in zip(names, signals, strict=True)]
+    moved = move_events(population, key, (), given, other)
+    p = population.profiles.get(key)
+    refused = {signal.ref for signal in moved.over_cap}
+    counted = [(name, ref) for name, ref in names.items() if name not in refused]
+    if p is not None and counted:
+        p.origins = with_origins(p.origins, device, counted)
+        p.origins_changed = True
+    return moved
+
+
+def take_signals(population: Population, key: str, device: str, refs: Iterable[bytes], other: str) -> Moved:
+    """Takes what a device gave, by the events' ids within it, out of a user's profile again."""
+    return move_events(population, key, [given_ref(device, ref) for ref in refs], (), other)
+
+
+def withdraw_events(population: Population, key: str, refs: Sequence[bytes], other: str) -> list[Signal]:
+    """Takes live events out of a profile, to be given to another one. Returns them as signals."""
+    p = population.profiles.get(key)
+    assert p is not None, "events of a profile that is not held"
+    start = _first_movable(population, p.journal)
+    signals = [_held_signal(p, find_event(p.journal, ref, start)) for ref in refs]
+    move_events(population, key, refs, (), other)
+    return signals
+
+
+def _held_signal(p: Profile, first: int) -> Signal:
+    """The signal of the live event that has this first record, with its needs by name."""
+    assert first >= 0, "an event that is not live"
+    records = records_of_event(p.journal, first)
+    head, ref, rule, need, utc_offset, cue = RECORD.unpack_from(records)
+    needs: tuple[str, ...]
+    if need == EVERY_NEED:
+        needs = REFUND_EVERYWHERE
+    else:
+        numbers = [record[3] for record in RECORD.iter_unpack(records)]
+        needs = tuple(sorted(need_name(p, number) for number in numbers)) if any(numbers) else NAMELESS
+    stated = (p.facts or NO_FACTS).get(facts_key(head, ref))
+    return Signal(head, ref, rule, utc_offset, stated, needs, cue)
+
+
+def move_events(
+    population: Population, key: str, gone: Iterable[bytes], come: Sequence[Signal], other: str
+) -> Moved:
+    """Takes events out of a profile and puts others into it, in one rewrite of its journal.
+
+    `gone`: their names in the journal. `other`: the profile that they go to or come from.
+    """
+    moved, p = Moved(), population.profiles.get(key)
+    if p is None:
+        if not come:
+            moved.inconsistent += len(list(gone))
+            return moved
+        p = population.begin(key, come[0])
+    journal, facts = p.journal, dict(p.facts or NO_FACTS)
+    for name in gone:
+        first = find_event(journal, name, _first_movable(population, journal))
+        if first >= 0:
+            facts.pop(journal[first * SIZE :][:ORDERED], None)
+            journal = without_event(journal, first)
+            moved.applied += 1
+        elif find_event(folded_journal(p), name) >= 0:
+            moved.kept += 1
+        else:
+            moved.inconsistent += 1
+    added: list[bytes] = []
+    for signal in sorted(come, key=lambda s: (s.head, s.ref)):
+        added += _records_of(population, p, signal, journal, facts, added, moved)
+    journal = _merged(journal, added)
+    if journal != p.journal:
+        change = Change()
+        new = Rewrite(_first_difference(p.journal, journal), journal, facts or None)
+        rewrite(p, new, population.timers_fired_ms, population.patience, change)
+        p.origins_changed |= p.origins is not None  # some may have gone
+        population.note_change(ProfileChange(p, change.retracted, change.asserted, moved_from=other))
+        population.trim_profile(p)
+        if is_vacated(p):
+            population.tidy_soon(p)
+    return moved
+
+
+def _records_of(
+    population: Population,
+    p: Profile,
+    signal: Signal,
+    journal: bytes,
+    facts: Facts,
+    added: list[bytes],
+    moved: Moved,
+) -> list[bytes]:
+    """The records of an event that comes; its facts are added. None if it finds no place."""
+    head, ref = signal.head, signal.ref
+    if p.base_end and facts_key(head, ref) < p.base_end:
+        moved.over_cap.append(signal)
+        return []
+    if find_event(journal, ref, _first_movable(population, journal)) >= 0:
+        moved.inconsistent += 1
+        return []
+    counted, numbers = signal, _numbers_of(population, p, signal.needs, added)
+    if numbers is None:
+        placed = placed_needs(p, signal.needs, population.bounds.oldest_ms, population.patience)
+        left_out = LeftOut(tuple([name for name in signal.needs if name not in placed]))
+        if not placed:
+            moved.over_cap.append(signal)
+            return []
+        if left_out.needs:
+            counted = without_needs(signal, left_out.needs)
+            moved.left_out.append((signal, left_out))
+        pending = population.unpublished_needs(p) | {RECORD.unpack(record)[3] for record in added}
+        numbers = number_needs(p, counted.needs, pending)
+    moved.applied += 1
+    if signal.facts is not None:
+        facts[facts_key(head, ref)] = signal.facts
+    return [
+        PACK(head, ref, signal.rule, number, signal.utc_offset_quarters, signal.cue) for number in numbers
+    ]
+
+
+def _first_movable(population: Population, journal: bytes) -> int:
+    """The number of the first record that is not final: an older copy of an event is another event."""
+    oldest_ms = max(population.bounds.oldest_ms, 0)
+    return position_of(journal, (oldest_ms << TIME).to_bytes(REF_AT, "big"))
+
+
+def _numbers_of(
+    population: Population, p: Profile, names: tuple[str, ...], added: list[bytes]
+) -> tuple[int, ...] | None:
+    """The numbers of the needs by their names; None: they may be more than there are places."""
+    if names == NAMELESS:
+        return (0,)
+    if names == REFUND_EVERYWHERE:
+        return (EVERY_NEED,)
+    return need_numbers(p, names)
+
+
+def _merged(journal: bytes, added: list[bytes]) -> bytes:
+    if not added:
+        return journal
+    held = [journal[at : at + SIZE] for at in range(0, len(journal), SIZE)]
+    return b"".join(sorted(held + added))
+
+
+def _first_difference(old: bytes, new: bytes) -> int:
+    """The number of the first record in which two journals differ."""
+    records = min(len(old), len(new)) // SIZE
+    return next(
+        (n for n in range(records) if old[n * SIZE : n * SIZE + SIZE] != new[n * SIZE : n * SIZE + SIZE]),
+        records,
+    )
