@@ -59,6 +59,12 @@ class House:
         horizon = Horizon(self.allowed_lateness, self.settings.back)
         self.population = Population(patience(self.of), horizon)
         self.devices = Devices(self.population, spans_of(self.settings))
+        self.settle()
+
+    def settle(self) -> None:
+        """The settled mark comes behind all that has been told to users by now."""
+        if self.settings.on:
+            self.population.settled_limit_ms = self.population.watermark_ms
 
     def put(self, e: Event) -> str:
         """Hands one event in, as its user's and its device's owner partition; says how it ended."""
@@ -97,6 +103,7 @@ class House:
             assert not moved.over_cap
         assert all(moved.inconsistent == 0 for moved in self.devices.own)
         self.devices.moves, self.devices.own = [], []
+        self.settle()
 
     def time(self, timer: int) -> None:
         """Lets timers fire up to here."""
@@ -122,6 +129,7 @@ class House:
         self.commit()
         before = self.population
         self.__post_init__()
+        self.population.settled_limit_ms = before.settled_limit_ms
         self.population.restore(self.profiles, before.watermark_ms, before.timers_fired_ms)
         self.devices.restore(self.stored)
 

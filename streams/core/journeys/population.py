@@ -77,7 +77,8 @@ class Population:
     def __init__(self, patience: Patience, horizon: Horizon) -> None:
         self.patience, self.horizon = patience, horizon
         self.watermark_ms, self.timers_fired_ms = -1, -1
-        # What the other partitions allow the settled mark to be.
+        # What the other partitions allow the settled mark to be. With identity on it is at most the watermark
+        # of the last time at which everything that had to move was told to its users.
         self.settled_limit_ms = NO_LIMIT_MS
         self.profiles = Profiles()
         # Forgotten people who never had a journey: no published transition counts them.
