@@ -6,6 +6,7 @@ first, and to hear of a link twice changes nothing.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import zip_longest
 from operator import attrgetter
 
 import msgspec
@@ -106,14 +107,18 @@ def thinned(links: Links, closed_ms: int, spans: Spans) -> list[Link]:
     in has a few links, and not one for each quarter of an hour.
     """
     kept: list[Link] = []
-    users: set[str] = set()
-    for n, link in enumerate(links):
-        users.add(link.user)
-        following = links[n + 1] if n + 1 < len(links) else None
+    users: set[str] = set()  # of the links up to the time of the one that follows
+    seen = 0
+    for link, following in zip_longest(links, links[1:]):
+        while following is not None and seen < len(links) and links[seen].at_ms <= following.at_ms:
+            users.add(links[seen].user)
+            seen += 1
         if (
             kept
             and following is not None
             and kept[-1].user == link.user == following.user
+            # (Of several links of one time that of the smallest user decides.)
+            and not (len(kept) > 1 and kept[-2].at_ms == kept[-1].at_ms)
             and following.at_ms < closed_ms
             and following.at_ms - kept[-1].at_ms <= spans.forward_ms
             and len(users) <= spans.shared_above
