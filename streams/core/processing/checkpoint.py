@@ -41,6 +41,7 @@ class Counts(msgspec.Struct, array_like=True):
     unread_amounts: int = 0  # purchases and refunds applied without their amount, which is unreadable
     repaired: dict[str, int] = {}  # events by kind of repair: one with two repairs counts in both
     redriven: dict[str, int] = {}  # redriven items by how they ended, those sent on excluded
+    moves: dict[str, int] = {}  # events that devices gave, and what became of them; links that were late
 
     def count_repairs(self, repairs: Iterable[Repair]) -> None:
         """Counts an event that was read although something in it was wrong."""
@@ -57,10 +58,12 @@ class Counts(msgspec.Struct, array_like=True):
 
 def copy_of_counts(counts: Counts) -> Counts:
     """Counts that stay as they are while the next batch is folded."""
-    return msgspec.structs.replace(counts, repaired=dict(counts.repaired), redriven=dict(counts.redriven))
+    return msgspec.structs.replace(
+        counts, repaired=dict(counts.repaired), redriven=dict(counts.redriven), moves=dict(counts.moves)
+    )
 
 
-_NO_OUTCOMES = ("received", "forwarded", "repaired", "narrowed", "unread_amounts", "redriven")
+_NO_OUTCOMES = ("received", "forwarded", "repaired", "narrowed", "unread_amounts", "redriven", "moves")
 OUTCOMES = tuple(name for name in Counts.__struct_fields__ if name not in _NO_OUTCOMES)
 
 

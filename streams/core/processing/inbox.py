@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.receipt import DeadLetterTopic
+from streams.core.processing.travelling import TravellingSignal
 from streams.records import DecodedRecord, Headers, Output, Record
 from streams.topology import INBOX
 
@@ -78,9 +79,40 @@ class WatermarkReport(msgspec.Struct, frozen=True, gc=False, array_like=True, ta
     watermark_ms: int  # of its own inputs
     idle: bool  # it has read them to their end, and nothing has come for a while
     started: bool = False  # its first report since a start: peers that are idle must report again
+    # Its own watermark: all that had to move by then was sent before. -1: identity is off.
+    own_watermark_ms: int = -1
 
 
-Message = Forwarded | Redriven | WatermarkReport
+class LinkMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="link/1"):
+    """A user was on a device: from the partition that read it to the one that owns the device."""
+
+    device: str  # the key of the profile
+    user: str  # likewise
+    at_ms: int
+    event: str  # the id of the event that says so
+    source: str  # where it was read, `topic:partition`
+    offset: int
+    index: int  # of the item in that record
+
+
+class GiveMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="give/1"):
+    """Events of a device for the user to whom they belong: all of one batch."""
+
+    user: str  # the key of the profile
+    device: str  # likewise
+    signals: tuple[TravellingSignal, ...]
+
+
+class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="take/1"):
+    """Events of a device that no longer belong to a user: all of one batch."""
+
+    user: str
+    device: str
+    refs: tuple[bytes, ...]  # their ids within the device
+
+
+Move = GiveMessage | TakeMessage
+Message = Forwarded | Redriven | WatermarkReport | LinkMessage | GiveMessage | TakeMessage
 
 encode_message = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
@@ -99,6 +131,8 @@ class InboxRead(NamedTuple):
     """What was found at the beginning of an inbox, up to the first redriven item."""
 
     runs: dict[str, list[Record]]  # forwarded items, by the source that they were read from first
+    links: list[LinkMessage]
+    moves: list[Move]  # in the order in which they were sent
     reports: list[WatermarkReport]
     unknown: list[Record]  # records that no partition of this release wrote
     waiting: int  # records from the first redriven item on
@@ -106,7 +140,7 @@ class InboxRead(NamedTuple):
 
 def read_messages(records: Sequence[Record]) -> InboxRead:
     """Sorts the records of an inbox by what they hold."""
-    found = InboxRead({}, [], [], 0)
+    found = InboxRead({}, [], [], [], [], 0)
     for number, record in enumerate(records):
         match decode_message(record.value):
             case Redriven():
@@ -115,6 +149,10 @@ def read_messages(records: Sequence[Record]) -> InboxRead:
                 found.unknown.append(record)
             case WatermarkReport() as report:
                 found.reports.append(report)
+            case LinkMessage() as link:
+                found.links.append(link)
+            case GiveMessage() | TakeMessage() as move:
+                found.moves.append(move)
             case Forwarded() as item:
                 found.runs.setdefault(item.source, []).append(item.record(record.key))
     return found

@@ -3,7 +3,17 @@
 import msgspec
 
 from streams.core.funnels.dimensions import Dimensions
+from streams.core.identity.collective import CollectiveUsers
+from streams.core.identity.links import Spans
 from streams.core.journeys.state import Patience
+
+
+class IdentityParameters(msgspec.Struct, frozen=True):
+    """What the settings say of one person over several devices."""
+
+    spans: Spans
+    collective: CollectiveUsers
+    ignore: str | None = None  # a path: an event that has a true value there is no link
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -17,3 +27,4 @@ class Parameters(msgspec.Struct, frozen=True):
     orders: tuple[str, ...] = ()  # paths: the first that holds a name wins
     values: tuple[str, ...] = ()  # paths of amounts: the first that holds anything wins
     currency: str | None = None  # of amounts that name none
+    identity: IdentityParameters | None = None  # None: it is off

@@ -23,6 +23,7 @@ from streams.core.journeys.population import Population
 from streams.core.journeys.profile_changes import seen_by_consumers
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
+from streams.core.processing.connecting import Connector
 from streams.core.processing.cues import CueChange, publish_cues
 from streams.core.processing.dead_letters import LATE_BY_TIME, LATE_OVER_CAP
 from streams.core.processing.inbox import read_messages, report_to_others
@@ -37,7 +38,13 @@ from streams.core.processing.redriving import RedrivenFates
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.signals import Signals
 from streams.core.processing.source_headers import NO_HEADERS, SourcePlace, source_headers, source_place
-from streams.core.processing.state_keys import counter_records, profile_records, restored, version_records
+from streams.core.processing.state_keys import (
+    counter_records,
+    device_records,
+    profile_records,
+    restored,
+    version_records,
+)
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
 from streams.records import Batch, Fetched, Output, Record, StateRecord
@@ -50,6 +57,12 @@ CHORES_PER_BATCH = 10_000  # profiles tidied in one batch, for the same reason
 RUN = 250
 
 _TRANSITIONS = TRANSITIONS.name  # looked up thousands of times in a batch
+
+
+def horizon_of(parameters: Parameters) -> Horizon:
+    """How long what has happened can still change, by the settings."""
+    identity = parameters.identity
+    return Horizon(parameters.allowed_lateness_ms, identity.spans.back_ms if identity is not None else 0)
 
 
 class Processor:
@@ -72,7 +85,10 @@ class Processor:
         self.readers = Readers(door)
         self.tracker = WatermarkTracker(partition, partitions)
         self.checkpoint = Checkpoint(STATE_FORMAT, fold)
-        self.population = Population(parameters.patience, Horizon(parameters.allowed_lateness_ms))
+        self.population = Population(parameters.patience, horizon_of(parameters))
+        identity = parameters.identity
+        self.connector = None if identity is None else Connector(identity, self.population)
+        self.tracker.forwarding = identity is not None
         self.windows = Windows()
         self.rulebook = Rulebook()
         self.publisher = Publisher(partition, parameters.dimensions, self.rulebook)
@@ -92,12 +108,17 @@ class Processor:
             found = restored(state)
             self.checkpoint = checkpoint
             self.windows.restore(found.counters, checkpoint.expired_corrections)
+            forwarding = checkpoint.forwarding or self.tracker.forwarding
+            self.tracker.restore(checkpoint.sources, checkpoint.peers, forwarding)
+            if self.connector is not None:
+                self.population.settled_limit_ms = min(checkpoint.watermark_ms, self.tracker.peers_settled_ms)
             self.population.restore(found.profiles, checkpoint.watermark_ms, checkpoint.timers_fired_ms)
             self.population.forgotten_without_journey = checkpoint.forgotten_without_journey
             self.rulebook.restore(found.versions, found.doors, checkpoint.eras)
             self._stored_versions, self._stored_doors = len(found.versions), len(found.doors)
             self.redriven.fates = found.redriven
-            self.tracker.restore(checkpoint.sources, checkpoint.peers, checkpoint.forwarding)
+            if self.connector is not None:
+                self.connector.devices.restore(found.devices)
         self.adopt(self.rules)
 
     def adopt(self, rules: Rules) -> None:
@@ -149,6 +170,8 @@ class Processor:
                 tracker.sources[source].offset = max(tracker.sources[source].offset, offset)
         if tracker.watermark_ms > population.watermark_ms:
             population.watermark_ms, self._settled = tracker.watermark_ms, False
+        if self.connector is not None:
+            self.connector.finish(self)
 
     def _take_inbox(self, source: str, records: Sequence[Record]) -> Iterator[None]:
         """Takes what others sent: all items, then all reports, which come after the items that they cover. A
@@ -158,6 +181,9 @@ class Processor:
         self.waiting = found.waiting
         if found.runs or found.reports:
             self.tracker.forwarding = True
+        if self.connector is not None:
+            self.connector.take_links(self, found.links)
+            self.connector.take_moves(self, found.moves)
         for record in found.unknown:
             self.checkpoint.counts.received += 1
             detail = "a record in the inbox topic that no partition of this release wrote"
@@ -183,6 +209,9 @@ class Processor:
         watermark_ms, held_back_ms = population.watermark_ms, tracker.held_back_ms(source)
         reached_ms = LATEST_MS if position is None else position.watermark_ms
         may_forward, forwarded = position is not None and tracker.partitions > 1, 0
+        connector = self.connector
+        note_link = connector.note_link if connector is not None and position is not None else None
+        take_device = connector.take_event if connector is not None else take
         items, outcomes = read_items(self.readers.of(source), records, self._latest_ms)
         for record, event in zip(items, outcomes, strict=True):
             if type(event) is not Event:
@@ -203,6 +232,8 @@ class Processor:
                 continue
             if event.clock_error_ms is not None and position is not None:
                 self.open.clocks.note(event, event.clock_error_ms)
+            if note_link is not None and event.user_id is not None and event.anonymous_id is not None:
+                note_link(self, event, key_of(event), (source, record))
             verdict = classify(event)
             if event.type == "track" and (verdict is None or verdict.rule >= guesses_from) and position:
                 self.open.note_name(signals.read_instead(event, verdict))
@@ -221,7 +252,7 @@ class Processor:
             if at_ms < watermark_ms - lateness_ms:
                 self._late(source, record, event, key, LATE_BY_TIME)
                 continue
-            outcome = take(key, signal, record)
+            outcome = (take_device if event.user_id is None else take)(key, signal, record)
             if signal.facts is not None and outcome not in (DUPLICATE, OVER_CAP):
                 counts.unread_amounts += signal.has_unread_amount
             if outcome == APPLIED:
@@ -277,11 +308,15 @@ class Processor:
         population = self.population
         if watermark_ms is not None and watermark_ms > population.watermark_ms:
             population.watermark_ms = watermark_ms
+        if self.connector is not None:
+            self.connector.settle(self)
         until_ms = population.watermark_ms - 1
         if clock_ms is not None and clock_ms > until_ms:
             until_ms = clock_ms
         # Final records wait for all timers: a journey that one has yet to close would be passed over.
         done = population.advance(until_ms, TIMERS_PER_BATCH) and population.housekeep(CHORES_PER_BATCH)
+        if self.connector is not None:
+            done = done and self.connector.devices.housekeep(CHORES_PER_BATCH)
         self._settled = done
         return done
 
@@ -327,13 +362,15 @@ class Processor:
         """All effects since the last call, to be committed as one."""
         self.publish()
         self.checkpoint.batches += 1
-        changed, groups = self.windows.roll_up(self.population.watermark_ms)
+        changed, groups = self.windows.roll_up(self.population.settled_mark_ms)
         outputs = self.open.outputs(self.population, self.publisher, self.checkpoint.rev)
         outputs += report_to_others(self.tracker.take_report(), self.tracker.partitions)
         outputs += self.tallies.outputs(changed, self.checkpoint.batches)
         receipts, items = self.redriven.drain()
         outputs += receipts
         state = profile_records(self.population.commit())
+        if self.connector is not None:
+            state += device_records(self.connector.device_parts())
         state += counter_records(groups)
         state += items
         book = self.rulebook

@@ -24,6 +24,9 @@ class RulesVersion(msgspec.Struct, frozen=True, array_like=True):
     first_code: int  # rule number n of this version has the code first_code + n
     rules: tuple[RuleInfo, ...]
     text: str
+    # It was never in force here: signals came that another partition had read by it. It has the rules of
+    # these signals alone, and no text.
+    is_foreign: bool = False
 
 
 class Era(msgspec.Struct, frozen=True, array_like=True):
@@ -59,9 +62,11 @@ class Rulebook:
 
     def adopt(self, rules: Rules, door: Door, offsets: Mapping[str, int]) -> Era:
         """Puts rules and a door in force from these offsets on. Raises Incompatible when the book is full."""
-        number = next((n for n, known in enumerate(self.versions) if known.version == rules.version), None)
+        number = next(
+            (n for n, v in enumerate(self.versions) if v.version == rules.version and not v.is_foreign), None
+        )
         if number is None:
-            number = self._add(rules)
+            number = self._add(RulesVersion(rules.version, self.codes, rules.rules, rules.text))
         if door not in self.doors:
             self.doors.append(door)
         begins = {source: offset for source, offset in offsets.items() if offset}
@@ -75,15 +80,31 @@ class Rulebook:
         self.eras.append(era)
         return era
 
-    def _add(self, rules: Rules) -> int:
+    def _add(self, version: RulesVersion) -> int:
         codes = self.codes
-        if codes + len(rules.rules) > MAX_RULE_CODES:
+        if codes + len(version.rules) > MAX_RULE_CODES:
             raise Incompatible(
-                f"rules {rules.version}: the {len(self.versions)} versions so far have {codes} rules, and an "
-                f"app can use {MAX_RULE_CODES} in all: start a new data directory and replay"
+                f"rules {version.version}: the {len(self.versions)} versions so far have {codes} rules, and "
+                f"an app can use {MAX_RULE_CODES} in all: start a new data directory and replay"
             )
-        self.versions.append(RulesVersion(rules.version, codes, rules.rules, rules.text))
+        self.versions.append(version)
         return len(self.versions) - 1
+
+    def code_of(self, version: str, rule: RuleInfo) -> int:
+        """The code of a rule by which another partition read a signal. One that is not known is added.
+
+        Raises Incompatible when the book is full.
+        """
+        for known in self.versions:
+            if known.version == version and rule in known.rules:
+                return known.first_code + known.rules.index(rule)
+        self._add(RulesVersion(version, self.codes, (rule,), "", is_foreign=True))
+        return self.codes - 1
+
+    def rule_of(self, code: int) -> tuple[str, RuleInfo]:
+        """The version of the rules, and the rule, that has this code."""
+        found = next(known for known in reversed(self.versions) if known.first_code <= code)
+        return found.version, found.rules[code - found.first_code]
 
     @property
     def codes(self) -> int:

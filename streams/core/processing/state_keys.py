@@ -4,6 +4,8 @@ p <profile> <zero byte>             the head of a profile
 p <profile> <zero byte> b           its needs and its base
 p <profile> <zero byte> g           which devices gave it events
 p <profile> <zero byte> <number>    one sealed segment of its journal
+i <device> <zero byte>              the links of a device
+i <device> <zero byte> <event>      an event that it gave, and to whom
 c <window> <start> <group>          a group of counters
 r <number>                          a version of the rules
 d <number>                          a door
@@ -16,12 +18,14 @@ from struct import Struct
 import msgspec
 
 from streams.core.funnels.windows import CellGroup, GroupCounts
+from streams.core.identity.device import DevicePart
 from streams.core.ingest.door import Door
 from streams.core.journeys.store import BASE_PART, HEAD_PART, ORIGINS_PART, ProfilePart
 from streams.core.processing.rulebook import Rulebook, RulesVersion
 from streams.records import StateRecord
 
-PROFILE, CELLS, RULES, DOOR, REDRIVEN_ITEM = b"p", b"c", b"r", b"d", b"o"  # first byte of a key
+# First byte of a key.
+PROFILE, DEVICE, CELLS, RULES, DOOR, REDRIVEN_ITEM = b"p", b"i", b"c", b"r", b"d", b"o"
 _BASE, _ORIGINS = b"b", b"g"
 _PARTS = {BASE_PART: _BASE, ORIGINS_PART: _ORIGINS}  # parts of a profile that have a name
 _NUMBERS = {name: number for number, name in _PARTS.items()}
@@ -49,6 +53,7 @@ class Restored(msgspec.Struct):
     """The state records of a partition, decoded."""
 
     profiles: dict[str, dict[int, bytes]] = {}  # parts by number, by the profile's key
+    devices: dict[str, dict[bytes, bytes]] = {}  # parts by name, by the key of the device's profile
     counters: list[tuple[CellGroup, GroupCounts]] = []
     versions: dict[int, RulesVersion] = {}
     doors: dict[int, Door] = {}
@@ -64,6 +69,11 @@ def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
             key += _PARTS.get(part.number) or _SEGMENT.pack(part.number)
         records.append(StateRecord(key, part.value))
     return records
+
+
+def device_records(parts: Iterable[DevicePart]) -> list[StateRecord]:
+    """The state records of parts of devices."""
+    return [StateRecord(DEVICE + part.key.encode() + b"\0" + part.name, part.value) for part in parts]
 
 
 def counter_records(groups: Iterable[tuple[CellGroup, GroupCounts | None]]) -> list[StateRecord]:
@@ -114,6 +124,9 @@ def restored(state: Iterable[StateRecord]) -> Restored:
                 if number:
                     part = _NUMBERS[number] if number in _NUMBERS else _SEGMENT.unpack(number)[0]
                 found.profiles.setdefault(name.decode(), {})[part] = value
+            case b"i":
+                name, _, event = key[1:].partition(b"\0")
+                found.devices.setdefault(name.decode(), {})[event] = value
             case b"c":
                 found.counters.append((_GROUP.unpack(key[1:]), _decode_counts(value)))
             case b"r":

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from streams.core.journeys.finality import Horizon
 from streams.core.processing.inbox import WatermarkReport
 from streams.records import Fetched
 from streams.topology import is_inbox
@@ -42,8 +43,9 @@ class SourcePosition(msgspec.Struct, array_like=True):
 class PeerProgress(msgspec.Struct, array_like=True):
     """What another partition has reported."""
 
-    watermark_ms: int = UNKNOWN_MS
+    watermark_ms: int = UNKNOWN_MS  # of its own inputs
     idle: bool = False
+    own_watermark_ms: int = UNKNOWN_MS
 
 
 class TimeState(NamedTuple):
@@ -67,6 +69,9 @@ class WatermarkTracker:
         self.limit_ms = UNBOUNDED_MS  # the watermark of the partition goes no further
         self.excluded: set[int] = set()  # peers that were silent for too long, so that nobody waits for them
         self.reports_received = 0
+        # The watermark of this partition, once all that had to move by then was told; UNKNOWN_MS: identity is
+        # off, and nobody asks.
+        self.own_watermark_ms = UNKNOWN_MS
         self._inputs: list[str] = []  # the inputs that are read now
         self._ended: frozenset[str] = frozenset()
         self._reported: WatermarkReport | None = None  # the last one
@@ -81,7 +86,7 @@ class WatermarkTracker:
         been away too.
         """
         self.sources, self.forwarding = sources, forwarding
-        self.peers = {number: PeerProgress(peer.watermark_ms) for number, peer in peers.items()}
+        self.peers = {number: msgspec.structs.replace(peer, idle=False) for number, peer in peers.items()}
 
     def read_from(self, names: Iterable[str]) -> None:
         """Sets the sources that are read now. An input that is not among them any more holds nothing back."""
@@ -143,6 +148,25 @@ class WatermarkTracker:
             and not (number in self.peers and self.peers[number].idle)
         ]
 
+    @property
+    def peers_settled_ms(self) -> int:
+        """The least watermark of their own that the other partitions have reported: what is still to come
+        from them is not older than it by more than the horizon.
+        """
+        others = [number for number in range(self.partitions) if number != self.partition]
+        known = [self.peers.get(number, PeerProgress()).own_watermark_ms for number in others]
+        return min(known, default=UNBOUNDED_MS)
+
+    def is_waited_for(self, at_ms: int, horizon: Horizon) -> bool:
+        """True if what is sent now, dated `at_ms`, cannot be late where it arrives.
+
+        Peers wait for this partition's inputs once it has reported since its start, unless it was idle then.
+        """
+        reported = self._reported
+        if reported is None or reported.idle:
+            return False
+        return at_ms >= reported.watermark_ms - horizon.allowed_lateness_ms
+
     def note_fetch(self, fetched: Fetched) -> None:
         """Takes note of how many records a read brought, and of the sources of which nothing is left.
 
@@ -169,7 +193,9 @@ class WatermarkTracker:
         self.reports_received += 1
         if report.partition != self.partition:
             self.excluded.discard(report.partition)
-            self.peers[report.partition] = PeerProgress(report.watermark_ms, report.idle)
+            self.peers[report.partition] = PeerProgress(
+                report.watermark_ms, report.idle, report.own_watermark_ms
+            )
             # Active partitions report by themselves; an idle one has to report again to a peer
             # that has just started.
             if report.started and self._reported is not None and self._reported.idle:
@@ -187,7 +213,8 @@ class WatermarkTracker:
         return now if due and now != last else None
 
     def _report_now(self) -> WatermarkReport:
-        return WatermarkReport(self.partition, self.inputs_ms, self._empty_reads >= IDLE_READS)
+        idle = self._empty_reads >= IDLE_READS
+        return WatermarkReport(self.partition, self.inputs_ms, idle, own_watermark_ms=self.own_watermark_ms)
 
     def take_report(self) -> WatermarkReport | None:
         """The report that the open batch has to send, if any. Call it once per batch."""

@@ -1,0 +1,174 @@
+"""Brings a person's devices together: links are sent to whoever owns their device, and events to whoever owns
+the user to whom they belong. `streams/core/identity` decides; here messages come and go.
+
+    note_link, take_event, take_links, take_moves  ->  finish  ->  housekeep, device_parts
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from streams.core.identity.device import DevicePart
+from streams.core.identity.devices import LATE, Devices, Give, Take
+from streams.core.identity.links import QUARTER_MS, Link
+from streams.core.ingest.event import Event, lookup
+from streams.core.ingest.partition import partition_of
+from streams.core.journeys.moving import Moved, give_signals, take_signals
+from streams.core.journeys.population import Population
+from streams.core.journeys.signal import event_ref
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.inbox import GiveMessage, LinkMessage, Move, TakeMessage, encode_message
+from streams.core.processing.open_batch import OpenBatch
+from streams.core.processing.parameters import IdentityParameters
+from streams.core.processing.publisher import Publisher
+from streams.core.processing.record_keys import person_key, split_profile_key
+from streams.core.processing.rulebook import Rulebook
+from streams.core.processing.travelling import packed, unpacked
+from streams.core.processing.watermark import WatermarkTracker
+from streams.records import Output, Record
+from streams.topology import INBOX
+
+# Links that are remembered as told, so that each event of a visit is not told again: about 20 MB. It is no
+# state: who is told twice learns nothing.
+MAX_TOLD = 65_536
+# What is false where a field says that its event is no link (`identity.ignore`).
+NOT_TRUE = (None, False, 0, "", "0", "no", "false")
+
+
+class LinkingPartition(Protocol):
+    """What it takes of a partition to bring devices together. A Processor has it."""
+
+    partition: int
+    tracker: WatermarkTracker
+    checkpoint: Checkpoint
+    population: Population
+    rulebook: Rulebook
+    publisher: Publisher
+    open: OpenBatch
+
+
+class Connector:
+    """The links and moves of one partition."""
+
+    def __init__(self, parameters: IdentityParameters, population: Population) -> None:
+        self.parameters = parameters
+        self.devices = Devices(population, parameters.spans)
+        self.take_event = self.devices.take_event
+        # (device, user) -> the quarter of an hour, and the first link of it that was told.
+        self._told: dict[tuple[str, str], tuple[int, int, str]] = {}
+
+    def note_link(
+        self, partition: LinkingPartition, event: Event, user: str, place: tuple[str, Record]
+    ) -> None:
+        """Takes or sends the link of an event that carries a user and a device, unless it makes none.
+
+        `user`: the key of the profile. `place`: where the event was read.
+        """
+        device = f"{user[: -len(event.profile)]}d:{event.anonymous_id}"
+        told, quarter = self._told.get((device, user)), event.at_ms // QUARTER_MS
+        if told is not None and told <= (quarter, event.at_ms, event.id) and told[0] == quarter:
+            return
+        if not self._makes_link(event):
+            return
+        source, record = place
+        link = LinkMessage(device, user, event.at_ms, event.id, source, record.offset, record.index)
+        owner = partition_of(person_key(device), partition.tracker.partitions)
+        if owner != partition.partition:
+            message = encode_message(link)
+            partition.open.send(Output(INBOX.name, person_key(device), message, (), owner))
+            certain = partition.tracker.is_waited_for(event.at_ms, partition.population.horizon)
+        else:
+            certain = self._take_link(partition, link)
+        if certain:
+            if len(self._told) >= MAX_TOLD:
+                self._told.clear()
+            self._told[device, user] = quarter, event.at_ms, event.id
+
+    def _makes_link(self, event: Event) -> bool:
+        assert event.user_id is not None
+        if event.user_id in self.parameters.collective:
+            return False
+        if self.parameters.ignore is None:
+            return True
+        said = lookup(event, self.parameters.ignore)
+        return (said.strip().lower() if isinstance(said, str) else said) in NOT_TRUE
+
+    def take_links(self, partition: LinkingPartition, links: Iterable[LinkMessage]) -> None:
+        """Takes links that other partitions read."""
+        for link in links:
+            self._take_link(partition, link)
+
+    def _take_link(self, partition: LinkingPartition, link: LinkMessage) -> bool:
+        """False: it is late."""
+        outcome = self.devices.take_link(link.device, Link(link.at_ms, link.user, event_ref(link.event)))
+        if outcome == LATE:
+            _count(partition, "late_links", 1)
+        return outcome != LATE
+
+    def take_moves(self, partition: LinkingPartition, moves: Iterable[Move]) -> None:
+        """Applies what devices of other partitions have given to users of this one, and taken back."""
+        for move in moves:
+            if isinstance(move, TakeMessage):
+                self._apply(partition, Take(move.user, move.device, move.refs))
+                continue
+            versions = len(partition.rulebook.versions)
+            signals = tuple([unpacked(sent, partition.rulebook) for sent in move.signals])
+            if len(partition.rulebook.versions) > versions:
+                partition.publisher.rules_changed()
+            self._apply(partition, Give(move.user, move.device, signals))
+
+    def finish(self, partition: LinkingPartition) -> None:
+        """Decides whose events are, now that all links of the batch are in, and tells the users' partitions.
+
+        Call it before time passes. The settled mark follows the watermark behind it.
+        """
+        self.devices.decide()
+        for move in self.devices.moves:
+            owner = partition_of(person_key(move.user), partition.tracker.partitions)
+            if owner == partition.partition:
+                self._apply(partition, move)
+            else:
+                message = encode_message(_message(move, partition.rulebook))
+                partition.open.send(Output(INBOX.name, person_key(move.user), message, (), owner))
+        for moved in self.devices.own:
+            _count_moved(partition, "returned", moved)
+        self.devices.moves, self.devices.own = [], []
+        self.settle(partition)
+
+    def settle(self, partition: LinkingPartition) -> None:
+        """Lets the settled mark follow: everything that had to move was told."""
+        population, tracker = partition.population, partition.tracker
+        tracker.own_watermark_ms = population.watermark_ms
+        population.settled_limit_ms = min(population.watermark_ms, tracker.peers_settled_ms)
+
+    def _apply(self, partition: LinkingPartition, move: Give | Take) -> None:
+        device = split_profile_key(move.device)[1][2:]
+        if isinstance(move, Give):
+            moved = give_signals(partition.population, move.user, device, move.signals, move.device)
+            _count_moved(partition, "given", moved)
+        else:
+            moved = take_signals(partition.population, move.user, device, move.refs, move.device)
+            _count_moved(partition, "taken", moved)
+
+    def device_parts(self) -> list[DevicePart]:
+        """The state records of the open batch."""
+        return self.devices.commit()
+
+
+def _message(move: Give | Take, book: Rulebook) -> Move:
+    if isinstance(move, Take):
+        return TakeMessage(move.user, move.device, move.refs)
+    return GiveMessage(move.user, move.device, tuple([packed(signal, book) for signal in move.signals]))
+
+
+def _count_moved(partition: LinkingPartition, what: str, moved: Moved) -> None:
+    _count(partition, what, moved.applied)
+    _count(partition, "over_cap", len(moved.over_cap))
+    _count(partition, "narrowed", len(moved.left_out))
+    _count(partition, "kept", moved.kept)
+    _count(partition, "inconsistent", moved.inconsistent)
+
+
+def _count(partition: LinkingPartition, what: str, count: int) -> None:
+    if count:
+        counts = partition.checkpoint.counts.moves
+        counts[what] = counts.get(what, 0) + count

@@ -1,0 +1,53 @@
+"""A signal on its way from one partition to another.
+
+The code of a rule is a partition's own, so the rule travels by its name. The needs travel by name anyway, and
+dimensions have the same codes everywhere: the settings list them.
+"""
+
+import msgspec
+
+from streams.core.identity.device import with_known_needs
+from streams.core.journeys.order_facts import OrderFacts
+from streams.core.journeys.signal import Signal
+from streams.core.moments.verdict import RuleInfo
+from streams.core.processing.rulebook import Rulebook
+
+
+class TravellingSignal(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A signal, with its rule by the version of the rules, its name and its confidence."""
+
+    head: int
+    ref: bytes
+    rules: str
+    rule: str
+    confidence: float
+    utc_offset_quarters: int
+    cue: int
+    needs: tuple[str, ...]
+    facts: OrderFacts | None
+
+
+def packed(signal: Signal, book: Rulebook) -> TravellingSignal:
+    """The signal, to be sent. `book`: of the partition that holds it."""
+    version, info = book.rule_of(signal.rule)
+    return TravellingSignal(
+        signal.head,
+        signal.ref,
+        version,
+        info.name,
+        info.confidence,
+        signal.utc_offset_quarters,
+        signal.cue,
+        signal.needs,
+        signal.facts,
+    )
+
+
+def unpacked(sent: TravellingSignal, book: Rulebook) -> Signal:
+    """The signal as the partition with this book holds it: a rule that it does not know gets a code.
+
+    Raises Incompatible when the book is full.
+    """
+    code = book.code_of(sent.rules, RuleInfo(sent.rule, sent.confidence))
+    signal = Signal(sent.head, sent.ref, code, sent.utc_offset_quarters, sent.facts, sent.needs, sent.cue)
+    return with_known_needs(signal)
