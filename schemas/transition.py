@@ -108,3 +108,14 @@ class Transition(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}
     currency: Annotated[
         str | msgspec.UnsetType, documented("ISO 4217 code; there if value_minor is", **CURRENCY)
     ] = msgspec.UNSET
+    device: Annotated[
+        str | msgspec.UnsetType,
+        documented("the device that gave the causing event to this user; absent where none did"),
+    ] = msgspec.UNSET
+    moved_from: Annotated[
+        str | msgspec.UnsetType,
+        documented(
+            "the other profile, where this record was written because an event has moved between profiles:"
+            " the event is not new. Absent from all other records"
+        ),
+    ] = msgspec.UNSET

@@ -45,6 +45,12 @@ def origin_of(origins: Origins | None, name: bytes) -> Origin | None:
     return Origin(origins.devices[device], ref)
 
 
+def sent_id(origins: Origins | None, name: bytes) -> bytes:
+    """The id under which an event was sent, by its name in the journal."""
+    found = origin_of(origins, name)
+    return name if found is None else found.ref
+
+
 def with_origins(origins: Origins | None, device: str, events: Iterable[tuple[bytes, bytes]]) -> Origins:
     """The origins with these events (name in the journal, id) of a device added. Known ones stay."""
     old = origins or NO_ORIGINS

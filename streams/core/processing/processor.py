@@ -343,7 +343,9 @@ class Processor:
                 count_transition(t, -1, delta)
                 if t.kind not in UNMATCHED:
                     rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
+                    outputs.append(
+                        Output(_TRANSITIONS, key, transition(p, "retract", rev, t, changed.moved_from))
+                    )
             for t in changed.asserted:
                 where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                 if t.kind == CUE:
@@ -353,7 +355,8 @@ class Processor:
                 count_transition(t, 1, delta)
                 if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
+                    text = transition(p, "assert", rev, t, changed.moved_from)
+                    outputs.append(Output(_TRANSITIONS, key, text, where))
         self.checkpoint.rev = rev
         if cues:
             outputs += publish_cues(cues, self.publisher, self.checkpoint, delta)

@@ -20,6 +20,7 @@ from streams.core.journeys.journey_step import (
     REFUNDED,
     JourneyStep,
 )
+from streams.core.journeys.origins import origin_of, sent_id
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import event_text
 from streams.core.journeys.state import State
@@ -112,15 +113,25 @@ class Publisher:
             text = self._dims[dims] = encode_json(self.dimensions.names(dims)).decode()
         return text
 
-    def transition(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: JourneyStep) -> bytes:
-        """One record of `<app>.transitions`."""
+    def transition(
+        self,
+        p: Profile,
+        op: Literal["assert", "retract"],
+        rev: int,
+        t: JourneyStep,
+        moved_from: str | None = None,
+    ) -> bytes:
+        """One record of `<app>.transitions`. `moved_from`: the other profile, if an event has moved."""
         kind, caused_by, dims, opened_dims = t.kind, t.caused_by, t.dims, t.opened_dims
-        key, need, at, journey = p.key, p.needs[t.need], rfc3339(t.at_ms), event_json(t.journey)
+        key, need, at, origins = p.key, p.needs[t.need], rfc3339(t.at_ms), p.origins
+        journey = event_json(t.journey if origins is None else sent_id(origins, t.journey))
         name = blake2b(f"{key}\0{need}".encode() + _KIND_BYTES[kind] + caused_by, digest_size=16).hexdigest()
         if t.rule < 0:
             reason = _BY_SILENCE
         else:
-            event = journey if caused_by == t.journey else event_json(caused_by)
+            event = journey
+            if caused_by != t.journey:
+                event = event_json(caused_by if origins is None else sent_id(origins, caused_by))
             reason = f'"event":{event},{self._rules[t.rule]}'
         names = self._dims.get(dims) or self.dims_json(dims)
         opened_names = names if opened_dims == dims else self.dims_json(opened_dims)
@@ -138,6 +149,10 @@ class Publisher:
         )
         if t.amount is not None:
             text = f'{text[:-1]},"value_minor":{t.amount},"currency":"{CURRENCIES[t.currency]}"}}'
+        if origins is not None and t.rule >= 0 and (origin := origin_of(origins, caused_by)) is not None:
+            text = f'{text[:-1]},"device":{quoted(origin.device)}}}'
+        if moved_from is not None:
+            text = f'{text[:-1]},"moved_from":{quoted(split_profile_key(moved_from)[1])}}}'
         return text.encode()
 
     def cue(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: JourneyStep) -> bytes:
@@ -146,10 +161,11 @@ class Publisher:
         name = transition_id(p.key, need, KIND_NAMES[t.kind], t.caused_by)
         return (
             f'{{"id":"{name}","rev":{rev},"op":"{op}",{about_person(p.key)},'
-            f'"need":{quoted(need) if need else "null"},"journey":{event_json(t.journey)},'
+            f'"need":{quoted(need) if need else "null"},'
+            f'"journey":{event_json(sent_id(p.origins, t.journey))},'
             f'"moment":"{MOMENT_LABELS[t.from_moment]}","cue":"{CUE_LABELS[t.cue]}",'
             f'"at":"{rfc3339(t.at_ms)}",'
-            f'"opened_at":"{rfc3339(t.opened_ms)}","event":{event_json(t.caused_by)},'
+            f'"opened_at":"{rfc3339(t.opened_ms)}","event":{event_json(sent_id(p.origins, t.caused_by))},'
             f'"dimensions":{self.dims_json(t.dims)}}}'
         ).encode()
 
@@ -157,17 +173,18 @@ class Publisher:
         """One record of `<app>.current` or `<app>.current_devices`: those that had a journey."""
         if len(states) > 1:
             states = sorted(states, key=lambda s: p.needs[s.need])
-        needs = ",".join([self._need_now(p.needs[s.need], s) for s in states if s.journey])
+        needs = ",".join([self._need_now(p, s) for s in states if s.journey])
         return f'{{{about_person(p.key)},"needs":[{needs}],"rev":{rev}}}'.encode()
 
-    def _need_now(self, need: str, s: State) -> str:
+    def _need_now(self, p: Profile, s: State) -> str:
         """Where the person stands about one need."""
+        need, journey = p.needs[s.need], sent_id(p.origins, s.journey)
         where = _NOWHERE if s.moment < 0 else _PLACES[s.moment][s.stalled]
         opened_at = rfc3339(s.opened_ms)
         since = opened_at if s.entered_ms == s.opened_ms else rfc3339(s.entered_ms)
         opened_names = self._dims.get(s.opened_dims) or self.dims_json(s.opened_dims)
         return (
-            f'{{"need":{quoted(need) if need else "null"},{where},"journey":{event_json(s.journey)},'
+            f'{{"need":{quoted(need) if need else "null"},{where},"journey":{event_json(journey)},'
             f'"opened_at":"{opened_at}","opened_dimensions":{opened_names},'
             f'"since":"{since}","furthest":"{MOMENT_LABELS[s.furthest]}",'
             f'"outcome":{_OUTCOMES[s.outcome] if s.moment < 0 else "null"}}}'
@@ -186,9 +203,9 @@ class Publisher:
             tenant=tenant,
             profile=profile,
             need=p.needs[t.need] or None,
-            journey=event_text(t.journey),
+            journey=event_text(sent_id(p.origins, t.journey)),
             refunded_at=rfc3339(t.at_ms),
-            event=event_text(t.caused_by),
+            event=event_text(sent_id(p.origins, t.caused_by)),
             kind="refunded" if t.kind == REFUNDED else "partially_refunded",
             value_minor=t.amount,
             currency=None if t.amount is None else CURRENCIES[t.currency],
@@ -211,7 +228,7 @@ class Publisher:
             tenant=tenant,
             profile=profile,
             need=p.needs[summary.need] or None,
-            journey=event_text(summary.journey),
+            journey=event_text(sent_id(p.origins, summary.journey)),
             opened_at=rfc3339(summary.opened_ms),
             closed_at=rfc3339(summary.closed_ms),
             outcome="converted" if summary.outcome == CONVERTED else "abandoned",
