@@ -145,9 +145,10 @@ class Feed:
         ]
 
     def standing(self) -> dict[str, Transition]:
-        """Those asserted and not retracted, by id, without the place where they were said."""
+        """Those asserted and not retracted, by id, without the place where they were said, and why."""
         held: dict[str, Transition] = {}
-        for t in self.transitions():
+        for found in self.transitions():
+            t = msgspec.structs.replace(found, moved_from=msgspec.UNSET)
             if t.op == "assert":
                 assert t.id not in held
                 held[t.id] = msgspec.structs.replace(t, rev=0)
