@@ -11,10 +11,17 @@ from streams.core.identity.links import Spans
 from streams.core.ingest.partition import partition_of
 from streams.core.journeys.signal import NAMELESS, REFUND_EVERYWHERE, Signal, event_ref, head_of
 from streams.core.moments.verdict import RuleInfo
-from streams.core.processing.inbox import GiveMessage, LinkMessage, decode_message, encode_message
+from streams.core.processing.inbox import (
+    GiveMessage,
+    LinkMessage,
+    WatermarkReport,
+    decode_message,
+    encode_message,
+)
 from streams.core.processing.parameters import IdentityParameters
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.travelling import TravellingSignal, packed, unpacked
+from streams.records import Output
 from tests.core.processing.feeding import DAY, HOUR, MINUTE, PLAN, START, Feed, event, rules
 from tests.core.processing.test_rulebook import DOOR, FIRST, SECOND
 from tests.laws.test_identity_partitions import Cluster
@@ -159,28 +166,35 @@ def test_an_idle_partition_remembers_nothing() -> None:
 
 
 def test_nothing_is_final_before_the_slowest_partition_says_so() -> None:
-    """A purchase of a user is final when the other partition, which may still give the user something, has
-    reported that its own watermark is beyond the horizon; not before.
+    """Another partition has read all there is up to day 30, but its own watermark is held back by a third
+    one: it may still give this partition's user something. Timers fire, and nothing is final before it
+    reports that its own watermark is beyond the horizon.
     """
     cluster = Cluster(2)
+    one = cluster.parts[0]
     user = next(f"u{n}" for n in range(99) if partition_of(f"u{n}".encode(), 2) == 0)
-    one, other = cluster.parts
     cluster.add(raw(0, "order", "Bought", user=user), 0)
+    cluster.add(raw(DAY, "again", user=user), 0)
     cluster.add(raw(30 * DAY, "later", user=user), 0)
-    cluster.add(raw(0, "seen", user=user), 1)
-    for _ in range(3):
-        one.step(9, 9)
-        other.step(0, 9)
+    final_ms = 2 * DAY + 12 * HOUR + 30 * MINUTE  # lateness, back, and the purchase's join window
 
-    def finals() -> int:
-        return len([output for output in one.outputs if output.topic == "journeys"])
-
-    assert 0 == finals()
-    cluster.add(raw(30 * DAY, "seen-too", user=user), 1)
-    for _ in range(3):
-        other.step(9, 9)
+    def reported(own_watermark: int) -> tuple[list[str], int]:
+        """The kinds of transitions so far, and how many final records, after such a report."""
+        report = WatermarkReport(1, START + 31 * DAY, False, own_watermark_ms=START + own_watermark)
+        one.hear(Output("inbox", None, encode_message(report), (), 0))
         one.step(9, 9)
-    assert 1 == finals()
+        one.step(0, 0)
+        kinds = [
+            msgspec.json.decode(output.value or b"", type=Transition).kind
+            for output in one.outputs
+            if output.topic == "transitions"
+        ]
+        return kinds, len([output for output in one.outputs if output.topic == "journeys"])
+
+    told = ["opened", "converted", "opened", "stalled"]
+    assert (told, 0) == (reported(0)[0][:4], reported(final_ms)[1])
+    assert 0 == reported(final_ms)[1]
+    assert 1 == reported(final_ms + 1)[1]
 
 
 def test_a_rule_travels_by_its_name() -> None:
