@@ -21,6 +21,7 @@ from streams.core.processing.inbox import GiveMessage, TakeMessage, decode_messa
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.parameters import IdentityParameters
 from streams.core.processing.processor import Processor
+from streams.core.processing.watermark import IDLE_READS
 from streams.records import Fetched, Output, Record, StateRecord
 from tests import identity_oracle, oracle
 from tests.core.processing.feeding import HOUR, MINUTE, PLAN, START, event, rules
@@ -112,12 +113,20 @@ class Cluster:
 
     def drain(self) -> None:
         """Until nothing is left to read, and nobody has anything to say."""
+        quiet = 0
         for _ in range(100):
+            before = [len(part.inbox) for part in self.parts]
             for part in self.parts:
                 part.step(10**6, 10**6)
-            if all(part.read["inbox"] == len(part.inbox) for part in self.parts):
+            quiet = quiet + 1 if before == [len(part.inbox) for part in self.parts] else 0
+            if quiet > IDLE_READS:
                 return
         raise AssertionError("the partitions do not come to rest")
+
+    def of(self, topic: str) -> list[dict[str, Any]]:
+        """The records of a topic, of all partitions."""
+        values = [output.value for part in self.parts for output in part.outputs if output.topic == topic]
+        return [msgspec.json.decode(value) for value in values if value is not None]
 
     def standing(self) -> dict[tuple[str, str], set[tuple[Any, ...]]]:
         """The steps that stand, by profile. Asserts minus retracts are 0 or 1 after each record."""
@@ -212,6 +221,8 @@ def test_partitions_tell_what_the_oracle_tells(
     assert not late, "within the lateness nothing is late"
     counts = [part.processor.checkpoint.counts.moves for part in cluster.parts]
     assert not any(of.keys() & {"inconsistent", "kept", "over_cap", "late_links"} for of in counts)
+    marks = {part.processor.population.settled_mark_ms for part in cluster.parts}
+    assert marks == {max(e.at for _, e in day)}, "all that was read is settled everywhere"
     # Partitions fire their timers up to where they have come: the least of them is certain for all.
     timers = {part.number: part.processor.population.timers_fired_ms for part in cluster.parts}
     standing = cluster.standing()
@@ -219,6 +230,16 @@ def test_partitions_tell_what_the_oracle_tells(
         owner = partition_of(name[2:].encode(), partitions)
         expected = told([e for _, e in day], timers[owner]).get((profile, name), set())
         assert expected == standing.get((profile, name), set())
+    ended = {
+        (tenant, name, rfc3339(j.opened_at), rfc3339(j.closed_at))
+        for (tenant, name), signals in identity_oracle.profiles([e for _, e in day], OF).items()
+        for j in oracle.journeys(signals, timers[partition_of(name[2:].encode(), partitions)])
+        if j.closed_at is not None
+    }
+    for record in cluster.of("journeys"):
+        if "closed_at" in record:
+            final = record["tenant"] or "", record["profile"], record["opened_at"], record["closed_at"]
+            assert final in ended, "what is final still holds"
 
 
 def test_messages_are_as_few_as_they_can_be() -> None:
