@@ -95,7 +95,8 @@ class House:
         for message in self.devices.moves:
             device = message.device.rpartition("\x1f")[2][2:]
             if isinstance(message, Give):
-                moved = give_signals(self.population, message.user, device, message.signals, message.device)
+                other = None if message.is_new else message.device
+                moved = give_signals(self.population, message.user, device, message.signals, other)
             else:
                 moved = take_signals(self.population, message.user, device, message.refs, message.device)
             assert moved.inconsistent == 0, message

@@ -55,6 +55,7 @@ class Give(msgspec.Struct, frozen=True, gc=False):
     user: str  # the key of the profile
     device: str  # likewise
     signals: tuple[Signal, ...]
+    is_new: bool = False  # they have just come, and were nobody's before
 
 
 class Take(msgspec.Struct, frozen=True, gc=False):
@@ -87,6 +88,7 @@ class Devices:
         self._linked: dict[str, int] = {}  # devices with new links, and from when on (ms) events may move
         # Events that moved since the last `decide`: what their users were told then; None: nobody was.
         self._moved: dict[str, dict[bytes, Given | None]] = {}
+        self._new: set[tuple[str, bytes]] = set()  # of those, the ones that have just come
         self._changed: dict[str, set[bytes]] = {}  # names of parts to be written, by device
         self._dropped: list[DevicePart] = []
         self._chores: list[tuple[int, str]] = []
@@ -140,6 +142,8 @@ class Devices:
         if user is None:
             self._give(device, signal.ref, None)
             return population.take(key, signal, source)
+        if known is None:
+            self._new.add((key, signal.ref))
         self._give(device, signal.ref, Given(signal, user))
         return APPLIED
 
@@ -168,6 +172,7 @@ class Devices:
             device = self._devices[key]
             self._tell(device, events)
             self._settle_oldest(device)
+        self._new.clear()
 
     def _decide_anew(self, device: Device, from_ms: int) -> None:
         """Moves the events of a device, dated from this time on, that belong to somebody else by now."""
@@ -198,7 +203,7 @@ class Devices:
     def _tell(self, device: Device, events: Mapping[bytes, Given | None]) -> None:
         """Adds to `moves` what users were told otherwise before: all takes, then all gives."""
         taken: dict[str, list[bytes]] = {}
-        given: dict[str, list[Signal]] = {}
+        given: dict[tuple[str, bool], list[Signal]] = {}
         for ref, before in events.items():
             now = (device.given or {}).get(ref)
             if now == before:
@@ -206,9 +211,12 @@ class Devices:
             if before is not None:
                 taken.setdefault(before.user, []).append(ref)
             if now is not None:
-                given.setdefault(now.user, []).append(now.signal)
+                is_new = (device.key, ref) in self._new
+                given.setdefault((now.user, is_new), []).append(now.signal)
         self.moves += [Take(user, device.key, tuple(refs)) for user, refs in taken.items()]
-        self.moves += [Give(user, device.key, tuple(signals)) for user, signals in given.items()]
+        self.moves += [
+            Give(user, device.key, tuple(signals), is_new) for (user, is_new), signals in given.items()
+        ]
 
     def _given(self, device: Device, ref: bytes) -> Given | None:
         """What a device gave under this id, if it is known still."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from streams.core.journeys.folding import Change, Rewrite, need_name, rewrite
+from streams.core.journeys.folding import DUPLICATE, OVER_CAP, Change, Rewrite, need_name, rewrite
 from streams.core.journeys.journal import find_event, position_of, records_of_event, without_event
 from streams.core.journeys.needs import LeftOut, need_numbers, number_needs, placed_needs
 from streams.core.journeys.order_facts import NO_FACTS, Facts
@@ -44,18 +44,40 @@ class Moved(msgspec.Struct):
 
 
 def give_signals(
-    population: Population, key: str, device: str, signals: Sequence[Signal], other: str
+    population: Population, key: str, device: str, signals: Sequence[Signal], other: str | None
 ) -> Moved:
-    """Puts what a device gives into a user's profile. `other`: the profile of the device."""
+    """Puts what a device gives into a user's profile.
+
+    `other`: the profile of the device; None: the events have just come, and were in no profile before.
+    """
     names = {given_ref(device, signal.ref): signal.ref for signal in signals}
     given = [msgspec.structs.replace(signal, ref=name) for name, signal in zip(names, signals, strict=True)]
-    moved = move_events(population, key, (), given, other)
+    if other is None:
+        moved = _take_new(population, key, given)
+    else:
+        moved = move_events(population, key, (), given, other)
     p = population.profiles.get(key)
     refused = {signal.ref for signal in moved.over_cap}
     counted = [(name, ref) for name, ref in names.items() if name not in refused]
     if p is not None and counted:
         p.origins = with_origins(p.origins, device, counted)
         p.origins_changed = True
+    return moved
+
+
+def _take_new(population: Population, key: str, given: Sequence[Signal]) -> Moved:
+    """Takes events as if they had been the user's own. Nearly all are newer than all that is known."""
+    moved = Moved()
+    for signal in sorted(given, key=lambda s: (s.head, s.ref)):
+        outcome = population.take(key, signal)
+        if outcome == OVER_CAP:
+            moved.over_cap.append(signal)
+        elif outcome == DUPLICATE:
+            moved.inconsistent += 1
+        else:
+            moved.applied += 1
+            if isinstance(outcome, LeftOut):
+                moved.left_out.append((signal, outcome))
     return moved
 
 

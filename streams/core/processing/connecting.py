@@ -114,7 +114,7 @@ class Connector:
             signals = tuple([unpacked(sent, partition.rulebook) for sent in move.signals])
             if len(partition.rulebook.versions) > versions:
                 partition.publisher.rules_changed()
-            self._apply(partition, Give(move.user, move.device, signals))
+            self._apply(partition, Give(move.user, move.device, signals, move.is_new))
 
     def finish(self, partition: LinkingPartition) -> None:
         """Decides whose events are, now that all links of the batch are in, and tells the users' partitions.
@@ -143,7 +143,8 @@ class Connector:
     def _apply(self, partition: LinkingPartition, move: Give | Take) -> None:
         device = split_profile_key(move.device)[1][2:]
         if isinstance(move, Give):
-            moved = give_signals(partition.population, move.user, device, move.signals, move.device)
+            other = None if move.is_new else move.device
+            moved = give_signals(partition.population, move.user, device, move.signals, other)
             _count_moved(partition, "given", moved)
         else:
             moved = take_signals(partition.population, move.user, device, move.refs, move.device)
@@ -157,7 +158,8 @@ class Connector:
 def _message(move: Give | Take, book: Rulebook) -> Move:
     if isinstance(move, Take):
         return TakeMessage(move.user, move.device, move.refs)
-    return GiveMessage(move.user, move.device, tuple([packed(signal, book) for signal in move.signals]))
+    signals = tuple([packed(signal, book) for signal in move.signals])
+    return GiveMessage(move.user, move.device, signals, move.is_new)
 
 
 def _count_moved(partition: LinkingPartition, what: str, moved: Moved) -> None:

@@ -101,6 +101,7 @@ class GiveMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="g
     user: str  # the key of the profile
     device: str  # likewise
     signals: tuple[TravellingSignal, ...]
+    is_new: bool = False  # they have just come, and were nobody's before
 
 
 class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="take/1"):
