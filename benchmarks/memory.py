@@ -19,7 +19,7 @@ from streams.core.ingest.door import door_of
 from streams.core.ingest.event import Event
 from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.times import LATEST_MS
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import SIZE
 from streams.core.moments.classifier import Classifier
@@ -59,7 +59,7 @@ def footprint(people: int, rules: Rules) -> Footprint:
     empty = processor(rules)  # the rules are compiled: that is not a profile's time
 
     def loaded() -> Population:
-        p = Population(empty.parameters.patience, Horizon(empty.parameters.allowed_lateness_ms))
+        p = Population(empty.parameters.patience, FinalityDelay(empty.parameters.allowed_lateness_ms))
         last = first.checkpoint
         parts = restored(StateRecord(key, value) for key, value in state.items()).profiles
         p.restore(parts, last.watermark_ms, last.timers_fired_ms)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.core.funnels.windows import Windows
-from streams.core.identity.devices import LATE, Devices, Give
+from streams.core.identity.devices import LINK_LATE, Devices, Give
 from streams.core.identity.links import Link, Spans
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.moving import give_signals, take_signals
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import event_ref
@@ -56,8 +56,8 @@ class House:
     finals: list[tuple[str, Any, Callable[[int], str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        horizon = Horizon(self.allowed_lateness, self.settings.back)
-        self.population = Population(patience(self.of), horizon)
+        delay = FinalityDelay(self.allowed_lateness, self.settings.back)
+        self.population = Population(patience(self.of), delay)
         self.devices = Devices(self.population, spans_of(self.settings))
         self.settle()
 
@@ -81,7 +81,7 @@ class House:
             outcome = OUTCOMES[self._number(self.devices.take_event(key, signal_of(e.signal)))]
         if e.user is not None and e.device is not None and e.links and self.settings.on:
             link = Link(e.at, profile_name(e.tenant, f"u:{e.user}"), event_ref(e.id))
-            assert self.devices.take_link(profile_name(e.tenant, f"d:{e.device}"), link) != LATE
+            assert self.devices.take_link(profile_name(e.tenant, f"d:{e.device}"), link) != LINK_LATE
         self.accepted.append(e)
         return outcome
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streams.core.funnels.cells import MEASURE_REVENUE, MEASURE_SHIFT
 from streams.core.funnels.windows import GROUP_BITS, GROUP_MASK, Windows
 from streams.core.journeys import profile as profile_module
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.folding import fold
 from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.population import Population
@@ -139,7 +139,7 @@ class Life:
     finals: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.population = Population(patience(OF), Horizon(self.allowed_lateness))
+        self.population = Population(patience(OF), FinalityDelay(self.allowed_lateness))
 
     def put(self, key: str, s: oracle.Signal) -> str:
         self.population.watermark_ms = max(self.population.watermark_ms, s.at)
@@ -174,7 +174,7 @@ class Life:
     def restart(self) -> None:
         self.commit()
         before = self.population
-        self.population = Population(patience(OF), Horizon(self.allowed_lateness))
+        self.population = Population(patience(OF), FinalityDelay(self.allowed_lateness))
         self.population.restore(self.store, before.watermark_ms, before.timers_fired_ms)
 
     def check(self) -> None:

@@ -73,9 +73,9 @@ BUGS = (
     ),
     _bug(
         "ids are dropped with the fold: a copy stamped anew counts again",
-        "streams.core.journeys.population",
-        "self.watermark_ms - lateness_ms, self.watermark_ms - 2 * lateness_ms, self.timers_fired_ms",
-        "self.watermark_ms - lateness_ms, self.watermark_ms - lateness_ms, self.timers_fired_ms",
+        "streams.core.journeys.finality",
+        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.known_ms, timers_fired_ms",
+        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.change_ms, timers_fired_ms",
     ),
     _bug(
         "the larger copy of an event stays",
@@ -86,8 +86,8 @@ BUGS = (
     _bug(
         "the newest signal is taken for a later one after a restart",
         "streams.core.journeys.store",
-        "p.newest_head = head_at(journal, len(journal) // SIZE - 1)",
-        "p.newest_head = head_at(journal, len(journal) // SIZE - 1) + 1",
+        "p.newest_head = newest_head_of(journal, p.base_end)",
+        "p.newest_head = newest_head_of(journal, p.base_end) + 1",
     ),
     _bug(
         "what was redriven is not known any more after a restart",
@@ -293,8 +293,8 @@ BUGS = (
     _bug(
         "a current record has the dimensions of another need's opening",
         "streams.core.processing.publisher",
-        "self._need_now(p.needs[s.need], s)",
-        "self._need_now(p.needs[s.need], msgspec.structs.replace(s, opened_dims=p.states[0].opened_dims))",
+        "self._need_now(p, s)",
+        "self._need_now(p, msgspec.structs.replace(s, opened_dims=p.states[0].opened_dims))",
     ),
     _bug(
         "a current record is written for each change and not once in a batch",
@@ -462,26 +462,26 @@ BUGS = (
     _bug(
         "chores that a restart interrupted are left",
         "streams.core.journeys.population",
-        "max(watermark_ms - 1, 0)",
-        "max(watermark_ms, 0)",
+        "max(self.settled_mark_ms - 1, 0)  # a time below",
+        "max(self.settled_mark_ms, 0)  # a time below",
     ),
     _bug(
         "a purchase is forgotten before a refund can be that late",
         "streams.core.journeys.trimming",
-        "patience.refund + allowed_lateness_ms)",
+        "patience.refund + delay.change_ms)",
         "patience.refund)",
     ),
     _bug(
         "people are forgotten as soon as they are silent",
         "streams.core.journeys.trimming",
-        "due_ms = (p.newest_head >> TIME) + 2 * allowed_lateness_ms",
+        "due_ms = (p.newest_head >> TIME) + delay.known_ms",
         "due_ms = p.newest_head >> TIME",
     ),
     _bug(
         "the forgotten leave segments behind",
         "streams.core.journeys.store",
-        "for number in (HEAD_PART, *base, *sealed)]",
-        "for number in (HEAD_PART, *base)]",
+        "for number in (HEAD_PART, *base, *origins, *sealed)]",
+        "for number in (HEAD_PART, *base, *origins)]",
     ),
     _bug(
         "new rules are recorded one record late",

@@ -207,9 +207,9 @@ EDGE_BUGS = (
     _edge(
         _BOUNDS,
         "ids are known a millisecond too long",
-        _POPULATION,
-        "self.watermark_ms - lateness_ms, self.watermark_ms - 2 * lateness_ms, self.timers_fired_ms",
-        "self.watermark_ms - lateness_ms, self.watermark_ms - 2 * lateness_ms - 1, self.timers_fired_ms",
+        _FINALITY,
+        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.known_ms, timers_fired_ms",
+        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.known_ms - 1, timers_fired_ms",
     ),
     _edge(
         _BOUNDS,

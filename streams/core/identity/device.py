@@ -18,7 +18,7 @@ MAX_GIVEN = 256
 LINKS_PART = b""  # the name of a device's links among its parts; the others are refs of events
 
 
-class Given(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class GivenEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An event of a device that belongs to a user."""
 
     signal: Signal
@@ -30,7 +30,7 @@ class Device(msgspec.Struct, gc=False):
 
     key: str  # of its profile
     links: list[Link]
-    given: dict[bytes, Given] | None = None  # by ref; None: nothing
+    given: dict[bytes, GivenEvent] | None = None  # by ref; None: nothing
     # When it had more links than are kept, the time of its newest one, and it is shared for good. -1: never.
     full_ms: int = -1
     tidy_ms: int = -1  # the settled mark beyond which it is tidied next
@@ -53,7 +53,7 @@ class DevicePart(msgspec.Struct, frozen=True, gc=False):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_links = msgspec.msgpack.Decoder(DeviceLinks).decode
-_decode_given = msgspec.msgpack.Decoder(Given).decode
+_decode_given = msgspec.msgpack.Decoder(GivenEvent).decode
 
 
 def links_part(device: Device) -> DevicePart:
@@ -82,7 +82,7 @@ def load_device(key: str, parts: Mapping[bytes, bytes]) -> Device:
     return Device(key, stored.links, given or None, stored.full_ms)
 
 
-def _given(value: bytes) -> Given:
+def _given(value: bytes) -> GivenEvent:
     given = _decode_given(value)
     return msgspec.structs.replace(given, signal=with_known_needs(given.signal))
 

@@ -5,8 +5,8 @@ back comes out.
 
 An event that names a device alone is taken here. It goes into the device's own profile, or it is given to the
 user who had the device. Links move what is held: once per device and batch, when all links of the batch are
-in. What a user's partition has been told is the difference between two calls of `decide`; so an event that
-comes and moves within one batch is told of once.
+in. What a user's partition is sent is the difference between two calls of `decide`; so an event that comes
+and moves within one batch is sent once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from streams.core.identity.device import (
     MAX_GIVEN,
     Device,
     DevicePart,
-    Given,
+    GivenEvent,
     comes_before,
     given_part,
     links_part,
@@ -43,8 +43,8 @@ from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import RECORD, REF_AT, SIZE, TIME, Signal
 from streams.records import Record
 
-# How a link ends. LINKED: it counts. KNOWN: it says nothing new. LATE: it is too old.
-LINKED, KNOWN, LATE = range(3)
+# How a link ends. LINK_COUNTS: it counts. LINK_KNOWN: it says nothing new. LINK_LATE: it is too old.
+LINK_COUNTS, LINK_KNOWN, LINK_LATE = range(3)
 # From so many links on, those in the middle of a run are dropped at each new one. Fewer cost less than that.
 THIN_FROM = 16
 
@@ -78,7 +78,7 @@ class Devices:
 
     def __init__(self, population: Population, spans: Spans) -> None:
         """`population`: of the same partition; the devices' own profiles are there."""
-        assert population.horizon.back_ms == spans.back_ms
+        assert population.finality.back_ms == spans.back_ms
         self.population, self.spans = population, spans
         self.counts = DeviceCounts()
         self.moves: list[Give | Take] = []  # what `decide` has found, in the order to apply it
@@ -86,8 +86,8 @@ class Devices:
         self._devices: dict[str, Device] = {}
         self.get = self._devices.get  # asked for every event of a device
         self._linked: dict[str, int] = {}  # devices with new links, and from when on (ms) events may move
-        # Events that moved since the last `decide`: what their users were told then; None: nobody was.
-        self._moved: dict[str, dict[bytes, Given | None]] = {}
+        # Events that moved since the last `decide`: what was sent to their users then; None: nothing.
+        self._moved: dict[str, dict[bytes, GivenEvent | None]] = {}
         self._new: set[tuple[str, bytes]] = set()  # of those, the ones that have just come
         self._changed: dict[str, set[bytes]] = {}  # names of parts to be written, by device
         self._dropped: list[DevicePart] = []
@@ -97,19 +97,19 @@ class Devices:
         return len(self._devices)
 
     def take_link(self, key: str, link: Link) -> int:
-        """Takes a link of the device with this profile key: LINKED, KNOWN or LATE."""
+        """Takes a link of the device with this profile key: LINK_COUNTS, LINK_KNOWN or LINK_LATE."""
         population, device = self.population, self._devices.get(key)
-        oldest_ms = population.watermark_ms - population.horizon.allowed_lateness_ms
+        oldest_ms = population.watermark_ms - population.finality.allowed_lateness_ms
         found = with_link(device.links if device is not None else (), link)
         if found is None:
-            return KNOWN
+            return LINK_KNOWN
         if link.at_ms < oldest_ms:
-            return LATE
+            return LINK_LATE
         if device is None:
             device = self._devices[key] = Device(key, [])
         if device.full_ms >= 0:  # it is shared, whoever comes
             device.full_ms = max(device.full_ms, link.at_ms)
-            return KNOWN
+            return LINK_KNOWN
         device.links, changed_ms = found
         if len(device.links) >= THIN_FROM:
             device.links = thinned(device.links, oldest_ms, self.spans)
@@ -121,7 +121,7 @@ class Devices:
         else:
             self._linked[key] = min(self._linked.get(key, changed_ms), changed_ms)
         self._tidy_by(device, link.at_ms + self._keep_links_ms)
-        return LINKED
+        return LINK_COUNTS
 
     def take_event(self, key: str, signal: Signal, source: Record | None = None) -> int | LeftOut:
         """Takes an event that names a device alone and is not late: how it ended, as `Population.take` says.
@@ -144,7 +144,7 @@ class Devices:
             return population.take(key, signal, source)
         if known is None:
             self._new.add((key, signal.ref))
-        self._give(device, signal.ref, Given(signal, user))
+        self._give(device, signal.ref, GivenEvent(signal, user))
         return APPLIED
 
     def _replace_own(self, p: Profile, signal: Signal, user: str) -> int:
@@ -162,7 +162,7 @@ class Devices:
 
     def decide(self) -> None:
         """Finds anew whose events are, of devices whose links have changed, and adds to `moves` what users
-        must be told. Call it when all links and events of a batch are in, before time passes.
+        must be sent. Call it when all links and events of a batch are in, before time passes.
         """
         linked, self._linked = self._linked, {}
         for key, changed_ms in linked.items():
@@ -170,7 +170,7 @@ class Devices:
         moved, self._moved = self._moved, {}
         for key, events in moved.items():
             device = self._devices[key]
-            self._tell(device, events)
+            self._report(device, events)
             self._settle_oldest(device)
         self._new.clear()
 
@@ -185,7 +185,7 @@ class Devices:
             user = user_at(device.links, at_ms, self.spans)
             if user == given.user:
                 continue
-            self._give(device, ref, None if user is None else Given(given.signal, user))
+            self._give(device, ref, None if user is None else GivenEvent(given.signal, user))
             if user is None:
                 back.setdefault(given.user, []).append(given.signal)
         away: dict[str, list[bytes]] = {}
@@ -196,12 +196,12 @@ class Devices:
                     away.setdefault(user, []).append(ref)
         for user, refs in away.items():
             for signal in withdraw_events(population, key, refs, user):
-                self._give(device, signal.ref, Given(signal, user))
+                self._give(device, signal.ref, GivenEvent(signal, user))
         for user, signals in back.items():
             self.own.append(move_events(population, key, (), signals, user))
 
-    def _tell(self, device: Device, events: Mapping[bytes, Given | None]) -> None:
-        """Adds to `moves` what users were told otherwise before: all takes, then all gives."""
+    def _report(self, device: Device, events: Mapping[bytes, GivenEvent | None]) -> None:
+        """Adds to `moves` what differs from what users were sent before: all takes, then all gives."""
         taken: dict[str, list[bytes]] = {}
         given: dict[tuple[str, bool], list[Signal]] = {}
         for ref, before in events.items():
@@ -218,7 +218,7 @@ class Devices:
             Give(user, device.key, tuple(signals), is_new) for (user, is_new), signals in given.items()
         ]
 
-    def _given(self, device: Device, ref: bytes) -> Given | None:
+    def _given(self, device: Device, ref: bytes) -> GivenEvent | None:
         """What a device gave under this id, if it is known still."""
         found = (device.given or {}).get(ref)
         if found is not None and found.signal.head >> TIME < self.population.bounds.ids_from_ms:
@@ -228,7 +228,7 @@ class Devices:
             return None
         return found
 
-    def _give(self, device: Device, ref: bytes, given: Given | None) -> None:
+    def _give(self, device: Device, ref: bytes, given: GivenEvent | None) -> None:
         """Notes whose an event is from now on; None: the device's own."""
         before = (device.given or {}).get(ref)
         if before is None and given is None:
@@ -239,12 +239,12 @@ class Devices:
             del held[ref]
         else:
             held[ref] = given
-            self._tidy_by(device, (given.signal.head >> TIME) + self.population.horizon.known_ms)
+            self._tidy_by(device, (given.signal.head >> TIME) + self.population.finality.known_ms)
         device.given = held or None
         self._note(device.key, ref)
 
     def _settle_oldest(self, device: Device) -> None:
-        """Of more given events than are kept, forgets the oldest: they stay where they are."""
+        """Forgets the oldest given events, of more than are kept: they stay where they are."""
         over = len(device.given or ()) - MAX_GIVEN
         if over > 0:
             given = device.given or {}
@@ -255,7 +255,7 @@ class Devices:
 
     @property
     def _keep_links_ms(self) -> int:
-        return keep_links_ms(self.population.horizon.change_ms, self.spans)
+        return keep_links_ms(self.population.finality.change_ms, self.spans)
 
     def housekeep(self, limit: int) -> bool:
         """Drops what the settled mark has made useless, of at most `limit` devices. False: more are due."""
@@ -276,7 +276,7 @@ class Devices:
         if len(links) < len(device.links):
             device.links = links
             self._note(device.key, b"")
-        known_ms = self.population.horizon.known_ms
+        known_ms = self.population.finality.known_ms
         for ref, given in list((device.given or {}).items()):
             if given.signal.head >> TIME < mark_ms - known_ms:
                 assert device.given is not None

@@ -1,7 +1,7 @@
 """Links: who was signed in on a device, and when; and so who had it at any time. Pure rules, no state.
 
 Of one user the first link of each quarter of an hour counts, so a set of links is the same whatever came
-first, and to hear of a link twice changes nothing.
+first, and a link that comes twice changes nothing.
 """
 
 from bisect import bisect_left, bisect_right
@@ -11,7 +11,7 @@ from operator import attrgetter
 
 import msgspec
 
-QUARTER_MS = 15 * 60_000
+LINK_QUARTER_MS = 15 * 60_000
 # Of one device. Each may be asked for at each event, and all lie in one state record.
 MAX_LINKS = 256
 
@@ -48,11 +48,11 @@ def with_link(links: Links, new: Link) -> tuple[list[Link], int] | None:
 
     It replaces a later one of its user and quarter of an hour, and says nothing if there is an earlier one.
     """
-    begin_ms = new.at_ms - new.at_ms % QUARTER_MS
+    begin_ms = new.at_ms - new.at_ms % LINK_QUARTER_MS
     others = list(links)
     for n in range(bisect_left(others, begin_ms, key=_AT), len(others)):
         known = others[n]
-        if known.at_ms >= begin_ms + QUARTER_MS:
+        if known.at_ms >= begin_ms + LINK_QUARTER_MS:
             break
         if known.user == new.user:
             if (known.at_ms, known.event) <= (new.at_ms, new.event):

@@ -1,13 +1,13 @@
 """Finality: what of a profile no event can change any more.
 
 Trimming, final records and redriven items ask here, and nothing else judges it. As time goes on, what was
-closed becomes final once it is older than the horizon. Items that are redriven are older than that:
+closed becomes final once it is older than the finality delay. Items that are redriven are older than that:
 they are taken where nothing final lies behind them. From then on nothing more of their profile becomes final,
-until time has gone on by the horizon: so the items of one redrive are all judged alike, whatever their order,
-and however they are cut into batches.
+until time has gone on by the finality delay: so the items of one redrive are all judged alike, whatever their
+order, and however they are cut into batches.
 
-With identity on, what was done on a device may yet be given to a user, or taken back: `Horizon` says for how
-long.
+With identity on, what was done on a device may yet be given to a user, or taken back: `FinalityDelay` says
+for how long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ from streams.core.moments.verdict import BUY, REFUND, TRUTH
 BEFORE_ALL_MS = -1  # before any time
 
 
-class Horizon(msgspec.Struct, frozen=True):
+class FinalityDelay(msgspec.Struct, frozen=True):
     """How long what has happened can still change: docs/journeys.md, Time. Milliseconds."""
 
     allowed_lateness_ms: int
@@ -56,11 +56,9 @@ class Horizon(msgspec.Struct, frozen=True):
         return self.change_ms + self.allowed_lateness_ms
 
 
-def time_bounds(settled_mark_ms: int, timers_fired_ms: int, horizon: Horizon) -> TimeBounds:
+def time_bounds(settled_mark_ms: int, timers_fired_ms: int, delay: FinalityDelay) -> TimeBounds:
     """How far things are final, and known, where the settled mark has come so far."""
-    return TimeBounds(
-        settled_mark_ms - horizon.change_ms, settled_mark_ms - horizon.known_ms, timers_fired_ms
-    )
+    return TimeBounds(settled_mark_ms - delay.change_ms, settled_mark_ms - delay.known_ms, timers_fired_ms)
 
 
 def bounds_of(p: Profile, time: TimeBounds) -> TimeBounds:

@@ -11,7 +11,7 @@ import msgspec
 from streams.core.journeys.folding import DUPLICATE, OVER_CAP, Change, Rewrite, need_name, rewrite
 from streams.core.journeys.journal import find_event, position_of, records_of_event, without_event
 from streams.core.journeys.needs import LeftOut, need_numbers, number_needs, placed_needs
-from streams.core.journeys.order_facts import NO_FACTS, Facts
+from streams.core.journeys.order_facts import NO_FACTS
 from streams.core.journeys.origins import with_origins
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile, folded_journal, is_vacated
@@ -108,7 +108,7 @@ def _held_signal(p: Profile, first: int) -> Signal:
         numbers = [record[3] for record in RECORD.iter_unpack(records)]
         needs = tuple(sorted(need_name(p, number) for number in numbers)) if any(numbers) else NAMELESS
     stated = (p.facts or NO_FACTS).get(facts_key(head, ref))
-    return Signal(head, ref, rule, utc_offset, stated, needs, cue)
+    return Signal(head, ref, rule, utc_offset, stated, needs, cue=cue)
 
 
 def move_events(
@@ -124,25 +124,16 @@ def move_events(
             moved.inconsistent += len(list(gone))
             return moved
         p = population.begin(key, come[0])
-    journal, facts = p.journal, dict(p.facts or NO_FACTS)
+    new = _NewJournal(population, p, moved)
     for name in gone:
-        first = find_event(journal, name, _first_movable(population, journal))
-        if first >= 0:
-            facts.pop(journal[first * SIZE :][:ORDERED], None)
-            journal = without_event(journal, first)
-            moved.applied += 1
-        elif find_event(folded_journal(p), name) >= 0:
-            moved.kept += 1
-        else:
-            moved.inconsistent += 1
-    added: list[bytes] = []
+        new.remove(name)
     for signal in sorted(come, key=lambda s: (s.head, s.ref)):
-        added += _records_of(population, p, signal, journal, facts, added, moved)
-    journal = _merged(journal, added)
+        new.add(signal)
+    journal = new.whole()
     if journal != p.journal:
         change = Change()
-        new = Rewrite(_first_difference(p.journal, journal), journal, facts or None)
-        rewrite(p, new, population.timers_fired_ms, population.patience, change)
+        rewritten = Rewrite(_first_difference(p.journal, journal), journal, new.facts or None)
+        rewrite(p, rewritten, population.timers_fired_ms, population.patience, change)
         p.origins_changed |= p.origins is not None  # some may have gone
         population.note_change(ProfileChange(p, change.retracted, change.asserted, moved_from=other))
         population.trim_profile(p)
@@ -151,41 +142,64 @@ def move_events(
     return moved
 
 
-def _records_of(
-    population: Population,
-    p: Profile,
-    signal: Signal,
-    journal: bytes,
-    facts: Facts,
-    added: list[bytes],
-    moved: Moved,
-) -> list[bytes]:
-    """The records of an event that comes; its facts are added. None if it finds no place."""
-    head, ref = signal.head, signal.ref
-    if p.base_end and facts_key(head, ref) < p.base_end:
-        moved.over_cap.append(signal)
-        return []
-    if find_event(journal, ref, _first_movable(population, journal)) >= 0:
-        moved.inconsistent += 1
-        return []
-    counted, numbers = signal, _numbers_of(population, p, signal.needs, added)
-    if numbers is None:
-        placed = placed_needs(p, signal.needs, population.bounds.oldest_ms, population.patience)
-        left_out = LeftOut(tuple([name for name in signal.needs if name not in placed]))
-        if not placed:
+class _NewJournal:
+    """The journal of a profile as it becomes, event by event; `moved` counts what becomes of them."""
+
+    def __init__(self, population: Population, p: Profile, moved: Moved) -> None:
+        self.population, self.p, self.moved = population, p, moved
+        self.journal, self.facts = p.journal, dict(p.facts or NO_FACTS)
+        self.added: list[bytes] = []  # records
+
+    def remove(self, name: bytes) -> None:
+        """Takes an event out, by its name in the journal."""
+        first = find_event(self.journal, name, _first_movable(self.population, self.journal))
+        if first >= 0:
+            self.facts.pop(self.journal[first * SIZE :][:ORDERED], None)
+            self.journal = without_event(self.journal, first)
+            self.moved.applied += 1
+        elif find_event(folded_journal(self.p), name) >= 0:
+            self.moved.kept += 1
+        else:
+            self.moved.inconsistent += 1
+
+    def add(self, signal: Signal) -> None:
+        """Puts an event in, unless it is there or finds no place."""
+        p, moved, ref = self.p, self.moved, signal.ref
+        if p.base_end and facts_key(signal.head, ref) < p.base_end:
             moved.over_cap.append(signal)
-            return []
-        if left_out.needs:
-            counted = without_needs(signal, left_out.needs)
-            moved.left_out.append((signal, left_out))
-        pending = population.unpublished_needs(p) | {RECORD.unpack(record)[3] for record in added}
-        numbers = number_needs(p, counted.needs, pending)
-    moved.applied += 1
-    if signal.facts is not None:
-        facts[facts_key(head, ref)] = signal.facts
-    return [
-        PACK(head, ref, signal.rule, number, signal.utc_offset_quarters, signal.cue) for number in numbers
-    ]
+            return
+        if find_event(self.journal, ref, _first_movable(self.population, self.journal)) >= 0:
+            moved.inconsistent += 1
+            return
+        numbers = _numbers_of(p, signal.needs)
+        if numbers is None:
+            numbers = self._placed_numbers(signal)
+            if not numbers:
+                moved.over_cap.append(signal)
+                return
+        moved.applied += 1
+        if signal.facts is not None:
+            self.facts[facts_key(signal.head, ref)] = signal.facts
+        for number in numbers:
+            record = PACK(signal.head, ref, signal.rule, number, signal.utc_offset_quarters, signal.cue)
+            self.added.append(record)
+
+    def _placed_numbers(self, signal: Signal) -> tuple[int, ...]:
+        """The numbers of those of its needs that have a place, where there may be too few places."""
+        population, p = self.population, self.p
+        placed = placed_needs(p, signal.needs, population.bounds.oldest_ms, population.patience)
+        left_out = tuple([name for name in signal.needs if name not in placed])
+        if left_out and placed:
+            self.moved.left_out.append((signal, LeftOut(left_out)))
+        pending = population.unpublished_needs(p) | {RECORD.unpack(record)[3] for record in self.added}
+        return number_needs(p, without_needs(signal, left_out).needs, pending)
+
+    def whole(self) -> bytes:
+        """The journal, in order."""
+        if not self.added:
+            return self.journal
+        held = [self.journal[at : at + SIZE] for at in range(0, len(self.journal), SIZE)]
+        return b"".join(sorted(held + self.added))
 
 
 def _first_movable(population: Population, journal: bytes) -> int:
@@ -194,22 +208,13 @@ def _first_movable(population: Population, journal: bytes) -> int:
     return position_of(journal, (oldest_ms << TIME).to_bytes(REF_AT, "big"))
 
 
-def _numbers_of(
-    population: Population, p: Profile, names: tuple[str, ...], added: list[bytes]
-) -> tuple[int, ...] | None:
+def _numbers_of(p: Profile, names: tuple[str, ...]) -> tuple[int, ...] | None:
     """The numbers of the needs by their names; None: they may be more than there are places."""
     if names == NAMELESS:
         return (0,)
     if names == REFUND_EVERYWHERE:
         return (EVERY_NEED,)
     return need_numbers(p, names)
-
-
-def _merged(journal: bytes, added: list[bytes]) -> bytes:
-    if not added:
-        return journal
-    held = [journal[at : at + SIZE] for at in range(0, len(journal), SIZE)]
-    return b"".join(sorted(held + added))
 
 
 def _first_difference(old: bytes, new: bytes) -> int:

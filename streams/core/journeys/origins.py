@@ -15,24 +15,24 @@ ORIGIN = Struct(">17s17sH")  # the name in the journal, the id as it was sent, t
 NAME_SIZE = 17
 
 
-class Origin(NamedTuple):
+class EventOrigin(NamedTuple):
     """Where an event of a profile came from."""
 
     device: str  # its bare id
     ref: bytes  # the event's id within the device
 
 
-class Origins(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class EventOrigins(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The origins of all events of a profile that devices gave."""
 
     devices: tuple[str, ...]
     names: bytes  # an ORIGIN for each event, in no order
 
 
-NO_ORIGINS = Origins((), b"")
+NO_ORIGINS = EventOrigins((), b"")
 
 
-def origin_of(origins: Origins | None, name: bytes) -> Origin | None:
+def find_origin(origins: EventOrigins | None, name: bytes) -> EventOrigin | None:
     """The origin of an event by its name in the journal; None: no device gave it."""
     if origins is None:
         return None
@@ -42,27 +42,31 @@ def origin_of(origins: Origins | None, name: bytes) -> Origin | None:
     if at < 0:
         return None
     _, ref, device = ORIGIN.unpack_from(origins.names, at)
-    return Origin(origins.devices[device], ref)
+    return EventOrigin(origins.devices[device], ref)
 
 
-def sent_id(origins: Origins | None, name: bytes) -> bytes:
+def sent_id(origins: EventOrigins | None, name: bytes) -> bytes:
     """The id under which an event was sent, by its name in the journal."""
-    found = origin_of(origins, name)
+    found = find_origin(origins, name)
     return name if found is None else found.ref
 
 
-def with_origins(origins: Origins | None, device: str, events: Iterable[tuple[bytes, bytes]]) -> Origins:
+def with_origins(
+    origins: EventOrigins | None, device: str, events: Iterable[tuple[bytes, bytes]]
+) -> EventOrigins:
     """The origins with these events (name in the journal, id) of a device added. Known ones stay."""
     old = origins or NO_ORIGINS
-    events = [(name, ref) for name, ref in events if origin_of(origins, name) is None]
+    events = [(name, ref) for name, ref in events if find_origin(origins, name) is None]
     devices = old.devices if device in old.devices else (*old.devices, device)
     number = devices.index(device)
-    return Origins(devices, old.names + b"".join([ORIGIN.pack(name, ref, number) for name, ref in events]))
+    return EventOrigins(
+        devices, old.names + b"".join([ORIGIN.pack(name, ref, number) for name, ref in events])
+    )
 
 
-def only_origins(origins: Origins, kept: Collection[bytes]) -> Origins | None:
+def only_origins(origins: EventOrigins, kept: Collection[bytes]) -> EventOrigins | None:
     """The origins of the events with these names, and of the devices that gave one; None: of no event."""
     found = [origin for origin in ORIGIN.iter_unpack(origins.names) if origin[0] in kept]
     numbers = sorted({number for _, _, number in found})
     names = b"".join([ORIGIN.pack(name, ref, numbers.index(number)) for name, ref, number in found])
-    return Origins(tuple([origins.devices[number] for number in numbers]), names) if found else None
+    return EventOrigins(tuple([origins.devices[number] for number in numbers]), names) if found else None

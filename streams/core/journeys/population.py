@@ -15,7 +15,7 @@ import msgspec
 
 from streams.core.journeys.finality import (
     BEFORE_ALL_MS,
-    Horizon,
+    FinalityDelay,
     bounds_of,
     is_published,
     time_bounds,
@@ -74,11 +74,11 @@ NO_LIMIT_MS = 1 << 62  # beyond every watermark
 class Population:
     """All that a partition agent keeps in memory about people."""
 
-    def __init__(self, patience: Patience, horizon: Horizon) -> None:
-        self.patience, self.horizon = patience, horizon
+    def __init__(self, patience: Patience, delay: FinalityDelay) -> None:
+        self.patience, self.finality = patience, delay
         self.watermark_ms, self.timers_fired_ms = -1, -1
         # What the other partitions allow the settled mark to be. With identity on it is at most the watermark
-        # of the last time at which everything that had to move was told to its users.
+        # of the last time at which everything that had to move was sent to its users.
         self.settled_limit_ms = NO_LIMIT_MS
         self.profiles = Profiles()
         # Forgotten people who never had a journey: no published transition counts them.
@@ -164,7 +164,7 @@ class Population:
         for t in change.asserted:
             if t.kind in CLOSING:
                 open_ms = self.patience.join if t.kind == CONVERTED else 0
-                self._tidy_by(p, t.at_ms + open_ms + self.horizon.change_ms)
+                self._tidy_by(p, t.at_ms + open_ms + self.finality.change_ms)
 
     def judged_ms(self, key: str, signal: Signal) -> int:
         """The time by which it is judged whether an update of an order is late."""
@@ -204,7 +204,7 @@ class Population:
     @property
     def bounds(self) -> TimeBounds:
         """How far time has come for every profile."""
-        return time_bounds(self.settled_mark_ms, self.timers_fired_ms, self.horizon)
+        return time_bounds(self.settled_mark_ms, self.timers_fired_ms, self.finality)
 
     @property
     def settled_mark_ms(self) -> int:
@@ -220,7 +220,7 @@ class Population:
         """The profile of somebody of whom nothing is held, with this signal to come."""
         p = Profile(key, [State()])
         self.profiles.put(p)
-        p.tidy_ms = (signal.head >> TIME) + self.horizon.known_ms
+        p.tidy_ms = (signal.head >> TIME) + self.finality.known_ms
         heappush(self._chores, (p.tidy_ms, key))
         return p
 
@@ -269,7 +269,7 @@ class Population:
                 self.changes.append(ProfileChange(p, (), asserted))
                 for t in asserted:
                     if t.kind == ABANDONED:
-                        self._tidy_by(p, t.at_ms + self.horizon.change_ms)
+                        self._tidy_by(p, t.at_ms + self.finality.change_ms)
             self._arm(p)
         self.timers_fired_ms = max(self.timers_fired_ms, until_ms)
         return True
@@ -291,10 +291,10 @@ class Population:
 
     def _tidy(self, p: Profile) -> None:
         """Makes final, trims or forgets what the settled mark now allows, and sets when to look again."""
-        horizon, time = self.horizon, self.bounds
+        delay, time = self.finality, self.bounds
         bounds, oldest_ms = bounds_of(p, time), time.oldest_ms
         if p.redriving is not None and bounds is not time:
-            self._tidy_by(p, max(p.redriving.watermark_ms, 0) + horizon.change_ms)
+            self._tidy_by(p, max(p.redriving.watermark_ms, 0) + delay.change_ms)
             return
         done, next_closing_ms = closings(p, bounds, self.patience)
         settled = [f for f in done if settled_ms(f, self.patience) < oldest_ms]
@@ -307,9 +307,9 @@ class Population:
         if release_needs(p, oldest_ms, self.patience):
             self._touched[p.key] = p
         if next_closing_ms is not None:
-            due_ms = next_closing_ms + horizon.change_ms
+            due_ms = next_closing_ms + delay.change_ms
         else:
-            due_ms = forget_after_ms(p, horizon, self.patience)
+            due_ms = forget_after_ms(p, delay, self.patience)
         if next_closing_ms is None and due_ms < self.settled_mark_ms:
             self._forget(p)
         else:

@@ -13,7 +13,7 @@ import msgspec
 from streams.core.journeys.folded import Folded
 from streams.core.journeys.machine import next_deadline
 from streams.core.journeys.order_facts import Facts
-from streams.core.journeys.origins import Origins
+from streams.core.journeys.origins import EventOrigins
 from streams.core.journeys.signal import NAMELESS, SIZE
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import JourneySummary
@@ -51,7 +51,7 @@ class Profile(msgspec.Struct, gc=False):
     base_end: bytes = b""  # order key of the last signal that was folded; b"": none was
     begun: list[JourneySummary] | None = None  # summaries so far of the journeys that are open in the base
     facts: Facts | None = None
-    origins: Origins | None = None  # of the events that devices gave; None: none did
+    origins: EventOrigins | None = None  # of the events that devices gave; None: none did
     origins_stored: bool = False  # the state topic holds a record of them
     origins_changed: bool = False  # since then
     first_segment: int = 0  # the number of the first segment, folded or live

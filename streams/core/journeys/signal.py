@@ -140,8 +140,8 @@ def given_ref(device: str, ref: bytes) -> bytes:
     They differ from those of any other event there: two devices may count their events from 1. `origins.py`
     finds the device and the id again.
     """
-    said = f"{device}\x1f{event_text(ref)}".encode("utf-8", "surrogatepass")
-    return GIVEN + blake2b(said, digest_size=16).digest()
+    name = f"{device}\x1f{event_text(ref)}".encode("utf-8", "surrogatepass")
+    return GIVEN + blake2b(name, digest_size=16).digest()
 
 
 def order_ref(order: str) -> bytes:

@@ -13,7 +13,7 @@ from streams.core.journeys.folded import Folded, fold_in
 from streams.core.journeys.folding import newest_head_of, replay, states_of_base
 from streams.core.journeys.journal import facts_of
 from streams.core.journeys.order_facts import NO_FACTS, Facts
-from streams.core.journeys.origins import Origins
+from streams.core.journeys.origins import EventOrigins
 from streams.core.journeys.profile import SEGMENT, SEGMENT_BYTES, Profile, Redriving, deadline_of
 from streams.core.journeys.signal import NAMELESS, SIZE
 from streams.core.journeys.state import Patience, State
@@ -58,7 +58,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_head = msgspec.msgpack.Decoder(ProfileHead).decode
 _decode_base = msgspec.msgpack.Decoder(ProfileBase).decode
 _decode_facts = msgspec.msgpack.Decoder(Facts).decode
-_decode_origins = msgspec.msgpack.Decoder(Origins).decode
+_decode_origins = msgspec.msgpack.Decoder(EventOrigins).decode
 
 
 def save_profile(p: Profile, out: list[ProfilePart]) -> None:

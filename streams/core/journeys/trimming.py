@@ -5,7 +5,7 @@ match any more.
 from collections.abc import Iterator
 from itertools import pairwise
 
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.folded import Folded, drop_first, fold_in
 from streams.core.journeys.folding import replay, states_of_base
 from streams.core.journeys.journal import facts_of, time_at, until
@@ -197,10 +197,10 @@ def first_times(needs: set[int], journal: bytes, start: int) -> dict[int, int]:
     return times
 
 
-def forget_after_ms(p: Profile, horizon: Horizon, patience: Patience) -> int:
+def forget_after_ms(p: Profile, delay: FinalityDelay, patience: Patience) -> int:
     """The settled mark beyond which nothing of this profile can matter any more, if no journey is open."""
-    due_ms = (p.newest_head >> TIME) + horizon.known_ms
+    due_ms = (p.newest_head >> TIME) + delay.known_ms
     for s in p.states:
         if s.conversions:  # a refund within its window may still come, or be given, that late
-            due_ms = max(due_ms, s.conversions[-1].at_ms + patience.refund + horizon.change_ms)
+            due_ms = max(due_ms, s.conversions[-1].at_ms + patience.refund + delay.change_ms)
     return due_ms

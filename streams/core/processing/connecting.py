@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from streams.core.identity.device import DevicePart
-from streams.core.identity.devices import LATE, Devices, Give, Take
-from streams.core.identity.links import QUARTER_MS, Link
+from streams.core.identity.devices import LINK_LATE, Devices, Give, Take
+from streams.core.identity.links import LINK_QUARTER_MS, Link
 from streams.core.ingest.event import Event, lookup
 from streams.core.ingest.partition import partition_of
 from streams.core.journeys.moving import Moved, give_signals, take_signals
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import event_ref
 from streams.core.processing.checkpoint import Checkpoint
-from streams.core.processing.inbox import GiveMessage, LinkMessage, Move, TakeMessage, encode_message
+from streams.core.processing.inbox import GiveMessage, LinkMessage, MoveMessage, TakeMessage, encode_message
 from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.parameters import IdentityParameters
 from streams.core.processing.publisher import Publisher
@@ -27,9 +27,9 @@ from streams.core.processing.watermark import WatermarkTracker
 from streams.records import Output, Record
 from streams.topology import INBOX
 
-# Links that are remembered as told, so that each event of a visit is not told again: about 20 MB. It is no
-# state: who is told twice learns nothing.
-MAX_TOLD = 65_536
+# Links that are remembered as sent, so that not each event of a visit is sent: about 20 MB. It is no state:
+# a link that is sent twice changes nothing.
+MAX_SENT_LINKS = 65_536
 # What is false where a field says that its event is no link (`identity.ignore`).
 NOT_TRUE = (None, False, 0, "", "0", "no", "false")
 
@@ -53,8 +53,8 @@ class Connector:
         self.parameters = parameters
         self.devices = Devices(population, parameters.spans)
         self.take_event = self.devices.take_event
-        # (device, user) -> the quarter of an hour, and the first link of it that was told.
-        self._told: dict[tuple[str, str], tuple[int, int, str]] = {}
+        # (device, user) -> the quarter of an hour, and the first link of it that was sent.
+        self._sent: dict[tuple[str, str], tuple[int, int, str]] = {}
 
     def note_link(
         self, partition: LinkingPartition, event: Event, user: str, place: tuple[str, Record]
@@ -64,24 +64,26 @@ class Connector:
         `user`: the key of the profile. `place`: where the event was read.
         """
         device = f"{user[: -len(event.profile)]}d:{event.anonymous_id}"
-        told, quarter = self._told.get((device, user)), event.at_ms // QUARTER_MS
-        if told is not None and told <= (quarter, event.at_ms, event.id) and told[0] == quarter:
+        sent, quarter = self._sent.get((device, user)), event.at_ms // LINK_QUARTER_MS
+        if sent is not None and sent <= (quarter, event.at_ms, event.id) and sent[0] == quarter:
             return
         if not self._makes_link(event):
             return
         source, record = place
-        link = LinkMessage(device, user, event.at_ms, event.id, source, record.offset, record.index)
+        link = LinkMessage(
+            device, user, event.at_ms, event.id, source, offset=record.offset, index=record.index
+        )
         owner = partition_of(person_key(device), partition.tracker.partitions)
         if owner != partition.partition:
             message = encode_message(link)
             partition.open.send(Output(INBOX.name, person_key(device), message, (), owner))
-            certain = partition.tracker.is_waited_for(event.at_ms, partition.population.horizon)
+            certain = partition.tracker.is_waited_for(event.at_ms, partition.population.finality)
         else:
             certain = self._take_link(partition, link)
         if certain:
-            if len(self._told) >= MAX_TOLD:
-                self._told.clear()
-            self._told[device, user] = quarter, event.at_ms, event.id
+            if len(self._sent) >= MAX_SENT_LINKS:
+                self._sent.clear()
+            self._sent[device, user] = quarter, event.at_ms, event.id
 
     def _makes_link(self, event: Event) -> bool:
         assert event.user_id is not None
@@ -89,8 +91,8 @@ class Connector:
             return False
         if self.parameters.ignore is None:
             return True
-        said = lookup(event, self.parameters.ignore)
-        return (said.strip().lower() if isinstance(said, str) else said) in NOT_TRUE
+        value = lookup(event, self.parameters.ignore)
+        return (value.strip().lower() if isinstance(value, str) else value) in NOT_TRUE
 
     def take_links(self, partition: LinkingPartition, links: Iterable[LinkMessage]) -> None:
         """Takes links that other partitions read."""
@@ -100,11 +102,11 @@ class Connector:
     def _take_link(self, partition: LinkingPartition, link: LinkMessage) -> bool:
         """False: it is late."""
         outcome = self.devices.take_link(link.device, Link(link.at_ms, link.user, event_ref(link.event)))
-        if outcome == LATE:
+        if outcome == LINK_LATE:
             _count(partition, "late_links", 1)
-        return outcome != LATE
+        return outcome != LINK_LATE
 
-    def take_moves(self, partition: LinkingPartition, moves: Iterable[Move]) -> None:
+    def take_moves(self, partition: LinkingPartition, moves: Iterable[MoveMessage]) -> None:
         """Applies what devices of other partitions have given to users of this one, and taken back."""
         for move in moves:
             if isinstance(move, TakeMessage):
@@ -117,7 +119,7 @@ class Connector:
             self._apply(partition, Give(move.user, move.device, signals, move.is_new))
 
     def finish(self, partition: LinkingPartition) -> None:
-        """Decides whose events are, now that all links of the batch are in, and tells the users' partitions.
+        """Decides whose events are, now that all links of the batch are in, and sends what moves.
 
         Call it before time passes. The settled mark follows the watermark behind it.
         """
@@ -135,7 +137,7 @@ class Connector:
         self.settle(partition)
 
     def settle(self, partition: LinkingPartition) -> None:
-        """Lets the settled mark follow: everything that had to move was told."""
+        """Lets the settled mark follow: everything that had to move was sent."""
         population, tracker = partition.population, partition.tracker
         tracker.own_watermark_ms = population.watermark_ms
         population.settled_limit_ms = min(population.watermark_ms, tracker.peers_settled_ms)
@@ -155,7 +157,7 @@ class Connector:
         return self.devices.commit()
 
 
-def _message(move: Give | Take, book: Rulebook) -> Move:
+def _message(move: Give | Take, book: Rulebook) -> MoveMessage:
     if isinstance(move, Take):
         return TakeMessage(move.user, move.device, move.refs)
     signals = tuple([packed(signal, book) for signal in move.signals])

@@ -112,7 +112,7 @@ class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="t
     refs: tuple[bytes, ...]  # their ids within the device
 
 
-Move = GiveMessage | TakeMessage
+MoveMessage = GiveMessage | TakeMessage
 Message = Forwarded | Redriven | WatermarkReport | LinkMessage | GiveMessage | TakeMessage
 
 encode_message = msgspec.msgpack.Encoder().encode
@@ -133,7 +133,7 @@ class InboxRead(NamedTuple):
 
     runs: dict[str, list[Record]]  # forwarded items, by the source that they were read from first
     links: list[LinkMessage]
-    moves: list[Move]  # in the order in which they were sent
+    moves: list[MoveMessage]  # in the order in which they were sent
     reports: list[WatermarkReport]
     unknown: list[Record]  # records that no partition of this release wrote
     waiting: int  # records from the first redriven item on

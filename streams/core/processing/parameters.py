@@ -5,6 +5,7 @@ import msgspec
 from streams.core.funnels.dimensions import Dimensions
 from streams.core.identity.collective import CollectiveUsers
 from streams.core.identity.links import Spans
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.state import Patience
 
 
@@ -28,3 +29,9 @@ class Parameters(msgspec.Struct, frozen=True):
     values: tuple[str, ...] = ()  # paths of amounts: the first that holds anything wins
     currency: str | None = None  # of amounts that name none
     identity: IdentityParameters | None = None  # None: it is off
+
+    @property
+    def finality(self) -> FinalityDelay:
+        """How long what has happened can still change."""
+        back_ms = self.identity.spans.back_ms if self.identity is not None else 0
+        return FinalityDelay(self.allowed_lateness_ms, back_ms)

@@ -7,6 +7,7 @@ changes in memory is committed by its batch, or lost with the process and done a
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
@@ -15,7 +16,6 @@ from streams.core.ingest.event import Event, Reason, Rejection, reject
 from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import ReadOutcome
 from streams.core.ingest.times import LATEST_MS
-from streams.core.journeys.finality import Horizon
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
 from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.needs import LeftOut
@@ -59,12 +59,6 @@ RUN = 250
 _TRANSITIONS = TRANSITIONS.name  # looked up thousands of times in a batch
 
 
-def horizon_of(parameters: Parameters) -> Horizon:
-    """How long what has happened can still change, by the settings."""
-    identity = parameters.identity
-    return Horizon(parameters.allowed_lateness_ms, identity.spans.back_ms if identity is not None else 0)
-
-
 class Processor:
     """The state of one partition and the step that changes it."""
 
@@ -85,7 +79,7 @@ class Processor:
         self.readers = Readers(door)
         self.tracker = WatermarkTracker(partition, partitions)
         self.checkpoint = Checkpoint(STATE_FORMAT, fold)
-        self.population = Population(parameters.patience, horizon_of(parameters))
+        self.population = Population(parameters.patience, parameters.finality)
         identity = parameters.identity
         self.connector = None if identity is None else Connector(identity, self.population)
         self.tracker.forwarding = identity is not None
@@ -325,13 +319,14 @@ class Processor:
 
         `place`: the source of the events that have brought them about; None: no event has.
         """
-        delta, rev, transition = self.windows.delta, self.checkpoint.rev, self.publisher.transition
+        delta, rev, write = self.windows.delta, self.checkpoint.rev, self.publisher.transition
         outputs, moved, cues = self.open.transitions, self.open.moved, list[CueChange]()
         changes, self.population.changes = self.population.changes, []
         for change in changes:
             changed = seen_by_consumers(change) if change.retracted else change
-            p = changed.profile
+            p, other = changed.profile, changed.moved_from
             key = person_key(p.key)
+            transition = write if other is None else partial(write, moved_from=other)
             caused_by, item = changed.caused_by, changed.source
             headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
             for t in changed.retracted:
@@ -343,9 +338,7 @@ class Processor:
                 count_transition(t, -1, delta)
                 if t.kind not in UNMATCHED:
                     rev += 1
-                    outputs.append(
-                        Output(_TRANSITIONS, key, transition(p, "retract", rev, t, changed.moved_from))
-                    )
+                    outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
             for t in changed.asserted:
                 where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
                 if t.kind == CUE:
@@ -355,8 +348,7 @@ class Processor:
                 count_transition(t, 1, delta)
                 if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                     rev += 1
-                    text = transition(p, "assert", rev, t, changed.moved_from)
-                    outputs.append(Output(_TRANSITIONS, key, text, where))
+                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
         self.checkpoint.rev = rev
         if cues:
             outputs += publish_cues(cues, self.publisher, self.checkpoint, delta)

@@ -20,7 +20,7 @@ from streams.core.journeys.journey_step import (
     REFUNDED,
     JourneyStep,
 )
-from streams.core.journeys.origins import origin_of, sent_id
+from streams.core.journeys.origins import find_origin, sent_id
 from streams.core.journeys.profile import Profile
 from streams.core.journeys.signal import event_text
 from streams.core.journeys.state import State
@@ -149,7 +149,7 @@ class Publisher:
         )
         if t.amount is not None:
             text = f'{text[:-1]},"value_minor":{t.amount},"currency":"{CURRENCIES[t.currency]}"}}'
-        if origins is not None and t.rule >= 0 and (origin := origin_of(origins, caused_by)) is not None:
+        if origins is not None and t.rule >= 0 and (origin := find_origin(origins, caused_by)) is not None:
             text = f'{text[:-1]},"device":{quoted(origin.device)}}}'
         if moved_from is not None:
             text = f'{text[:-1]},"moved_from":{quoted(split_profile_key(moved_from)[1])}}}'

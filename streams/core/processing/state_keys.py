@@ -25,7 +25,7 @@ from streams.core.processing.rulebook import Rulebook, RulesVersion
 from streams.records import StateRecord
 
 # First byte of a key.
-PROFILE, DEVICE, CELLS, RULES, DOOR, REDRIVEN_ITEM = b"p", b"i", b"c", b"r", b"d", b"o"
+PROFILE, LINKED_DEVICE, CELLS, RULES, DOOR, REDRIVEN_ITEM = b"p", b"i", b"c", b"r", b"d", b"o"
 _BASE, _ORIGINS = b"b", b"g"
 _PARTS = {BASE_PART: _BASE, ORIGINS_PART: _ORIGINS}  # parts of a profile that have a name
 _NUMBERS = {name: number for number, name in _PARTS.items()}
@@ -73,7 +73,7 @@ def profile_records(parts: Iterable[ProfilePart]) -> list[StateRecord]:
 
 def device_records(parts: Iterable[DevicePart]) -> list[StateRecord]:
     """The state records of parts of devices."""
-    return [StateRecord(DEVICE + part.key.encode() + b"\0" + part.name, part.value) for part in parts]
+    return [StateRecord(LINKED_DEVICE + part.key.encode() + b"\0" + part.name, part.value) for part in parts]
 
 
 def counter_records(groups: Iterable[tuple[CellGroup, GroupCounts | None]]) -> list[StateRecord]:

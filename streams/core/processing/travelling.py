@@ -31,15 +31,15 @@ def packed(signal: Signal, book: Rulebook) -> TravellingSignal:
     """The signal, to be sent. `book`: of the partition that holds it."""
     version, info = book.rule_of(signal.rule)
     return TravellingSignal(
-        signal.head,
-        signal.ref,
-        version,
-        info.name,
-        info.confidence,
-        signal.utc_offset_quarters,
-        signal.cue,
-        signal.needs,
-        signal.facts,
+        head=signal.head,
+        ref=signal.ref,
+        rules=version,
+        rule=info.name,
+        confidence=info.confidence,
+        utc_offset_quarters=signal.utc_offset_quarters,
+        cue=signal.cue,
+        needs=signal.needs,
+        facts=signal.facts,
     )
 
 
@@ -49,5 +49,5 @@ def unpacked(sent: TravellingSignal, book: Rulebook) -> Signal:
     Raises Incompatible when the book is full.
     """
     code = book.code_of(sent.rules, RuleInfo(sent.rule, sent.confidence))
-    signal = Signal(sent.head, sent.ref, code, sent.utc_offset_quarters, sent.facts, sent.needs, sent.cue)
-    return with_known_needs(signal)
+    offset = sent.utc_offset_quarters
+    return with_known_needs(Signal(sent.head, sent.ref, code, offset, sent.facts, sent.needs, cue=sent.cue))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.processing.inbox import WatermarkReport
 from streams.records import Fetched
 from streams.topology import is_inbox
@@ -69,7 +69,7 @@ class WatermarkTracker:
         self.limit_ms = UNBOUNDED_MS  # the watermark of the partition goes no further
         self.excluded: set[int] = set()  # peers that were silent for too long, so that nobody waits for them
         self.reports_received = 0
-        # The watermark of this partition, once all that had to move by then was told; UNKNOWN_MS: identity is
+        # The watermark of this partition, once all that had to move by then was sent; UNKNOWN_MS: identity is
         # off, and nobody asks.
         self.own_watermark_ms = UNKNOWN_MS
         self._inputs: list[str] = []  # the inputs that are read now
@@ -151,13 +151,13 @@ class WatermarkTracker:
     @property
     def peers_settled_ms(self) -> int:
         """The least watermark of their own that the other partitions have reported: what is still to come
-        from them is not older than it by more than the horizon.
+        from them is not older than it by more than the finality delay.
         """
         others = [number for number in range(self.partitions) if number != self.partition]
         known = [self.peers.get(number, PeerProgress()).own_watermark_ms for number in others]
         return min(known, default=UNBOUNDED_MS)
 
-    def is_waited_for(self, at_ms: int, horizon: Horizon) -> bool:
+    def is_waited_for(self, at_ms: int, delay: FinalityDelay) -> bool:
         """True if what is sent now, dated `at_ms`, cannot be late where it arrives.
 
         Peers wait for this partition's inputs once it has reported since its start, unless it was idle then.
@@ -165,7 +165,7 @@ class WatermarkTracker:
         reported = self._reported
         if reported is None or reported.idle:
             return False
-        return at_ms >= reported.watermark_ms - horizon.allowed_lateness_ms
+        return at_ms >= reported.watermark_ms - delay.allowed_lateness_ms
 
     def note_fetch(self, fetched: Fetched) -> None:
         """Takes note of how many records a read brought, and of the sources of which nothing is left.

@@ -4,12 +4,12 @@ import pytest
 
 from streams.core.identity import devices as devices_module
 from streams.core.identity.device import DevicePart
-from streams.core.identity.devices import KNOWN, LATE, LINKED, Devices, Give, Take
+from streams.core.identity.devices import LINK_COUNTS, LINK_KNOWN, LINK_LATE, Devices, Give, Take
 from streams.core.identity.links import MAX_LINKS, Link, Spans, keep_links_ms
 from streams.core.journeys import trimming
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.moving import give_signals, take_signals
-from streams.core.journeys.origins import Origin, origin_of
+from streams.core.journeys.origins import EventOrigin, find_origin
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import Signal, event_ref, given_ref, head_of
 from streams.core.journeys.state import Patience
@@ -24,7 +24,7 @@ LATENESS = 2 * DAY
 
 def partition() -> Devices:
     """An empty partition with identity on, as it is set by default."""
-    return Devices(Population(Patience(), Horizon(LATENESS, SPANS.back_ms)), SPANS)
+    return Devices(Population(Patience(), FinalityDelay(LATENESS, SPANS.back_ms)), SPANS)
 
 
 def signal(at: int, name: str, mark: int = KNOW) -> Signal:
@@ -50,7 +50,7 @@ def test_one_message_for_all_that_moves_in_a_batch() -> None:
     for n in range(20):
         devices.take_event(PHONE, signal(START + n * MINUTE, f"e{n}", n % 4))
     devices.population.changes = []
-    assert devices.take_link(PHONE, link(START + HOUR)) == LINKED
+    assert devices.take_link(PHONE, link(START + HOUR)) == LINK_COUNTS
     devices.decide()
     (give,) = devices.moves
     assert isinstance(give, Give)
@@ -87,9 +87,9 @@ def test_a_link_that_is_known_is_never_late() -> None:
     devices = partition()
     devices.take_link(PHONE, link(START))
     reach(devices, START + LATENESS + 1)
-    assert devices.take_link(PHONE, link(START)) == KNOWN
-    assert devices.take_link(PHONE, link(START, BEN)) == LATE
-    assert devices.take_link("d:other", link(START, BEN)) == LATE
+    assert devices.take_link(PHONE, link(START)) == LINK_KNOWN
+    assert devices.take_link(PHONE, link(START, BEN)) == LINK_LATE
+    assert devices.take_link("d:other", link(START, BEN)) == LINK_LATE
     assert len(devices) == 1
 
 
@@ -115,7 +115,7 @@ def test_a_device_with_too_many_links_is_shared_for_good() -> None:
     devices.decide()
     assert [] == devices.moves
     assert 2 == len(population.profiles.get(PHONE).journal) // 31  # type: ignore[union-attr]
-    kept_ms = keep_links_ms(population.horizon.change_ms, SPANS)
+    kept_ms = keep_links_ms(population.finality.change_ms, SPANS)
     reach(devices, last_ms + 15 * MINUTE + kept_ms)
     assert devices.get(PHONE) is not None
     reach(devices, last_ms + 15 * MINUTE + kept_ms + 1)
@@ -180,7 +180,7 @@ def test_a_device_is_kept_for_as_long_as_it_can_matter() -> None:
     devices = partition()
     devices.take_link(PHONE, link(START))
     devices.take_event(PHONE, signal(START + MINUTE, "e"))
-    horizon = devices.population.horizon
+    horizon = devices.population.finality
     assert 9 * DAY + 7 * DAY + 60 * DAY == keep_links_ms(horizon.change_ms, SPANS)
     reach(devices, START + MINUTE + horizon.known_ms)
     assert devices.get(PHONE).given  # type: ignore[union-attr]
@@ -240,13 +240,13 @@ def test_the_origin_of_a_given_event_is_found() -> None:
     p = population.profiles.get(ANN)
     assert p is not None
     names = [given_ref("phone", event_ref("e1")), given_ref("desk", event_ref("e1"))]
-    assert [Origin("phone", event_ref("e1")), Origin("desk", event_ref("e1"))] == [
-        origin_of(p.origins, name) for name in names
+    assert [EventOrigin("phone", event_ref("e1")), EventOrigin("desk", event_ref("e1"))] == [
+        find_origin(p.origins, name) for name in names
     ]
-    assert origin_of(p.origins, event_ref("e1")) is None
+    assert find_origin(p.origins, event_ref("e1")) is None
     take_signals(population, ANN, "phone", [event_ref("e1")], PHONE)
-    assert origin_of(p.origins, names[0]) is not None  # its retraction is still to be published
+    assert find_origin(p.origins, names[0]) is not None  # its retraction is still to be published
     population.changes = []
     population.commit()
-    assert origin_of(p.origins, names[0]) is None
+    assert find_origin(p.origins, names[0]) is None
     assert ("phone", "desk") == p.origins.devices  # type: ignore[union-attr]

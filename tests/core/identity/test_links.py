@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.identity.links import (
+    LINK_QUARTER_MS,
     MAX_LINKS,
-    QUARTER_MS,
     Link,
     Spans,
     keep_links_ms,
@@ -32,7 +32,19 @@ LATENESS_MS = HOUR
 
 # A time, and whose link it is. Gaps meet quarters, back, forward and both together, and lie beside them.
 gaps = st.sampled_from(
-    (0, MINUTE, 5 * MINUTE, QUARTER_MS, HOUR // 2, HOUR - 1, HOUR, HOUR + 1, 2 * HOUR, 3 * HOUR, 4 * HOUR + 1)
+    (
+        0,
+        MINUTE,
+        5 * MINUTE,
+        LINK_QUARTER_MS,
+        HOUR // 2,
+        HOUR - 1,
+        HOUR,
+        HOUR + 1,
+        2 * HOUR,
+        3 * HOUR,
+        4 * HOUR + 1,
+    )
 )
 acts = st.lists(st.tuples(gaps, st.sampled_from("abc"), st.sampled_from((0, 0, MINUTE, HOUR))), max_size=30)
 
@@ -153,12 +165,12 @@ def test_one_user_of_a_device_has_few_links() -> None:
     keep_ms = keep_links_ms(9 * day, spans)
     held: list[Link] = []
     most = 0
-    for at in range(0, 92 * day, QUARTER_MS):
+    for at in range(0, 92 * day, LINK_QUARTER_MS):
         found = with_link(held, Link(at, "ann", b""))
         assert found is not None
         held = without_old(thinned(found[0], at - 2 * day, spans), at - keep_ms)
         most = max(most, len(held))
-    assert most == 2 * day // QUARTER_MS + 1 + 4
+    assert most == 2 * day // LINK_QUARTER_MS + 1 + 4
     assert most < MAX_LINKS
 
 

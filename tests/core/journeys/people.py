@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.folding import APPLIED, DUPLICATE
 from streams.core.journeys.journey_step import KIND_NAMES, JourneyStep
 from streams.core.journeys.money import Money
@@ -28,7 +28,7 @@ class People:
 
     def __init__(self, allowed_lateness: int = HORIZON) -> None:
         self.patience = Patience()
-        self.population = Population(self.patience, Horizon(allowed_lateness))
+        self.population = Population(self.patience, FinalityDelay(allowed_lateness))
         self.said = Said()
         self.finals: list[tuple[str, JourneySummary | FinalRefund]] = []
         self.forgotten: list[str] = []
@@ -81,7 +81,7 @@ class People:
     def restart(self) -> None:
         """Another population takes over, from what was stored."""
         before = self.population
-        self.population = Population(self.patience, self.population.horizon)
+        self.population = Population(self.patience, self.population.finality)
         self.population.restore(self.store, before.watermark_ms, before.timers_fired_ms)
 
     def kinds(self, key: str = "u:1") -> list[tuple[int, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import order_ref
 from tests import oracle
@@ -42,7 +42,7 @@ def test_the_product_tells_the_story(story: Story, arrival: Callable[[Signals], 
     """Whatever the order of arrival, the steps and unmatched refunds that
     stand are those that were worked out by hand.
     """
-    population, said = Population(patience(oracle.DEFAULTS), Horizon(FOREVER)), Said()
+    population, said = Population(patience(oracle.DEFAULTS), FinalityDelay(FOREVER)), Said()
     for s in arrival(story.signals):
         put(population, "p", as_read(s))
     population.advance(story.timer, 10**9)

@@ -30,7 +30,7 @@ def live(rnd: random.Random, people: People, cap: int) -> dict[str, list[oracle.
     restarts; returns what was accepted, by profile.
     """
     accepted: dict[str, list[oracle.Signal]] = {}
-    allowed_lateness, at = people.population.horizon.allowed_lateness_ms, 0
+    allowed_lateness, at = people.population.finality.allowed_lateness_ms, 0
     for n in range(SIGNALS):
         at += rnd.choice(
             (MINUTE, HOUR, HOUR, 10 * HOUR, 3 * DAY if n % 10 == 0 else HOUR, 12 * DAY if n % 30 == 0 else 0)

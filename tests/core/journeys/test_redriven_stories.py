@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.folding import FINAL
 from streams.core.journeys.population import Population
 from streams.core.journeys.redriving import redrive_event
@@ -28,7 +28,7 @@ def test_the_product_tells_the_story(
 ) -> None:
     """Each redriven event ends as it should, and what stands is what was worked out by hand."""
     told = golden.story_of({k: v for k, v in story.items() if k not in ("watermark", "redriven")})
-    population, said = Population(patience(oracle.DEFAULTS), Horizon(ALLOWED_LATENESS_MS)), Said()
+    population, said = Population(patience(oracle.DEFAULTS), FinalityDelay(ALLOWED_LATENESS_MS)), Said()
     for s in told.signals:
         put(population, "p", as_read(s))
     population.watermark_ms = golden.time_of(story["watermark"])

@@ -49,7 +49,7 @@ def test_restored_is_what_was_saved(
     """
     people = People()
     for at, event, mark, sure, needs, order, commit in sorted(history, key=lambda step: step[0] // (2 * DAY)):
-        if at < people.population.watermark_ms - people.population.horizon.allowed_lateness_ms:
+        if at < people.population.watermark_ms - people.population.finality.allowed_lateness_ms:
             continue
         people.put(
             at,

@@ -184,7 +184,7 @@ def test_nothing_is_final_before_the_slowest_partition_says_so() -> None:
         one.hear(Output("inbox", None, encode_message(report), (), 0))
         one.step(9, 9)
         one.step(0, 0)
-        kinds = [
+        kinds: list[str] = [
             msgspec.json.decode(output.value or b"", type=Transition).kind
             for output in one.outputs
             if output.topic == "transitions"

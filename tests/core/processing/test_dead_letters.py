@@ -6,7 +6,7 @@ from streams.core.ingest.door import door_of
 from streams.core.ingest.event import Event, Reason, Rejection
 from streams.core.ingest.headers import SCHEMA_HEADER
 from streams.core.ingest.reading import RecordReader
-from streams.core.journeys.finality import Horizon
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.population import Population
 from streams.core.journeys.state import Patience
 from streams.core.processing.dead_letters import LATE_BY_TIME, MAX_VALUE_BYTES, late_item, rejected_item
@@ -65,7 +65,7 @@ def test_a_forwarded_item_is_kept_as_it_came() -> None:
     for size in (10, MAX_VALUE_BYTES, MAX_VALUE_BYTES + 1, 10 * MAX_VALUE_BYTES):
         batch, original = OpenBatch(), b"\0" * size
         batch.forward("events:0", decoded(b"{}", original), b"who", 1)
-        (sent,) = batch.outputs(Population(Patience(), Horizon(0)), None, 0)  # type: ignore[arg-type]  # nothing to publish
+        (sent,) = batch.outputs(Population(Patience(), FinalityDelay(0)), None, 0)  # type: ignore[arg-type]  # nothing to publish
         assert len(sent.value or b"") < 2 * MAX_VALUE_BYTES
         message = decode_message(sent.value)
         assert isinstance(message, Forwarded)
