@@ -10,9 +10,10 @@ import msgspec
 
 from streams.core.journeys.folding import DUPLICATE, OVER_CAP, Change, Rewrite, need_name, rewrite
 from streams.core.journeys.journal import find_event, position_of, records_of_event, without_event
-from streams.core.journeys.needs import LeftOut, need_numbers, number_needs, placed_needs
+from streams.core.journeys.needs import LeftOut, need_numbers
 from streams.core.journeys.order_facts import NO_FACTS
 from streams.core.journeys.origins import with_origins
+from streams.core.journeys.placing import place_event
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile, folded_journal, is_vacated
 from streams.core.journeys.profile_changes import ProfileChange
@@ -29,7 +30,6 @@ from streams.core.journeys.signal import (
     Signal,
     facts_key,
     given_ref,
-    without_needs,
 )
 
 
@@ -173,26 +173,21 @@ class _NewJournal:
             return
         numbers = _numbers_of(p, signal.needs)
         if numbers is None:
-            numbers = self._placed_numbers(signal)
-            if not numbers:
+            given = {RECORD.unpack(record)[3] for record in self.added}
+            oldest_ms, changes = self.population.bounds.oldest_ms, self.population.changes
+            placed = place_event(p, signal, oldest_ms, self.population.patience, changes, given)
+            if placed is None:
                 moved.over_cap.append(signal)
                 return
+            numbers = placed.numbers
+            if isinstance(placed.ending, LeftOut):
+                moved.left_out.append((signal, placed.ending))
         moved.applied += 1
         if signal.facts is not None:
             self.facts[facts_key(signal.head, ref)] = signal.facts
         for number in numbers:
             record = PACK(signal.head, ref, signal.rule, number, signal.utc_offset_quarters, signal.cue)
             self.added.append(record)
-
-    def _placed_numbers(self, signal: Signal) -> tuple[int, ...]:
-        """The numbers of those of its needs that have a place, where there may be too few places."""
-        population, p = self.population, self.p
-        placed = placed_needs(p, signal.needs, population.bounds.oldest_ms, population.patience)
-        left_out = tuple([name for name in signal.needs if name not in placed])
-        if left_out and placed:
-            self.moved.left_out.append((signal, LeftOut(left_out)))
-        pending = population.unpublished_needs(p) | {RECORD.unpack(record)[3] for record in self.added}
-        return number_needs(p, without_needs(signal, left_out).needs, pending)
 
     def whole(self) -> bytes:
         """The journal, in order."""

@@ -31,13 +31,8 @@ from streams.core.journeys.folding import (
     judge_event,
 )
 from streams.core.journeys.journey_step import ABANDONED, CONVERTED, JourneyStep, withdraws
-from streams.core.journeys.needs import (
-    LeftOut,
-    need_numbers,
-    number_needs,
-    placed_needs,
-    release_needs,
-)
+from streams.core.journeys.needs import LeftOut, need_numbers, release_needs
+from streams.core.journeys.placing import place_event
 from streams.core.journeys.profile import (
     SEGMENT_BYTES,
     Profile,
@@ -55,7 +50,6 @@ from streams.core.journeys.signal import (
     SIZE,
     TIME,
     Signal,
-    without_needs,
 )
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.store import ProfilePart, load_profile, save_profile, tombstones
@@ -114,10 +108,16 @@ class Population:
         else:
             numbers = need_numbers(p, names)
             if numbers is None:
-                judged = self._place_needs(p, signal, is_redriven=is_redriven)
-                if isinstance(judged, int):
+                bounds = self._bounds(is_redriven=is_redriven)
+                judged = judge_event(p, signal, bounds).outcome
+                if judged != APPLIED:
                     return judged
-                signal, numbers, ending = judged
+                placed = place_event(p, signal, bounds.oldest_ms, self.patience, self.changes)
+                if placed is None:
+                    return OVER_CAP
+                signal, numbers, ending = placed.signal, placed.numbers, placed.ending
+                if placed.is_crowded:
+                    self.tidy_soon(p)
             needs = numbers
         patience, asserted = self.patience, self._asserted
         retracted: Sequence[JourneyStep] = ()
@@ -169,37 +169,6 @@ class Population:
     def judged_ms(self, key: str, signal: Signal) -> int:
         """The time by which it is judged whether an update of an order is late."""
         return lateness_time_ms(self.profiles.get(key), signal, self.patience)
-
-    def _place_needs(
-        self, p: Profile, signal: Signal, *, is_redriven: bool
-    ) -> int | tuple[Signal, tuple[int, ...], int | LeftOut]:
-        """For an event that may have more needs than there are places: the signal with the needs that have
-        places, their numbers, and how it ends if it is applied. An outcome alone: it is not applied.
-        """
-        bounds, names = self._bounds(is_redriven=is_redriven), signal.needs
-        outcome = judge_event(p, signal, bounds).outcome
-        if outcome != APPLIED:
-            return outcome
-        placed = placed_needs(p, names, bounds.oldest_ms, self.patience)
-        if not placed:
-            return OVER_CAP
-        ending: int | LeftOut = APPLIED
-        if len(placed) < len(names):
-            ending = LeftOut(tuple([name for name in names if name not in placed]))
-            signal = without_needs(signal, ending.needs)
-        before = len(p.needs)
-        # (Looked for only where it is needed: a batch may have many changes.)
-        pending = self.unpublished_needs(p) if any(name not in p.needs for name in placed) else ()
-        numbers = number_needs(p, placed, pending)
-        if len(p.needs) > before:  # no number was free: tidying may free some
-            self.tidy_soon(p)
-        return signal, numbers, ending
-
-    def unpublished_needs(self, p: Profile) -> set[int]:
-        """The numbers of needs that steps of the open batch bear. (Its final records bear numbers of needs
-        that have had a journey. Housekeeping releases these, and comes after all events of a batch.)
-        """
-        return {t.need for c in self.changes if c.profile is p for t in (*c.retracted, *c.asserted)}
 
     @property
     def bounds(self) -> TimeBounds:
