@@ -156,53 +156,53 @@ BUGS = (
     ),
     _bug(
         "assertions are published before the retractions that they replace",
-        "streams.core.processing.processor",
-        """            for t in changed.retracted:
-                if t.kind == CUE:
-                    cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
-                    continue
-                self.open.retracted += 1
-                moved[p.key] = p, key  # a cue moves nobody
-                count_transition(t, -1, delta)
-                if t.kind not in UNMATCHED:
-                    rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
-            for t in changed.asserted:
-                where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
-                if t.kind == CUE:
-                    cues.append(CueChange(p, key, "assert", t, where))
-                    continue
-                moved[p.key] = p, key
-                count_transition(t, 1, delta)
-                if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
-                    rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
+        "streams.core.processing.publishing",
+        """        for t in changed.retracted:
+            if t.kind == CUE:
+                cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
+                continue
+            partition.open.retracted += 1
+            moved[p.key] = p, key  # a cue moves nobody
+            count_transition(t, -1, delta)
+            if t.kind not in UNMATCHED:
+                rev += 1
+                outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
+        for t in changed.asserted:
+            where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+            if t.kind == CUE:
+                cues.append(CueChange(p, key, "assert", t, where))
+                continue
+            moved[p.key] = p, key
+            count_transition(t, 1, delta)
+            if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
+                rev += 1
+                outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
 """,
-        """            for t in changed.asserted:
-                where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
-                if t.kind == CUE:
-                    cues.append(CueChange(p, key, "assert", t, where))
-                    continue
-                moved[p.key] = p, key
-                count_transition(t, 1, delta)
-                if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
-                    rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
-            for t in changed.retracted:
-                if t.kind == CUE:
-                    cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
-                    continue
-                self.open.retracted += 1
-                moved[p.key] = p, key  # a cue moves nobody
-                count_transition(t, -1, delta)
-                if t.kind not in UNMATCHED:
-                    rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
+        """        for t in changed.asserted:
+            where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+            if t.kind == CUE:
+                cues.append(CueChange(p, key, "assert", t, where))
+                continue
+            moved[p.key] = p, key
+            count_transition(t, 1, delta)
+            if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
+                rev += 1
+                outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
+        for t in changed.retracted:
+            if t.kind == CUE:
+                cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
+                continue
+            partition.open.retracted += 1
+            moved[p.key] = p, key  # a cue moves nobody
+            count_transition(t, -1, delta)
+            if t.kind not in UNMATCHED:
+                rev += 1
+                outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
 """,
     ),
     _bug(
         "a counter is not taken back",
-        "streams.core.processing.processor",
+        "streams.core.processing.publishing",
         "count_transition(t, -1, delta)",
         "pass",
     ),
@@ -250,9 +250,9 @@ BUGS = (
     ),
     _bug(
         "the current record is not written after a retraction",
-        "streams.core.processing.processor",
-        "            p = changed.profile\n",
-        "            p, moved = changed.profile, {} if changed.retracted else self.open.moved\n",
+        "streams.core.processing.publishing",
+        "        p = changed.profile\n",
+        "            p, moved = changed.profile, {} if changed.retracted else partition.open.moved\n",
     ),
     _bug(
         "the key of a record has u: or d: before the id",
@@ -298,9 +298,9 @@ BUGS = (
     ),
     _bug(
         "a current record is written for each change and not once in a batch",
-        "streams.core.processing.processor",
-        "moved[p.key] = p, key\n                count_transition(t, 1, delta)",
-        "moved[p.key, len(moved)] = p, key\n                count_transition(t, 1, delta)",
+        "streams.core.processing.publishing",
+        "moved[p.key] = p, key\n            count_transition(t, 1, delta)",
+        "moved[p.key, len(moved)] = p, key\n            count_transition(t, 1, delta)",
     ),
     _bug(
         "somebody who is forgotten has a current record in the same batch",
@@ -329,13 +329,13 @@ BUGS = (
     ),
     _bug(
         "a step that comes out of a fold again has the headers of the event that changed the fold",
-        "streams.core.processing.processor",
+        "streams.core.processing.publishing",
         "headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS",
         "headers if t.rule >= 0 else NO_HEADERS",
     ),
     _bug(
         "a step of silence has the headers of the event that revealed it",
-        "streams.core.processing.processor",
+        "streams.core.processing.publishing",
         "headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS",
         "headers if t.caused_by == caused_by else NO_HEADERS",
     ),

@@ -355,16 +355,16 @@ EDGE_BUGS = (
     _edge(
         _LAWS,
         "an event without a place for one need is thrown away",
-        _POPULATION,
-        "if not placed:\n            return OVER_CAP",
-        "if len(placed) < len(names):\n            return OVER_CAP",
+        "streams.core.journeys.placing",
+        "if not placed:\n        return None",
+        "if len(placed) < len(names):\n        return None",
     ),
     _edge(
         _LAWS,
         "a copy is judged by the needs that it has places for",
         _POPULATION,
-        "outcome = judge_event(p, signal, bounds).outcome",
-        "outcome = APPLIED",
+        "judged = judge_event(p, signal, bounds).outcome",
+        "judged = APPLIED",
     ),
     _edge(
         "tests/core/journeys/test_golden.py",

@@ -7,9 +7,7 @@ changes in memory is committed by its batch, or lost with the process and done a
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 
-from streams.core.funnels.cells import count_transition
 from streams.core.funnels.windows import Windows
 from streams.core.ingest.door import Door
 from streams.core.ingest.event import Event, Reason, Rejection, reject
@@ -17,14 +15,11 @@ from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import ReadOutcome
 from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP
-from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
-from streams.core.journeys.profile_changes import seen_by_consumers
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
 from streams.core.processing.connecting import Connector
-from streams.core.processing.cues import CueChange, publish_cues
 from streams.core.processing.dead_letters import LATE_BY_TIME, LATE_OVER_CAP
 from streams.core.processing.inbox import read_messages, report_to_others
 from streams.core.processing.items import read_items
@@ -32,12 +27,13 @@ from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.owners import holds_foreign
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.publisher import Publisher
+from streams.core.processing.publishing import publish_changes
 from streams.core.processing.readers import Readers
 from streams.core.processing.record_keys import person_key
 from streams.core.processing.redriving import RedrivenFates
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.signals import Signals
-from streams.core.processing.source_headers import NO_HEADERS, SourcePlace, source_headers, source_place
+from streams.core.processing.source_headers import SourcePlace, source_place
 from streams.core.processing.state_keys import (
     counter_records,
     device_records,
@@ -47,7 +43,7 @@ from streams.core.processing.state_keys import (
 )
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
-from streams.records import Batch, Fetched, Output, Record, StateRecord
+from streams.records import Batch, Fetched, Record, StateRecord
 from streams.topology import TRANSITIONS, is_inbox
 
 # Profiles whose timers fire in one batch: many deadlines must not make one huge transaction.
@@ -319,39 +315,7 @@ class Processor:
 
         `place`: the source of the events that have brought them about; None: no event has.
         """
-        delta, rev, write = self.windows.delta, self.checkpoint.rev, self.publisher.transition
-        outputs, moved, cues = self.open.transitions, self.open.moved, list[CueChange]()
-        changes, self.population.changes = self.population.changes, []
-        for change in changes:
-            changed = seen_by_consumers(change) if change.retracted else change
-            p, other = changed.profile, changed.moved_from
-            key = person_key(p.key)
-            transition = write if other is None else partial(write, moved_from=other)
-            caused_by, item = changed.caused_by, changed.source
-            headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
-            for t in changed.retracted:
-                if t.kind == CUE:
-                    cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
-                    continue
-                self.open.retracted += 1
-                moved[p.key] = p, key  # a cue moves nobody
-                count_transition(t, -1, delta)
-                if t.kind not in UNMATCHED:
-                    rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
-            for t in changed.asserted:
-                where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
-                if t.kind == CUE:
-                    cues.append(CueChange(p, key, "assert", t, where))
-                    continue
-                moved[p.key] = p, key
-                count_transition(t, 1, delta)
-                if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
-                    rev += 1
-                    outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
-        self.checkpoint.rev = rev
-        if cues:
-            outputs += publish_cues(cues, self.publisher, self.checkpoint, delta)
+        publish_changes(self, place)
 
     def batch(self) -> Batch:
         """All effects since the last call, to be committed as one."""

@@ -1,0 +1,70 @@
+"""Turns what has come about in profiles into records of transitions and cues, and counts it."""
+
+from functools import partial
+from typing import Protocol
+
+from streams.core.funnels.cells import count_transition
+from streams.core.funnels.windows import Windows
+from streams.core.journeys.journey_step import CUE, UNMATCHED
+from streams.core.journeys.population import Population
+from streams.core.journeys.profile_changes import seen_by_consumers
+from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.cues import CueChange, publish_cues
+from streams.core.processing.open_batch import OpenBatch
+from streams.core.processing.publisher import Publisher
+from streams.core.processing.record_keys import person_key
+from streams.core.processing.source_headers import NO_HEADERS, SourcePlace, source_headers
+from streams.records import Output
+from streams.topology import TRANSITIONS
+
+_TRANSITIONS = TRANSITIONS.name  # looked up thousands of times in a batch
+
+
+class PublishingPartition(Protocol):
+    """What it takes of a partition to publish what has come about. A Processor has it."""
+
+    checkpoint: Checkpoint
+    population: Population
+    windows: Windows
+    publisher: Publisher
+    open: OpenBatch
+
+
+def publish_changes(partition: PublishingPartition, place: SourcePlace | None) -> None:
+    """Publishes and counts the changes since the last call.
+
+    `place`: the source of the events that have brought them about; None: no event has.
+    """
+    delta, rev, write = partition.windows.delta, partition.checkpoint.rev, partition.publisher.transition
+    outputs, moved, cues = partition.open.transitions, partition.open.moved, list[CueChange]()
+    changes, partition.population.changes = partition.population.changes, []
+    for change in changes:
+        changed = seen_by_consumers(change) if change.retracted else change
+        p = changed.profile
+        key, other = person_key(p.key), changed.moved_from
+        transition = write if other is None else partial(write, moved_from=other)
+        caused_by, item = changed.caused_by, changed.source
+        headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
+        for t in changed.retracted:
+            if t.kind == CUE:
+                cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
+                continue
+            partition.open.retracted += 1
+            moved[p.key] = p, key  # a cue moves nobody
+            count_transition(t, -1, delta)
+            if t.kind not in UNMATCHED:
+                rev += 1
+                outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
+        for t in changed.asserted:
+            where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+            if t.kind == CUE:
+                cues.append(CueChange(p, key, "assert", t, where))
+                continue
+            moved[p.key] = p, key
+            count_transition(t, 1, delta)
+            if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
+                rev += 1
+                outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
+    partition.checkpoint.rev = rev
+    if cues:
+        outputs += publish_cues(cues, partition.publisher, partition.checkpoint, delta)
