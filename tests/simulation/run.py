@@ -12,7 +12,7 @@ from schemas.receipt import DeadLetterTopic
 from streams import topology
 from streams.core.journeys.profile import folded_journal
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
-from streams.core.processing.inbox import Forwarded, WatermarkReport
+from streams.core.processing.inbox import Forwarded, Redriven, WatermarkReport
 from streams.core.processing.processor import Processor
 from streams.core.processing.state_keys import restored
 from streams.queries.verify import verify
@@ -339,8 +339,10 @@ def _sent(cluster: Cluster, partition: int) -> Sent:
                     sent.reports.append((message, cluster.reaches[partition][sender.batch]))
                 elif isinstance(message, Forwarded):
                     sent.forwarded.append((owner, message))
-                else:
+                elif isinstance(message, Redriven):
                     sent.redriven.append((owner, message))
+                else:
+                    raise AssertionError(f"identity is off in these days: {message}")
     return sent
 
 
