@@ -195,12 +195,19 @@ def history(signals: Sequence[Signal]) -> list[Signal]:
     return sorted(smallest, key=lambda s: (s.at, s.mark, s.sure, s.dims, s.event))
 
 
-def everywhere(s: Signal) -> bool:
-    """True for a refund of an order that does not say which needs it is about: it lists no products, or
-    these name none.
+def as_taken(s: Signal) -> Signal:
+    """The signal in the needs that it is about: a refund of an order that lists no products, or whose products
+    name no need, is about all of them. One whose needs find no place lists products as before.
     """
-    lists_needs = s.money is not None and s.money.items > 0 and s.needs not in (("",), EVERYTHING)
-    return s.mark == REFUND and s.order is not None and not lists_needs
+    lists_needs = s.money is not None and s.money.items > 0 and s.needs != ("",)
+    if s.mark == REFUND and s.order is not None and not lists_needs:
+        return s._replace(needs=EVERYTHING)
+    return s
+
+
+def everywhere(s: Signal) -> bool:
+    """True for a refund of an order that does not say which needs it is about."""
+    return s.needs == EVERYTHING
 
 
 def _when(s: Signal) -> tuple[object, ...]:

@@ -51,7 +51,7 @@ def signals(draw: st.DrawFn) -> list[Signal]:
                 cue=draw(st.sampled_from([0, 0, 2])),
             )
         )
-    return draw(st.permutations(drawn))
+    return [oracle.as_taken(s) for s in draw(st.permutations(drawn))]
 
 
 def _everything(history: list[Signal], timer: int) -> object:

@@ -109,7 +109,7 @@ def signal_of(row: dict[str, str]) -> oracle.Signal:
     """The signal of a row of events."""
     *unsure, mark = row["mark"].split()
     assert unsure in ([], ["unsure"]), unsure
-    return oracle.Signal(
+    stated = oracle.Signal(
         at=time_of(row["at"]),
         event=row["event"],
         mark=INTENTS[mark],
@@ -123,6 +123,7 @@ def signal_of(row: dict[str, str]) -> oracle.Signal:
         cue=number_of(row, "cue"),
         money=_money(row),
     )
+    return oracle.as_taken(stated)
 
 
 def _money(row: dict[str, str]) -> oracle.Money | None:

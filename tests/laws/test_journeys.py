@@ -96,7 +96,7 @@ def tidy(s: oracle.Signal) -> oracle.Signal:
         said = said._replace(currency=-1, shares=tuple((need, None, n) for need, _, n in said.shares))
     s = s._replace(order=order, needs=tuple(sorted(set(s.needs))), money=said)
     s = s._replace(update=s.update if s.mark == 4 else 0, cue=0 if s.mark == 5 else s.cue)
-    return s._replace(needs=("*",)) if oracle.everywhere(s) else s
+    return oracle.as_taken(s)
 
 
 def one_profile(history: list[oracle.Signal]) -> list[oracle.Signal]:

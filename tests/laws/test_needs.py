@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.journeys.needs import shown_states
+from streams.core.journeys.signal import order_ref
 from tests import oracle
 from tests.laws.driving import FOREVER
 from tests.laws.test_journeys import LAW, OF, H, Life, signals, small, standing, tidy
@@ -175,6 +176,19 @@ def test_a_number_stands_for_its_need_while_a_signal_bears_it() -> None:
         assert ["applied", "applied", "duplicate"] == [
             life.put("p", s) for s in (first, look(1, "tea"), first)
         ]
+
+
+def test_a_refund_whose_products_find_no_place_is_not_about_everything() -> None:
+    """It lists products of a need without a place, and is about the nameless need alone: no sign for the car."""
+    life, refund = OnePerson(2 * H), look(H, "", "coffee")
+    said = oracle.Money(None, -1, 1, False, ())
+    with small(1, 256, 2):
+        life.put("p", look(0, "", "car"))
+        assert "applied" == life.put(
+            "p", refund._replace(mark=oracle.REFUND, order=order_ref("o").hex(), money=said)
+        )
+        life.time(OF.abandon + H)
+        life.check()
 
 
 def test_that_needs_were_forgotten_outlives_a_restart() -> None:
