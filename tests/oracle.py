@@ -196,8 +196,8 @@ def history(signals: Sequence[Signal]) -> list[Signal]:
 
 
 def as_taken(s: Signal) -> Signal:
-    """The signal in the needs that it is about: a refund of an order that lists no products, or whose products
-    name no need, is about all of them. One whose needs find no place lists products as before.
+    """The signal in the needs that it is about: a refund of an order that lists no products, or whose
+    products name no need, is about all of them. One whose needs find no place lists products as before.
     """
     lists_needs = s.money is not None and s.money.items > 0 and s.needs != ("",)
     if s.mark == REFUND and s.order is not None and not lists_needs:

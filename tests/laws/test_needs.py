@@ -179,15 +179,12 @@ def test_a_number_stands_for_its_need_while_a_signal_bears_it() -> None:
 
 
 def test_a_refund_whose_products_find_no_place_is_not_about_everything() -> None:
-    """It lists products of a need without a place, and is about the nameless need alone: no sign for the car."""
-    life, refund = OnePerson(2 * H), look(H, "", "coffee")
-    said = oracle.Money(None, -1, 1, False, ())
+    """It lists products, and is about the nameless need alone: that time goes by is not said of the car."""
+    life, refund = OnePerson(2 * H), look(13 * H, "", "coffee")._replace(mark=oracle.REFUND)
+    refund = refund._replace(order=order_ref("o").hex(), money=oracle.Money(None, -1, 1, False, ()))
     with small(1, 256, 2):
         life.put("p", look(0, "", "car"))
-        assert "applied" == life.put(
-            "p", refund._replace(mark=oracle.REFUND, order=order_ref("o").hex(), money=said)
-        )
-        life.time(OF.abandon + H)
+        assert "applied" == life.put("p", refund)
         life.check()
 
 
