@@ -1,9 +1,9 @@
 """Makes up shoppers for trying things out: a stream of Segment records that never ends.
 
 It is pure: the caller gives the time, and the same seed gives the same records. Each visitor walks through a
-small shop step by step (`NEXT_STEPS`); people come back, and half of them sign in on the way. Some records
-are faulty, as those of real collectors are, at the rates of `FAULTS`, so that every outcome occurs: copies,
-delays, broken records.
+small shop step by step (`NEXT_STEPS`); people come back, on one device or another, and sign in when it is
+their habit (`visitors.py`). Some records are faulty, as those of real collectors are, at the rates of
+`FAULTS`, so that every outcome occurs: copies, delays, broken records.
 """
 
 from bisect import bisect
@@ -14,6 +14,8 @@ from time import gmtime, strftime
 from typing import NamedTuple
 
 import msgspec
+
+from streams.sources.visitors import Visitor
 
 THINK_S = 12.0  # the mean time between two events of a visitor
 MIN_VISITORS = 8  # in the shop at once, however slow the stream is
@@ -49,8 +51,7 @@ NEXT_STEPS: dict[str, Steps] = {
     "guide": (("video", 2), ("product", 3), ("", 3)),
     "video": (("product", 3), ("add", 0.6), ("", 3)),
     "add": (("cart", 5), ("product", 3), ("", 2)),
-    "cart": (("sign-in", 2), ("checkout", 4), ("product", 2), ("", 3)),
-    "sign-in": (("checkout", 7), ("", 1)),
+    "cart": (("checkout", 6), ("product", 2), ("", 3)),
     "checkout": (("pay", 5), ("cart", 1), ("", 2)),
     "pay": (("order", 6), ("", 1.5)),
     "order": (("", 6), ("list", 1)),
@@ -84,7 +85,6 @@ QUERIES = (
     ("tienda de zapatillas cerca de mí", "es-ES"),
     ("cómo limpiar zapatillas", "es-ES"),
 )
-DEVICES = (("mobile", 6), ("desktop", 3), ("tablet", 1))
 CATEGORIES = ("running", "trail", "city", "hiking")
 UNREADABLE_VALUES = (
     b'{"type":"track","event":"Product Vie',
@@ -101,15 +101,6 @@ class MadeRecord(NamedTuple):
     value: bytes
 
 
-class _Visitor:
-    """Somebody who is in the shop now."""
-
-    __slots__ = ("cart", "number", "order", "signed_in", "step")
-
-    def __init__(self, number: int) -> None:
-        self.number, self.step, self.signed_in, self.cart, self.order = number, "", False, 0, ""
-
-
 class Shop:
     """A shop with visitors. `next` returns the records that its collector sends, one after the other."""
 
@@ -123,11 +114,12 @@ class Shop:
         self._random = Random(seed)
         self._people = people
         self._visitors = [
-            _Visitor(self._random.randrange(people)) for _ in range(max(MIN_VISITORS, round(rate * THINK_S)))
+            Visitor(self._random.randrange(people), self._random)
+            for _ in range(max(MIN_VISITORS, round(rate * THINK_S)))
         ]
         self._sent: deque[MadeRecord] = deque(maxlen=REMEMBERED)
         # Who ordered, which order, and what of it is not given back yet.
-        self._orders: deque[tuple[_Visitor, str, int]] = deque(maxlen=REMEMBERED)
+        self._orders: deque[tuple[Visitor, str, int]] = deque(maxlen=REMEMBERED)
 
     def next(self, now_ms: int) -> MadeRecord:
         """The next record, sent at this time (milliseconds since 1970)."""
@@ -149,13 +141,11 @@ class Shop:
     def _step(self, at_ms: int) -> MadeRecord:
         place = self._random.randrange(len(self._visitors))
         visitor = self._visitors[place]
-        step = self._draw(NEXT_STEPS[visitor.step])
+        step = visitor.next_step or self._draw(NEXT_STEPS[visitor.step])
         if not step:
-            visitor = self._visitors[place] = _Visitor(self._random.randrange(self._people))
+            visitor = self._visitors[place] = Visitor(self._random.randrange(self._people), self._random)
             step = self._draw(NEXT_STEPS[""])
-        if step == "sign-in" and (visitor.signed_in or visitor.number % 2):
-            step = "checkout"  # half of the people never sign in
-        visitor.step = step
+        step = visitor.go(step)
         kind, name, path = STEP_EVENTS[step]
         properties, locale = self._act(visitor, step)
         fields: dict[str, object] = {"type": kind}
@@ -177,7 +167,7 @@ class Shop:
         fields: dict[str, object] = {"type": "track", "event": "Order Refunded", "properties": properties}
         return self._record(visitor, at_ms, fields, "/account/orders", "it-IT")
 
-    def _act(self, visitor: _Visitor, step: str) -> tuple[dict[str, object], str]:
+    def _act(self, visitor: Visitor, step: str) -> tuple[dict[str, object], str]:
         """Does what the step does to the visitor. Returns the properties and the locale of its event."""
         random, properties, locale = self._random, dict[str, object](), "it-IT"
         match step:
@@ -195,8 +185,6 @@ class Shop:
                 properties["content_asset_id"] = f"v{random.randrange(20)}"
             case "cart":
                 properties["products"] = visitor.cart
-            case "sign-in":
-                visitor.signed_in = True
             case "checkout":
                 visitor.order = f"o{random.getrandbits(48):012x}"
                 properties["order_id"] = visitor.order
@@ -209,25 +197,24 @@ class Shop:
         return properties, locale
 
     def _record(
-        self, visitor: _Visitor, at_ms: int, fields: dict[str, object], path: str, locale: str
+        self, visitor: Visitor, at_ms: int, fields: dict[str, object], path: str, locale: str
     ) -> MadeRecord:
         """A record with these fields and those that every event has."""
         h = f"{self._random.getrandbits(128):032x}"
-        device = f"device-{visitor.number}"
         record: dict[str, object] = {
             "type": fields["type"],
             "messageId": f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}",
-            "anonymousId": device,
+            "anonymousId": visitor.device,
             "timestamp": f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(at_ms // 1000))}.{at_ms % 1000:03d}Z",
             "context": {
                 "channel": "web",
-                "device": {"type": DEVICES[bisect(_DEVICE_SUMS, visitor.number % _DEVICE_SUMS[-1])][0]},
+                "device": {"type": visitor.device_type},
                 "locale": locale,
                 "timezone": "Europe/Rome",
                 "page": {"path": path, "url": f"https://shop.example{path}"},
             },
         }
-        key = device
+        key = visitor.device
         if visitor.signed_in:
             record["userId"] = key = f"user-{visitor.number}"
         return MadeRecord(key.encode(), msgspec.json.encode(record | fields))
@@ -235,6 +222,3 @@ class Shop:
     def _draw(self, steps: Steps) -> str:
         sums = list(accumulate(weight for _, weight in steps))
         return steps[bisect(sums, self._random.random() * sums[-1])][0]
-
-
-_DEVICE_SUMS = list(accumulate(weight for _, weight in DEVICES))

@@ -3,21 +3,24 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from streams.core.identity.links import Spans
 from streams.core.ingest.event import Event, Rejection
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import INTENTS
 from streams.sources.generator import FAULTS, MIN_VISITORS, NEXT_STEPS, REMEMBERED, MadeRecord, Shop
+from streams.sources.visitors import FAMILY
 from tests.reading import read_record
 
 NOW_MS = 1_750_000_000_000
-COUNT = 20_000
+COUNT, PEOPLE, REGULARS = 20_000, 500, 200
 
 
-def made(seed: int = 1, count: int = COUNT, people: int = 500) -> Iterator[MadeRecord]:
+def made(seed: int = 1, count: int = COUNT, people: int = PEOPLE) -> Iterator[MadeRecord]:
     shop = Shop(seed, 200, people)
     return (shop.next(NOW_MS + 5 * n) for n in range(count))
 
@@ -91,13 +94,59 @@ def test_faults_come_at_their_rates(stream: list[MadeRecord]) -> None:
     assert 0.2 * FAULTS.very_late < late / COUNT < 5 * FAULTS.very_late
 
 
-def test_people_sign_in_and_stay_signed_in(stream: list[MadeRecord]) -> None:
-    """After an identify event a visitor keeps the user id until the
-    visit ends; half of the people never sign in.
+@pytest.fixture(scope="module")
+def calls() -> list[dict[str, Any]]:
+    """What can be read of a quieter shop, to which everybody comes again and again."""
+    shop = Shop(1, 20, REGULARS)
+    records = [shop.next(NOW_MS + 50 * n) for n in range(COUNT)]
+    return [json.loads(value) for key, value in records if key]
+
+
+def own_devices(user: str) -> set[str]:
+    number = user.removeprefix("user-")
+    return {f"device-{number}", f"device-{number}-b"}
+
+
+def test_people_browse_as_guests_and_sign_in_at_different_points(calls: list[dict[str, Any]]) -> None:
+    """On some devices people are known from the first event on, on others they are guests first. Some sign in
+    on their second device only, and four of ten never do.
     """
-    users = {json.loads(value).get("userId") for key, value in stream if key} - {None}
-    assert users
-    assert all(int(user.removeprefix("user-")) % 2 == 0 for user in users)
+    first_known: dict[str, str] = {}  # the first event with a user id, by device
+    guests: set[str] = set()
+    for call in calls:
+        device = call["anonymousId"]
+        if "userId" in call:
+            first_known.setdefault(device, "guest first" if device in guests else "known at once")
+        else:
+            guests.add(device)
+    assert {"guest first", "known at once"} <= set(first_known.values())
+    users = {call["userId"] for call in calls if "userId" in call}
+    assert 0.45 < len(users) / REGULARS <= 0.6
+    second_only = [user for user in users if own_devices(user) & set(first_known) == {f"device-{user[5:]}-b"}]
+    assert any(f"device-{user[5:]}" in guests for user in second_only)
+    assert all("userId" in call for call in calls if call["type"] == "identify")
+
+
+def test_users_and_guests_buy(calls: list[dict[str, Any]]) -> None:
+    """Nobody has to sign in to pay."""
+    orders = Counter("userId" in call for call in calls if call.get("event") == "Order Completed")
+    assert orders[True] > 10
+    assert orders[False] > 10
+
+
+def test_devices_are_shared(calls: list[dict[str, Any]]) -> None:
+    """A person has two devices of their own, a family signs in on one tablet, and on a terminal in a store
+    sign in more users than a device can belong to.
+    """
+    users: dict[str, set[str]] = {}
+    for call in calls:
+        if "userId" in call:
+            users.setdefault(call["anonymousId"], set()).add(call["userId"])
+    assert all(len(of) == 1 for device, of in users.items() if device.startswith("device-"))
+    assert 2 <= max(len(of) for device, of in users.items() if device.startswith("family-")) <= FAMILY
+    assert (
+        max(len(of) for device, of in users.items() if device.startswith("terminal-")) > Spans().shared_above
+    )
 
 
 def test_a_slow_shop_has_visitors_too() -> None:

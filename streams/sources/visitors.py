@@ -1,0 +1,96 @@
+"""Who is in the made-up shop, on which device, and when they sign in.
+
+Most people browse as guests for a while. Who is a guest on the phone and signs in on the laptop looks like
+two people, until they sign in on the phone, too.
+"""
+
+from bisect import bisect
+from enum import Enum
+from itertools import accumulate
+from random import Random
+from typing import NamedTuple
+
+
+class SignIn(Enum):
+    """When in a visit somebody signs in."""
+
+    BEFORE = "in an earlier visit"
+    AT_ONCE = "at once"
+    AT_TILL = "at the till"
+    NEVER = "never"
+
+
+# When people sign in on their first device, when on their second one, and how many of ten people do so.
+HABITS = (
+    (SignIn.BEFORE, SignIn.BEFORE, 2),
+    (SignIn.AT_TILL, SignIn.AT_TILL, 2),
+    (SignIn.NEVER, SignIn.AT_TILL, 2),
+    (SignIn.NEVER, SignIn.NEVER, 4),
+)
+FORGOTTEN_SHARE = 0.2  # of the visits of people who are signed in: they have to do it again, at once
+LATER_SHARE = 0.3  # of the visits as a guest on the first device of those who sign in on the second one only
+
+
+class DeviceShares(NamedTuple):
+    """The share of the visits that are made on each device, 0 to 1. The others are made on one's first."""
+
+    second: float
+    family: float
+    terminal: float
+
+
+DEVICE_SHARES = DeviceShares(second=0.3, family=0.05, terminal=0.02)
+DEVICES = (("mobile", 6), ("desktop", 3), ("tablet", 1))  # of ten people, their first one
+FAMILY = 4  # people who share a tablet
+TERMINALS = 4  # in the stores: more people sign in on one than a device can belong to
+
+
+class Visitor:
+    """Somebody who is in the shop now, on one device."""
+
+    __slots__ = (
+        "cart",
+        "device",
+        "device_type",
+        "next_step",
+        "number",
+        "order",
+        "sign_in",
+        "signed_in",
+        "step",
+    )
+
+    def __init__(self, number: int, random: Random) -> None:
+        self.number, self.step, self.cart, self.order = number, "", 0, ""
+        self.next_step = ""  # decided already; "": it is not
+        on_first, on_second, _ = HABITS[bisect(_HABIT_SUMS, number // _DEVICE_SUMS[-1] % _HABIT_SUMS[-1])]
+        self.sign_in, draw = on_first, random.random()
+        first = bisect(_DEVICE_SUMS, number % _DEVICE_SUMS[-1])
+        self.device, self.device_type = f"device-{number}", DEVICES[first][0]
+        if draw < DEVICE_SHARES.second:
+            self.sign_in = on_second
+            self.device, self.device_type = f"device-{number}-b", DEVICES[first - 1][0]
+        elif draw < DEVICE_SHARES.second + DEVICE_SHARES.family:
+            self.device, self.device_type = f"family-{number // FAMILY}", "tablet"
+        elif draw < sum(DEVICE_SHARES):
+            self.device, self.device_type = f"terminal-{random.randrange(TERMINALS)}", "desktop"
+        elif on_first is not on_second and random.random() < LATER_SHARE:
+            self.sign_in = SignIn.AT_ONCE
+        is_shared = not self.device.startswith("device-")  # nobody is signed in there from before
+        if self.sign_in is SignIn.BEFORE and (is_shared or random.random() < FORGOTTEN_SHARE):
+            self.sign_in = SignIn.AT_ONCE
+        self.signed_in = self.sign_in is SignIn.BEFORE
+
+    def go(self, step: str) -> str:
+        """Goes to a step, or signs in first and goes there next. Returns the step that is made now."""
+        if not self.signed_in and (
+            self.sign_in is SignIn.AT_ONCE or (self.sign_in is SignIn.AT_TILL and step == "checkout")
+        ):
+            self.signed_in, self.next_step = True, step
+            return "sign-in"
+        self.step, self.next_step = step, ""
+        return step
+
+
+_DEVICE_SUMS = list(accumulate(people for _, people in DEVICES))
+_HABIT_SUMS = list(accumulate(people for _, _, people in HABITS))
