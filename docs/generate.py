@@ -15,6 +15,7 @@ from docs.board import board_text
 from docs.cli_page import cli_page
 from docs.metrics_page import metrics_page
 from docs.operations_page import life, topics
+from streams.core.identity.collective import SHIPPED_COLLECTIVE
 from streams.core.ingest.event import Reason
 from streams.core.ingest.formats import FORMATS
 from streams.core.ingest.formats.mapping import MAPPING
@@ -69,6 +70,17 @@ A dimension's values are a closed list. Any other value counts as `other`, so a 
 value came first. `device` and `channel` are always there; their values, path and aliases can be set like
 those of any other dimension. There are at most 8 dimensions, and at most 65,536 combinations of their values,
 `other` included.
+
+Identity brings together what one person does on several devices:
+[journeys](journeys.md#one-person-several-devices) has the rules. What is final waits for `identity.back` beside the
+allowed lateness.
+
+```toml
+[identity]
+on = true
+back = "7d"
+collective = ["till-1", "till-2"]
+```
 
 ## How records are read
 
@@ -171,19 +183,24 @@ def journeys_page() -> str:
 
 
 def input_page() -> str:
-    """docs/input.md, whose reasons, repairs and placeholders are those of the code."""
+    """docs/input.md, whose reasons, repairs and lists of words are those of the code."""
     rows = "".join(f"| `{reason.value}` | {reason.about} |\n" for reason in Reason)
     repairs = "\n".join(f"| `{repair.value}` | {repair.about} |" for repair in Repair)
-    words = textwrap.fill(", ".join(f"`{word}`" for word in sorted(SHIPPED) if word), PAGE_COLUMNS)
     names = sorted(FORMATS, key=lambda name: name == MAPPING)  # which is for all others: last
     tools = "".join(f"| `{name}` | [{FORMATS[name].title}](connect/{name}.md) |\n" for name in names)
     return between(
         _as_it_is("input.md"),
         formats=f"| format | tool |\n|---|---|\n{tools}",
-        placeholders=f"{words}\n",
+        placeholders=_words(SHIPPED),
+        collective=_words(SHIPPED_COLLECTIVE),
         repairs=f"| kind | what was wrong, and what it was read as |\n|---|---|\n{repairs}\n",
         reasons=f"| reason | what was wrong |\n|---|---|\n{rows}",
     )
+
+
+def _words(words: Iterable[str]) -> str:
+    """Lines that list words in order."""
+    return textwrap.fill(", ".join(f"`{word}`" for word in sorted(words) if word), PAGE_COLUMNS) + "\n"
 
 
 def operations_page() -> str:

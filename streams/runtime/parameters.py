@@ -4,15 +4,18 @@ Settings build nothing of other layers, and the core does not know settings.
 """
 
 from streams.core.funnels.dimensions import Dimension, Dimensions
+from streams.core.identity.collective import CollectiveUsers
+from streams.core.identity.links import Spans
 from streams.core.ingest.apart import ApartRules
 from streams.core.ingest.door import Door, InputDoor, door_of
 from streams.core.ingest.input_doors import input_door
 from streams.core.ingest.reading import RecordReader
 from streams.core.ingest.robots import robots_version
 from streams.core.journeys.state import Patience
-from streams.core.processing.parameters import Parameters
+from streams.core.processing.parameters import IdentityParameters, Parameters
 from streams.errors import ConfigError
 from streams.settings.fold import FoldSettings
+from streams.settings.identity import IdentitySettings
 from streams.settings.tables import Settings
 from streams.topology import EVENTS
 
@@ -37,7 +40,16 @@ def parameters_of(fold: FoldSettings) -> Parameters:
         orders=tuple(fold.order_id),
         values=tuple(fold.value),
         currency=fold.currency,
+        identity=_identity(fold.identity),
     )
+
+
+def _identity(given: IdentitySettings) -> IdentityParameters | None:
+    """None: it is off."""
+    if not given.on:
+        return None
+    spans = Spans(given.forward, given.back, given.shared_above)
+    return IdentityParameters(spans, CollectiveUsers(given.collective, given.not_collective), given.ignore)
 
 
 def record_reader(settings: Settings) -> RecordReader:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from streams.settings.fields import shown
-from streams.settings.fold import DimensionSettings, FoldSettings, PatienceSettings
+from streams.settings.fold import DimensionSettings, FoldSettings
 from streams.settings.inputs import InputSettings
 from streams.settings.problems import VARIABLE_PREFIX
 from streams.settings.tables import TABLES, Settings
@@ -41,9 +41,7 @@ def _described(
 ) -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
         default = defaults[name]
-        if name == "patience":
-            yield from _described(PatienceSettings, default, "patience.")
-        elif name in ("kafka", "registry", "web", "announce"):
+        if name in ("patience", "identity", "kafka", "registry", "web", "announce"):
             yield from _described(TABLES[name], default, f"{name}.")
         elif name == "inputs" and model is Settings:
             yield from _described(InputSettings, InputSettings().model_dump(mode="json"), "inputs.<topic>.")

@@ -44,6 +44,8 @@ def shown(value: object) -> str:
     """A setting's value as one word or a list of words."""
     if value is None or value in ([], {}):
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()  # as TOML has it
     if isinstance(value, dict):
         value = [f"{name} = {member}" for name, member in value.items()]
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,5 @@
-"""The settings that decide what is counted, called the fold settings: patience, windows, needs, dimensions.
+"""The settings that decide what is counted, called the fold settings: patience, windows, needs, dimensions,
+identity.
 
 They are fixed for the life of a data directory or an app id, since numbers counted under different settings
 do not add up: `record` goes into the first checkpoint, and `difference` says what a later start would change.
@@ -27,6 +28,7 @@ from streams.settings.fields import (
     shown,
     text_list,
 )
+from streams.settings.identity import IdentitySettings
 
 MAX_DIMENSIONS = 8  # each multiplies the counters
 DIMENSION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -135,6 +137,9 @@ class FoldSettings(SettingsTable):
             "no amounts."
         ),
     )
+    identity: IdentitySettings = Field(
+        IdentitySettings(), description="Whose it is what a device did without a user."
+    )
     dimensions: dict[str, DimensionSettings] = Field(
         {name: DimensionSettings(**given) for name, given in BUILT_IN.items()},
         description="What journeys are counted by, beside `device` and `channel`.",
@@ -201,10 +206,17 @@ class FoldSettings(SettingsTable):
     def difference(self, stored: bytes) -> str | None:
         """One line per key that differs from an earlier `record`: `patience.buy: stored 1h, given 2h`.
 
-        None if there is no difference.
+        None if there is no difference. A setting that the release of the record did not have is one line.
         """
-        differing = differing_settings(stored, self.record())
-        return "\n".join(f"{it.key}: stored {it.one}, given {it.other}" for it in differing) or None
+        unknown = FoldSettings.model_fields.keys() - json.loads(stored).keys()
+        lines = [
+            f"{name}: the release that folded the data did not have it, so no setting puts it back"
+            for name in sorted(unknown)
+        ]
+        for it in differing_settings(stored, self.record()):
+            if it.key.partition(".")[0] not in unknown:
+                lines.append(f"{it.key}: stored {it.one}, given {it.other}")
+        return "\n".join(lines) or None
 
 
 class DifferingSetting(msgspec.Struct, frozen=True):

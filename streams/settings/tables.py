@@ -13,6 +13,7 @@ from streams.settings.durations import MINUTES
 from streams.settings.fields import Duration, DurationOrZero, EventPaths, TextList
 from streams.settings.fold import DimensionSettings, FoldSettings, PatienceSettings
 from streams.settings.host import AnnounceSettings, WebSettings
+from streams.settings.identity import IdentitySettings
 from streams.settings.inputs import (
     ConsentCategories,
     FormatOfAll,
@@ -164,6 +165,7 @@ class Settings(FoldSettings):
 TABLES: Mapping[str | None, type[BaseModel]] = {
     None: Settings,
     "patience": PatienceSettings,
+    "identity": IdentitySettings,
     "dimensions": DimensionSettings,
     "inputs": InputSettings,
     "kafka": KafkaSettings,

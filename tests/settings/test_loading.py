@@ -1,5 +1,6 @@
 """Settings are read from a file, the environment and flags, and wrong ones are named with their origin."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -189,6 +190,32 @@ def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch
             'placeholders = ["Guest"]\nnot_placeholders = ["guest "]',
             "placeholders and not_placeholders both have 'guest': leave it in one of them",
         ),
+        ("identity = true", "identity = True: must be a table (streams.toml)"),
+        ('[identity]\non = "maybe"', "identity.on = 'maybe': Input should be a valid boolean"),
+        ("[identity]\nbackward = 1", "identity.backward = 1: no such setting: did you mean back?"),
+        ('[identity]\nback = "-7d"', "identity.back = '-7d': is no duration: write a number and a unit"),
+        ('[identity]\nforward = "11y"', "identity.forward = '11y': is no duration"),
+        (
+            "[identity]\nshared_above = 0",
+            "identity.shared_above = 0: Input should be greater than or equal to 1 (streams.toml)",
+        ),
+        (
+            "[identity]\nshared_above = 257",
+            "identity.shared_above = 257: Input should be less than or equal to 256 (streams.toml)",
+        ),
+        ('[identity]\nignore = "agent"', "identity.ignore = 'agent': is no path into an event: write"),
+        (
+            '[identity]\ncollective = ["till-1", " "]',
+            "identity.collective = ['till-1', ' ']: ' ' is no name: write a user's id as events carry it",
+        ),
+        (
+            '[identity]\nnot_collective = ["bob"]',
+            "identity.not_collective = ['bob']: 'bob' is none of the shipped names; docs/input.md has",
+        ),
+        (
+            '[identity]\ncollective = ["Test"]\nnot_collective = ["test "]',
+            "identity.collective and identity.not_collective both have 'test': leave it in one of them",
+        ),
         ("batch = !", "settings file streams.toml is not TOML: Invalid value (at line 1, column 9)"),
     ],
 )
@@ -277,12 +304,31 @@ def test_the_record_is_of_the_fold_settings_alone() -> None:
             {"dimensions": {"channel": {"values": ["web", "server"]}}},
             "dimensions.channel.aliases.android: stored app, given nothing\n",
         ),
+        ({"identity": {"back": "0s"}}, "identity.back: stored 7d, given 0s"),
     ],
 )
 def test_difference(given: Mapping[str, object], message: str | None) -> None:
     """Only the keys that differ are named, each with the stored and the given value."""
     found = fold(**given).difference(FoldSettings().record())
     assert found == message if message is None else found is not None and found.startswith(message)
+
+
+def test_settings_that_an_older_release_did_not_have() -> None:
+    """A record without a whole table differs in one line, which says that no setting puts it back."""
+    stored = json.loads(FoldSettings().record())
+    del stored["identity"]
+    found = fold(abandon_after="31d").difference(json.dumps(stored).encode())
+    assert (
+        "identity: the release that folded the data did not have it, so no setting puts it back\n"
+        "abandon_after: stored 30d, given 31d"
+    ) == found
+
+
+def test_names_of_collective_users_have_one_form() -> None:
+    """Neither the order, the case nor blanks of names make other settings."""
+    one = fold(identity={"collective": ["till-2", " Till-1", "TILL-2"]})
+    assert ("till-1", "till-2") == one.identity.collective
+    assert one.record() == fold(identity={"collective": "till-1, till-2"}).record()
 
 
 def test_fold_settings_are_frozen() -> None:

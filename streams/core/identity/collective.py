@@ -22,13 +22,14 @@ class CollectiveUsers:
     """The names in force: the shipped ones, with some added and some taken away."""
 
     def __init__(self, added: Iterable[str] = (), removed: Iterable[str] = ()) -> None:
-        taken = {_plain_name(name) for name in removed}
-        self._names = (SHIPPED_COLLECTIVE | {_plain_name(name) for name in added}) - taken
+        taken = {plain_name(name) for name in removed}
+        self._names = (SHIPPED_COLLECTIVE | {plain_name(name) for name in added}) - taken
 
     def __contains__(self, user: str) -> bool:
         """True if this user's id, whatever its case and the blanks around it, is one of the names."""
-        return _plain_name(user) in self._names
+        return plain_name(user) in self._names
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """The form in which names are compared."""
     return name.strip().lower()
