@@ -71,9 +71,9 @@ value came first. `device` and `channel` are always there; their values, path an
 those of any other dimension. There are at most 8 dimensions, and at most 65,536 combinations of their values,
 `other` included.
 
-Identity brings together what one person does on several devices:
-[journeys](journeys.md#one-person-several-devices) has the rules. What is final waits for `identity.back` beside the
-allowed lateness.
+Identity brings together what one person does on several devices. Its rules are in
+[journeys](journeys.md#one-person-several-devices). What is final waits for `identity.back` beside the allowed
+lateness.
 
 ```toml
 [identity]

@@ -89,7 +89,7 @@ class IdentitySettings(SettingsTable):
         """Raises ValueError, which names the keys."""
         if both := set(self.collective) & set(self.not_collective):
             raise ValueError(
-                f"identity.collective and identity.not_collective both have {min(both)!r}: leave it in one of "
-                "them"
+                f"identity.collective and identity.not_collective both have {min(both)!r}: leave it in one "
+                "of them"
             )
         return self
