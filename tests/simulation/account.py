@@ -298,11 +298,16 @@ class _Judge:
         self.account.receipts[(m.source, offset), m.command] = said | more
 
 
+FIRST_MS = 946_684_800_000  # the year 2000: no time before it is read
+
+
 def _dated(event: Event, allowed_lateness: int) -> tuple[int, int]:
     """When an update counts, and what it is: the order's time, unless that is long before or not said."""
     if "made" not in event.properties:
         return event.at_ms, oracle.UNTIMED
     made = int(datetime.fromisoformat(event.properties["made"]).timestamp() * 1000 + 0.5)
+    if made < FIRST_MS:
+        return event.at_ms, oracle.UNTIMED
     made = min(made + 999 if made % 1000 == 0 else made, event.at_ms)
     if made < event.at_ms - allowed_lateness:
         return event.at_ms, oracle.OLD_ORDER
