@@ -148,6 +148,12 @@ GRAPHS = (
             "Partitions that a partition no longer waits for, since they were silent for too long",
             (Query(of_partitions("streams_excluded_partitions"), "by partition {{partition}}"),),
         ),
+        Panel(
+            "What is final, behind the watermark",
+            "So far other partitions hold back what is final, by partition",
+            (Query(of_partitions("streams_settled_lag_seconds"), "partition {{partition}}"),),
+            "s",
+        ),
     ),
     (
         Panel(

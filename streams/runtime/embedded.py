@@ -60,6 +60,8 @@ class Embedded:
         self, log: SqliteLog, agents: list[PartitionAgent], settings: Settings, clock: Clock | None = None
     ) -> None:
         self.log, self.agents, self.settings = log, agents, settings
+        for agent in agents:
+            agent.exclude_after_s = None
         self._clock = clock or Clock()
         self._reader = record_reader(settings)
         self._record_key_of = key_reader(self._reader, settings.tenant)
@@ -111,6 +113,8 @@ class Embedded:
 
         `on_sorted` is called with the rows that were read to be sorted.
         """
+        for agent in self.agents:
+            agent.report_every_s = None
         survey = given.survey or self.look(given)
         end_ms, held_to_ms = survey.end_ms, self._watermark_ms()
         # What an interrupted replay has appended and not processed is older than what comes now.
@@ -150,15 +154,17 @@ class Embedded:
 
     async def finish(self, end_ms: int = UNKNOWN_MS) -> None:
         """The input has ended: time goes to its end in every partition, or as far as it is in one that is
-        beyond it, so that the result does not depend on the number of partitions.
+        beyond it, and all that moves between people has moved. So the result does not depend on the number
+        of partitions.
         """
         await self._catch_up()
         watermark_ms = max(end_ms, self._watermark_ms())
-        # Partitions that forward to each other take some steps to agree that nothing is left to read.
+        # Partitions that send to each other take some steps to agree that nothing is left to read.
         while True:
             for agent in self.agents:
+                agent.processor.tracker.request_report()
                 await agent.catch_up(watermark_ms)
-            if all(agent.processor.population.watermark_ms >= watermark_ms for agent in self.agents):
+            if all(agent.processor.population.settled_mark_ms >= watermark_ms for agent in self.agents):
                 break
         self._set_bounds(UNBOUNDED_MS, UNBOUNDED_MS)
 
@@ -176,9 +182,10 @@ class Embedded:
         return max(agent.processor.tracker.inputs_ms for agent in self.agents)
 
     async def _catch_up(self) -> None:
-        """Processes all that was appended, and what partitions have forwarded meanwhile."""
+        """Processes all that was appended, and what partitions have sent to each other meanwhile."""
         for _ in range(min(len(self.agents), 2)):
             for agent in self.agents:
+                agent.processor.tracker.request_report()
                 await agent.catch_up()
 
     async def run(

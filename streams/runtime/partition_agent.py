@@ -32,6 +32,9 @@ from streams.settings.tables import Settings
 # How often a partition that others wait for reports its watermark. Each report is a record to every other
 # partition.
 REPORT_EVERY_S = 2.0
+# The silence of a peer is measured between looks of this partition. Of the time between two looks at most
+# this share of `exclude_after` counts: a partition that was itself away would else exclude all others.
+COUNTED_SHARE = 0.1
 # One read: few enough that turning them into records takes some milliseconds, many enough that the cost of a
 # read is small.
 READ_RECORDS = 2_000
@@ -60,10 +63,15 @@ class PartitionAgent:
         # that batches are cut by count, the same ones whatever the machine.
         self.budget_s: float | None = None
         self.observers, self.clock = observers, clock or Clock()
-        self._exclude_after_s = settings.exclude_after / 1000
-        self._reported_s = 0.0  # when this partition reported last
-        # By peer that it waits for: the last report (None: none yet), and when this partition first saw it.
-        self._last_reports: dict[int, tuple[PeerProgress | None, float]] = {}
+        # None: no peer is ever excluded, since all live and die together.
+        self.exclude_after_s: float | None = settings.exclude_after / 1000
+        # None: reports are not asked for by the clock, so that batches are the same whatever the machine.
+        self.report_every_s: float | None = REPORT_EVERY_S
+        self._reported_s = self._looked_s = (
+            self.clock.monotonic_s()
+        )  # the last report, the last look at peers
+        # By peer that must report: the last report (None: none yet), and for how long nothing has come since.
+        self._silences: dict[int, tuple[PeerProgress | None, float]] = {}
 
     @classmethod
     async def open(
@@ -153,7 +161,9 @@ class PartitionAgent:
             rev=state.rev,
             expired_corrections=state.expired_corrections,
             excluded=len(processor.tracker.excluded),
+            holding=len(processor.tracker.holding),
             watermark_ms=state.watermark_ms,
+            settled_mark_ms=state.settled_mark_ms,
             lags=dict(self.session.lags()),
             hidden=dict(self.session.hidden()),
             commit_s=commit_s,
@@ -217,19 +227,24 @@ class PartitionAgent:
     def _follow_peers(self) -> None:
         """Has this partition report often enough, and excludes peers that have been silent for too long."""
         tracker, now_s = self.processor.tracker, self.clock.monotonic_s()
+        pause_s, self._looked_s = now_s - self._looked_s, now_s
         if not tracker.forwarding:
             return
-        if now_s - self._reported_s >= REPORT_EVERY_S:
+        if self.report_every_s is not None and now_s - self._reported_s >= self.report_every_s:
             self._reported_s = now_s
             tracker.request_report()
-        reports: dict[int, tuple[PeerProgress | None, float]] = {}
-        for number in tracker.waiting_for:
+        if self.exclude_after_s is None:
+            return
+        tracker.was_away |= pause_s > self.exclude_after_s
+        counted_s = min(pause_s, self.exclude_after_s * COUNTED_SHARE)
+        silences: dict[int, tuple[PeerProgress | None, float]] = {}
+        for number in tracker.expected:
             last = tracker.peers.get(number)
-            known = self._last_reports.get(number)
-            reports[number] = known if known is not None and known[0] is last else (last, now_s)
-            if now_s - reports[number][1] > self._exclude_after_s:
+            known, silent_s = self._silences.get(number, (last, 0.0))
+            silences[number] = last, silent_s + counted_s if known is last else 0.0
+            if silences[number][1] > self.exclude_after_s:
                 tracker.excluded.add(number)
-        self._last_reports = reports
+        self._silences = silences
 
     async def catch_up(self, watermark_ms: int | None = None) -> None:
         """Steps until there is nothing left to read and no timer left to fire."""

@@ -201,6 +201,7 @@ class Meters(Collector):
         lag, watermark = _gauge(metrics.LAG), _gauge(metrics.WATERMARK_LAG)
         hidden, transaction = _gauge(metrics.HIDDEN_RECORDS), _gauge(metrics.OPEN_TRANSACTION)
         excluded, events = _gauge(metrics.EXCLUDED), _sum(metrics.EVENTS_BY_OUTCOME)
+        settled, holding = _gauge(metrics.SETTLED_LAG), _gauge(metrics.HOLDING)
         received, forwarded = _sum(metrics.RECEIVED), _sum(metrics.FORWARDED)
         repaired, narrowed = _sum(metrics.REPAIRED), _sum(metrics.NARROWED)
         redriven = _sum(metrics.REDRIVEN_ITEMS)
@@ -221,7 +222,10 @@ class Meters(Collector):
                 transaction.add_metric([number, source], self._clock.monotonic_s() - since_s)
             if step.watermark_ms >= 0:
                 watermark.add_metric([number], (now_ms - step.watermark_ms) / 1000)
+            if step.settled_mark_ms >= 0:
+                settled.add_metric([number], (step.watermark_ms - step.settled_mark_ms) / 1000)
             excluded.add_metric([number], step.excluded)
+            holding.add_metric([number], step.holding)
             received.add_metric([number], step.totals.received)
             for outcome in OUTCOMES:
                 events.add_metric([number, outcome], getattr(step.totals, outcome))
@@ -244,7 +248,7 @@ class Meters(Collector):
                 for cue, count in zip(CUE_NAMES, counts, strict=True):
                     cues.add_metric([number, cue, matched], count)
             expired.add_metric([number], step.expired_corrections)
-        yield from (lag, hidden, transaction, watermark, excluded)
+        yield from (lag, hidden, transaction, watermark, settled, excluded, holding)
         yield from (received, events, forwarded, repaired, redriven, narrowed, transitions, expired)
         yield from (*by_moment, by_outcome, cues, refunds, updates, unread)
 

@@ -27,6 +27,7 @@ from streams.records import Batch, NewRecord, Output
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
 from streams.settings.tables import Settings
+from tests.telemetry.fixed import FixedClock
 
 DAY, START = 86_400_000, 1_772_323_200_000
 NAMES = (
@@ -269,20 +270,40 @@ async def test_who_is_silent_for_ever_can_be_let_go() -> None:
     values = events(random.Random(4), 100, 30, 4)
     log = MemoryLog(2, round_robin=True)
     await log.append([NewRecord(0, None, value, NOW) for value in values])
-    agent = await PartitionAgent.open(log, 0, load_settings(batch=500), default_rules())
+    clock = FixedClock(0.0)
+    settings = load_settings(batch=500, exclude_after="10m")
+    agent = await PartitionAgent.open(log, 0, settings, default_rules(), clock=clock)
     while (await agent.step()).records:
         pass
     stuck = agent.processor.population.watermark_ms
-    agent._exclude_after_s = 0.0
-    await agent.step()
-    await agent.step()
+    for _ in range(11):
+        assert agent.processor.tracker.excluded == set()
+        clock.now_s += 60.0
+        await agent.step()
     assert agent.processor.tracker.excluded == {1}
+    await agent.step()
     assert agent.processor.population.watermark_ms > stuck
     other = await PartitionAgent.open(log, 1, load_settings(batch=500), default_rules())
     await other.step()
     await agent.step()
     assert agent.processor.tracker.excluded == set()
     assert agent.processor.tracker.waiting_for == [1]
+
+
+async def test_who_was_away_itself_excludes_nobody() -> None:
+    """It has heard nobody meanwhile: what others have reported waits to be read. What it sends may be late by
+    now, so it remembers none of it as told.
+    """
+    log = MemoryLog(2, round_robin=True)
+    clock = FixedClock(0.0)
+    settings = load_settings(exclude_after="10m")
+    agent = await PartitionAgent.open(log, 0, settings, default_rules(), clock=clock)
+    await agent.step()
+    for _ in range(5):
+        clock.now_s += 3_600.0
+        await agent.step()
+    assert agent.processor.tracker.excluded == set()
+    assert agent.processor.tracker.was_away
 
 
 async def test_what_somebody_else_wrote_into_the_handover_is_rejected() -> None:

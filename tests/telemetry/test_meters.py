@@ -295,13 +295,13 @@ def test_two_workers_of_one_process_do_not_share_figures() -> None:
 
 
 def test_each_outcome_is_shown() -> None:
-    """All counts but those of received, forwarded, repaired, redriven and narrowed items, and of amounts that
-    cannot be read, are outcomes: these add up.
+    """All counts but those of received, forwarded, repaired, redriven and narrowed items, of moves, and of
+    amounts that cannot be read, are outcomes: these add up.
     """
     of, fields = meters(), len(msgspec.structs.fields(Counts))
     of.committed(step(0, 1, totals=Counts(*range(1, fields - 2))))
     outcomes = [name for name in shown(of) if name.startswith("streams_events_total ")]
-    assert fields - 6 == len(outcomes)
+    assert fields - 7 == len(outcomes)
 
 
 def test_redriven_items_have_metrics_of_their_own() -> None:

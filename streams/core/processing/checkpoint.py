@@ -87,6 +87,7 @@ class Checkpoint(msgspec.Struct, array_like=True):
     # By `late:partition` or `rejected:partition`: the first dead letter that was kept there when one of them
     # was redriven to this partition last. What was redriven of those before it is forgotten.
     kept_letters: dict[str, int] = {}
+    settled_mark_ms: int = -1  # what is final, and which counters are no longer kept, goes by this mark
 
     @property
     def offset(self) -> int:

@@ -30,7 +30,9 @@ class Committed(msgspec.Struct, frozen=True):
     rev: int  # transition records written since the partition began
     expired_corrections: int  # changes of counters whose window is no longer kept, since the partition began
     excluded: int  # peers that the partition waits for no more
+    holding: int  # excluded peers that hold the settled mark back
     watermark_ms: int  # -1: not known yet
+    settled_mark_ms: int  # likewise
     lags: Mapping[str, int]  # records still to be read, per source, where the log knows
     hidden: Mapping[str, HiddenOffsets]  # what open transactions hide, per source that has one
     commit_s: float

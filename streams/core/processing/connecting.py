@@ -137,10 +137,13 @@ class Connector:
         self.settle(partition)
 
     def settle(self, partition: LinkingPartition) -> None:
-        """Lets the settled mark follow: everything that had to move was sent."""
+        """Lets the settled mark follow: everything that had to move was sent. It never goes back, not even
+        when a partition reports again that it had passed.
+        """
         population, tracker = partition.population, partition.tracker
         tracker.own_watermark_ms = population.watermark_ms
-        population.settled_limit_ms = min(population.watermark_ms, tracker.peers_settled_ms)
+        settled_ms = min(population.watermark_ms, tracker.peers_settled_ms)
+        population.settled_limit_ms = max(population.settled_limit_ms, settled_ms)
 
     def _apply(self, partition: LinkingPartition, move: Give | Take) -> None:
         device = split_profile_key(move.device)[1][2:]

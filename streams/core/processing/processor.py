@@ -42,7 +42,7 @@ from streams.core.processing.state_keys import (
     version_records,
 )
 from streams.core.processing.tally_text import TallyText
-from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
+from streams.core.processing.watermark import UNKNOWN_MS, SourcePosition, TimeState, WatermarkTracker
 from streams.records import Batch, Fetched, Record, StateRecord
 from streams.topology import TRANSITIONS, is_inbox
 
@@ -78,7 +78,9 @@ class Processor:
         self.population = Population(parameters.patience, parameters.finality)
         identity = parameters.identity
         self.connector = None if identity is None else Connector(identity, self.population)
-        self.tracker.forwarding = identity is not None
+        self.tracker.forwarding = identity is not None and partitions > 1
+        if identity is not None:
+            self.population.settled_limit_ms = UNKNOWN_MS
         self.windows = Windows()
         self.rulebook = Rulebook()
         self.publisher = Publisher(partition, parameters.dimensions, self.rulebook)
@@ -101,7 +103,7 @@ class Processor:
             forwarding = checkpoint.forwarding or self.tracker.forwarding
             self.tracker.restore(checkpoint.sources, checkpoint.peers, forwarding)
             if self.connector is not None:
-                self.population.settled_limit_ms = min(checkpoint.watermark_ms, self.tracker.peers_settled_ms)
+                self.population.settled_limit_ms = checkpoint.settled_mark_ms
             self.population.restore(found.profiles, checkpoint.watermark_ms, checkpoint.timers_fired_ms)
             self.population.forgotten_without_journey = checkpoint.forgotten_without_journey
             self.rulebook.restore(found.versions, found.doors, checkpoint.eras)
@@ -341,6 +343,7 @@ class Processor:
     def _current_checkpoint(self) -> Checkpoint:
         c, population, tracker = self.checkpoint, self.population, self.tracker
         c.watermark_ms, c.timers_fired_ms = population.watermark_ms, population.timers_fired_ms
+        c.settled_mark_ms = population.settled_mark_ms
         c.forgotten_without_journey, c.eras = population.forgotten_without_journey, self.rulebook.eras
         c.expired_corrections = self.windows.expired_corrections
         c.sources, c.peers, c.forwarding = tracker.sources, tracker.peers, tracker.forwarding

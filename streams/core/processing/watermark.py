@@ -46,6 +46,11 @@ class PeerProgress(msgspec.Struct, array_like=True):
     watermark_ms: int = UNKNOWN_MS  # of its own inputs
     idle: bool = False
     own_watermark_ms: int = UNKNOWN_MS
+    # An operator lets the settled mark pass it while it is excluded. Its next report ends that.
+    passed: bool = False
+
+
+_UNHEARD = PeerProgress()  # of a peer that has not reported yet
 
 
 class TimeState(NamedTuple):
@@ -69,6 +74,7 @@ class WatermarkTracker:
         self.limit_ms = UNBOUNDED_MS  # the watermark of the partition goes no further
         self.excluded: set[int] = set()  # peers that were silent for too long, so that nobody waits for them
         self.reports_received = 0
+        self.was_away = False  # it was silent for so long that peers may have excluded it
         # The watermark of this partition, once all that had to move by then was sent; UNKNOWN_MS: identity is
         # off, and nobody asks.
         self.own_watermark_ms = UNKNOWN_MS
@@ -149,21 +155,59 @@ class WatermarkTracker:
         ]
 
     @property
+    def expected(self) -> list[int]:
+        """Peers that report before long if they are alive: those that this partition waits for and, with
+        identity on, those whose own watermark is behind its own.
+        """
+        waiting = set(self.waiting_for)
+        return [
+            number
+            for number in range(self.partitions)
+            if number != self.partition and (number in waiting or self._is_behind(number))
+        ]
+
+    def _is_behind(self, number: int) -> bool:
+        peer = self.peers.get(number)
+        return (UNKNOWN_MS if peer is None else peer.own_watermark_ms) < self.own_watermark_ms
+
+    @property
     def peers_settled_ms(self) -> int:
         """The least watermark of their own that the other partitions have reported: what is still to come
-        from them is not older than it by more than the finality delay.
+        from them is not older than it by more than the finality delay. An excluded peer counts like any
+        other, unless an operator lets the settled mark pass it.
         """
-        others = [number for number in range(self.partitions) if number != self.partition]
-        known = [self.peers.get(number, PeerProgress()).own_watermark_ms for number in others]
-        return min(known, default=UNBOUNDED_MS)
+        least_ms = UNBOUNDED_MS
+        for number in range(self.partitions):
+            peer = self.peers.get(number)
+            if number == self.partition or (peer is not None and peer.passed and number in self.excluded):
+                continue
+            least_ms = min(least_ms, UNKNOWN_MS if peer is None else peer.own_watermark_ms)
+        return least_ms
+
+    @property
+    def holding(self) -> list[int]:
+        """Excluded peers that hold the settled mark back: as long as they do, nothing becomes final."""
+        return [
+            number
+            for number in sorted(self.excluded)
+            if self._is_behind(number) and not self.peers.get(number, _UNHEARD).passed
+        ]
+
+    def pass_by(self, number: int) -> bool:
+        """Lets the settled mark pass an excluded peer, until it reports again. False: it is not excluded."""
+        if number not in self.excluded:
+            return False
+        self.peers[number] = msgspec.structs.replace(self.peers.get(number, _UNHEARD), passed=True)
+        return True
 
     def is_waited_for(self, at_ms: int, delay: FinalityDelay) -> bool:
         """True if what is sent now, dated `at_ms`, cannot be late where it arrives.
 
-        Peers wait for this partition's inputs once it has reported since its start, unless it was idle then.
+        Peers wait for this partition's inputs once it has reported since its start, unless it was idle then,
+        or away for so long that they excluded it.
         """
         reported = self._reported
-        if reported is None or reported.idle:
+        if reported is None or reported.idle or self.was_away:
             return False
         return at_ms >= reported.watermark_ms - delay.allowed_lateness_ms
 

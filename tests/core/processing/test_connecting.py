@@ -121,6 +121,19 @@ def test_what_is_a_link_all_the_same(said: Any) -> None:
     assert [("u:ann", "opened", "search", "phone")] == steps(feed)
 
 
+def test_nothing_is_final_within_the_first_batch() -> None:
+    """The first batch of a partition spans twelve days: what a link moves in it was not folded meanwhile."""
+    feed = Feed(plan=ON)
+    feed.take(
+        *[raw(n * MINUTE, f"look-{n}", device="phone") for n in range(9)],
+        raw(HOUR, "order", "Bought", device="phone"),
+        raw(6 * DAY, "login", "Signed In", user="ann", device="phone"),
+        raw(12 * DAY, "other", user="zoe"),
+        *[raw(12 * DAY + n * MINUTE, f"again-{n}", device="phone") for n in range(9)],
+    )
+    assert {"u:ann", "u:zoe"} == {profile for profile, *_ in steps(feed)}
+
+
 def test_identity_is_off_without_settings_for_it() -> None:
     """The plan without it: nobody is linked, and no record of the state speaks of a device."""
     feed = Feed()
