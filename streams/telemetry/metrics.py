@@ -55,7 +55,7 @@ SETTLED_LAG = MetricSpec(
     "streams_settled_lag_seconds",
     "gauge",
     ("partition",),
-    "the watermark minus the settled mark: so far others hold back what is final; absent before both are known",
+    "the watermark minus the settled mark: so far others hold back what is final; absent while unknown",
 )
 HOLDING = MetricSpec(
     "streams_holding_partitions",

@@ -35,7 +35,13 @@ def test_the_registry_has_the_metrics_of_the_list() -> None:
     of = meters()
     of.restoring(0, 1, 2)
     of.committed(
-        step(1, watermark_ms=0, lags={"clicks:1": 3}, clock_errors=ledger(("web", "ours", 5)).errors)
+        step(
+            1,
+            watermark_ms=0,
+            settled_mark_ms=0,
+            lags={"clicks:1": 3},
+            clock_errors=ledger(("web", "ours", 5)).errors,
+        )
     )
     of.user_agent_lags = lambda: [UserAgentLag("announce", "shop.transitions", 0, 5)]
     of.blocked(1, {"clicks:1": NOW_S})
