@@ -19,6 +19,7 @@ from streams.cli.options import (
     MapOption,
     ZoneOption,
     checked_text,
+    settings_of,
 )
 from streams.cli.progress import Work
 from streams.cli.screen import console, emit_line
@@ -152,7 +153,10 @@ async def _compared(
     from streams.queries.stored_input import StoredInput
 
     # Files are looked at before the log is opened: they may be wrong.
-    loaded = {name: _file_rules(name) for name in (wanted.one, wanted.other) if name != RULES_IN_FORCE}
+    orders = settings_of(ctx).order_id
+    loaded = {
+        name: _file_rules(name, orders) for name in (wanted.one, wanted.other) if name != RULES_IN_FORCE
+    }
     async with AsyncExitStack() as opened:
         stop = opened.enter_context(StopRequest())
         if given.paths:
@@ -173,11 +177,14 @@ async def _compared(
             return await compare_rules(stored, rules, for_people, on_progress)
 
 
-def _file_rules(name: str) -> "Rules":
-    """The rules of a file, or the shipped ones. Raises ConfigError, which names the file."""
+def _file_rules(name: str, orders: tuple[str, ...]) -> "Rules":
+    """The rules of a file, or the shipped ones. `orders`: the setting `order_id`.
+
+    Raises ConfigError, which names the file.
+    """
     from streams.runtime.rules_file import read_rules
 
-    return read_rules(None if name == SHIPPED_RULES else Path(name))
+    return read_rules(None if name == SHIPPED_RULES else Path(name), orders)
 
 
 def _note_inputs(log: OpenedLog) -> None:

@@ -153,7 +153,7 @@ def rules_of(settings: "Settings") -> "Rules":
     """The rules of these settings. Raises ConfigError, which names the file."""
     from streams.runtime.rules_file import read_rules
 
-    return read_rules(settings.rules)
+    return read_rules(settings.rules, settings.order_id)
 
 
 def input_format(

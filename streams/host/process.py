@@ -29,7 +29,7 @@ class Process:
         self.deployment = deployment(settings.kafka)
         self.cluster = cluster(settings.kafka)
         self.decoder = record_decoder(settings.registry)  # None: there is no schema registry
-        self.rules = read_rules(settings.rules)
+        self.rules = read_rules(settings.rules, settings.order_id)
         self.meters = Meters()
         self.logger = logs.get()
         self.clock = Clock()

@@ -9,12 +9,15 @@ from streams.core.moments.rules import Rules, default_rules, load_rules
 from streams.errors import ConfigError
 
 
-def read_rules(path: Path | None) -> Rules:
-    """The rules of a file; without one, the shipped rules. Raises ConfigError, which names the file."""
+def read_rules(path: Path | None, orders: tuple[str, ...]) -> Rules:
+    """The rules of a file; without one, the shipped rules. `orders`: the setting `order_id`.
+
+    Raises ConfigError, which names the file.
+    """
     if path is None:
-        return default_rules()
+        return default_rules(orders)
     try:
-        return load_rules(path.read_text("utf-8"))
+        return load_rules(path.read_text("utf-8"), orders=orders)
     except OSError as error:
         raise ConfigError(f"rules file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ from pydantic_settings import NoDecode
 
 from streams.core.funnels.currencies import NO_CURRENCY, currency_number
 from streams.core.funnels.dimensions import DEFAULT_DIMENSIONS, Dimension, Dimensions
+from streams.core.moments.spec import ORDER_PATHS
 from streams.errors import ConfigError
 from streams.settings.durations import DAYS, HOURS, MINUTES, duration_text
 from streams.settings.fields import (
@@ -117,10 +118,10 @@ class FoldSettings(SettingsTable):
         description="The path where an event names the tenant it belongs to. Without it there is one tenant.",
     )
     order_id: EventPaths = Field(
-        ("properties.order_id", "properties.orderId", "properties.transaction_id"),
+        ORDER_PATHS,
         description=(
             "The paths where a purchase, a refund or a checkout has its order id; the first one that the "
-            "event has is taken."
+            "event has is taken. Rules read them, too: a guess is no purchase without an order."
         ),
     )
     value: EventPaths = Field(

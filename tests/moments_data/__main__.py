@@ -32,7 +32,7 @@ def main() -> None:
     by_kind: defaultdict[str, list[Answer]] = defaultdict(list)
     for name in names:
         answers = answers_to(classifier, name, args.split, args.text, args.hint)
-        kind = name.partition("_")[0]
+        kind = _kind_of(name)[0]
         by_kind[kind] += answers
         print(f"{name:12}{score(answers).line()}")
         if args.errors:
@@ -51,7 +51,7 @@ def answers_to(
     classifier: Classifier, name: str, split: str, as_text: bool, hint: str | None = None
 ) -> list[Answer]:
     """What a classifier says of the rows of a file."""
-    kind, _, language = name.partition("_")
+    kind, language = _kind_of(name)
     hinted = language if hint is None else hint
     answers = []
     for row in read_rows(name):
@@ -62,6 +62,12 @@ def answers_to(
                 said = classifier.explain(event_of(kind, row, hinted))
             answers.append(answer(row, said))
     return answers
+
+
+def _kind_of(name: str) -> tuple[str, str]:
+    """Of a file's name (`queries_en`, `others/names`) the kind of its rows, and their language or ""."""
+    kind, _, language = Path(name).name.partition("_")
+    return kind, language
 
 
 if __name__ == "__main__":

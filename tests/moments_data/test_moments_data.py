@@ -83,6 +83,13 @@ def test_a_row_that_nothing_reads_is_no_answer() -> None:
     ]
 
 
+def test_rows_of_others_are_scored_as_what_they_are() -> None:
+    """The kind of a file is in its name, in whatever folder it is."""
+    rules = Classifier(default_rules())
+    read = {name: answers_to(rules, f"others/{name}", "all", False) for name in ("queries_it", "names")}
+    assert all(0.9 < score(answers).accuracy for answers in read.values())
+
+
 @pytest.mark.parametrize("as_text", [False, True])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_shipped_rules_read_searches(language: str, as_text: bool) -> None:

@@ -5,7 +5,8 @@ Folded is: no host, query or trailing slash; lower case, no accents, `_` and spa
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import pairwise
 from urllib.parse import unquote, unquote_plus
 
 from streams.core.moments.words import MAX_TOKENS, fold_segment, folded_tokens, tokens
@@ -18,6 +19,7 @@ _SUFFIXES = (".html", ".htm", ".php", ".aspx", ".asp", ".jsp", ".xhtml")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # orderConfirmation is two words
 _LOCALE = re.compile(r"[a-z]{2}(?:-[a-z]{2})?")  # it, it-IT, en_us
 _LOCALE_CHARS = (2, 5)
+_PAGES = frozenset({"page", "pagina"})
 
 
 def path_segments(address: str) -> list[str]:
@@ -65,13 +67,17 @@ def parameters(address: str) -> dict[str, str]:
     return found
 
 
-def path_words(segments: Iterable[tuple[str, str]]) -> list[str]:
-    """The words of a path's segments without numbers, ids and the segment of a language.
+def path_words(segments: Sequence[tuple[str, str]]) -> list[str]:
+    """The words of a path's segments without numbers, ids, the segment of a language and `page` before a
+    number.
 
     Of `/it/guide/come-scegliere-42` they are guide, come, scegliere.
     """
     words: list[str] = []
+    numbered = dict(pairwise(segments))
     for written, folded in segments:
+        if folded in _PAGES and numbered.get((written, folded), ("", ""))[1].isdigit():
+            continue  # the second page of a list: what is listed tells more
         if len(folded) in _LOCALE_CHARS and _LOCALE.fullmatch(folded):
             continue
         is_plain = folded == written or not _HUMP.search(written)

@@ -7,7 +7,7 @@ decides, so its outcome is remembered, and a new query costs a look-up per word.
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from streams.core.moments.phrases import NOTHING, Phrases, literal_words, walk
+from streams.core.moments.phrases import MAX_KNOWN_WORDS, NOTHING, Phrases, literal_words, walk
 from streams.core.moments.spec import FUNCTION_WORDS, PLAIN_WORDS, GrammarRule, QueryRule
 from streams.core.moments.typos import KnownWords
 
@@ -79,6 +79,8 @@ class Language:
         ]
         self._masks = [(clause.need, clause.forbid, place) for place, clause in self._clauses]
         self._known: dict[int, int] = {}
+        self._holding: dict[int, tuple[int, ...]] = {}
+        self._meant: dict[str, str] = {}  # by unknown word: the one that is meant, or ""
 
     def find(self, words: Sequence[str]) -> int:
         """The place of the first rule that holds; -1 if none does."""
@@ -140,21 +142,31 @@ class Language:
             at += length
         return at
 
-    def holding(self, words: Sequence[str]) -> list[int]:
-        """The places of all rules that hold, in their order. It is slower than `find`."""
+    def holding(self, words: Sequence[str]) -> tuple[int, ...]:
+        """The places of all rules that hold, in their order."""
         key = self.key(words)
-        return sorted({place for place, clause in self._clauses if clause.holds(key)})
-
-    def has_word(self, word: str) -> bool:
-        """True if a phrase has this very word."""
-        return word in self.words
+        places = self._holding.get(key)
+        if places is None:
+            found = {place for need, forbid, place in self._masks if key & need == need and not key & forbid}
+            if len(self._holding) >= MAX_KNOWN_COMBINATIONS:
+                self._holding.clear()
+            places = self._holding[key] = tuple(sorted(found))
+        return places
 
     def meant(self, word: str) -> str:
         """The only known word that an unknown one can be a typo of; "" if there is none, or a choice.
 
         Words that are phrases of the very same lexicons are no choice: they say the same.
         """
-        if self._phrases.read(word) != NOTHING:
+        meant = self._meant.get(word)
+        if meant is None:
+            if len(self._meant) >= MAX_KNOWN_WORDS:
+                self._meant.clear()
+            meant = self._meant[word] = self._nearest(word)
+        return meant
+
+    def _nearest(self, word: str) -> str:
+        if self._phrases.begins(word):
             return ""
         words = self._known_words.meant(word)
         lexicons = {self._phrases.read(each)[0] for each in words}

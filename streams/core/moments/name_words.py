@@ -7,11 +7,13 @@ written `checkout`, `checkOut` or `check out`.
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from streams.core.moments.words import fold_text
 
 MAX_WORDS = 16  # of a name: a longer one is a text, and its beginning says what it is about
 MAX_GLUED_CHARS = 40  # of a word that is taken apart: a longer one is an id
+MAX_KNOWN_PARTS = 8192  # words that were taken apart and are remembered: names share theirs
 _MIN_PART_CHARS = 2  # a letter alone is no word, or any text could be taken apart
 _MIN_LONGEST_CHARS = 4  # of the longest part: short words alone are found in any text
 _MAX_JOINED = 3  # words that may be one: "e", "mail"
@@ -37,6 +39,7 @@ class NameWords:
         """`noise`: words that say nothing. They are left out, and glue parts of a word together."""
         self._known, self._noise = frozenset(known), frozenset(noise)
         self._longest = max(map(len, self._known | self._noise), default=0)
+        self._parts = lru_cache(MAX_KNOWN_PARTS)(self._parts_of)
 
     def split(self, name: str) -> list[str]:
         """The words of a name, without noise. A word that is not known stays as it is."""
@@ -55,7 +58,7 @@ class NameWords:
             at = end
         return [word for word in found if len(word) > 1 and word not in self._noise]
 
-    def _parts(self, word: str) -> list[str]:
+    def _parts_of(self, word: str) -> list[str]:
         """The fewest known words that are glued in this one; itself where it cannot be taken apart."""
         if word in self._noise or len(word) <= _MIN_LONGEST_CHARS or len(word) > MAX_GLUED_CHARS:
             return [word]

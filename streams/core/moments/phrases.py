@@ -220,6 +220,16 @@ class Phrases:
             self.known[word] = entry
         return entry
 
+    def begins(self, word: str) -> bool:
+        """True if a phrase begins with this word, as it stands, by its beginning or by its numbers.
+
+        That a word merely ends like one (`*are`) does not make it known.
+        """
+        root = self._root
+        if word in root.exact or with_number_signs(word) in root.exact:
+            return True
+        return any(word[:n] in root.prefixes for n in range(1, len(word) + 1))
+
     def longest(self, words: Sequence[str], at: int, bits: int = -1) -> int:
         """The number of words of the longest phrase of these lexicons at the word `at`; 0 for none."""
         found, length = self.read(words[at])

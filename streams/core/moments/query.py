@@ -6,8 +6,9 @@ near !question` holds if the first two are somewhere in the query and the third 
 stand at the beginning, `=greeting` must be the whole query. Polite words are taken off the front first. A
 rule holds if one of its clauses does; the first rule that holds wins.
 
-A query is read in the language that it seems to be in, then in the others. Only if all of them are silent,
-words with a typo are mended. So a typo is never found in a query that had an answer.
+A query is read in the language that it seems to be in, then in the others. Words with a typo are mended: long
+ones before anything is read, since another word of the query may have an answer that the whole does not have
+("devolcer zapatos"), short ones only if all languages are silent, since many are one letter away from others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,11 @@ from typing import NamedTuple
 from streams.core.moments.language import Language
 from streams.core.moments.recognition import Recogniser
 from streams.core.moments.spec import QueryRule
+from streams.core.moments.typos import MIN_TYPO_CHARS
 from streams.core.moments.words import tokens
+
+MIN_CLEAR_TYPO_CHARS = 7  # of a word that is mended whatever the others say: few have a neighbour by chance
+_ENDING = 2  # letters by which the forms of a word differ: a plural, a participle
 
 
 class Reading(NamedTuple):
@@ -59,7 +64,11 @@ class QueryMatcher:
         words = tokens(text)
         if not words:
             return None
-        reading = self.read(words, hinted) or self._read_mended(words, hinted)
+        reading = (
+            self._read_mended(words, hinted, clear_only=True)
+            or self.read(words, hinted)
+            or self._read_mended(words, hinted, clear_only=False)
+        )
         if reading is None and self._otherwise >= 0:
             return Reading(self._otherwise, "", words)
         return reading
@@ -72,21 +81,25 @@ class QueryMatcher:
                 return Reading(place, name, words)
         return None
 
-    def _read_mended(self, words: Sequence[str], hinted: str) -> Reading | None:
-        """How the words are read without a typo.
+    def _read_mended(self, words: Sequence[str], hinted: str, *, clear_only: bool) -> Reading | None:
+        """How the words are read without a typo; None if none has one, or no rule reads them then.
 
         A word is mended only in the language that the text is in. If nothing tells which one that is, all of
         them together must leave no choice: what looks like a typo may be a word of another language. Where
         several words may have one, each is tried alone, and they must agree: most are no typos then.
         """
+        knows, least = self._recogniser.knows, MIN_CLEAR_TYPO_CHARS if clear_only else MIN_TYPO_CHARS
+        strange = [word for word in dict.fromkeys(words) if len(word) >= least and not knows(word)]
+        if not strange:
+            return None
         order = self._recogniser.order(words, hinted)
         is_clear = hinted in self._languages or self._recogniser.knows_any(words)
         likely = [self._languages[name] for name in (order[:1] if is_clear else order)]
         found: list[Reading] = []
-        for typed in dict.fromkeys(words):
-            if any(each.has_word(typed) for each in self._languages.values()):
-                continue
+        for typed in strange:
             meant = {word for each in likely if (word := each.meant(typed))}
+            if clear_only and not all(_is_clear(typed, word) for word in meant):
+                continue
             if len(meant) != 1:
                 continue
             mended = (typed, meant.pop())
@@ -114,3 +127,10 @@ class QueryMatcher:
                 if place != reading.place:
                     return place, name
         return (self._otherwise, "") if self._otherwise >= 0 else None
+
+
+def _is_clear(typed: str, meant: str) -> bool:
+    """True if a word is a typo of another one, and not another form of it: letters changed places, or what is
+    wrong is before the ending.
+    """
+    return typed[-_ENDING:] == meant[-_ENDING:] or sorted(typed) == sorted(meant)

@@ -30,6 +30,10 @@ class Recogniser:
                     self._counts[word] = self._counts.get(word, 0) + one
         self._known: dict[tuple[int, str], tuple[str, ...]] = {}
 
+    def knows(self, word: str) -> bool:
+        """True if a language has this very word."""
+        return word in self._counts
+
     def knows_any(self, words: Sequence[str]) -> bool:
         """True if the words themselves tell a language."""
         return any(word in self._counts for word in words)

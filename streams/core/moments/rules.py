@@ -32,13 +32,16 @@ class Rules(msgspec.Struct, frozen=True):
     content: spec.RuleSet
 
 
-def load_rules(text: str, *, base: Rules | None = None) -> Rules:
+def load_rules(text: str, *, base: Rules | None = None, orders: spec.Words | None = None) -> Rules:
     """Makes rules from a file's text. Raises ConfigError, which names the line.
 
-    A file that `extends` builds on `base`, by default on the shipped rules.
+    A file that `extends` builds on `base`, by default on the shipped rules. `orders`: the paths of an order's
+    id, which no file of a user says; None for stored rules, whose text has them.
     """
     try:
         file = parse(text)
+        if orders is not None:
+            file = _with_orders(file, orders)
         whole = _merge(file, shipped_text() if base is None else base.text)
         _check(whole)
         _check_languages(file.rules, whole)
@@ -48,15 +51,30 @@ def load_rules(text: str, *, base: Rules | None = None) -> Rules:
     return _finish(rules)
 
 
-def default_rules() -> Rules:
-    """The shipped rules."""
-    return load_rules(shipped_text())
+def default_rules(orders: spec.Words = spec.ORDER_PATHS) -> Rules:
+    """The shipped rules. `orders`: the paths of an order's id."""
+    return load_rules(shipped_text(), orders=orders)
 
 
 def shipped_text() -> str:
     """The shipped rules as one text."""
     folder = resources.files("streams.core.moments") / "shipped"
     return "\n".join((folder / f"{name}.toml").read_text("utf-8") for name in _SHIPPED)
+
+
+def _with_orders(file: RuleFile, orders: spec.Words) -> RuleFile:
+    """A file's rules with the paths of an order's id. They have one source, or journeys and rules would
+    number orders differently.
+    """
+    if "order" in file.read:
+        raise Mistake(
+            f"[read]: order = {list(file.rules.read.order)}: the setting `order_id` says where an order's id "
+            "sits: leave the key out",
+            Spot(table="read", key="order"),
+        )
+    read = msgspec.structs.replace(file.rules.read, order=orders)
+    rules = msgspec.structs.replace(file.rules, read=read)
+    return msgspec.structs.replace(file, rules=rules, read=file.read | {"order"})
 
 
 def _merge(file: RuleFile, base: str) -> spec.RuleSet:
@@ -230,13 +248,6 @@ def _check(rules: spec.RuleSet) -> None:
     _check_words("lexicon", rules.with_clauses, rules.lexicons, ("polite", rules.read.polite), _used(rules))
     noise = "noise", rules.read.noise
     _check_words("vocabulary", rules.grammar, rules.vocabulary, noise, _used_in_names(rules))
-    for guess in rules.grammar:
-        if guess.order and not rules.read.order:
-            raise Mistake(
-                f'rule "{guess.name}": order = True: [read] has to say where an order\'s id sits, '
-                'such as order = ["properties.order_id"]',
-                Spot(rule=guess.name, key="order"),
-            )
     if rules.queries and not (rules.read.query or rules.read.url):
         raise Mistake(
             "[read]: query = (missing): query rules need to know where the text sits, "

@@ -18,6 +18,9 @@ NAMED_TYPES = ("track", "page", "screen")
 
 Words = tuple[str, ...]
 
+# Where an event has the id of its order, unless the setting `order_id` says something else.
+ORDER_PATHS: Words = ("properties.order_id", "properties.orderId", "properties.transaction_id")
+
 
 class Condition(msgspec.Struct, frozen=True):
     """A test that an event must pass for its rule to apply. Exactly one of the six tests is set."""
@@ -118,7 +121,8 @@ class ReadTable(msgspec.Struct, frozen=True):
     url: Words = ()  # addresses that may carry it as a parameter
     url_params: Words = ()  # the names of such parameters
     page: Words = ()  # the path or address of a page; `name`: the name of a page or screen call
-    order: Words = ()  # the id of an order
+    # The id of an order: what the setting `order_id` says. It stands in stored rules, never in a file.
+    order: Words = ()
     order_time: Words = ()  # when the order of an update was paid, or else made
     locale: Words = ()  # it, it-IT, it_IT
     polite: Words = ()  # lexicons whose phrases are taken off the front of a query first

@@ -15,6 +15,8 @@ def _words_of(letter: str) -> re.Pattern[str]:
     return re.compile(rf"{letter}+(?:(?:\.|(?<=\d),(?=\d)){letter}+)*")
 
 
+# In "O'Brien" it is a part of the name: the "o" that is a word (Italian, Spanish: or) has none.
+_NAME = re.compile(r"(?<![^\W_])o['\u2019](?=[^\W_])")
 _TOKEN, _PHRASE_TOKEN = _words_of(r"[^\W_]"), _words_of(r"(?:[^\W_]|#)")
 
 
@@ -28,12 +30,12 @@ def fold_text(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """The folded words of a text, at most MAX_TOKENS."""
-    return _TOKEN.findall(fold_text(text))[:MAX_TOKENS]
+    return folded_tokens(fold_text(text))[:MAX_TOKENS]
 
 
 def phrase_tokens(text: str) -> list[str]:
     """The folded words of a phrase, in which `#` stands for a number."""
-    return _PHRASE_TOKEN.findall(fold_text(text))
+    return _PHRASE_TOKEN.findall(_NAME.sub("o", fold_text(text)))
 
 
 def with_number_signs(word: str) -> str:
@@ -43,6 +45,8 @@ def with_number_signs(word: str) -> str:
 
 def folded_tokens(folded: str) -> list[str]:
     """The words of a text that is folded."""
+    if "o'" in folded or "o\u2019" in folded:
+        folded = _NAME.sub("o", folded)
     return _TOKEN.findall(folded)
 
 

@@ -4,18 +4,19 @@ from typing import Any
 
 import pytest
 
+from streams.core.ingest.event import Event
 from streams.core.moments.verdict import INTENTS
 from tests.core.moments.examples import SHIPPED, classifier, event
 
 NAMES = {
     "know": """
-        Products Searched; Product List Viewed; Product List Filtered; Promotion Clicked; Product Clicked;
-        Product Viewed; Product Shared; search; view_search_results; view_item_list; select_item; view_item;
-        select_promotion; share; Viewed Product Category; Clicked Product; Clicked Promotion;
-        Viewed Product; list_view; list_click; product_view; promo_click; site_search""",
+        Product List Viewed; Product List Filtered; Promotion Clicked; Product Clicked; Product Viewed;
+        Product Shared; view_item_list; select_item; view_item; select_promotion; share; suggest_click;
+        Viewed Product Category; Clicked Product; Clicked Promotion; Viewed Product; list_view; list_click;
+        product_view; promo_click""",
     "know, unsure": """
         Promotion Viewed; Viewed Promotion; view_promotion; promo_view; page_view; scroll; $pageview;
-        $screen""",
+        $screen; Products Searched; search; view_search_results; site_search""",
     "go": "Store Located; Directions Requested; Store Selected",
     "do": """
         Video Playback Started; Video Playback Completed; tutorial_begin; tutorial_complete; video_start;
@@ -140,6 +141,25 @@ def test_a_search_event_yields_to_its_query(name: str, query: dict[str, Any], mo
     """
     explained = SHIPPED.explain(event(name, properties=query, context={"locale": "en-GB"}))
     assert (moment, rule) == (explained.moment, explained.rule)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        event("Products Searched"),
+        event("Products Searched", properties={"query": "qwertz asdf"}),
+        event("ricerca_effettuata"),
+        event("busqueda_realizada", properties={"query": "qwertz asdf"}),
+        event(kind="page", context={"page": {"path": "/search"}}),
+        event(kind="page", context={"page": {"path": "/buscar", "search": "?q=qwertz+asdf"}}),
+    ],
+    ids=lambda each: f"{each.name or each.type}-{each.properties or each.context}",
+)
+def test_a_search_alone_is_a_sign_of_life(search: Event) -> None:
+    """A search without a text says as little as one that no rule reads, whatever it comes as."""
+    verdict = SHIPPED(search)
+    assert verdict is not None
+    assert ("know", False) == (INTENTS[verdict.intent], verdict.sure)
 
 
 def test_identify_is_no_signal() -> None:

@@ -261,7 +261,8 @@ def test_each_vocabulary_is_in_all_three_languages() -> None:
 def test_rules_of_ones_own_come_first() -> None:
     """They add words to shipped vocabularies, and win against shipped rules."""
     own = classifier(
-        'extends = "default"\noff = ["words.cart"]\n[[grammar]]\nname = "rent"\nmoment = "do"\n'
+        'extends = "default"\noff = ["words.cart", "words.cart-added"]\n'
+        '[[grammar]]\nname = "rent"\nmoment = "do"\n'
         'confidence = 0.6\nany = ["cart borrowed"]\n'
         '[vocabulary.en]\nborrowed = ["borrow"]\ncart = ["satchel"]\n'
     )

@@ -92,7 +92,7 @@ def test_lines(old: str, new: str, line: int, says: str, tmp_path: Path) -> None
     file = tmp_path / "rules.toml"
     file.write_text(FILE.replace(old, new))
     with pytest.raises(ConfigError) as error:
-        read_rules(file)
+        read_rules(file, ("properties.order_id",))
     message = str(error.value)
     assert message.startswith(f"rules file {file}: ")
     assert f"line {line}" in message

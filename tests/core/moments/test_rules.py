@@ -6,7 +6,8 @@ import pytest
 
 from streams.core.moments import rules, tables
 from streams.core.moments.classifier import Classifier
-from streams.core.moments.rules import MAX_RULES, load_rules, shipped_text
+from streams.core.moments.rules import MAX_RULES, default_rules, load_rules, shipped_text
+from streams.core.moments.spec import ORDER_PATHS
 from streams.errors import ConfigError
 from tests.core.moments.examples import DEFAULT, classifier, event
 
@@ -88,10 +89,6 @@ PAGE = 'read = {page = ["name"]}\n[[page]]\nname = "p"\nmoment = "buy"\nconfiden
         (
             GUESS.replace('"buy"', '"refund"', 1),
             "rule \"g\": moment = 'refund': the words of a name are a guess",
-        ),
-        (
-            GUESS.replace('"buy"', '"truth"\norder = true', 1),
-            'rule "g": order = True: [read] has to say where an order\'s id sits',
         ),
         (GUESS.replace("0.9", "0.9\nview = true"), 'rule "g": view = True: only makes a difference with'),
         (GUESS.replace("0.9", "0.9\nnames = ['x']"), "rule \"g\": names = ['x']: unknown key"),
@@ -252,8 +249,9 @@ def test_any_change_changes_the_version(old: str, new: str) -> None:
 def test_a_word_changes_the_version_a_comment_does_not() -> None:
     """A word changes the version, and a comment does not: it names the content, not the file."""
     text = shipped_text()
-    assert DEFAULT.version != load_rules(text.replace('"test drive", ', "")).version
-    assert DEFAULT.version == load_rules("# a comment\n" + text.replace(" = [", "   = [")).version
+    other, same = text.replace('"test drive", ', ""), "# a comment\n" + text.replace(" = [", "   = [")
+    assert DEFAULT.version != load_rules(other, orders=ORDER_PATHS).version
+    assert DEFAULT.version == load_rules(same, orders=ORDER_PATHS).version
 
 
 def test_a_file_that_extends_comes_first() -> None:
@@ -404,3 +402,16 @@ def test_the_page_is_right() -> None:
     assert "cue.slow-app" == shown[7].explain(event("", "screen", properties={"load_ms": 3001})).cue_rule
     assert "kiosk.touched" == shown[6].explain(event("screen_touched")).rule
     assert "buy" == shown[8].explain(event("x", properties={"filters": {"text": "buy shoes"}})).moment
+
+
+def test_the_setting_says_where_an_order_has_its_id() -> None:
+    """Rules take the paths from the setting `order_id` and keep them; a file that says others is refused."""
+    ours = event("order_placed_ok", properties={"ref": 17})
+    rules = load_rules('extends = "default"', orders=("properties.ref",))
+    assert "truth" == Classifier(rules).explain(ours).moment
+    assert rules == load_rules(rules.text)
+    assert rules.version != default_rules().version
+    assert "truth" == Classifier(default_rules(("properties.ref",))).explain(ours).moment
+    assert "truth" != Classifier(default_rules(())).explain(ours).moment
+    with pytest.raises(ConfigError, match=r"line 2: \[read\]: order = .* the setting `order_id` says where"):
+        load_rules('extends = "default"\nread = {order = ["properties.ref"]}', orders=("properties.id",))
