@@ -45,7 +45,7 @@ EXPECTED = {
         "events": 1,
         "read_by": {"words": 1},
         "moments": {"buy": 1},
-        "rule": "words.cart",
+        "rule": "words.cart-added",
     },
 }
 
