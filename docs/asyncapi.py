@@ -15,6 +15,7 @@ from schemas.generate import tidy
 from streams.topology import (
     CURRENT_DEVICES,
     EVENTS,
+    IDENTITIES,
     LATE,
     PERSON,
     PUBLISHED,
@@ -51,6 +52,11 @@ KEYS: dict[str, Node] = {  # by the words of `Topic.key`
         "type": "string",
         "description": "Names a redriven item and the command: `topic:partition:offset:index:part command`.",
     },
+    IDENTITIES.key: {
+        "type": "string",
+        "pattern": r"^([^\x1f]+\x1f)?[^\x1f]+$",
+        "description": "The bare id of the device. With tenants, the tenant and U+001F come before it.",
+    },
     "none": {"type": "null"},
 }
 CORRELATION: dict[type, Node] = {  # which records are about the same thing
@@ -69,6 +75,10 @@ CORRELATION: dict[type, Node] = {  # which records are about the same thing
     schemas.RefundRecord: {
         "location": "$message.payload#/journey",
         "description": "A journey and its refunds, within (tenant, profile, need).",
+    },
+    schemas.Identity: {
+        "location": "$message.payload#/device",
+        "description": "A device, within its tenant: the last record holds.",
     },
     schemas.LateHeaders: {
         "location": "$message.header#/event",

@@ -9,6 +9,7 @@ from schemas.cue import Cue
 from schemas.current import Current, CurrentNeed
 from schemas.dead_letters import LateHeaders, RejectedHeaders
 from schemas.funnel import FunnelTotal
+from schemas.identity import Identity
 from schemas.journey import JourneyRecord, RefundRecord
 from schemas.kinds import CueName, Kind, Moment, Outcome, Unmatched
 from schemas.receipt import MovedCounter, Receipt
@@ -26,6 +27,7 @@ __all__ = [
     "Current",
     "CurrentNeed",
     "FunnelTotal",
+    "Identity",
     "JourneyRecord",
     "Kind",
     "LateHeaders",

@@ -43,3 +43,14 @@ class Cue(msgspec.Struct, frozen=True, gc=False):
     opened_at: Annotated[str, documented("when the journey was opened", **INSTANT)]
     event: Annotated[str, documented(f"id of the event, {AS_SENT}")]
     dimensions: Annotated[dict[str, str], documented("those of the event")]
+    device: Annotated[
+        str | msgspec.UnsetType,
+        documented("the device that gave the event to this user; absent where none did"),
+    ] = msgspec.UNSET
+    moved_from: Annotated[
+        str | msgspec.UnsetType,
+        documented(
+            "the other profile, where this record was written because an event has moved between profiles:"
+            " the event is not new. Absent from all other records"
+        ),
+    ] = msgspec.UNSET

@@ -2,7 +2,7 @@
 nobody was signed in.
 
 Key: the bare id; with tenants, the tenant and U+001F before it. A tombstone means that the person is
-forgotten, and nothing else.
+forgotten, and nothing else. A device that is a user's has a record for as long as `identities` says so.
 """
 
 from typing import Annotated
@@ -43,3 +43,10 @@ class Current(msgspec.Struct, frozen=True, gc=False):
     rev: Annotated[
         int, documented("the partition's greatest `rev` of a transition when this was written", **COUNT)
     ]
+    person: Annotated[
+        str | msgspec.UnsetType,
+        documented(
+            "of a device: the user whose device it is (`identities`), in whose record most of what was done"
+            " there is. Absent of a device that is nobody's, and of users"
+        ),
+    ] = msgspec.UNSET

@@ -22,6 +22,7 @@ SCHEMA_TYPES: dict[str, Any] = {
     "funnel": schemas.FunnelTotal,
     "current": schemas.Current,
     "current_devices": schemas.Current,
+    "identities": schemas.Identity,
     "journeys": schemas.JourneyRecord | schemas.RefundRecord,
     "late": schemas.LateHeaders,
     "rejected": schemas.RejectedHeaders,
@@ -46,6 +47,10 @@ ABOUT = {
     "current_devices": (
         "Where each device is now on which nobody was signed in. Compacted; key: the device's id; a"
         " tombstone: forgotten."
+    ),
+    "identities": (
+        "Whose each device is, by who was signed in there last. Compacted; key: the device's id; a tombstone:"
+        " nobody was signed in there for so long that it is forgotten."
     ),
     "journeys": "Finished journeys, never corrected, and their later refunds. Key: the person's id.",
     "late": (

@@ -86,6 +86,14 @@ CURRENT_DEVICES = Topic(
     cleanup=Cleanup.COMPACT,
     about="where each device is now on which nobody was signed in",
 )
+IDENTITIES = Topic(
+    name="identities",
+    key="the device's id",
+    value="Identity",
+    types=(schemas.Identity,),
+    cleanup=Cleanup.COMPACT,
+    about="whose each device is, by who was signed in there last",
+)
 JOURNEYS = Topic(
     name="journeys",
     key=PERSON,
@@ -155,7 +163,18 @@ FUNNEL = Topic(
     about="funnel counters, added up over the partitions (on Kafka only)",
 )
 
-OUTPUTS = (TRANSITIONS, CUES, TALLIES, CURRENT, CURRENT_DEVICES, JOURNEYS, LATE, REJECTED, REDRIVEN)
+OUTPUTS = (
+    TRANSITIONS,
+    CUES,
+    TALLIES,
+    CURRENT,
+    CURRENT_DEVICES,
+    IDENTITIES,
+    JOURNEYS,
+    LATE,
+    REJECTED,
+    REDRIVEN,
+)
 TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
 """What every log has."""
 KAFKA_TOPICS = (APP, FUNNEL)

@@ -109,6 +109,38 @@ def distinct(events: Sequence[Event]) -> list[Event]:
     return found
 
 
+class Whose(NamedTuple):
+    """Whose a device is; `user`, `since` and `event` are None of a shared one."""
+
+    user: str | None
+    since: int | None
+    event: str | None
+    users: int
+
+
+def whose(events: Sequence[Event], tenant: str, device: str, settings: Settings) -> Whose | None:
+    """Whose a device is by its newest link; None: no link decides an event of it, so nothing is said."""
+    links = links_of(events, tenant, device, settings)
+    times = [
+        e.signal.at
+        for e in distinct(events)
+        if (e.tenant, e.user, e.device) == (tenant, None, device) and e.signal is not None
+    ]
+    if not any(at - settings.forward <= link.at <= at + settings.back for link in links for at in times):
+        return None
+    newest, reach = links[-1].at, settings.back + settings.forward
+    users = len({link.user for link in links if newest - reach <= link.at})
+    if shared(links, newest, settings):
+        return Whose(None, None, None, users)
+    begin, last = links[0], links[0]
+    for at in sorted({link.at for link in links}):
+        link = min(link for link in links if link.at == at)  # of the smaller user
+        if link.user != last.user or link.at - last.at > reach:
+            begin = link
+        last = link
+    return Whose(begin.user, begin.at, begin.event, users)
+
+
 def owned(events: Sequence[Event], settings: Settings) -> list[Owned]:
     """Each event with a signal, once, and the profile that it belongs to."""
     told = []

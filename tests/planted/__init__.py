@@ -305,21 +305,21 @@ BUGS = (
     _bug(
         "somebody who is forgotten has a current record in the same batch",
         "streams.core.processing.open_batch",
-        "self.moved.pop(p.key, None)",
-        "pass",
+        "_, record_key = self.moved.pop(p.key, (p, person_key(p.key)))",
+        "record_key = person_key(p.key)",
     ),
     _bug(
         "somebody whose last journey is over has a tombstone",
         "streams.core.processing.open_batch",
-        "shown = publisher.current(p, shown_states(p), rev)",
-        "shown = publisher.current(p, p.states, rev) if any(s.moment >= 0 for s in p.states) else None",
+        "is_known = p.states or user is not None",
+        "is_known = any(s.moment >= 0 for s in p.states) or user is not None",
     ),
     _bug(
         "people who are forgotten without a journey have no tombstone",
         "streams.core.processing.open_batch",
-        "outputs.append(Output(_current_topic(p), person_key(p.key), None))",
+        "outputs.append(_current(publisher, _nobody(p.key), record_key, rev, user_of))",
         "if any(s.journey for s in p.states):\n"
-        "                outputs.append(Output(_current_topic(p), person_key(p.key), None))",
+        "                outputs.append(_current(publisher, _nobody(p.key), record_key, rev, user_of))",
     ),
     _bug(
         "the headers of a transition name the next record",

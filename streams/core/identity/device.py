@@ -4,6 +4,7 @@ Its own events, those that were given to nobody, lie in the journal of its profi
 """
 
 from collections.abc import Iterator, Mapping
+from enum import IntEnum
 
 import msgspec
 
@@ -16,6 +17,14 @@ from streams.core.journeys.signal import NAMELESS, REFUND_EVERYWHERE, Signal
 # many as a profile has live signals.
 MAX_GIVEN = 256
 LINKS_PART = b""  # the name of a device's links among its parts; the others are refs of events
+
+
+class ShownAs(IntEnum):
+    """What `<app>.identities` says of a device. Stored: the numbers stay as they are."""
+
+    NOTHING = 0  # it has no record: no link has decided an event of it
+    LINKED = 1  # it is one user's
+    SHARED = 2  # it is nobody's, since too many users are signed in there
 
 
 class GivenEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -33,6 +42,9 @@ class Device(msgspec.Struct, gc=False):
     given: dict[bytes, GivenEvent] | None = None  # by ref; None: nothing
     # When it had more links than are kept, the time of its newest one, and it is shared for good. -1: never.
     full_ms: int = -1
+    users_when_full: int = 0  # how many users it had then
+    began: Link | None = None  # with which link the run of its oldest one began, if that was dropped
+    shown_as: int = ShownAs.NOTHING  # once it is shown, it is until it is forgotten
     tidy_ms: int = -1  # the settled mark beyond which it is tidied next
 
 
@@ -41,6 +53,9 @@ class DeviceLinks(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     links: list[Link]
     full_ms: int
+    users_when_full: int
+    began: Link | None
+    shown_as: int
 
 
 class DevicePart(msgspec.Struct, frozen=True, gc=False):
@@ -58,7 +73,9 @@ _decode_given = msgspec.msgpack.Decoder(GivenEvent).decode
 
 def links_part(device: Device) -> DevicePart:
     """The state record of a device's links."""
-    return DevicePart(device.key, LINKS_PART, _encode(DeviceLinks(device.links, device.full_ms)))
+    d = device
+    stored = DeviceLinks(d.links, d.full_ms, d.users_when_full, d.began, d.shown_as)
+    return DevicePart(d.key, LINKS_PART, _encode(stored))
 
 
 def given_part(device: Device, ref: bytes) -> DevicePart:
@@ -79,7 +96,15 @@ def load_device(key: str, parts: Mapping[bytes, bytes]) -> Device:
     """
     stored = _decode_links(parts[LINKS_PART])
     given = {name: _given(value) for name, value in parts.items() if name != LINKS_PART}
-    return Device(key, stored.links, given or None, stored.full_ms)
+    return Device(
+        key,
+        stored.links,
+        given or None,
+        stored.full_ms,
+        users_when_full=stored.users_when_full,
+        began=stored.began,
+        shown_as=stored.shown_as,
+    )
 
 
 def _given(value: bytes) -> GivenEvent:

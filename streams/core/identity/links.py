@@ -83,15 +83,24 @@ def is_shared(links: Links, at_ms: int, spans: Spans) -> bool:
     """True if too many users were on the device by the time of a link, so that what is near is nobody's."""
     if len(links) <= spans.shared_above:
         return False
+    return users_at(links, at_ms, spans) > spans.shared_above
+
+
+def users_at(links: Links, at_ms: int, spans: Spans) -> int:
+    """How many users the device had by the time of a link: it is shared by their number."""
     first = bisect_left(links, at_ms - spans.shared_ms, key=_AT)
-    users = {link.user for link in links[first : bisect_right(links, at_ms, key=_AT)]}
-    return len(users) > spans.shared_above
+    return len({link.user for link in links[first : bisect_right(links, at_ms, key=_AT)]})
 
 
 def user_at(links: Links, at_ms: int, spans: Spans) -> str | None:
     """The profile of the user who had the device at this time; None: what was done then is the device's."""
     link = deciding_link(links, at_ms, spans)
     return None if link is None or is_shared(links, link.at_ms, spans) else link.user
+
+
+def newest_link(links: Links) -> Link:
+    """The newest link; of several of one time that of the smallest user."""
+    return links[bisect_left(links, links[-1].at_ms, key=_AT)]
 
 
 def without_old(links: Links, oldest_ms: int) -> list[Link]:

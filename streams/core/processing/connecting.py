@@ -65,7 +65,11 @@ class Connector:
         """
         device = f"{user[: -len(event.profile)]}d:{event.anonymous_id}"
         sent, quarter = self._sent.get((device, user)), event.at_ms // LINK_QUARTER_MS
-        if sent is not None and sent <= (quarter, event.at_ms, event.id) and sent[0] == quarter:
+        if (
+            sent is not None
+            and sent[0] == quarter
+            and (sent[1] < event.at_ms or sent[1:] == (event.at_ms, event.id))
+        ):
             return
         if not self._makes_link(event):
             return

@@ -20,6 +20,7 @@ class CueChange(NamedTuple):
     op: Literal["assert", "retract"]
     step: JourneyStep
     headers: Headers
+    moved_from: str | None = None  # the other profile, if the event has moved
 
 
 def publish_cues(
@@ -27,9 +28,11 @@ def publish_cues(
 ) -> list[Output]:
     """Counts cues in `delta`. Returns the records of those that are matched with a journey."""
     outputs: list[Output] = []
-    for p, key, op, t, headers in changes:
+    for p, key, op, t, headers, moved_from in changes:
         count_cue(t, 1 if op == "assert" else -1, delta)
         if t.journey:
             checkpoint.cues += 1
-            outputs.append(Output(CUES.name, key, publisher.cue(p, op, checkpoint.cues, t), headers))
+            outputs.append(
+                Output(CUES.name, key, publisher.cue(p, op, checkpoint.cues, t, moved_from), headers)
+            )
     return outputs

@@ -1,19 +1,22 @@
 """What the open batch will commit, beside what the population and the counters hold."""
 
 from collections import Counter
+from collections.abc import Callable
 
+from streams.core.identity.devices import Devices
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.headers import decisive_headers
 from streams.core.journeys.needs import LeftOut, shown_states
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
+from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.clock_errors import ClockCounts
 from streams.core.processing.dead_letters import MAX_VALUE_BYTES, late_item, rejected_item
 from streams.core.processing.inbox import Forwarded, encode_message
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.record_keys import is_device, person_key
 from streams.records import DecodedRecord, Output, Record
-from streams.topology import CURRENT, CURRENT_DEVICES, INBOX, JOURNEYS
+from streams.topology import CURRENT, CURRENT_DEVICES, IDENTITIES, INBOX, JOURNEYS
 
 # What a dead letter has of what a value was, and one byte more: so it is known to be cut.
 KEPT_BYTES = MAX_VALUE_BYTES + 1
@@ -79,21 +82,46 @@ class OpenBatch:
         """Adds a message for another partition."""
         self._forwarded.append(message)
 
-    def outputs(self, population: Population, publisher: Publisher, rev: int) -> list[Output]:
-        """All records to write, except counters and watermark reports."""
-        outputs = self.transitions
+    def outputs(
+        self, population: Population, publisher: Publisher, checkpoint: Checkpoint, devices: Devices | None
+    ) -> list[Output]:
+        """All records to write, except counters and watermark reports. `devices`: None: identity is off."""
+        outputs, rev = self.transitions, checkpoint.rev
+        owners = devices.take_owners() if devices is not None else ()
+        for key, owner in owners:
+            record_key = person_key(key)
+            said = None if owner is None else publisher.identity(key, owner, checkpoint.batches)
+            outputs.append(Output(IDENTITIES.name, record_key, said))
+            # It names the person in `current_devices`, even if all that it ever did is theirs.
+            self.moved.setdefault(key, (population.profiles.get(key) or _nobody(key), record_key))
+        user_of = devices.user_of if devices is not None else _nobodys
         for p in population.forgotten:
-            self.moved.pop(p.key, None)
-            outputs.append(Output(_current_topic(p), person_key(p.key), None))
+            _, record_key = self.moved.pop(p.key, (p, person_key(p.key)))
+            outputs.append(_current(publisher, _nobody(p.key), record_key, rev, user_of))
         for p, record_key in self.moved.values():
-            shown = publisher.current(p, shown_states(p), rev)
-            outputs.append(Output(_current_topic(p), record_key, shown))
+            outputs.append(_current(publisher, p, record_key, rev, user_of))
         for found in population.finals:
             p = found.profile
             outputs.append(Output(JOURNEYS.name, person_key(p.key), publisher.final(p, found.final)))
         return outputs + self._dead_letters + self._forwarded
 
 
-def _current_topic(p: Profile) -> str:
-    """The topic that says where this person is now."""
-    return _CURRENT_DEVICES if is_device(p.key) else _CURRENT
+def _nobody(key: str) -> Profile:
+    """A profile of which nothing is held."""
+    return Profile(key, [])
+
+
+def _nobodys(key: str) -> str | None:
+    """The user whose device this is: nobody."""
+    return None
+
+
+def _current(
+    publisher: Publisher, p: Profile, record_key: bytes, rev: int, user_of: Callable[[str], str | None]
+) -> Output:
+    """The record that says where this person is now, or the tombstone of one of whom nothing is held."""
+    topic, user = _CURRENT, None
+    if is_device(p.key):
+        topic, user = _CURRENT_DEVICES, user_of(p.key)
+    is_known = p.states or user is not None
+    return Output(topic, record_key, publisher.current(p, shown_states(p), rev, user) if is_known else None)

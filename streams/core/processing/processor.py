@@ -324,7 +324,8 @@ class Processor:
         self.publish()
         self.checkpoint.batches += 1
         changed, groups = self.windows.roll_up(self.population.settled_mark_ms)
-        outputs = self.open.outputs(self.population, self.publisher, self.checkpoint.rev)
+        devices = self.connector.devices if self.connector is not None else None
+        outputs = self.open.outputs(self.population, self.publisher, self.checkpoint, devices)
         outputs += report_to_others(self.tracker.take_report(), self.tracker.partitions)
         outputs += self.tallies.outputs(changed, self.checkpoint.batches)
         receipts, items = self.redriven.drain()

@@ -8,10 +8,11 @@ from their types.
 from hashlib import blake2b
 from typing import Any, Literal
 
-from schemas import JourneyRecord, RefundRecord
+from schemas import Identity, JourneyRecord, RefundRecord
 from schemas.journey import JourneyCue, Step
 from streams.core.funnels.currencies import CURRENCIES
 from streams.core.funnels.dimensions import Dimensions
+from streams.core.identity.ownership import DeviceOwner
 from streams.core.journeys.journey_step import (
     ADVANCED,
     CONVERTED,
@@ -155,9 +156,19 @@ class Publisher:
             text = f'{text[:-1]},"moved_from":{quoted(split_profile_key(moved_from)[1])}}}'
         return text.encode()
 
-    def cue(self, p: Profile, op: Literal["assert", "retract"], rev: int, t: JourneyStep) -> bytes:
-        """One record of `<app>.cues`."""
-        need = p.needs[t.need]
+    def cue(
+        self,
+        p: Profile,
+        op: Literal["assert", "retract"],
+        rev: int,
+        t: JourneyStep,
+        moved_from: str | None = None,
+    ) -> bytes:
+        """One record of `<app>.cues`. `moved_from`: the other profile, if an event has moved."""
+        need, origin = p.needs[t.need], find_origin(p.origins, t.caused_by)
+        end = "" if origin is None else f',"device":{quoted(origin.device)}'
+        if moved_from is not None:
+            end += f',"moved_from":{quoted(split_profile_key(moved_from)[1])}'
         name = transition_id(p.key, need, KIND_NAMES[t.kind], t.caused_by)
         return (
             f'{{"id":"{name}","rev":{rev},"op":"{op}",{about_person(p.key)},'
@@ -165,16 +176,38 @@ class Publisher:
             f'"journey":{event_json(sent_id(p.origins, t.journey))},'
             f'"moment":"{MOMENT_LABELS[t.from_moment]}","cue":"{CUE_LABELS[t.cue]}",'
             f'"at":"{rfc3339(t.at_ms)}",'
-            f'"opened_at":"{rfc3339(t.opened_ms)}","event":{event_json(sent_id(p.origins, t.caused_by))},'
-            f'"dimensions":{self.dims_json(t.dims)}}}'
+            f'"opened_at":"{rfc3339(t.opened_ms)}",'
+            f'"event":{event_json(t.caused_by if origin is None else origin.ref)},'
+            f'"dimensions":{self.dims_json(t.dims)}{end}}}'
         ).encode()
 
-    def current(self, p: Profile, states: list[State], rev: int) -> bytes:
-        """One record of `<app>.current` or `<app>.current_devices`: those that had a journey."""
+    def current(self, p: Profile, states: list[State], rev: int, user: str | None = None) -> bytes:
+        """One record of `<app>.current` or `<app>.current_devices`: those that had a journey.
+
+        `user`: the key of the profile whose device this is; None: a user, or nobody's device.
+        """
         if len(states) > 1:
             states = sorted(states, key=lambda s: p.needs[s.need])
         needs = ",".join([self._need_now(p, s) for s in states if s.journey])
-        return f'{{{about_person(p.key)},"needs":[{needs}],"rev":{rev}}}'.encode()
+        person = "" if user is None else f',"person":{quoted(split_profile_key(user)[1])}'
+        return f'{{{about_person(p.key)},"needs":[{needs}],"rev":{rev}{person}}}'.encode()
+
+    def identity(self, key: str, owner: DeviceOwner, rev: int) -> bytes:
+        """One record of `<app>.identities`. `key`: of the device's profile."""
+        tenant, profile = split_profile_key(key)
+        since, user = owner.since, owner.user
+        return encode_json(
+            Identity(
+                tenant=tenant,
+                device=profile[2:],
+                person=None if user is None else split_profile_key(user)[1],
+                since=None if since is None else rfc3339(since.at_ms),
+                event=None if since is None else event_text(since.event),
+                shared=user is None,
+                users=owner.users,
+                rev=rev,
+            )
+        )
 
     def _need_now(self, p: Profile, s: State) -> str:
         """Where the person stands about one need."""

@@ -47,7 +47,7 @@ def publish_changes(partition: PublishingPartition, place: SourcePlace | None) -
         headers = NO_HEADERS if item is None or place is None else source_headers(place, item)
         for t in changed.retracted:
             if t.kind == CUE:
-                cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
+                cues.append(CueChange(p, key, "retract", t, NO_HEADERS, other))
                 continue
             partition.open.retracted += 1
             moved[p.key] = p, key  # a cue moves nobody
@@ -58,7 +58,7 @@ def publish_changes(partition: PublishingPartition, place: SourcePlace | None) -
         for t in changed.asserted:
             where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
             if t.kind == CUE:
-                cues.append(CueChange(p, key, "assert", t, where))
+                cues.append(CueChange(p, key, "assert", t, where, other))
                 continue
             moved[p.key] = p, key
             count_transition(t, 1, delta)

@@ -9,6 +9,7 @@ from streams.core.ingest.reading import RecordReader
 from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.population import Population
 from streams.core.journeys.state import Patience
+from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.dead_letters import LATE_BY_TIME, MAX_VALUE_BYTES, late_item, rejected_item
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.core.processing.items import read_items
@@ -65,7 +66,7 @@ def test_a_forwarded_item_is_kept_as_it_came() -> None:
     for size in (10, MAX_VALUE_BYTES, MAX_VALUE_BYTES + 1, 10 * MAX_VALUE_BYTES):
         batch, original = OpenBatch(), b"\0" * size
         batch.forward("events:0", decoded(b"{}", original), b"who", 1)
-        (sent,) = batch.outputs(Population(Patience(), FinalityDelay(0)), None, 0)  # type: ignore[arg-type]  # nothing to publish
+        (sent,) = batch.outputs(Population(Patience(), FinalityDelay(0)), None, Checkpoint(1, b""), None)  # type: ignore[arg-type]  # nothing to publish
         assert len(sent.value or b"") < 2 * MAX_VALUE_BYTES
         message = decode_message(sent.value)
         assert isinstance(message, Forwarded)
