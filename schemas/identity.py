@@ -41,8 +41,8 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     users: Annotated[
         int,
         documented(
-            "how many were signed in there in the time that counts for sharing, up to the newest sign-in; of a"
-            " device with more sign-ins than are kept, as many as were counted by then",
+            "how many were signed in there in the time that counts for sharing, up to the newest sign-in; of"
+            " a device with more sign-ins than are kept, as many as were counted by then",
             **COUNT,
         ),
     ]

@@ -19,6 +19,8 @@ rely on.
 - `current`: a topic; an agent on it gets a `schemas.Current` when a user's moment changes, and None when the
   user is forgotten. `async for key, value in stream.items()` gives the key, too: the user's id.
 - `current_devices`: the same of devices on which nobody was signed in.
+- `identities`: a topic; an agent on it gets a `schemas.Identity` when a device is somebody else's, and None
+  when the device is forgotten.
 - `journeys`: a topic; an agent on it gets a `schemas.JourneyRecord` or `schemas.RefundRecord` once it is
   final.
 - `Recent`: remembers what your agent has processed. After a restart or when partitions move, some records
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     from faust.types import ChannelT
 
-    from schemas import Cue, Current, JourneyRecord, RefundRecord, Transition
+    from schemas import Cue, Current, Identity, JourneyRecord, RefundRecord, Transition
     from streams.host.application import App
     from streams.settings.tables import Settings
 
@@ -46,9 +48,20 @@ if TYPE_CHECKING:
     cues: ChannelT[Cue]
     current: ChannelT[Current | None]
     current_devices: ChannelT[Current | None]
+    identities: ChannelT[Identity | None]
     journeys: ChannelT[JourneyRecord | RefundRecord]
 
-__all__ = ["Recent", "app", "cues", "current", "current_devices", "journeys", "make_app", "transitions"]
+__all__ = [
+    "Recent",
+    "app",
+    "cues",
+    "current",
+    "current_devices",
+    "identities",
+    "journeys",
+    "make_app",
+    "transitions",
+]
 
 _app: "App | None" = None  # of this process; Faust and users' files import it from here
 
@@ -73,7 +86,7 @@ def make_app(settings: "Settings", agents: "Sequence[str]" = ()) -> "App":
 
 def __getattr__(name: str) -> object:
     """`app` and its topics, made on first use."""
-    if name not in ("app", "transitions", "cues", "current", "current_devices", "journeys"):
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     app = _app or _app_from_environment()
     return app if name == "app" else app.outputs[name]

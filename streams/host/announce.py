@@ -46,11 +46,13 @@ PostOutcome = Literal["posted", "refused", "given_up"]
 
 
 def is_chosen(step: Transition, settings: AnnounceSettings) -> bool:
-    """Whether the settings choose this transition."""
+    """Whether the settings choose this transition. What a moved event makes true is no news: it may be weeks
+    old.
+    """
     return (
         step.kind in settings.kinds
         and (not settings.moments or step.from_ in settings.moments)
-        and (settings.corrections or step.op == "assert")
+        and (step.moved_from is msgspec.UNSET if step.op == "assert" else settings.corrections)
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from streams.host.pages import Pages
 from streams.host.process import Process, ProcessApp
 from streams.host.service import WorkerService
 from streams.telemetry.meters import UserAgentLag
-from streams.topology import CUES, CURRENT, CURRENT_DEVICES, JOURNEYS, TRANSITIONS, agents_group
+from streams.topology import CUES, CURRENT, CURRENT_DEVICES, IDENTITIES, JOURNEYS, TRANSITIONS, agents_group
 
 AGENT_COMMIT_INTERVAL_S = 1.0  # after a crash, agents get the records of this time again
 READ_AHEAD = 1_000  # records of a partition that are read ahead for an agent
@@ -83,7 +83,7 @@ class App(ProcessApp):
         self.worker_service = WorkerService(process)
         self.outputs = {
             topic.name: self._output(topic.name, topic.types)
-            for topic in (TRANSITIONS, CUES, CURRENT, CURRENT_DEVICES, JOURNEYS)
+            for topic in (TRANSITIONS, CUES, CURRENT, CURRENT_DEVICES, IDENTITIES, JOURNEYS)
         }
         process.meters.user_agent_lags = self.user_agent_lags
         self.announce_start: AnnounceStart | None = None

@@ -6,7 +6,8 @@ with a repeated order and a thank-you page; copies of one event; an anonymous de
 that say nothing; two needs in one order; going back; refunds with and without an order id, matched and not;
 events out of order; records that cannot be read; silence in the store and at the till; a late purchase that
 splits a journey; a device's wrong clock; new rules; events beyond the horizon; a person busy enough to be
-folded; dead letters that are redriven; amounts and parts of refunds; and months of silence in which journeys
+folded; dead letters that are redriven; amounts and parts of refunds; a guest who signs in at the till, and a
+tablet of six people; and months of silence in which journeys
 are abandoned, become final and are forgotten.
 """
 
@@ -30,8 +31,8 @@ from tests.telemetry.fixed import FixedClock
 
 HERE = Path(__file__).parent
 ARRIVED_MS = 1_785_542_400_000  # 2026-08-01: when all of it was appended
-# 2026-10-01: how far time goes on in the end, so that all is final and some are forgotten
-END_MS = 1_790_812_800_000
+# 2026-12-01: how far time goes on in the end, so that all is final and people and devices are forgotten
+END_MS = 1_796_083_200_000
 REDRIVEN_MS = 1_788_220_800_000  # 2026-09-01
 LETTERS: tuple[DeadLetterTopic, ...] = ("late", "rejected", "late")  # what is redriven, in this order
 BATCH = 40
@@ -40,6 +41,7 @@ SETTINGS: dict[str, Any] = {
     "need": ["properties.category", "properties.products.category"],
     "dimensions": {"country": {"path": "context.country", "values": ["it", "es", "de"]}},
     "batch": BATCH,
+    "identity": {"on": True},
 }
 
 

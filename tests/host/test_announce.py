@@ -50,11 +50,15 @@ def step(**fields: Any) -> Transition:
         ({"kinds": ("opened",), "moments": ("buy",)}, {"kind": "opened", "from": None}, False),
         ({}, {"op": "retract"}, False),
         ({"corrections": True}, {"op": "retract"}, True),
+        ({}, {"moved_from": "d:phone"}, False),
+        ({"corrections": True}, {"op": "retract", "moved_from": "u:4711"}, True),
         ({"corrections": True, "moments": ("do",)}, {"op": "retract"}, False),
     ],
 )
 def test_what_is_chosen(settings: dict[str, Any], fields: dict[str, Any], expected: bool) -> None:
-    """The settings choose by kind and by the moment left; retractions only if corrections are wanted."""
+    """The settings choose by kind and by the moment left; retractions only if corrections are wanted, and
+    never what is asserted because an old event has moved.
+    """
     assert is_chosen(step(**fields), AnnounceSettings(**settings)) is expected
 
 

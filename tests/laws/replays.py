@@ -76,7 +76,7 @@ async def outcome(data_dir: Path) -> Outcome:
             if topic.name == "transitions":
                 op, step = _without_rev(record.value or b"")
                 standing[step] += 1 if op == "assert" else -1
-            elif topic.name in ("current", "current_devices"):
+            elif topic.name in ("current", "current_devices", "identities"):
                 latest[topic.name, record.key] = record.value and _without_rev(record.value)[1]
             else:
                 others[topic.name, record.value] += 1

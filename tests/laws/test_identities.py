@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import Current, Identity
+from streams.core.identity.device import ShownAs
 from streams.core.identity.links import keep_links_ms
 from streams.core.ingest.partition import partition_of
 from streams.core.processing.json_text import rfc3339
@@ -112,7 +113,7 @@ def test_identities_are_those_of_the_oracle(
     for part in cluster.parts:
         connector = part.processor.connector
         assert connector is not None
-        shown = dict.fromkeys(connector.devices.shown, 0)
+        shown = dict.fromkeys(connector.devices.ownership.counts, 0)
         for held in connector.devices.all():
-            shown[held.shown_as] += 1
-        assert shown == connector.devices.shown, "counted one by one"
+            shown[ShownAs(held.shown_as)] += 1
+        assert shown == connector.devices.ownership.counts, "counted one by one"

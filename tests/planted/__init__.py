@@ -159,7 +159,7 @@ BUGS = (
         "streams.core.processing.publishing",
         """        for t in changed.retracted:
             if t.kind == CUE:
-                cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
+                cues.append(CueChange(p, key, "retract", t, NO_HEADERS, other))
                 continue
             partition.open.retracted += 1
             moved[p.key] = p, key  # a cue moves nobody
@@ -170,7 +170,7 @@ BUGS = (
         for t in changed.asserted:
             where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
             if t.kind == CUE:
-                cues.append(CueChange(p, key, "assert", t, where))
+                cues.append(CueChange(p, key, "assert", t, where, other))
                 continue
             moved[p.key] = p, key
             count_transition(t, 1, delta)
@@ -181,7 +181,7 @@ BUGS = (
         """        for t in changed.asserted:
             where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
             if t.kind == CUE:
-                cues.append(CueChange(p, key, "assert", t, where))
+                cues.append(CueChange(p, key, "assert", t, where, other))
                 continue
             moved[p.key] = p, key
             count_transition(t, 1, delta)
@@ -190,7 +190,7 @@ BUGS = (
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
         for t in changed.retracted:
             if t.kind == CUE:
-                cues.append(CueChange(p, key, "retract", t, NO_HEADERS))
+                cues.append(CueChange(p, key, "retract", t, NO_HEADERS, other))
                 continue
             partition.open.retracted += 1
             moved[p.key] = p, key  # a cue moves nobody

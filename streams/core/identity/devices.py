@@ -9,7 +9,7 @@ in. What a user's partition is sent is the difference between two calls of `deci
 and moves within one batch is sent once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 
 import msgspec
@@ -29,32 +29,27 @@ from streams.core.identity.links import (
     MAX_LINKS,
     Link,
     Spans,
-    deciding_link,
     keep_links_ms,
-    newest_link,
     thinned,
     user_at,
     users_at,
     with_link,
-    without_old,
 )
-from streams.core.identity.ownership import DeviceOwner, begin_of_oldest, owner_of
+from streams.core.identity.ownership import Ownership
+from streams.core.identity.tidying import Keeping, tidy_device
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP, judge_event
-from streams.core.journeys.journal import find_event, position_of
+from streams.core.journeys.journal import find_event, live_events
 from streams.core.journeys.moving import Moved, move_events, withdraw_events
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
-from streams.core.journeys.signal import RECORD, REF_AT, SIZE, TIME, Signal
+from streams.core.journeys.signal import TIME, Signal
 from streams.records import Record
 
 # How a link ends. LINK_COUNTS: it counts. LINK_KNOWN: it says nothing new. LINK_LATE: it is too old.
 LINK_COUNTS, LINK_KNOWN, LINK_LATE = range(3)
 # From so many links on, those in the middle of a run are dropped at each new one. Fewer cost less than that.
 THIN_FROM = 16
-
-
-NOBODYS = DeviceOwner(None, None, 0)  # stands for what was said of a device whose links are gone
 
 
 class Give(msgspec.Struct, frozen=True, gc=False):
@@ -99,10 +94,7 @@ class Devices:
         self._new: set[tuple[str, bytes]] = set()  # of those, the ones that have just come
         self._changed: dict[str, set[bytes]] = {}  # names of parts to be written, by device
         self._dropped: list[DevicePart] = []
-        # What was said of devices that may be somebody else's now, when the last batch was committed; None:
-        # nothing.
-        self._owners: dict[str, DeviceOwner | None] = {}
-        self.shown = dict.fromkeys(ShownAs, 0)  # devices that have a link, by what is said of them
+        self.ownership = Ownership(spans)
         self._chores: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
@@ -123,11 +115,11 @@ class Devices:
             return LINK_LATE
         if device is None:
             device = self._devices[key] = Device(key, [])
-            self.shown[ShownAs.NOTHING] += 1
+            self.ownership.hold(device)
         if device.full_ms >= 0:  # it is shared, whoever comes
             device.full_ms = max(device.full_ms, link.at_ms)
             return LINK_KNOWN
-        self._note_owner(device)
+        self.ownership.note(device)
         device.links, changed_ms = found
         if len(device.links) >= THIN_FROM:
             device.links = thinned(device.links, oldest_ms, self.spans)
@@ -162,11 +154,10 @@ class Devices:
         if user is None:
             self._give(device, signal.ref, None)
             ending = population.take(key, signal, source)
-            if device.shown_as == ShownAs.NOTHING and ending not in (DUPLICATE, OVER_CAP):
+            if ending not in (DUPLICATE, OVER_CAP):
                 self._show_if_decided(device, (signal.head >> TIME,))
             return ending
-        if device.shown_as == ShownAs.NOTHING:
-            self._show(device)
+        self._show_if_decided(device, (signal.head >> TIME,))
         if known is None:
             self._new.add((key, signal.ref))
         self._give(device, signal.ref, GivenEvent(signal, user))
@@ -215,9 +206,8 @@ class Devices:
                 back.setdefault(given.user, []).append(given.signal)
         away: dict[str, list[bytes]] = {}
         if (p := population.profiles.get(key)) is not None:
-            if device.shown_as == ShownAs.NOTHING:
-                self._show_if_decided(device, [at_ms for at_ms, _ in _live_events(p, from_ms)])
-            for at_ms, ref in _live_events(p, from_ms):
+            self._show_if_decided(device, (at_ms for at_ms, _ in live_events(p.journal, from_ms)))
+            for at_ms, ref in live_events(p.journal, from_ms):
                 user = user_at(device.links, at_ms, self.spans)
                 if user is not None:
                     away.setdefault(user, []).append(ref)
@@ -228,56 +218,8 @@ class Devices:
             self.own.append(move_events(population, key, (), signals, user))
 
     def _show_if_decided(self, device: Device, times_ms: Iterable[int]) -> None:
-        """Has a device shown from now on if a link decides one of its events, which have these times."""
-        if device.full_ms >= 0 or any(
-            deciding_link(device.links, at_ms, self.spans) is not None for at_ms in times_ms
-        ):
-            self._show(device)
-
-    def _show(self, device: Device) -> None:
-        self._note_owner(device)
-        self._set_shown(device, ShownAs.LINKED)
-
-    def _show_no_more(self, device: Device) -> None:
-        """Has nothing said any more of a device whose links are forgotten."""
-        self._owners.setdefault(device.key, NOBODYS)
-        self._set_shown(device, ShownAs.NOTHING)
-
-    def _set_shown(self, device: Device, shown_as: ShownAs) -> None:
-        """Notes what is said of a device. (Whether it is shared, `take_owners` finds.)"""
-        self.shown[ShownAs(device.shown_as)] -= 1
-        self.shown[shown_as] += 1
-        device.shown_as = shown_as
-        self._note(device.key, b"")
-
-    def _note_owner(self, device: Device) -> None:
-        """Keeps what was said of a device, before its links change."""
-        if device.key not in self._owners:
-            is_shown = device.shown_as != ShownAs.NOTHING
-            self._owners[device.key] = owner_of(device, self.spans) if is_shown else None
-
-    def take_owners(self) -> list[tuple[str, DeviceOwner | None]]:
-        """Returns whose the devices are that are somebody else's than at the last commit; None: it is said of
-        them no longer. Call it once per batch, before `commit`.
-        """
-        changed: list[tuple[str, DeviceOwner | None]] = []
-        for key, before in self._owners.items():
-            device, now = self._devices.get(key), None
-            if device is not None and device.shown_as != ShownAs.NOTHING:
-                now = owner_of(device, self.spans)
-                if now.shown_as != device.shown_as:
-                    self._set_shown(device, now.shown_as)
-            if now != before:
-                changed.append((key, now))
-        self._owners = {}
-        return changed
-
-    def user_of(self, key: str) -> str | None:
-        """The user whose device this is, by what was said at the last `take_owners`; None: nobody's."""
-        device = self._devices.get(key)
-        if device is None or device.shown_as != ShownAs.LINKED:
-            return None
-        return newest_link(device.links).user
+        if device.shown_as == ShownAs.NOTHING and self.ownership.show_if_decided(device, times_ms):
+            self._note(device.key, b"")
 
     def _report(self, device: Device, events: Mapping[bytes, GivenEvent | None]) -> None:
         """Adds to `moves` what differs from what users were sent before: all takes, then all gives."""
@@ -350,36 +292,19 @@ class Devices:
         return True
 
     def _tidy(self, device: Device, mark_ms: int) -> None:
+        keeping = Keeping(self._keep_links_ms, self.population.finality.known_ms)
+        tidied = tidy_device(device, mark_ms, keeping, self.ownership)
         device.tidy_ms = -1
-        links = without_old(device.links, mark_ms - self._keep_links_ms)
-        if len(links) < len(device.links):
-            device.began = begin_of_oldest(device.links, device.began, links, self.spans)
-            device.links = links
-            self._note(device.key, b"")
-            if not links and device.shown_as != ShownAs.NOTHING:
-                self._show_no_more(device)
-        known_ms = self.population.finality.known_ms
-        for ref, given in list((device.given or {}).items()):
-            if given.signal.head >> TIME < mark_ms - known_ms:
-                assert device.given is not None
-                del device.given[ref]
-                self._note(device.key, ref)
-        device.given = device.given or None
-        due_ms = [(given.signal.head >> TIME) + known_ms for given in (device.given or {}).values()]
-        due_ms += [link.at_ms + self._keep_links_ms for link in device.links[:1]]
-        if device.full_ms >= 0:
-            if device.full_ms + self._keep_links_ms >= mark_ms:
-                due_ms.append(device.full_ms + self._keep_links_ms)
-            elif device.shown_as != ShownAs.NOTHING:
-                self._show_no_more(device)
-        if due_ms:
-            self._tidy_by(device, min(due_ms))
+        for name in tidied.names:
+            self._note(device.key, name)
+        if tidied.due_ms >= 0:
+            self._tidy_by(device, tidied.due_ms)
         else:
             self._drop(device)
 
     def _drop(self, device: Device) -> None:
         del self._devices[device.key]
-        self.shown[ShownAs(device.shown_as)] -= 1
+        self.ownership.let_go(device)
         names = self._changed.pop(device.key, set()) | {b"", *(device.given or ())}
         self._dropped += [DevicePart(device.key, name, None) for name in sorted(names)]
 
@@ -411,15 +336,6 @@ class Devices:
         for key, values in parts.items():
             device = self._devices[key] = load_device(key, values)
             device.tidy_ms = look_ms
-            self.shown[ShownAs(device.shown_as)] += 1
+            self.ownership.hold(device)
         self._chores = [(look_ms, key) for key in self._devices]
         heapify(self._chores)
-
-
-def _live_events(p: Profile, from_ms: int) -> Sequence[tuple[int, bytes]]:
-    """(time in ms, ref) of the live events of a profile from this time on, each once."""
-    first = position_of(p.journal, (max(from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
-    events = dict.fromkeys(
-        (head >> TIME, ref) for head, ref, *_ in RECORD.iter_unpack(p.journal[first * SIZE :])
-    )
-    return list(events)

@@ -1,16 +1,17 @@
-"""Whose a device is now: what `<app>.identities` says of it. Pure rules over its links, no state.
+"""Whose a device is now: what `<app>.identities` says of it.
 
 The newest link decides. It is shown only once an event of the device has come that a link decides: libraries
 on servers make a new device for each event, and all of those are of no use to anybody.
 """
 
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from operator import attrgetter
 
 import msgspec
 
 from streams.core.identity.device import Device, ShownAs
-from streams.core.identity.links import Link, Links, Spans, users_at
+from streams.core.identity.links import Link, Links, Spans, deciding_link, newest_link, users_at
 
 _AT = attrgetter("at_ms")
 
@@ -28,7 +29,7 @@ class DeviceOwner(msgspec.Struct, frozen=True, gc=False):
         return ShownAs.SHARED if self.user is None else ShownAs.LINKED
 
 
-def owner_of(device: Device, spans: Spans) -> DeviceOwner:
+def device_owner(device: Device, spans: Spans) -> DeviceOwner:
     """Whose a device is that has links."""
     if device.full_ms >= 0:
         return DeviceOwner(None, None, device.users_when_full)
@@ -63,3 +64,74 @@ def begin_of_oldest(links: Links, began: Link | None, kept: Links, spans: Spans)
         return None
     begin = run_begin(links[: len(links) - len(kept) + 1], began, spans)
     return None if begin == kept[0] else begin
+
+
+_FORGOTTEN = DeviceOwner(None, None, 0)  # stands for what was published of a device whose links are gone
+
+
+class Ownership:
+    """Whose the devices of a partition are, and what the open batch has changed of that."""
+
+    def __init__(self, spans: Spans) -> None:
+        self.spans = spans
+        self.counts = dict.fromkeys(ShownAs, 0)  # devices that are held, by what is published of them
+        # What was published by the last commit of devices that may be somebody else's now; None: nothing.
+        self._published: dict[str, DeviceOwner | None] = {}
+
+    def hold(self, device: Device) -> None:
+        """Counts a device that is held from now on."""
+        self.counts[ShownAs(device.shown_as)] += 1
+
+    def let_go(self, device: Device) -> None:
+        """Counts a device no longer. Whoever calls it has called `forget` before."""
+        self.counts[ShownAs(device.shown_as)] -= 1
+
+    def note(self, device: Device) -> None:
+        """Keeps what was published of a device. Call it before its links change."""
+        if device.key not in self._published:
+            is_shown = device.shown_as != ShownAs.NOTHING
+            self._published[device.key] = device_owner(device, self.spans) if is_shown else None
+
+    def show_if_decided(self, device: Device, times_ms: Iterable[int]) -> bool:
+        """Has a device shown from now on if a link decides one of its events, which have these times. False:
+        none does.
+        """
+        if device.full_ms < 0 and not any(
+            deciding_link(device.links, at_ms, self.spans) is not None for at_ms in times_ms
+        ):
+            return False
+        self.note(device)
+        self._set(device, ShownAs.LINKED)
+        return True
+
+    def forget(self, device: Device) -> None:
+        """Has nothing published any more of a device whose links are gone."""
+        if device.shown_as != ShownAs.NOTHING:
+            self._published.setdefault(device.key, _FORGOTTEN)
+            self._set(device, ShownAs.NOTHING)
+
+    def take(self, find: Callable[[str], Device | None]) -> list[tuple[str, DeviceOwner | None]]:
+        """Returns the devices that are somebody else's than at the last commit; None: nothing is published of
+        them any more. Call it once per batch, before its state is written.
+        """
+        changed: list[tuple[str, DeviceOwner | None]] = []
+        for key, published in self._published.items():
+            device, now = find(key), None
+            if device is not None and device.shown_as != ShownAs.NOTHING:
+                now = device_owner(device, self.spans)
+                self._set(device, now.shown_as)
+            if now != published:
+                changed.append((key, now))
+        self._published = {}
+        return changed
+
+    def user_of(self, device: Device | None) -> str | None:
+        """The user whose device this is, by what is published of it; None: nobody's."""
+        if device is None or device.shown_as != ShownAs.LINKED:
+            return None
+        return newest_link(device.links).user
+
+    def _set(self, device: Device, shown_as: ShownAs) -> None:
+        self.counts[ShownAs(device.shown_as)] -= 1
+        self.counts[shown_as] += 1
+        device.shown_as = shown_as

@@ -64,3 +64,12 @@ def facts_of(records: bytes, facts: Facts) -> Facts:
 def until(journal: bytes, until_ms: int) -> bytes:
     """The records up to this time, and of this very time."""
     return journal[: position_of(journal, (until_ms + 1 << TIME).to_bytes(REF_AT, "big")) * SIZE]
+
+
+def live_events(journal: bytes, from_ms: int) -> list[tuple[int, bytes]]:
+    """(time in ms, id) of the events of a journal from this time on, each once."""
+    first = position_of(journal, (max(from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
+    found = dict.fromkeys(
+        (head >> TIME, ref) for head, ref, *_ in RECORD.iter_unpack(journal[first * SIZE :])
+    )
+    return list(found)

@@ -90,8 +90,8 @@ class OpenBatch:
         owners = devices.take_owners() if devices is not None else ()
         for key, owner in owners:
             record_key = person_key(key)
-            said = None if owner is None else publisher.identity(key, owner, checkpoint.batches)
-            outputs.append(Output(IDENTITIES.name, record_key, said))
+            value = None if owner is None else publisher.identity(key, owner, checkpoint.batches)
+            outputs.append(Output(IDENTITIES.name, record_key, value))
             # It names the person in `current_devices`, even if all that it ever did is theirs.
             self.moved.setdefault(key, (population.profiles.get(key) or _nobody(key), record_key))
         user_of = devices.user_of if devices is not None else _nobodys

@@ -10,6 +10,7 @@ from streams.topology import (
     CURRENT,
     CURRENT_DEVICES,
     FUNNEL,
+    IDENTITIES,
     INBOX,
     JOURNEYS,
     LATE,
@@ -46,6 +47,7 @@ OWN_CONFIG: Mapping[str, Mapping[str, str]] = {
     TALLIES.name: COMPACTED_CONFIG,
     CURRENT.name: COMPACTED_CONFIG,
     CURRENT_DEVICES.name: COMPACTED_CONFIG,
+    IDENTITIES.name: COMPACTED_CONFIG,
     # The history that people want to keep; a journey is a few hundred bytes.
     JOURNEYS.name: {"retention.ms": str(FOREVER)},
     LATE.name: {"retention.ms": str(30 * DAYS)},  # time to look at what was not counted
