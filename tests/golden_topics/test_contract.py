@@ -19,9 +19,12 @@ def test_revisions_grow() -> None:
 
 
 def test_asserts_and_retracts_take_turns() -> None:
-    """Of each id, beginning with an assert; a retract carries all of what it takes back."""
+    """Of each id, beginning with an assert; a retract carries all of what it takes back. (Which move it was
+    written for is no part of that.)
+    """
     last: dict[str, dict[str, Any]] = {}
-    for step in TRANSITIONS:
+    for record in TRANSITIONS:
+        step = {name: value for name, value in record.items() if name != "moved_from"}
         before = last.get(step["id"], {"op": "retract"})
         assert before["op"] != step["op"]
         if step["op"] == "retract":
@@ -77,7 +80,7 @@ def test_the_standing_leads_to_the_transitions() -> None:
             if value is not None:
                 said = {need["journey"]: need["outcome"] for need in value["needs"]}
                 assert said == {journey: _ended(value["rev"]).get(journey) for journey in said}
-                assert said
+                assert said or value.get("person")
     assert {None} == set(left.values())
 
 

@@ -317,9 +317,9 @@ BUGS = (
     _bug(
         "people who are forgotten without a journey have no tombstone",
         "streams.core.processing.open_batch",
-        "outputs.append(_current(publisher, _nobody(p.key), record_key, rev, user_of))",
+        "outputs.append(_current(publisher, _nobody(p.key), record_key, rev, devices))",
         "if any(s.journey for s in p.states):\n"
-        "                outputs.append(_current(publisher, _nobody(p.key), record_key, rev, user_of))",
+        "                outputs.append(_current(publisher, _nobody(p.key), record_key, rev, devices))",
     ),
     _bug(
         "the headers of a transition name the next record",

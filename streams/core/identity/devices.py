@@ -304,7 +304,7 @@ class Devices:
 
     def _drop(self, device: Device) -> None:
         del self._devices[device.key]
-        self.ownership.let_go(device)
+        self.ownership.release(device)
         names = self._changed.pop(device.key, set()) | {b"", *(device.given or ())}
         self._dropped += [DevicePart(device.key, name, None) for name in sorted(names)]
 

@@ -82,7 +82,7 @@ class Ownership:
         """Counts a device that is held from now on."""
         self.counts[ShownAs(device.shown_as)] += 1
 
-    def let_go(self, device: Device) -> None:
+    def release(self, device: Device) -> None:
         """Counts a device no longer. Whoever calls it has called `forget` before."""
         self.counts[ShownAs(device.shown_as)] -= 1
 

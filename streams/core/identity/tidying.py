@@ -37,9 +37,8 @@ def tidy_device(device: Device, mark_ms: int, keeping: Keeping, ownership: Owner
         ownership.forget(device)
         names.add(LINKS_PART)
     given = device.given or {}
-    for ref in [
-        ref for ref, event in given.items() if event.signal.head >> TIME < mark_ms - keeping.given_ms
-    ]:
+    oldest_ms = mark_ms - keeping.given_ms
+    for ref in [ref for ref, event in given.items() if event.signal.head >> TIME < oldest_ms]:
         del given[ref]
         names.add(ref)
     device.given = given or None

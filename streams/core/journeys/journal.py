@@ -3,7 +3,7 @@
 from struct import Struct
 
 from streams.core.journeys.order_facts import Facts
-from streams.core.journeys.signal import ORDERED, REF_AT, SIZE, TIME
+from streams.core.journeys.signal import ORDERED, RECORD, REF_AT, SIZE, TIME
 
 _FACTS_KEYS = Struct(f"{ORDERED}s{SIZE - ORDERED}x")  # of records, one after the other: `signal.facts_key`
 
@@ -69,7 +69,5 @@ def until(journal: bytes, until_ms: int) -> bytes:
 def live_events(journal: bytes, from_ms: int) -> list[tuple[int, bytes]]:
     """(time in ms, id) of the events of a journal from this time on, each once."""
     first = position_of(journal, (max(from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
-    found = dict.fromkeys(
-        (head >> TIME, ref) for head, ref, *_ in RECORD.iter_unpack(journal[first * SIZE :])
-    )
-    return list(found)
+    records = RECORD.iter_unpack(journal[first * SIZE :])
+    return list(dict.fromkeys((head >> TIME, ref) for head, ref, *_ in records))

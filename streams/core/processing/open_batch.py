@@ -1,7 +1,6 @@
 """What the open batch will commit, beside what the population and the counters hold."""
 
 from collections import Counter
-from collections.abc import Callable
 
 from streams.core.identity.devices import Devices
 from streams.core.ingest.event import Event, Rejection
@@ -87,19 +86,18 @@ class OpenBatch:
     ) -> list[Output]:
         """All records to write, except counters and watermark reports. `devices`: None: identity is off."""
         outputs, rev = self.transitions, checkpoint.rev
-        owners = devices.take_owners() if devices is not None else ()
+        owners = devices.ownership.take(devices.get) if devices is not None else ()
         for key, owner in owners:
             record_key = person_key(key)
             value = None if owner is None else publisher.identity(key, owner, checkpoint.batches)
             outputs.append(Output(IDENTITIES.name, record_key, value))
             # It names the person in `current_devices`, even if all that it ever did is theirs.
             self.moved.setdefault(key, (population.profiles.get(key) or _nobody(key), record_key))
-        user_of = devices.user_of if devices is not None else _nobodys
         for p in population.forgotten:
             _, record_key = self.moved.pop(p.key, (p, person_key(p.key)))
-            outputs.append(_current(publisher, _nobody(p.key), record_key, rev, user_of))
+            outputs.append(_current(publisher, _nobody(p.key), record_key, rev, devices))
         for p, record_key in self.moved.values():
-            outputs.append(_current(publisher, p, record_key, rev, user_of))
+            outputs.append(_current(publisher, p, record_key, rev, devices))
         for found in population.finals:
             p = found.profile
             outputs.append(Output(JOURNEYS.name, person_key(p.key), publisher.final(p, found.final)))
@@ -111,17 +109,13 @@ def _nobody(key: str) -> Profile:
     return Profile(key, [])
 
 
-def _nobodys(key: str) -> str | None:
-    """The user whose device this is: nobody."""
-    return None
-
-
 def _current(
-    publisher: Publisher, p: Profile, record_key: bytes, rev: int, user_of: Callable[[str], str | None]
+    publisher: Publisher, p: Profile, record_key: bytes, rev: int, devices: Devices | None
 ) -> Output:
     """The record that says where this person is now, or the tombstone of one of whom nothing is held."""
     topic, user = _CURRENT, None
     if is_device(p.key):
-        topic, user = _CURRENT_DEVICES, user_of(p.key)
+        topic = _CURRENT_DEVICES
+        user = devices.ownership.user_of(devices.get(p.key)) if devices is not None else None
     is_known = p.states or user is not None
     return Output(topic, record_key, publisher.current(p, shown_states(p), rev, user) if is_known else None)

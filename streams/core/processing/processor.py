@@ -333,8 +333,7 @@ class Processor:
         state = profile_records(self.population.commit())
         if self.connector is not None:
             state += device_records(self.connector.device_parts())
-        state += counter_records(groups)
-        state += items
+        state += counter_records(groups) + items
         book = self.rulebook
         state += version_records(book, self._stored_versions, self._stored_doors)
         self._stored_versions, self._stored_doors = len(book.versions), len(book.doors)
