@@ -39,9 +39,10 @@ class Recogniser:
         return any(word in self._counts for word in words)
 
     def order(self, words: Sequence[str], hinted: str) -> tuple[str, ...]:
-        """All languages: the one of the text first.
+        """The languages in which a text may be read: the one that it is in first.
 
-        Those with more function words come first, then those with more known words, then the hinted one.
+        Those with more function words come first, then those with more known words, then the hinted one. One
+        that knows fewer of the words than the first is left out: it would read less than what stands there.
         """
         counts = 0
         counts_of = self._counts.get
@@ -61,4 +62,6 @@ class Recogniser:
             both = counts >> n * _LANGUAGE_BITS
             return -(both >> _COUNT_BITS & _COUNT), -(both & _COUNT), name != hinted, n
 
-        return tuple(sorted(self._names, key=place))
+        ordered = sorted(self._names, key=place)
+        least = sum(place(ordered[0])[:2]) if ordered else 0  # as negative numbers
+        return tuple(name for name in ordered if sum(place(name)[:2]) <= least)

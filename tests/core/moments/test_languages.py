@@ -44,24 +44,25 @@ RULES = """
         ("hotel", "", "en it es"),
         ("hotel", "es", "es en it"),
         ("hotel", "fr", "en it es"),
-        ("il hotel", "", "it en es"),
-        ("il hotel", "en", "it en es"),
-        ("il come in hotel", "en", "it en es"),
-        ("in hotel", "es", "en it es"),
-        ("in come hotel", "it", "it en es"),
-        ("oferta hotel", "", "es en it"),
-        ("oferta hotel", "en", "es en it"),
+        ("il hotel", "", "it"),
+        ("il hotel", "en", "it"),
+        ("il come in hotel", "en", "it"),
+        ("in hotel", "es", "en it"),
+        ("in come hotel", "it", "it en"),
+        ("oferta hotel", "", "es"),
+        ("oferta hotel", "en", "es"),
         ("vendere hotel", "", "en it es"),
-        ("sconto regalo", "en", "it es en"),
-        ("sconto regalo", "es", "es it en"),
-        ("oferta il", "es", "it es en"),
+        ("sconto regalo", "en", "it es"),
+        ("sconto regalo", "es", "es it"),
+        ("oferta il", "es", "it es"),
         ("zzz", "", "en it es"),
     ],
 )
 def test_order(text: str, hinted: str, expected: str) -> None:
     """The language with the most function words comes first, then that of the most known words.
 
-    The hint decides only between languages that have as many of both.
+    The hint decides only between languages that have as many of both. One that knows fewer of the words than
+    the first is left out.
     """
     assert tuple(expected.split()) == Recogniser(WORDS).order(text.split(), hinted)
 

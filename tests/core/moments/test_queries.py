@@ -152,6 +152,7 @@ def test_a_command_to_a_device_moves_nobody(locale: str, query: str) -> None:
     ("locale", "kind", "exact"),
     [
         ("en", "corner sofa", "corner sofa grey"),
+        ("en", "folding camping chairs", "folding camping chairs set of 2"),
         ("en", "kids hiking boots", "kids hiking boots size 6"),
         ("it", "piumini donna", "piumini donna neri"),
         ("it", "forni da incasso", "forni da incasso bosch"),
@@ -201,6 +202,8 @@ def test_a_name_is_no_choice(name: str) -> None:
         "ring",
         "set of plates",
         "ring light",
+        "mirrors",
+        "generators",
         "text books",
     ],
 )
