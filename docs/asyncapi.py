@@ -18,6 +18,7 @@ from streams.topology import (
     IDENTITIES,
     LATE,
     PERSON,
+    PROGRESS,
     PUBLISHED,
     REDRIVEN,
     REJECTED,
@@ -57,6 +58,7 @@ KEYS: dict[str, Node] = {  # by the words of `Topic.key`
         "pattern": r"^([^\x1f]+\x1f)?[^\x1f]+$",
         "description": "The bare id of the device. With tenants, the tenant and U+001F come before it.",
     },
+    PROGRESS.key: {"type": "string", "pattern": "^[0-9]+$", "description": "The partition."},
     "none": {"type": "null"},
 }
 CORRELATION: dict[type, Node] = {  # which records are about the same thing
@@ -179,7 +181,7 @@ def messages(topic: Topic) -> dict[str, Node]:
         if kind in CORRELATION:
             body["correlationId"] = CORRELATION[kind]
         found[name] = {"summary": (kind.__doc__ or "").partition("\n")[0], **body, "bindings": bindings}
-    if topic.cleanup is Cleanup.COMPACT:
+    if topic.cleanup is Cleanup.COMPACT and topic is not PROGRESS:  # a partition never goes
         summary = (
             "A tombstone: the last record under this key no longer holds. Only the key says which record"
             " it is about."

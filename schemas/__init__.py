@@ -12,6 +12,7 @@ from schemas.funnel import FunnelTotal
 from schemas.identity import Identity
 from schemas.journey import JourneyRecord, RefundRecord
 from schemas.kinds import CueName, Kind, Moment, Outcome, Unmatched
+from schemas.progress import JourneysUnderWay, OpenMoment, PartitionProgress, SourceProgress
 from schemas.receipt import MovedCounter, Receipt
 from schemas.tally import Tally
 from schemas.transition import Transition, TransitionHeaders
@@ -29,14 +30,18 @@ __all__ = [
     "FunnelTotal",
     "Identity",
     "JourneyRecord",
+    "JourneysUnderWay",
     "Kind",
     "LateHeaders",
     "Moment",
     "MovedCounter",
+    "OpenMoment",
     "Outcome",
+    "PartitionProgress",
     "Receipt",
     "RefundRecord",
     "RejectedHeaders",
+    "SourceProgress",
     "Tally",
     "Transition",
     "TransitionHeaders",

@@ -27,6 +27,7 @@ SCHEMA_TYPES: dict[str, Any] = {
     "late": schemas.LateHeaders,
     "rejected": schemas.RejectedHeaders,
     "redriven": schemas.Receipt,
+    "progress": schemas.PartitionProgress,
 }
 WITH_FLAT_DIMENSIONS = (schemas.Tally.__name__, schemas.FunnelTotal.__name__)
 FLAT_DIMENSIONS = {"^dim_": {"description": "the value of this dimension", "type": "string"}}
@@ -64,6 +65,10 @@ ABOUT = {
     "redriven": (
         "How redriven items ended. Key: where the item was read first, which part of its dead letter it is,"
         " and the command that redrove it."
+    ),
+    "progress": (
+        "How far each partition has come, how its items ended, and which journeys are under way. Compacted;"
+        " key: the partition."
     ),
 }
 

@@ -126,6 +126,14 @@ REDRIVEN = Topic(
     cleanup=Cleanup.DELETE,
     about="how redriven items ended: receipts for `streams redrive`",
 )
+PROGRESS = Topic(
+    name="progress",
+    key="partition",
+    value="PartitionProgress",
+    types=(schemas.PartitionProgress,),
+    cleanup=Cleanup.COMPACT,
+    about="how far each partition has come, how items ended, and which journeys are under way",
+)
 INBOX = Topic(
     name="inbox",
     key=PERSON,
@@ -163,7 +171,7 @@ FUNNEL = Topic(
     about="funnel counters, added up over the partitions (on Kafka only)",
 )
 
-OUTPUTS = (
+REPEATABLE = (
     TRANSITIONS,
     CUES,
     TALLIES,
@@ -175,6 +183,8 @@ OUTPUTS = (
     REJECTED,
     REDRIVEN,
 )
+"""What a replay writes once more."""
+OUTPUTS = (*REPEATABLE, PROGRESS)
 TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
 """What every log has."""
 KAFKA_TOPICS = (APP, FUNNEL)

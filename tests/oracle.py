@@ -669,6 +669,26 @@ def journeys(
     return told
 
 
+class UnderWay(NamedTuple):
+    """A journey that is under way."""
+
+    moment: int
+    opened_dims: int
+    stalled: bool
+    last_sign_at: int
+
+
+def under_way(
+    signals: Sequence[Signal], timer: int = NO_TIMER, patience: Patience = DEFAULTS
+) -> list[UnderWay]:
+    """The journeys of one profile that are neither converted nor abandoned."""
+    return [
+        UnderWay(j.after(len(j.signs))[0], j.signs[0].dims, j.stalled_at is not None, j.signs[-1].at)
+        for j in _read(signals, timer, patience)[0]
+        if j.conversion is None and j.abandoned_at is None
+    ]
+
+
 def final_until(
     signals: Sequence[Signal], needs: Sequence[str], before: int, patience: Patience = DEFAULTS
 ) -> int:

@@ -17,13 +17,14 @@ from typing import BinaryIO, NamedTuple
 from streams.clock import Clock
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import Rules
-from streams.core.processing.committed import Observer
+from streams.core.processing.committed import Committed, Observer
 from streams.core.processing.owners import key_reader
 from streams.core.processing.watermark import UNBOUNDED_MS, UNKNOWN_MS
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Headers, NewRecord, Source
 from streams.runtime import collector
 from streams.runtime.following import Follower
+from streams.runtime.pace import CHECKPOINT_EVERY_S
 from streams.runtime.parameters import record_reader
 from streams.runtime.partition_agent import PartitionAgent
 from streams.runtime.replaying import Replay, RowOrder, ignore_rows, look_at, plan_of, row_reader
@@ -166,6 +167,8 @@ class Embedded:
                 await agent.catch_up(watermark_ms)
             if all(agent.processor.population.settled_mark_ms >= watermark_ms for agent in self.agents):
                 break
+        for agent in self.agents:
+            await agent.show_progress()
         self._set_bounds(UNBOUNDED_MS, UNBOUNDED_MS)
 
     def _watermark_ms(self) -> int:
@@ -221,5 +224,12 @@ class Embedded:
         """Processes what was appended. After a long enough idle time, the wall clock moves the timers."""
         clock_ms = self._clock.wall_ms() if idle_s * 1000 >= self.settings.idle_after else None
         for agent in self.agents:
-            while (step := await agent.step(clock_ms)).records or step.more:
+            while (step := await self._step(agent, clock_ms)).records or step.more:
                 await asyncio.sleep(0)
+
+    async def _step(self, agent: PartitionAgent, clock_ms: int | None) -> Committed:
+        """A step that also commits when there is progress to show, and now and then when there is none: so
+        who reads the log sees that this process lives.
+        """
+        due = self._clock.monotonic_s() - agent.committed_s >= CHECKPOINT_EVERY_S
+        return await agent.step(clock_ms, checkpoint=due or agent.has_progress_to_show)

@@ -19,10 +19,11 @@ from streams.core.processing.checkpoint import REPLAY, Checkpoint, copy_of_count
 from streams.core.processing.clock_errors import ClockErrors
 from streams.core.processing.committed import Committed, Observer, Reasons
 from streams.core.processing.processor import Processor
+from streams.core.processing.progress import progress_record
 from streams.core.processing.watermark import PeerProgress
 from streams.errors import Incompatible
 from streams.log.port import Log, Restoring, Session
-from streams.records import Fetched, StateRecord
+from streams.records import Batch, Fetched, StateRecord
 from streams.runtime import collector
 from streams.runtime.pace import TURN_S
 from streams.runtime.parameters import door_of_settings, parameters_of
@@ -35,6 +36,8 @@ REPORT_EVERY_S = 2.0
 # The silence of a peer is measured between looks of this partition. Of the time between two looks at most
 # this share of `exclude_after` counts: a partition that was itself away would else exclude all others.
 COUNTED_SHARE = 0.1
+# Between two `progress` records of a partition: a page is looked at no more often.
+PROGRESS_EVERY_S = 1.0
 # One read: few enough that turning them into records takes some milliseconds, many enough that the cost of a
 # read is small.
 READ_RECORDS = 2_000
@@ -72,6 +75,9 @@ class PartitionAgent:
         )  # the last report, the last look at peers
         # By peer that must report: the last report (None: none yet), and for how long nothing has come since.
         self._silences: dict[int, tuple[PeerProgress | None, float]] = {}
+        self.committed_s = self.clock.monotonic_s()  # when the last commit began
+        self._shown_s = -PROGRESS_EVERY_S  # when it wrote its last `progress` record
+        self._is_shown = True  # nothing was committed after that record
 
     @classmethod
     async def open(
@@ -143,9 +149,10 @@ class PartitionAgent:
             clock_errors = processor.open.clocks.errors
             batch = processor.batch()
             outputs = len(batch.outputs)
-            began_s = self.clock.monotonic_s()
+            batch = self._with_progress(batch)
+            self.committed_s = self.clock.monotonic_s()
             await self.session.commit(batch)
-            commit_s = self.clock.monotonic_s() - began_s
+            commit_s = self.clock.monotonic_s() - self.committed_s
         state = processor.checkpoint
         committed = Committed(
             partition=processor.partition,
@@ -172,6 +179,29 @@ class PartitionAgent:
         for observe in self.observers:
             observe(committed)
         return committed
+
+    @property
+    def has_progress_to_show(self) -> bool:
+        """True if it is time to commit for the sake of the `progress` record alone: the last one lacks what
+        was committed since.
+        """
+        return not self._is_shown and self.clock.monotonic_s() - self._shown_s >= PROGRESS_EVERY_S
+
+    async def show_progress(self) -> None:
+        """Commits what the last `progress` record lacks, whenever that was. For the end of an input."""
+        if not self._is_shown:
+            self._shown_s = -PROGRESS_EVERY_S
+            await self.step(checkpoint=True)
+
+    def _with_progress(self, batch: Batch) -> Batch:
+        """The batch with the `progress` record, if it is time for one."""
+        now_s = self.clock.monotonic_s()
+        self._is_shown = now_s - self._shown_s >= PROGRESS_EVERY_S
+        if not self._is_shown:
+            return batch
+        self._shown_s = now_s
+        shown = progress_record(self.processor, self.clock.wall_ms(), self.session.lags())
+        return Batch([*batch.outputs, shown], batch.state, batch.checkpoint)
 
     async def _take_batch(self) -> tuple[int, int]:
         """Reads and folds until the batch is full or nothing is left to read.

@@ -195,7 +195,8 @@ class Supervisor:
             agent.budget_s = fold_budget_s(context.settings.kafka.fold_budget / 1000, context.open_agents)
             due = began_s - committed_s >= (CHECKPOINT_EVERY_S if self.wanted else _NOTICE_EVERY_S)
             idle = began_s - record_s >= idle_after_s and (due or more)
-            step = await agent.step(clock_ms=clock.wall_ms() if idle else None, checkpoint=due)
+            checkpoint = due or agent.has_progress_to_show
+            step = await agent.step(clock_ms=clock.wall_ms() if idle else None, checkpoint=checkpoint)
             more = step.more
             watch.observe(step)
             if step.records:

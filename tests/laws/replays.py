@@ -16,7 +16,7 @@ from streams.runtime.embedded import Embedded, Progress, Replayed
 from streams.settings.tables import Settings
 from streams.sources.finite_input import FiniteInput
 from streams.sources.input_file import InputFormat
-from streams.topology import PUBLISHED
+from streams.topology import REPEATABLE
 
 
 class Killed(Exception):
@@ -69,7 +69,7 @@ async def outcome(data_dir: Path) -> Outcome:
     log = SqliteLog.read_only(data_dir)
     standing, others = Counter[bytes](), Counter[tuple[str, bytes | None]]()
     latest: dict[tuple[str, bytes | None], object] = {}
-    for topic in PUBLISHED:
+    for topic in REPEATABLE:
         if topic.name in ("tallies", "funnel"):  # each partition has its own; the funnel adds them up
             continue
         async for _, record in log.scan(topic.name):
@@ -91,7 +91,7 @@ async def published(data_dir: Path) -> list[tuple[Any, ...]]:
     log = SqliteLog.read_only(data_dir)
     found = [
         (topic.name, partition, record.offset, record.key, record.value, _timeless(record))
-        for topic in PUBLISHED
+        for topic in REPEATABLE
         if topic.name != "funnel"
         async for partition, record in log.scan(topic.name)
     ]

@@ -164,6 +164,7 @@ BUGS = (
             partition.open.retracted += 1
             moved[p.key] = p, key  # a cue moves nobody
             count_transition(t, -1, delta)
+            count_move(t, -1, moves)
             if t.kind not in UNMATCHED:
                 rev += 1
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
@@ -174,6 +175,7 @@ BUGS = (
                 continue
             moved[p.key] = p, key
             count_transition(t, 1, delta)
+            count_move(t, 1, moves)
             if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                 rev += 1
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
@@ -185,6 +187,7 @@ BUGS = (
                 continue
             moved[p.key] = p, key
             count_transition(t, 1, delta)
+            count_move(t, 1, moves)
             if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                 rev += 1
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
@@ -195,6 +198,7 @@ BUGS = (
             partition.open.retracted += 1
             moved[p.key] = p, key  # a cue moves nobody
             count_transition(t, -1, delta)
+            count_move(t, -1, moves)
             if t.kind not in UNMATCHED:
                 rev += 1
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))

@@ -85,6 +85,8 @@ class Population:
         self._timers: list[tuple[int, str]] = []
         self._chores: list[tuple[int, str]] = []
         self._touched: dict[str, Profile] = {}
+        # Keys of the profiles that batches have touched since somebody emptied this: see `UnderWay.look`.
+        self.unlooked: set[str] = set()
         self._dropped: list[ProfilePart] = []  # tombstones of state records
         self._asserted: list[JourneyStep] = []  # steps that follow from the event that `take` is reading
 
@@ -314,6 +316,7 @@ class Population:
             if p.origins_changed:  # not before: what was retracted has been published by now
                 trim_origins(p)
             save_profile(p, parts)
+        self.unlooked.update(self._touched)
         self._touched, self._dropped = {}, []
         self.changes, self.finals, self.forgotten = [], [], []
         return parts

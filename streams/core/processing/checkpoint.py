@@ -3,7 +3,7 @@
 A partition agent commits it with every batch, and starts from the last one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -88,11 +88,20 @@ class Checkpoint(msgspec.Struct, array_like=True):
     # was redriven to this partition last. What was redriven of those before it is forgotten.
     kept_letters: dict[str, int] = {}
     settled_mark_ms: int = -1  # what is final, and which counters are no longer kept, goes by this mark
+    reasons: dict[str, dict[str, int]] = {}  # items by outcome and reason, since the partition began
 
     @property
     def offset(self) -> int:
         """The sum of the offsets of its inputs: one figure for how far the partition has come in them."""
         return sum(position.offset for name, position in self.sources.items() if not is_inbox(name))
+
+    def count_reasons(self, reasons: Mapping[str, Mapping[str, int]]) -> None:
+        """Adds the reasons of a batch. Both lists are closed."""
+        for outcome, counts in reasons.items():
+            if counts:
+                sums = self.reasons.setdefault(outcome, {})
+                for reason, n in counts.items():
+                    sums[reason] = sums.get(reason, 0) + n
 
 
 class _Numbered(msgspec.Struct, array_like=True):

@@ -24,7 +24,7 @@ class Committed(msgspec.Struct, frozen=True):
     # those with a name that no rule has, by what read them instead.
     reasons: Reasons
     clock_errors: ClockErrors  # of the devices of this step's events
-    outputs: int  # records written
+    outputs: int  # records written, without that of the `progress` topic
     retracted: int  # transitions retracted
     journeys: JourneyFigures  # over the life of the partition
     rev: int  # transition records written since the partition began

@@ -86,6 +86,7 @@ class OpenBatch:
     ) -> list[Output]:
         """All records to write, except counters and watermark reports. `devices`: None: identity is off."""
         outputs, rev = self.transitions, checkpoint.rev
+        population.unlooked.update(self.moved)
         owners = devices.ownership.take(devices.get) if devices is not None else ()
         for key, owner in owners:
             record_key = person_key(key)

@@ -8,6 +8,7 @@ changes in memory is committed by its batch, or lost with the process and done a
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from streams.core.funnels.under_way import UnderWay
 from streams.core.funnels.windows import Windows
 from streams.core.ingest.door import Door
 from streams.core.ingest.event import Event, Reason, Rejection, reject
@@ -81,7 +82,7 @@ class Processor:
         self.tracker.forwarding = identity is not None and partitions > 1
         if identity is not None:
             self.population.settled_limit_ms = UNKNOWN_MS
-        self.windows = Windows()
+        self.windows, self.under_way = Windows(), UnderWay()
         self.rulebook = Rulebook()
         self.publisher = Publisher(partition, parameters.dimensions, self.rulebook)
         self.tallies = TallyText(partition, parameters.dimensions)
@@ -105,6 +106,7 @@ class Processor:
             if self.connector is not None:
                 self.population.settled_limit_ms = checkpoint.settled_mark_ms
             self.population.restore(found.profiles, checkpoint.watermark_ms, checkpoint.timers_fired_ms)
+            self.under_way.restore(self.population.profiles, checkpoint.timers_fired_ms)
             self.population.forgotten_without_journey = checkpoint.forgotten_without_journey
             self.rulebook.restore(found.versions, found.doors, checkpoint.eras)
             self._stored_versions, self._stored_doors = len(found.versions), len(found.doors)
@@ -324,6 +326,7 @@ class Processor:
         self.publish()
         self.checkpoint.batches += 1
         changed, groups = self.windows.roll_up(self.population.settled_mark_ms)
+        self.checkpoint.count_reasons(self.open.reasons)
         devices = self.connector.devices if self.connector is not None else None
         outputs = self.open.outputs(self.population, self.publisher, self.checkpoint, devices)
         outputs += report_to_others(self.tracker.take_report(), self.tracker.partitions)

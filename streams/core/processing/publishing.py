@@ -4,6 +4,7 @@ from functools import partial
 from typing import Protocol
 
 from streams.core.funnels.cells import count_transition
+from streams.core.funnels.under_way import UnderWay, count_move
 from streams.core.funnels.windows import Windows
 from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.population import Population
@@ -26,6 +27,7 @@ class PublishingPartition(Protocol):
     checkpoint: Checkpoint
     population: Population
     windows: Windows
+    under_way: UnderWay
     publisher: Publisher
     open: OpenBatch
 
@@ -36,6 +38,7 @@ def publish_changes(partition: PublishingPartition, place: SourcePlace | None) -
     `place`: the source of the events that have brought them about; None: no event has.
     """
     delta, rev, write = partition.windows.delta, partition.checkpoint.rev, partition.publisher.transition
+    moves = partition.under_way.delta
     outputs, moved, cues = partition.open.transitions, partition.open.moved, list[CueChange]()
     changes, partition.population.changes = partition.population.changes, []
     for change in changes:
@@ -52,6 +55,7 @@ def publish_changes(partition: PublishingPartition, place: SourcePlace | None) -
             partition.open.retracted += 1
             moved[p.key] = p, key  # a cue moves nobody
             count_transition(t, -1, delta)
+            count_move(t, -1, moves)
             if t.kind not in UNMATCHED:
                 rev += 1
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
@@ -62,6 +66,7 @@ def publish_changes(partition: PublishingPartition, place: SourcePlace | None) -
                 continue
             moved[p.key] = p, key
             count_transition(t, 1, delta)
+            count_move(t, 1, moves)
             if t.kind not in UNMATCHED:  # what found no purchase is counted, not published
                 rev += 1
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))

@@ -14,6 +14,7 @@ from streams.topology import (
     INBOX,
     JOURNEYS,
     LATE,
+    PROGRESS,
     REDRIVEN,
     REJECTED,
     STATE,
@@ -54,6 +55,7 @@ OWN_CONFIG: Mapping[str, Mapping[str, str]] = {
     REJECTED.name: {"retention.ms": str(30 * DAYS)},
     # As long as the dead letters, and no shorter than the inbox: `verify` reads both.
     REDRIVEN.name: {"retention.ms": str(30 * DAYS)},
+    PROGRESS.name: COMPACTED_CONFIG,
     # Events on their way: no partition may stand still for as long. Twice what inputs usually have.
     INBOX.name: {"retention.ms": str(14 * DAYS)},
     STATE.name: COMPACTED_CONFIG | {"max.message.bytes": str(STATE_BYTES)},

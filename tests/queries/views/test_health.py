@@ -1,0 +1,61 @@
+"""What `progress` records say of the state of an app with several partitions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import schemas
+from streams.queries.views.health import Health, HealthView, ms_of
+
+EXAMPLE = json.loads((Path(schemas.__file__).parent / "examples" / "progress.json").read_text())[0]
+NOW_MS = ms_of(EXAMPLE["written_at"])
+LATER = {"written_at": "2026-03-02T19:20:31.207Z"}
+LIVE, IDLE, BEHIND, STOPPED = (
+    {**LATER, "watermark": "2026-03-02T19:20:30.000Z"},
+    {**LATER, "lag": 0},
+    {**LATER, "lag": 9},
+    {},
+)
+
+
+def view(*changes: dict[str, object], partitions: int = 2) -> HealthView:
+    found = HealthView(partitions)
+    for number, change in enumerate(changes):
+        record = EXAMPLE | change | {"partition": number}
+        found.apply("progress", b"%d" % number, json.dumps(record).encode())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ((LIVE, LIVE), Health.LIVE),
+        ((LIVE, IDLE), Health.LIVE),
+        ((IDLE, IDLE), Health.IDLE),
+        ((IDLE, BEHIND), Health.BEHIND),
+        ((LIVE, BEHIND), Health.BEHIND),
+        ((BEHIND, STOPPED), Health.STOPPED),
+        ((LIVE,), Health.UNKNOWN),
+    ],
+    ids=["live", "one idle", "idle", "one behind, one idle", "one behind", "one stopped", "one unknown"],
+)
+def test_the_worst_partition_counts(changes: tuple[dict[str, object], ...], expected: Health) -> None:
+    """But one without visitors is no news while another has some."""
+    assert expected is view(*changes).of_app(ms_of(LATER["written_at"]))
+
+
+def test_the_partition_that_is_least_far_says_what_is_over() -> None:
+    """Before all of them have begun, nothing is."""
+    assert ms_of("2026-03-02T18:00:00Z") == view({"timers_fired": "2026-03-02T18:00:00.000Z"}, {}).passed_ms
+    assert -1 == view({}).passed_ms
+    assert -1 == view({}, {"timers_fired": None}).passed_ms
+
+
+def test_a_tombstone_takes_a_record_away() -> None:
+    """Records of other topics are passed over."""
+    found = view({}, partitions=1)
+    found.apply("tallies", b"0", None)
+    assert Health.LIVE is found.of_app(NOW_MS)
+    found.apply("progress", b"0", None)
+    assert Health.UNKNOWN is found.of_app(NOW_MS)
