@@ -87,6 +87,7 @@ class OpenBatch:
         """All records to write, except counters and watermark reports. `devices`: None: identity is off."""
         outputs, rev = self.transitions, checkpoint.rev
         population.unlooked.update(self.moved)
+        checkpoint.count_reasons(self.reasons)
         owners = devices.ownership.take(devices.get) if devices is not None else ()
         for key, owner in owners:
             record_key = person_key(key)

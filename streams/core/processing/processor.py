@@ -83,12 +83,11 @@ class Processor:
         if identity is not None:
             self.population.settled_limit_ms = UNKNOWN_MS
         self.windows, self.under_way = Windows(), UnderWay()
-        self.rulebook = Rulebook()
+        self.rulebook, self.redriven = Rulebook(), RedrivenFates()
         self.publisher = Publisher(partition, parameters.dimensions, self.rulebook)
         self.tallies = TallyText(partition, parameters.dimensions)
         self.signals = Signals(parameters, rules, 0)
         self._stored_versions, self._stored_doors = 0, 0  # of the rulebook: how many the state holds
-        self.redriven = RedrivenFates()
         # All that time has made due was done, and nothing was taken since: redriven items wait for it.
         self._settled = False
         self.waiting = 0  # records of the last read that wait for that, from the first redriven item on
@@ -326,13 +325,11 @@ class Processor:
         self.publish()
         self.checkpoint.batches += 1
         changed, groups = self.windows.roll_up(self.population.settled_mark_ms)
-        self.checkpoint.count_reasons(self.open.reasons)
         devices = self.connector.devices if self.connector is not None else None
         outputs = self.open.outputs(self.population, self.publisher, self.checkpoint, devices)
         outputs += report_to_others(self.tracker.take_report(), self.tracker.partitions)
-        outputs += self.tallies.outputs(changed, self.checkpoint.batches)
         receipts, items = self.redriven.drain()
-        outputs += receipts
+        outputs += self.tallies.outputs(changed, self.checkpoint.batches) + receipts
         state = profile_records(self.population.commit())
         if self.connector is not None:
             state += device_records(self.connector.device_parts())
