@@ -11,15 +11,14 @@ from streams.queries.views.health import Health, HealthView, ms_of
 EXAMPLE = json.loads((Path(schemas.__file__).parent / "examples" / "progress.json").read_text())[0]
 NOW_MS = ms_of(EXAMPLE["written_at"])
 LATER = {"written_at": "2026-03-02T19:20:31.207Z"}
-LIVE, IDLE, BEHIND, STOPPED = (
-    {**LATER, "watermark": "2026-03-02T19:20:30.000Z"},
-    {**LATER, "lag": 0},
-    {**LATER, "lag": 9},
-    {},
-)
+Change = dict[str, object]  # of the example
+LIVE: Change = {**LATER, "watermark": "2026-03-02T19:20:30.000Z"}
+IDLE: Change = {**LATER, "lag": 0}
+BEHIND: Change = {**LATER, "lag": 9}
+STOPPED: Change = {}
 
 
-def view(*changes: dict[str, object], partitions: int = 2) -> HealthView:
+def view(*changes: Change, partitions: int = 2) -> HealthView:
     found = HealthView(partitions)
     for number, change in enumerate(changes):
         record = EXAMPLE | change | {"partition": number}
@@ -40,7 +39,7 @@ def view(*changes: dict[str, object], partitions: int = 2) -> HealthView:
     ],
     ids=["live", "one idle", "idle", "one behind, one idle", "one behind", "one stopped", "one unknown"],
 )
-def test_the_worst_partition_counts(changes: tuple[dict[str, object], ...], expected: Health) -> None:
+def test_the_worst_partition_counts(changes: tuple[Change, ...], expected: Health) -> None:
     """But one without visitors is no news while another has some."""
     assert expected is view(*changes).of_app(ms_of(LATER["written_at"]))
 
