@@ -63,7 +63,7 @@ class Connector:
 
         `user`: the key of the profile. `place`: where the event was read.
         """
-        device = f"{user[: -len(event.profile)]}d:{event.anonymous_id}"
+        device = device_key(event, user)
         sent, quarter = self._sent.get((device, user)), event.at_ms // LINK_QUARTER_MS
         if (
             sent is not None
@@ -71,7 +71,7 @@ class Connector:
             and (sent[1] < event.at_ms or sent[1:] == (event.at_ms, event.id))
         ):
             return
-        if not self._makes_link(event):
+        if not makes_link(event, self.parameters):
             return
         source, record = place
         link = LinkMessage(
@@ -89,15 +89,6 @@ class Connector:
                 self._sent.clear()
             self._sent[device, user] = quarter, event.at_ms, event.id
 
-    def _makes_link(self, event: Event) -> bool:
-        assert event.user_id is not None
-        if event.user_id in self.parameters.collective:
-            return False
-        if self.parameters.ignore is None:
-            return True
-        value = lookup(event, self.parameters.ignore)
-        return (value.strip().lower() if isinstance(value, str) else value) in NOT_TRUE
-
     def take_links(self, partition: LinkingPartition, links: Iterable[LinkMessage]) -> None:
         """Takes links that other partitions read."""
         for link in links:
@@ -105,7 +96,9 @@ class Connector:
 
     def _take_link(self, partition: LinkingPartition, link: LinkMessage) -> bool:
         """False: it is late."""
+        full = self.devices.counts.full
         outcome = self.devices.take_link(link.device, Link(link.at_ms, link.user, event_ref(link.event)))
+        _count(partition, "full", self.devices.counts.full - full)
         if outcome == LINK_LATE:
             _count(partition, "late_links", 1)
         return outcome != LINK_LATE
@@ -127,13 +120,17 @@ class Connector:
 
         Call it before time passes. The settled mark follows the watermark behind it.
         """
+        counts = self.devices.counts
+        settled_early = counts.settled_early
         self.devices.decide()
+        _count(partition, "settled_early", counts.settled_early - settled_early)
         for move in self.devices.moves:
             owner = partition_of(person_key(move.user), partition.tracker.partitions)
             if owner == partition.partition:
                 self._apply(partition, move)
             else:
-                message = encode_message(_message(move, partition.rulebook))
+                batch = partition.checkpoint.batches + 1
+                message = encode_message(_message(move, partition.rulebook, batch))
                 partition.open.send(Output(INBOX.name, person_key(move.user), message, (), owner))
         for moved in self.devices.own:
             _count_moved(partition, "returned", moved)
@@ -164,11 +161,27 @@ class Connector:
         return self.devices.commit()
 
 
-def _message(move: Give | Take, book: Rulebook) -> MoveMessage:
+def device_key(event: Event, user: str) -> str:
+    """The profile key of the device that an event of a user names. `user`: the key of the user's profile."""
+    return f"{user[: -len(event.profile)]}d:{event.anonymous_id}"
+
+
+def makes_link(event: Event, parameters: IdentityParameters) -> bool:
+    """True if an event says that its user was on its device. It carries both."""
+    assert event.user_id is not None
+    if event.user_id in parameters.collective:
+        return False
+    if parameters.ignore is None:
+        return True
+    value = lookup(event, parameters.ignore)
+    return (value.strip().lower() if isinstance(value, str) else value) in NOT_TRUE
+
+
+def _message(move: Give | Take, book: Rulebook, batch: int) -> MoveMessage:
     if isinstance(move, Take):
-        return TakeMessage(move.user, move.device, move.refs)
+        return TakeMessage(move.user, move.device, move.refs, batch)
     signals = tuple([packed(signal, book) for signal in move.signals])
-    return GiveMessage(move.user, move.device, signals, move.is_new)
+    return GiveMessage(move.user, move.device, signals, move.is_new, batch)
 
 
 def _count_moved(partition: LinkingPartition, what: str, moved: Moved) -> None:

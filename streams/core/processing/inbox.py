@@ -102,6 +102,7 @@ class GiveMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="g
     device: str  # likewise
     signals: tuple[TravellingSignal, ...]
     is_new: bool = False  # they have just come, and were nobody's before
+    batch: int = 0  # of the partition that sent it: with `batches` of a checkpoint a reader knows what it covers
 
 
 class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="take/1"):
@@ -110,6 +111,7 @@ class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="t
     user: str
     device: str
     refs: tuple[bytes, ...]  # their ids within the device
+    batch: int = 0  # as of `GiveMessage`
 
 
 MoveMessage = GiveMessage | TakeMessage
