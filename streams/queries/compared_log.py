@@ -13,7 +13,7 @@ from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.log.port import Reader
 
 # What a record says about itself, and not about the step or the counter.
-OF_THE_RECORD = ("rev", "op", "partition", "count", "cell")
+OF_THE_RECORD = ("rev", "op", "moved_from", "partition", "count", "cell")
 _SUM_BITS = (1 << 128) - 1
 
 HashSums = dict[str, int]

@@ -1,12 +1,14 @@
 """The set of events of each person, as docs/journeys.md defines it (The set), and the fold of a whole set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from typing import NamedTuple
 
 from streams.core.journeys.folding import fold, need_name, needs_order
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.journey_step import JourneyStep
 from streams.core.journeys.order_facts import NO_FACTS, OrderFacts, facts_order
+from streams.core.journeys.origins import EventOrigin, EventOrigins, with_origins
 from streams.core.journeys.profile import Profile, folded_journal
 from streams.core.journeys.signal import (
     EVERY_NEED,
@@ -55,15 +57,20 @@ class CopyFate(Enum):
     DUPLICATE = auto()
 
 
+def copy_of(signal: Signal) -> EventCopy:
+    """A signal as a copy of its event."""
+    return EventCopy(
+        signal.head, signal.utc_offset_quarters, signal.rule, signal.cue, signal.facts, signal.needs
+    )
+
+
 def add_copy(sets: list[EventSet], signal: Signal, ids_from_ms: int) -> CopyFate:
     """Adds a copy of an event to the sets of its person.
 
     There is more than one set if an id came again after it was forgotten: it is then another event. A known
     copy before `ids_from_ms` is forgotten.
     """
-    new = EventCopy(
-        signal.head, signal.utc_offset_quarters, signal.rule, signal.cue, signal.facts, signal.needs
-    )
+    new = copy_of(signal)
     for events in sets:
         known = events.get(signal.ref)
         if known is None:
@@ -93,6 +100,8 @@ class PersonSets:
         self.people: dict[str, list[EventSet]] = {}
         # Their histories that were not held any more as an event was redriven to them.
         self.former: dict[str, list[list[EventSet]]] = {}
+        # Of the events in them that devices gave: by profile and by the event's name there.
+        self.origins: dict[str, dict[bytes, EventOrigin]] = {}
         self.events = 0  # in these sets
 
     @property
@@ -116,20 +125,40 @@ class PersonSets:
             self.former.setdefault(key, []).append(past)
             self.people[key] = held or [{}]
 
+    def give(self, key: str, name: bytes, copy: EventCopy, origin: EventOrigin) -> None:
+        """Adds an event that a device gave, under its name in the user's profile."""
+        sets = self.people.setdefault(key, [{}])
+        events = next((events for events in sets if name not in events), None)
+        if events is None:  # an id that came again after it was forgotten
+            events = {}
+            sets.append(events)
+        events[name] = copy
+        self.origins.setdefault(key, {})[name] = origin
+        self.events += 1
+
+    def drop_empty(self, key: str) -> None:
+        """Drops a profile that has no event any more, and each of its histories that has none."""
+        former = [events for events in self.former.pop(key, ()) if any(events)]
+        if former:
+            self.former[key] = former
+        elif not any(self.people[key]):
+            del self.people[key]
+
     def histories(self, key: str) -> Iterator[list[EventSet]]:
         """What is held together of a person, after each history that was forgotten before."""
         yield from self.former.get(key, ())
-        yield self.people[key]
+        if any(self.people[key]):
+            yield self.people[key]
 
 
-def ids_from_ms(greatest_ms: int, at_ms: int, lateness_ms: int) -> int:
+def ids_from_ms(greatest_ms: int, at_ms: int, delay: FinalityDelay) -> int:
     """From which time on the ids of events are known where an event of this time is read.
 
     Where sources are read one after the other, the greatest time so far can be later than the watermark was
     when the event was first read. An event that was not late was at most the allowed lateness behind that
     watermark, which bounds it.
     """
-    return min(greatest_ms, at_ms + lateness_ms) - 2 * lateness_ms
+    return min(greatest_ms, at_ms + delay.allowed_lateness_ms) - delay.known_ms
 
 
 def first_ms(sets: list[EventSet]) -> int:
@@ -138,9 +167,13 @@ def first_ms(sets: list[EventSet]) -> int:
 
 
 def fold_sets(
-    key: str, sets: list[EventSet], timers_fired_ms: int, patience: Patience
+    key: str,
+    sets: list[EventSet],
+    timers_fired_ms: int,
+    patience: Patience,
+    origins: Mapping[bytes, EventOrigin] | None = None,
 ) -> tuple[Profile, list[JourneyStep]]:
-    """Folds all events of one person at once."""
+    """Folds all events of one person at once. `origins`: of the events that devices gave, by their names."""
     events = [pair for events in sets for pair in events.items()]
     names = {name for _, event in events for name in event.needs}
     needs = ("", *sorted(names - {"", *REFUND_EVERYWHERE}))
@@ -154,7 +187,17 @@ def fold_sets(
     )
     facts = {facts_key(event.head, ref): event.facts for ref, event in events if event.facts is not None}
     states, steps = fold(journal, needs, facts, timers_fired_ms, patience)
-    return Profile(key, states, needs), steps
+    return Profile(key, states, needs, origins=_origins_of(origins)), steps
+
+
+def _origins_of(known: Mapping[bytes, EventOrigin] | None) -> EventOrigins | None:
+    by_device: dict[str, list[tuple[bytes, bytes]]] = {}
+    for name, origin in (known or {}).items():
+        by_device.setdefault(origin.device, []).append((name, origin.ref))
+    origins: EventOrigins | None = None
+    for device, events in by_device.items():
+        origins = with_origins(origins, device, events)
+    return origins
 
 
 def events_of_profile(p: Profile) -> EventSet | None:

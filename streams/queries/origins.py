@@ -39,6 +39,7 @@ class Origins:
         # The needs that were left out of items which count in their other needs. (Few: only of profiles with
         # more needs than there are places.)
         self.left_out: dict[Origin, tuple[str, ...]] = {}
+        self.links: set[Origin] = set()  # events that were late as links only
         self._places: dict[str, array[int]] = {}  # by source, sorted
 
     @classmethod

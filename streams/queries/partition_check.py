@@ -12,14 +12,17 @@ from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, Counts
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.tally_text import TallyText
 from streams.log.port import Reader
+from streams.queries.device_links import DeviceLinks
 from streams.queries.known_receipts import KnownReceipts
+from streams.queries.moves import Moves
+from streams.queries.moves_check import SentMoves, difference_in_moves
 from streams.queries.origins import Origins
 from streams.queries.people_check import PeopleCheck
 from streams.queries.published_counters import PublishedCounters
 from streams.queries.published_steps import StepReader
 from streams.queries.published_transitions import CORRECTED, read_published
 from streams.queries.recomputation import Letters, Recomputation, StoredPartition, Unchecked
-from streams.queries.slices import planned_slices, read_in_slices
+from streams.queries.slices import Slice, planned_slices, read_in_slices
 from streams.queries.stored_items import ItemReader, read_rulebook
 from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
@@ -43,6 +46,9 @@ class PartitionCheck:
         self._items = ItemReader(stored.parameters, stored.book)
         self._copies = Counts()  # `applied` and `duplicate` of all slices so far
         self._is_whole = True  # every slice so far had all of the input and all dead letters
+        self._all_sure = True  # no cap has decided whose events are
+        identity = stored.parameters.identity
+        self._links = None if identity is None else DeviceLinks(identity.spans)
 
     @classmethod
     async def load(cls, reader: Reader, partition: int, checkpoint: Checkpoint) -> "PartitionCheck":
@@ -82,13 +88,20 @@ class PartitionCheck:
             planned_slices(counts.applied, memory_bytes),
             counts.received + counts.forwarded,
             memory_bytes,
-            lambda people: Recomputation(self.stored, self._items, people),
+            lambda people: Recomputation(self.stored, self._items, people, self._moves_of(people)),
             compare,
             on_progress,
         )
         if difference is not None or self.unchecked:
             return difference
         return self._difference_in_copies() or await self._difference_in_counters()
+
+    def _moves_of(self, people: Slice) -> Moves | None:
+        stored, identity = self.stored, self.stored.parameters.identity
+        if identity is None or self._links is None:
+            return None
+        place, counts = (stored.partition, stored.reader.partitions), stored.checkpoint.counts.moves
+        return Moves(identity, stored.book, people, place, self._links, counts)
 
     def _difference_in_letters(self) -> str | None:
         for topic, origins in ((LATE, self.stored.letters.late), (REJECTED, self.stored.letters.rejected)):
@@ -111,9 +124,23 @@ class PartitionCheck:
             return difference
         is_whole = difference is None
         self._is_whole = self._is_whole and is_whole
+        if reading.moves is not None:
+            self._all_sure = self._all_sure and not reading.moves.unsure
+            if is_whole and (difference := await self._difference_in_moves(reading, reading.moves)):
+                return difference
+        self.publisher.rules_changed()  # an event that was given may have brought a rule
         difference = await self.people.compare(reading, is_whole=is_whole)
         self.cut |= {source_name(topic, self.stored.partition) for topic in self.people.lost}
         return difference
+
+    async def _difference_in_moves(self, reading: Recomputation, moves: Moves) -> str | None:
+        """The first difference in what was sent to other partitions about the devices of one slice."""
+        stored = self.stored
+        if stored.reader.partitions == 1:
+            return None
+        sent = SentMoves(stored.reader, stored.partition, stored.checkpoint, reading.slice)
+        await sent.read()
+        return difference_in_moves(moves, sent)
 
     def _difference_in_items(self, reading: Recomputation) -> str | None:
         """The first count of items that differs from the checkpoint's. None if all are equal."""
@@ -182,7 +209,7 @@ class PartitionCheck:
         """Compares the counters with the sum over the steps of all people or, where some could not be
         computed again, over the published transitions and cues.
         """
-        if self._is_whole:
+        if self._is_whole and self._all_sure:
             return self.counters.difference(self.people.windows, self.text)
         windows, steps = Windows(), StepReader(self.stored.parameters.dimensions)
         n = 0
@@ -193,7 +220,7 @@ class PartitionCheck:
                 count_step(step, published.sign, windows.delta)
                 n += 1
                 if n % STEPS_PER_ROLL_UP == 0:
-                    windows.roll_up(self.stored.checkpoint.watermark_ms)
+                    windows.roll_up(self.stored.checkpoint.settled_mark_ms)
         return self.counters.difference(windows, self.text, self.people.complete_from_ms)
 
 

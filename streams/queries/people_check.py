@@ -55,6 +55,8 @@ class PeopleCheck:
             )
             self.unchecked += without_events
             unsure = (people.keys() - whole) | former.keys()
+        elif reading.moves is not None:
+            unsure = {key for key in reading.moves.unsure if reading.slice.has(key)}
         may_be_cut = self.stored.reader.drops_old_records
         # (What was forgotten before an event was redriven is compared, too.)
         firsts_ms = (
@@ -66,7 +68,7 @@ class PeopleCheck:
         for topic in CORRECTED:
             gap = await self._read_topic(topic, reading, net, unsure, firsts_ms, is_whole=is_whole) or gap
         self.unchecked += len(unsure)
-        self.checked += len(people) - len(unsure)
+        self.checked += len(people.keys() - unsure)
         return await self._fold(reading, net, unsure, is_whole=is_whole) or gap
 
     async def _read_topic(
@@ -145,7 +147,7 @@ class PeopleCheck:
             if difference := await self._left_over(published):
                 return difference
             if n % PEOPLE_PER_ROLL_UP == 0:
-                self.windows.roll_up(self.stored.checkpoint.watermark_ms)
+                self.windows.roll_up(self.stored.checkpoint.settled_mark_ms)
         for published in net.by_person.values():  # of people without an event
             if difference := await self._left_over(published):
                 return difference
@@ -158,7 +160,7 @@ class PeopleCheck:
         timers_fired_ms, patience = self.stored.checkpoint.timers_fired_ms, self.stored.parameters.patience
         held = reading.sets
         for sets in held.histories(key) if is_whole else (held.people[key],):
-            p, steps = fold_sets(key, sets, timers_fired_ms, patience)
+            p, steps = fold_sets(key, sets, timers_fired_ms, patience, held.origins.get(key))
             for t in steps:
                 yield p, t
 

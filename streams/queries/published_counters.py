@@ -23,7 +23,7 @@ class PublishedCounters:
     def __init__(self, partition: int, checkpoint: Checkpoint) -> None:
         self.partition, self.checkpoint = partition, checkpoint
         self.values: dict[bytes, bytes] = {}
-        self.reached_ms = checkpoint.watermark_ms  # the watermark when they had been read
+        self.reached_ms = checkpoint.settled_mark_ms  # the settled mark when they had been read
         self.newer: set[bytes] = set()  # of which only later values are left: nobody knows if they were there
         self.checked, self.unchecked = 0, 0  # how many were compared, and how many could not be
 
@@ -47,7 +47,7 @@ class PublishedCounters:
                 found.newer.add(key)
         (raw,) = await reader.checkpoints(partition)
         if raw is not None:
-            found.reached_ms = max(found.reached_ms, decode_checkpoint(raw).watermark_ms)
+            found.reached_ms = max(found.reached_ms, decode_checkpoint(raw).settled_mark_ms)
         for key in deleted & found.values.keys():
             if not _is_expired(found.values[key], found.reached_ms):
                 del found.values[key]
@@ -67,7 +67,7 @@ class PublishedCounters:
         are left out, and unmatched refunds and cues, which are counted and not published. A counter that is
         zero need not be in `windows`, which has never seen what was taken back.
         """
-        windows.roll_up(self.checkpoint.watermark_ms)
+        windows.roll_up(self.checkpoint.settled_mark_ms)
         cells = windows.cells()
         while some := list(islice(cells, CELLS_AT_ONCE)):
             for output in text.outputs(some, 0):
@@ -95,7 +95,7 @@ class PublishedCounters:
 
     def _is_compared(self, value: bytes, since_ms: int | None) -> bool:
         """True if a counter can be compared; counts those that can, and those that cannot."""
-        if _is_expired(value, self.checkpoint.watermark_ms):
+        if _is_expired(value, self.checkpoint.settled_mark_ms):
             return False
         if since_ms is not None and not _is_covered(value, since_ms):
             self.unchecked += 1
@@ -117,14 +117,14 @@ _decode = msgspec.json.Decoder(_Counted).decode
 _UNPUBLISHED = tuple(KIND_NAMES[kind] for kind in UNMATCHED)  # counted as transitions are, and none of them
 
 
-def _is_expired(value: bytes, watermark_ms: int) -> bool:
+def _is_expired(value: bytes, settled_mark_ms: int) -> bool:
     """True if the counter's window is no longer kept, so that it may be gone or lack late corrections."""
     counted = _decode(value)
     start = None if counted.start is None else parse_time(counted.start)
     if start is None:
         return False
     window, start_min = WINDOWS.index(counted.window), start[0] // MINUTE_MS
-    return kept_until_min(window, start_min) < watermark_ms // MINUTE_MS
+    return kept_until_min(window, start_min) < settled_mark_ms // MINUTE_MS
 
 
 def _without_rev(value: bytes) -> bytes:

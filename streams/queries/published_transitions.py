@@ -99,8 +99,12 @@ class NetRecords:
 
 
 def content_of(raw: bytes) -> bytes:
-    """A transition or a cue as it was written, without its `rev` and `op`."""
+    """A transition or a cue as it was written, without what it says of its writing: `rev`, `op` and
+    `moved_from`.
+    """
     before, _, rest = raw.partition(b',"rev":')
+    rest, is_moved, _ = rest.partition(b',"moved_from":')  # its last field
+    rest += b"}" if is_moved else b""
     return before + b"," + rest.partition(b'","tenant":')[2]
 
 

@@ -8,6 +8,10 @@ in which way.
 
 Memory holds one slice of the people at a time. Each slice reads the whole input, because how far time had
 come depends on all of it; the first slice that is read counts how items ended.
+
+With identity on, whose an event of a device is follows from all links of the device. So in several slices
+the links are read first, and a slice keeps the events of devices that had a user of it, too. What devices of
+other partitions gave to the people of this one is taken from the inbox, as it was sent.
 """
 
 from collections.abc import AsyncIterator
@@ -15,16 +19,21 @@ from typing import NamedTuple
 
 from streams.core.ingest.event import Event, Items
 from streams.core.journeys.signal import TIME, Signal, without_needs
+from streams.core.processing.inbox import GiveMessage, LinkMessage, TakeMessage, decode_message
 from streams.core.processing.checkpoint import Checkpoint, Counts
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.rulebook import Rulebook
+from streams.core.processing.record_keys import is_device
 from streams.log.port import Reader
+from streams.queries.device_links import EventLink, link_of
 from streams.queries.event_sets import CopyFate, PersonSets, ids_from_ms
 from streams.queries.known_receipts import KnownReceipts
-from streams.queries.origins import Origins
+from streams.queries.moves import Moves
+from streams.queries.origins import Origin, Origins
 from streams.queries.slices import Slice
 from streams.queries.stored_items import ItemReader, StoredItem, Unreadable, owner_of
 from streams.records import Record
+from streams.topology import is_inbox
 
 REPORT_EVERY = 5_000  # items between two reports of progress
 
@@ -60,8 +69,11 @@ class StoredPartition(NamedTuple):
 class Recomputation:
     """One reading of a partition's input up to its checkpoint, which keeps the events of one slice."""
 
-    def __init__(self, stored: StoredPartition, items: ItemReader, people: Slice) -> None:
-        self.stored, self.slice = stored, people
+    def __init__(
+        self, stored: StoredPartition, items: ItemReader, people: Slice, moves: Moves | None = None
+    ) -> None:
+        """`moves`: what devices gave, as this reading finds it; None: identity is off."""
+        self.stored, self.slice, self.moves = stored, people, moves
         self.sets = PersonSets()  # of the people of the slice
         # How items ended. `applied`, `duplicate` and `unread_amounts` are of the slice, all others
         # of the whole partition.
@@ -75,7 +87,7 @@ class Recomputation:
     @property
     def size_bytes(self) -> int:
         """About how much memory its people and their events take."""
-        return self.sets.size_bytes
+        return self.sets.size_bytes + (self.moves.size_bytes if self.moves is not None else 0)
 
     @property
     def is_divisible(self) -> bool:
@@ -87,6 +99,8 @@ class Recomputation:
 
         Yields the number of items read so far, every few thousand items.
         """
+        if self.moves is not None and self.slice.of > 1 and not self.moves.links.is_whole:
+            await self._read_links(self.moves)
         reported = read = 0
         for source, position in self.stored.checkpoint.sources.items():
             first_offset: int | None = None
@@ -100,8 +114,32 @@ class Recomputation:
                     yield read
             if position.offset and first_offset != 0:
                 self.cut_sources.add(source)
+        if self.moves is not None:
+            self.moves.finish(self.sets)
+
+    async def _read_links(self, moves: Moves) -> None:
+        """Reads all links of the devices of the partition."""
+        for source, position in self.stored.checkpoint.sources.items():
+            async for record in self.stored.reader.scan_source(source, position.offset):
+                if is_inbox(source):
+                    message = decode_message(record.value)
+                    if isinstance(message, LinkMessage):
+                        self._take_link(moves, message)
+                    continue
+                found = self._items.read(source, record)
+                for item in found if not isinstance(found, Unreadable) else ():
+                    is_event = isinstance(item.outcome, Event) and item.outcome.apart is None
+                    if is_event and item.origin not in self.stored.letters.rejected:
+                        self._note_link(moves, item)
+        moves.links.close()
 
     def _take_record(self, source: str, record: Record) -> None:
+        if self.moves is not None and is_inbox(source):
+            match decode_message(record.value):
+                case LinkMessage() as link:
+                    self._take_link(self.moves, link)
+                case GiveMessage() | TakeMessage() as move:
+                    self.moves.receive(move)
         found = self._items.read(source, record)
         if isinstance(found, Unreadable):
             note_unchecked(self.unchecked, source, record.offset, found.reader)
@@ -133,6 +171,8 @@ class Recomputation:
         if outcome.apart is not None:
             counts.count_apart(outcome.apart)
             return
+        if self.moves is not None and not item.forwarded:
+            self._note_link(self.moves, item)
         verdict, key = item.signals.classify(outcome), item.signals.key(outcome)
         if verdict is None:
             counts.no_signal += 1
@@ -147,6 +187,27 @@ class Recomputation:
             counts.late += 1
         elif self.slice.has(key):
             self._add(key, without_needs(item.signals.signal(outcome, verdict), left_out))
+        elif self.moves is not None and is_device(key) and self.moves.is_lent(key):
+            signal = without_needs(item.signals.signal(outcome, verdict), left_out)
+            self.moves.lent.add(key, signal, self._known_from_ms(signal))
+
+    def _note_link(self, moves: Moves, item: StoredItem) -> None:
+        """Takes the link that an event makes where it was read first, if it makes one."""
+        assert isinstance(item.outcome, Event)
+        assert self.stored.parameters.identity is not None
+        link = link_of(item.outcome, item.signals.key(item.outcome), self.stored.parameters.identity)
+        if link is None:
+            return
+        if self._is_foreign(link.device):
+            moves.note_sent(link)
+        elif item.origin not in self.stored.letters.late.links:
+            moves.links.add(link)
+
+    def _take_link(self, moves: Moves, message: LinkMessage) -> None:
+        """Takes a link that another partition read."""
+        origin = Origin(message.source, message.offset, message.index)
+        if origin not in self.stored.letters.late.links:
+            moves.links.add(EventLink(message.device, message.user, message.at_ms, message.event))
 
     def _take_redriven(self, item: StoredItem, command: str) -> None:
         """Adds the event of a redriven item to the set of its person, if its receipt says that it counts."""
@@ -175,16 +236,14 @@ class Recomputation:
         return partitions > 1 and owner_of(key, partitions) != self.stored.partition
 
     def _add(self, key: str, signal: Signal) -> None:
-        """Adds a copy of an event. The smallest stays; after twice the allowed lateness an id is a new
-        event.
-        """
-        known_from_ms = ids_from_ms(
-            self._greatest_ms, signal.head >> TIME, self.stored.parameters.allowed_lateness_ms
-        )
-        if self._add_copy(key, signal, known_from_ms) is CopyFate.DUPLICATE:
+        """Adds a copy of an event. The smallest stays; an id that was forgotten is a new event."""
+        if self._add_copy(key, signal, self._known_from_ms(signal)) is CopyFate.DUPLICATE:
             self.counts.duplicate += 1
         else:  # also in place of a greater copy
             self.counts.applied += 1
+
+    def _known_from_ms(self, signal: Signal) -> int:
+        return ids_from_ms(self._greatest_ms, signal.head >> TIME, self.stored.parameters.finality)
 
     def _add_copy(self, key: str, signal: Signal, known_from_ms: int) -> CopyFate:
         fate = self.sets.add(key, signal, known_from_ms)

@@ -58,8 +58,12 @@ class ItemReader:
             None if is_readable(door) else Unreadable(_reader_text(door)) for door in book.doors
         ]
         self._readers = [Readers(door) for door in book.doors]
+        # (A foreign version was never in force, and has no text.)
         self._signals = [
-            Signals(parameters, load_rules(version.text), version.first_code) for version in book.versions
+            None
+            if version.is_foreign
+            else Signals(parameters, load_rules(version.text), version.first_code)
+            for version in book.versions
         ]
 
     def read(self, source: str, record: Record) -> Sequence[StoredItem] | Unreadable:
@@ -69,6 +73,7 @@ class ItemReader:
         if unreadable is not None:
             return unreadable
         signals, readers = self._signals[era.rules], self._readers[era.door]
+        assert signals is not None, "a version of the rules that was in force"
         if not is_inbox(source):
             return [
                 StoredItem(Origin(source, item.offset, item.index), outcome, signals, item.value, False)

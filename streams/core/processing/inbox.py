@@ -121,6 +121,18 @@ encode_message = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
+# How the messages about devices begin, after the byte that says how many fields they have.
+_TAG_AT, _TAG_BYTES = 1, 5
+_CONNECTING = frozenset(
+    [
+        encode_message(message)[_TAG_AT : _TAG_AT + _TAG_BYTES]
+        for message in (
+            LinkMessage("", "", 0, "", "", 0, 0), GiveMessage("", "", ()), TakeMessage("", "", ()),
+        )
+    ]
+)  # fmt: skip
+
+
 def report_to_others(report: WatermarkReport | None, partitions: int) -> list[Output]:
     """A watermark report, once for each other partition."""
     if report is None:
@@ -159,6 +171,11 @@ def read_messages(records: Sequence[Record]) -> InboxRead:
             case Forwarded() as item:
                 found.runs.setdefault(item.source, []).append(item.record(record.key))
     return found
+
+
+def may_connect(value: bytes | None) -> bool:
+    """A quick look: False if a record of the inbox holds no link and no move. Most are forwarded items."""
+    return value is not None and value[_TAG_AT : _TAG_AT + _TAG_BYTES] in _CONNECTING
 
 
 def decode_message(value: bytes | None) -> Message | None:

@@ -72,6 +72,21 @@ def test_a_guest_signs_in() -> None:
     assert [b"ann"] == list(feed.latest("current"))
 
 
+def test_a_first_batch_may_be_as_long_as_it_likes() -> None:
+    """A new app reads three weeks in its first batch: nothing is final before all of it has moved."""
+    feed = Feed(plan=ON)
+    feed.take(
+        raw(0, "search", device="phone"),
+        raw(DAY, "login", "Signed In", user="ann", device="phone"),
+        raw(21 * DAY, "later", user="ben"),
+    )
+    assert [
+        ("u:ann", "opened", "search", "phone"),
+        ("u:ann", "stalled", None, None),
+        ("u:ben", "opened", "later", None),
+    ] == steps(feed)
+
+
 def test_a_restart_keeps_all() -> None:
     """After each batch another worker goes on: what it retracts is what was said, to the letter, and a second
     user takes over from the first.

@@ -1,0 +1,46 @@
+"""Gives what devices did to the users who had them, once all events and links are known."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from streams.core.journeys.origins import EventOrigin
+from streams.core.journeys.signal import TIME, given_ref
+from streams.core.processing.record_keys import is_device, split_profile_key
+from streams.queries.device_links import DeviceLinks
+from streams.queries.event_sets import EventCopy, EventSet, PersonSets
+
+
+class GivenCopy(NamedTuple):
+    """An event of a device that belongs to a user."""
+
+    user: str  # the key of the profile
+    device: str  # likewise
+    ref: bytes  # the event's id within the device
+    copy: EventCopy
+
+
+def withdraw_given(sets: PersonSets, links: DeviceLinks) -> Iterator[GivenCopy]:
+    """Takes what belongs to users out of the sets of all devices in `sets`. Consume it wholly."""
+    for device in [key for key in sets.people if is_device(key)]:
+        if not links.users_of(device):
+            continue
+        for history in sets.histories(device):
+            yield from _withdrawn(history, device, links)
+        sets.drop_empty(device)
+
+
+def _withdrawn(history: list[EventSet], device: str, links: DeviceLinks) -> Iterator[GivenCopy]:
+    for events in history:
+        for ref, copy in list(events.items()):
+            user = links.user_at(device, copy.head >> TIME)
+            if user is not None:
+                del events[ref]
+                yield GivenCopy(user, device, ref, copy)
+
+
+def give_events(sets: PersonSets, given: Iterable[GivenCopy], is_here: Callable[[str], bool]) -> None:
+    """Puts events into the sets of those users for whom `is_here` is true."""
+    for one in given:
+        if is_here(one.user):
+            device = split_profile_key(one.device)[1][2:]
+            sets.give(one.user, given_ref(device, one.ref), one.copy, EventOrigin(device, one.ref))
