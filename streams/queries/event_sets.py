@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from typing import NamedTuple
 
-from streams.core.journeys.folding import fold, need_name, needs_order
 from streams.core.journeys.finality import FinalityDelay
+from streams.core.journeys.folding import fold, need_name, needs_order
 from streams.core.journeys.journey_step import JourneyStep
 from streams.core.journeys.order_facts import NO_FACTS, OrderFacts, facts_order
 from streams.core.journeys.origins import EventOrigin, EventOrigins, with_origins
@@ -57,7 +57,7 @@ class CopyFate(Enum):
     DUPLICATE = auto()
 
 
-def copy_of(signal: Signal) -> EventCopy:
+def event_copy(signal: Signal) -> EventCopy:
     """A signal as a copy of its event."""
     return EventCopy(
         signal.head, signal.utc_offset_quarters, signal.rule, signal.cue, signal.facts, signal.needs
@@ -70,7 +70,7 @@ def add_copy(sets: list[EventSet], signal: Signal, ids_from_ms: int) -> CopyFate
     There is more than one set if an id came again after it was forgotten: it is then another event. A known
     copy before `ids_from_ms` is forgotten.
     """
-    new = copy_of(signal)
+    new = event_copy(signal)
     for events in sets:
         known = events.get(signal.ref)
         if known is None:

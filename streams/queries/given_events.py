@@ -6,8 +6,8 @@ from typing import NamedTuple
 from streams.core.journeys.origins import EventOrigin
 from streams.core.journeys.signal import TIME, given_ref
 from streams.core.processing.record_keys import is_device, split_profile_key
-from streams.queries.device_links import DeviceLinks
 from streams.queries.event_sets import EventCopy, EventSet, PersonSets
+from streams.queries.known_links import KnownLinks
 
 
 class GivenCopy(NamedTuple):
@@ -19,7 +19,7 @@ class GivenCopy(NamedTuple):
     copy: EventCopy
 
 
-def withdraw_given(sets: PersonSets, links: DeviceLinks) -> Iterator[GivenCopy]:
+def withdraw_given(sets: PersonSets, links: KnownLinks) -> Iterator[GivenCopy]:
     """Takes what belongs to users out of the sets of all devices in `sets`. Consume it wholly."""
     for device in [key for key in sets.people if is_device(key)]:
         if not links.users_of(device):
@@ -29,7 +29,7 @@ def withdraw_given(sets: PersonSets, links: DeviceLinks) -> Iterator[GivenCopy]:
         sets.drop_empty(device)
 
 
-def _withdrawn(history: list[EventSet], device: str, links: DeviceLinks) -> Iterator[GivenCopy]:
+def _withdrawn(history: list[EventSet], device: str, links: KnownLinks) -> Iterator[GivenCopy]:
     for events in history:
         for ref, copy in list(events.items()):
             user = links.user_at(device, copy.head >> TIME)

@@ -1,5 +1,5 @@
-"""What the devices of one partition gave to users, as a reading of its input finds it, and what its users were
-given by devices of other partitions.
+"""What the devices of one partition gave to users, as a reading of its input finds it, and what devices of
+other partitions gave to its users.
 """
 
 from collections import Counter
@@ -8,18 +8,19 @@ from hashlib import blake2b
 
 import msgspec
 
+from streams.core.identity.device import MAX_GIVEN
 from streams.core.journeys.origins import EventOrigin
 from streams.core.journeys.profile import MAX_LIVE_SIGNALS
 from streams.core.journeys.signal import MAX_NEEDS, Signal, given_ref
-from streams.core.identity.device import MAX_GIVEN
 from streams.core.processing.inbox import GiveMessage, TakeMessage
 from streams.core.processing.parameters import IdentityParameters
 from streams.core.processing.record_keys import is_device, split_profile_key
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.travelling import TravellingSignal, packed, unpacked
-from streams.queries.device_links import DeviceLinks, EventLink, UserQuarter
-from streams.queries.event_sets import EventCopy, PersonSets, copy_of
+from streams.queries.event_sets import EventCopy, PersonSets, event_copy
 from streams.queries.given_events import give_events, withdraw_given
+from streams.queries.known_links import EventLink, KnownLinks, UserQuarter
+from streams.queries.published_transitions import DIGEST_BYTES
 from streams.queries.slices import Slice
 from streams.queries.stored_items import owner_of
 
@@ -30,7 +31,6 @@ DECIDED_EARLY = ("full", "settled_early")
 AT_CAP = ("kept", "over_cap", "narrowed")
 
 _encode = msgspec.msgpack.Encoder().encode
-DIGEST_BYTES = 16
 
 
 def digest_of_sent(sent: TravellingSignal) -> bytes:
@@ -41,9 +41,7 @@ def digest_of_sent(sent: TravellingSignal) -> bytes:
 
 def digest_of_given(ref: bytes, copy: EventCopy, book: Rulebook) -> bytes:
     """What stands for the signal of an event as it would be sent. `book`: of the partition that holds it."""
-    signal = Signal(
-        copy.head, ref, copy.rule, copy.utc_offset_quarters, copy.facts, copy.needs, cue=copy.cue
-    )
+    signal = Signal(copy.head, ref, copy.rule, copy.utc_offset_quarters, copy.facts, copy.needs, cue=copy.cue)
     return digest_of_sent(packed(signal, book))
 
 
@@ -64,7 +62,7 @@ class Moves:
         book: Rulebook,
         people: Slice,
         place: tuple[int, int],
-        links: DeviceLinks,
+        links: KnownLinks,
         counts: Mapping[str, int],
     ) -> None:
         """`place`: the partition, and how many there are. `links`: of its devices, shared by all slices.
@@ -76,7 +74,7 @@ class Moves:
         # By device of another partition and quarter: the first link that was read here, which was sent there.
         self.sent: dict[str, dict[UserQuarter, tuple[int, str]]] = {}
         self.given: dict[GivenName, list[bytes]] = {}  # to users of other partitions: digests of the signals
-        # Whose events could not be told, since a cap decided about them: users, and devices.
+        # Users and devices about whose events a cap may have decided.
         self.unsure: set[str] = set()
         self._received: dict[str, dict[EventOrigin, list[Signal]]] = {}  # by user of this partition
         self._count = 0  # events that came from other partitions
@@ -140,7 +138,7 @@ class Moves:
         for user, held in self._received.items():
             for origin, signals in held.items():
                 for signal in signals:
-                    sets.give(user, given_ref(origin.device, origin.ref), copy_of(signal), origin)
+                    sets.give(user, given_ref(origin.device, origin.ref), event_copy(signal), origin)
 
     def _find_unsure(self, sets: PersonSets) -> None:
         """Notes of whom a cap may have decided whose events are."""

@@ -1,13 +1,13 @@
 """Compares the links and the events that a partition had to send to others with what lies in their inboxes.
 
-A message that another partition has taken cannot be told from one that it has yet to take, and need not be:
-what a partition has sent is known by its checkpoint.
+What a partition has sent is known by its checkpoint, whether or not the others have taken it since.
 """
 
 from collections.abc import AsyncIterator
 
 import msgspec
 
+from streams.core.journeys.signal import event_text
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.inbox import (
     GiveMessage,
@@ -18,9 +18,8 @@ from streams.core.processing.inbox import (
 )
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.record_keys import split_profile_key
-from streams.core.journeys.signal import event_text
 from streams.log.port import Reader
-from streams.queries.device_links import EventLink, UserQuarter
+from streams.queries.known_links import EventLink, UserQuarter
 from streams.queries.moves import GivenName, Moves, digest_of_sent
 from streams.queries.slices import Slice
 from streams.queries.stored_items import owner_of
@@ -64,17 +63,17 @@ class SentMoves:
             position = self.checkpoint.sources.get(message.source)
             if position is not None and message.offset < position.offset:
                 link = EventLink(message.device, message.user, message.at_ms, message.event)
-                first, name = self.links.setdefault(link.device, {}), (link.user, link.quarter)
+                first, quarter = self.links.setdefault(link.device, {}), (link.user, link.quarter)
                 found = link.at_ms, link.event
-                first[name] = min(found, first.get(name, found))
+                first[quarter] = min(found, first.get(quarter, found))
             return
         is_ours = owner_of(message.device, self.reader.partitions) == self.partition
         if not is_ours or message.batch > self.checkpoint.batches:
             return
         if isinstance(message, GiveMessage):
             for sent in message.signals:
-                name_of = GivenName(message.user, message.device, sent.ref)
-                self.given.setdefault(name_of, []).append(digest_of_sent(sent))
+                name = GivenName(message.user, message.device, sent.ref)
+                self.given.setdefault(name, []).append(digest_of_sent(sent))
             return
         for ref in message.refs:
             name = GivenName(message.user, message.device, ref)
@@ -91,9 +90,7 @@ def difference_in_moves(found: Moves, sent: SentMoves) -> str | None:
     if sent.broken:
         return sent.broken
     for device in sorted(found.sent.keys() | sent.links.keys()):
-        if difference := _difference_in_links(
-            device, found.sent.get(device, {}), sent.links.get(device, {})
-        ):
+        if difference := _difference_in_links(device, found.sent.get(device, {}), sent.links.get(device, {})):
             return difference
     for name in sorted(found.given.keys() | sent.given.keys(), key=msgspec.structs.astuple):
         if name.device in found.unsure:

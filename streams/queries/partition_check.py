@@ -12,7 +12,7 @@ from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, Counts
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.tally_text import TallyText
 from streams.log.port import Reader
-from streams.queries.device_links import DeviceLinks
+from streams.queries.known_links import KnownLinks
 from streams.queries.known_receipts import KnownReceipts
 from streams.queries.moves import Moves
 from streams.queries.moves_check import SentMoves, difference_in_moves
@@ -48,7 +48,7 @@ class PartitionCheck:
         self._is_whole = True  # every slice so far had all of the input and all dead letters
         self._all_sure = True  # no cap has decided whose events are
         identity = stored.parameters.identity
-        self._links = None if identity is None else DeviceLinks(identity.spans)
+        self._links = None if identity is None else KnownLinks(identity.spans)
 
     @classmethod
     async def load(cls, reader: Reader, partition: int, checkpoint: Checkpoint) -> "PartitionCheck":

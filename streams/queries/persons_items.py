@@ -2,20 +2,26 @@
 
 Where no event was ever forwarded, all of it is in the partition that owns the person. Else every partition
 may have read something.
+
+With identity on, the input is searched once more: for what the devices did on which the person was ever
+signed in, and for everybody who was.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from typing import Literal, NamedTuple, Protocol
 
 from streams.core.ingest.event import Event
 from streams.core.ingest.formats.segment import QuickReader
 from streams.core.ingest.placeholders import Placeholders
+from streams.core.journeys.finality import FinalityDelay
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.dead_letters import REFUSED_DETAIL
 from streams.core.processing.inbox import Forwarded, Redriven, decode_message
-from streams.core.processing.record_keys import split_person_key, split_profile_key
+from streams.core.processing.parameters import Parameters
+from streams.core.processing.record_keys import is_device, profile_key, split_person_key, split_profile_key
 from streams.log.port import Reader
+from streams.queries.known_links import KnownLinks, link_of
 from streams.queries.known_receipts import KnownReceipts
 from streams.queries.origins import Origin, left_out_of, origin_of
 from streams.queries.person import Person, fold_settings_for
@@ -26,6 +32,40 @@ from streams.topology import LATE, REJECTED, is_inbox
 
 _QUICK = QuickReader(Placeholders(), 0)  # for a cheap look at whose a record is
 _REPORT_EVERY = 5_000  # records between two reports of progress
+
+
+class Sought(Protocol):
+    """Somebody of whom everything is searched. A Person is one."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls them."""
+        ...
+
+    @property
+    def ids(self) -> frozenset[bytes]:
+        """Their bare ids."""
+        ...
+
+    def has(self, tenant: str | None, profile: str) -> bool:
+        """True if this profile is meant."""
+        ...
+
+
+class SoughtDevices(NamedTuple):
+    """Some devices, by the keys of their profiles."""
+
+    name: str
+    keys: frozenset[str]
+
+    @property
+    def ids(self) -> frozenset[bytes]:
+        """Their bare ids."""
+        return frozenset(split_profile_key(key)[1][2:].encode() for key in self.keys)
+
+    def has(self, tenant: str | None, profile: str) -> bool:
+        """True if this profile is one of them."""
+        return profile_key(tenant or "", profile) in self.keys
 
 
 class Letter(NamedTuple):
@@ -53,12 +93,15 @@ class FoundItem(NamedTuple):
 class PersonsItems:
     """All that was found of a person."""
 
-    def __init__(self, person: Person, owners: frozenset[int], allowed_lateness_ms: int) -> None:
-        self.person, self.owners, self.allowed_lateness_ms = person, owners, allowed_lateness_ms
+    def __init__(self, person: Sought, owners: frozenset[int], delay: FinalityDelay) -> None:
+        self.person, self.owners, self.delay = person, owners, delay
+        self.links: KnownLinks | None = None  # of the devices that were searched; None: links were not
+        self.devices: PersonsItems | None = None  # what the person's devices did; None: there are none
         self.late: dict[Origin, Letter] = {}
         self.rejected: dict[Origin, Letter] = {}
         # Dead letters of anybody that hold nothing, since their people have refused to be measured.
         self.withheld: dict[Origin, Letter] = {}
+        self.late_links: set[Origin] = set()  # events of anybody that came too late as links
         self.redriven: set[Origin] = set()  # items of anybody that were redriven and count
         self.unreadable: list[str] = []  # sources with records of the person or not, which have no reader
         self.hidden: dict[str, int] = {}  # by source: where the open transaction begins that hides the rest
@@ -67,6 +110,19 @@ class PersonsItems:
 
     def add(self, item: FoundItem) -> None:
         (self._forwarded if item.stored.forwarded else self._read)[item.stored.origin] = item
+
+    def devices_of_links(self, parameters: Parameters) -> frozenset[str]:
+        """The devices, by the keys of their profiles, on which the person was ever signed in, and those that
+        are the person.
+        """
+        keys, identity = set[str](), parameters.identity
+        for item in (*self._read.values(), *self._forwarded.values()):
+            event = item.stored.outcome
+            if identity is not None and isinstance(event, Event) and event.apart is None:
+                key = item.stored.signals.key(event)
+                link = link_of(event, key, identity)
+                keys |= {key} if is_device(key) else {link.device} if link is not None else set()
+        return frozenset(keys)
 
     def in_order(self) -> Iterator[FoundItem]:
         """Each item once: what its owner read first, then what was forwarded."""
@@ -100,13 +156,40 @@ async def read_persons_items(
         checkpoint.forwarding or checkpoint.counts.forwarded or checkpoint.counts.redriven
         for checkpoint in known
     )
-    found = PersonsItems(person, owners, parameters.allowed_lateness_ms)
+    found = PersonsItems(person, owners, parameters.finality)
     places = everywhere if is_forwarding else owners
-    searches = [
-        _Search(reader, number, checkpoint, found)
-        for number, checkpoint in enumerate(stored)
-        if checkpoint is not None and number in places
+    read_from = [
+        _ReadPartition(n, known, ItemReader(parameters, await read_rulebook(reader, n, known)))
+        for n, known in enumerate(stored)
+        if known is not None and n in places
     ]
+    await _search(reader, read_from, parameters, found, on_progress)
+    keys = found.devices_of_links(parameters)
+    if keys and parameters.identity is not None:
+        owners = frozenset(owner_of(key, reader.partitions) for key in keys)
+        found.devices = PersonsItems(SoughtDevices(person.name, keys), owners, parameters.finality)
+        found.devices.links = KnownLinks(parameters.identity.spans)
+        await _search(reader, read_from, parameters, found.devices, on_progress)
+        found.devices.links.close()
+        found.unreadable += [name for name in found.devices.unreadable if name not in found.unreadable]
+    return found
+
+
+class _ReadPartition(NamedTuple):
+    number: int
+    checkpoint: Checkpoint
+    items: ItemReader
+
+
+async def _search(
+    reader: Reader,
+    read_from: Sequence[_ReadPartition],
+    parameters: Parameters,
+    found: PersonsItems,
+    on_progress: Callable[[int, int], None],
+) -> None:
+    """Adds everything that these partitions have of whoever is sought."""
+    searches = [_Search(reader, partition, found, parameters) for partition in read_from]
     # What a collector holds back in an open transaction was not processed, and may never come: nobody waits.
     extents, done = await reader.extents(), 0
     searched = [source for search in searches for source in search.sources]
@@ -115,23 +198,25 @@ async def read_persons_items(
     total = sum(ends.values())
     for search in searches:
         await search.read_letters()
-        items = ItemReader(parameters, await read_rulebook(reader, search.partition, search.checkpoint))
+    for search in searches:
         for source in search.sources:
-            async for offset in search.read_source(items, source, ends.get(source, 0)):
+            async for offset in search.read_source(source, ends.get(source, 0)):
                 on_progress(done + offset, total)
             done += ends.get(source, 0)
-    return found
 
 
 class _Search:
     """The search in one partition."""
 
-    def __init__(self, reader: Reader, partition: int, checkpoint: Checkpoint, found: PersonsItems) -> None:
-        self.reader, self.partition, self.checkpoint = reader, partition, checkpoint
+    def __init__(
+        self, reader: Reader, read: _ReadPartition, found: PersonsItems, parameters: Parameters
+    ) -> None:
+        self._parameters, self._items = parameters, read.items
+        self.reader, self.partition, self.checkpoint = reader, read.number, read.checkpoint
         self._found, self._person, self._ids = found, found.person, found.person.ids
         # The inbox of a partition that owns none of the person's ids has nothing of theirs.
-        is_owner = partition in found.owners
-        self.sources = [name for name in checkpoint.sources if is_owner or not is_inbox(name)]
+        is_owner = read.number in found.owners
+        self.sources = [name for name in read.checkpoint.sources if is_owner or not is_inbox(name)]
 
     async def read_letters(self) -> None:
         """Notes the dead letters of the person."""
@@ -164,11 +249,11 @@ class _Search:
                     left_out=left_out,
                 )
 
-    async def read_source(self, items: ItemReader, source: str, end: int) -> AsyncIterator[int]:
+    async def read_source(self, source: str, end: int) -> AsyncIterator[int]:
         """Adds the person's items of a source before this offset. Yields how far it has come, every few
         thousand records.
         """
-        position, n = self.checkpoint.sources[source].offset, 0
+        position, items, n = self.checkpoint.sources[source].offset, self._items, 0
         async for record in self.reader.scan_source(source, end):
             n += 1
             if n % _REPORT_EVERY == 0:
@@ -181,6 +266,8 @@ class _Search:
                     self._found.unreadable.append(source)
                 continue
             for item in read:
+                if record.offset < position and not item.forwarded:
+                    self._note_link(item)
                 if item.redriven_by is not None and item.origin not in self._found.redriven:
                     continue  # it was refused again
                 if self._is_theirs(item):
@@ -196,7 +283,22 @@ class _Search:
                 return False
             value = message.value
         key = _QUICK.key_of(value or b"")
-        return not key or key in self._ids  # without a key, it takes a closer look
+        if not key or key in self._ids:  # without a key, it takes a closer look
+            return True
+        if self._found.links is None or value is None:
+            return False
+        # A user's event may name a device; where text is escaped, it takes a closer look, too.
+        return b"\\" in value or any(identifier in value for identifier in self._ids)
+
+    def _note_link(self, item: StoredItem) -> None:
+        """Takes the link that an event makes where it was read first, if links are searched."""
+        event, identity, links = item.outcome, self._parameters.identity, self._found.links
+        if links is None or identity is None or not isinstance(event, Event) or event.apart is not None:
+            return
+        link = link_of(event, item.signals.key(event), identity)
+        is_sought = link is not None and self._person.has(*split_profile_key(link.device))
+        if link is not None and is_sought and item.origin not in self._found.late_links:
+            links.add(link)
 
     def _is_theirs(self, item: StoredItem) -> bool:
         if isinstance(item.outcome, Event):

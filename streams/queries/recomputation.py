@@ -19,14 +19,14 @@ from typing import NamedTuple
 
 from streams.core.ingest.event import Event, Items
 from streams.core.journeys.signal import TIME, Signal, without_needs
-from streams.core.processing.inbox import GiveMessage, LinkMessage, TakeMessage, decode_message
 from streams.core.processing.checkpoint import Checkpoint, Counts
+from streams.core.processing.inbox import GiveMessage, LinkMessage, TakeMessage, decode_message
 from streams.core.processing.parameters import Parameters
-from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.record_keys import is_device
+from streams.core.processing.rulebook import Rulebook
 from streams.log.port import Reader
-from streams.queries.device_links import EventLink, link_of
 from streams.queries.event_sets import CopyFate, PersonSets, ids_from_ms
+from streams.queries.known_links import EventLink, link_of
 from streams.queries.known_receipts import KnownReceipts
 from streams.queries.moves import Moves
 from streams.queries.origins import Origin, Origins

@@ -8,7 +8,8 @@ An event that the rules of its day did not read, or by another time (an update o
 order), was never judged by arrival. It counts, unless it tells of an order that was old by then.
 
 Every event is taken where it was read first. What partitions forwarded to each other is passed over in the
-inboxes, since other rules would have forwarded others.
+inboxes, since other rules would have forwarded others. With identity on, each event of a device is given to
+the user who had it: links do not depend on the rules, so both sides give alike.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -25,10 +26,13 @@ from streams.core.moments.verdict import Verdict
 from streams.core.processing.inbox import Redriven, decode_message
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.parameters import Parameters
+from streams.core.processing.record_keys import is_device
 from streams.core.processing.signals import Signals
 from streams.errors import ConfigError
 from streams.queries.event_sets import PersonSets, ids_from_ms
 from streams.queries.folded_funnel import FoldedFunnel, RulesFunnel
+from streams.queries.given_events import give_events, withdraw_given
+from streams.queries.known_links import KnownLinks, link_of
 from streams.queries.origins import Origin
 from streams.queries.recomputation import REPORT_EVERY, Unchecked, note_unchecked
 from streams.queries.slices import Slice, planned_slices, read_in_slices
@@ -84,15 +88,31 @@ class _Side:
 
     def __init__(self, rules: Rules, parameters: Parameters) -> None:
         self.signals, self.sets = Signals(parameters, rules, 0), PersonSets()
+        # The events of devices that are not in the slice, and had a user of it.
+        self.lent = PersonSets()
+
+    def give(self, links: KnownLinks, people: Slice) -> None:
+        """Gives each event of a device to the user who had it, by all links."""
+        given = [*withdraw_given(self.sets, links), *withdraw_given(self.lent, links)]
+        give_events(self.sets, given, people.has)
+        self.lent = PersonSets()
 
 
 class _Reading:
     """One reading of the whole input, which keeps the events of one slice by both sets of rules."""
 
     def __init__(
-        self, stored: StoredInput, rules: ComparedRules, people: Slice, changes: VerdictChanges | None
+        self,
+        stored: StoredInput,
+        rules: ComparedRules,
+        people: Slice,
+        changes: VerdictChanges | None,
+        links: KnownLinks | None,
     ) -> None:
-        """`changes`: what counts the verdicts; None: an earlier reading has."""
+        """`changes`: what counts the verdicts; None: an earlier reading has. `links`: of all devices, which
+        all readings share; None: identity is off.
+        """
+        self._links = links
         self._stored, self._slice, self._times, self._changes = stored, people, rules.times, changes
         self.sides = tuple(_Side(each, stored.parameters) for each in (rules.one, rules.other))
         self.late = 0
@@ -103,7 +123,8 @@ class _Reading:
 
     @property
     def size_bytes(self) -> int:
-        return sum(side.sets.size_bytes for side in self.sides)
+        size = sum(side.sets.size_bytes + side.lent.size_bytes for side in self.sides)
+        return size if self._links is None or self._slice.of > 1 else size + self._links.size_bytes
 
     @property
     def is_divisible(self) -> bool:
@@ -115,6 +136,8 @@ class _Reading:
         The inboxes come last: what was redriven meets all that was read before it, in whatever partition.
         """
         read = 0
+        if self._links is not None and self._slice.of > 1 and not self._links.is_whole:
+            await self._read_links(self._links)
         for partition in self._stored.partitions:
             self._greatest_ms = -1
             for source, position in partition.checkpoint.sources.items():
@@ -136,6 +159,33 @@ class _Reading:
                     async for record in self._stored.reader.scan_source(source, position.offset):
                         if isinstance(decode_message(record.value), Redriven):
                             self._take_record(partition, source, record)
+        if self._links is not None:
+            self._links.close()
+            for side in self.sides:
+                side.give(self._links, self._slice)
+
+    async def _read_links(self, links: KnownLinks) -> None:
+        """Reads all links. They do not depend on the rules."""
+        for partition in self._stored.partitions:
+            for source, position in partition.checkpoint.sources.items():
+                if is_inbox(source):
+                    continue
+                async for record in self._stored.reader.scan_source(source, position.offset):
+                    found = partition.items.read(source, record)
+                    for item in found if not isinstance(found, Unreadable) else ():
+                        event = item.outcome
+                        if isinstance(event, Event) and event.apart is None:
+                            self._note_link(item, event)
+        links.close()
+
+    def _note_link(self, item: StoredItem, event: Event) -> None:
+        """Takes the link that an event makes, if it makes one."""
+        identity = self._stored.parameters.identity
+        if self._links is None or identity is None or item.origin in self._stored.rejected:
+            return
+        link = link_of(event, self.sides[0].signals.key(event), identity)
+        if link is not None and item.origin not in self._stored.late.links:
+            self._links.add(link)
 
     def _take_record(self, partition: ReadPartition, source: str, record: Record) -> None:
         found = partition.items.read(source, record)
@@ -149,6 +199,7 @@ class _Reading:
             if item.redriven_by is not None:
                 self._take_redriven(partition, item, event, item.redriven_by)
             elif item.origin not in self._stored.rejected:
+                self._note_link(item, event)
                 self._take_event(item, event)
 
     def _take_event(self, item: StoredItem, event: Event) -> None:
@@ -157,14 +208,24 @@ class _Reading:
         left_out, is_late = self._stored.late.left_out.get(item.origin, ()), self._stored.is_late(item.origin)
         if is_late and self._times.has(event.at_ms) and not self._stored.counts_redriven(item.origin):
             self.late += 1
-        lateness_ms = self._stored.parameters.allowed_lateness_ms
+        delay = self._stored.parameters.finality
         for side, verdict in zip(self.sides, verdicts, strict=True):
-            if verdict is None or not self._slice.has(key := side.signals.key(event)):
+            sets = None if verdict is None else self._sets_of(side, key := side.signals.key(event))
+            if verdict is None or sets is None:
                 continue
             signal = side.signals.signal(event, verdict)
             if _is_in_time(item, event, verdict, signal, is_late=is_late):
-                known_from_ms = ids_from_ms(self._greatest_ms, signal.head >> TIME, lateness_ms)
-                side.sets.add(key, without_needs(signal, left_out), known_from_ms)
+                known_from_ms = ids_from_ms(self._greatest_ms, signal.head >> TIME, delay)
+                sets.add(key, without_needs(signal, left_out), known_from_ms)
+
+    def _sets_of(self, side: _Side, key: str) -> PersonSets | None:
+        """Where the events of a profile belong; None: nobody of the slice can have them."""
+        if self._slice.has(key):
+            return side.sets
+        is_lent = self._links is not None and is_device(key) and self._slice.of > 1
+        if is_lent and self._links is not None and any(map(self._slice.has, self._links.users_of(key))):
+            return side.lent
+        return None
 
     def _take_redriven(self, partition: ReadPartition, item: StoredItem, event: Event, command: str) -> None:
         receipt = partition.redriven.get(item.origin, command)
@@ -222,6 +283,8 @@ async def compare_rules(
     """
     parameters = stored.parameters
     funnels = [FoldedFunnel(rules.times, parameters.dimensions) for _ in range(_SIDES)]
+    identity = parameters.identity
+    links = None if identity is None else KnownLinks(identity.spans)
     changes = VerdictChanges(rules.one, rules.other, rules.samples)
     first: _Reading | None = None
     slices = 0
@@ -230,7 +293,7 @@ async def compare_rules(
         nonlocal changes
         if first is None:
             changes = VerdictChanges(rules.one, rules.other, rules.samples)
-        return _Reading(stored, rules, people, changes if first is None else None)
+        return _Reading(stored, rules, people, changes if first is None else None, links)
 
     async def fold(reading: _Reading) -> bool:
         nonlocal first, slices

@@ -60,9 +60,7 @@ class ItemReader:
         self._readers = [Readers(door) for door in book.doors]
         # (A foreign version was never in force, and has no text.)
         self._signals = [
-            None
-            if version.is_foreign
-            else Signals(parameters, load_rules(version.text), version.first_code)
+            None if version.is_foreign else Signals(parameters, load_rules(version.text), version.first_code)
             for version in book.versions
         ]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from streams.core.ingest.event import Apart, Event, Rejection
 from streams.core.journeys.journey_step import KIND_NAMES
-from streams.core.journeys.signal import REFUND_EVERYWHERE, Signal, without_needs
+from streams.core.journeys.signal import REFUND_EVERYWHERE, TIME, Signal, given_ref, without_needs
 from streams.core.moments.verdict import INTENTS
 from streams.core.processing.dead_letters import REFUSED_DETAIL
 from streams.core.processing.json_text import quoted, rfc3339
@@ -19,6 +19,7 @@ from streams.core.processing.publisher import CUE_LABELS, transition_id
 from streams.core.processing.record_keys import split_profile_key
 from streams.log.port import Reader
 from streams.queries.event_sets import CopyFate, EventSet, add_copy
+from streams.queries.known_links import KnownLinks
 from streams.queries.origins import Origin
 from streams.queries.person import Person
 from streams.queries.persons_items import FoundItem, Letter, PersonsItems, read_persons_items
@@ -51,7 +52,7 @@ class EventStory(msgspec.Struct):
     """One event of a person, and what became of it; or a silence."""
 
     tenant: str | None
-    profile: str
+    profile: str  # as the event names it
     at: str | None
     event: str | None  # its id
     name: str | None
@@ -65,6 +66,8 @@ class EventStory(msgspec.Struct):
     ending: Ending
     reason: str | None = None
     detail: str | None = None
+    # Of an event that names a device alone: the user who had the device then. None: it is the profile's own.
+    belongs_to: str | None = None
     transitions: list[msgspec.Raw] = []
     cues: list[msgspec.Raw] = []
 
@@ -108,17 +111,46 @@ class _Stories:
     def __init__(self, found: PersonsItems) -> None:
         self.stories: list[EventStory] = []
         self._found = found
+        self._by_place: dict[Origin, EventStory] = {}
         self._sets: dict[str, list[EventSet]] = {}
         self._greatest_ms: dict[str, int] = {}
         self._causing: dict[_CausingEvent, EventStory] = {}
         self._needs: dict[_CausingEvent, set[str]] = {}  # that copies of the event name
         self._needs_of_person: dict[str, set[str]] = {}  # by the key of the profile
+        self._moved: list[EventStory] = []  # events of devices that are somebody else's, as things stand
         for item in found.in_order():
-            self.stories.append(self._story(item))
+            self.stories.append(self._story(item, found))
+        if found.devices is not None and found.devices.links is not None:
+            self._add_devices(found.devices, found.devices.links)
         for origin, letter in found.letters_alone():
             self.stories.append(_letter_story(origin, letter))
 
-    def _story(self, item: FoundItem) -> EventStory:
+    def _add_devices(self, devices: PersonsItems, links: KnownLinks) -> None:
+        """Adds what devices did, under their users of that time."""
+        for item in devices.in_order():
+            event, stored = item.stored.outcome, item.stored
+            if not isinstance(event, Event) or event.apart is not None:
+                continue
+            device = stored.signals.key(event)
+            verdict = stored.signals.classify(event)
+            if verdict is None:
+                continue
+            signal = stored.signals.signal(event, verdict, is_redriven=stored.redriven_by is not None)
+            known = self._by_place.get(stored.origin)
+            story = known or self._story(item, devices)
+            user = links.user_at(device, signal.head >> TIME)
+            story.belongs_to = None if user is None else split_profile_key(user)[1]
+            for key in filter(self._is_meant, links.users_of(device)):
+                name = given_ref(split_profile_key(device)[1][2:], signal.ref)
+                self._note_causing(_CausingEvent(key, name), story, signal)
+            if known is None:
+                is_theirs = user is not None and self._is_meant(user)
+                (self.stories if is_theirs else self._moved).append(story)
+
+    def _is_meant(self, key: str) -> bool:
+        return self._found.person.has(*split_profile_key(key))
+
+    def _story(self, item: FoundItem, found: PersonsItems) -> EventStory:
         origin, outcome = item.stored.origin, item.stored.outcome
         topic, partition = split_source(origin.source)
         story = EventStory(
@@ -126,14 +158,15 @@ class _Stories:
             topic=topic, partition=partition, offset=origin.offset, index=origin.index,
             forwarded_to=item.forwarded_to, read_as=None, ending="waiting",
         )  # fmt: skip
-        letter = self._found.rejected.get(origin.letter) or self._found.withheld.get(origin)
+        self._by_place[origin] = story
+        letter = found.rejected.get(origin.letter) or found.withheld.get(origin)
         if not isinstance(outcome, Event):
-            story.profile = self._found.person.name
+            story.profile = found.person.name
             if item.arrived:
                 story.ending = "rejected"
                 if letter is not None:
                     story.reason, story.detail = letter.reason, letter.detail
-                    if origin in self._found.redriven:
+                    if origin in found.redriven:
                         story.detail = f"{letter.detail}; {REDRIVEN_SINCE}, and counts"
                 elif isinstance(outcome, Rejection):
                     detail = REFUSED_DETAIL if outcome.is_refused else outcome.detail
@@ -169,8 +202,8 @@ class _Stories:
             return story
         if letter is not None:
             story.ending, story.reason, story.detail = "rejected", letter.reason, letter.detail
-            if signal is not None and origin in self._found.redriven:
-                self._add(story, key, outcome.at_ms, signal)
+            if signal is not None and origin in found.redriven:
+                self._add(found, story, key, outcome.at_ms, signal)
                 story.detail = f"{REDRIVEN_SINCE}; first it was rejected: {letter.detail}"
             return story
         if outcome.apart is Apart.ROBOT:
@@ -179,22 +212,22 @@ class _Stories:
         if signal is None:
             story.ending = "no_signal"
             return story
-        late = self._found.late.get(origin.letter)
-        if late is not None and origin in self._found.redriven:
-            self._add(story, key, outcome.at_ms, signal)
+        late = found.late.get(origin.letter)
+        if late is not None and origin in found.redriven:
+            self._add(found, story, key, outcome.at_ms, signal)
             story.reason, story.detail = late.reason, f"{REDRIVEN_SINCE}; first it was {late.detail}"
         elif late is not None and not late.left_out:
             story.ending, story.reason, story.detail = "late", late.reason, late.detail
         else:
-            self._add(story, key, outcome.at_ms, without_needs(signal, late.left_out if late else ()))
+            self._add(found, story, key, outcome.at_ms, without_needs(signal, late.left_out if late else ()))
             if late is not None:
                 story.reason = late.reason
                 story.detail = "; ".join(filter(None, (late.detail, story.detail)))
         return story
 
-    def _add(self, story: EventStory, key: str, at_ms: int, signal: Signal) -> None:
+    def _add(self, found: PersonsItems, story: EventStory, key: str, at_ms: int, signal: Signal) -> None:
         self._greatest_ms[key] = greatest_ms = max(self._greatest_ms.get(key, 0), at_ms)
-        ids_from_ms = greatest_ms - 2 * self._found.allowed_lateness_ms
+        ids_from_ms = greatest_ms - found.delay.known_ms
         fate = add_copy(self._sets.setdefault(key, [{}]), signal, ids_from_ms)
         if fate is CopyFate.DUPLICATE:
             story.ending = "duplicate"
@@ -202,8 +235,12 @@ class _Stories:
         story.ending = "applied"
         if fate is CopyFate.SMALLER:
             story.detail = "in place of a copy with the same id that sorts after it"
-        caused_by = _CausingEvent(key, signal.ref)
+        if self._is_meant(key):
+            self._note_causing(_CausingEvent(key, signal.ref), story, signal)
+
+    def _note_causing(self, caused_by: _CausingEvent, story: EventStory, signal: Signal) -> None:
         self._causing[caused_by] = story
+        key = caused_by.key
         self._needs.setdefault(caused_by, set()).update(signal.needs)
         self._needs_of_person.setdefault(key, {""}).update(signal.needs)
 
@@ -223,7 +260,7 @@ class _Stories:
             for kind in KIND_NAMES
             if kind
         }
-        gone: dict[tuple[str | None, str, str], EventStory] = {}
+        gone: dict[tuple[str | None, str, str | None, str], EventStory] = {}
         silences: dict[tuple[str, str], EventStory] = {}  # by the step's id and its time
         texts = [f'"profile":{quoted(name)}'.encode() for name in person.profiles]
         for topic in (TRANSITIONS, CUES):
@@ -243,11 +280,14 @@ class _Stories:
                             )
                             self.stories.append(story)
                     else:
-                        event = published.tenant, published.profile, published.event
+                        event = published.tenant, published.profile, published.device, published.event
                         story = by_id.get(published.id) or gone.get(event)
                         if story is None:
                             story = gone[event] = _story_without_event(published, "gone")
                             self.stories.append(story)
+                    if story in self._moved:
+                        self._moved.remove(story)
+                        self.stories.append(story)
                     (story.cues if topic is CUES else story.transitions).append(msgspec.Raw(value))
 
 
@@ -259,6 +299,7 @@ class _Published(msgspec.Struct):
     profile: str
     at: str
     event: str | None
+    device: str | None = None  # of an event that a device gave
 
 
 _decode = msgspec.json.Decoder(_Published).decode
@@ -275,8 +316,11 @@ def _letter_story(origin: Origin, letter: Letter) -> EventStory:
 
 
 def _story_without_event(step: _Published, ending: Ending) -> EventStory:
+    profile, belongs_to = step.profile, None
+    if step.device is not None:
+        profile, belongs_to = f"d:{step.device}", step.profile
     return EventStory(
-        tenant=step.tenant, profile=step.profile, at=step.at, event=step.event,
+        tenant=step.tenant, profile=profile, at=step.at, event=step.event,
         name=None, type=None, topic=None, partition=None, offset=None, index=None,
-        forwarded_to=None, read_as=None, ending=ending,
+        forwarded_to=None, read_as=None, ending=ending, belongs_to=belongs_to,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Logs with identity on: a shop whose people browse as guests on several devices, sign in, and share devices."""
+"""Logs with identity on: people browse as guests on several devices, sign in, and share devices."""
 
 import random
 from collections.abc import Sequence

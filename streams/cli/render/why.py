@@ -19,11 +19,12 @@ _decode_cue = msgspec.json.Decoder(Cue).decode
 
 def render(stories: Sequence[EventStory]) -> RenderableType:
     """A row per event or silence, oldest first, with the steps that it caused beneath it."""
-    has_profiles = len({(story.tenant, story.profile) for story in stories}) > 1
+    has_profiles = len({(story.tenant, story.profile, story.belongs_to) for story in stories}) > 1
     headings = ["when (UTC)", *(["who"] * has_profiles), "event", "read as", "what became of it", "where"]
-    table = plain_table(*headings, wrapped=("event", "read as", "what became of it", "where"))
+    table = plain_table(*headings, wrapped=("who", "event", "read as", "what became of it", "where"))
     for story in stories:
-        who = [escape(story.profile)] * has_profiles
+        owner = f" → {escape(story.belongs_to)}" if story.belongs_to is not None else ""
+        who = [escape(story.profile) + owner] * has_profiles
         table.add_row(
             time_text(story.at) if story.at else "",
             *who,

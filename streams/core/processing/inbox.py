@@ -102,7 +102,9 @@ class GiveMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="g
     device: str  # likewise
     signals: tuple[TravellingSignal, ...]
     is_new: bool = False  # they have just come, and were nobody's before
-    batch: int = 0  # of the partition that sent it: with `batches` of a checkpoint a reader knows what it covers
+    batch: int = (
+        0  # of the partition that sent it: with `batches` of a checkpoint a reader knows what it covers
+    )
 
 
 class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="take/1"):
@@ -127,7 +129,9 @@ _CONNECTING = frozenset(
     [
         encode_message(message)[_TAG_AT : _TAG_AT + _TAG_BYTES]
         for message in (
-            LinkMessage("", "", 0, "", "", 0, 0), GiveMessage("", "", ()), TakeMessage("", "", ()),
+            LinkMessage("", "", 0, "", "", offset=0, index=0),
+            GiveMessage("", "", ()),
+            TakeMessage("", "", ()),
         )
     ]
 )  # fmt: skip

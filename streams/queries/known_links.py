@@ -11,7 +11,7 @@ from streams.core.ingest.event import Event
 from streams.core.processing.connecting import device_key, makes_link
 from streams.core.processing.parameters import IdentityParameters
 
-# What they take, as tests/queries/test_device_links.py measures it.
+# What they take, as tests/queries/test_known_links.py measures it.
 BYTES_PER_DEVICE = 500
 BYTES_PER_LINK = 200
 _ALL_MS = 1 << 62  # later than any link
@@ -34,7 +34,7 @@ class EventLink(msgspec.Struct, frozen=True):
         return self.at_ms // LINK_QUARTER_MS
 
 
-class DeviceLinks:
+class KnownLinks:
     """The links of some devices."""
 
     def __init__(self, spans: Spans) -> None:

@@ -1,0 +1,146 @@
+"""`why` of a person shows what they did as a guest, with the device; of a device, to whom its events went."""
+
+import json
+from collections import Counter
+from io import StringIO
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from streams.cli.render.why import render
+from streams.core.ingest.partition import partition_of
+from streams.core.processing.checkpoint import OUTCOMES, decode_checkpoint
+from streams.log.memory import MemoryLog
+from streams.queries.why import EventStory
+from streams.records import NewRecord
+from streams.runtime.partition_agent import PartitionAgent
+from streams.settings.tables import Settings
+from tests.queries.signing_in import IDENTITY, at_rest, guests, signed_in
+from tests.queries.test_slices import NOW
+from tests.queries.test_why import seen, why
+from tests.queries.written import RULES, did
+
+LAW = settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+USERS, DEVICES = 3, 3
+
+
+def on(device: str, who: str, event: str, minute: float) -> bytes:
+    """The record of what a user did on a device."""
+    return did(who, event, minute, anonymousId=device)
+
+
+async def read_by(partitions: int, *records: bytes) -> MemoryLog:
+    """A log in whose partitions these records lie by turns."""
+    log = MemoryLog(partitions)
+    given = Settings(identity=IDENTITY)
+    agents = [await PartitionAgent.open(log, number, given, RULES) for number in range(partitions)]
+    for n, record in enumerate(records):
+        await log.append([NewRecord(n % partitions, None, record, NOW)])
+        await at_rest(agents)
+    return log
+
+
+def whose(story: EventStory) -> tuple[str, str | None, tuple[str, ...]]:
+    """Who did it, whose it is, what and how it ended, and the steps that stand."""
+    name, ending, *steps = seen(story)
+    net = Counter(step.removeprefix("assert ") for step in steps if step.startswith("assert "))
+    net.subtract(step.removeprefix("retract ") for step in steps if step.startswith("retract "))
+    return story.profile, story.belongs_to, (name, ending, *(+net).elements())
+
+
+def has_retracted(story: EventStory) -> bool:
+    """True if a step of it was retracted."""
+    return any(step.startswith("retract ") for step in seen(story))
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+async def test_a_guest_signs_in(partitions: int) -> None:
+    """The user's events are there, and those of the device that are theirs, each where it was read; the
+    device's say to whom they went, and what was taken back of them.
+    """
+    log = await read_by(
+        partitions, did("d:phone", "look", 0), did("d:phone", "cart", 5), on("phone", "u:ann", "pay", 9)
+    )
+    stories = await why(log, "u:ann")
+    assert [
+        ("d:phone", "u:ann", ("look", "applied", "opened")),
+        ("d:phone", "u:ann", ("cart", "applied", "advanced")),
+        ("u:ann", None, ("pay", "applied", "converted")),
+    ] == [whose(story) for story in stories]
+    assert [(n % partitions, n // partitions) for n in range(3)] == [
+        (story.partition, story.offset) for story in stories
+    ]
+    assert "u:ann" == json.loads(stories[0].wire())["belongs_to"]
+    assert [
+        ("d:phone", "u:ann", ("look", "applied")),
+        ("d:phone", "u:ann", ("cart", "applied")),
+    ] == [whose(story) for story in await why(log, "d:phone")]
+    shown = StringIO()
+    Console(file=shown, width=200).print(render(stories))
+    assert "d:phone → u:ann" in shown.getvalue()
+
+
+async def test_what_was_given_and_taken_back() -> None:
+    """Somebody else signs in nearer to an event: the first user's steps of it are shown, as taken back."""
+    log = await read_by(
+        2,
+        did("d:phone", "look", 60),
+        on("phone", "u:ann", "scroll", 0),
+        on("phone", "u:ben", "scroll", 70),
+        did("d:phone", "look", 200),
+    )
+    assert [("d:phone", "u:ben", ("look", "applied"))] == [
+        whose(story) for story in await why(log, "u:ann") if story.name == "look"
+    ]
+    ben = [whose(story) for story in await why(log, "u:ben") if story.name == "look"]
+    assert [("d:phone", "u:ben", ("look", "applied", "opened"))] == ben[:1]
+    assert ["u:ben", "u:ben"] == [owner for _, owner, _ in ben]
+    # A word without a prefix is looked for as both; nobody else's steps are among them.
+    assert [] == await why(log, "ann-and-ben")
+
+
+async def test_what_is_not_stored_any_more() -> None:
+    """A step names the device that gave its event."""
+    log = await read_by(1, did("d:phone", "look", 0), on("phone", "u:ann", "pay", 9))
+    del log._stored[0].appended["events"][:1]
+    gone, _ = await why(log, "u:ann")
+    assert ("d:phone", "u:ann", ("None", "gone", "opened")) == whose(gone)
+
+
+@LAW
+@given(st.integers(0, 2**32), st.sampled_from((1.0, 10.0)), st.sampled_from((1, 3)))
+async def test_the_stories_of_all_people_add_up(seed: int, days: float, partitions: int) -> None:
+    """How their items ended is what the checkpoints count, each transition is under one event or silence, and
+    a user's are all of those that devices gave them.
+    """
+    log = await signed_in(guests(seed, 120, days, USERS, DEVICES), partitions, seed)
+    endings, steps = Counter[str](), 0
+    for profile in [f"u:user{n}" for n in range(USERS)] + [f"d:phone{n}" for n in range(DEVICES)]:
+        stories = await why(log, profile)
+        endings += Counter(story.ending for story in stories if story.profile == profile)
+        steps += sum(len(story.transitions) for story in stories)
+        assert not [story for story in stories if story.ending == "gone"]
+        for story in stories:
+            for raw in story.transitions:
+                step = json.loads(bytes(raw))
+                assert profile == step["profile"]
+                assert story.event == step["event"] or step["kind"] in ("stalled", "abandoned")
+                assert step.get("device") == (story.profile[2:] if story.profile != profile else None)
+    counts = [decode_checkpoint(raw).counts for raw in await log.checkpoints() if raw is not None]
+    names = [name for name in OUTCOMES if name not in ("rejected", "no_signal")]
+    assert {name: sum(getattr(each, name) for each in counts) for name in names} == {
+        name: endings[name] for name in names
+    }
+    assert steps == sum(len(part.appended["transitions"]) for part in log._stored)
+
+
+async def test_a_device_of_another_partition() -> None:
+    """The owner of the device judged its events: where they were forwarded is that partition."""
+    log = await read_by(3, *[did("d:phone", "look", n) for n in range(3)], on("phone", "u:ann", "pay", 9))
+    owner = partition_of(b"phone", 3)
+    places = {
+        (story.partition, story.forwarded_to) for story in await why(log, "u:ann") if story.name == "look"
+    }
+    assert {(n, None if n == owner else owner) for n in range(3)} == places
