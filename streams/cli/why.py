@@ -28,7 +28,8 @@ def why_command(
     """Shows each event of one person: what it was read as, how it ended, and which steps it caused.
 
     It reads the stored input: one partition of it if the input is keyed by the person, else all. What
-    silence caused has lines of its own. The exit code is 1 if nobody has this name.
+    silence caused has lines of its own. With identity on, a user's events include those of devices that are
+    theirs, and a device's say to whom they went. The exit code is 1 if nobody has this name.
     """
     asyncio.run(_why(ctx, LogFlags(data_dir, kafka, app), name, tenant, json))
 
