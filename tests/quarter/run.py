@@ -29,7 +29,7 @@ EVENTS_EACH = 50  # of a person, on average
 LATE_MS = 4 * DAY
 # So far apart partitions may be that a very late event is late everywhere, whoever reads it first.
 SURELY_LATE_DAYS = 1
-BATCHES = 3  # of a partition in such a time, on average
+BATCHES = 2  # of a partition in such a time, on average
 REPORTS_SHARE = 0.3  # of the batches
 
 
@@ -120,7 +120,7 @@ ENDINGS = ("received", "applied", "duplicate", "late", "rejected", "no_signal")
 
 
 def _run_apart(cluster: Cluster, pace: Random, most: int) -> None:
-    """All partitions read what there is, in batches of any size: some are done when others have just begun."""
+    """All partitions read what there is, in batches of any size. Some are done while others begin."""
     numbers = range(len(cluster.members))
     for number in pace.choices(numbers, k=BATCHES * len(numbers)):
         cluster.step(number, pace.randrange(most // len(numbers)) + 1, reports=pace.random() < REPORTS_SHARE)
