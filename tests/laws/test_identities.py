@@ -20,7 +20,9 @@ from streams.core.processing.json_text import rfc3339
 from tests import identity_oracle
 from tests.laws.test_identity_partitions import IDENTITY, LAW, OF, ON, Cluster, days
 
-KEEP = keep_links_ms(ON.finality.change_ms, IDENTITY.spans)
+KEEP, KEEP_LONGER = (
+    keep_links_ms(ON.finality.change_ms, IDENTITY.spans, several_users=several) for several in (False, True)
+)
 
 
 def said(cluster: Cluster) -> dict[str, Identity]:
@@ -62,7 +64,8 @@ def expected(events: Sequence[identity_oracle.Event], device: str, mark: int) ->
     """What the oracle says of a device when everything up to this mark is settled."""
     whose = identity_oracle.whose(events, "", device, OF)
     links = identity_oracle.links_of(events, "", device, OF)
-    if whose is None or links[-1].at < mark - KEEP:
+    users = {link.user for link in links if link.at >= mark - KEEP_LONGER}
+    if whose is None or links[-1].at < mark - (KEEP_LONGER if len(users) > 1 else KEEP):
         return None
     return Identity(
         tenant=None,

@@ -29,7 +29,7 @@ from streams.core.identity.links import (
     MAX_LINKS,
     Link,
     Spans,
-    keep_links_ms,
+    moved_from_ms,
     thinned,
     user_at,
     users_at,
@@ -121,6 +121,7 @@ class Devices:
             return LINK_KNOWN
         self.ownership.note(device)
         device.links, changed_ms = found
+        from_ms = moved_from_ms(device.links, changed_ms, self.spans)
         if len(device.links) >= THIN_FROM:
             device.links = thinned(device.links, oldest_ms, self.spans)
         self._note(key, b"")
@@ -131,8 +132,8 @@ class Devices:
             self._linked.pop(key, None)
             self.counts.full += 1
         else:
-            self._linked[key] = min(self._linked.get(key, changed_ms), changed_ms)
-        self._tidy_by(device, link.at_ms + self._keep_links_ms)
+            self._linked[key] = min(self._linked.get(key, from_ms), from_ms)
+        self._tidy_by(device, link.at_ms + self._keeping.links_ms(device))
         return LINK_COUNTS
 
     def take_event(self, key: str, signal: Signal, source: Record | None = None) -> int | LeftOut:
@@ -181,8 +182,8 @@ class Devices:
         must be sent. Call it when all links and events of a batch are in, before time passes.
         """
         linked, self._linked = self._linked, {}
-        for key, changed_ms in linked.items():
-            self._decide_anew(self._devices[key], changed_ms - self.spans.back_ms)
+        for key, from_ms in linked.items():
+            self._decide_anew(self._devices[key], from_ms)
         moved, self._moved = self._moved, {}
         for key, events in moved.items():
             device = self._devices[key]
@@ -275,8 +276,8 @@ class Devices:
             self.counts.settled_early += over
 
     @property
-    def _keep_links_ms(self) -> int:
-        return keep_links_ms(self.population.finality.change_ms, self.spans)
+    def _keeping(self) -> Keeping:
+        return Keeping(self.population.finality, self.spans)
 
     def housekeep(self, limit: int) -> bool:
         """Drops what the settled mark has made useless, of at most `limit` devices. False: more are due."""
@@ -292,8 +293,7 @@ class Devices:
         return True
 
     def _tidy(self, device: Device, mark_ms: int) -> None:
-        keeping = Keeping(self._keep_links_ms, self.population.finality.known_ms)
-        tidied = tidy_device(device, mark_ms, keeping, self.ownership)
+        tidied = tidy_device(device, mark_ms, self._keeping, self.ownership)
         device.tidy_ms = -1
         for name in tidied.names:
             self._note(device.key, name)

@@ -103,6 +103,20 @@ def newest_link(links: Links) -> Link:
     return links[bisect_left(links, links[-1].at_ms, key=_AT)]
 
 
+def moved_from_ms(links: Links, changed_ms: int, spans: Spans) -> int:
+    """The time (ms) of the earliest event whose user may be another one since a link of the time `changed_ms`
+    came. `links`: with it.
+
+    What is older than the link before is decided by that one or by an older one, as before, unless the new
+    user makes the device shared.
+    """
+    earliest_ms = changed_ms - spans.back_ms
+    before = bisect_left(links, changed_ms, key=_AT)
+    if not before or len({link.user for link in links}) > spans.shared_above:
+        return earliest_ms
+    return max(earliest_ms, links[before - 1].at_ms)
+
+
 def without_old(links: Links, oldest_ms: int) -> list[Link]:
     """The links that are not older than this."""
     return list(links[bisect_left(links, oldest_ms, key=_AT) :])
@@ -137,8 +151,17 @@ def thinned(links: Links, closed_ms: int, spans: Spans) -> list[Link]:
     return kept
 
 
-def keep_links_ms(change_ms: int, spans: Spans) -> int:
+def has_several_users(links: Links) -> bool:
+    """True if not all links are one user's."""
+    return any(link.user != links[0].user for link in links)
+
+
+def keep_links_ms(change_ms: int, spans: Spans, *, several_users: bool) -> int:
     """For how long (ms) behind the settled mark a link can decide something. `change_ms`: for how long events
-    can still move. A link decides forward of it, and counts its users for one that much later again.
+    can still move. A link decides forward of it.
+
+    `several_users`: of the device. Then a link also counts its user for a later one, which decides that much
+    later again. One user counts for one however old their links are; and for another user's link, which is
+    still to come and will be in time, so old a link does not count.
     """
-    return change_ms + spans.shared_ms + spans.forward_ms
+    return change_ms + spans.forward_ms + (spans.shared_ms if several_users else 0)

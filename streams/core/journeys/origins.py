@@ -32,6 +32,11 @@ class EventOrigins(msgspec.Struct, frozen=True, gc=False, array_like=True):
 NO_ORIGINS = EventOrigins((), b"")
 
 
+def origin_count(origins: EventOrigins) -> int:
+    """How many events have one."""
+    return len(origins.names) // ORIGIN.size
+
+
 def find_origin(origins: EventOrigins | None, name: bytes) -> EventOrigin | None:
     """The origin of an event by its name in the journal; None: no device gave it."""
     if origins is None:
@@ -67,6 +72,6 @@ def with_origins(
 def only_origins(origins: EventOrigins, kept: Collection[bytes]) -> EventOrigins | None:
     """The origins of the events with these names, and of the devices that gave one; None: of no event."""
     found = [origin for origin in ORIGIN.iter_unpack(origins.names) if origin[0] in kept]
-    numbers = sorted({number for _, _, number in found})
-    names = b"".join([ORIGIN.pack(name, ref, numbers.index(number)) for name, ref, number in found])
+    numbers = {number: n for n, number in enumerate(sorted({number for _, _, number in found}))}
+    names = b"".join([ORIGIN.pack(name, ref, numbers[number]) for name, ref, number in found])
     return EventOrigins(tuple([origins.devices[number] for number in numbers]), names) if found else None

@@ -12,7 +12,7 @@ from streams.core.journeys.journal import facts_of, time_at, until
 from streams.core.journeys.journey_step import ABANDONED, CONVERTED, REFUNDS, WITHDRAWN, JourneyStep
 from streams.core.journeys.machine import settle
 from streams.core.journeys.order_facts import NO_FACTS
-from streams.core.journeys.origins import only_origins
+from streams.core.journeys.origins import only_origins, origin_count
 from streams.core.journeys.profile import (
     MAX_FOLDED_IDS,
     MAX_LIVE_SIGNALS,
@@ -20,12 +20,13 @@ from streams.core.journeys.profile import (
     SEGMENT_BYTES,
     Profile,
     TimeBounds,
-    folded_journal,
 )
 from streams.core.journeys.signal import EVERY_NEED, ORDERED, RECORD, SIZE, TIME
 from streams.core.journeys.state import Patience
 from streams.core.journeys.summary import Final, JourneySummary, happened_ms, retell, settled_ms, summarize
 
+# Origins that nothing names, before they are looked for: that costs as much as a profile has of all.
+SPARE_ORIGINS = 64
 CLOSING = (CONVERTED, ABANDONED, *REFUNDS)  # kinds of step that a final record is about
 
 
@@ -174,10 +175,12 @@ def drop_segments(p: Profile, ids_from_ms: int) -> list[int]:
 
 
 def trim_origins(p: Profile) -> None:
-    """Drops the origins of given events that nothing in the profile names any more."""
+    """Drops the origins of given events that nothing to come can name: of folded ones no step can change."""
     if p.origins is None:
         return
-    named = {ref for _, ref, *_ in RECORD.iter_unpack(folded_journal(p) + p.journal)}
+    if SPARE_ORIGINS < origin_count(p.origins) <= len(p.journal) // SIZE + SPARE_ORIGINS:
+        return
+    named = {ref for _, ref, *_ in RECORD.iter_unpack(p.journal)}
     for s in (*p.states, *(p.base or ())):
         named |= {s.journey, s.last_sign, *(c.journey for c in s.conversions)}
         named |= {c.step.caused_by for c in s.conversions if c.step is not None}

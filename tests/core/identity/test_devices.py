@@ -115,7 +115,7 @@ def test_a_device_with_too_many_links_is_shared_for_good() -> None:
     devices.decide()
     assert [] == devices.moves
     assert 2 == len(population.profiles.get(PHONE).journal) // 31  # type: ignore[union-attr]
-    kept_ms = keep_links_ms(population.finality.change_ms, SPANS)
+    kept_ms = keep_links_ms(population.finality.change_ms, SPANS, several_users=True)
     reach(devices, last_ms + 15 * MINUTE + kept_ms)
     assert devices.get(PHONE) is not None
     reach(devices, last_ms + 15 * MINUTE + kept_ms + 1)
@@ -176,19 +176,34 @@ def test_a_device_that_gave_all_away_is_nobody() -> None:
 
 
 def test_a_device_is_kept_for_as_long_as_it_can_matter() -> None:
-    """What it gave for the horizon and a lateness, its link for 76 days in all; then nothing is left."""
+    """What it gave for the finality delay and a lateness, its link for 39 days; then nothing is left."""
     devices = partition()
     devices.take_link(PHONE, link(START))
     devices.take_event(PHONE, signal(START + MINUTE, "e"))
-    horizon = devices.population.finality
-    assert 9 * DAY + 7 * DAY + 60 * DAY == keep_links_ms(horizon.change_ms, SPANS)
-    reach(devices, START + MINUTE + horizon.known_ms)
+    delay = devices.population.finality
+    reach(devices, START + MINUTE + delay.known_ms)
     assert devices.get(PHONE).given  # type: ignore[union-attr]
-    reach(devices, START + MINUTE + horizon.known_ms + 1)
+    reach(devices, START + MINUTE + delay.known_ms + 1)
     assert devices.get(PHONE).given is None  # type: ignore[union-attr]
-    reach(devices, START + 76 * DAY)
+    reach(devices, START + 39 * DAY)
     assert devices.get(PHONE) is not None
+    reach(devices, START + 39 * DAY + 1)
+    assert devices.get(PHONE) is None
+
+
+def test_a_device_of_several_users_keeps_its_links_longer() -> None:
+    """76 days: a link may have to show for so long that the device was shared at a later one. Once the links
+    of the others are gone, those of the last user are kept for as long as one user's.
+    """
+    devices = partition()
+    devices.take_link(PHONE, link(START, BEN))
+    for day in (0, 30, 60):
+        devices.take_link(PHONE, link(START + day * DAY))
+    reach(devices, START + 76 * DAY)
+    assert 4 == len(devices.get(PHONE).links)  # type: ignore[union-attr]
     reach(devices, START + 76 * DAY + 1)
+    assert [START + 60 * DAY] == [kept.at_ms for kept in devices.get(PHONE).links]  # type: ignore[union-attr]
+    reach(devices, START + 99 * DAY + 1)
     assert devices.get(PHONE) is None
 
 
