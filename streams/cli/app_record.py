@@ -1,4 +1,6 @@
-"""`streams app`: shows what an app on Kafka runs under, and compares it with another one."""
+"""`streams app`: shows what an app on Kafka runs under, compares it with another one, and lets it go on
+without a partition.
+"""
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated
@@ -8,12 +10,15 @@ import typer
 from streams.cli.opened_log import LogFlags, open_log
 from streams.cli.options import AppOption, DataDirOption, JsonOption, KafkaOption, checked_text, settings_of
 from streams.cli.screen import console, emit_line
-from streams.errors import ConfigError
+from streams.clock import Clock
+from streams.errors import ConfigError, Unavailable
 
 if TYPE_CHECKING:
     from streams.log.kafka.app_record import AppRecord
     from streams.queries.comparison import Comparison
 
+LOOK_EVERY_S = 0.5  # between looks at whether the partitions have taken what was sent to them
+DEFAULT_TIMEOUT = "60s"  # a worker that was killed is replaced within a few seconds
 EXIT_NOT_THE_SAME = 1  # the exit code of `compare` if a difference was found
 
 app_group = typer.Typer(
@@ -23,7 +28,7 @@ app_group = typer.Typer(
 
 @app_group.callback()
 def app_command() -> None:
-    """Shows what an app on Kafka runs under, and compares it with another one."""
+    """Shows what an app on Kafka runs under, compares it with another, and excludes a partition."""
 
 
 @app_group.command("describe")
@@ -117,3 +122,68 @@ async def _compared(ctx: typer.Context, first: LogFlags, second: LogFlags) -> "C
         return await compare_logs(
             Named(one.name, one.reader), Named(other.name, other.reader), one.settings.skew
         )
+
+
+@app_group.command("exclude")
+def exclude_command(
+    ctx: typer.Context,
+    partition: Annotated[int, typer.Argument(help="The number of the partition.", show_default=False)],
+    *,
+    kafka: KafkaOption = None,
+    app: AppOption = None,
+    timeout: Annotated[
+        str,
+        typer.Option(
+            "--timeout",
+            metavar="DURATION",
+            callback=checked_text,
+            help="How long to wait until all other partitions have taken it.",
+        ),
+    ] = DEFAULT_TIMEOUT,
+) -> None:
+    """Lets things become final without a partition that is away and holds all others back.
+
+    Only where identity is on does one partition hold back what is final in others, and only for one that has
+    reported nothing for `exclude_after` does this do anything. When the partition is back, what it gives to
+    people of others from before what is final by then is late, and what it takes back from there stays. Both
+    are counted. Bring it back if you can: nothing is lost then.
+    """
+    from streams.settings.durations import parse_duration
+
+    try:
+        timeout_s = parse_duration(timeout) / 1000
+    except ValueError as error:
+        raise ConfigError(f"--timeout {timeout}: {error}") from None
+    passed = asyncio.run(_exclude(ctx, LogFlags(kafka=kafka, app=app), partition, timeout_s))
+    typer.echo(f"{passed} partitions let things become final without partition {partition}, until it is back")
+
+
+async def _exclude(ctx: typer.Context, flags: LogFlags, number: int, timeout_s: float) -> int:
+    """How many partitions go on without this one."""
+    from streams.queries.passing import send_pass, wait_for_pass
+
+    record = await _record(ctx, flags)
+    if not 0 <= number < record.partitions:
+        raise ConfigError(
+            f"partition {number}: app {record.app} has the partitions 0 to {record.partitions - 1}"
+        )
+    if not record.fold["identity"]["on"]:
+        raise ConfigError(
+            f"partition {number}: identity is off in app {record.app}, so no partition holds others back"
+        )
+    async with open_log(ctx, flags) as log:
+        assert log.kafka is not None, log.name
+        await send_pass(log.kafka, number)
+        left = await wait_for_pass(log.kafka, number, Clock(), _pause, timeout_s)
+    if left:
+        raise Unavailable(
+            f"partitions {', '.join(map(str, left))} do not go on without partition {number}: they have heard "
+            "of it within `exclude_after`, were started within that time, or no worker has them. Start the "
+            "workers, wait for as long as `exclude_after` says, and try again if it still holds them back "
+            "(streams_holding_partitions)"
+        )
+    return record.partitions - 1
+
+
+async def _pause() -> None:
+    await asyncio.sleep(LOOK_EVERY_S)

@@ -233,6 +233,16 @@ def test_only_an_app_has_a_record() -> None:
     assert "give --kafka HOST:PORT" in result.stderr
 
 
+def test_only_an_app_has_partitions_to_exclude() -> None:
+    """`app exclude` asks for a cluster, and for a time to wait that can be read."""
+    result = streams("app", "exclude", "1")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "give --kafka HOST:PORT" in result.stderr
+    result = streams("app", "exclude", "1", "--timeout", "soon")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "--timeout soon: is no duration" in result.stderr
+
+
 def test_an_app_is_not_compared_with_itself() -> None:
     """That would always be the same."""
     result = streams("app", "compare", "shop", "--kafka", "127.0.0.1:1", "--app", "shop")

@@ -5,9 +5,11 @@ partition that is away holds it back.
 from pathlib import Path
 from typing import Any
 
+from streams.clock import Clock
 from streams.core.ingest.partition import partition_of
 from streams.core.processing.committed import Committed
 from streams.log.memory import MemoryLog
+from streams.queries.passing import send_pass, wait_for_pass
 from streams.records import NewRecord
 from streams.runtime.embedded import Embedded
 from streams.runtime.partition_agent import PartitionAgent
@@ -157,3 +159,45 @@ async def test_an_idle_partition_that_is_away_holds_back_what_is_final() -> None
     await pass_time(here, other)
     assert START + 9 * DAY == here.processor.population.settled_mark_ms
     assert ([], set()) == (here.processor.tracker.holding, here.processor.tracker.excluded)
+
+
+async def test_an_operator_lets_things_become_final_without_a_partition() -> None:
+    """Not while the partition is only silent for a moment; then until it reports again. What was settled
+    stays settled.
+    """
+    log, clock = MemoryLog(2), FixedClock(NOW / 1000)
+    given = settings(partitions=2, exclude_after="10m", batch=50)
+    user = next(f"u{n}" for n in range(9) if partition_of(f"u{n}".encode(), 2) == 0)
+    here, other = [await PartitionAgent.open(log, n, given, rules(), clock=clock) for n in range(2)]
+
+    async def pass_time(*agents: PartitionAgent) -> None:
+        for _ in range(12):
+            clock.now_s += 60.0
+            for agent in agents:
+                await agent.step()
+
+    async def not_passed() -> list[int]:
+        return await wait_for_pass(log, 1, Clock(), here.close, 0.0)
+
+    await log.append([NewRecord(0, None, event(0, "first", "Bought", user=user), NOW)])
+    await pass_time(here, other)
+    await log.append([NewRecord(0, None, event(9 * DAY, "later", "Bought", user=user), NOW)])
+    await here.step()
+    await send_pass(log, 1)
+    await here.step()
+    assert [0] == await not_passed(), "it was heard of a moment ago"
+    await pass_time(here)
+    assert (START, [1]) == (here.processor.population.settled_mark_ms, here.processor.tracker.holding)
+    await send_pass(log, 1)
+    await here.step()
+    assert [] == await not_passed()
+    assert (START + 9 * DAY, []) == (
+        here.processor.population.settled_mark_ms,
+        here.processor.tracker.holding,
+    )
+    assert 1 == len([record async for _, record in log.scan("journeys")])
+    here = await PartitionAgent.open(log, 0, given, rules(), clock=clock)
+    await other.step()
+    await here.step()
+    assert [0] == await not_passed(), "it has reported"
+    assert START + 9 * DAY == here.processor.population.settled_mark_ms

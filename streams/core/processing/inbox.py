@@ -116,8 +116,16 @@ class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="t
     batch: int = 0  # as of `GiveMessage`
 
 
+class PassMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="pass/1"):
+    """An operator lets the settled mark pass a partition, wherever that is excluded: see `pass_by` of the
+    tracker.
+    """
+
+    partition: int
+
+
 MoveMessage = GiveMessage | TakeMessage
-Message = Forwarded | Redriven | WatermarkReport | LinkMessage | GiveMessage | TakeMessage
+Message = Forwarded | Redriven | WatermarkReport | LinkMessage | GiveMessage | TakeMessage | PassMessage
 
 encode_message = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
@@ -153,13 +161,14 @@ class InboxRead(NamedTuple):
     links: list[LinkMessage]
     moves: list[MoveMessage]  # in the order in which they were sent
     reports: list[WatermarkReport]
+    passed: list[int]  # partitions that an operator lets the settled mark pass
     unknown: list[Record]  # records that no partition of this release wrote
     waiting: int  # records from the first redriven item on
 
 
 def read_messages(records: Sequence[Record]) -> InboxRead:
     """Sorts the records of an inbox by what they hold."""
-    found = InboxRead({}, [], [], [], [], 0)
+    found = InboxRead({}, [], [], [], [], [], 0)
     for number, record in enumerate(records):
         match decode_message(record.value):
             case Redriven():
@@ -168,6 +177,8 @@ def read_messages(records: Sequence[Record]) -> InboxRead:
                 found.unknown.append(record)
             case WatermarkReport() as report:
                 found.reports.append(report)
+            case PassMessage(number):
+                found.passed.append(number)
             case LinkMessage() as link:
                 found.links.append(link)
             case GiveMessage() | TakeMessage() as move:

@@ -193,12 +193,12 @@ class WatermarkTracker:
             if self._is_behind(number) and not self.peers.get(number, _UNHEARD).passed
         ]
 
-    def pass_by(self, number: int) -> bool:
-        """Lets the settled mark pass an excluded peer, until it reports again. False: it is not excluded."""
-        if number not in self.excluded:
-            return False
-        self.peers[number] = msgspec.structs.replace(self.peers.get(number, _UNHEARD), passed=True)
-        return True
+    def pass_by(self, number: int) -> None:
+        """Lets the settled mark pass a peer until it reports again, if it is excluded. If not, it is alive or
+        was heard of a moment ago, and nothing happens.
+        """
+        if number in self.excluded:
+            self.peers[number] = msgspec.structs.replace(self.peers.get(number, _UNHEARD), passed=True)
 
     def is_waited_for(self, at_ms: int, delay: FinalityDelay) -> bool:
         """True if what is sent now, dated `at_ms`, cannot be late where it arrives.
