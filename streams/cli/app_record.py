@@ -1,5 +1,5 @@
-"""`streams app`: shows what an app on Kafka runs under, compares it with another one, and lets it go on
-without a partition.
+"""`streams app`: shows what an app on Kafka runs under, compares it with another one, and excludes a
+partition.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from streams.log.kafka.app_record import AppRecord
     from streams.queries.comparison import Comparison
 
-LOOK_EVERY_S = 0.5  # between looks at whether the partitions have taken what was sent to them
-DEFAULT_TIMEOUT = "60s"  # a worker that was killed is replaced within a few seconds
+CHECKPOINTS_EVERY_S = 0.5  # between looks at whether the partitions have taken what was sent to them
+PASS_TIMEOUT = "60s"  # a worker that was killed is replaced within a few seconds
 EXIT_NOT_THE_SAME = 1  # the exit code of `compare` if a difference was found
 
 app_group = typer.Typer(
@@ -139,7 +139,7 @@ def exclude_command(
             callback=checked_text,
             help="How long to wait until all other partitions have taken it.",
         ),
-    ] = DEFAULT_TIMEOUT,
+    ] = PASS_TIMEOUT,
 ) -> None:
     """Lets things become final without a partition that is away and holds all others back.
 
@@ -177,13 +177,13 @@ async def _exclude(ctx: typer.Context, flags: LogFlags, number: int, timeout_s: 
         left = await wait_for_pass(log.kafka, number, Clock(), _pause, timeout_s)
     if left:
         raise Unavailable(
-            f"partitions {', '.join(map(str, left))} do not go on without partition {number}: they have heard "
-            "of it within `exclude_after`, were started within that time, or no worker has them. Start the "
-            "workers, wait for as long as `exclude_after` says, and try again if it still holds them back "
-            "(streams_holding_partitions)"
+            f"partitions {', '.join(map(str, left))} do not go on without partition {number}: it has "
+            "reported to them within `exclude_after`, they were started within that time, or no worker has "
+            "them. Start the workers, wait for as long as `exclude_after` says, and try again if it still "
+            "holds them back (streams_holding_partitions)"
         )
     return record.partitions - 1
 
 
 async def _pause() -> None:
-    await asyncio.sleep(LOOK_EVERY_S)
+    await asyncio.sleep(CHECKPOINTS_EVERY_S)

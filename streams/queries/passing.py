@@ -1,7 +1,7 @@
 """Lets the settled mark pass a partition that is away: `streams app exclude`.
 
 The command is a message to each other partition. One that has excluded the partition notes it in its
-checkpoint, and any other does nothing: it has heard of the partition, so nothing has to be given up.
+checkpoint, and any other does nothing: the partition has reported, so nothing has to be given up.
 """
 
 from collections.abc import Awaitable, Callable

@@ -185,7 +185,7 @@ async def test_an_operator_lets_things_become_final_without_a_partition() -> Non
     await here.step()
     await send_pass(log, 1)
     await here.step()
-    assert [0] == await not_passed(), "it was heard of a moment ago"
+    assert [0] == await not_passed(), "it reported a moment ago"
     await pass_time(here)
     assert (START, [1]) == (here.processor.population.settled_mark_ms, here.processor.tracker.holding)
     await send_pass(log, 1)

@@ -117,9 +117,7 @@ class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="t
 
 
 class PassMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="pass/1"):
-    """An operator lets the settled mark pass a partition, wherever that is excluded: see `pass_by` of the
-    tracker.
-    """
+    """An operator lets the settled mark pass a partition, wherever that is excluded."""
 
     partition: int
 
@@ -160,25 +158,22 @@ class InboxRead(NamedTuple):
     runs: dict[str, list[Record]]  # forwarded items, by the source that they were read from first
     links: list[LinkMessage]
     moves: list[MoveMessage]  # in the order in which they were sent
-    reports: list[WatermarkReport]
-    passed: list[int]  # partitions that an operator lets the settled mark pass
+    reports: list[WatermarkReport | PassMessage]  # in the order in which they were sent
     unknown: list[Record]  # records that no partition of this release wrote
     waiting: int  # records from the first redriven item on
 
 
 def read_messages(records: Sequence[Record]) -> InboxRead:
     """Sorts the records of an inbox by what they hold."""
-    found = InboxRead({}, [], [], [], [], [], 0)
+    found = InboxRead({}, [], [], [], [], 0)
     for number, record in enumerate(records):
         match decode_message(record.value):
             case Redriven():
                 return found._replace(waiting=len(records) - number)
             case None:
                 found.unknown.append(record)
-            case WatermarkReport() as report:
+            case WatermarkReport() | PassMessage() as report:
                 found.reports.append(report)
-            case PassMessage(number):
-                found.passed.append(number)
             case LinkMessage() as link:
                 found.links.append(link)
             case GiveMessage() | TakeMessage() as move:

@@ -188,8 +188,6 @@ class Processor:
                 yield
         for report in found.reports:
             self.tracker.receive(report)
-        for number in found.passed:
-            self.tracker.pass_by(number)
 
     def _take_records(self, source: str, records: Sequence[Record], position: SourcePosition | None) -> None:
         """Judges each item of some records of one source: rejected, refused, robot, no-signal, forwarded,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.core.journeys.finality import FinalityDelay
-from streams.core.processing.inbox import WatermarkReport
+from streams.core.processing.inbox import PassMessage, WatermarkReport
 from streams.records import Fetched
 from streams.topology import is_inbox
 
@@ -50,7 +50,7 @@ class PeerProgress(msgspec.Struct, array_like=True):
     passed: bool = False
 
 
-_UNHEARD = PeerProgress()  # of a peer that has not reported yet
+_NO_REPORT = PeerProgress()  # of a peer that has not reported yet
 
 
 class TimeState(NamedTuple):
@@ -190,15 +190,8 @@ class WatermarkTracker:
         return [
             number
             for number in sorted(self.excluded)
-            if self._is_behind(number) and not self.peers.get(number, _UNHEARD).passed
+            if self._is_behind(number) and not self.peers.get(number, _NO_REPORT).passed
         ]
-
-    def pass_by(self, number: int) -> None:
-        """Lets the settled mark pass a peer until it reports again, if it is excluded. If not, it is alive or
-        was heard of a moment ago, and nothing happens.
-        """
-        if number in self.excluded:
-            self.peers[number] = msgspec.structs.replace(self.peers.get(number, _UNHEARD), passed=True)
 
     def is_waited_for(self, at_ms: int, delay: FinalityDelay) -> bool:
         """True if what is sent now, dated `at_ms`, cannot be late where it arrives.
@@ -231,9 +224,14 @@ class WatermarkTracker:
         """Has the next batch report, because some time has passed since the last one did."""
         self._batches = REPORT_BATCHES
 
-    def receive(self, report: WatermarkReport) -> None:
-        """Takes the report of another partition."""
+    def receive(self, report: WatermarkReport | PassMessage) -> None:
+        """Takes the report of another partition, or what an operator says of one."""
         self.forwarding = True
+        if isinstance(report, PassMessage):
+            if (number := report.partition) in self.excluded:  # else it has reported a moment ago
+                peer = self.peers.get(number, _NO_REPORT)
+                self.peers[number] = msgspec.structs.replace(peer, passed=True)
+            return
         self.reports_received += 1
         if report.partition != self.partition:
             self.excluded.discard(report.partition)
