@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, CURRENCY, INSTANT, CueName, Kind, Moment, Unmatched, documented
+from schemas.kinds import COUNT, CURRENCY, INSTANT, CueName, Kind, Measure, Moment, Unmatched, documented
 
 
 class FunnelTotal(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -24,7 +24,7 @@ class FunnelTotal(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
         Literal["minute", "hour", "day", "all"], documented("how long the window is, in event time")
     ]
     start: Annotated[str | None, documented("when the window begins; null for `all`", **INSTANT)]
-    measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues", "revenue"]
+    measure: Measure
     kind: Kind | Unmatched | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None

@@ -22,6 +22,9 @@ CueName = Literal[
 ]
 Outcome = Literal["converted", "abandoned", "refunded"]
 Op = Literal["assert", "retract"]
+Measure = Literal[
+    "transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues", "revenue", "stitched",
+]  # fmt: skip
 
 
 def documented(description: str, **keywords: object) -> msgspec.Meta:

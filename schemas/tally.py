@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import COUNT, CURRENCY, INSTANT, CueName, Kind, Moment, Unmatched, documented
+from schemas.kinds import COUNT, CURRENCY, INSTANT, CueName, Kind, Measure, Moment, Unmatched, documented
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -33,6 +33,9 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
       `converted`, by the moment that they came from), and of what refunds gave back (below zero; kinds
       `partially_refunded` and `refunded`). `count` is in minor units of the currency; the sum over the kinds
       is what is left
+    - `stitched`: `from`: purchases in this window whose journey has an event that a device gave to the user,
+      by the moment that they came from (without one: from nowhere). They are part of the `transitions` of
+      kind `converted`
     """
 
     cell: Annotated[
@@ -47,7 +50,7 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
         Literal["minute", "hour", "day", "all"], documented("how long the window is, in event time")
     ]
     start: Annotated[str | None, documented("when the window begins; null for `all`", **INSTANT)]
-    measure: Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues", "revenue"]
+    measure: Measure
     kind: Kind | Unmatched | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None

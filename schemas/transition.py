@@ -108,6 +108,13 @@ class Transition(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}
     currency: Annotated[
         str | msgspec.UnsetType, documented("ISO 4217 code; there if value_minor is", **CURRENCY)
     ] = msgspec.UNSET
+    stitched: Annotated[
+        bool | msgspec.UnsetType,
+        documented(
+            "converted: true if the journey has an event that a device gave, so that something of it was done"
+            " by a guest who is this user. Absent from all other records"
+        ),
+    ] = msgspec.UNSET
     device: Annotated[
         str | msgspec.UnsetType,
         documented("the device that gave the causing event to this user; absent where none did"),

@@ -10,10 +10,9 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from tests import oracle
-from tests.oracle import DAY, MINUTE, Signal
+from tests.oracle import DAY, GIVEN, MINUTE, Signal
 
 QUARTER = 15 * MINUTE
-GIVEN = "~"  # begins the name of what a device gave: behind all other ids of these tests
 
 
 class Settings(NamedTuple):

@@ -26,6 +26,9 @@ MONDAY = 3 * DAY  # 1 January 1970 was a Thursday
 QUARTER = 15 * MINUTE  # the unit of a signal's offset
 
 
+GIVEN = "~"  # begins the name of what a device gave: behind all other ids of these tests
+
+
 class Money(NamedTuple):
     """What a truth or a refund says of money: minor units; a currency by its number.
 
@@ -127,6 +130,7 @@ class Step(NamedTuple):
     value: int | None = None  # of converted; of a refund: what it gives back
     currency: int = -1
     pieces: int = 0  # of converted
+    stitched: bool = False  # of converted: a device gave a sign of life of the journey
 
 
 class Unmatched(NamedTuple):
@@ -539,7 +543,9 @@ def _steps(j: _Reading, patience: Patience) -> Iterator[Step]:
         if step.kind == "converted":
             assert j.conversion is not None
             money = j.conversion.money(patience)
-            yield _worth(step, money.amount, money.currency)._replace(pieces=money.items)
+            stitched = any(s.event.startswith(GIVEN) for s in j.signs)
+            step = step._replace(pieces=money.items, stitched=stitched)
+            yield _worth(step, money.amount, money.currency)
         else:
             yield step
     for giving in j.conversion.given if j.conversion else ():

@@ -153,9 +153,10 @@ def step_of(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]
     """The step of a row. `journeys`: by need and by what the story calls them."""
     before, _, after = row["furthest"].partition(" > ")
     journey = journeys[need_of(row), row["journey"]]
-    silence = row["kind"] in ("stalled", "abandoned")
+    kind, _, stitched = row["kind"].partition(", ")
+    silence = kind in ("stalled", "abandoned")
     return oracle.Step(
-        kind=row["kind"],
+        kind=kind,
         need=journey.need,
         at=time_of(row["at"]),
         event=row["event"],
@@ -175,6 +176,7 @@ def step_of(row: dict[str, str], journeys: dict[tuple[str, str], oracle.Journey]
         value=_value(row)[0],
         currency=_value(row)[1],
         pieces=number_of(row, "pieces"),
+        stitched=stitched == "stitched",
     )
 
 

@@ -85,6 +85,7 @@ def step(p: Profile, t: JourneyStep) -> oracle.Step:
         furthest_before=known(t.furthest_before), furthest=t.furthest, first_entry=t.first_entry,
         dims=t.dims, opened_dims=t.opened_dims, offset=t.utc_offset_quarters, rule=known(t.rule),
         value=t.amount, currency=t.currency if t.amount is not None else -1, pieces=t.items,
+        stitched=t.stitched,
     )  # fmt: skip
 
 
@@ -232,6 +233,8 @@ def figures(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
     cues = Counter(
         (c.cue, c.journey is not None) for signals in by.values() for c in oracle.cues(signals, of)
     )
+    told = [s for signals in by.values() for s in oracle.transitions(signals, timer, of)]
+    bought = [s for s in told if s.kind == "converted"]
     unmatched = [found.update for signals in by.values() for found in oracle.unmatched(signals, timer, of)]
     return JourneyFigures(
         open=tuple(under_way),
@@ -244,6 +247,8 @@ def figures(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
         unmatched_cues=tuple(cues[n, False] for n in range(1, len(CUE_NAMES) + 1)),
         unmatched_refunds=sum(not update for update in unmatched),
         unmatched_updates=sum(unmatched),
+        stitched=sum(s.stitched for s in bought),
+        from_nowhere=sum(s.from_ is None for s in bought),
     )
 
 

@@ -128,6 +128,11 @@ class Cluster:
         values = [output.value for part in self.parts for output in part.outputs if output.topic == topic]
         return [msgspec.json.decode(value) for value in values if value is not None]
 
+    def stitched_counts(self) -> list[int]:
+        """The counters over all time of stitched purchases, as they were published last."""
+        last = {(t["partition"], t["cell"]): t for t in self.of("tallies")}
+        return [t["count"] for t in last.values() if (t["measure"], t["window"]) == ("stitched", "all")]
+
     def standing(self) -> dict[tuple[str, str], set[tuple[Any, ...]]]:
         """The steps that stand, by profile. Asserts minus retracts are 0 or 1 after each record."""
         held: dict[str, Transition] = {}
@@ -147,7 +152,9 @@ class Cluster:
         for t in held.values():
             device = None if t.device is msgspec.UNSET else t.device
             key = t.tenant or "", t.profile
-            found.setdefault(key, set()).add((t.kind, t.at, t.event, device, t.from_, t.to, t.opened_at))
+            stitched = t.stitched is True
+            row = t.kind, t.at, t.event, device, t.from_, t.to, t.opened_at, stitched
+            found.setdefault(key, set()).add(row)
         return found
 
 
@@ -164,7 +171,7 @@ def told(events: list[identity_oracle.Event], timer: int) -> dict[tuple[str, str
         for s in oracle.transitions(signals, timer):
             event, device = (None, None) if s.rule is None else names.get(s.event, (s.event, None))
             from_, to = (None if m is None else MOMENT_NAMES[m] for m in (s.from_, s.to))
-            row = (s.kind, rfc3339(s.at), event, device, from_, to, rfc3339(s.opened_at))
+            row = (s.kind, rfc3339(s.at), event, device, from_, to, rfc3339(s.opened_at), s.stitched)
             found.setdefault(profile, set()).add(row)
     return found
 
@@ -230,6 +237,9 @@ def test_partitions_tell_what_the_oracle_tells(
         owner = partition_of(name[2:].encode(), partitions)
         expected = told([e for _, e in day], timers[owner]).get((profile, name), set())
         assert expected == standing.get((profile, name), set())
+    stitched = sum(row[-1] for rows in standing.values() for row in rows)
+    figures = [part.processor.windows.figures.figures() for part in cluster.parts]
+    assert stitched == sum(of.stitched for of in figures) == sum(cluster.stitched_counts())
     ended = {
         (tenant, name, rfc3339(j.opened_at), rfc3339(j.closed_at))
         for (tenant, name), signals in identity_oracle.profiles([e for _, e in day], OF).items()

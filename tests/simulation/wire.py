@@ -69,6 +69,7 @@ def wire(key: Key, s: oracle.Step, rules: Rules, names: Names) -> Wire:
         "furthest_before": moment(s.furthest_before),
         "furthest": moment(s.furthest), "first_entry": s.first_entry,
         **({} if s.value is None else value_of(s)),
+        **({"stitched": True} if s.stitched else {}),
     }  # fmt: skip
 
 
@@ -101,6 +102,8 @@ def step_cells(s: oracle.Step | oracle.Unmatched, names: Names) -> Iterator[Any]
         yield from cells(every, s.at, dims, "transitions", kind, None, None)
         return
     yield from cells(every, s.at, dims, "transitions", s.kind, moment(s.from_), moment(s.to))
+    if s.stitched:
+        yield from cells(every, s.at, dims, "stitched", moment(s.from_))
     if s.dwell_ms is not None:
         yield from cells(every[1:], s.at, dims, "dwell", moment(s.from_), bucket_s(s.dwell_ms))
     if s.kind in ("opened", "advanced", "returned", "converted"):
@@ -169,7 +172,7 @@ def cell_of(t: Wire) -> tuple[Any, int]:
         "transitions": (get("kind"), get("from"), get("to")), "cohort": (get("furthest"), get("outcome")),
         "dwell": (get("from"), tuple(get("bucket_s", ()))), "hour_of_week": (get("to"), get("hour")),
         "been_in": (get("moment"),), "cues": (get("cue"), get("moment")),
-        "revenue": (get("kind"), get("from"), get("currency")),
+        "revenue": (get("kind"), get("from"), get("currency")), "stitched": (get("from"),),
     }[measure]  # fmt: skip
     return (t["window"], at, frozen(t["dimensions"]), measure, *what), t["count"]
 
@@ -187,6 +190,7 @@ def figures(
             own = [s for s in steps[key] if (s.need, s.journey) == (j.need, j.journey)]
             moment = [s.to for s in own if s.kind in ("opened", "advanced", "returned")][-1]
             under_way.append((moment, j.stalled))
+    bought = [s for told in steps.values() for s in told if s.kind == "converted"]
     seen = Counter((c.cue, c.journey is not None) for found in cues.values() for c in found)
     return {
         "open": tuple(sum(at == m for at, _ in under_way) for m in range(4)),
@@ -197,6 +201,8 @@ def figures(
         "refunded": sum(j.refunded for _, j in every),
         "cues": tuple(seen[n, True] for n in range(1, len(CUE_NAMES) + 1)),
         "unmatched_cues": tuple(seen[n, False] for n in range(1, len(CUE_NAMES) + 1)),
+        "stitched": sum(s.stitched for s in bought),
+        "from_nowhere": sum(s.from_ is None for s in bought),
     }
 
 

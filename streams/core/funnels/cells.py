@@ -13,6 +13,7 @@ A cell is one int, cheap to hash:   window start in minutes | measure 3 bits | a
     been_in       a moment                            per minute of the opening, under its dimensions
     cues          a cue      b moment                 per minute
     revenue       a kind      b from   c currency     per minute; not a count but a sum of amounts
+    stitched                  b from                  per minute
 """
 
 from streams.core.ingest.times import MINUTE_MS
@@ -34,8 +35,8 @@ _HOURS_PER_WEEK = 168
 _EPOCH_HOUR_OF_WEEK = 72  # from Monday 00:00: 1970 began on a Thursday
 (
     MEASURE_TRANSITIONS, MEASURE_COHORT, MEASURE_DWELL, MEASURE_HOURS, MEASURE_BEEN_IN, MEASURE_CUES,
-    MEASURE_REVENUE,
-) = range(7)  # fmt: skip
+    MEASURE_REVENUE, MEASURE_STITCHED,
+) = range(8)  # fmt: skip
 COHORT_OUTCOMES = ("open", "stalled", "converted", "abandoned", "refunded")
 IS_OPEN, IS_STALLED, IS_CONVERTED, IS_ABANDONED, IS_REFUNDED = range(5)
 
@@ -69,6 +70,8 @@ BEEN_IN_CODES = [counter_code(MEASURE_BEEN_IN, moment + 1, 0, 0) for moment in r
 REVENUE_CODES = [
     [counter_code(MEASURE_REVENUE, kind, left, 0) for left in range(7)] for kind in range(KIND_CODES)
 ]
+# By moment left + 1: conversions whose journey has an event that a device gave
+STITCHED_CODES = [counter_code(MEASURE_STITCHED, 0, left, 0) for left in range(7)]
 REVENUE_SIGN = {CONVERTED: 1, PARTIALLY_REFUNDED: -1, REFUNDED: -1}
 
 # What each kind of transition does to its journey's cohort: (outcome, +1 or -1). Each counts under the
@@ -152,6 +155,9 @@ def count_transition(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
         counter = REVENUE_CODES[kind][t.from_moment + 1] + (t.currency << C_SHIFT) + dims
         cell = (minute << START_SHIFT) + counter
         delta[cell] = get(cell, 0) + sign * REVENUE_SIGN[kind] * t.amount
+    if t.stitched:
+        cell = (minute << START_SHIFT) + STITCHED_CODES[t.from_moment + 1] + dims
+        delta[cell] = get(cell, 0) + sign
 
     changes, first_entry = COHORT_CHANGES[kind][t.furthest_before][t.furthest], t.first_entry
     if changes or first_entry:

@@ -17,6 +17,7 @@ from streams.core.funnels.cells import (
     C_SHIFT,
     MEASURE_CUES,
     MEASURE_SHIFT,
+    MEASURE_STITCHED,
     MEASURE_TRANSITIONS,
 )
 from streams.core.journeys.journey_step import (
@@ -52,6 +53,8 @@ class JourneyFigures(msgspec.Struct, frozen=True):
     unmatched_cues: tuple[int, ...]
     unmatched_refunds: int  # refunds that found no purchase, in each need that they name
     unmatched_updates: int  # updates of orders that are not known, likewise
+    stitched: int = 0  # conversions whose journey has an event that a device gave
+    from_nowhere: int = 0  # conversions without anything before them: lost dots
 
 
 JOURNEY_OUTCOMES = ("opened", "converted", "abandoned", "refunded")
@@ -63,6 +66,7 @@ class FigureSums:
     def __init__(self) -> None:
         self._open, self._stalled = [0] * _PLACES, [0] * _PLACES
         self._by_kind = [0] * KIND_CODES
+        self._stitched = self._from_nowhere = 0
         self._matched, self._unmatched = [0] * len(CUE_NAMES), [0] * len(CUE_NAMES)
 
     def add(self, changes: Iterable[tuple[int, int]]) -> None:
@@ -74,9 +78,13 @@ class FigureSums:
             elif what >> MEASURE_SHIFT == MEASURE_CUES:
                 cues = self._matched if what >> B_SHIFT & 7 else self._unmatched
                 cues[(what >> A_SHIFT & 15) - 1] += n
+            elif what >> MEASURE_SHIFT == MEASURE_STITCHED:
+                self._stitched += n
 
     def _add(self, kind: int, left: int, entered: int, n: int) -> None:
         self._by_kind[kind] += n
+        if kind == CONVERTED and left < 0:
+            self._from_nowhere += n
         if kind == STALLED:
             self._stalled[left] += n
         elif kind == RESUMED:
@@ -102,4 +110,6 @@ class FigureSums:
             unmatched_cues=tuple(self._unmatched),
             unmatched_refunds=by_kind[REFUND_UNMATCHED],
             unmatched_updates=by_kind[UPDATE_UNMATCHED],
+            stitched=self._stitched,
+            from_nowhere=self._from_nowhere,
         )

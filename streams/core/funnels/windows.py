@@ -24,9 +24,8 @@ from streams.core.ingest.times import MINUTE_MS
 BY_MINUTE, BY_HOUR, BY_DAY, ALL_TIME = range(4)
 WINDOWS = ("minute", "hour", "day", "all")
 LENGTH_MIN = (1, 60, 1440)
-# By measure: transitions, cohorts, moments been in, cues and revenue per minute, lengths of stay per hour,
-# hours of the week per day.
-FINEST_WINDOW = (BY_MINUTE, BY_MINUTE, BY_HOUR, BY_DAY, BY_MINUTE, BY_MINUTE, BY_MINUTE)
+# By measure: lengths of stay per hour, hours of the week per day, and all others per minute.
+FINEST_WINDOW = (BY_MINUTE, BY_MINUTE, BY_HOUR, BY_DAY, BY_MINUTE, BY_MINUTE, BY_MINUTE, BY_MINUTE)
 # Minutes outlive the default allowed lateness. Hours outlive the long patience, until which the hour of a
 # journey's opening can still change. Days are kept for a year and a month. A cohort's minute expires before
 # most of its journeys end: they go on changing its hour, day and `all`.

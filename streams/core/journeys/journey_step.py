@@ -75,6 +75,7 @@ class JourneyStep(msgspec.Struct, frozen=True, gc=False, array_like=True):
     amount: int | None = None
     currency: int = -1  # its number; -1 without an amount
     items: int = 0  # pieces of a conversion
+    stitched: bool = False  # a conversion whose journey has an event that a device gave
 
 
 def withdrawn(t: JourneyStep) -> JourneyStep:

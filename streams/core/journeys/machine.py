@@ -87,7 +87,16 @@ from streams.core.journeys.journey_step import (
 )
 from streams.core.journeys.order_facts import Update
 from streams.core.journeys.refunds import refund
-from streams.core.journeys.signal import DIMS, INTENT, NAMELESS_NUMBER, SURE, TIME, Signal, order_of
+from streams.core.journeys.signal import (
+    DIMS,
+    GIVEN_FORM,
+    INTENT,
+    NAMELESS_NUMBER,
+    SURE,
+    TIME,
+    Signal,
+    order_of,
+)
 from streams.core.journeys.state import Conversion, Patience, State
 from streams.core.journeys.steps import step_of_cue, step_of_signal, step_of_silence, unmatched_signal
 from streams.core.moments.verdict import BUY, REFUND, TRUTH
@@ -176,6 +185,8 @@ def step(states: list[State], need: int, signal: Signal, patience: Patience, out
         s.stalled = False
         out.append(step_of_signal(s, signal, RESUMED, moment, s.furthest))
     s.last_sign_ms, s.last_sign = at_ms, signal.ref
+    if signal.ref[0] == GIVEN_FORM:
+        s.has_given = True
     if action == CONFIRM:
         return
     furthest_before = s.furthest
@@ -204,14 +215,18 @@ def open_journey(s: State, signal: Signal, intent: int) -> None:
     s.last_sign_ms, s.last_sign, s.journey = at_ms, signal.ref, signal.ref
     s.opened_dims, s.opened_utc_offset_quarters = signal.head & DIMS, signal.utc_offset_quarters
     s.furthest, s.been_in, s.cues = intent, 0, 0
+    s.has_given = signal.ref[0] == GIVEN_FORM
 
 
 def convert(s: State, signal: Signal, patience: Patience, out: list[JourneyStep]) -> None:
     """Closes the journey by a purchase, and remembers the purchase while a signal may refer to it.
 
-    The last step of `out` is that it converted: it gets what is known of its money.
+    The last step of `out` is that it converted: it gets what is known of its money, and whether it is
+    stitched.
     """
     at_ms, money = signal.head >> TIME, own_money(s, signal)
+    if s.has_given:
+        out[-1] = msgspec.structs.replace(out[-1], stitched=True)
     if money is not None:
         out[-1] = with_money(out[-1], money)
     is_stated = money is not None and money.amount is not None and money.by_server

@@ -41,7 +41,8 @@ MAX_NEEDS = 1_000
 
 # Forms of an event id. CAPITAL_UUID: a UUID in capitals, as iOS writes them.
 UUID, HEX, TEXT, HASH, CAPITAL_UUID = b"\0", b"\1", b"\2", b"\3", b"\4"
-GIVEN = b"\5"  # of an event that a device gave: a hash of the device and the id (`given_ref`)
+GIVEN_FORM = 5
+GIVEN = bytes([GIVEN_FORM])  # of an event that a device gave: a hash of the device and the id (`given_ref`)
 
 
 class Signal(msgspec.Struct, frozen=True, gc=False):

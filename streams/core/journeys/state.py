@@ -56,3 +56,4 @@ class State(msgspec.Struct, gc=False, array_like=True):
     conversions: tuple[Conversion, ...] = ()
     cues: int = 0  # that are matched with the journey
     name: str = ""  # of the need
+    has_given: bool = False  # a device gave an event of the journey

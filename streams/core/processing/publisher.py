@@ -150,6 +150,8 @@ class Publisher:
         )
         if t.amount is not None:
             text = f'{text[:-1]},"value_minor":{t.amount},"currency":"{CURRENCIES[t.currency]}"}}'
+        if t.stitched:
+            text = f'{text[:-1]},"stitched":true}}'
         if origins is not None and t.rule >= 0 and (origin := find_origin(origins, caused_by)) is not None:
             text = f'{text[:-1]},"device":{quoted(origin.device)}}}'
         if moved_from is not None:

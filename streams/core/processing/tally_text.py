@@ -6,8 +6,9 @@ the cell's name, and the fields that say the same. Tests compare the text with t
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any, get_args
 
+from schemas.kinds import Measure
 from streams.core.funnels.cells import (
     A_SHIFT,
     B_SHIFT,
@@ -38,17 +39,7 @@ from streams.core.processing.publisher import CUE_LABELS, MOMENT_LABELS
 from streams.records import Output
 from streams.topology import TALLIES
 
-Measure = Literal["transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues", "revenue"]
-
-MEASURES: tuple[Measure, ...] = (
-    "transitions",
-    "cohort",
-    "dwell",
-    "hour_of_week",
-    "been_in",
-    "cues",
-    "revenue",
-)
+MEASURES: tuple[Measure, ...] = get_args(Measure)  # in the order of their numbers
 MAX_WINDOWS = 10_000  # windows whose texts are kept: a week of minutes
 FLAT_PREFIX = "dim_"  # of the fields that repeat the dimensions: so none collides with another field
 NONE = "-"  # in the name of a cell: no moment
@@ -165,6 +156,8 @@ def _counter(code: int) -> tuple[str, str, str]:
             fields = {"cue": CUE_LABELS[a], "moment": MOMENT_LABELS[b - 1]}
         case "revenue":
             fields = {"kind": KIND_NAMES[a], "from": MOMENT_LABELS[b - 1], "currency": CURRENCIES[c]}
+        case "stitched":
+            fields = {"from": MOMENT_LABELS[b - 1]}
     name = "/".join([measure, *map(_part, fields.values())])
     given = {"measure": measure} | {key: value for key, value in fields.items() if value is not None}
     return name, quoted(name)[1:-1], encode_json(given)[1:-1].decode()
