@@ -73,6 +73,7 @@ name.
   "been_in": {{"know": 2, "go": 0, "do": 0, "buy": 0, "truth": 1}},
   "cues": {{"slow_page": {{"know": 1, "unmatched": 1}}}},
   "revenue": {{"EUR": {{"converted": 9000, "partially_refunded": -3000}}}},
+  "stitched": 0, "from_nowhere": 1,
   "unmatched_refunds": {{"purchase": 0, "person": 0}}, "unmatched_updates": 0, "unread_amounts": 0,
   "events": {{
     "received": 5, "applied": 4, "refused": 0, "robot": 0, "no_signal": 1, "duplicate": 0, "late": 0,
@@ -85,6 +86,9 @@ name.
 `revenue` is in minor units (cents), by currency and kind of transition; what refunds gave back is below zero.
 By a dimension it is counted under that of the purchase or refund, not under that of the opening, so a value
 may have revenue and no journeys. The table has what is left of it.
+`stitched` counts the purchases whose journey has an event that a device gave to the user
+([people who sign in later](consume.md#people-who-sign-in-later)), `from_nowhere` those with nothing before
+them.
 `unmatched_refunds` are those that found no purchase, and those that name no person, which are dead letters;
 `unmatched_updates` are those of orders that are not known.
 `unread_amounts` counts purchases and refunds that count without their amount, since it cannot be read.

@@ -17,7 +17,7 @@ from streams.clock import Clock
 from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import REPLAY, Checkpoint, copy_of_counts, decode_checkpoint
 from streams.core.processing.clock_errors import ClockErrors
-from streams.core.processing.committed import Committed, Observer, Reasons
+from streams.core.processing.committed import Committed, DeviceFigures, Observer, Reasons
 from streams.core.processing.processor import Processor
 from streams.core.processing.progress import progress_record
 from streams.core.processing.watermark import PeerProgress
@@ -165,6 +165,7 @@ class PartitionAgent:
             outputs=outputs,
             retracted=retracted,
             journeys=processor.windows.figures.figures(),
+            devices=DeviceFigures() if processor.connector is None else processor.connector.figures,
             rev=state.rev,
             expired_corrections=state.expired_corrections,
             excluded=len(processor.tracker.excluded),

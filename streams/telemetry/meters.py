@@ -34,6 +34,7 @@ from streams.core.processing.committed import Committed
 from streams.core.processing.redriving import REDRIVEN_ENDINGS
 from streams.telemetry import metrics
 from streams.telemetry.clock_totals import ClockTotals
+from streams.telemetry.identity_figures import identity_figures
 from streams.telemetry.metrics import MetricSpec
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -251,6 +252,7 @@ class Meters(Collector):
         yield from (lag, hidden, transaction, watermark, settled, excluded, holding)
         yield from (received, events, forwarded, repaired, redriven, narrowed, transitions, expired)
         yield from (*by_moment, by_outcome, cues, refunds, updates, unread)
+        yield from identity_figures(step for _, step in sorted(self._steps.items()))
 
     def _counter(self, described: MetricSpec) -> Counter:
         return Counter(described.name, described.about, described.labels, registry=self.registry)

@@ -149,6 +149,49 @@ CUES_SEEN = MetricSpec(
     ("partition", "cue", "matched"),
     "cues, over the app's life; matched=false: there was no journey that it belongs to",
 )
+STITCHED = MetricSpec(
+    "streams_conversions_stitched",
+    "gauge",
+    ("partition",),
+    "purchases whose journey has an event that a device gave to the user, over the app's life; their share "
+    'of `streams_journeys{outcome="converted"}` is the stitch rate',
+)
+FROM_NOWHERE = MetricSpec(
+    "streams_conversions_from_nowhere",
+    "gauge",
+    ("partition",),
+    "purchases with nothing before them, over the app's life: lost dots",
+)
+IDENTITY_ON = MetricSpec(
+    "streams_identity_on", "gauge", ("partition",), "1: what a device did is given to its user; 0: it is not"
+)
+LINKED_DEVICES = MetricSpec(
+    "streams_identity_devices",
+    "gauge",
+    ("partition", "state"),
+    "devices on which a user was signed in of late: `linked` to one, `shared`, or `links_only` where nothing "
+    "was done without a user",
+)
+CAPPED = MetricSpec(
+    "streams_identity_capped_total",
+    "counter",
+    ("partition", "what"),
+    "what a bound has decided since the partition was opened: `device` (more sign-ins than are kept: it is "
+    "shared for good), `event` (a device gave more than it keeps: they stay where they are)",
+)
+MOST_USERS = MetricSpec(
+    "streams_identity_most_users",
+    "gauge",
+    ("partition",),
+    "users of the device that had the most since the partition was opened; `streams identities --busiest` "
+    "names it",
+)
+MOST_DEVICES = MetricSpec(
+    "streams_identity_most_devices",
+    "gauge",
+    ("partition",),
+    "devices that gave events to the user who had the most since the partition was opened",
+)
 EXPIRED_CORRECTIONS = MetricSpec(
     "streams_corrections_expired_total",
     "counter",
@@ -277,7 +320,8 @@ METRICS = (
     LAG, HIDDEN_RECORDS, OPEN_TRANSACTION, WATERMARK_LAG, SETTLED_LAG, EXCLUDED, HOLDING, RECEIVED,
     EVENTS_BY_OUTCOME, FORWARDED, REPAIRED, REDRIVEN_ITEMS, NARROWED, TRANSITIONS_WRITTEN, OPEN_JOURNEYS,
     STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, CUES_SEEN, UNMATCHED_REFUNDS, UNMATCHED_UPDATES,
-    UNREAD_AMOUNTS, EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS,
+    UNREAD_AMOUNTS, STITCHED, FROM_NOWHERE, IDENTITY_ON, LINKED_DEVICES, CAPPED, MOST_USERS, MOST_DEVICES,
+    EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS,
     FUNNEL_WRITER, FUNNEL_CELLS, FUNNEL_WRITTEN, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, CLOCK_ERROR,
     END_TO_END_LATENCY, REJECTED_ITEMS, LATE_ITEMS, UNKNOWN_NAMES, RETRACTED, AGENT_DEATHS,
     RESTORE_SECONDS, RESTORED_RECORDS, USER_AGENT_LAG,

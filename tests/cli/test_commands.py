@@ -41,8 +41,8 @@ def test_the_funnel_for_machines(data: Path) -> None:
             "truth": none | {"converted": 1}},
             "been_in": {"know": 2, "go": 0, "do": 0, "buy": 1, "truth": 1},
             "cues": {},
-            "revenue": {}, "unmatched_refunds": {"purchase": 0, "person": 0}, "unmatched_updates": 0,
-            "unread_amounts": 0,
+            "revenue": {}, "stitched": 0, "from_nowhere": 0,
+            "unmatched_refunds": {"purchase": 0, "person": 0}, "unmatched_updates": 0, "unread_amounts": 0,
             "events": {
                 "received": 6, "applied": 4, "refused": 0, "robot": 0, "no_signal": 0, "duplicate": 1,
                 "late": 0, "rejected": 1,

@@ -44,33 +44,18 @@ def robot() -> list[bytes]:
     """More signals at once than a profile holds, and then one from before them."""
     event = (
         '{"type":"track","messageId":"r-%d","userId":"robot","event":"Product Viewed",'
-        '"timestamp":"2026-07-20T11:%02d:%02dZ"}'
+        '"timestamp":"2026-07-28T11:%02d:%02dZ"}'
     )
     return [(event % (n, *divmod(n, 60))).encode() for n in [*range(1, MAX_LIVE_SIGNALS + 2 * SEGMENT), 0]]
 
 
-def guests() -> list[bytes]:
-    """Guests: on a phone whose owner signs in a day later, and on a tablet that six people share."""
-    event = (
-        '{"type":"track","messageId":"g-%d","%s":"%s","anonymousId":"%s","event":"%s",'
-        '"properties":{"results":0},"timestamp":"2026-07-%02dT10:00:00Z"}'
-    )
-    told = [("userId", f"g{n}", "tab", "Signed In", 22 + n) for n in range(6)]
-    for name in ("Product Viewed", "Products Searched"):
-        told += [("type", "track", device, name, 21) for device in ("phone", "tab")]
-    told += [("userId", "g0", "phone", name, 22) for name in ("Signed In", "Order Completed")]
-    ordered = sorted(told, key=lambda row: row[-1])
-    return [(event % (n, *row)).encode() for n, row in enumerate(ordered)]
-
-
 async def real() -> list[Output]:
-    """What is published of the golden input, of the same with tenants and a robot, of the same when nobody
-    ever signs in, and of guests who do.
+    """What is published of the golden input, of the same with tenants and a robot, and of the same when
+    nobody ever signs in.
     """
     without, with_tenants = await run(records()), await run([*records(), *robot()], tenant="context.shop")
     devices = await run([value.replace(b'"userId"', b'"anonymousId"') for value in records()])
-    stitched = await run([*records(), *guests()], identity={"on": True})
-    return [output for _, output in [*without, *with_tenants, *devices, *stitched]]
+    return [output for _, output in [*without, *with_tenants, *devices]]
 
 
 def told(output: Output) -> Any:

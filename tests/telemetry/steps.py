@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from streams.core.funnels.figures import FigureSums
 from streams.core.processing.checkpoint import Counts
-from streams.core.processing.committed import Committed
+from streams.core.processing.committed import Committed, DeviceFigures
 
 NOTHING = Committed(
     partition=0,
@@ -19,6 +19,7 @@ NOTHING = Committed(
     outputs=0,
     retracted=0,
     journeys=FigureSums().figures(),
+    devices=DeviceFigures(),
     rev=0,
     expired_corrections=0,
     excluded=0,

@@ -1,5 +1,6 @@
 import msgspec
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.core.funnels.figures import JourneyFigures
@@ -7,6 +8,7 @@ from streams.core.ingest.event import Event
 from streams.core.moments.verdict import CUE_NAMES, READ_INSTEAD
 from streams.core.processing.checkpoint import Counts
 from streams.core.processing.clock_errors import MAX_CLOCKS, ClockCounts
+from streams.core.processing.committed import DeviceFigures
 from streams.telemetry.clock_totals import ClockTotals
 from streams.telemetry.meters import Death, Meters, UserAgentLag
 from streams.telemetry.metrics import METRICS
@@ -346,3 +348,24 @@ def test_corrections_add_up() -> None:
     for retracted, written in ((2, True), (5, False), (1, True)):
         of.committed(step(0, 9, written=written, retracted=retracted))
     assert 3 == shown(of)["streams_transitions_retracted_total"]
+
+
+def test_identity_is_shown_by_partition() -> None:
+    """Purchases that are stitched and from nowhere, devices by what they are, and what bounds did."""
+    of = meters()
+    journeys = replace(step().journeys, converted=9, stitched=4, from_nowhere=3)
+    of.committed(step(2, 1, journeys=journeys, devices=DeviceFigures(True, 5, 1, 7, 2, 30, 6, 4)))
+    found = shown(of)
+    assert (4, 3, 1) == tuple(
+        found[f"streams_{name} partition=2"]
+        for name in ("conversions_stitched", "conversions_from_nowhere", "identity_on")
+    )
+    assert {"linked": 5, "shared": 1, "links_only": 7} == {
+        state: found[f"streams_identity_devices partition=2 state={state}"]
+        for state in ("linked", "shared", "links_only")
+    }
+    assert (2, 30) == tuple(
+        found[f"streams_identity_capped_total partition=2 what={what}"] for what in ("device", "event")
+    )
+    assert 6 == found["streams_identity_most_users partition=2"]
+    assert 4 == found["streams_identity_most_devices partition=2"]

@@ -47,7 +47,7 @@ def render_report(given: Mapping[str, Any], whole: Funnel | CohortReport) -> Ren
     if "need" in given:
         parts.append(_need(given["need"], given["transitions_from"], given["cut_journeys"]))
     if isinstance(whole, Funnel):
-        parts += [render_totals(whole), *_money(whole), "", render_moments(whole), ""]
+        parts += [render_totals(whole), *_stitched(whole), *_money(whole), "", render_moments(whole), ""]
         if whole.cues:
             parts += [render_cues(whole.cues), ""]
         parts.append(render_events(whole.events))
@@ -91,6 +91,18 @@ def _journeys(j: JourneyCounts) -> str:
         f"({percent(j.converted, j.opened)}; {j.refunded:,} refunded later), [red]{j.abandoned:,} "
         f"abandoned[/], [cyan]{j.open:,} open[/] ({j.stalled:,} stalled)"
     )
+
+
+def _stitched(funnel: Funnel) -> list[RenderableType]:
+    """How many purchases have a guest's steps before them, and how many have none at all."""
+    bought = funnel.journeys.converted
+    if not bought:
+        return []
+    stitched, nowhere = funnel.stitched, funnel.from_nowhere
+    return [
+        f"of the purchases [bold]{percent(stitched, bought)}[/] ({stitched:,}) have a guest's steps before "
+        f"them, {percent(nowhere, bought)} ({nowhere:,}) come from nowhere"
+    ]
 
 
 def _money(funnel: Funnel) -> list[RenderableType]:

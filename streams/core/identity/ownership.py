@@ -74,6 +74,7 @@ class Ownership:
 
     def __init__(self, spans: Spans) -> None:
         self.spans = spans
+        self.most_users = 0  # of a device that was published, since the start
         self.counts = dict.fromkeys(ShownAs, 0)  # devices that are held, by what is published of them
         # What was published by the last commit of devices that may be somebody else's now; None: nothing.
         self._published: dict[str, DeviceOwner | None] = {}
@@ -120,6 +121,7 @@ class Ownership:
             if device is not None and device.shown_as != ShownAs.NOTHING:
                 now = device_owner(device, self.spans)
                 self._set(device, now.shown_as)
+                self.most_users = max(self.most_users, now.users)
             if now != published:
                 changed.append((key, now))
         self._published = {}

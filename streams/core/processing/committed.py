@@ -12,6 +12,20 @@ from streams.records import HiddenOffsets
 Reasons = Mapping[str, Mapping[str, int]]  # outcome -> reason -> items
 
 
+class DeviceFigures(msgspec.Struct, frozen=True):
+    """The devices of a partition that have a link. With identity off there are none."""
+
+    on: bool = False  # identity is
+    linked: int = 0  # that are one user's
+    shared: int = 0
+    links_only: int = 0  # on which nothing was done without a user, near a link
+    # Since the partition was opened:
+    capped_devices: int = 0  # that had more links than are kept, and are shared for good
+    capped_events: int = 0  # that stay where they are, since a device gave too many
+    most_users: int = 0  # of one device, in the time that counts for sharing
+    most_devices: int = 0  # that gave events to one user
+
+
 class Committed(msgspec.Struct, frozen=True):
     """One step of a partition agent, after its commit."""
 
@@ -27,6 +41,7 @@ class Committed(msgspec.Struct, frozen=True):
     outputs: int  # records written, without that of the `progress` topic
     retracted: int  # transitions retracted
     journeys: JourneyFigures  # over the life of the partition
+    devices: DeviceFigures
     rev: int  # transition records written since the partition began
     expired_corrections: int  # changes of counters whose window is no longer kept, since the partition began
     excluded: int  # peers that the partition waits for no more

@@ -7,7 +7,7 @@ the user to whom they belong. `streams/core/identity` decides; here messages com
 from collections.abc import Iterable
 from typing import Protocol
 
-from streams.core.identity.device import DevicePart
+from streams.core.identity.device import DevicePart, ShownAs
 from streams.core.identity.devices import LINK_LATE, Devices, Give, Take
 from streams.core.identity.links import LINK_QUARTER_MS, Link
 from streams.core.ingest.event import Event, lookup
@@ -16,6 +16,7 @@ from streams.core.journeys.moving import Moved, give_signals, take_signals
 from streams.core.journeys.population import Population
 from streams.core.journeys.signal import event_ref
 from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.committed import DeviceFigures
 from streams.core.processing.inbox import GiveMessage, LinkMessage, MoveMessage, TakeMessage, encode_message
 from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.parameters import IdentityParameters
@@ -53,6 +54,7 @@ class Connector:
         self.parameters = parameters
         self.devices = Devices(population, parameters.spans)
         self.take_event = self.devices.take_event
+        self._most_devices = 0  # that gave events to one user, since the start
         # (device, user) -> the quarter of an hour, and the first link of it that was sent.
         self._sent: dict[tuple[str, str], tuple[int, int, str]] = {}
 
@@ -152,9 +154,27 @@ class Connector:
             other = None if move.is_new else move.device
             moved = give_signals(partition.population, move.user, device, move.signals, other)
             _count_moved(partition, "given", moved)
+            p = partition.population.profiles.get(move.user)
+            if p is not None and p.origins is not None:
+                self._most_devices = max(self._most_devices, len(p.origins.devices))
         else:
             moved = take_signals(partition.population, move.user, device, move.refs, move.device)
             _count_moved(partition, "taken", moved)
+
+    @property
+    def figures(self) -> DeviceFigures:
+        """How many devices there are, for the metrics."""
+        shown, counts = self.devices.ownership.counts, self.devices.counts
+        return DeviceFigures(
+            on=True,
+            linked=shown[ShownAs.LINKED],
+            shared=shown[ShownAs.SHARED],
+            links_only=shown[ShownAs.NOTHING],
+            capped_devices=counts.full,
+            capped_events=counts.settled_early,
+            most_users=self.devices.ownership.most_users,
+            most_devices=self._most_devices,
+        )
 
     def device_parts(self) -> list[DevicePart]:
         """The state records of the open batch."""
