@@ -10,8 +10,8 @@ from streams.telemetry import metrics
 
 def identity_figures(steps: Iterable[Committed]) -> Iterator[Metric]:
     """The metrics, off the last step of each partition."""
-    specs = metrics.STITCHED, metrics.FROM_NOWHERE, metrics.IDENTITY_ON
-    specs += metrics.MOST_USERS, metrics.MOST_DEVICES
+    of_purchases = metrics.STITCHED, metrics.FROM_NOWHERE
+    specs = (*of_purchases, metrics.IDENTITY_ON, metrics.MOST_USERS, metrics.MOST_DEVICES)
     gauges = [GaugeMetricFamily(spec.name, spec.about, labels=spec.labels) for spec in specs]
     devices = GaugeMetricFamily(
         metrics.LINKED_DEVICES.name, metrics.LINKED_DEVICES.about, labels=metrics.LINKED_DEVICES.labels
