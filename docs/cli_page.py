@@ -19,8 +19,8 @@ Everything for people is made for a terminal of 100 columns. With `--json` there
 standard output; progress and messages go to standard error. Settings that have no flag come from a file or
 the environment: [settings.md](settings.md).
 
-A command that asks (`funnel`, `journey`, `why`, `transitions`, `cues`, `journeys`, `rejected`, `late`,
-`verify`, `compare-rules`) reads a data directory or an app on Kafka and prints the same about both.
+A command that asks (`funnel`, `journey`, `why`, `transitions`, `cues`, `journeys`, `identities`, `rejected`,
+`late`, `verify`, `compare-rules`) reads a data directory or an app on Kafka and prints the same about both.
 `--data-dir DIR` names a directory, and `--kafka HOST:PORT --app NAME` an app; without either,
 `kafka.bootstrap` of the settings decides. How to log in comes from the settings, as for a worker. Nobody
 names the app's inputs: the app knows them. A question takes part in no group, stops nobody and writes
@@ -119,7 +119,8 @@ sort. `guess` is the format that refused rows look like.
 `refunded`; `transitions` and `cues` are the net ones, as they were published, in the order in which they
 happened. Where there are tenants, `tenant` comes first. A person who gave signals and has no journey is one
 line with `journeys` empty. The name is looked up as it is given and behind `u:` and `d:`; every person whom
-it fits is printed.
+it fits is printed. A line about a device has its record of the topic `identities` as `identity`, if there is
+one, and the lines of the user whose device it is follow.
 
 ```json
 {{
@@ -129,6 +130,18 @@ it fits is printed.
     "outcome": "converted", "stalled": false, "furthest": "truth", "transitions": [], "cues": []
   }}]
 }}
+```
+
+**`streams identities --json`** prints the records of the topic `identities`, one a line: all, or those of a
+device or of a user. With `--busiest` it prints one object: how many devices are one user's (`linked`), of how
+many `people`, and how many are `shared`; `most_users` has the records of the devices on which most users are
+signed in, and `most_devices` the users with the most devices, at most ten each, and none that has one only.
+
+```json
+{{"linked": 2, "people": 1, "shared": 1, "most_users": [
+  {{"tenant": null, "device": "tab-9", "person": null, "since": null, "event": null, "shared": true,
+    "users": 6, "rev": 4}}],
+  "most_devices": [{{"tenant": null, "person": "u:nina", "devices": 2}}]}}
 ```
 
 **`streams verify --json`** prints one object. `difference` is the first difference, as text, or null if all

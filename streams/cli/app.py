@@ -16,6 +16,7 @@ from streams.cli.demo import demo_command
 from streams.cli.explain import explain_command
 from streams.cli.funnel import funnel_command
 from streams.cli.generate import generate_command
+from streams.cli.identities import identities_command
 from streams.cli.journey import journey_command
 from streams.cli.journeys import journeys_command
 from streams.cli.lag import lag_command
@@ -36,7 +37,7 @@ EXIT_CODES = {
     0: "done",
     1: (
         "the answer is no: `verify`, `app compare`, `compare-rules` or `rules test` found a difference, "
-        "`journey` or `why` found nobody of that name, `topics plan` found something to create"
+        "`journey`, `identities` or `why` found nobody of that name, `topics plan` found something to create"
     ),
     2: (
         "the command, a setting, a rules file or an input file is wrong, or the log that a question is about "
@@ -66,6 +67,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "transitions": transitions_command,
         "cues": cues_command,
         "journeys": journeys_command,
+        "identities": identities_command,
         "rejected": rejected_command,
         "late": late_command,
         "explain": explain_command,

@@ -25,6 +25,7 @@ def journey_command(
 ) -> None:
     """Shows one person's journeys, step by step, as they are now.
 
+    Of a device that is a user's it says whose, and shows that user's journeys with what was done there.
     The exit code is 1 if nobody has this name.
     """
     asyncio.run(_journey(ctx, name, tenant, LogFlags(data_dir, kafka, app), json))
@@ -32,10 +33,10 @@ def journey_command(
 
 async def _journey(ctx: typer.Context, name: str, tenant: str | None, flags: LogFlags, json: bool) -> None:
     from streams.queries.person import Person
-    from streams.queries.timeline import read_timelines
+    from streams.queries.timeline import read_timelines_of_devices
 
     async with open_log(ctx, flags, bar=True) as log:
-        timelines = await read_timelines(log.reader, Person(name, tenant))
+        timelines = await read_timelines_of_devices(log.reader, Person(name, tenant))
     if not timelines:
         end_for_nobody(name, tenant)
     if json:

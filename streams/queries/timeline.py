@@ -7,11 +7,12 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas import Cue, Transition
+from schemas import Cue, Identity, Transition
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import bare_id, split_profile_key
 from streams.log.port import Reader
 from streams.queries.cohorts import FUNNEL_MOMENTS
+from streams.queries.identities import read_identities
 from streams.queries.person import Person, fold_settings_for
 from streams.queries.state_profiles import read_state_profiles
 from streams.topology import CUES, TRANSITIONS, Topic
@@ -51,12 +52,15 @@ class Timeline(msgspec.Struct):
     need: str | None
     current: str | None  # the moment of the open journey; None: no journey is open
     journeys: list[TimelineJourney]
+    identity: Identity | None = None  # of a device: whose it is
 
     def wire(self) -> bytes:
         """One JSON line without its line end. It has `tenant` only where there are tenants."""
         journeys = [{name: getattr(journey, name) for name in JOURNEY_FIELDS} for journey in self.journeys]
         fields = {"profile": self.profile, "need": self.need, "current": self.current, "journeys": journeys}
-        return msgspec.json.encode(fields if self.tenant is None else {"tenant": self.tenant, **fields})
+        tenant = {} if self.tenant is None else {"tenant": self.tenant}
+        identity = {} if self.identity is None else {"identity": self.identity}
+        return msgspec.json.encode({**tenant, **fields, **identity})
 
 
 async def read_timelines(reader: Reader, person: Person) -> list[Timeline]:
@@ -87,6 +91,26 @@ async def read_timelines(reader: Reader, person: Person) -> list[Timeline]:
         if person.has(tenant, profile)
     ]
     return sorted(timelines, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
+
+
+async def read_timelines_of_devices(reader: Reader, person: Person) -> list[Timeline]:
+    """As `read_timelines`; of a device that is a user's that user's timelines, too, behind its own, which say
+    whose it is.
+    """
+    timelines = await read_timelines(reader, person)
+    for identity in await read_identities(reader, person):
+        device = f"d:{identity.device}"
+        if not person.has(identity.tenant, device):
+            continue  # it is about the user's name
+        own = [t for t in timelines if (t.tenant, t.profile) == (identity.tenant, device)]
+        if not own:
+            own = [Timeline(identity.tenant, device, None, None, [])]
+            timelines += own
+        for timeline in own:
+            timeline.identity = identity
+        if identity.person is not None and not person.has(identity.tenant, identity.person):
+            timelines += await read_timelines(reader, Person(identity.person, identity.tenant))
+    return timelines
 
 
 async def _net_by_need(

@@ -211,6 +211,8 @@ def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
             out[
                 cells.counter_code(cells.MEASURE_REVENUE, KIND_NAMES.index(kind), one(frm), currency) + dims
             ] += n
+    for s in [s for signals in by.values() for s in oracle.transitions(signals, timer, of) if s.stitched]:
+        out[cells.counter_code(cells.MEASURE_STITCHED, 0, one(s.from_), 0) + s.dims] += 1
     for (hour, to, dims), n in oracle.hours(by, timer, of).items():
         out[cells.counter_code(cells.MEASURE_HOURS, one(to), 0, hour) + dims] += n
     for (_, number, moment, dims), n in oracle.cue_counts(by, of, FOREVER * 10).items():

@@ -1,12 +1,14 @@
 """A person's journeys: when what happened, in which moment, and how long it took."""
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from schemas import Transition
+from schemas import Cue, Transition
 from streams.cli.render.amounts import amount_cell
+from streams.cli.render.identities import render_identity
 from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, span_text, time_text
 from streams.queries.timeline import Timeline, TimelineJourney
 
@@ -28,12 +30,15 @@ def render(timeline: Timeline) -> RenderableType:
     """All journeys about one need, oldest first."""
     who = escape(timeline.profile) + (f" of {escape(timeline.tenant)}" if timeline.tenant else "")
     about = f", about [bold]{escape(timeline.need)}[/]" if timeline.need else ""
+    whose = [] if timeline.identity is None else [render_identity(timeline.identity)]
     if not timeline.journeys:
-        return f"[bold]{who}[/]: no journey, only signals that open none\n"
+        none = "no journey of its own" if whose else "no journey, only signals that open none"
+        return Group(*whose, f"[bold]{who}[/]: {none}", "")
     now = f"now in {moment_text(timeline.current)}" if timeline.current else "in no moment now"
     if timeline.journeys[-1].stalled:
         now += ", silent"
     return Group(
+        *whose,
         f"[bold]{who}[/]{about}: {plural(len(timeline.journeys), 'journey')}, {now}",
         *map(_journey, timeline.journeys),
         "",
@@ -58,7 +63,7 @@ def _journey(journey: TimelineJourney) -> RenderableType:
         following = journey.steps[n + 1].at if n + 1 < len(journey.steps) else None
         while cues and (following is None or cues[0].at < following):  # a cue comes after its event's steps
             cue = cues.pop(0)
-            where = f"{moment_text(cue.moment)}  [dim]{escape(cue.event)}[/]"
+            where = f"{moment_text(cue.moment)}  [dim]{escape(cue.event)}{_on(cue)}[/]"
             table.add_row(time_text(cue.at), Text(CUE_SYMBOL, "yellow"), Text(cue.cue, "yellow"), where)
     return Group(head, table)
 
@@ -86,4 +91,9 @@ def _description(step: Transition) -> str:
         after = f" after {span_text(step.dwell_s)}"
     if amount := amount_cell(step.value_minor, step.currency):
         after += f"  {amount}" if step.to else f"  {amount} given back"
-    return f"{where}{skipped}{after}  [dim]{escape(step.rule) if step.rule else 'silence'}[/]"
+    return f"{where}{skipped}{after}  [dim]{escape(step.rule) if step.rule else 'silence'}{_on(step)}[/]"
+
+
+def _on(record: Transition | Cue) -> str:
+    """Which device gave the event of a step or a cue."""
+    return "" if record.device is msgspec.UNSET else f" on {escape(record.device)}"
