@@ -23,7 +23,7 @@ class BusyPerson(msgspec.Struct, frozen=True):
     devices: int
 
 
-class Devices(msgspec.Struct):
+class DeviceSummary(msgspec.Struct):
     """How many devices there are, and the busiest."""
 
     linked: int  # that are one user's
@@ -46,7 +46,7 @@ async def read_identities(reader: Reader, asked: Person | None = None) -> list[I
     return sorted(found, key=lambda identity: (identity.tenant or "", identity.device))
 
 
-async def count_devices(reader: Reader) -> Devices:
+async def count_devices(reader: Reader) -> DeviceSummary:
     """How many devices there are, and the busiest devices and people. Of equals the first by name."""
     devices, shared = Counter[tuple[str | None, str]](), 0
     most_users: list[Identity] = []
@@ -60,7 +60,7 @@ async def count_devices(reader: Reader) -> Devices:
             devices[identity.tenant, identity.person] += 1
         most_users = nlargest(BUSIEST, [*most_users, identity], key=lambda one: one.users)
     people = nlargest(BUSIEST, devices.items(), key=lambda pair: pair[1])
-    return Devices(
+    return DeviceSummary(
         linked=devices.total(),
         people=len(devices),
         shared=shared,

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from schemas import Identity
 from streams.cli.screen import plural, time_text
-from streams.queries.identities import Devices
+from streams.queries.identities import DeviceSummary
 
 
 def render_identity(identity: Identity) -> str:
@@ -21,7 +21,7 @@ def render_identity(identity: Identity) -> str:
     )
 
 
-def render_counts(found: Devices) -> str:
+def render_counts(found: DeviceSummary) -> str:
     """How many devices are somebody's."""
     return (
         f"[bold]{found.linked:,}[/] devices belong to [bold]{found.people:,}[/] people, "
@@ -29,7 +29,7 @@ def render_counts(found: Devices) -> str:
     )
 
 
-def render_busiest(found: Devices) -> RenderableType:
+def render_busiest(found: DeviceSummary) -> RenderableType:
     """The devices with the most users, and the users with the most devices."""
     devices = _table("device", "users", "")
     for identity in found.most_users:
