@@ -48,6 +48,7 @@ class StepReader:
             rule=-1,
             amount=None if t.value_minor is msgspec.UNSET else t.value_minor,
             currency=NO_CURRENCY if t.currency is msgspec.UNSET else currency_number(t.currency),
+            stitched=t.stitched is True,
         )
 
     def read_cue(self, raw: bytes) -> JourneyStep:
