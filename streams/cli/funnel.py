@@ -90,9 +90,9 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
     from streams.core.processing.checkpoint import decode_checkpoint
     from streams.queries.cohorts import report_of_cells, reports_by_dimension
     from streams.queries.funnel import read_funnel
-    from streams.queries.funnel_window import read_window_tallies, window_report
+    from streams.queries.funnel_window import window_report
     from streams.queries.need_funnel import read_need_journeys, report_of_need, reports_by_value
-    from streams.queries.tallies import read_all_time_tallies
+    from streams.queries.tallies import read_all_time_tallies, read_window_tallies
     from streams.queries.time_range import EVER, TimeRange
 
     async with open_log(ctx, flags, bar=True) as log:

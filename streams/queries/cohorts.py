@@ -10,7 +10,8 @@ from typing import get_args
 
 import msgspec
 
-from schemas import Moment, Tally
+from schemas import Moment
+from streams.queries.views.cells import Counted
 
 FUNNEL_MOMENTS: tuple[str, ...] = get_args(Moment)
 
@@ -61,7 +62,7 @@ class CohortReport(msgspec.Struct):
     revenue: Revenue
 
 
-def report_of_cells(cells: Sequence[Tally]) -> CohortReport:
+def report_of_cells(cells: Sequence[Counted]) -> CohortReport:
     """The sum of these counters, of which those of cohorts and of revenue count."""
     report = empty_report()
     for cell in cells:
@@ -85,7 +86,7 @@ def empty_report() -> CohortReport:
     )
 
 
-def revenue_of_cells(cells: Iterable[Tally]) -> Revenue:
+def revenue_of_cells(cells: Iterable[Counted]) -> Revenue:
     """The sum of the counters of revenue among these."""
     return sum_revenue(
         (cell.currency, cell.kind, cell.count)
@@ -113,11 +114,11 @@ def add_up(report: CohortReport) -> None:
     report.journeys = JourneyCounts(opened=sum(cohort.all for cohort in cohorts), **outcomes)
 
 
-def reports_by_dimension(cells: Iterable[Tally], dimension: str) -> dict[str, CohortReport]:
+def reports_by_dimension(cells: Iterable[Counted], dimension: str) -> dict[str, CohortReport]:
     """The report for each value that the dimension had when a journey opened, and of revenue for each that it
     had at a purchase or a refund.
     """
-    groups: dict[str, list[Tally]] = {}
+    groups: dict[str, list[Counted]] = {}
     for cell in cells:
         if cell.measure in ("cohort", "been_in", "revenue"):
             groups.setdefault(cell.dimensions[dimension], []).append(cell)

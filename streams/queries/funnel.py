@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 import msgspec
 
-from schemas import Tally
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
@@ -17,6 +16,7 @@ from streams.queries.cohorts import Cohort, JourneyCounts, Revenue, report_of_ce
 from streams.queries.state_profiles import read_state_profiles
 from streams.queries.tallies import count_cues, count_moves, read_all_time_tallies
 from streams.queries.unmatched import count_unmatched
+from streams.queries.views.cells import Counted
 from streams.topology import JOURNEYS, TRANSITIONS
 
 NO_JOURNEY = "unmatched"  # instead of a moment: a cue of no journey
@@ -54,7 +54,7 @@ class Funnel(msgspec.Struct):
     repaired: dict[str, int]  # events by kind of repair: one with two repairs counts in both
 
 
-def cues_by_moment(cells: Iterable[Tally]) -> dict[str, dict[str, int]]:
+def cues_by_moment(cells: Iterable[Counted]) -> dict[str, dict[str, int]]:
     """How often each cue was in which moment; `unmatched`: in no journey. Cues are in order of name."""
     return {
         cue: {moment or NO_JOURNEY: n for moment, n in counts.items()}

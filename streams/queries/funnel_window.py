@@ -9,15 +9,12 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from schemas import Tally
-from streams.core.funnels.windows import BY_DAY, BY_HOUR, BY_MINUTE, KEPT_MIN, LENGTH_MIN, WINDOWS
+from streams.core.funnels.windows import BY_DAY, BY_HOUR, BY_MINUTE, KEPT_MIN, LENGTH_MIN
 from streams.core.ingest.times import MINUTE_MS
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.json_text import rfc3339
 from streams.errors import ConfigError
-from streams.log.port import Reader
 from streams.settings.durations import DAYS, duration_text
-from streams.topology import TALLIES
 
 CellLength = Literal["minute", "hour", "day"]
 
@@ -94,19 +91,3 @@ def read_to_times(stored: Iterable[Checkpoint | None]) -> list[int]:
         for checkpoint in stored
         if checkpoint is not None and checkpoint.watermark_ms >= 0
     ]
-
-
-async def read_window_tallies(reader: Reader, window: CellWindow) -> list[Tally]:
-    """The cells of a window, as the partitions wrote them."""
-    length = f'"window":"{WINDOWS[window.length]}"'.encode()
-    start, end = rfc3339(window.start_ms), rfc3339(window.end_ms)
-    found = []
-    async for _, record in reader.scan(TALLIES.name):
-        if record.value is not None and length in record.value:
-            tally = _decode(record.value)
-            if tally.start is not None and start <= tally.start < end:  # one form of text: it sorts as time
-                found.append(tally)
-    return found
-
-
-_decode = msgspec.json.Decoder(Tally).decode

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import msgspec
-
-from schemas import Tally
+from streams.core.funnels.windows import WINDOWS
 from streams.log.port import Reader
+from streams.queries.funnel_window import CellWindow
+from streams.queries.views.cells import CellSum, CellTable, Counted
 from streams.topology import TALLIES
 
 HOURS_PER_WEEK = 168
@@ -21,21 +21,28 @@ ALL_WINDOW_JSON = b'"window":"all"'
 Bucket = tuple[float, float]
 """A range of lengths in seconds: from the first, and below the second."""
 
-_decode = msgspec.json.Decoder(Tally).decode
+
+async def read_all_time_tallies(reader: Reader) -> list[CellSum]:
+    """The counters over all time, added up over the partitions, without those that are zero."""
+    table = await _read_cells(reader, ALL_WINDOW_JSON)
+    return table.sums()
 
 
-async def read_all_time_tallies(reader: Reader) -> list[Tally]:
-    """The cells of the window `all`, as the partitions wrote them, without those that are zero.
-
-    Each partition may have a count for one cell.
+async def read_window_tallies(reader: Reader, window: CellWindow) -> list[CellSum]:
+    """The counters of a window, added up over the partitions and over its cells, without those that are
+    zero.
     """
-    return [
-        tally
-        async for _, record in reader.scan(TALLIES.name)
-        if record.value is not None
-        and ALL_WINDOW_JSON in record.value
-        and (tally := _decode(record.value)).count
-    ]
+    table = await _read_cells(reader, f'"window":"{WINDOWS[window.length]}"'.encode())
+    return table.sums(window)
+
+
+async def _read_cells(reader: Reader, having: bytes) -> CellTable:
+    """The counters that have this in their records."""
+    table, topic = CellTable(), TALLIES.name
+    async for _, record in reader.scan(topic):
+        if record.value is not None and having in record.value:
+            table.apply(topic, record.key, record.value)
+    return table
 
 
 class Move(NamedTuple):
@@ -46,7 +53,7 @@ class Move(NamedTuple):
     to: str | None
 
 
-def count_moves(cells: Iterable[Tally]) -> Counter[Move]:
+def count_moves(cells: Iterable[Counted]) -> Counter[Move]:
     """How often each transition happened, and each `Unmatched`, which is no transition."""
     counts = Counter[Move]()
     for cell in cells:
@@ -55,7 +62,7 @@ def count_moves(cells: Iterable[Tally]) -> Counter[Move]:
     return counts
 
 
-def dwell_histograms(cells: Iterable[Tally]) -> dict[str, Counter[Bucket]]:
+def dwell_histograms(cells: Iterable[Counted]) -> dict[str, Counter[Bucket]]:
     """For each moment, how many stays in it were as long as each bucket says."""
     found: dict[str, Counter[Bucket]] = {}
     for cell in cells:
@@ -77,7 +84,7 @@ def quantile_s(histogram: Counter[Bucket], share: float) -> float:
     return (bucket[0] + bucket[1]) / 2
 
 
-def count_by_hour_of_week(cells: Iterable[Tally], moments: frozenset[str]) -> list[int]:
+def count_by_hour_of_week(cells: Iterable[Counted], moments: frozenset[str]) -> list[int]:
     """How often one of these moments was entered in each hour of the person's week, from Monday 00:00 on."""
     counts = [0] * HOURS_PER_WEEK
     for cell in cells:
@@ -86,7 +93,7 @@ def count_by_hour_of_week(cells: Iterable[Tally], moments: frozenset[str]) -> li
     return counts
 
 
-def count_cues(cells: Iterable[Tally]) -> dict[str, Counter[str | None]]:
+def count_cues(cells: Iterable[Counted]) -> dict[str, Counter[str | None]]:
     """For each cue that there was, how often it was in which moment; None: it was matched with no journey."""
     counts: dict[str, Counter[str | None]] = {}
     for cell in cells:

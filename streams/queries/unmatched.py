@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from schemas import Tally
 from streams.core.ingest.event import Reason
 from streams.log.port import Reader
 from streams.queries.tallies import count_moves
+from streams.queries.views.cells import Counted
 from streams.topology import REJECTED
 
 
@@ -17,7 +17,7 @@ class UnmatchedCounts(NamedTuple):
     updates: int  # of orders that are not known
 
 
-async def count_unmatched(reader: Reader, cells: Iterable[Tally]) -> UnmatchedCounts:
+async def count_unmatched(reader: Reader, cells: Iterable[Counted]) -> UnmatchedCounts:
     """What found nothing. `cells`: the counters over all time."""
     by_kind = dict.fromkeys(("refund_unmatched", "update_unmatched"), 0)
     for move, n in count_moves(cells).items():

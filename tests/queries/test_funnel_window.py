@@ -12,9 +12,9 @@ from streams.queries.funnel_window import (
     CellWindow,
     choose_window,
     read_to_times,
-    read_window_tallies,
     window_report,
 )
+from streams.queries.tallies import read_window_tallies
 from streams.settings.durations import DAYS, HOURS, MINUTES, parse_duration
 from tests.queries.written import SHOP, did, written
 

@@ -8,9 +8,9 @@ from streams.core.funnels.windows import BY_HOUR
 from streams.core.processing.json_text import rfc3339
 from streams.log.memory import MemoryLog
 from streams.queries.cohorts import CohortReport, empty_report, report_of_cells, reports_by_dimension
-from streams.queries.funnel_window import CellWindow, read_window_tallies
+from streams.queries.funnel_window import CellWindow
 from streams.queries.need_funnel import read_need_journeys, report_of_need, reports_by_value
-from streams.queries.tallies import read_all_time_tallies
+from streams.queries.tallies import read_all_time_tallies, read_window_tallies
 from streams.queries.time_range import EVER, TimeRange
 from streams.settings.durations import HOURS
 from tests.queries.written import SHOP, did, written

@@ -21,10 +21,11 @@ from streams.log.memory import MemoryLog
 from streams.queries.cohorts import report_of_cells
 from streams.queries.event_sets import BYTES_PER_EVENT
 from streams.queries.funnel import read_funnel
-from streams.queries.funnel_window import choose_window, read_window_tallies
+from streams.queries.funnel_window import choose_window
 from streams.queries.origins import Origin
 from streams.queries.rules_comparison import ComparedRules, RulesComparison, bytes_for_people, compare_rules
 from streams.queries.stored_input import StoredInput
+from streams.queries.tallies import read_window_tallies
 from streams.queries.time_range import EVER, TimeRange
 from streams.queries.verdict_changes import MAX_KINDS, MAX_SAMPLES, SampledEvent, VerdictChanges
 from streams.records import NewRecord

@@ -11,7 +11,6 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from schemas import Tally
 from streams.cli.render import timeline
 from streams.cli.render.funnel import render_events, render_moments, render_totals
 from streams.cli.render.tables import plain_grid
@@ -20,6 +19,7 @@ from streams.queries.cohorts import FUNNEL_MOMENTS
 from streams.queries.funnel import Funnel
 from streams.queries.tallies import Bucket, count_by_hour_of_week, count_moves, dwell_histograms, quantile_s
 from streams.queries.timeline import Timeline
+from streams.queries.views.cells import Counted
 
 BUSIEST_STEPS = 6
 STEPS_BAR_COLUMNS = 28
@@ -35,7 +35,7 @@ class Findings(NamedTuple):
     records: int
     seconds: float
     funnel: Funnel
-    tallies: Sequence[Tally]
+    tallies: Sequence[Counted]
     late: Counter[str]  # by reason
     rejected: Counter[str]  # by reason
     example: Timeline | None
@@ -84,7 +84,7 @@ def _head(text: str) -> RenderableType:
     return Group("", Rule(f"[bold]{text}[/]", align="left", style="dim"))
 
 
-def _busiest_steps(tallies: Sequence[Tally]) -> Table:
+def _busiest_steps(tallies: Sequence[Counted]) -> Table:
     kinds = ("opened", "advanced", "returned", "converted")
     counts = [(n, move) for move, n in count_moves(tallies).items() if move.kind in kinds]
     counts.sort(key=lambda row: (-row[0], row[1].kind))
@@ -98,7 +98,7 @@ def _busiest_steps(tallies: Sequence[Tally]) -> Table:
     return table
 
 
-def _stays(tallies: Sequence[Tally]) -> Table:
+def _stays(tallies: Sequence[Counted]) -> Table:
     """A row per moment: how long people stay in it, and how many journeys fell silent there."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("in")
@@ -131,7 +131,7 @@ def _quantiles(histogram: Counter[Bucket] | None) -> tuple[str, str, str]:
     return span_text(median_s), span_text(most_s), f"{histogram.total():,}"
 
 
-def _week(tallies: Sequence[Tally]) -> RenderableType:
+def _week(tallies: Sequence[Counted]) -> RenderableType:
     """A week in shades: a row per day, a character per hour.
 
     In these events it is nearly flat, and the text gives the reason.

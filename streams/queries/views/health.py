@@ -4,12 +4,12 @@ An hour without a purchase looks the same in the counters as an hour in which th
 which a partition was behind. Here they differ.
 """
 
-from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
 import schemas
+from streams.queries.views.instants import ms_of
 from streams.topology import PROGRESS
 
 # Without work to do, a partition writes its record every 5 seconds (`CHECKPOINT_EVERY_S`): three are missing.
@@ -83,8 +83,3 @@ class HealthView:
     def _passed_ms(self, partition: int) -> int:
         progress = self.progress.get(partition)
         return -1 if progress is None or progress.timers_fired is None else ms_of(progress.timers_fired)
-
-
-def ms_of(instant: str) -> int:
-    """Milliseconds since 1970 of a time in a record."""
-    return round(datetime.fromisoformat(instant).timestamp() * 1000)

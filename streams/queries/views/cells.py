@@ -1,0 +1,176 @@
+"""All counters of the tallies topic in memory, for whoever asks often.
+
+A counter costs two numbers in a dict: which one it is, and how many. The number that says which stands for
+the part of its name behind the window, `cohort/know/open/mobile/web`, which all windows share: that part is
+decoded once, at its first record. So a record costs one look at its key and one at the end of its value.
+
+Counters of the partitions stay apart, since each replaces its own; they are added up when somebody asks.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from schemas import Tally
+from streams.core.funnels.windows import ALL_TIME, LENGTH_MIN, WINDOWS
+from streams.core.ingest.times import MINUTE_MS
+from streams.queries.funnel_window import CellWindow
+from streams.queries.views.instants import ms_of
+from streams.topology import TALLIES
+
+MAX_STARTS = 10_000  # texts of starts that are kept: a week of minutes
+
+# The last two fields of a tally; see `tally_text`.
+_COUNT, _REV = b',"count":', b',"rev":'
+_LENGTHS = {name.encode(): number for number, name in enumerate(WINDOWS)}
+_decode = msgspec.json.Decoder(Tally).decode
+
+
+class CellSum(msgspec.Struct, frozen=True, gc=False):
+    """Some counters of one name, added up. The fields mean what they mean in a Tally."""
+
+    measure: str
+    kind: str | None
+    from_: str | None
+    to: str | None
+    furthest: str | None
+    outcome: str | None
+    bucket_s: tuple[float, float] | None
+    cue: str | None
+    moment: str | None
+    currency: str | None
+    hour: int | None
+    dimensions: Mapping[str, str]
+    count: int = 0
+
+
+Counted = Tally | CellSum
+"""What reports add up."""
+
+Counts = dict[int, int]  # by the number of a name
+
+
+class _Part:
+    """The counters of one partition: by length of the window, by its start in minutes."""
+
+    def __init__(self) -> None:
+        self.windows: tuple[dict[int, Counts], ...] = tuple({} for _ in WINDOWS)
+
+
+class CellTable:
+    """The counters of all partitions."""
+
+    topics = (TALLIES.name,)
+
+    def __init__(self) -> None:
+        self._parts: dict[int, _Part] = {}
+        self._anew: dict[int, _Part] = {}  # of partitions that are being read anew
+        self._numbers: dict[bytes, int] = {}  # by the name of what is counted
+        self._names: list[CellSum] = []  # by their number
+        self._dimensions: dict[tuple[str, ...], dict[str, str]] = {}  # many names share them
+        self._starts: dict[bytes, int] = {}
+
+    def apply(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Takes a record in; those of other topics are passed over."""
+        if topic != TALLIES.name or key is None:
+            return
+        partition, length, start_text, name = key.split(b"/", 3)
+        window = _LENGTHS[length]
+        if window == ALL_TIME:
+            start, name = 0, start_text + b"/" + name
+        else:
+            found = self._starts.get(start_text)
+            start = self._start(start_text) if found is None else found
+        number = int(partition)
+        part = self._anew.get(number) or self._parts.get(number)
+        if part is None:
+            part = self._parts[number] = _Part()
+        starts = part.windows[window]
+        if value is None:
+            self._remove(starts, start, name)
+            return
+        which = self._numbers.get(name)
+        if which is None:
+            which = self._learn(name, value)
+        counts = starts.get(start)
+        if counts is None:
+            counts = starts[start] = {}
+        end = value.rindex(_REV)
+        if count := int(value[value.rindex(_COUNT, 0, end) + len(_COUNT) : end]):
+            counts[which] = count
+        else:
+            counts.pop(which, None)
+
+    def read_anew(self, topic: str, partition: int) -> None:
+        """From here on a partition of a topic is read from its beginning. Until its end what was known
+        stays.
+        """
+        if topic == TALLIES.name:
+            self._anew[partition] = _Part()
+
+    def at_end(self, topic: str, partition: int) -> None:
+        """A partition of a topic has been read to its end."""
+        if topic == TALLIES.name and (part := self._anew.pop(partition, None)) is not None:
+            self._parts[partition] = part
+
+    def _remove(self, starts: dict[int, Counts], start: int, name: bytes) -> None:
+        counts, which = starts.get(start), self._numbers.get(name)
+        if counts is not None and which is not None:
+            counts.pop(which, None)
+            if not counts:
+                del starts[start]
+
+    def _learn(self, name: bytes, value: bytes) -> int:
+        tally = _decode(value)
+        dimensions = self._dimensions.setdefault(tuple(tally.dimensions.values()), tally.dimensions)
+        fields = {field: getattr(tally, field) for field in CellSum.__struct_fields__}
+        self._names.append(CellSum(**fields | {"dimensions": dimensions, "count": 0}))
+        which = self._numbers[name] = len(self._names) - 1
+        return which
+
+    def _start(self, text: bytes) -> int:
+        """The minute at which a window begins, by its text in a key."""
+        if len(self._starts) >= MAX_STARTS:
+            self._starts.clear()
+        instant = text.decode()
+        whole = instant + "T00:00:00.000Z"[len(instant) - 10 :]
+        start = self._starts[text] = ms_of(whole) // MINUTE_MS
+        return start
+
+    def sums(self, window: CellWindow | None = None, where: Mapping[str, str] | None = None) -> list[CellSum]:
+        """The counters of a window, added up by what they count; None: over all time. None of them is zero.
+
+        `where`: only those with these values of dimensions.
+        """
+        totals: Counts = {}
+        get = totals.get
+        for counts in self._counts_in(window):
+            for which, count in counts.items():
+                totals[which] = get(which, 0) + count
+        names, replace = self._names, msgspec.structs.replace
+        found = [replace(names[which], count=count) for which, count in totals.items() if count]
+        return [cell for cell in found if _has(cell, where)] if where else found
+
+    def _counts_in(self, window: CellWindow | None) -> Iterator[Counts]:
+        for part in self._parts.values():
+            if window is None:
+                yield from part.windows[ALL_TIME].values()
+                continue
+            starts, step = part.windows[window.length], LENGTH_MIN[window.length]
+            end_min = window.end_ms // MINUTE_MS
+            for start in range(-(-window.start_ms // (step * MINUTE_MS)) * step, end_min, step):
+                if (counts := starts.get(start)) is not None:
+                    yield counts
+
+    def starts(self, window: int) -> Sequence[int]:
+        """The minutes at which windows of a length begin, in order, of those that hold something."""
+        return sorted({start for part in self._parts.values() for start in part.windows[window]})
+
+    def __len__(self) -> int:
+        """How many counters are held, those of each partition."""
+        parts: Iterable[_Part] = self._parts.values()
+        return sum([len(counts) for part in parts for starts in part.windows for counts in starts.values()])
+
+
+def _has(cell: CellSum, where: Mapping[str, str]) -> bool:
+    return all(cell.dimensions.get(name) == value for name, value in where.items())

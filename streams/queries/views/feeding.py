@@ -1,0 +1,80 @@
+"""Feeds views with what is committed to their topics: at a start all of it, then what has come since.
+
+Works on every log, since it asks a Reader for tails and for nothing else.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from streams.log.port import Reader
+from streams.log.tail import TailPosition
+
+FEED_RECORDS = 10_000  # of one tail: some megabytes, and a tenth of a second between two looks at the clock
+
+TopicPartition = tuple[str, int]
+Positions = Mapping[TopicPartition, TailPosition]
+
+
+class View(Protocol):
+    """What is made of the records of some topics. Pure."""
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """What it wants to be given; other records it passes over."""
+        ...
+
+    def apply(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Takes the next record of a partition in."""
+        ...
+
+    def read_anew(self, topic: str, partition: int) -> None:
+        """From here on a partition is read from its beginning. Until its end what was known stays."""
+        ...
+
+    def at_end(self, topic: str, partition: int) -> None:
+        """A partition has been read to its end."""
+        ...
+
+
+class ViewFeed:
+    """Keeps some views up to date."""
+
+    def __init__(self, reader: Reader, views: Sequence[View], positions: Positions | None = None) -> None:
+        """`positions`: how far the views have come, if they were restored."""
+        self.positions = dict(positions or {})
+        self.records = 0  # that were read, by this feed
+        self._reader, self._views = reader, views
+        topics = dict.fromkeys(topic for view in views for topic in view.topics)
+        self._partitions = [(topic, number) for topic in topics for number in range(reader.partitions)]
+
+    async def read(self) -> bool:
+        """Takes in what has come, a piece of each partition. True: nothing more was committed to any of them
+        when it was read.
+        """
+        at_end = True
+        for name in self._partitions:
+            at_end &= await self._read(*name)
+        return at_end
+
+    async def catch_up(self) -> None:
+        """Takes in all that was committed."""
+        while not await self.read():
+            pass
+
+    async def _read(self, topic: str, partition: int) -> bool:
+        position = self.positions.get((topic, partition))
+        tail = await self._reader.tail(topic, partition, position, FEED_RECORDS)
+        views = [view for view in self._views if topic in view.topics]
+        if tail.anew:
+            for view in views:
+                view.read_anew(topic, partition)
+        for view in views:
+            apply = view.apply
+            for record in tail.records:
+                apply(topic, record.key, record.value)
+        if tail.at_end:
+            for view in views:
+                view.at_end(topic, partition)
+        self.positions[topic, partition] = tail.position
+        self.records += len(tail.records)
+        return tail.at_end
