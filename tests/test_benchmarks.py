@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import hot_keys, moments, pipeline, readers
+from benchmarks import hot_keys, moments, pipeline, readers, views
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS
 from streams.core.ingest.event import Event
@@ -106,3 +106,9 @@ def test_searches_are_all_different() -> None:
     assert len({text for text, _ in given}) == 2_000
     assert {"en", "it", "es"} == {language for _, language in given}
     assert given == list(islice(moments.searches(), 2_000))
+
+
+def test_the_read_model_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each figure."""
+    views.main(["--cells", "1000", "--partitions", "2"])
+    assert 5 == len(capsys.readouterr().out.splitlines())

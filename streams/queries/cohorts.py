@@ -11,7 +11,7 @@ from typing import get_args
 import msgspec
 
 from schemas import Moment
-from streams.queries.views.cells import Counted
+from streams.queries.cell_table import Counted
 
 FUNNEL_MOMENTS: tuple[str, ...] = get_args(Moment)
 

@@ -12,11 +12,11 @@ import msgspec
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
+from streams.queries.cell_table import Counted
 from streams.queries.cohorts import Cohort, JourneyCounts, Revenue, report_of_cells
 from streams.queries.state_profiles import read_state_profiles
 from streams.queries.tallies import count_cues, count_moves, read_all_time_tallies
 from streams.queries.unmatched import count_unmatched
-from streams.queries.views.cells import Counted
 from streams.topology import JOURNEYS, TRANSITIONS
 
 NO_JOURNEY = "unmatched"  # instead of a moment: a cue of no journey

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from streams.core.funnels.windows import WINDOWS
 from streams.log.port import Reader
+from streams.queries.cell_table import CellSum, CellTable, Counted
 from streams.queries.funnel_window import CellWindow
-from streams.queries.views.cells import CellSum, CellTable, Counted
 from streams.topology import TALLIES
 
 HOURS_PER_WEEK = 168

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from streams.core.ingest.event import Reason
 from streams.log.port import Reader
+from streams.queries.cell_table import Counted
 from streams.queries.tallies import count_moves
-from streams.queries.views.cells import Counted
 from streams.topology import REJECTED
 
 

@@ -13,15 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import Current, Tally
+from streams.core.funnels.figures import OPEN_MOMENTS
 from streams.core.funnels.windows import BY_DAY, BY_HOUR, BY_MINUTE, WINDOWS
 from streams.core.moments.rules import default_rules
 from streams.log.memory import MemoryLog
 from streams.log.tail import TailPosition
+from streams.queries.cell_table import CellSum, CellTable
 from streams.queries.funnel_window import CellWindow
-from streams.queries.views.cells import CellSum, CellTable
+from streams.queries.instants import ms_of
 from streams.queries.views.feeding import ViewFeed
-from streams.queries.views.instants import ms_of
-from streams.queries.views.people import OPEN_MOMENTS, InMoment, journeys_in_moments
+from streams.queries.views.people import InMoment, journeys_in_moments
 from streams.records import Batch, Output
 from tests.core.processing.feeding import DAY, HOUR, MINUTE, START, Feed, event
 from tests.laws.test_journeys import LAW

@@ -15,11 +15,11 @@ from streams.cli.render import timeline
 from streams.cli.render.funnel import render_events, render_moments, render_totals
 from streams.cli.render.tables import plain_grid
 from streams.cli.screen import MOMENT_COLOURS, bar, bar_columns, moment_text, percent, span_text
+from streams.queries.cell_table import Counted
 from streams.queries.cohorts import FUNNEL_MOMENTS
 from streams.queries.funnel import Funnel
 from streams.queries.tallies import Bucket, count_by_hour_of_week, count_moves, dwell_histograms, quantile_s
 from streams.queries.timeline import Timeline
-from streams.queries.views.cells import Counted
 
 BUSIEST_STEPS = 6
 STEPS_BAR_COLUMNS = 28

@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 import schemas
-from streams.queries.views.instants import ms_of
+from streams.queries.instants import ms_of
 from streams.topology import PROGRESS
 
 # Without work to do, a partition writes its record every 5 seconds (`CHECKPOINT_EVERY_S`): three are missing.

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from streams.core.funnels.figures import OPEN_MOMENTS
+from streams.queries.cell_table import Counted
 from streams.queries.cohorts import FUNNEL_MOMENTS
 from streams.queries.tallies import Move, count_moves
-from streams.queries.views.cells import Counted
 
 _CLOSING = ("converted", "abandoned")
 _MOVING = ("opened", "advanced", "returned", *_CLOSING)
-OPEN_MOMENTS = FUNNEL_MOMENTS[:-1]  # nobody is under way in truth, since the purchase closes a journey
 
 
 class InMoment(NamedTuple):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import schemas
+from streams.queries.instants import ms_of
 from streams.queries.views.health import Health, HealthView
-from streams.queries.views.instants import ms_of
 
 EXAMPLE = json.loads((Path(schemas.__file__).parent / "examples" / "progress.json").read_text())[0]
 NOW_MS = ms_of(EXAMPLE["written_at"])

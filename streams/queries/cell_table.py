@@ -15,7 +15,7 @@ from schemas import Tally
 from streams.core.funnels.windows import ALL_TIME, LENGTH_MIN, WINDOWS
 from streams.core.ingest.times import MINUTE_MS
 from streams.queries.funnel_window import CellWindow
-from streams.queries.views.instants import ms_of
+from streams.queries.instants import ms_of
 from streams.topology import TALLIES
 
 MAX_STARTS = 10_000  # texts of starts that are kept: a week of minutes
@@ -47,14 +47,14 @@ class CellSum(msgspec.Struct, frozen=True, gc=False):
 Counted = Tally | CellSum
 """What reports add up."""
 
-Counts = dict[int, int]  # by the number of a name
+CellCounts = dict[int, int]  # by the number of a name
 
 
-class _Part:
+class PartitionCells:
     """The counters of one partition: by length of the window, by its start in minutes."""
 
-    def __init__(self) -> None:
-        self.windows: tuple[dict[int, Counts], ...] = tuple({} for _ in WINDOWS)
+    def __init__(self, windows: Sequence[dict[int, CellCounts]] | None = None) -> None:
+        self.windows = windows or [{} for _ in WINDOWS]
 
 
 class CellTable:
@@ -62,13 +62,38 @@ class CellTable:
 
     topics = (TALLIES.name,)
 
-    def __init__(self) -> None:
-        self._parts: dict[int, _Part] = {}
-        self._anew: dict[int, _Part] = {}  # of partitions that are being read anew
-        self._numbers: dict[bytes, int] = {}  # by the name of what is counted
-        self._names: list[CellSum] = []  # by their number
-        self._dimensions: dict[tuple[str, ...], dict[str, str]] = {}  # many names share them
+    def __init__(
+        self, names: Sequence[tuple[bytes, CellSum]] = (), parts: Mapping[int, PartitionCells] | None = None
+    ) -> None:
+        """`names`, `parts`: what another table had."""
+        self.parts = dict(parts or {})
+        self._anew: dict[int, PartitionCells] = {}  # of partitions that are being read anew
+        self._cells: list[CellSum] = []  # by the number of their name
+        self._numbers = {name: number for number, (name, _) in enumerate(names)}
+        self._dimensions: dict[tuple[str, ...], Mapping[str, str]] = {}  # many cells share them
         self._starts: dict[bytes, int] = {}
+        for _, cell in names:
+            self._add(cell)
+        self._share_numbers()
+
+    @property
+    def names(self) -> Sequence[tuple[bytes, CellSum]]:
+        """What is counted, by its number: its name, and the fields of its counters."""
+        return [*zip(self._numbers, self._cells, strict=True)]
+
+    def is_read_anew(self, partition: int) -> bool:
+        """True while a partition is being read from its beginning once more."""
+        return partition in self._anew
+
+    def _share_numbers(self) -> None:
+        """Makes all counters share the numbers of their names: numbers that were read are objects of their
+        own, and each would cost as much as the rest of a counter.
+        """
+        shared = [*self._numbers.values()]
+        for part in self.parts.values():
+            for starts in part.windows:
+                for start, counts in starts.items():
+                    starts[start] = {shared[which]: count for which, count in counts.items()}
 
     def apply(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Takes a record in; those of other topics are passed over."""
@@ -82,9 +107,9 @@ class CellTable:
             found = self._starts.get(start_text)
             start = self._start(start_text) if found is None else found
         number = int(partition)
-        part = self._anew.get(number) or self._parts.get(number)
+        part = self._anew.get(number) or self.parts.get(number)
         if part is None:
-            part = self._parts[number] = _Part()
+            part = self.parts[number] = PartitionCells()
         starts = part.windows[window]
         if value is None:
             self._remove(starts, start, name)
@@ -106,14 +131,14 @@ class CellTable:
         stays.
         """
         if topic == TALLIES.name:
-            self._anew[partition] = _Part()
+            self._anew[partition] = PartitionCells()
 
     def at_end(self, topic: str, partition: int) -> None:
         """A partition of a topic has been read to its end."""
         if topic == TALLIES.name and (part := self._anew.pop(partition, None)) is not None:
-            self._parts[partition] = part
+            self.parts[partition] = part
 
-    def _remove(self, starts: dict[int, Counts], start: int, name: bytes) -> None:
+    def _remove(self, starts: dict[int, CellCounts], start: int, name: bytes) -> None:
         counts, which = starts.get(start), self._numbers.get(name)
         if counts is not None and which is not None:
             counts.pop(which, None)
@@ -122,11 +147,15 @@ class CellTable:
 
     def _learn(self, name: bytes, value: bytes) -> int:
         tally = _decode(value)
-        dimensions = self._dimensions.setdefault(tuple(tally.dimensions.values()), tally.dimensions)
         fields = {field: getattr(tally, field) for field in CellSum.__struct_fields__}
-        self._names.append(CellSum(**fields | {"dimensions": dimensions, "count": 0}))
-        which = self._numbers[name] = len(self._names) - 1
+        which = self._numbers[name] = len(self._cells)
+        self._add(CellSum(**fields | {"count": 0}))
         return which
+
+    def _add(self, cell: CellSum) -> None:
+        """Adds what the next number stands for. Equal dimensions are one object."""
+        shared = self._dimensions.setdefault(tuple(cell.dimensions.values()), cell.dimensions)
+        self._cells.append(msgspec.structs.replace(cell, dimensions=shared))
 
     def _start(self, text: bytes) -> int:
         """The minute at which a window begins, by its text in a key."""
@@ -142,17 +171,17 @@ class CellTable:
 
         `where`: only those with these values of dimensions.
         """
-        totals: Counts = {}
+        totals: CellCounts = {}
         get = totals.get
         for counts in self._counts_in(window):
             for which, count in counts.items():
                 totals[which] = get(which, 0) + count
-        names, replace = self._names, msgspec.structs.replace
-        found = [replace(names[which], count=count) for which, count in totals.items() if count]
+        cells, replace = self._cells, msgspec.structs.replace
+        found = [replace(cells[which], count=count) for which, count in totals.items() if count]
         return [cell for cell in found if _has(cell, where)] if where else found
 
-    def _counts_in(self, window: CellWindow | None) -> Iterator[Counts]:
-        for part in self._parts.values():
+    def _counts_in(self, window: CellWindow | None) -> Iterator[CellCounts]:
+        for part in self.parts.values():
             if window is None:
                 yield from part.windows[ALL_TIME].values()
                 continue
@@ -164,11 +193,11 @@ class CellTable:
 
     def starts(self, window: int) -> Sequence[int]:
         """The minutes at which windows of a length begin, in order, of those that hold something."""
-        return sorted({start for part in self._parts.values() for start in part.windows[window]})
+        return sorted({start for part in self.parts.values() for start in part.windows[window]})
 
     def __len__(self) -> int:
         """How many counters are held, those of each partition."""
-        parts: Iterable[_Part] = self._parts.values()
+        parts: Iterable[PartitionCells] = self.parts.values()
         return sum([len(counts) for part in parts for starts in part.windows for counts in starts.values()])
 
 
