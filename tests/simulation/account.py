@@ -24,11 +24,12 @@ from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.signal import order_ref
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.verdict import Verdict
-from streams.core.processing.inbox import Forwarded, Redriven, WatermarkReport
+from streams.core.processing.inbox import Forwarded, LinkMessage, Redriven, WatermarkReport
 from streams.records import Fetched, Record
 from streams.runtime.parameters import door_of_settings, parameters_of
 from streams.topology import is_inbox, split_source
 from tests import oracle
+from tests.simulation.linked import Linking, Links, link_of
 from tests.simulation.redrives import AGAIN, Key, Limits, Moved, RedrivenPeople, Said
 from tests.simulation.timeline import Origin, Read, messages_of
 from tests.simulation.watermarks import Watermarks
@@ -66,6 +67,9 @@ class Account:
     forwarded: list[tuple[int, Origin]] = field(default_factory=list)  # to which partition
     spared: int = 0  # events that would be late if the input that is furthest decided
     mark: int = -1  # the watermark
+    settled: int = -1  # the settled mark
+    linking: dict[Origin, Linking] = field(default_factory=dict)  # events that were read here and are links
+    late_links: dict[Origin, bool] = field(default_factory=dict)  # whether one says anything new
     again: Again = field(default_factory=Counter)
     # What was called over_cap although its profile had neither so many signals nor so many needs; old orders
     # that were known to nobody, and were taken all the same.
@@ -100,7 +104,7 @@ def account(
         for fetched in batch.fetched:
             judge.take(fetched, batch.rules)
         judge.time = batch.watermark_ms, batch.timers_ms
-    judge.account.mark = judge.marks.own
+    judge.account.mark, judge.account.settled = judge.marks.own, judge.marks.settled
     return judge.account
 
 
@@ -121,12 +125,13 @@ class _Judge:
         self.account.redriven = RedrivenPeople(limits)
         self.time = -1, -1  # the watermark, and how far timers have fired, as the batch began
         self._fates: dict[Origin, str | int] = {}  # of redriven items: who took it, or where it was sent on
-        others = [n for n in range(world.partitions) if n != partition] if world.forwards else []
-        self.marks = Watermarks(world.inputs_of(partition), others)
+        others = [n for n in range(world.partitions) if n != partition] if world.messages else []
+        self.marks = Watermarks(world.inputs_of(partition), others, has_identity=world.identity)
         self._world, self._partition, self._reported = world, partition, reported
         self._bases, self._arrival = bases, arrival
         self._dims_of = parameters_of(world.settings.fold).dimensions.code
         self._reader = RecordReader(door_of_settings(world.settings), "events")
+        self._links = Links()  # of the devices that this partition owns
 
     def take(self, fetched: Fetched, version: str) -> None:
         """All that one look at the sources has found. What is yet to be read of it has not ended."""
@@ -151,6 +156,12 @@ class _Judge:
     def _take_inbox(self, records: Sequence[Record], version: str) -> None:
         """What was forwarded comes source by source, and reports after it."""
         messages = [*messages_of(records)]
+        for _, message in messages:
+            if isinstance(message, LinkMessage):
+                tenant, _, device = message.device.rpartition("\x1f")
+                user = message.user.rpartition("\x1f")[2]
+                link = Linking(tenant or None, device[2:], user[2:], message.at_ms, message.event)
+                self._take_link((message.source, message.offset), link)
         items = [(m, r.key) for (_, m), r in zip(messages, records, strict=True) if isinstance(m, Forwarded)]
         for source in dict.fromkeys(item.source for item, _ in items):
             for item, key in items:
@@ -158,7 +169,16 @@ class _Judge:
                     self._judge(source, item.record(key), version, forwarded=True)
         for offset, message in messages:
             if isinstance(message, WatermarkReport):
-                self.marks.report(message.partition, self._reported[offset], message.idle)
+                reported = self._reported[offset], message.own_watermark_ms
+                self.marks.report(message.partition, reported, message.idle)
+
+    def _take_link(self, origin: Origin, link: Linking) -> None:
+        """A link is judged by the partition that owns its device."""
+        is_known = self._links.knows(link)
+        if link.at < self.marks.own - self._world.allowed_lateness:
+            self.account.late_links[origin] = not is_known
+        elif not is_known:
+            self._links.add(link)
 
     def _judge(self, source: str, record: Record, version: str, *, forwarded: bool) -> None:
         a, world, origin = self.account, self._world, (source, record.offset)
@@ -178,6 +198,10 @@ class _Judge:
         if said := next((name for name, mark in APART.items() if mark in (record.value or b"")), None):
             a.counts[said] += 1
             return
+        if not forwarded and world.identity and (link := link_of(event, key_of(event, world)[0], world)):
+            a.linking[origin] = link
+            if owner_of(person(link.tenant, f"d:{link.device}"), world.partitions) == self._partition:
+                self._take_link(origin, link)
         verdict = CLASSIFIERS[version].classify(event)
         if verdict is None:
             a.counts["no_signal"] += 1
@@ -196,22 +220,28 @@ class _Judge:
             a.counts["late"] += 1
             a.late.append(origin)
             return
-        if s.update == oracle.OLD_ORDER and not oracle.knows(mine, needs, s.order, at, patience_of(world)):
+        # (A user may know an order from what a device gave: `linked` has that, and not this partition.)
+        is_whole = not world.identity
+        if (
+            is_whole
+            and s.update == oracle.OLD_ORDER
+            and not oracle.knows(mine, needs, s.order, at, patience_of(world))
+        ):
             a.unjust.append(origin)
         if at < oldest or origin in self._arrival.over_cap:
             a.counts["late"] += 1
             a.late.append(origin)
             busy = sum(len(s.needs) for s in mine) >= world.cap  # a signal about two needs takes two places
-            if at >= oldest and not busy and len(no_place) < len(needs):
+            if is_whole and at >= oldest and not busy and len(no_place) < len(needs):
                 a.unjust.append(origin)
             return
         left_out = self._arrival.left_out.get(origin, ())
         s = s._replace(needs=tuple(name for name in needs if name not in left_out))
-        applied = take(a, key, mine, s, self.marks.own - 2 * allowed_lateness)
+        applied = take(a, key, mine, s, self.marks.settled - world.finality_delay - allowed_lateness)
         a.counts["unread_amounts"] += applied and unread
         a.counts["applied" if applied else "duplicate"] += 1
         a.counts["narrowed"] += bool(left_out)
-        if left_out != (no_place if applied else ()):
+        if is_whole and left_out != (no_place if applied else ()):
             a.misplaced[origin] = left_out, no_place
         if left_out:
             a.late.append(origin)  # it is in that topic, too

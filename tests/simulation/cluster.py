@@ -211,8 +211,10 @@ def _as_taken(partition: int, batch: Batch, read: Read) -> Read:
     return read._replace(fetched=fetched, watermark_ms=c.watermark_ms, timers_ms=c.timers_fired_ms)
 
 
-def unruly(batch: Batch) -> Iterator[str]:
-    """At most one `current` record of each person, and a tombstone of exactly those who are forgotten."""
+def unruly(batch: Batch, *, identity: bool) -> Iterator[str]:
+    """At most one `current` record of each person, and a tombstone of exactly those who are forgotten. (With
+    identity on, a device that is somebody's stays.)
+    """
     held = [(output.topic, output.key) for output in batch.outputs if output.topic in CURRENT_TOPICS]
     yield from (f"{n} records of {key!r} in {topic}" for (topic, key), n in Counter(held).items() if n > 1)
     gone = {(o.topic, o.key) for o in batch.outputs if o.topic in CURRENT_TOPICS and o.value is None}
@@ -227,6 +229,9 @@ def unruly(batch: Batch) -> Iterator[str]:
         ("current_devices" if profile[0] == "d" else "current", person(tenant or None, profile))
         for tenant, profile in profiles
     }
+    if identity:
+        gone = {found for found in gone if found[0] == CURRENT.name}
+        forgotten = {found for found in forgotten if found[0] == CURRENT.name}
     if gone != forgotten:
         yield f"forgotten are {forgotten}, and the tombstones are {gone}"
 
@@ -288,7 +293,9 @@ class Cluster:
     def committed(self, partition: int, batch: Batch, read: Read) -> None:
         """Notes who read what, if the commit did happen."""
         if self.log._stored[partition].checkpoint is batch.checkpoint:
-            self.unruly += [f"partition {partition}: {how}" for how in unruly(batch)]
+            self.unruly += [
+                f"partition {partition}: {how}" for how in unruly(batch, identity=self.world.identity)
+            ]
             self.met["time alone committed"] += not any(fetched.chunks for fetched in read.fetched)
             sender = Sender(partition, len(self.timelines[partition]))
             self.timelines[partition].append(_as_taken(partition, batch, read))
@@ -429,6 +436,7 @@ class Cluster:
             if stored.checkpoint is not None:
                 c = decode_checkpoint(stored.checkpoint)
                 self.met["rules changed half way"] += len(c.eras) > 1
+                self.met.update({f"moves: {what}": count for what, count in c.counts.moves.items()})
                 self.met["timers ahead of the mark"] += c.timers_fired_ms > c.watermark_ms
                 for name in (
                     "applied",
@@ -474,7 +482,7 @@ class Cluster:
         for _ in range(MAX_TURNS):
             done = [self._step(partition, watermark_ms) for partition in range(self.world.partitions)]
             quiet = quiet + 1 if all(done) else 0
-            if quiet > (QUIET_ROUNDS if self.world.forwards else 0):
+            if quiet > (QUIET_ROUNDS if self.world.messages else 0):
                 return None
         return f"the partitions were not done after {MAX_TURNS} steps each"
 

@@ -16,11 +16,12 @@ from streams.core.journeys import profile as profiles
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.committed import Committed
-from streams.core.processing.inbox import Forwarded, Redriven, WatermarkReport
+from streams.core.processing.inbox import Forwarded, LinkMessage, Redriven, WatermarkReport
 from streams.records import Record
 from streams.topology import source_name, split_source
 from tests import oracle
 from tests.simulation.account import Account, owner_of, person
+from tests.simulation.linked import Moves
 from tests.simulation.redrives import Key, Moved
 from tests.simulation.wire import (
     CONTENT,
@@ -52,9 +53,11 @@ ENDINGS = ("applied", "refused", "robot", "no_signal", "duplicate", "late", "rej
 class Sent(NamedTuple):
     """What a partition has put into the inboxes of others."""
 
-    reports: list[tuple[WatermarkReport, int]]  # each with how far the partition had come in its own inputs
+    # Each with how far the partition had come in its own inputs, and in all.
+    reports: list[tuple[WatermarkReport, tuple[int, int]]]
     forwarded: list[tuple[int, Forwarded]]  # to which partition
     redriven: list[tuple[int, Redriven]]  # likewise
+    links: list[tuple[int, LinkMessage]]  # likewise
 
 
 class Evidence:
@@ -79,6 +82,8 @@ class Evidence:
         events: Mapping[tuple[str, int], Sequence[Record]] | None = None,
         sent: Sent | None = None,
         seen: Committed | None = None,
+        back: int = 0,
+        moves: Moves | None = None,
     ) -> None:
         """`topics`: decoded values by name; of compacted ones too, of ledgers the offsets.
 
@@ -91,9 +96,12 @@ class Evidence:
 
         `place`: the partition, and how many there are; `keyed`: topic, key, tenant and profile of each
         record about a person; `sourced`: headers and value of each transition; `events`: all
-        inputs, by topic and partition; `sent`: what the partition has sent to others.
+        inputs, by topic and partition; `sent`: what the partition has sent to others. `back`: how far before
+        a link events move; 0 with identity off. `moves`: what is known of links and what they move; None with
+        identity off.
         """
-        self.sourced, self.events, self.sent = sourced, events or {}, sent or Sent([], [], [])
+        self.finality_delay, self.moves = allowed_lateness + back, moves
+        self.sourced, self.events, self.sent = sourced, events or {}, sent or Sent([], [], [], [])
         self.place, self.keyed = place, keyed
         self.account, self.checkpoint, self.topics, self.names, self.patience = (
             account,
@@ -111,6 +119,10 @@ class Evidence:
             eras,
             everything,
         )
+
+    def owner(self, device: Key) -> str | None:
+        """Whose a device is, by its newest link; None: nobody's, or identity is off."""
+        return None if self.moves is None else self.moves.told.owners.get(device)
 
     def stored(self, source: str, offset: int) -> bytes | None:
         """The value of a record of an input; None if there is none."""
@@ -217,9 +229,10 @@ def once(e: Evidence) -> Iterator[str]:
     for (key, _), n in e.account.again.items():
         incarnations[key] = max(n, incarnations.get(key, 1))
     for t in e.topics["transitions"]:
-        key, named = (t["tenant"], t["profile"]), t["event"]
+        key, named = (t["tenant"], t["profile"]), (t["event"], t.get("device"))
         said, held = content(t), standing.setdefault(t["id"], [])
         cause = named if t["kind"] != "abandoned" else t["journey"]
+        again = incarnations.get(key, 1) if e.moves is None else max([1, *incarnations.values()])
         if about.setdefault(t["id"], (key, t["need"], t["kind"], cause)) != (
             key,
             t["need"],
@@ -229,7 +242,7 @@ def once(e: Evidence) -> Iterator[str]:
             yield f"id {t['id']} names two steps, the second at rev {t['rev']}"
         if t["op"] == "assert":
             held.append(said)
-            if len(held) > incarnations.get(key, 1):
+            if len(held) > again:
                 yield f"rev {t['rev']}: asserted while it stands: {t['kind']} of {t['profile']} at {t['at']}"
         elif said not in held:
             step = f"{t['kind']} of {t['profile']} at {t['at']}"
@@ -258,7 +271,9 @@ def cues(e: Evidence) -> Iterator[str]:
         yield f"the revs of the cues are {revs}, and the checkpoint has {e.checkpoint.cues}"
     said: Counter[Any] = Counter()
     for c in e.topics["cues"]:
-        found = frozen({name: value for name, value in c.items() if name not in ("id", "rev", "op")})
+        found = frozen(
+            {name: value for name, value in c.items() if name not in ("id", "rev", "op", "moved_from")}
+        )
         said[found] += 1 if c["op"] == "assert" else -1
         if said[found] < 0:
             yield f"rev {c['rev']}: retracted, and does not stand so"
@@ -376,10 +391,13 @@ def forwards(e: Evidence) -> Iterator[str]:
 
 
 def reports(e: Evidence) -> Iterator[str]:
-    """A watermark report says how far its sender had come in its own inputs: the least of them."""
-    for report, reach in e.sent.reports:
-        if (report.partition, report.watermark_ms) != (e.place[0], reach):
-            yield f"{report} was sent, and partition {e.place[0]} had come to {reach}"
+    """A watermark report says how far its sender had come in its own inputs: the least of them; and with
+    identity on how far in all.
+    """
+    for report, (reach, own) in e.sent.reports:
+        true = (e.place[0], reach, -1 if e.moves is None else own)
+        if (report.partition, report.watermark_ms, report.own_watermark_ms) != true:
+            yield f"{report} was sent, and partition {e.place[0]} had come to {reach}, in all to {own}"
 
 
 def keys(e: Evidence) -> Iterator[str]:
@@ -417,8 +435,11 @@ def currents(e: Evidence) -> Iterator[str]:
     for topic, kind in (("current", "u:"), ("current_devices", "d:")):
         for c in e.topics[topic]:
             who, needs = (c["tenant"], c["profile"]), [n["need"] or "" for n in c["needs"]]
-            if not c["profile"].startswith(kind) or who not in e.account.signals:
+            is_known = who in e.account.signals or "person" in c
+            if not c["profile"].startswith(kind) or not is_known:
                 yield f"{who} is in the topic {topic}"
+            if "person" in c and c["person"] != e.owner(who):
+                yield f"{who} is called a device of {c['person']}, and is one of {e.owner(who)}"
             if c["rev"] > e.checkpoint.rev:
                 yield f"{who}: a rev from the future"
             if needs != sorted(set(needs)):
@@ -443,9 +464,9 @@ def forgettable(e: Evidence, key: Key, j: oracle.Journey) -> bool:
     """Whether nothing that may still come could refer to a journey."""
     last_sign = max(s.at for s in e.told(key, j) if s.kind not in ("stalled", "abandoned"))
     due = (
-        j.closed_at + e.patience.refund + e.allowed_lateness
+        j.closed_at + e.patience.refund + e.finality_delay
         if j.outcome == "converted" and j.closed_at is not None
-        else last_sign + 2 * e.allowed_lateness
+        else last_sign + e.finality_delay + e.allowed_lateness
     )
     return j.outcome != "open" and due < e.mark
 
@@ -471,7 +492,7 @@ def finals(e: Evidence) -> Iterator[str]:
                 found = said[content(record)]
                 said[content(record)] -= bool(found)
                 once[content(record)] += 1
-                due = e.everything and at is not None and at < e.mark - e.allowed_lateness
+                due = e.everything and at is not None and at < e.mark - e.finality_delay
                 if not found and due and not e.account.redriven.is_frozen(key, e.mark):
                     yield f"not in the journeys topic: {record}"
     for record, more in (+said).items():
@@ -563,3 +584,6 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     redrives,
 )
 """Of one partition, in the order they are asked."""
+
+NOT_SETTLED = (standing, cues, tallies, business, sinks, currents, finals)
+"""Those that hold with identity on only once all is settled, and no cap has decided anything."""

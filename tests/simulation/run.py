@@ -2,7 +2,8 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -11,16 +12,22 @@ import msgspec
 from schemas.receipt import DeadLetterTopic
 from streams import topology
 from streams.core.journeys.profile import folded_journal
+from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
-from streams.core.processing.inbox import Forwarded, Redriven, WatermarkReport
+from streams.core.processing.inbox import Forwarded, LinkMessage, Redriven, WatermarkReport
 from streams.core.processing.processor import Processor
+from streams.core.processing.rulebook import RulesVersion
 from streams.core.processing.state_keys import restored
 from streams.queries.verify import verify
 from streams.records import Record, StateRecord
 from streams.runtime.parameters import door_of_settings, parameters_of
-from tests.simulation.account import Arrival, account, patience_of
+from tests import oracle
+from tests.simulation.account import Account, Arrival, account, owner_of, patience_of, person
 from tests.simulation.cluster import Cluster, settle
-from tests.simulation.laws import LAWS, Evidence, Sent
+from tests.simulation.laws import LAWS, NOT_SETTLED, Evidence, Sent
+from tests.simulation.linked import Linking, Moves, Told, tell
+from tests.simulation.moves import MOVE_LAWS, NOTHING_TOLD, moves_of, places
+from tests.simulation.redrives import Key
 from tests.simulation.script import Command, Look, Op, write
 from tests.simulation.timeline import Origin, messages_of, records_of
 from tests.simulation.wire import cell_of
@@ -28,7 +35,7 @@ from tests.simulation.world import INPUTS, RULES, World, sizes
 
 LETTERS: tuple[DeadLetterTopic, ...] = ("late", "rejected")
 OF_THE_WHOLE = ("defect", "liveness", "settings", "restore", "verify", "forgotten", "batches")
-NAMES = (*(law.__name__ for law in LAWS), *OF_THE_WHOLE)
+NAMES = (*(law.__name__ for law in (*LAWS, *MOVE_LAWS)), *OF_THE_WHOLE)
 
 
 class Broken(NamedTuple):
@@ -93,8 +100,9 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
     if how := cluster.drain(watermark_ms=latest):
         yield Broken("liveness", how)
         return
+    found += _ask_all(cluster, partitions, latest)
     for partition in partitions:
-        found += [*_ask(cluster, partition, latest), *_restored(cluster, partition)]
+        found += _restored(cluster, partition)
     found += [*_redriven(cluster), *_verified(cluster)]
     yield from found
     if found or latest < 0:
@@ -109,25 +117,27 @@ def _live(cluster: Cluster, script: Sequence[Op]) -> Iterator[Broken]:
     if how := cluster.drain(watermark_ms=latest):
         yield Broken("liveness", how)
         return
-    for partition in partitions:
-        yield from _ask(cluster, partition, latest)
+    yield from _ask_all(cluster, partitions, latest)
 
     # Long after: everything is over, and nothing is left of anybody but what was said.
-    for wait in (s.abandon_after + s.refund_window + 6 * s.allowed_lateness, s.allowed_lateness):
+    long_ms = s.abandon_after + s.refund_window + 6 * s.allowed_lateness
+    if world.identity:
+        long_ms += 2 * (s.identity.back + s.identity.forward)
+    for wait in (long_ms, s.allowed_lateness):
         latest += wait
         if how := cluster.drain(watermark_ms=latest):
             yield Broken("liveness", how)
             return
     yield from _redrive(cluster, latest)  # to people whom nobody knows any more
-    for wait in (0, s.abandon_after + s.refund_window + 6 * s.allowed_lateness, s.allowed_lateness):
+    for wait in (0, long_ms, s.allowed_lateness):
         latest += wait
         if how := cluster.drain(watermark_ms=latest):
             yield Broken("liveness", how)
             return
+    yield from _ask_all(cluster, partitions, latest, forgotten=True)
     for partition in partitions:
-        yield from _ask(cluster, partition, latest, forgotten=True)
         stored = log._stored[partition].latest
-        people = [key for key in stored[topology.STATE.name] if key[:1] == b"p"]
+        people = [key for key in stored[topology.STATE.name] if key[:1] in (b"p", b"i")]
         current = [*stored[topology.CURRENT.name], *stored[topology.CURRENT_DEVICES.name]]
         if people or current:
             yield Broken("forgotten", f"partition {partition}: left behind: {people[:3]} {current[:3]}")
@@ -155,10 +165,18 @@ def _unruly(cluster: Cluster) -> Iterator[Broken]:
 
 def _verified(cluster: Cluster) -> Iterator[Broken]:
     """The product's own recomputation agrees. It is asked whenever there is something to compare."""
+    if any(link_was_late(stored) for stored in cluster.log._stored) or cluster.world.crowded:
+        return  # which links were late is not recorded
     if any(stored.checkpoint for stored in cluster.log._stored) and (
         found := settle(verify(cluster.log, lambda done, total: None)).difference
     ):
         yield Broken("verify", found)
+
+
+def link_was_late(stored: Any) -> bool:
+    """Whether a link came late in this partition."""
+    raw = stored.checkpoint
+    return raw is not None and "late_links" in decode_checkpoint(raw).counts.moves
 
 
 def _all_read(cluster: Cluster, partition: int) -> Iterator[Broken]:
@@ -177,17 +195,27 @@ def _read_mark(cluster: Cluster, partition: int) -> int:
     return decode_checkpoint(stored).watermark_ms if stored is not None else -1
 
 
-def _ask(
-    cluster: Cluster, partition: int, latest: int | None = None, forgotten: bool = False
-) -> Iterator[Broken]:
-    """The laws of one partition, on what is committed.
+class _Look(NamedTuple):
+    """What is committed of a partition, and what its input says."""
 
-    `latest`: nothing is left to do, and this is the whole input's greatest time.
-    """
+    stored: Any  # of the memory log
+    checkpoint: Checkpoint
+    versions: list[RulesVersion]
+    read_with: dict[str, list[str]]  # by source, the version of the rules that read each record
+    account: Account
+
+    @property
+    def rules(self) -> list[tuple[RuleInfo, str]]:
+        """By code, with their version."""
+        return [(rule, v.version) for v in self.versions for rule in v.rules]
+
+
+def _look(cluster: Cluster, partition: int) -> _Look | Broken | None:
+    """None: nothing is committed yet."""
     world, stored = cluster.world, cluster.log._stored[partition]
     raw = stored.checkpoint
     if raw is None:
-        return
+        return None
     c = decode_checkpoint(raw)
     state = restored(
         StateRecord(key, record.value) for key, record in stored.latest[topology.STATE.name].items()
@@ -197,13 +225,9 @@ def _ask(
     read_with: dict[str, list[str]] = {source: [] for source in cluster.log.sources(partition)}
     for source, record, version in records_of(timeline):
         if record.offset != len(read_with[source]):
-            yield Broken(
-                "endings",
-                f"{source}: offset {record.offset} was read when {len(read_with[source])} was next",
-            )
-            return
+            how = f"{source}: offset {record.offset} was read when {len(read_with[source])} was next"
+            return Broken("endings", how)
         read_with[source].append(version)
-    receipts = [*_receipts(stored)]
     arrival = Arrival(
         {_origin(r) for r in late if dict(r.headers)["reason"] == b"over_cap"},
         {_origin(r) for r in late if dict(r.headers)["reason"] == b"lateness"},
@@ -212,22 +236,96 @@ def _ask(
             for r in late
             if dict(r.headers)["reason"] == b"needs_full"
         },
-        {((f"{r['topic']}:{r['partition']}", r["offset"]), r["command"]): r for r in receipts},
+        {((f"{r['topic']}:{r['partition']}", r["offset"]), r["command"]): r for r in _receipts(stored)},
     )
-    inbox = [*messages_of(stored.appended[topology.INBOX.name])]
     reported = {}
-    for n, message in inbox:
+    for n, message in messages_of(stored.appended[topology.INBOX.name]):
         if isinstance(message, WatermarkReport):
             sender = cluster.senders[partition][n]
             reported[n] = cluster.reaches[sender.partition][sender.batch]
-    by = account(timeline, reported, {v.version: v.first_code for v in versions}, arrival, world, partition)
+    bases = {v.version: v.first_code for v in versions if not v.is_foreign}
+    by = account(timeline, reported, bases, arrival, world, partition)
+    return _Look(stored, c, versions, read_with, by)
+
+
+def _ask(
+    cluster: Cluster, partition: int, latest: int | None = None, forgotten: bool = False
+) -> Iterator[Broken]:
+    """The laws of one partition, on what is committed: see `_ask_all`."""
+    yield from _ask_all(cluster, [partition], latest, forgotten)
+
+
+def _ask_all(
+    cluster: Cluster, partitions: Iterable[int], latest: int | None = None, forgotten: bool = False
+) -> Iterator[Broken]:
+    """The laws of some partitions, on what is committed.
+
+    `latest`: nothing is left to do, and this is the whole input's greatest time.
+    """
+    world, looks = cluster.world, dict[int, _Look]()
+    for partition in partitions:
+        found = _look(cluster, partition)
+        if isinstance(found, Broken):
+            yield found._replace(how=f"partition {partition}: {found.how}")
+        elif found is not None:
+            looks[partition] = found
+    told, rules = NOTHING_TOLD, None
+    if world.identity and latest is not None:
+        told = _told(looks.values(), world)
+        rules = [rule for look in looks.values() for rule in look.rules]
+        for partition, look in looks.items():
+            theirs = copy(look.account)
+            theirs.signals = {
+                key: signals
+                for key, signals in told.signals.items()
+                if owner_of(person(*key), world.partitions) == partition
+            }
+            looks[partition] = look._replace(account=theirs)
+    for partition, look in looks.items():
+        evidence = _evidence(cluster, partition, look, told, latest)
+        evidence.rules = rules or look.rules
+        for law in _laws(world, latest):
+            for how in law(evidence):
+                then = ", long after" if forgotten else ""
+                yield Broken(law.__name__, f"partition {partition}{then}: {how}")
+                break
+
+
+def _told(looks: Iterable[_Look], world: World) -> Told:
+    """Whose everything is that all partitions have read. The rules of signals are those of all partitions,
+    one after the other: each has codes of its own.
+    """
+    signals: dict[Key, list[oracle.Signal]] = {}
+    rules, late, linking = 0, set[Origin](), list[tuple[Origin, Linking]]()
+    for look in looks:
+        a = look.account
+        signals |= {key: [s._replace(rule=rules + s.rule) for s in mine] for key, mine in a.signals.items()}
+        late |= a.late_links.keys()
+        linking += a.linking.items()
+        rules += len(look.rules)
+    return tell(signals, [link for origin, link in linking if origin not in late], world)
+
+
+def _laws(world: World, latest: int | None) -> Iterator[Callable[[Evidence], Iterator[str]]]:
+    """Those that must hold now."""
+    if not world.identity:
+        yield from LAWS
+        return
+    lawful = latest is not None and not world.crowded
+    yield from (law for law in LAWS if lawful or law not in NOT_SETTLED)
+    yield from (law for law in MOVE_LAWS if lawful or law is not places)
+
+
+def _evidence(cluster: Cluster, partition: int, look: _Look, told: Told, latest: int | None) -> Evidence:
+    world, stored, c, by = cluster.world, look.stored, look.checkpoint, look.account
     cluster.met["on time by a slower source"] += by.spared
     cluster.met.update(by.redriven.met)
+    late, receipts = stored.appended[topology.LATE.name], [*_receipts(stored)]
     mark = by.mark if latest is None else max(latest, by.mark)
     most = max(mark - 1, cluster.clocks[partition])
     least = mark - 1 if latest is not None or world.chores > 1_000 else -1
     s = world.settings
-    evidence = Evidence(
+    return Evidence(
         account=by,
         checkpoint=c,
         topics={
@@ -244,13 +342,13 @@ def _ask(
             "redriven": receipts,
             "named": [(t["cell"], cell_of(t)[0]) for t in cluster.sinks[partition].table.values()],
         },
-        rules=[(rule, v.version) for v in versions for rule in v.rules],
+        rules=look.rules,
         names=parameters_of(s.fold).dimensions.names,
         patience=patience_of(world),
         allowed_lateness=s.allowed_lateness,
         mark=mark,
         timers=(least, most),
-        eras=(_recorded(c, read_with, [v.version for v in versions]), read_with),
+        eras=(_recorded(c, look.read_with, [v.version for v in look.versions]), look.read_with),
         everything=latest is not None,
         seen=cluster.seen.get(partition),
         place=(partition, world.partitions),
@@ -265,11 +363,13 @@ def _ask(
             for n in range(world.partitions)
         },
         sent=_sent(cluster, partition),
+        back=world.finality_delay - s.allowed_lateness,
+        moves=_moves(cluster, partition, told) if world.identity else None,
     )  # fmt: skip
-    for law in LAWS:
-        for how in law(evidence):
-            yield Broken(law.__name__, f"partition {partition}{', long after' if forgotten else ''}: {how}")
-            break
+
+
+def _moves(cluster: Cluster, partition: int, told: Told) -> Moves:
+    return moves_of(_fresh(cluster, partition), told, lawful=not cluster.world.crowded)
 
 
 def _receipts(stored: Any) -> Iterator[dict[str, Any]]:
@@ -330,19 +430,24 @@ def _origin(letter: Record) -> Origin:
 
 def _sent(cluster: Cluster, partition: int) -> Sent:
     """What a partition has put into the inboxes of others."""
-    sent = Sent([], [], [])
+    sent = Sent([], [], [], [])
     for owner, stored in enumerate(cluster.log._stored):
         for n, message in messages_of(stored.appended[topology.INBOX.name]):
             sender = cluster.senders[owner][n]
             if sender.partition == partition:
                 if isinstance(message, WatermarkReport):
-                    sent.reports.append((message, cluster.reaches[partition][sender.batch]))
+                    reach = cluster.reaches[partition][sender.batch]
+                    own = cluster.timelines[partition][sender.batch].watermark_ms
+                    sent.reports.append((message, (reach, own)))
                 elif isinstance(message, Forwarded):
                     sent.forwarded.append((owner, message))
                 elif isinstance(message, Redriven):
                     sent.redriven.append((owner, message))
+                elif isinstance(message, LinkMessage):
+                    sent.links.append((owner, message))
                 else:
-                    raise AssertionError(f"identity is off in these days: {message}")
+                    cluster.met[type(message).__name__] += 1
+                    assert cluster.world.identity, message
     return sent
 
 
@@ -351,6 +456,24 @@ _decode = msgspec.json.Decoder().decode
 
 def _values(records: Iterable[Record]) -> list[dict[str, object]]:
     return [_decode(r.value) for r in records if r.value is not None]
+
+
+def _fresh(cluster: Cluster, partition: int) -> Processor:
+    """A partition as it would begin anew."""
+    settings, stored = cluster.world.settings, cluster.log._stored[partition]
+    processor = Processor(
+        partition, parameters_of(settings.fold), settings.fold.record(), RULES[0], door_of_settings(settings),
+        cluster.world.partitions,
+    )  # fmt: skip
+    assert stored.checkpoint is not None
+    processor.restore(
+        decode_checkpoint(stored.checkpoint),
+        [StateRecord(key, r.value) for key, r in stored.latest[topology.STATE.name].items()],
+    )
+    return processor
+
+
+KNOWN = ("marks", "counts", "counters", "people", "redriven", "devices")
 
 
 def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
@@ -362,17 +485,8 @@ def _restored(cluster: Cluster, partition: int) -> Iterator[Broken]:
     # a memory session
     if stored.checkpoint is None or hand.agent.session.inner._epoch != stored.epoch:  # type: ignore[attr-defined]
         return
-    held, settings = hand.agent.processor, cluster.world.settings
-    fresh = Processor(
-        partition, parameters_of(settings.fold), settings.fold.record(), RULES[0], door_of_settings(settings)
-    )
-    fresh.restore(
-        decode_checkpoint(stored.checkpoint),
-        [StateRecord(key, r.value) for key, r in stored.latest[topology.STATE.name].items()],
-    )
-    for what, a, b in zip(
-        ("marks", "counts", "counters", "people", "redriven"), _knows(held), _knows(fresh), strict=True
-    ):
+    held, fresh = hand.agent.processor, _fresh(cluster, partition)
+    for what, a, b in zip(KNOWN, _knows(held), _knows(fresh), strict=True):
         if a != b:
             yield Broken("restore", f"partition {partition}: {what}: held {a}, restored {b}")
             return
@@ -408,14 +522,22 @@ def _knows(processor: Processor) -> tuple[object, ...]:
             p.newest_head,
             p.first_segment,
             p.needs,
-            (p.released, p.final_ms, p.redriving),
+            (p.released, p.final_ms, p.redriving, p.origins),
             {p.needs[s.need]: _state(s) for s in p.states if s.journey or s.conversions},
         )
         for p in population.profiles
     }
     tables = [{start: cells for start, cells in table.items() if cells} for table in processor.windows.tables]
-    marks = (c.offset, population.watermark_ms, population.timers_fired_ms, c.rev)
-    return marks, c.counts, tables, people, processor.redriven.fates
+    marks = (
+        c.offset,
+        population.watermark_ms,
+        population.timers_fired_ms,
+        c.rev,
+        population.settled_mark_ms,
+    )
+    devices = {} if processor.connector is None else processor.connector.devices._devices
+    linked = {key: (device.links, device.given, device.full_ms) for key, device in devices.items()}
+    return marks, c.counts, tables, people, processor.redriven.fates, linked
 
 
 def _state(s: object) -> object:

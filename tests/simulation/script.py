@@ -6,7 +6,6 @@ possible day: that is how a trace is shortened.
 
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import msgspec
 from schemas.receipt import DeadLetterTopic
 from streams.core.ingest.partition import partition_of
 from tests.reading import key_of
+from tests.simulation.sign_ins import Person, SignIns
 from tests.simulation.wire import time
 from tests.simulation.world import (
     APART_SHARE,
@@ -25,8 +25,11 @@ from tests.simulation.world import (
     RULES,
     SECOND,
     START,
+    TENANTS,
     TROUBLES,
     World,
+    owned,
+    tenants_of,
 )
 
 POINTS = (
@@ -40,7 +43,7 @@ POINTS = (
     "commit.after",
 )
 POISON = (b"", b"{", b"\xff\x00", b"[]", b'{"type":"track"}', b'{"type":"identify","userId":"a"}', b"0" * 99)
-TENANTS = ("", "north", "south")
+SIGNING_IN = 0.3  # so many sign-ins for each event, in days with identity
 TROUBLED = 0.15  # of the events have a cue
 PAUSES = 9  # effects that one turn lets a worker do at most; a step has six
 
@@ -129,26 +132,6 @@ class _Partition:
     last_ms: int = START  # when something was sent
 
 
-@dataclass
-class _Person:
-    key: str
-    name: str
-    partition: int
-    collector: int
-    at: int = START  # of the last event
-    moment: str = "seen"
-    orders: list[tuple[int, str | None]] = field(default_factory=list)
-
-
-def owned(name: str, partition: int, partitions: int, tenants: tuple[str, ...]) -> str:
-    """An id that begins with this name and belongs to this partition, whatever its tenant."""
-    for n in count():
-        keys = [f"{tenant}\x1f{name}.{n}" if tenant else f"{name}.{n}" for tenant in tenants]
-        if {partition} == {partition_of(key.encode(), partitions) for key in keys}:
-            return f"{name}.{n}"
-    raise AssertionError("some number fits")
-
-
 def write(world: World) -> list[Op]:
     """The script of a world."""
     return _Author(world).write()
@@ -180,9 +163,9 @@ class _Author:
                     begin = rnd.random() if rnd.random() < 0.4 else 2.0
                     p.hidden.append((begin, begin + rnd.uniform(0.1, 0.6)))
                 p.first = rnd.randrange(world.inputs)
-        tenants = TENANTS if world.settings.tenant else ("",)
+        tenants = tenants_of(world)
         self.people = [
-            _Person(
+            Person(
                 rnd.choice(("userId", "anonymousId")),
                 owned(f"{'ab'[n % 2]}{n}", part, world.partitions, tenants),
                 part,
@@ -191,6 +174,7 @@ class _Author:
             for part in range(world.partitions)
             for n in range(world.people)
         ]
+        self.sign_ins = SignIns(world, self.people) if world.identity else None
 
     def write(self) -> list[Op]:
         world, rnd, rates = self.world, self.rnd, self.world.rates
@@ -275,7 +259,7 @@ class _Author:
         p.last_ms = now
         self.ops.append(Send(partition, now + self.offset, value, input))
 
-    def deliver(self, person: _Person, now: int, arrival: int, value: bytes) -> None:
+    def deliver(self, person: Person, now: int, arrival: int, value: bytes) -> None:
         """Sends now, or later; as a rule into the input of the person's collector."""
         rnd, input = self.rnd, person.collector % self.world.inputs
         if self.world.inputs > 1 and rnd.random() < 0.2:
@@ -289,6 +273,8 @@ class _Author:
     def event(self, now: int, part: float) -> None:
         """Somebody does something, and what a collector makes of it."""
         world, rnd, rates = self.world, self.rnd, self.world.rates
+        if self.sign_ins is not None and self.sign_ins.rnd.random() < SIGNING_IN:
+            self.sign_in(self.sign_ins, now)
         person = rnd.choice(self.people)
         if world.robot and rnd.random() < 0.5:
             person = self.people[person.partition * world.people]
@@ -298,16 +284,35 @@ class _Author:
         if rnd.random() < rates.poison:
             self.send(person.partition, now, rnd.choice(POISON), person.collector % world.inputs)
         at, arrival = self.when(person, p, now)
+        if self.sign_ins is not None:
+            at, arrival = self.sign_ins.aimed(person, at, arrival)
         if person.collector and p.held[0] <= part < p.held[1]:
             arrival = max(arrival, START + int(p.held[1] * world.span))
         self.count += 1
-        self.tell(person, f"e{self.count}", at, now, arrival)
+        event = f"e{self.count}"
+        if self.sign_ins is not None:
+            event = self.sign_ins.event_id(person, event)
+        self.tell(person, event, at, now, arrival)
         if rnd.random() < rates.resent and p.sent:
             begin = rnd.randrange(len(p.sent))
             for value in p.sent[begin : begin + rnd.randint(2, 12)]:
                 self.send(person.partition, now, value, person.collector % world.inputs)
 
-    def when(self, person: _Person, p: _Partition, now: int) -> tuple[int, int]:
+    def sign_in(self, sign_ins: SignIns, now: int) -> None:
+        """Somebody signs in, and goes on as a guest or not."""
+        self.count += 1
+        user, at, call = sign_ins.sign_in(self.count, now, [p.top for p in self.parts])
+        p = self.parts[user.partition]
+        if at < now + self.world.allowed_lateness:
+            p.top = max(p.top, at)
+        arrival = max(now, at)
+        if sign_ins.rnd.random() < self.world.rates.disorder:
+            arrival += sign_ins.rnd.randrange(2 * self.world.allowed_lateness)
+        self.deliver(user, now, arrival, msgspec.json.encode(call))
+        while sign_ins.rnd.random() < self.world.rates.again:
+            self.deliver(user, now, arrival, msgspec.json.encode(call))
+
+    def when(self, person: Person, p: _Partition, now: int) -> tuple[int, int]:
         """Event time and arrival. Now and then exactly at a deadline, or one millisecond beside it."""
         world, rnd, rates = self.world, self.rnd, self.world.rates
         s, allowed_lateness = world.settings, world.allowed_lateness
@@ -338,7 +343,7 @@ class _Author:
             )
         return at, now
 
-    def tell(self, person: _Person, event: str, at: int, now: int, arrival: int) -> None:
+    def tell(self, person: Person, event: str, at: int, now: int, arrival: int) -> None:
         """One event with its copies, and what follows from it: thank-you pages and refunds."""
         world, rnd, rates = self.world, self.rnd, self.world.rates
         person.moment = name = self.what(person.moment)
@@ -354,7 +359,7 @@ class _Author:
             far = int(world.allowed_lateness * rnd.uniform(0.5, 1.95))
             # Of several sources only their reader knows whether a copy from afar came after its event was
             # forgotten: `verify`, which reads the sources one after the other, cannot tell.
-            shift = rnd.choice((near, far if world.inputs == 1 and not world.forwards else near))
+            shift = rnd.choice((near, far if world.inputs == 1 and not world.messages else near))
             self.packet(person, event, name, at + shift, order, now, max(now, arrival, at + shift))
         if name == "paid":
             person.orders = [*person.orders[-3:], (at, order)]
@@ -391,14 +396,14 @@ class _Author:
                     max(now, returned + rnd.choice((0, rnd.randrange(world.allowed_lateness)))),
                 )
 
-    def last_word(self, person: _Person, event: str, at: int, order: str | None, now: int) -> None:
+    def last_word(self, person: Person, event: str, at: int, order: str | None, now: int) -> None:
         """What the browser says of the till after a purchase, within its grace and just beyond it."""
         grace_ms = self.world.settings.purchase_grace
         said = at + self.till.choice((0, 1, grace_ms, grace_ms + 1, self.till.randrange(1 + 2 * grace_ms)))
         own = self.till.choice((None, None, order, "o0", "o9"))
         self.packet(person, event, "cart", said, own, now, max(now, said))
 
-    def edit(self, person: _Person, event: str, at: int, order: str | None, now: int) -> None:
+    def edit(self, person: Person, event: str, at: int, order: str | None, now: int) -> None:
         """The shop tells of an order again, since somebody has edited it: at once, in time, much later."""
         till, lateness_ms = self.till, self.world.allowed_lateness
         refund_ms = self.world.settings.refund_window
@@ -451,7 +456,7 @@ class _Author:
 
     def packet(
         self,
-        person: _Person,
+        person: Person,
         event: str,
         name: str,
         at: int,
@@ -490,11 +495,13 @@ class _Author:
         if self.apart.random() < APART_SHARE:
             mark = self.apart.choice(({"userAgent": ROBOT_AGENT}, {"consent": REFUSAL}))
             call["context"] = {**call["context"], **mark}
+        if self.sign_ins is not None:
+            self.sign_ins.sign(person, call, at)
         value = msgspec.json.encode(call)
         self.deliver(person, now, arrival, value)
         # A copy that names fewer needs is the smaller one, and takes less room.
         if world.inputs == 1 and "products" in properties and self.fewer.random() < world.rates.again:
-            less = {name: found for name, found in properties.items() if name != "products"}
+            less = {name: found for name, found in call["properties"].items() if name != "products"}
             self.deliver(person, now, arrival, msgspec.json.encode({**call, "properties": less}))
         p = self.parts[person.partition]
         if at < now + world.allowed_lateness:

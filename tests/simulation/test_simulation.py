@@ -85,6 +85,7 @@ HAPPENS = (
         "redriven to somebody who was forgotten",
         "redriven, and behind what is final",
     ),
+    *(f"moves: {what}" for what in ("given", "taken", "returned", "late_links")),
 )
 
 
@@ -137,7 +138,7 @@ def test_everything_that_can_go_wrong_does() -> None:
 
 def test_any_part_of_a_script_is_a_script() -> None:
     """Operations stand alone, so that a trace can be shortened: every law holds over any subset of them."""
-    for seed in range(5):
+    for seed in range(3, 8):  # the last three have identity on
         world = draw(seed, events=40)
         script = write(world)
         for step in (2, 3):

@@ -10,11 +10,15 @@ NEVER = -1
 class Watermarks:
     """`of`: the watermark of each input; `own`: that of the partition."""
 
-    def __init__(self, inputs: Iterable[str], peers: Iterable[int] = ()) -> None:
-        """`peers`: the other partitions, if they forward."""
+    def __init__(
+        self, inputs: Iterable[str], peers: Iterable[int] = (), *, has_identity: bool = False
+    ) -> None:
+        """`peers`: the other partitions, if they send anything."""
+        self._limit = NEVER if has_identity else None  # of the settled mark: it follows between batches
         self.of = dict.fromkeys(inputs, NEVER)
         self.own = NEVER
         self._peers = dict.fromkeys(peers, NEVER)
+        self._of_peers = dict.fromkeys(peers, NEVER)  # their own, behind what they had sent
         self._idle: set[int] = set()
         self._ended: Collection[str] = ()
 
@@ -33,10 +37,12 @@ class Watermarks:
         self.of[source] = at
         self.own = max(self.own, min([at, *self._waited_for(source)]))
 
-    def report(self, peer: int, ms: int, idle: bool) -> None:
-        """Another partition says how far it has come, and whether it has anything left to forward."""
+    def report(self, peer: int, reported: tuple[int, int], idle: bool) -> None:
+        """Another partition says how far it has come, in its inputs and in all, and whether it has anything
+        left to forward.
+        """
         if peer in self._peers:
-            self._peers[peer] = ms
+            self._peers[peer], self._of_peers[peer] = reported
             (self._idle.add if idle else self._idle.discard)(peer)
 
     def after(self) -> None:
@@ -45,6 +51,13 @@ class Watermarks:
         self.own = max(
             self.own, min(waited_for) if waited_for else max(*self.of.values(), *self._peers.values(), NEVER)
         )
+        if self._limit is not None:
+            self._limit = min([self.own, *self._of_peers.values()])
+
+    @property
+    def settled(self) -> int:
+        """The settled mark: with identity on, what is final goes by it."""
+        return self.own if self._limit is None else min(self.own, self._limit)
 
     @property
     def inputs(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from streams.core.moments.verdict import CUE_NAMES, RuleInfo
 from tests import oracle
 from tests.simulation.account import CURRENCIES
+from tests.simulation.linked import PARTS, device_of
 from tests.simulation.redrives import AGAIN, Key
 
 MOMENTS = ("know", "go", "do", "buy", "truth")
@@ -20,7 +21,7 @@ CONTENT = (
     "tenant", "profile", "need", "journey", "kind", "from", "to", "skipped", "at", "utc_offset_min",
     "dwell_s", "opened_at", "event", "rule",
     "confidence", "rules", "dimensions", "opened_dimensions", "furthest_before", "furthest",
-    "first_entry", "value_minor", "currency",
+    "first_entry", "value_minor", "currency", "device", "stitched",
 )  # fmt: skip
 LENGTHS = {"minute": oracle.MINUTE, "hour": oracle.HOUR, "day": oracle.DAY, "all": 10**18}
 Rules = Sequence[tuple[RuleInfo, str]]
@@ -37,8 +38,8 @@ def moment(n: int | None) -> str | None:
 
 
 def sent(event: str) -> str:
-    """An event's id, without what tells it from an earlier event of that name."""
-    return event.partition(AGAIN)[0]
+    """An event's id as it was sent: without what tells it from another event of that name."""
+    return event.split(PARTS)[-1].partition(AGAIN)[0]
 
 
 def frozen(value: Any) -> Any:
@@ -70,6 +71,7 @@ def wire(key: Key, s: oracle.Step, rules: Rules, names: Names) -> Wire:
         "furthest": moment(s.furthest), "first_entry": s.first_entry,
         **({} if s.value is None else value_of(s)),
         **({"stitched": True} if s.stitched else {}),
+        "device": None if s.kind in SILENT else device_of(s.event),
     }  # fmt: skip
 
 
@@ -120,13 +122,14 @@ def cue_cells(c: oracle.Cue, names: Names) -> Iterator[Any]:
 
 
 def cue_record(key: Key, c: oracle.Cue, names: Names) -> Wire:
-    """A matched cue as a record, less its id, rev and op."""
+    """A matched cue as a record, less its id, rev, op and what it has moved from."""
     assert c.journey is not None
     assert c.opened_at is not None
     return {
         "tenant": key[0], "profile": key[1], "need": c.need or None, "journey": sent(c.journey),
         "moment": moment(c.moment), "cue": CUE_NAMES[c.cue - 1], "at": time(c.at),
         "opened_at": time(c.opened_at), "event": sent(c.event), "dimensions": names(c.dims),
+        **({} if (device := device_of(c.event)) is None else {"device": device}),
     }  # fmt: skip
 
 

@@ -6,10 +6,13 @@ outlast patience, refund window and memory.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from random import Random
 from typing import Any
 
+from streams.core.identity import device, devices
+from streams.core.ingest.partition import partition_of
 from streams.core.journeys import machine, needs, population, profile, store, trimming
 from streams.core.journeys.signal import SIZE
 from streams.core.moments.rules import Rules, load_rules
@@ -27,6 +30,12 @@ SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 EDITED = "edited"  # an order was edited; `account` reads when it was made from `made`
 TROUBLES = ("payment_error", "slow_page")  # what may happen inside a moment
+
+TENANTS = ("", "north", "south")
+IDENTITY_SHARE = 0.35  # of the days have identity on
+CROWDED_SHARE = 0.2  # of those have caps as small as on other days: what these decide is left out of the law
+UNCAPPED = 4_096  # signals of a profile, in the other days with identity: more than there ever are
+IGNORED = "properties.for_somebody"  # an event that has this is no link
 
 _V1 = (
     ("seen", "know", 0.9),
@@ -118,6 +127,7 @@ class World:
     foreign: bool  # the inputs are keyed by whatever it may be, not by the person
     redrives: int  # commands that redrive dead letters, about so many
     sent_at_once: int  # dead letters that a command appends at once
+    crowded: bool = False  # with identity on, profiles may be over their caps
 
     @property
     def allowed_lateness(self) -> int:
@@ -127,6 +137,21 @@ class World:
     def forwards(self) -> bool:
         """Whether events come to partitions that do not own their people."""
         return self.foreign and self.partitions > 1
+
+    @property
+    def identity(self) -> bool:
+        """Whether what devices do is given to users."""
+        return self.settings.identity.on
+
+    @property
+    def messages(self) -> bool:
+        """Whether partitions wait for each other, since one may send another what changes its people."""
+        return self.partitions > 1 and (self.foreign or self.identity)
+
+    @property
+    def finality_delay(self) -> int:
+        """What is older than this is final."""
+        return self.allowed_lateness + (self.settings.identity.back if self.identity else 0)
 
     def inputs_of(self, partition: int) -> list[str]:
         """The inputs that a partition reads, as sources."""
@@ -195,7 +220,52 @@ def draw(
     if partitions or workers or events:
         over = {"partitions": partitions, "workers": workers, "events": events}
         drawn = World(**{**vars(drawn), **{name: n for name, n in over.items() if n}})
-    return drawn
+    return _with_identity(drawn, given)
+
+
+def _with_identity(world: World, given: dict[str, Any]) -> World:
+    """The world with identity on, if its seed says so."""
+    rnd = Random(f"identity of {world.seed}")  # of its own: the other days stay as they are
+    if rnd.random() >= IDENTITY_SHARE:
+        return world
+    lateness = world.allowed_lateness
+    identity = {
+        "on": True,
+        "forward": f"{rnd.choice((0, lateness // 3, 2 * lateness, 10 * lateness))}ms",
+        "back": f"{rnd.choice((0, lateness // 3, lateness, 3 * lateness))}ms",
+        "shared_above": rnd.choice((1, 2, 5)),
+        "ignore": IGNORED,
+        "collective": [till_of(world)],
+    }
+    crowded = rnd.random() < CROWDED_SHARE
+    return replace(
+        world,
+        settings=Settings.model_validate({**given, "identity": identity}),
+        people=rnd.choice((2, 3, 6)),
+        redrives=0,
+        crowded=crowded,
+        cap=world.cap if crowded else UNCAPPED,
+        needs=world.needs if crowded else 1_000,
+    )
+
+
+def till_of(world: World) -> str:
+    """The id of a user who is many people."""
+    return owned("till", 0, world.partitions, tenants_of(world))
+
+
+def tenants_of(world: World) -> tuple[str, ...]:
+    """The shops of a world; "" is the shop of those who name none."""
+    return TENANTS if world.settings.tenant else ("",)
+
+
+def owned(name: str, partition: int, partitions: int, tenants: tuple[str, ...]) -> str:
+    """An id that begins with this name and belongs to this partition, whatever its tenant."""
+    for n in count():
+        keys = [f"{tenant}\x1f{name}.{n}" if tenant else f"{name}.{n}" for tenant in tenants]
+        if {partition} == {partition_of(key.encode(), partitions) for key in keys}:
+            return f"{name}.{n}"
+    raise AssertionError("some number fits")
 
 
 @contextmanager
@@ -209,8 +279,11 @@ def sizes(world: World) -> Iterator[None]:
         "MAX_CONVERSIONS": world.conversions, "REMEMBERED": world.conversions, "MAX_NEEDS": world.needs,
         "SENT_AT_ONCE": world.sent_at_once,
         "PLACES": world.needs, "MAX_CUES": world.conversions, "MATCHED": world.conversions,
+        "MAX_GIVEN": world.cap, "THIN_FROM": world.segment,
     }  # fmt: skip
-    modules = (machine, profile, needs, trimming, population, store, processor, redriving, oracle)
+    modules = (
+        machine, profile, needs, trimming, population, store, processor, redriving, oracle, device, devices,
+    )  # fmt: skip
     old = [
         (module, name, getattr(module, name)) for module in modules for name in new if hasattr(module, name)
     ]

@@ -289,6 +289,7 @@ class Devices:
             device = self._devices.get(key)
             if device is not None and device.tidy_ms == due_ms:
                 limit -= 1
+                self.population.done += 1
                 self._tidy(device, mark_ms)
         return True
 

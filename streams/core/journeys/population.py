@@ -81,7 +81,9 @@ class Population:
         self.changes: list[ProfileChange] = []
         self.finals: list[ProfileFinal] = []
         self.forgotten: list[Profile] = []
-        self.done = 0  # profiles whose timers have fired or that were tidied, since the start
+        self.done = (
+            0  # profiles whose timers have fired, and those and devices that were tidied, since the start
+        )
         self._timers: list[tuple[int, str]] = []
         self._chores: list[tuple[int, str]] = []
         self._touched: dict[str, Profile] = {}

@@ -58,7 +58,7 @@ class TimeState(NamedTuple):
 
     watermark_ms: int
     timers_fired_ms: int
-    profiles_done: int
+    done: int  # profiles and devices that time has changed, or that were looked at for it
 
 
 class WatermarkTracker:

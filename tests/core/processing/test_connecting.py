@@ -11,6 +11,7 @@ from streams.core.identity.links import Spans
 from streams.core.ingest.partition import partition_of
 from streams.core.journeys.signal import NAMELESS, REFUND_EVERYWHERE, Signal, event_ref, head_of
 from streams.core.moments.verdict import RuleInfo
+from streams.core.processing import processor
 from streams.core.processing.inbox import (
     GiveMessage,
     LinkMessage,
@@ -268,3 +269,20 @@ def test_a_step_of_silence_has_no_device() -> None:
     stalled = [t for t in feed.standing().values() if t.kind == "stalled"]
     assert [(None, msgspec.UNSET)] == [(t.event, t.device) for t in stalled]
     assert isinstance(stalled[0], Transition)
+
+
+def test_what_time_takes_of_devices_is_to_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More devices are due than one batch tidies, and nothing else has happened: the partition has something
+    to commit all the same, until none is left.
+    """
+    monkeypatch.setattr(processor, "CHORES_PER_BATCH", 1)
+    feed = Feed(plan=ON)
+    feed.take(*[raw(n * MINUTE, f"e{n}", "Signed In", user="ann", device=f"phone-{n}") for n in range(3)])
+    feed.processor.advance(watermark_ms=START + 400 * DAY)
+    feed.commit()
+    for left in (1, 0):
+        before = feed.processor.time_state
+        feed.processor.advance()
+        assert before != feed.processor.time_state
+        feed.commit()
+        assert left == sum(key[:1] == b"i" for key in feed.state)
