@@ -16,6 +16,7 @@ from streams.queries.tallies import (
     quantile_s,
     read_all_time_tallies,
 )
+from streams.settings.identity import IdentitySettings
 from streams.topology import LATE, REJECTED, STATE
 from tests.queries.written import DAY, LATER, SHOP, did, written
 
@@ -35,8 +36,10 @@ STAY = Tally(
 
 @pytest.mark.parametrize("partitions", [1, 3], ids=ONE)
 async def test_the_funnel_of_a_small_shop(partitions: int) -> None:
-    """The funnel is as worked out by hand: stalled journeys count as open, refunded ones as converted."""
-    found = await read_funnel(await written(SHOP, partitions))
+    """The funnel is as worked out by hand: stalled journeys count as open, refunded ones as converted.
+    Without identity, partitions do not wait for each other, so Ann's last look is late in hers, too.
+    """
+    found = await read_funnel(await written(SHOP, partitions, identity=IdentitySettings(on=False)))
     assert JourneyCounts(opened=5, open=4, stalled=2, converted=1, abandoned=0, refunded=1) == found.journeys
     assert tuple(found.furthest) == FUNNEL_MOMENTS
     assert Cohort(open=3, stalled=1) == found.furthest["know"]

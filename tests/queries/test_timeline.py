@@ -10,6 +10,7 @@ from streams.queries.listing import list_records
 from streams.queries.net_records import list_net_records
 from streams.queries.person import Person
 from streams.queries.timeline import read_timelines
+from streams.settings.identity import IdentitySettings
 from streams.topology import TRANSITIONS
 from tests.queries.written import DAY, LATER, SHOP, did, written
 
@@ -132,8 +133,9 @@ async def test_a_person_of_weak_signs() -> None:
     (cat,) = await read_timelines(await written(SHOP[:11]), Person("cat"))
     assert ("d:cat", None, []) == (cat.profile, cat.current, cat.journeys)
     assert {"profile": "d:cat", "need": None, "current": None, "journeys": []} == json.loads(cat.wire())
+    identity = IdentitySettings(back="0s")  # then people are forgotten after twice the allowed lateness
     for records in (SHOP, [*SHOP, *LATER]):
-        assert [] == await read_timelines(await written(records), Person("cat"))
+        assert [] == await read_timelines(await written(records, identity=identity), Person("cat"))
 
 
 async def test_a_journey_hides_nobody() -> None:

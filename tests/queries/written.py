@@ -9,6 +9,7 @@ from typing import Any
 
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import load_rules
+from streams.core.processing.checkpoint import decode_checkpoint
 from streams.log.memory import MemoryLog
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
@@ -70,9 +71,23 @@ async def written(records: Sequence[bytes], partitions: int = 1, **settings: Any
     for agent in agents:
         await agent.catch_up()
     mark = max(agent.processor.population.watermark_ms for agent in agents)
-    for agent in agents:
-        await agent.catch_up(mark)
-    return log
+    while True:
+        for agent in agents:
+            agent.processor.tracker.request_report()
+            await agent.catch_up(mark)
+        settled = all(agent.processor.population.settled_mark_ms >= mark for agent in agents)
+        if settled and not any((await behind(log)).values()):
+            return log
+
+
+async def behind(log: MemoryLog) -> dict[str, int]:
+    """The records of each source that were not processed."""
+    found = await log.ends()
+    for raw in await log.checkpoints():
+        if raw is not None:
+            for source, position in decode_checkpoint(raw).sources.items():
+                found[source] -= position.offset
+    return found
 
 
 SHOP = (

@@ -7,6 +7,7 @@ from pathlib import Path
 from streams.core.processing.committed import Committed
 from streams.runtime.embedded import Embedded
 from streams.settings.fold import PatienceSettings
+from streams.settings.identity import IdentitySettings
 from streams.settings.tables import Settings
 from streams.sources.finite_input import FiniteInput
 from streams.sources.input_file import InputFormat
@@ -30,7 +31,10 @@ def file_of_events(path: Path) -> Path:
 async def test_observers_see_each_step_as_on_kafka(tmp_path: Path) -> None:
     """The meters are an observer, and their figures add up to what was read; each observer sees each step."""
     meters, steps = Meters(), list[Committed]()
-    settings = Settings(data_dir=tmp_path / "data", partitions=PARTITIONS, batch=50)
+    # Without identity, partitions have nothing to report: each record is one of the input.
+    settings = Settings(
+        data_dir=tmp_path / "data", partitions=PARTITIONS, batch=50, identity=IdentitySettings(on=False)
+    )
     embedded = await Embedded.open(settings, rules(), observers=(meters.committed, steps.append))
     await embedded.replay(
         FiniteInput([file_of_events(tmp_path / "clicks")], InputFormat()), lambda progress: None
