@@ -73,7 +73,8 @@ those of any other dimension. There are at most 8 dimensions, and at most 65,536
 
 Identity brings together what one person does on several devices. Its rules are in
 [journeys](journeys.md#one-person-several-devices). What is final waits for `identity.back` beside the allowed
-lateness.
+lateness: nine days in all, and two with `back = "0s"`
+([operations](operations.md#final-records-after-two-days-or-after-nine)).
 
 ```toml
 [identity]
