@@ -17,6 +17,7 @@ MAX_KNOWN_WORDS = 50_000  # words that are remembered per language; people use f
 MAX_PHRASE_WORDS = 8  # nobody types longer phrases
 MAX_KNOWN_CHOICES = 32_768  # words of phrases that are folded once: the shipped lexicons have 15,000
 MAX_ALTERNATIVES = 256  # phrases for which one line may stand
+MAX_KNOWN_LINES = 32_768  # lines that are taken apart once, for check and compilation; 13,000 are shipped
 _UNREAD = re.compile(
     r"[^\w\s*#.,'\u2019&/-]"
 )  # signs that no query keeps, and that other patterns are made of
@@ -134,8 +135,9 @@ def expand_phrase(phrase: str) -> list[list[str]]:
     return [[word for choice in chosen for word in choice] for chosen in product(*parts)]
 
 
+@lru_cache(MAX_KNOWN_LINES)
 def checked_alternatives(phrase: str) -> list[list[Choice]]:
-    """For each part of a phrase its choices. Raises BadPhrase."""
+    """For each part of a phrase its choices; nobody changes them. Raises BadPhrase."""
     alternatives = _alternatives(phrase)
     if _is_word(phrase):
         return alternatives
