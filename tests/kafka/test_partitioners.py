@@ -8,7 +8,11 @@ from confluent_kafka import Message, Producer
 from streams.core.moments import rules
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
+from streams.queries.cell_table import CellSum, CellTable
+from streams.queries.tallies import read_all_time_tallies
 from streams.queries.verify import verify
+from streams.queries.views.feeding import ViewFeed
+from streams.queries.views.health import HealthView
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.sources.generator import Shop
@@ -19,6 +23,7 @@ from tests.kafka.test_generate import new_topic
 PARTITIONS = 3  # as many as `new_topic` makes
 EVENTS, PEOPLE = 2_000, 60
 FLUSH_S = 60
+LOOKS = 1_000  # at topics that are written to no more; one waits a tenth of a second where nothing comes
 PERSONAL = ("transitions", "current", "current_devices", "late")
 
 
@@ -47,6 +52,11 @@ class Sent:
         assert partition is not None
         assert offset is not None
         self.places.append((key, value, partition, offset))
+
+
+def by_name(cells: list[CellSum]) -> dict[str, int]:
+    """Counters by all that they are called."""
+    return {repr(msgspec.structs.replace(cell, count=0)): cell.count for cell in cells}
 
 
 async def test_librdkafka_agrees_on_where_people_live() -> None:
@@ -94,5 +104,18 @@ async def test_librdkafka_agrees_on_where_people_live() -> None:
         looked_up.send(key, b"")
     looked_up.flush()
     assert {key: {partition} for key, _, partition, _ in looked_up.places} == found
+
+    # The read model follows the same topics, and says what a question that scans them says.
+    for agent in agents:
+        await agent.show_progress()
+    cells, health, counted = CellTable(), HealthView(PARTITIONS), by_name(await read_all_time_tallies(log))
+    feed = ViewFeed(log, [cells, health])
+    for _ in range(LOOKS):
+        await feed.read()
+        received = sum(progress.received for progress in health.progress.values())
+        if (len(made), counted) == (received, by_name(cells.sums())):
+            break
+    else:
+        raise AssertionError("the read model never said what the topics say")
     assert (await verify(log, lambda done, total: None)).difference is None
     await log.close()

@@ -4,6 +4,7 @@ An hour without a purchase looks the same in the counters as an hour in which th
 which a partition was behind. Here they differ.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -38,6 +39,8 @@ _BY_BADNESS = tuple(Health)
 class HealthView:
     """The last `progress` record of each partition."""
 
+    topics: Sequence[str] = (PROGRESS.name,)
+
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
         self.progress: dict[int, schemas.PartitionProgress] = {}
@@ -49,6 +52,12 @@ class HealthView:
                 self.progress.pop(int(key), None)
             else:
                 self.progress[int(key)] = _decode(value)
+
+    def read_anew(self, topic: str, partition: int) -> None:
+        """Nothing is to be dropped: a partition never goes."""
+
+    def at_end(self, topic: str, partition: int) -> None:
+        """Nothing waits for the end."""
 
     def of_partition(self, partition: int, now_ms: int) -> Health:
         """How a partition is at this moment of the wall clock."""
