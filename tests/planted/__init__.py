@@ -629,8 +629,8 @@ BUGS = (
     _bug(
         "what a device gave is taken back twice",
         "streams.core.identity.devices",
-        "self.moves += [Take(user, device.key, tuple(refs)) for user, refs in taken.items()]",
-        "self.moves += [Take(user, device.key, tuple(refs)) for user, refs in taken.items()] * 2",
+        "in taken.items()]",
+        "in taken.items()] * 2",
     ),
     _bug(
         "what goes from one user to another is not taken from the first",
