@@ -2,7 +2,7 @@
 
 `--bug N`: one of them, as JSON (`--likely SEED` is tried first); with `--report SECONDS` what the simulator
 says when it meets it. `--write`: puts the table into docs/testing.md too. `--edge N`: plants a bug of
-`tests.planted.edges` and runs its test.
+`tests.planted.edges` and runs its test. `--serve`: does what lines of JSON ask for (`tests.planted.forking`).
 """
 
 import argparse
@@ -14,6 +14,7 @@ import pytest
 from tests.planted import BUGS, Bug
 from tests.planted.catching import PAGE, SEEDS, catch_all, in_page, table
 from tests.planted.edges import EDGE_BUGS
+from tests.planted.forking import serve
 from tests.planted.planting import plant
 
 
@@ -24,12 +25,13 @@ def main() -> int:
     parser.add_argument("--edge", type=int)
     parser.add_argument("--report", type=float)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--serve", action="store_true")
     args = parser.parse_args()
+    if args.serve:
+        serve({"edge": run_edge, "bug": lambda number, likely: print(json.dumps(hunt(BUGS[number], likely)))})
+        return 0
     if args.edge is not None:
-        edge = EDGE_BUGS[args.edge]
-        plant(edge.bug)
-        options = ["--quiet", "--exitfirst", "-p", "no:cacheprovider", edge.test]
-        return int(pytest.main(options, plugins=[FirstFailure()]))
+        return run_edge(args.edge)
     if args.bug is not None:
         found = hunt(BUGS[args.bug], args.likely)
         if args.report is None or found is None:
@@ -52,6 +54,21 @@ class FirstFailure:
 
         settings.register_profile("first failure", phases=(Phase.explicit, Phase.generate))
         settings.load_profile("first failure")
+
+
+def run_edge(number: int) -> int:
+    """Runs the test that must fail with this bug; its exit code."""
+    edge = EDGE_BUGS[number]
+    plant(edge.bug)
+    options = [
+        "--quiet",
+        "--exitfirst",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+    ]
+    return int(pytest.main([*options, edge.test], plugins=[FirstFailure()]))
 
 
 def hunt(bug: Bug, likely: int) -> tuple[int, list[str]] | None:

@@ -1,18 +1,15 @@
 """Hunts each bug in a process of its own, two at a time, and tells of it in docs/testing.md."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from threading import Lock
 
 from tests.planted import BUGS
+from tests.planted.forking import ROOT, Done, Forks, Task
 
 SEEDS = 300  # a bug that lives through so many days is not caught
 PROCESSES = 2
-HANGS_S = 3_600  # a hunt through all seeds takes minutes; a busy machine is ten times slower
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "testing.md"
 BEGIN, END = "<!-- planted -->\n", "<!-- /planted -->\n"
 
@@ -32,26 +29,36 @@ def seeds_of_page() -> dict[str, int]:
     return {name: int(seed) for name, _, seed in rows_of_page() if seed.isdigit()}
 
 
-def catch(number: int, likely: int = 0) -> Caught:
-    """Hunts a bug. `likely`: the seed that is tried first."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.planted", "--bug", str(number), "--likely", str(likely)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=HANGS_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    return None if found is None else (found[0], found[1])
-
-
 def catch_all(likely: Mapping[str, int] | None = None) -> list[Caught]:
     """In the order of BUGS. `likely`: by name, the seed that is tried first; without it they are hunted."""
     seeds = [(likely or {}).get(bug.name, 0) for bug in BUGS]
+    done = run_all([{"do": "bug", "number": n, "likely": seed} for n, seed in enumerate(seeds)])
+    assert not any(d.code for d in done), [d.said for d in done if d.code]
+    found = [json.loads(d.said.splitlines()[-1]) for d in done]
+    return [None if f is None else (f[0], f[1]) for f in found]
+
+
+def run_all(tasks: Sequence[Task]) -> list[Done]:
+    """Does tasks in two processes; their ends in the same order."""
+    waiting, done = iter(enumerate(tasks)), dict[int, Done]()
+    lock = Lock()
+
+    def work() -> None:
+        forks = Forks()
+        try:
+            while True:
+                with lock:
+                    number, task = next(waiting, (-1, {}))
+                if number < 0:
+                    return
+                done[number] = forks.run(**task)
+        finally:
+            forks.close()
+
     with ThreadPoolExecutor(PROCESSES) as pool:
-        return list(pool.map(catch, range(len(BUGS)), seeds))
+        for running in [pool.submit(work) for _ in range(PROCESSES)]:
+            running.result()
+    return [done[number] for number in range(len(tasks))]
 
 
 def table(caught: Sequence[Caught]) -> str:

@@ -1,6 +1,5 @@
 """Each law of the simulator is worth having: planted bugs are caught, and every law catches one."""
 
-import os
 import re
 import subprocess
 import sys
@@ -8,8 +7,9 @@ import sys
 import pytest
 
 from tests.planted import BUGS
-from tests.planted.catching import ROOT, SEEDS, Caught, catch_all, rows_of_page, seeds_of_page
+from tests.planted.catching import SEEDS, Caught, catch_all, rows_of_page, run_all, seeds_of_page
 from tests.planted.edges import EDGE_BUGS
+from tests.planted.forking import ROOT, Done
 from tests.simulation.run import NAMES
 
 
@@ -25,18 +25,20 @@ def test_a_planted_bug_is_caught(caught: list[Caught], number: int) -> None:
     assert caught[number] is not None, f"{BUGS[number].name}: no law broke in {SEEDS} seeds"
 
 
+@pytest.fixture(scope="module")
+def ended() -> list[Done]:
+    """How the test of each bug at an edge ended."""
+    return run_all([{"do": "edge", "number": number} for number in range(len(EDGE_BUGS))])
+
+
 @pytest.mark.parametrize(
     "number", range(len(EDGE_BUGS)), ids=[edge.bug.name.replace(" ", "-") for edge in EDGE_BUGS]
 )
-def test_a_bug_at_an_edge_is_caught(number: int) -> None:
+def test_a_bug_at_an_edge_is_caught(ended: list[Done], number: int) -> None:
     """The test that aims at its bound fails."""
-    command = [sys.executable, "-m", "tests.planted", "--edge", str(number)]
-    env = {name: value for name, value in os.environ.items() if name != "EXAMPLES"}  # the laws' own number
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False, env=env
-    )
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    assert " failed" in done.stdout, done.stdout
+    done = ended[number]
+    assert done.code == pytest.ExitCode.TESTS_FAILED, done.said
+    assert " failed" in done.said, done.said
 
 
 def test_every_law_catches_a_bug(caught: list[Caught]) -> None:
