@@ -256,7 +256,7 @@ BUGS = (
         "the current record is not written after a retraction",
         "streams.core.processing.publishing",
         "        p = changed.profile\n",
-        "            p, moved = changed.profile, {} if changed.retracted else partition.open.moved\n",
+        "        p, moved = changed.profile, {} if changed.retracted else partition.open.moved\n",
     ),
     _bug(
         "the key of a record has u: or d: before the id",
