@@ -16,7 +16,7 @@ QUICK := tests/core tests/laws tests/golden tests/test_oracle.py tests/test_tidy
 help:  ## this menu
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)  ## real shoppers, from their first look to the purchase, and their funnel
+demo: $(VENV)  ## real shoppers and their funnel; then generated ones, who sign in
 	@$(BIN)/streams demo
 
 test: $(VENV)  ## the tests

@@ -210,13 +210,14 @@ def test_searches_are_read_as_the_table_says() -> None:
 
 
 def test_the_demo_says_what_is_shown_of_it(tmp_path: Path) -> None:
-    """Every line of the README's excerpt is a line of what `streams demo` prints."""
+    """Every line of the README's excerpts is a line of what `streams demo` prints."""
     result = CliRunner().invoke(command_line, ["demo", "--data-dir", str(tmp_path / "demo")])
     assert 0 == result.exit_code
     printed = {line.rstrip() for line in result.stdout.splitlines()}
-    shown = README.split("```\n")[3]
-    assert "journeys: 509 converted" in shown
-    assert [line for line in shown.splitlines() if line not in printed] == []
+    shop, generated = README.split("```\n")[3], README.split("```\n")[5]
+    assert "journeys: 509 converted" in shop
+    assert "guest on" in generated
+    assert [line for line in (shop + generated).splitlines() if line not in printed] == []
 
 
 def test_commands_shown_exist() -> None:

@@ -44,7 +44,10 @@ def demo_command(
         ),
     ] = DEMO_DIR,
 ) -> None:
-    """Replays 23,202 real events of an online shop and shows the result. Takes some seconds."""
+    """Replays 23,202 real events of an online shop and shows the result, then generated shoppers who sign in.
+
+    Takes some seconds.
+    """
     for file in (SHOP_EVENTS, SHOP_RULES):
         if not file.is_file():
             raise InputError(
@@ -75,6 +78,7 @@ def _make_room(directory: Path) -> None:
 
 
 async def _demo(data_dir: Path) -> None:
+    from streams.cli.demo_guests import replay_guests
     from streams.cli.options import input_format, rules_of
     from streams.cli.render.demo import Findings, opening, render
     from streams.log.sqlite.log import SqliteLog
@@ -101,6 +105,7 @@ async def _demo(data_dir: Path) -> None:
             replayed = await embedded.replay(shop, on_progress)
         finally:
             await embedded.close()
+        guests = await replay_guests(data_dir, stop)
     reader = SqliteLog.read_only(data_dir)
     try:
         findings = Findings(
@@ -112,6 +117,7 @@ async def _demo(data_dir: Path) -> None:
             late=await count_reasons(reader, LATE),
             rejected=await count_reasons(reader, REJECTED),
             example=await _example(reader),
+            guests=guests,
             command=_command(),
         )
     finally:

@@ -156,10 +156,14 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (data_dir / "left-over").exists()
     text = out.decode()
     assert "472 of them bought (18.5%)" in text
+    assert "these shoppers are made up" in text
+    stitched = text.split("With identity on, it is u:user-")[1].split("Try next")[0]
+    assert len(set(re.findall(r"guest on\s+(device-\S+)", stitched))) == 2
+    assert "converted" in stitched
     assert max(map(len, text.split("Try next")[0].replace(str(data_dir), "").splitlines())) <= 100
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^streams (.*?)\s*$", text.split("Try next")[1], re.MULTILINE)
-    assert ["journey", "transitions", "funnel", "verify", "explain", "run"] == [
+    assert ["journey", "journey", "transitions", "funnel", "verify", "explain", "run"] == [
         command.split()[0] for command in commands
     ]
     for command in commands[:-1]:

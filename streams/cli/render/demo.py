@@ -4,14 +4,14 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.render import timeline
+from streams.cli.render import demo_guests, timeline
 from streams.cli.render.funnel import render_events, render_moments, render_totals
 from streams.cli.render.tables import plain_grid
 from streams.cli.screen import MOMENT_COLOURS, bar, bar_columns, moment_text, percent, span_text
@@ -20,6 +20,9 @@ from streams.queries.cohorts import FUNNEL_MOMENTS
 from streams.queries.funnel import Funnel
 from streams.queries.tallies import Bucket, count_by_hour_of_week, count_moves, dwell_histograms, quantile_s
 from streams.queries.timeline import Timeline
+
+if TYPE_CHECKING:
+    from streams.cli.demo_guests import Guests
 
 BUSIEST_STEPS = 6
 STEPS_BAR_COLUMNS = 28
@@ -39,6 +42,7 @@ class Findings(NamedTuple):
     late: Counter[str]  # by reason
     rejected: Counter[str]  # by reason
     example: Timeline | None
+    guests: "Guests"
     command: str  # this program, as it can be typed here
 
 
@@ -76,7 +80,7 @@ def render(found: Findings) -> RenderableType:
     ]
     if found.example is not None:
         parts += [_head("One of them"), timeline.render(found.example)]
-    parts += [_head("Try next"), _next_commands(found)]
+    parts += [demo_guests.render(found.guests), _head("Try next"), _next_commands(found)]
     return Group(*parts)
 
 
@@ -163,6 +167,10 @@ def _next_commands(found: Findings) -> RenderableType:
     profile = "PROFILE" if found.example is None else shlex.quote(found.example.profile)
     rows = (
         ("one person's journeys", f"{command} journey {profile} {option}"),
+        (
+            "a generated shopper's journeys",
+            f"{command} journey {found.guests.user} --data-dir {shlex.quote(str(found.guests.data_dir))}",
+        ),
         ("who fell silent", f"{command} transitions {option} --kind stalled"),
         ("the counters, for machines", f"{command} funnel {option} --json"),
         ("compute everything again and compare", f"{command} verify {option}"),

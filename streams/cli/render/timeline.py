@@ -40,12 +40,13 @@ def render(timeline: Timeline) -> RenderableType:
     return Group(
         *whose,
         f"[bold]{who}[/]{about}: {plural(len(timeline.journeys), 'journey')}, {now}",
-        *map(_journey, timeline.journeys),
+        *map(render_journey, timeline.journeys),
         "",
     )
 
 
-def _journey(journey: TimelineJourney) -> RenderableType:
+def render_journey(journey: TimelineJourney) -> RenderableType:
+    """One journey, step by step."""
     colour = OUTCOME_COLOURS["stalled" if journey.stalled else journey.outcome]
     stalled = " and stalled" if journey.stalled else ""
     head = f"\n[bold {colour}]{journey.outcome}[/]{stalled}, came as far as {moment_text(journey.furthest)}"
@@ -79,8 +80,8 @@ def _style(step: Transition) -> str:
 
 
 def _description(step: Transition) -> str:
-    """Where the step led, how long the person had been in the moment before, what was paid or given back, and
-    the rule behind it.
+    """Where the step led, how long the person had been in the moment before, what was paid or given back, the
+    rule behind it, and on which device a guest did it.
     """
     where = moment_text(step.to or step.from_)
     if step.from_ and step.to and step.from_ != step.to:
