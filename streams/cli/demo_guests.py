@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from streams.log.port import Reader
     from streams.queries.timeline import Timeline, TimelineJourney
 
-EVENTS, PEOPLE, SEED = 6_000, 120, 5
-EVERY_MS = 60_000  # an event: some eight visitors are there at once, so each does something every 8 minutes
-BEGIN_MS = round(datetime(2025, 3, 3, tzinfo=UTC).timestamp() * 1000)
-EXAMPLE_STEPS = range(5, 10)  # enough to be worth reading, few enough to show
+MADE_EVENTS, MADE_PEOPLE, SHOP_SEED = 6_000, 120, 5
+MADE_EVERY_MS = (
+    60_000  # an event: some eight visitors are there at once, so each does something every 8 minutes
+)
+MADE_FROM_MS = round(datetime(2025, 3, 3, tzinfo=UTC).timestamp() * 1000)
+SHOWN_STEPS = range(5, 10)  # enough to be worth reading, few enough to show
 
 
 class GuestFigures(NamedTuple):
@@ -89,8 +91,8 @@ def _write_events(path: Path) -> None:
     """Writes the events into a file, one a line, without the few that nobody can read."""
     from streams.sources.generator import Shop
 
-    shop = Shop(SEED, 1000 / EVERY_MS, PEOPLE)
-    made = [shop.next(BEGIN_MS + n * EVERY_MS) for n in range(EVENTS)]
+    shop = Shop(SHOP_SEED, 1000 / MADE_EVERY_MS, MADE_PEOPLE)
+    made = [shop.next(MADE_FROM_MS + n * MADE_EVERY_MS) for n in range(MADE_EVENTS)]
     path.write_bytes(b"".join([record.value + b"\n" for record in made if record.key]))
 
 
@@ -126,7 +128,7 @@ def _figures(journeys: "dict[tuple[str, str], list[Transition]]") -> GuestFigure
 def _is_example(steps: "list[Transition]") -> bool:
     """True of a journey that began as a guest's on one device and was paid by a user on another one."""
     bought = _purchase(steps)
-    if bought is None or bought.device or len(steps) not in EXAMPLE_STEPS:
+    if bought is None or bought.device or len(steps) not in SHOWN_STEPS:
         return False
     return len({step.device for step in steps if step.device}) > 1 and bool(steps[0].device)
 

@@ -26,11 +26,12 @@ ROWS = (
 
 def render(found: "Guests") -> RenderableType:
     """All of it."""
-    return Group(
+    parts: list[RenderableType] = [
         "",
         Rule("[bold]One person on several devices: generated shoppers[/]", align="left", style="dim"),
-        "[dim]The real shop has no sign-ins, so these shoppers are made up, by streams generate. They browse[/]",
-        "[dim]as guests, and some sign in: at the till, days later, on another device. The same events, twice:[/]",
+        "[dim]The real shop has no sign-ins, so these shoppers are made up, by streams generate. They[/]",
+        "[dim]browse as guests, and some sign in: at the till, days later, on another device.[/]",
+        "[dim]The same events, twice:[/]",
         "",
         _table(found),
         "",
@@ -40,8 +41,8 @@ def render(found: "Guests") -> RenderableType:
         "",
         f"[bold]With identity on[/], it is {found.user}, and this is one journey:",
         timeline.render_journey(found.example),
-        "",
-    )
+    ]
+    return Group(*parts)
 
 
 def _table(found: "Guests") -> Table:
