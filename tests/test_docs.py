@@ -216,7 +216,7 @@ def test_the_demo_says_what_is_shown_of_it(tmp_path: Path) -> None:
     printed = {line.rstrip() for line in result.stdout.splitlines()}
     shop, generated = README.split("```\n")[3], README.split("```\n")[5]
     assert "journeys: 509 converted" in shop
-    assert "guest on" in generated
+    assert "on device-34-b" in generated
     assert [line for line in (shop + generated).splitlines() if line not in printed] == []
 
 

@@ -158,7 +158,7 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "472 of them bought (18.5%)" in text
     assert "these shoppers are made up" in text
     stitched = text.split("With identity on, it is u:user-")[1].split("Try next")[0]
-    assert len(set(re.findall(r"guest on\s+(device-\S+)", stitched))) == 2
+    assert len(set(re.findall(r"on\s+(device-\S+)", stitched))) == 2
     assert "converted" in stitched
     assert max(map(len, text.split("Try next")[0].replace(str(data_dir), "").splitlines())) <= 100
     monkeypatch.chdir(tmp_path)
