@@ -16,7 +16,7 @@ from tests import oracle
 from tests.end_to_end import shop
 from tests.end_to_end.running import as_published, run, standing, start, step
 
-KILLS = 20
+KILLS = 10
 SMALL = {"STREAMS_BATCH": "60"}  # many commits, so that kills fall between and into them
 
 
@@ -54,7 +54,7 @@ def replay(data_dir: Path) -> list[str | Path]:
     ]
 
 
-def test_killed_twenty_times_and_still_exact(tmp_path: Path) -> None:
+def test_killed_ten_times_and_still_exact(tmp_path: Path) -> None:
     """kill -9 in mid-run 20 times, the same command started again each time: the oracle's
     transitions, once each, and no event counted twice.
     """

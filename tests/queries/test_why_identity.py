@@ -110,12 +110,15 @@ async def test_what_is_not_stored_any_more() -> None:
 
 
 @LAW
-@given(st.integers(0, 2**32), st.sampled_from((1.0, 10.0)), st.sampled_from((1, 3)))
-async def test_the_stories_of_all_people_add_up(seed: int, days: float, partitions: int) -> None:
+@given(st.integers(0, 2**32), st.sampled_from((1, 3)))
+async def test_the_stories_of_all_people_add_up(seed: int, partitions: int) -> None:
     """How their items ended is what the checkpoints count, each transition is under one event or silence, and
     a user's are all of those that devices gave them.
+
+    All is in one day, so no id comes again after the finality delay: how far the settled mark had come by
+    then, and so whether the id was still known, is in no log.
     """
-    log = await signed_in(guests(seed, 120, days, USERS, DEVICES), partitions, seed)
+    log = await signed_in(guests(seed, 120, 1.0, USERS, DEVICES), partitions, seed)
     endings, steps = Counter[str](), 0
     for profile in [f"u:user{n}" for n in range(USERS)] + [f"d:phone{n}" for n in range(DEVICES)]:
         stories = await why(log, profile)

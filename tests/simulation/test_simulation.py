@@ -13,7 +13,7 @@ from tests.simulation.run import simulate
 from tests.simulation.script import Send, write
 from tests.simulation.world import draw
 
-SEEDS = 120  # of CI: `make check-more` lives through 300 others
+SEEDS = 80  # of CI: `make check-more` lives through 300 others
 PROCESSES = 2
 ROOT = Path(__file__).parents[2]
 

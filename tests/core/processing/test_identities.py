@@ -117,19 +117,25 @@ def test_a_shared_device_is_nobodys() -> None:
     assert b"tab" not in of.latest("current_devices")
 
 
-def test_a_forgotten_device_has_a_tombstone() -> None:
-    """76 days after the last sign-in, in both topics, and it counts as new after that."""
+@pytest.mark.parametrize(
+    ("before", "known", "forgotten"), [((), 38, 40), (("ben",), 75, 77)], ids=["one-user", "several-users"]
+)
+def test_a_forgotten_device_has_a_tombstone(before: tuple[str, ...], known: int, forgotten: int) -> None:
+    """39 days after the last sign-in, or 76 where several users had it, in both topics; and it counts as new
+    after that.
+    """
     of = feed()
+    of.take(*[raw(0, f"of-{user}", "Signed In", user=user, device="phone") for user in before])
     of.take(raw(0, "guest", device="phone"), raw(HOUR, "login", "Signed In", user="ann", device="phone"))
-    of.finish(70 * DAY)
+    of.finish(known * DAY)
     assert "u:ann" == identity(of).person
     assert "u:ann" == current(of).person
-    of.finish(77 * DAY)
+    of.finish(forgotten * DAY)
     assert (None, None) == (of.of("identities")[-1].value, of.of("current_devices")[-1].value)
     assert {} == shown(of)
-    of.take(raw(78 * DAY, "again", "Signed In", user="ann", device="phone"))
+    of.take(raw((forgotten + 1) * DAY, "again", "Signed In", user="ann", device="phone"))
     assert not of.latest("identities")
-    of.take(raw(78 * DAY + HOUR, "back", device="phone"))
+    of.take(raw((forgotten + 1) * DAY + HOUR, "back", device="phone"))
     assert "again" == identity(of).event
 
 
