@@ -18,6 +18,16 @@ WORKER_S = 4.0  # a worker is killed so long after a command was started, or soo
 END_S = 240.0  # by then a command has ended, on a busy machine
 
 
+def begin(command: Sequence[str], out: Path, err: Path) -> "subprocess.Popen[bytes]":
+    """A command that is looked at now and then. It speaks to files: a pipe that nobody empties holds it up,
+    once it has said 64 KiB.
+    """
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        return subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=dict(os.environ)
+        )
+
+
 class Redrives:
     """The commands of a run."""
 
@@ -47,7 +57,7 @@ class Redrives:
         for letter in ("late", "rejected"):
             process = self._begin(letter, ("tests.torture.worker", "-"))
             code = await self._ends(process, END_S)
-            out = process.stdout.read() if process.stdout else b""
+            out = self._file("json").read_bytes()
             self._fleet.say(f"redrive {letter}: exit code {code}, {out.decode().strip()[:300]}")
             if code == 0:
                 self.ended.append(json.loads(out))
@@ -73,18 +83,13 @@ class Redrives:
     ) -> "subprocess.Popen[bytes]":
         self._number += 1
         command = [sys.executable, "-m", *module, "redrive", letter, *self._address]
-        with self._log().open("wb") as err:
-            return subprocess.Popen(
-                [*command, "--json", "--timeout", f"{TIMEOUT_S}s"],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=err,
-                env=dict(os.environ),
-            )
+        return begin([*command, "--json", "--timeout", f"{TIMEOUT_S}s"], self._file("json"), self._log())
 
     def _log(self) -> Path:
-        return self._directory / f"redrive-{self._number}.log"
+        return self._file("log")
+
+    def _file(self, kind: str) -> Path:
+        return self._directory / f"redrive-{self._number}.{kind}"
 
     async def _ends(
         self, process: "subprocess.Popen[bytes]", within_s: float, log: Path | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.kafka.broker import our_own
 from tests.torture.bugs import BUGS
 from tests.torture.plan import LONG, SHORT, draw
+from tests.torture.redrives import begin
 from tests.torture.shop import Shop
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,13 @@ def test_a_commit_that_does_not_wait_for_its_batches_is_found(tmp_path: Path) ->
     code, said = torture(tmp_path, "2", *FEW, "--plant", "unawaited")
     assert code == 1, said
     assert "BROKEN rev" in said
+
+
+def test_a_redrive_that_says_much_comes_to_its_end(tmp_path: Path) -> None:
+    """One that moved a thousand counters once waited for the run to read them, and the run for its end."""
+    much = [sys.executable, "-c", "print('x' * 1_000_000)"]
+    assert begin(much, tmp_path / "out", tmp_path / "err").wait(RUN_S) == 0
+    assert (tmp_path / "out").stat().st_size == 1_000_001
 
 
 def test_bugs_can_be_planted() -> None:
