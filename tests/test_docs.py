@@ -18,7 +18,7 @@ from streams.cli.app import command_line
 from streams.core.ingest.event import Event, Reason
 from streams.core.journeys import diagram
 from streams.core.journeys.machine import TABLE
-from streams.core.moments.classifier import Classifier
+from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import INTENTS
 from streams.settings.loading import load_settings
@@ -200,7 +200,7 @@ def test_searches_are_read_as_the_table_says() -> None:
         README.split("## What a moment is read from")[1].split("\n## ")[0],
         re.MULTILINE,
     )
-    classify = Classifier(default_rules()).classify
+    classify = classifier_for(default_rules()).classify
     read = [
         classify(Event("e", 0, 0, None, "1", "track", "Products Searched", {"query": search}, {}))
         for search, _ in rows

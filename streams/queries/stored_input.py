@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from streams.core.moments.rules import Rules, load_rules
+from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.rulebook import Rulebook
@@ -11,7 +11,7 @@ from streams.errors import ConfigError, InputError
 from streams.log.port import Reader
 from streams.queries.known_receipts import KnownReceipts
 from streams.queries.origins import Origin, Origins
-from streams.queries.stored_items import ItemReader, owner_of, read_rulebook
+from streams.queries.stored_items import ItemReader, owner_of, read_rulebook, stored_rules
 from streams.runtime.parameters import parameters_of
 from streams.settings.fold import FoldSettings
 from streams.topology import LATE, REJECTED
@@ -108,7 +108,7 @@ class StoredInput:
                 f"current: the partitions are under different rules now ({', '.join(sorted(latest))}): "
                 "ask again when all workers run with the same, or name a file"
             )
-        return load_rules(*latest.values())
+        return stored_rules(*latest.values())
 
     @property
     def cut_letters(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +13,7 @@ from streams.core.ingest.door import Door, door_of, is_readable
 from streams.core.ingest.event import Event, Items, Rejection
 from streams.core.ingest.partition import partition_of
 from streams.core.ingest.times import LATEST_MS
-from streams.core.moments.rules import load_rules
+from streams.core.moments.rules import Rules, load_rules
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.inbox import Forwarded, Redriven, decode_message
@@ -30,6 +31,7 @@ from streams.topology import STATE, is_inbox
 
 # No event is too far ahead here: that was judged when it was read, and such items were recorded as rejected.
 _ANY_SKEW_MS = ANY_TIME_MS = LATEST_MS
+VERSIONS_HELD = 4  # of rules: a few megabytes and a third of a second each, and partitions have the same ones
 
 
 class StoredItem(NamedTuple):
@@ -60,7 +62,9 @@ class ItemReader:
         self._readers = [Readers(door) for door in book.doors]
         # (A foreign version was never in force, and has no text.)
         self._signals = [
-            None if version.is_foreign else Signals(parameters, load_rules(version.text), version.first_code)
+            None
+            if version.is_foreign
+            else Signals(parameters, stored_rules(version.text), version.first_code)
             for version in book.versions
         ]
 
@@ -133,3 +137,9 @@ def _reader_text(door: Door) -> str:
     ]
     robots = [door.apart.robots] if door.apart.robots not in ("", own.apart.robots) else []
     return ", ".join([*differs, *robots, f"time zones {door.zones or 'unknown'}"])
+
+
+@lru_cache(VERSIONS_HELD)
+def stored_rules(text: str) -> Rules:
+    """The rules that were stored as this text."""
+    return load_rules(text)

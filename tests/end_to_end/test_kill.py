@@ -55,7 +55,7 @@ def replay(data_dir: Path) -> list[str | Path]:
 
 
 def test_killed_ten_times_and_still_exact(tmp_path: Path) -> None:
-    """kill -9 in mid-run 20 times, the same command started again each time: the oracle's
+    """kill -9 in mid-run KILLS times, the same command started again each time: the oracle's
     transitions, once each, and no event counted twice.
     """
     rnd, killed, total = random.Random(20), 0, len(shop.rows())

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from streams.core.ingest.event import EVENT_TYPES
-from streams.core.moments.classifier import Classifier
+from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import KNOW, Explanation, Verdict
 from tests.moments_data import HERE, LANGUAGES, MOMENTS, Row, event_of, read_rows, split_of
@@ -85,7 +85,7 @@ def test_a_row_that_nothing_reads_is_no_answer() -> None:
 
 def test_rows_of_others_are_scored_as_what_they_are() -> None:
     """The kind of a file is in its name, in whatever folder it is."""
-    rules = Classifier(default_rules())
+    rules = classifier_for(default_rules())
     read = {name: answers_to(rules, f"others/{name}", "all", False) for name in ("queries_it", "names")}
     assert all(0.9 < score(answers).accuracy for answers in read.values())
 
@@ -94,7 +94,7 @@ def test_rows_of_others_are_scored_as_what_they_are() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_shipped_rules_read_searches(language: str, as_text: bool) -> None:
     """No change of the shipped rules makes them worse than these bounds, in any language."""
-    figures = score(answers_to(Classifier(default_rules()), f"queries_{language}", "all", as_text))
+    figures = score(answers_to(classifier_for(default_rules()), f"queries_{language}", "all", as_text))
     assert figures.accuracy >= 0.85, figures
     assert figures.precision >= 0.92, figures
     assert figures.wrong_and_sure <= 0.05, figures

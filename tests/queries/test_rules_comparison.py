@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.core.ingest.event import Event, events_in
 from streams.core.ingest.times import LATEST_MS
-from streams.core.moments.classifier import Classifier
+from streams.core.moments.classifier import Classifier, classifier_for
 from streams.core.moments.rules import Rules, default_rules, load_rules
 from streams.core.moments.verdict import INTENTS
 from streams.core.processing.checkpoint import decode_checkpoint
@@ -162,7 +162,7 @@ async def test_the_matrix_counts_each_event_once(seed: int, partitions: int) -> 
     log = await processed(values, default_rules(), partitions, seed)
     found = await compared(log, default_rules(), OTHERS)
     expected: Counter[tuple[str, bool, str, bool]] = Counter()
-    read = [Classifier(rules).classify for rules in (default_rules(), OTHERS)]
+    read = [classifier_for(rules).classify for rules in (default_rules(), OTHERS)]
     for event in read_events(values):
         verdicts = [classify(event) for classify in read]
         cells = [(INTENTS[v.intent], v.sure) if v is not None else ("none", False) for v in verdicts]

@@ -22,7 +22,7 @@ from tests.queries.test_slices import NOW
 from tests.queries.test_why import seen, why
 from tests.queries.written import RULES, did
 
-LAW = settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+LAW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 USERS, DEVICES = 3, 3
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from streams.core.identity.links import Spans
 from streams.core.ingest.event import Event, Rejection
-from streams.core.moments.classifier import Classifier
+from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import INTENTS
 from streams.sources.generator import FAULTS, MIN_VISITORS, NEXT_STEPS, REMEMBERED, MadeRecord, Shop
@@ -56,7 +56,7 @@ def test_all_but_the_broken_records_can_be_read(stream: list[MadeRecord]) -> Non
 
 def test_every_moment_and_a_refund_is_seen(stream: list[MadeRecord]) -> None:
     """The shipped rules find every intent in the stream, the later ones more rarely."""
-    classify = Classifier(default_rules()).classify
+    classify = classifier_for(default_rules()).classify
     intents: Counter[str] = Counter()
     for _, value in stream:
         if (

@@ -6,6 +6,7 @@ remember to raise, and `text` is that content, whole: what a file extends is wri
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import resources
 from typing import TypeVar
 
@@ -51,6 +52,7 @@ def load_rules(text: str, *, base: Rules | None = None, orders: spec.Words | Non
     return _finish(rules)
 
 
+@lru_cache(2)
 def default_rules(orders: spec.Words = spec.ORDER_PATHS) -> Rules:
     """The shipped rules. `orders`: the paths of an order's id."""
     return load_rules(shipped_text(), orders=orders)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.core.moments.classifier import Classifier
+from streams.core.moments.classifier import Classifier, classifier_for
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import Explanation
 from tests.moments_data import LANGUAGES
@@ -30,7 +30,7 @@ NOUNS = {row["nouns"]: row for row in table(TWINS / "nouns.tsv")}
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
     """The shipped rules, read once."""
-    return Classifier(default_rules())
+    return classifier_for(default_rules())
 
 
 def said(explained: Explanation) -> str:

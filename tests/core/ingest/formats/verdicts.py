@@ -3,7 +3,7 @@
 from functools import cache
 
 from streams.core.ingest.event import Event
-from streams.core.moments.classifier import Classifier
+from streams.core.moments.classifier import Classifier, classifier_for
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import INTENTS
 from tests.core.ingest.formats.goldens import Golden
@@ -12,7 +12,7 @@ from tests.reading import read_record
 
 @cache
 def _classifier() -> Classifier:
-    return Classifier(default_rules())
+    return classifier_for(default_rules())
 
 
 def moment_of(record: Golden | Event) -> str:
