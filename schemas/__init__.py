@@ -5,6 +5,7 @@ a consumer must ignore fields that it does not know. Only a major version may re
 means. docs/contract.md says what is promised.
 """
 
+from schemas.canonical_event import CanonicalEvent
 from schemas.cue import Cue
 from schemas.current import Current, CurrentNeed
 from schemas.dead_letters import LateHeaders, RejectedHeaders
@@ -23,6 +24,7 @@ VERSION = "1.0"
 
 __all__ = [
     "VERSION",
+    "CanonicalEvent",
     "Cue",
     "CueName",
     "Current",

@@ -56,7 +56,7 @@ ABOUT = {
     "journeys": "Finished journeys, never corrected, and their later refunds. Key: the person's id.",
     "late": (
         "Headers of an event that came too late to count; each is the text of its field. The value is the"
-        " item as it came."
+        " item as it came or, where form is event, what is known of it."
     ),
     "rejected": (
         "Headers of an item that could not be read; each is the text of its field. The value is the item as"

@@ -68,6 +68,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     parted: Annotated[bool, documented("and they were not held at all: it is read without them")] = False
+    link: Annotated[
+        bool, documented("it is a link: it says that its user was on its device, and that is taken")
+    ] = False
     left_out: Annotated[
         tuple[str, ...], documented("the needs in which it does not count: there was no place for them")
     ]

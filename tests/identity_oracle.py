@@ -28,7 +28,8 @@ class Event(NamedTuple):
     """One event: who sent it, when, and what it says of intent.
 
     `links`: False of an event that is no link though it names both (its user is collective, say). `signal`:
-    None if the event says nothing of intent. The signal's time is the one at which the event counts.
+    None if the event says nothing of intent. The signal's time is the one at which the event counts. `own`:
+    it was redriven when the links of its time may have been gone.
     """
 
     at: int
@@ -38,6 +39,7 @@ class Event(NamedTuple):
     signal: Signal | None
     tenant: str = ""
     links: bool = True
+    own: bool = False
 
 
 class Link(NamedTuple):
@@ -148,7 +150,8 @@ def owned(events: Sequence[Event], settings: Settings) -> list[Owned]:
         user = e.user
         if user is None:
             assert e.device is not None
-            user = user_at(links_of(events, e.tenant, e.device, settings), e.signal.at, settings)
+            links = [] if e.own else links_of(events, e.tenant, e.device, settings)
+            user = user_at(links, e.signal.at, settings)
         told.append(Owned((e.tenant, f"d:{e.device}" if user is None else f"u:{user}"), e))
     return told
 

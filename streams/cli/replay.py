@@ -44,6 +44,16 @@ ADVICE: Mapping[str, str] = {
 }
 """What to do about late events, by reason."""
 
+COUNTED: Mapping[str, str] = {
+    "needs_full": "counted, but not in all needs: a very busy person had no place for more",
+    "link": (
+        "counted, but came too late to say who was signed in on their devices: what was done there before "
+        "stays with whom it is"
+    ),
+    "inconsistent": "of devices were not where they had been given to, by a defect: please report it",
+}
+"""What is recorded of events that count, by reason."""
+
 
 def replay_command(
     ctx: typer.Context,
@@ -185,7 +195,7 @@ def _report(
     seconds: float,
     ended: "_Ended",
 ) -> None:
-    from streams.core.processing.dead_letters import NEEDS_FULL
+    from streams.core.processing.dead_letters import COUNTED_REASONS
     from streams.core.processing.json_text import rfc3339
 
     lines = [f"{plural(replayed.records, 'event')} replayed into {data_dir} in {seconds:.1f} s"]
@@ -208,15 +218,12 @@ def _report(
     if ended.rejected:
         lines.append(f"{_counts(ended.rejected)} could not be read: `streams rejected {option}` shows them")
     late = Counter(ended.late)
-    narrowed = late.pop(NEEDS_FULL, 0)
+    counted = {reason: late.pop(reason) for reason in COUNTED_REASONS if reason in late}
     if late:
         lines.append(f"{_counts(late)} came too late to count: `streams late {option}` shows them")
         lines += [f"  {reason}: {ADVICE[reason]}" for reason in sorted(late)]
-    if narrowed:
-        lines.append(
-            f"{plural(narrowed, 'event')} counted, but not in all needs: a very busy person had no place for "
-            f"more. `streams late {option}` shows them"
-        )
+    for reason, count in counted.items():
+        lines.append(f"{plural(count, 'event')} {COUNTED[reason]}. `streams late {option}` shows them")
     print(*lines, sep="\n", file=sys.stderr)
 
 

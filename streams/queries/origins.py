@@ -7,9 +7,10 @@ from itertools import pairwise
 import msgspec
 
 from streams.core.ingest.event import MAX_ITEMS
+from streams.core.processing.dead_letters import LATE_LINK, is_canonical
 from streams.log.port import Reader
 from streams.records import Record
-from streams.topology import source_name
+from streams.topology import LATE, source_name
 
 _LEFT_OUT_BYTES = 500  # about what an item of which needs were left out takes
 _INDEX_BITS = MAX_ITEMS.bit_length()  # an origin is one number: the offset, then the index in these bits
@@ -46,8 +47,12 @@ class Origins:
     async def load(cls, reader: Reader, topic: str, partition: int | None) -> "Origins":
         """The origins of all items in a partition of a topic of dead letters; None: in all partitions."""
         found = cls()
-        async for _, record in reader.scan(topic, partition):
-            origin = origin_of(record)
+        async for number, record in reader.scan(topic, partition):
+            if is_canonical(record):  # its item, if it is about one, ended otherwise
+                if ("reason", LATE_LINK.encode()) in record.headers:
+                    found.links.add(_read_at(record))
+                continue
+            origin = origin_of(record, number)
             if not found.count:
                 found.first_offset = record.offset
             found.count += 1
@@ -83,8 +88,17 @@ def left_out_of(letter: Record) -> tuple[str, ...]:
     return ()
 
 
-def origin_of(letter: Record) -> Origin:
-    """Where the item of a dead letter was read first."""
+def origin_of(letter: Record, partition: int) -> Origin:
+    """Where the item of a dead letter was read first. One in canonical form is read from there itself.
+
+    `partition`: of the topic of dead letters.
+    """
+    if is_canonical(letter):
+        return Origin(source_name(LATE.name, partition), letter.offset, 0)
+    return _read_at(letter)
+
+
+def _read_at(letter: Record) -> Origin:
     headers = dict(letter.headers)
     source = source_name(headers["topic"].decode(), int(headers["partition"]))
     return Origin(source, int(headers["offset"]), int(headers["index"]))

@@ -16,7 +16,7 @@ from streams.core.ingest.placeholders import Placeholders
 from streams.core.journeys.finality import FinalityDelay
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
-from streams.core.processing.dead_letters import REFUSED_DETAIL
+from streams.core.processing.dead_letters import REFUSED_DETAIL, is_canonical
 from streams.core.processing.inbox import Forwarded, Redriven, decode_message
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.record_keys import is_device, profile_key, split_person_key, split_profile_key
@@ -227,18 +227,20 @@ class _Search:
             headers = _texts(record)
             letter = Letter("rejected", headers["reason"], headers["detail"], self._person.name)
             if is_theirs:
-                self._found.rejected[origin_of(record)] = letter
+                self._found.rejected[origin_of(record, self.partition)] = letter
             elif letter.detail == REFUSED_DETAIL:
-                self._found.withheld[origin_of(record)] = letter
+                self._found.withheld[origin_of(record, self.partition)] = letter
         receipts = await KnownReceipts.load(self.reader, self.partition, self.checkpoint)
         self._found.redriven |= receipts.applied
         async for _, record in self.reader.scan(LATE.name, self.partition):
+            if is_canonical(record):  # of no item that was read
+                continue
             headers = _texts(record)
             tenant, _ = split_person_key(record.key or b"")
             if self._person.has(tenant, headers["profile"]):
                 left_out = left_out_of(record)
                 behind = f"{float(headers['late_s']):,.0f} s behind the watermark"
-                self._found.late[origin_of(record)] = Letter(
+                self._found.late[origin_of(record, self.partition)] = Letter(
                     ending="applied" if left_out else "late",
                     reason=headers["reason"],
                     detail=f"does not count in {', '.join(left_out)}" if left_out else behind,

@@ -19,7 +19,7 @@ from streams.core.ingest.event import MAX_RECORD_BYTES
 from streams.core.ingest.headers import SCHEMA_HEADER
 from streams.core.ingest.times import parse_time
 from streams.core.ingest.unreadable import UNREADABLE_HEADER
-from streams.core.processing.dead_letters import NEEDS_FULL, REFUSED_DETAIL
+from streams.core.processing.dead_letters import COUNTED_REASONS, REFUSED_DETAIL, is_canonical
 from streams.core.processing.inbox import Redriven, encode_message
 from streams.errors import Unavailable
 from streams.log.port import Log, Reader
@@ -33,7 +33,7 @@ from streams.topology import INBOX, LATE, REDRIVEN, REJECTED, Topic, source_name
 SENT_AT_ONCE = 500
 RECEIPTS_AT_ONCE = 10_000  # read at a time, of one partition: a few megabytes
 NOT_WHOLE, NO_BYTES, REDRIVEN_BEFORE = "cut", "no bytes", "redriven before"
-COUNTS = "counts"  # but not in all of its needs
+COUNTS = "counts"  # but not in all of its needs, or not as a link
 
 _decode_receipt = msgspec.json.Decoder(Receipt).decode
 _decode_pairs = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
@@ -167,8 +167,10 @@ class Redrive:
         # Asked for first: what is deleted meanwhile is refused only where another command says so.
         firsts = await self._log.first_offsets(wanted.topic.name)
         async for partition, letter in self._wanted(wanted):
-            origin = origin_of(letter)
-            item = await self._as_read(_item(letter, origin))
+            origin, in_canonical_form = origin_of(letter, partition), is_canonical(letter)
+            item = _item(letter, origin)
+            if not in_canonical_form:
+                item = await self._as_read(item)
             message = Redriven(
                 command=self.done.command,
                 letter=wanted.letter,
@@ -181,6 +183,7 @@ class Redrive:
                 sent_ms=self._clock.wall_ms(),
                 headers=item.headers,
                 value=item.value or b"",
+                is_canonical=in_canonical_form,
             )
             messages.append(Output(INBOX.name, None, encode_message(message), (), partition))
             self._waiting[origin] = partition
@@ -259,10 +262,10 @@ async def letters_to_send(
         reason = headers["reason"].decode()
         if wanted.reasons and reason not in wanted.reasons:
             continue
-        if receipts.counts(origin_of(letter)):
-            done.passed_over[REDRIVEN_BEFORE] += 1
-        elif reason == NEEDS_FULL:
+        if reason in COUNTED_REASONS:
             done.passed_over[COUNTS] += 1
+        elif receipts.counts(origin_of(letter, partition)):
+            done.passed_over[REDRIVEN_BEFORE] += 1
         elif "cut" in headers:
             done.passed_over[NOT_WHOLE] += 1
         elif headers.get("detail") == REFUSED_DETAIL.encode():

@@ -31,6 +31,7 @@ from streams.runtime.partition_agent import PartitionAgent
 from streams.runtime.status import WorkerStatus
 from streams.runtime.supervisor import Supervisor, SupervisorContext
 from streams.settings.tables import Settings
+from streams.telemetry.defects import defect_observer
 from streams.telemetry.meters import Meters
 from streams.topology import INBOX
 
@@ -71,6 +72,8 @@ class Worker:
         self._supervisors: dict[int, Supervisor] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
+        log_defects = defect_observer(logger)
+
         async def open(partition: int, on_restore: Restoring) -> PartitionAgent:
             return await PartitionAgent.open(
                 log,
@@ -78,7 +81,7 @@ class Worker:
                 settings,
                 rules,
                 on_restore,
-                observers=(meters.committed, *observers),
+                observers=(meters.committed, log_defects, *observers),
                 clock=clock,
             )
 

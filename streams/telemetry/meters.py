@@ -31,6 +31,7 @@ from streams.core.ingest.repairs import Repair
 from streams.core.moments.verdict import CUE_NAMES, READ_INSTEAD
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.core.processing.committed import Committed
+from streams.core.processing.move_letters import LATE_LINK_WORD, MOVED_ENDINGS, UNLINKED_REASONS
 from streams.core.processing.redriving import REDRIVEN_ENDINGS
 from streams.telemetry import metrics
 from streams.telemetry.clock_totals import ClockTotals
@@ -205,7 +206,8 @@ class Meters(Collector):
         settled, holding = _gauge(metrics.SETTLED_LAG), _gauge(metrics.HOLDING)
         received, forwarded = _sum(metrics.RECEIVED), _sum(metrics.FORWARDED)
         repaired, narrowed = _sum(metrics.REPAIRED), _sum(metrics.NARROWED)
-        redriven = _sum(metrics.REDRIVEN_ITEMS)
+        redriven, late_links = _sum(metrics.REDRIVEN_ITEMS), _sum(metrics.LATE_LINKS)
+        moved, unlinked = _sum(metrics.MOVED_EVENTS), _sum(metrics.UNLINKED_EVENTS)
         transitions, expired = _sum(metrics.TRANSITIONS_WRITTEN), _sum(metrics.EXPIRED_CORRECTIONS)
         by_moment = _gauge(metrics.OPEN_JOURNEYS), _gauge(metrics.STALLED_JOURNEYS)
         by_outcome, cues = _gauge(metrics.JOURNEYS_BY_OUTCOME), _gauge(metrics.CUES_SEEN)
@@ -235,6 +237,11 @@ class Meters(Collector):
                 repaired.add_metric([number, kind.value], step.totals.repaired.get(kind.value, 0))
             for ending in REDRIVEN_ENDINGS:
                 redriven.add_metric([number, ending], step.totals.redriven.get(ending, 0))
+            for ending in MOVED_ENDINGS:
+                moved.add_metric([number, ending], step.totals.moves.get(ending, 0))
+            for reason in UNLINKED_REASONS:
+                unlinked.add_metric([number, reason], step.totals.moves.get(reason, 0))
+            late_links.add_metric([number], step.totals.moves.get(LATE_LINK_WORD, 0))
             narrowed.add_metric([number], step.totals.narrowed)
             unread.add_metric([number], step.totals.unread_amounts)
             refunds.add_metric([number], step.journeys.unmatched_refunds)
@@ -251,6 +258,7 @@ class Meters(Collector):
             expired.add_metric([number], step.expired_corrections)
         yield from (lag, hidden, transaction, watermark, settled, excluded, holding)
         yield from (received, events, forwarded, repaired, redriven, narrowed, transitions, expired)
+        yield from (moved, late_links, unlinked)
         yield from (*by_moment, by_outcome, cues, refunds, updates, unread)
         yield from identity_figures(step for _, step in sorted(self._steps.items()))
 

@@ -99,6 +99,27 @@ NARROWED = MetricSpec(
     ("partition",),
     "events applied, but not in all of their needs: their person had no place for these",
 )
+MOVED_EVENTS = MetricSpec(
+    "streams_moved_events_total",
+    "counter",
+    ("partition", "ending"),
+    "events of devices by what became of them: `given` to a user, `taken` back, `returned` to their device; "
+    "`narrowed` (given, but not in all of their needs); where it was too late for a very busy person: "
+    "`over_cap` (given, and counts nowhere), `kept` (not taken back); `inconsistent`: a defect of ours",
+)
+LATE_LINKS = MetricSpec(
+    "streams_links_late_total",
+    "counter",
+    ("partition",),
+    "events that came too late to say who was signed in on their device; most of them count",
+)
+UNLINKED_EVENTS = MetricSpec(
+    "streams_events_unlinked_total",
+    "counter",
+    ("partition", "reason"),
+    "events of a user on a device that are no link: the user is `collective`, or the event is `ignored` by "
+    "`identity.ignore`. Words that stand for no id are repairs (`placeholder`)",
+)
 TRANSITIONS_WRITTEN = MetricSpec(
     "streams_transitions_written_total",
     "counter",
@@ -318,7 +339,8 @@ RESTORED_RECORDS = MetricSpec(
 
 METRICS = (
     LAG, HIDDEN_RECORDS, OPEN_TRANSACTION, WATERMARK_LAG, SETTLED_LAG, EXCLUDED, HOLDING, RECEIVED,
-    EVENTS_BY_OUTCOME, FORWARDED, REPAIRED, REDRIVEN_ITEMS, NARROWED, TRANSITIONS_WRITTEN, OPEN_JOURNEYS,
+    EVENTS_BY_OUTCOME, FORWARDED, REPAIRED, REDRIVEN_ITEMS, NARROWED, MOVED_EVENTS, LATE_LINKS,
+    UNLINKED_EVENTS, TRANSITIONS_WRITTEN, OPEN_JOURNEYS,
     STALLED_JOURNEYS, JOURNEYS_BY_OUTCOME, CUES_SEEN, UNMATCHED_REFUNDS, UNMATCHED_UPDATES,
     UNREAD_AMOUNTS, STITCHED, FROM_NOWHERE, IDENTITY_ON, LINKED_DEVICES, CAPPED, MOST_USERS, MOST_DEVICES,
     EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS,

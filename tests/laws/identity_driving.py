@@ -98,11 +98,11 @@ class House:
                 other = None if message.is_new else message.device
                 moved = give_signals(self.population, message.user, device, message.signals, other)
             else:
-                moved = take_signals(self.population, message.user, device, message.refs, message.device)
-            assert moved.inconsistent == 0, message
+                moved = take_signals(self.population, message.user, device, message.events, message.device)
+            assert not moved.inconsistent, message
             assert moved.kept == 0
             assert not moved.over_cap
-        assert all(moved.inconsistent == 0 for moved in self.devices.own)
+        assert not any(moved.inconsistent for _, moved in self.devices.own)
         self.devices.moves, self.devices.own = [], []
         self.settle()
 

@@ -19,7 +19,7 @@ from streams.core.ingest.partition import partition_of
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.inbox import GiveMessage, TakeMessage, decode_message
 from streams.core.processing.json_text import rfc3339
-from streams.core.processing.parameters import IdentityParameters
+from streams.core.processing.parameters import IdentityParameters, Parameters
 from streams.core.processing.processor import Processor
 from streams.core.processing.watermark import IDLE_READS
 from streams.records import Fetched, Output, Record, StateRecord
@@ -51,9 +51,9 @@ class Partition:
 
     def open(self) -> Processor:
         """Begins from what was committed."""
-        partitions = self.cluster.partitions
+        partitions, plan = self.cluster.partitions, self.cluster.plan
         processor = Processor(
-            self.number, ON, b"fold", rules(), door_of(10 * MINUTE, orders=ON.orders), partitions
+            self.number, plan, b"fold", rules(), door_of(10 * MINUTE, orders=plan.orders), partitions
         )
         processor.restore(
             None if self.stored is None else decode_checkpoint(self.stored),
@@ -104,8 +104,8 @@ class Partition:
 class Cluster:
     """Some partitions of one app."""
 
-    def __init__(self, partitions: int) -> None:
-        self.partitions = partitions
+    def __init__(self, partitions: int, plan: Parameters = ON) -> None:
+        self.partitions, self.plan = partitions, plan
         self.parts = [Partition(self, n) for n in range(partitions)]
 
     def add(self, value: bytes, partition: int) -> None:
@@ -163,19 +163,36 @@ class Cluster:
 MOMENT_NAMES = ("know", "go", "do", "buy", "truth")
 
 
-def told(events: list[identity_oracle.Event], timer: int) -> dict[tuple[str, str], set[tuple[Any, ...]]]:
+def told(
+    events: list[identity_oracle.Event], timer: int, of: identity_oracle.Settings = OF
+) -> dict[tuple[str, str], set[tuple[Any, ...]]]:
     """The steps of each profile by the oracle, with events as they were sent, and what gave them."""
     names = {
         identity_oracle.given_name(e.device, e.id): (e.id, e.device) for e in events if e.device is not None
     }
     found: dict[tuple[str, str], set[tuple[Any, ...]]] = {}
-    for profile, signals in identity_oracle.profiles(events, OF).items():
+    for profile, signals in identity_oracle.profiles(events, of).items():
         for s in oracle.transitions(signals, timer):
             event, device = (None, None) if s.rule is None else names.get(s.event, (s.event, None))
             from_, to = (None if m is None else MOMENT_NAMES[m] for m in (s.from_, s.to))
             row = (s.kind, rfc3339(s.at), event, device, from_, to, rfc3339(s.opened_at), s.stitched)
             found.setdefault(profile, set()).add(row)
     return found
+
+
+def event_of(
+    at: int, id: str, name: str, user: str | None, device: str | None
+) -> tuple[bytes, identity_oracle.Event]:
+    """An event as a record and as the oracle sees it. `at`: milliseconds after START."""
+    who = {"userId": user} if user else {}
+    who |= {"anonymousId": device} if device else {}
+    raw = msgspec.json.decode(event(at, id, name))
+    del raw["userId"]
+    mark, signal = NAMES[name], None
+    if mark is not None:
+        signal = oracle.Signal(START + at, id, mark, True, 0, 0, 0, ("",), None)
+    of = identity_oracle.Event(START + at, id, user, device, signal, links=user != "till")
+    return msgspec.json.encode(raw | who), of
 
 
 @st.composite
@@ -196,16 +213,7 @@ def days(draw: st.DrawFn) -> list[tuple[bytes, identity_oracle.Event]]:
                 + [("zoe", "phone"), ("till", "phone"), ("ann", None), (None, "desk"), ("ann", "desk")]
             )
         )
-        who = {"userId": user} if user else {}
-        who |= {"anonymousId": device} if device else {}
-        raw = msgspec.json.decode(event(at, f"e{n}", name))
-        del raw["userId"]
-        mark = NAMES[name]
-        signal = None
-        if mark is not None:
-            signal = oracle.Signal(START + at, f"e{n}", mark, True, 0, 0, 0, ("",), None)
-        of = identity_oracle.Event(START + at, f"e{n}", user, device, signal, links=user != "till")
-        found.append((msgspec.json.encode(raw | who), of))
+        found.append(event_of(at, f"e{n}", name, user, device))
     return found
 
 

@@ -112,7 +112,7 @@ BUGS = (
     _bug(
         "a redriven item that is refused is remembered as taken",
         "streams.core.processing.redriving",
-        "if taken.outcome != FINAL:",
+        "if isinstance(taken, int) or taken.outcome != FINAL:",
         "if True:",
     ),
     _bug(
@@ -130,11 +130,11 @@ BUGS = (
     _bug(
         "a redriven item moves the watermark",
         "streams.core.processing.redriving",
-        "            taken = redrive_event(processor.population, key, signal, item)",
-        "            taken = redrive_event(processor.population, key, signal, item)\n"
-        "            processor.population.watermark_ms = max(\n"
-        "                processor.population.watermark_ms, outcome.at_ms\n"
-        "            )",
+        "        taken = take_signal(processor, message, item, read)",
+        "        taken = take_signal(processor, message, item, read)\n"
+        "        processor.population.watermark_ms = max(\n"
+        "            processor.population.watermark_ms, read.signal.head >> 20\n"
+        "        )",
     ),
     _bug(
         "timers are lost at a restart",

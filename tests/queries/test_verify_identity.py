@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.core.journeys.signal import TIME, event_ref
+from streams.core.journeys.signal import REF_AT, TIME, event_ref
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.inbox import (
     GiveMessage,
@@ -101,7 +101,8 @@ def by_somebody_else(link: LinkMessage) -> Message:
 
 
 def of_something_else(move: TakeMessage) -> Message:
-    return msgspec.structs.replace(move, refs=(event_ref("nothing"), *move.refs[1:]))
+    lost = move.events[0][:REF_AT] + event_ref("nothing")
+    return msgspec.structs.replace(move, events=(lost, *move.events[1:]))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from streams.core.moments.verdict import CUE_NAMES, READ_INSTEAD
 from streams.core.processing.checkpoint import Counts
 from streams.core.processing.clock_errors import MAX_CLOCKS, ClockCounts
 from streams.core.processing.committed import DeviceFigures
+from streams.core.processing.move_letters import MOVED_ENDINGS, UNLINKED_REASONS
 from streams.telemetry.clock_totals import ClockTotals
 from streams.telemetry.meters import Death, Meters, UserAgentLag
 from streams.telemetry.metrics import METRICS
@@ -330,7 +331,13 @@ def test_a_forwarded_event_has_no_outcome_here() -> None:
             0,
             5,
             totals=Counts(
-                received=2, applied=2, forwarded=3, repaired={"encoding": 4}, narrowed=1, unread_amounts=6
+                received=2,
+                applied=2,
+                forwarded=3,
+                repaired={"encoding": 4},
+                narrowed=1,
+                unread_amounts=6,
+                moves={"given": 7, "inconsistent": 1, "late_links": 2, "collective": 3},
             ),
         )
     )
@@ -338,6 +345,11 @@ def test_a_forwarded_event_has_no_outcome_here() -> None:
     assert 3 == found["streams_events_forwarded_total partition=0"]
     assert 4 == found["streams_events_repaired_total kind=encoding partition=0"]
     assert 1 == found["streams_events_narrowed_total partition=0"]
+    moved = [found[f"streams_moved_events_total ending={word} partition=0"] for word in MOVED_ENDINGS]
+    assert [7, 0, 0, 0, 0, 0, 1] == moved
+    assert 2 == found["streams_links_late_total partition=0"]
+    unlinked = [found[f"streams_events_unlinked_total partition=0 reason={why}"] for why in UNLINKED_REASONS]
+    assert [3, 0] == unlinked
     assert 6 == found["streams_amounts_unread_total partition=0"]
     assert 2 == sum(value for name, value in found.items() if name.startswith("streams_events_total "))
 

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec import UNSET
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from schemas.dead_letters import LateHeaders
+from schemas.dead_letters import LateHeaders, RejectedHeaders
 from streams.cli.render.tables import row_count
 from streams.cli.screen import plural, printable, span_text, time_text
 from streams.queries.dead_letters import DeadLetter
@@ -32,16 +33,15 @@ def render(kind: str, reasons: Counter[str], latest: Sequence[DeadLetter], parti
 
 def _rows(latest: Sequence[DeadLetter], partitions: int) -> Table:
     """The records. With a single partition, the offset alone names a record."""
-    several = partitions > 1 or any(letter.headers.partition for letter in latest)
+    several = partitions > 1 or any(letter.headers.partition not in (0, UNSET) for letter in latest)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
     table.add_column("partition:offset" if several else "offset", justify="right", no_wrap=True)
     table.add_column("reason", no_wrap=True)
     table.add_column("detail", overflow="fold", ratio=3)
     table.add_column("the record", overflow="ellipsis", no_wrap=True, ratio=2)
     for letter in latest:
-        offset = str(letter.headers.offset)
         table.add_row(
-            f"{letter.headers.partition}:{offset}" if several else offset,
+            _place(letter.headers, several=several),
             Text(letter.headers.reason),
             Text(printable(_detail(letter))),
             Text(printable(letter.value[:BEGINNING_CHARS]), style="dim"),
@@ -49,9 +49,17 @@ def _rows(latest: Sequence[DeadLetter], partitions: int) -> Table:
     return table
 
 
+def _place(headers: LateHeaders | RejectedHeaders, *, several: bool) -> str:
+    """Where an item was read; nothing for an event that a device gave, of which that is not known."""
+    if headers.offset is UNSET:
+        return ""
+    return f"{headers.partition}:{headers.offset}" if several else str(headers.offset)
+
+
 def _detail(letter: DeadLetter) -> str:
     headers = letter.headers
     if isinstance(headers, LateHeaders):
         left_out = f", does not count in {headers.left_out}" if headers.left_out else ""
+        left_out += f", of device {headers.device}" if headers.device else ""
         return f"{headers.profile} at {time_text(headers.at)}, {span_text(headers.late_s)} behind{left_out}"
     return headers.detail

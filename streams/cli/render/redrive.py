@@ -23,7 +23,7 @@ ENDINGS = {
 }
 PASSED_OVER = {
     REDRIVEN_BEFORE: "redriven before: left alone",
-    COUNTS: "of events that count, but not in all of their needs: left alone",
+    COUNTS: "of events that count, but not in all of their needs or not as a link: left alone",
     NOT_WHOLE: "cut: the dead letter does not hold the whole record, so it cannot be redriven",
     NO_BYTES: "without their bytes: of people who refused consent, so they cannot be redriven",
 }

@@ -112,6 +112,10 @@ class Dimensions:
         assert 0 <= code < self.codes, f"no dimension code: {code}"
         return {words.name: words.words[code // weight % size] for words, size, weight in self._parts}
 
+    def code_of(self, values: Mapping[str, str]) -> int:
+        """The code of values by dimension, as `names` gives them. An unknown value is `other`."""
+        return sum([weight * words.index(values.get(words.name)) for words, _, weight in self._parts])
+
 
 def _check(spec: Dimension, earlier: list[str]) -> None:
     at = f"dimensions.{spec.name}"

@@ -43,7 +43,7 @@ from streams.core.journeys.moving import Moved, move_events, withdraw_events
 from streams.core.journeys.needs import LeftOut
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
-from streams.core.journeys.signal import TIME, Signal
+from streams.core.journeys.signal import ORDERED, SIZE, TIME, Signal, facts_key
 from streams.records import Record
 
 # How a link ends. LINK_COUNTS: it counts. LINK_KNOWN: it says nothing new. LINK_LATE: it is too old.
@@ -66,7 +66,7 @@ class Take(msgspec.Struct, frozen=True, gc=False):
 
     user: str
     device: str
-    refs: tuple[bytes, ...]  # their ids within the device
+    events: tuple[bytes, ...]  # `facts_key` of each: its time, and its id within the device
 
 
 class DeviceCounts(msgspec.Struct):
@@ -85,7 +85,7 @@ class Devices:
         self.population, self.spans = population, spans
         self.counts = DeviceCounts()
         self.moves: list[Give | Take] = []  # what `decide` has found, in the order to apply it
-        self.own: list[Moved] = []  # what became of events that came back to their devices
+        self.own: list[tuple[str, Moved]] = []  # by device: what became of events that came back to it
         self._devices: dict[str, Device] = {}
         self.get = self._devices.get  # asked for every event of a device
         self._linked: dict[str, int] = {}  # devices with new links, and from when on (ms) events may move
@@ -149,22 +149,26 @@ class Devices:
         if known is not None and not comes_before(signal, known.signal):
             return DUPLICATE
         if known is None and user is not None and (p := population.profiles.get(key)) is not None:
-            twin = self._replace_own(p, signal, user)
+            twin = self.make_room(p, signal, user)
             if twin != APPLIED:
                 return twin
         if user is None:
-            self._give(device, signal.ref, None)
+            self.assign_event(device, signal.ref, None)
             ending = population.take(key, signal, source)
             if ending not in (DUPLICATE, OVER_CAP):
                 self._show_if_decided(device, (signal.head >> TIME,))
             return ending
         self._show_if_decided(device, (signal.head >> TIME,))
         if known is None:
-            self._new.add((key, signal.ref))
-        self._give(device, signal.ref, GivenEvent(signal, user))
+            self.note_new(key, signal.ref)
+        self.assign_event(device, signal.ref, GivenEvent(signal, user))
         return APPLIED
 
-    def _replace_own(self, p: Profile, signal: Signal, user: str) -> int:
+    def note_new(self, key: str, ref: bytes) -> None:
+        """Notes that an event of a device has just come, and was nobody's before."""
+        self._new.add((key, ref))
+
+    def make_room(self, p: Profile, signal: Signal, user: str) -> int:
         """Makes room for an event that is to be given: the device's own profile may hold a copy of it, which
         gives way (APPLIED), or else says how the event ends.
         """
@@ -174,7 +178,8 @@ class Devices:
             # Ordered before the base of the device, it can still be a user's.
             return judged.outcome if holds_copy else APPLIED
         if judged.twin >= 0:
-            move_events(self.population, p.key, [signal.ref], (), user)
+            twin = p.journal[judged.twin * SIZE :][:ORDERED]
+            move_events(self.population, p.key, [twin], (), user)
         return APPLIED
 
     def decide(self) -> None:
@@ -202,7 +207,7 @@ class Devices:
             user = user_at(device.links, at_ms, self.spans)
             if user == given.user:
                 continue
-            self._give(device, ref, None if user is None else GivenEvent(given.signal, user))
+            self.assign_event(device, ref, None if user is None else GivenEvent(given.signal, user))
             if user is None:
                 back.setdefault(given.user, []).append(given.signal)
         away: dict[str, list[bytes]] = {}
@@ -214,9 +219,9 @@ class Devices:
                     away.setdefault(user, []).append(ref)
         for user, refs in away.items():
             for signal in withdraw_events(population, key, refs, user):
-                self._give(device, signal.ref, GivenEvent(signal, user))
+                self.assign_event(device, signal.ref, GivenEvent(signal, user))
         for user, signals in back.items():
-            self.own.append(move_events(population, key, (), signals, user))
+            self.own.append((key, move_events(population, key, (), signals, user)))
 
     def _show_if_decided(self, device: Device, times_ms: Iterable[int]) -> None:
         if device.shown_as == ShownAs.NOTHING and self.ownership.show_if_decided(device, times_ms):
@@ -231,11 +236,11 @@ class Devices:
             if now == before:
                 continue
             if before is not None:
-                taken.setdefault(before.user, []).append(ref)
+                taken.setdefault(before.user, []).append(facts_key(before.signal.head, ref))
             if now is not None:
                 is_new = (device.key, ref) in self._new
                 given.setdefault((now.user, is_new), []).append(now.signal)
-        self.moves += [Take(user, device.key, tuple(refs)) for user, refs in taken.items()]
+        self.moves += [Take(user, device.key, tuple(names)) for user, names in taken.items()]
         self.moves += [
             Give(user, device.key, tuple(signals), is_new) for (user, is_new), signals in given.items()
         ]
@@ -250,7 +255,7 @@ class Devices:
             return None
         return found
 
-    def _give(self, device: Device, ref: bytes, given: GivenEvent | None) -> None:
+    def assign_event(self, device: Device, ref: bytes, given: GivenEvent | None) -> None:
         """Notes whose an event is from now on; None: the device's own."""
         before = (device.given or {}).get(ref)
         if before is None and given is None:

@@ -19,6 +19,7 @@ from streams.core.journeys.profile import Profile, folded_journal, is_vacated
 from streams.core.journeys.profile_changes import ProfileChange
 from streams.core.journeys.signal import (
     EVERY_NEED,
+    MAX_NEEDS,
     NAMELESS,
     ORDERED,
     PACK,
@@ -40,7 +41,8 @@ class Moved(msgspec.Struct):
     over_cap: list[Signal] = []  # given, but ordered before the base: they count nowhere
     left_out: list[tuple[Signal, LeftOut]] = []  # counted, but not in these needs
     kept: int = 0  # taken, but folded early by now: they stay
-    inconsistent: int = 0  # taken and not there, or given and there already: a defect
+    # Taken and not there, or given and there already: a defect. `facts_key` of each.
+    inconsistent: list[bytes] = []
 
 
 def give_signals(
@@ -73,7 +75,7 @@ def _take_new(population: Population, key: str, given: Sequence[Signal]) -> Move
         if outcome == OVER_CAP:
             moved.over_cap.append(signal)
         elif outcome == DUPLICATE:
-            moved.inconsistent += 1
+            moved.inconsistent.append(facts_key(signal.head, signal.ref))
         else:
             moved.applied += 1
             if isinstance(outcome, LeftOut):
@@ -81,9 +83,13 @@ def _take_new(population: Population, key: str, given: Sequence[Signal]) -> Move
     return moved
 
 
-def take_signals(population: Population, key: str, device: str, refs: Iterable[bytes], other: str) -> Moved:
-    """Takes what a device gave, by the events' ids within it, out of a user's profile again."""
-    return move_events(population, key, [given_ref(device, ref) for ref in refs], (), other)
+def take_signals(population: Population, key: str, device: str, events: Iterable[bytes], other: str) -> Moved:
+    """Takes what a device gave out of a user's profile again.
+
+    `events`: `facts_key` of each, by its id within the device.
+    """
+    gone = [name[:REF_AT] + given_ref(device, name[REF_AT:]) for name in events]
+    return move_events(population, key, gone, (), other)
 
 
 def withdraw_events(population: Population, key: str, refs: Sequence[bytes], other: str) -> list[Signal]:
@@ -92,7 +98,7 @@ def withdraw_events(population: Population, key: str, refs: Sequence[bytes], oth
     assert p is not None, "events of a profile that is not held"
     start = _first_movable(population, p.journal)
     signals = [_held_signal(p, find_event(p.journal, ref, start)) for ref in refs]
-    move_events(population, key, refs, (), other)
+    move_events(population, key, [facts_key(s.head, s.ref) for s in signals], (), other)
     return signals
 
 
@@ -116,12 +122,12 @@ def move_events(
 ) -> Moved:
     """Takes events out of a profile and puts others into it, in one rewrite of its journal.
 
-    `gone`: their names in the journal. `other`: the profile that they go to or come from.
+    `gone`: `facts_key` of each. `other`: the profile that they go to or come from.
     """
     moved, p = Moved(), population.profiles.get(key)
     if p is None:
         if not come:
-            moved.inconsistent += len(list(gone))
+            moved.inconsistent += gone
             return moved
         p = population.begin(key, come[0])
     new = _NewJournal(population, p, moved)
@@ -150,17 +156,19 @@ class _NewJournal:
         self.journal, self.facts = p.journal, dict(p.facts or NO_FACTS)
         self.added: list[bytes] = []  # records
 
-    def remove(self, name: bytes) -> None:
-        """Takes an event out, by its name in the journal."""
+    def remove(self, key: bytes) -> None:
+        """Takes an event out. `key`: its time, and its name in the journal (`facts_key`)."""
+        p, name = self.p, key[REF_AT:]
         first = find_event(self.journal, name, _first_movable(self.population, self.journal))
         if first >= 0:
             self.facts.pop(self.journal[first * SIZE :][:ORDERED], None)
             self.journal = without_event(self.journal, first)
             self.moved.applied += 1
-        elif find_event(folded_journal(self.p), name) >= 0:
+        elif find_event(folded_journal(p), name) >= 0:
             self.moved.kept += 1
-        else:
-            self.moved.inconsistent += 1
+        elif key >= p.base_end and not _is_crowded(p):
+            self.moved.inconsistent.append(key)
+        # Else it was over the cap when it was given, and counts nowhere.
 
     def add(self, signal: Signal) -> None:
         """Puts an event in, unless it is there or finds no place."""
@@ -169,7 +177,7 @@ class _NewJournal:
             moved.over_cap.append(signal)
             return
         if find_event(self.journal, ref, _first_movable(self.population, self.journal)) >= 0:
-            moved.inconsistent += 1
+            moved.inconsistent.append(facts_key(signal.head, ref))
             return
         numbers = _numbers_of(p, signal.needs)
         if numbers is None:
@@ -195,6 +203,11 @@ class _NewJournal:
             return self.journal
         held = [self.journal[at : at + SIZE] for at in range(0, len(self.journal), SIZE)]
         return b"".join(sorted(held + self.added))
+
+
+def _is_crowded(p: Profile) -> bool:
+    """True if there may have been no place for the needs of an event that was given."""
+    return p.released or len(p.needs) >= MAX_NEEDS
 
 
 def _first_movable(population: Population, journal: bytes) -> int:

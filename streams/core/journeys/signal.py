@@ -12,6 +12,7 @@ and 20 signals take 653 bytes, where 20 tuples take 4 kB.
     cue           1  the number of the cue that the event has (streams.core.moments.verdict), or 0
 """
 
+import re
 from hashlib import blake2b
 from struct import Struct
 
@@ -41,6 +42,7 @@ MAX_NEEDS = 1_000
 
 # Forms of an event id. CAPITAL_UUID: a UUID in capitals, as iOS writes them.
 UUID, HEX, TEXT, HASH, CAPITAL_UUID = b"\0", b"\1", b"\2", b"\3", b"\4"
+HASHED = re.compile("blake2b:[0-9a-f]{32}")  # how a hash is written: no id of up to 16 bytes is one
 GIVEN_FORM = 5
 GIVEN = bytes([GIVEN_FORM])  # of an event that a device gave: a hash of the device and the id (`given_ref`)
 
@@ -133,6 +135,13 @@ def event_text(ref: bytes) -> str:
     if form == 2:
         return ref[1:].rstrip(b"\0").decode("utf-8", "surrogatepass")
     return ("~" if form == 5 else "blake2b:") + ref[1:].hex()
+
+
+def parse_event_text(text: str) -> bytes:
+    """The 17 bytes that stand for the event id of which `event_text` made this text."""
+    if HASHED.fullmatch(text):
+        return HASH + bytes.fromhex(text.removeprefix("blake2b:"))
+    return event_ref(text)
 
 
 def given_ref(device: str, ref: bytes) -> bytes:

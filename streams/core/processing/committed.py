@@ -35,7 +35,8 @@ class Committed(msgspec.Struct, frozen=True):
     more: bool  # timers or tidying are due that this batch had no room for: step again at once
     totals: Counts  # how items ended since the partition began
     # Of the items of this step: those that were rejected, late, or showed no intent; and, however they ended,
-    # those with a name that no rule has, by what read them instead.
+    # those with a name that no rule has, by what read them instead. `moved`: events of devices, by what
+    # became of them.
     reasons: Reasons
     clock_errors: ClockErrors  # of the devices of this step's events
     outputs: int  # records written, without that of the `progress` topic

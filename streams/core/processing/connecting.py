@@ -2,29 +2,47 @@
 the user to whom they belong. `streams/core/identity` decides; here messages come and go.
 
     note_link, take_event, take_links, take_moves  ->  finish  ->  housekeep, device_parts
+
+What is late on this way, or finds no room, has a dead letter in canonical form.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
+
+import msgspec
 
 from streams.core.identity.device import DevicePart, ShownAs
 from streams.core.identity.devices import LINK_LATE, Devices, Give, Take
 from streams.core.identity.links import LINK_QUARTER_MS, Link
+from streams.core.identity.redriving import given_again, redrive_device_event
 from streams.core.ingest.event import Event, lookup
 from streams.core.ingest.partition import partition_of
-from streams.core.journeys.moving import Moved, give_signals, take_signals
+from streams.core.journeys.folding import APPLIED, DUPLICATE, FINAL
+from streams.core.journeys.journal import time_at
+from streams.core.journeys.moving import give_signals, take_signals
 from streams.core.journeys.population import Population
-from streams.core.journeys.signal import event_ref
+from streams.core.journeys.redriving import RedrivenEvent, take_given
+from streams.core.journeys.signal import REF_AT, TIME, Signal, event_ref, given_ref
+from streams.core.processing.canonical import DeviceEvent
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.committed import DeviceFigures
-from streams.core.processing.inbox import GiveMessage, LinkMessage, MoveMessage, TakeMessage, encode_message
+from streams.core.processing.dead_letters import LATE_LINK, read_at
+from streams.core.processing.inbox import (
+    GiveMessage,
+    LinkMessage,
+    MoveMessage,
+    Redriven,
+    TakeMessage,
+    encode_message,
+)
+from streams.core.processing.move_letters import LATE_LINK_WORD, count_moved, write_letter, write_letters
 from streams.core.processing.open_batch import OpenBatch
-from streams.core.processing.parameters import IdentityParameters
+from streams.core.processing.parameters import IdentityParameters, Parameters
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.record_keys import person_key, split_profile_key
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.travelling import packed, unpacked
-from streams.core.processing.watermark import WatermarkTracker
+from streams.core.processing.watermark import UNKNOWN_MS, WatermarkTracker
 from streams.records import Output, Record
 from streams.topology import INBOX
 
@@ -44,7 +62,11 @@ class LinkingPartition(Protocol):
     population: Population
     rulebook: Rulebook
     publisher: Publisher
+    parameters: Parameters
     open: OpenBatch
+
+    def publish(self) -> None:
+        """Publishes what has changed since the last call."""
 
 
 class Connector:
@@ -53,17 +75,24 @@ class Connector:
     def __init__(self, parameters: IdentityParameters, population: Population) -> None:
         self.parameters = parameters
         self.devices = Devices(population, parameters.spans)
+        population.settled_limit_ms = UNKNOWN_MS  # nothing is settled within the first batch either
         self.take_event = self.devices.take_event
         self._most_devices = 0  # that gave events to one user, since the start
         # (device, user) -> the quarter of an hour, and the first link of it that was sent.
         self._sent: dict[tuple[str, str], tuple[int, int, str]] = {}
 
     def note_link(
-        self, partition: LinkingPartition, event: Event, user: str, place: tuple[str, Record]
+        self,
+        partition: LinkingPartition,
+        event: Event,
+        user: str,
+        place: tuple[str, Record],
+        *,
+        is_redriven: bool = False,
     ) -> None:
         """Takes or sends the link of an event that carries a user and a device, unless it makes none.
 
-        `user`: the key of the profile. `place`: where the event was read.
+        `user`: the key of the profile. `place`: where the event was read. `is_redriven`: nobody waits for it.
         """
         device = device_key(event, user)
         sent, quarter = self._sent.get((device, user)), event.at_ms // LINK_QUARTER_MS
@@ -73,7 +102,8 @@ class Connector:
             and (sent[1] < event.at_ms or sent[1:] == (event.at_ms, event.id))
         ):
             return
-        if not makes_link(event, self.parameters):
+        if (why := unlinked_reason(event, self.parameters)) is not None:
+            count_moved(partition, why, 1)
             return
         source, record = place
         link = LinkMessage(
@@ -83,13 +113,26 @@ class Connector:
         if owner != partition.partition:
             message = encode_message(link)
             partition.open.send(Output(INBOX.name, person_key(device), message, (), owner))
-            certain = partition.tracker.is_waited_for(event.at_ms, partition.population.finality)
+            certain = not is_redriven and partition.tracker.is_waited_for(
+                event.at_ms, partition.population.finality
+            )
         else:
             certain = self._take_link(partition, link)
         if certain:
             if len(self._sent) >= MAX_SENT_LINKS:
                 self._sent.clear()
             self._sent[device, user] = quarter, event.at_ms, event.id
+
+    def redriven_link(
+        self, partition: LinkingPartition, event: Event, user: str, place: tuple[str, Record]
+    ) -> bool:
+        """Takes or sends the link of a redriven event, if it is one and not late. True: it was."""
+        population = partition.population
+        oldest_ms = population.watermark_ms - population.finality.allowed_lateness_ms
+        if event.user_id is None or event.anonymous_id is None or event.at_ms < oldest_ms:
+            return False
+        self.note_link(partition, event, user, place, is_redriven=True)
+        return makes_link(event, self.parameters)
 
     def take_links(self, partition: LinkingPartition, links: Iterable[LinkMessage]) -> None:
         """Takes links that other partitions read."""
@@ -98,46 +141,109 @@ class Connector:
 
     def _take_link(self, partition: LinkingPartition, link: LinkMessage) -> bool:
         """False: it is late."""
-        full = self.devices.counts.full
-        outcome = self.devices.take_link(link.device, Link(link.at_ms, link.user, event_ref(link.event)))
-        _count(partition, "full", self.devices.counts.full - full)
+        ref, full = event_ref(link.event), self.devices.counts.full
+        outcome = self.devices.take_link(link.device, Link(link.at_ms, link.user, ref))
+        count_moved(partition, "full", self.devices.counts.full - full)
         if outcome == LINK_LATE:
-            _count(partition, "late_links", 1)
+            count_moved(partition, LATE_LINK_WORD, 1)
+            late = DeviceEvent(link.device, link.user, ref, link.at_ms, None)
+            where = read_at(link.source, link.offset, link.index)
+            write_letter(partition, late, link.device, LATE_LINK, where)
         return outcome != LINK_LATE
 
-    def take_moves(self, partition: LinkingPartition, moves: Iterable[MoveMessage]) -> None:
-        """Applies what devices of other partitions have given to users of this one, and taken back."""
+    def take_moves(
+        self, partition: LinkingPartition, moves: Iterable[MoveMessage]
+    ) -> Iterator[tuple[Redriven, RedrivenEvent]]:
+        """Applies what devices of other partitions have given to users of this one, and taken back.
+
+        Yields each redriven item among it, with how it ended; what changed before it is published by then.
+        """
         for move in moves:
             if isinstance(move, TakeMessage):
-                self._apply(partition, Take(move.user, move.device, move.refs))
+                self._apply(partition, Take(move.user, move.device, move.events))
                 continue
             versions = len(partition.rulebook.versions)
             signals = tuple([unpacked(sent, partition.rulebook) for sent in move.signals])
             if len(partition.rulebook.versions) > versions:
                 partition.publisher.rules_changed()
-            self._apply(partition, Give(move.user, move.device, signals, move.is_new))
+            give = Give(move.user, move.device, signals, move.is_new)
+            if move.redriven is None:
+                self._apply(partition, give)
+            else:
+                partition.publish()
+                yield move.redriven, self._take_redriven(partition, give)
+
+    def redrive(
+        self, partition: LinkingPartition, event: tuple[str, Signal, Record], message: Redriven
+    ) -> RedrivenEvent | int:
+        """Takes a redriven event of a device, which goes to whom the links say. What was taken before it must
+        be published.
+
+        `event`: the key of the device's profile, the signal, and the item. Returns how it ended, or the
+        partition that owns its user and will say so.
+        """
+        key, signal, item = event
+        self._send_moves(partition)  # what redriven links have moved
+        taken = RedrivenEvent(APPLIED)
+        give = given_again(self.devices, key, signal)
+        if give is None:
+            taken = redrive_device_event(self.devices, key, signal, item)
+            settled_early = self.devices.counts.settled_early
+            self.devices.decide()
+            count_moved(partition, "settled_early", self.devices.counts.settled_early - settled_early)
+            moves, self.devices.moves = self.devices.moves, []
+            for move in moves:
+                if isinstance(move, Give) and move.user == taken.given_to:
+                    give = move
+                else:
+                    self._send(partition, move)
+        if give is None:
+            return taken
+        owner = partition_of(person_key(give.user), partition.tracker.partitions)
+        if owner == partition.partition:
+            return self._take_redriven(partition, give)
+        message = msgspec.structs.replace(message, value=b"")  # the signal says it all
+        self._send(partition, give, message)
+        return owner
+
+    def _take_redriven(self, partition: LinkingPartition, give: Give) -> RedrivenEvent:
+        (signal,) = give.signals
+        device = split_profile_key(give.device)[1][2:]
+        taken, moved = take_given(partition.population, give.user, device, signal)
+        count_moved(partition, "given", moved.applied)
+        if taken.outcome not in (FINAL, DUPLICATE):
+            partition.checkpoint.counts.unread_amounts += signal.has_unread_amount
+        return taken
 
     def finish(self, partition: LinkingPartition) -> None:
         """Decides whose events are, now that all links of the batch are in, and sends what moves.
 
         Call it before time passes. The settled mark follows the watermark behind it.
         """
+        self._send_moves(partition)
+        self.settle(partition)
+
+    def _send_moves(self, partition: LinkingPartition) -> None:
         counts = self.devices.counts
         settled_early = counts.settled_early
         self.devices.decide()
-        _count(partition, "settled_early", counts.settled_early - settled_early)
+        count_moved(partition, "settled_early", counts.settled_early - settled_early)
         for move in self.devices.moves:
-            owner = partition_of(person_key(move.user), partition.tracker.partitions)
-            if owner == partition.partition:
-                self._apply(partition, move)
-            else:
-                batch = partition.checkpoint.batches + 1
-                message = encode_message(_message(move, partition.rulebook, batch))
-                partition.open.send(Output(INBOX.name, person_key(move.user), message, (), owner))
-        for moved in self.devices.own:
-            _count_moved(partition, "returned", moved)
+            self._send(partition, move)
+        for device, moved in self.devices.own:
+            count_moved(partition, "returned", moved.applied)
+            write_letters(partition, moved, device, {})
         self.devices.moves, self.devices.own = [], []
-        self.settle(partition)
+
+    def _send(self, partition: LinkingPartition, move: Give | Take, redriven: Redriven | None = None) -> None:
+        """Sends a move to the partition that owns its user, or applies it here."""
+        owner = partition_of(person_key(move.user), partition.tracker.partitions)
+        if owner == partition.partition:
+            self._apply(partition, move)
+            return
+        batch = partition.checkpoint.batches + 1
+        message = encode_message(_message(move, partition.rulebook, batch, redriven))
+        partition.open.send(Output(INBOX.name, person_key(move.user), message, (), owner))
 
     def settle(self, partition: LinkingPartition) -> None:
         """Lets the settled mark follow: everything that had to move was sent. It never goes back, not even
@@ -153,13 +259,21 @@ class Connector:
         if isinstance(move, Give):
             other = None if move.is_new else move.device
             moved = give_signals(partition.population, move.user, device, move.signals, other)
-            _count_moved(partition, "given", moved)
+            count_moved(partition, "given", moved.applied)
+            events = [DeviceEvent(move.device, move.user, s.ref, s.head >> TIME, s) for s in move.signals]
             p = partition.population.profiles.get(move.user)
             if p is not None and p.origins is not None:
                 self._most_devices = max(self._most_devices, len(p.origins.devices))
         else:
-            moved = take_signals(partition.population, move.user, device, move.refs, move.device)
-            _count_moved(partition, "taken", moved)
+            moved = take_signals(partition.population, move.user, device, move.events, move.device)
+            count_moved(partition, "taken", moved.applied)
+            events = [
+                DeviceEvent(move.device, move.user, name[REF_AT:], time_at(name, 0), None)
+                for name in move.events
+            ]
+        if moved.over_cap or moved.left_out or moved.inconsistent:
+            write_letters(partition, moved, move.user, {given_ref(device, e.ref): e for e in events})
+        count_moved(partition, "kept", moved.kept)
 
     @property
     def figures(self) -> DeviceFigures:
@@ -188,31 +302,23 @@ def device_key(event: Event, user: str) -> str:
 
 def makes_link(event: Event, parameters: IdentityParameters) -> bool:
     """True if an event says that its user was on its device. It carries both."""
+    return unlinked_reason(event, parameters) is None
+
+
+def unlinked_reason(event: Event, parameters: IdentityParameters) -> str | None:
+    """Why an event that carries a user and a device is no link: of UNLINKED_REASONS. None: it is one."""
     assert event.user_id is not None
     if event.user_id in parameters.collective:
-        return False
+        return "collective"
     if parameters.ignore is None:
-        return True
+        return None
     value = lookup(event, parameters.ignore)
-    return (value.strip().lower() if isinstance(value, str) else value) in NOT_TRUE
+    is_false = (value.strip().lower() if isinstance(value, str) else value) in NOT_TRUE
+    return None if is_false else "ignored"
 
 
-def _message(move: Give | Take, book: Rulebook, batch: int) -> MoveMessage:
+def _message(move: Give | Take, book: Rulebook, batch: int, redriven: Redriven | None) -> MoveMessage:
     if isinstance(move, Take):
-        return TakeMessage(move.user, move.device, move.refs, batch)
+        return TakeMessage(move.user, move.device, move.events, batch)
     signals = tuple([packed(signal, book) for signal in move.signals])
-    return GiveMessage(move.user, move.device, signals, move.is_new, batch)
-
-
-def _count_moved(partition: LinkingPartition, what: str, moved: Moved) -> None:
-    _count(partition, what, moved.applied)
-    _count(partition, "over_cap", len(moved.over_cap))
-    _count(partition, "narrowed", len(moved.left_out))
-    _count(partition, "kept", moved.kept)
-    _count(partition, "inconsistent", moved.inconsistent)
-
-
-def _count(partition: LinkingPartition, what: str, count: int) -> None:
-    if count:
-        counts = partition.checkpoint.counts.moves
-        counts[what] = counts.get(what, 0) + count
+    return GiveMessage(move.user, move.device, signals, move.is_new, batch, redriven)

@@ -1,13 +1,16 @@
 """Records of the late and rejected topics.
 
-The value is the item as it came. Headers say why it was not counted, and where it was read.
+The value is the item as it came. Headers say why it was not counted, and where it was read. Of what a device
+gave no bytes are kept, so its dead letters hold it in canonical form (`canonical.py`): a header says so.
 """
 
 from streams.core.ingest.event import Event, Rejection
 from streams.core.ingest.headers import READ_AS_HEADER, SCHEMA_HEADER, decisive_headers, header
 from streams.core.journeys.needs import LeftOut
+from streams.core.journeys.signal import event_text
+from streams.core.processing.canonical import DeviceEvent
 from streams.core.processing.json_text import encode_json, rfc3339
-from streams.core.processing.record_keys import person_key
+from streams.core.processing.record_keys import person_key, split_profile_key
 from streams.records import DecodedRecord, Headers, Output, Record
 from streams.topology import LATE, REJECTED, split_source
 
@@ -15,7 +18,13 @@ NEEDS_FULL = "needs_full"  # the reason of a record about needs that were left o
 # The detail of a rejected item whose person has refused to be measured: what it held is kept nowhere.
 REFUSED_DETAIL = "its person has refused consent: nothing of it is kept here"
 LATE_BY_TIME, LATE_OVER_CAP = "lateness", "over_cap"  # the reasons of an event that came too late
-LATE_REASONS = (LATE_BY_TIME, LATE_OVER_CAP, NEEDS_FULL)
+LATE_LINK = "link"  # the reason of a record about an event that is late as a link
+# The reason of a record about an event of a device that was not where it was given to, or was there already.
+INCONSISTENT = "inconsistent"
+LATE_REASONS = (LATE_BY_TIME, LATE_OVER_CAP, NEEDS_FULL, LATE_LINK, INCONSISTENT)
+# Their events count, or are recorded elsewhere: there is nothing to redrive.
+COUNTED_REASONS = (NEEDS_FULL, LATE_LINK, INCONSISTENT)
+FORM_HEADER, CANONICAL_FORM = "form", b"event"
 MAX_VALUE_BYTES = 64 * 1024  # a longer item is cut: with its headers a dead letter must fit any topic
 
 
@@ -38,6 +47,30 @@ def late_item(
     `key`: of its profile. `why`: the reason, or those needs, and by how many seconds the event is behind the
     watermark.
     """
+    shared = _late_headers(event.profile, event.id, event.at_ms, why)
+    return _dead_letter(LATE.name, person_key(key), source, record, shared)
+
+
+def canonical_late(
+    value: bytes, event: DeviceEvent, key: str, why: tuple[str | LeftOut, float], where: Headers = ()
+) -> Output:
+    """The dead letter of an event of a device, in canonical form (`value`).
+
+    `key`: of the profile in which it does not count, or not in all of its needs. `why`: see `late_item`.
+    `where`: where it was read, if that is known.
+    """
+    shared = _late_headers(split_profile_key(key)[1], event_text(event.ref), event.at_ms, why)
+    device = split_profile_key(event.device)[1][2:].encode()
+    headers = (*shared, ("device", device), (FORM_HEADER, CANONICAL_FORM), *where, *_cut(value))
+    return Output(LATE.name, person_key(key), value[:MAX_VALUE_BYTES], headers)
+
+
+def is_canonical(letter: Record) -> bool:
+    """True if a record of the late topic holds an event in canonical form, not an item as it came."""
+    return (FORM_HEADER, CANONICAL_FORM) in letter.headers
+
+
+def _late_headers(profile: str, event: str, at_ms: int, why: tuple[str | LeftOut, float]) -> Headers:
     reason, late_s = why
     left_out: Headers = ()
     if isinstance(reason, LeftOut):
@@ -45,30 +78,38 @@ def late_item(
         reason = NEEDS_FULL
     elif reason == LATE_BY_TIME:  # an update may be late by its order's time, and ahead by its own
         late_s = max(0.0, late_s)
-    headers = (
+    return (
         ("reason", reason.encode()),
         ("late_s", str(late_s).encode()),
-        ("profile", event.profile.encode()),
-        ("event", event.id.encode()),
-        ("at", rfc3339(event.at_ms).encode()),
+        ("profile", profile.encode()),
+        ("event", event.encode()),
+        ("at", rfc3339(at_ms).encode()),
         *left_out,
     )
-    return _dead_letter(LATE.name, person_key(key), source, record, headers)
 
 
 def _dead_letter(topic: str, key: bytes | None, source: str, record: Record, why: Headers) -> Output:
     value = (record.original if isinstance(record, DecodedRecord) else record.value) or b""
+    where = read_at(source, record.offset, record.index)
+    schema = tuple([header for header in record.headers if header[0] == SCHEMA_HEADER])
+    headers = (*why, *where, *_cut(value), *schema, *_as_read(record))
+    return Output(topic, key, value[:MAX_VALUE_BYTES], headers)
+
+
+def _cut(value: bytes) -> Headers:
+    """What says that not all of a value is there."""
+    return (("cut", b"true"),) if len(value) > MAX_VALUE_BYTES else ()
+
+
+def read_at(source: str, offset: int, index: int) -> Headers:
+    """The headers that say where an item was read."""
     name, partition = split_source(source)
-    where: Headers = (
+    return (
         ("topic", name.encode()),
         ("partition", str(partition).encode()),
-        ("offset", str(record.offset).encode()),
-        ("index", str(record.index).encode()),
+        ("offset", str(offset).encode()),
+        ("index", str(index).encode()),
     )
-    cut: Headers = (("cut", b"true"),) if len(value) > MAX_VALUE_BYTES else ()
-    schema = tuple([header for header in record.headers if header[0] == SCHEMA_HEADER])
-    headers = (*why, *where, *cut, *schema, *_as_read(record))
-    return Output(topic, key, value[:MAX_VALUE_BYTES], headers)
 
 
 def _as_read(record: Record) -> Headers:

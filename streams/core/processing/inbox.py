@@ -4,17 +4,19 @@ A message is the value of a record in the inbox topic. Each type of message has 
 record that is none of them was written by another program, or by a release that this one does not know.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from schemas.receipt import DeadLetterTopic
+from streams.core.journeys.signal import REF_AT
 from streams.core.processing.travelling import TravellingSignal
 from streams.records import DecodedRecord, Headers, Output, Record
 from streams.topology import INBOX
 
 NOT_SENT_ON = -1
+UNKNOWN_MESSAGE = "a record in the inbox topic that no partition of this release wrote"
 
 
 class Forwarded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="forwarded/1"):
@@ -61,6 +63,7 @@ class Redriven(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="redr
     sent_on_by: int = NOT_SENT_ON  # the partition that wrote the dead letter, if that one has sent it on
     part: int = 0  # of the items that the dead letter was read as, once it is sent on
     parts: int = 1  # how many these are
+    is_canonical: bool = False  # it is an event in canonical form, which no reader reads
 
     @property
     def is_sent_on(self) -> bool:
@@ -102,9 +105,9 @@ class GiveMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="g
     device: str  # likewise
     signals: tuple[TravellingSignal, ...]
     is_new: bool = False  # they have just come, and were nobody's before
-    batch: int = (
-        0  # of the partition that sent it: with `batches` of a checkpoint a reader knows what it covers
-    )
+    # Of the partition that sent it: with `batches` of a checkpoint a reader knows what it covers.
+    batch: int = 0
+    redriven: Redriven | None = None  # it is the item of this dead letter, which has no receipt yet
 
 
 class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="take/1"):
@@ -112,8 +115,13 @@ class TakeMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="t
 
     user: str
     device: str
-    refs: tuple[bytes, ...]  # their ids within the device
+    events: tuple[bytes, ...]  # of each its time and its id within the device (`facts_key`)
     batch: int = 0  # as of `GiveMessage`
+
+    @property
+    def refs(self) -> list[bytes]:
+        """The ids of the events within the device."""
+        return [name[REF_AT:] for name in self.events]
 
 
 class PassMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="pass/1"):
@@ -159,19 +167,28 @@ class InboxRead(NamedTuple):
     links: list[LinkMessage]
     moves: list[MoveMessage]  # in the order in which they were sent
     reports: list[WatermarkReport | PassMessage]  # in the order in which they were sent
-    unknown: list[Record]  # records that no partition of this release wrote
+    # Records that no partition of this app and release wrote, each with what tells it.
+    unknown: list[tuple[Record, str]]
     waiting: int  # records from the first redriven item on
 
 
-def read_messages(records: Sequence[Record]) -> InboxRead:
-    """Sorts the records of an inbox by what they hold."""
+def read_messages(records: Sequence[Record], fault_of: Callable[[Message], str | None]) -> InboxRead:
+    """Sorts the records of an inbox by what they hold.
+
+    `fault_of`: what is wrong with a message; None: nothing is.
+    """
     found = InboxRead({}, [], [], [], [], 0)
     for number, record in enumerate(records):
-        match decode_message(record.value):
+        message = decode_message(record.value)
+        if message is None:
+            found.unknown.append((record, UNKNOWN_MESSAGE))
+            continue
+        if (fault := fault_of(message)) is not None:
+            found.unknown.append((record, fault))
+            continue
+        match message:
             case Redriven():
                 return found._replace(waiting=len(records) - number)
-            case None:
-                found.unknown.append(record)
             case WatermarkReport() | PassMessage() as report:
                 found.reports.append(report)
             case LinkMessage() as link:

@@ -36,6 +36,7 @@ class OpenBatch:
             "late": Counter(),
             "no_signal": Counter(),
             "unknown_name": Counter(),
+            "moved": Counter(),
         }
         self.clocks = ClockCounts()
         self._dead_letters: list[Output] = []
@@ -60,6 +61,10 @@ class OpenBatch:
         if not isinstance(why[0], LeftOut):
             self.reasons["late"][why[0]] += 1
         self._dead_letters.append(late_item(source, record, event, key, why))
+
+    def letter(self, dead_letter: Output) -> None:
+        """Adds a record about an event that counts, or that has no bytes."""
+        self._dead_letters.append(dead_letter)
 
     def forward(self, source: str, record: Record, who: bytes, owner: int) -> None:
         """Adds an item for the partition that owns its person.

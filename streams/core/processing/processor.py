@@ -24,6 +24,7 @@ from streams.core.processing.connecting import Connector
 from streams.core.processing.dead_letters import LATE_BY_TIME, LATE_OVER_CAP
 from streams.core.processing.inbox import read_messages, report_to_others
 from streams.core.processing.items import read_items
+from streams.core.processing.message_faults import message_faults
 from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.owners import holds_foreign
 from streams.core.processing.parameters import Parameters
@@ -43,7 +44,7 @@ from streams.core.processing.state_keys import (
     version_records,
 )
 from streams.core.processing.tally_text import TallyText
-from streams.core.processing.watermark import UNKNOWN_MS, SourcePosition, TimeState, WatermarkTracker
+from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
 from streams.records import Batch, Fetched, Record, StateRecord
 from streams.topology import TRANSITIONS, is_inbox
 
@@ -80,8 +81,7 @@ class Processor:
         identity = parameters.identity
         self.connector = None if identity is None else Connector(identity, self.population)
         self.tracker.forwarding = identity is not None and partitions > 1
-        if identity is not None:
-            self.population.settled_limit_ms = UNKNOWN_MS
+        self._fault_of = message_faults(partition, partitions, parameters)
         self.windows, self.under_way = Windows(), UnderWay()
         self.rulebook, self.redriven = Rulebook(), RedrivenFates()
         self.publisher = Publisher(partition, parameters.dimensions, self.rulebook)
@@ -170,17 +170,17 @@ class Processor:
         """Takes what others sent: all items, then all reports, which come after the items that they cover. A
         redriven item waits, with all that comes after it.
         """
-        found = read_messages(records)
+        found = read_messages(records, self._fault_of)
         self.waiting = found.waiting
         if found.runs or found.reports:
             self.tracker.forwarding = True
         if self.connector is not None:
             self.connector.take_links(self, found.links)
-            self.connector.take_moves(self, found.moves)
-        for record in found.unknown:
+            for message, taken in self.connector.take_moves(self, found.moves):
+                self.redriven.end_taken(self, message, message.record(), taken)
+        for record, fault in found.unknown:
             self.checkpoint.counts.received += 1
-            detail = "a record in the inbox topic that no partition of this release wrote"
-            self._reject(source, record, reject(Reason.UNDECODABLE, detail))
+            self._reject(source, record, reject(Reason.UNDECODABLE, fault))
         for read_from, run in found.runs.items():
             for start in range(0, len(run), RUN):
                 self._take_records(read_from, run[start : start + RUN], None)

@@ -9,31 +9,31 @@ dead letter, however late it comes.
 
 from collections.abc import Generator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Protocol, get_args
+from typing import get_args
 
 import msgspec
 
 from schemas.receipt import MovedCounter, Receipt, RedrivenOutcome
-from streams.core.funnels.windows import Windows
 from streams.core.ingest.event import Apart, Event, Rejection
 from streams.core.ingest.partition import partition_of
 from streams.core.ingest.reading import ReadOutcome
 from streams.core.journeys.folding import DUPLICATE, FINAL
 from streams.core.journeys.needs import LeftOut
-from streams.core.journeys.population import Population
-from streams.core.journeys.redriving import RedrivenEvent, redrive_event
-from streams.core.processing.checkpoint import Checkpoint
+from streams.core.journeys.redriving import RedrivenEvent
+from streams.core.processing.canonical import read_canonical
 from streams.core.processing.inbox import Redriven, decode_message, encode_message
 from streams.core.processing.items import read_redriven
 from streams.core.processing.json_text import encode_json, rfc3339
-from streams.core.processing.open_batch import OpenBatch
-from streams.core.processing.readers import Readers
 from streams.core.processing.record_keys import person_key
-from streams.core.processing.signals import Signals
-from streams.core.processing.source_headers import SourcePlace, source_place
+from streams.core.processing.redriven_events import (
+    OwnerPartition,
+    ReadEvent,
+    is_resent,
+    take_link,
+    take_signal,
+)
+from streams.core.processing.source_headers import source_place
 from streams.core.processing.state_keys import ItemFate, redriven_record
-from streams.core.processing.tally_text import TallyText
-from streams.core.processing.watermark import WatermarkTracker
 from streams.records import Output, Record, StateRecord
 from streams.topology import INBOX, REDRIVEN, is_inbox, source_name, split_source
 
@@ -49,23 +49,6 @@ REDRIVEN_ENDINGS = tuple(word for word in get_args(RedrivenOutcome) if word != "
 def receipt_key(source: str, offset: int, index: int, part: int, command: str) -> bytes:
     """The key of a receipt: the item, and the command that redrove it."""
     return f"{source}:{offset}:{index}:{part} {command}".encode()
-
-
-class OwnerPartition(Protocol):
-    """What it takes of a partition to take a redriven item. A Processor has it."""
-
-    partition: int
-    readers: Readers
-    signals: Signals
-    tracker: WatermarkTracker
-    checkpoint: Checkpoint
-    population: Population
-    windows: Windows
-    tallies: TallyText
-    open: OpenBatch
-
-    def publish(self, place: SourcePlace | None = None) -> None:
-        """Publishes what has changed since the last call."""
 
 
 class RedrivenFates:
@@ -106,6 +89,9 @@ class RedrivenFates:
         if message.first_letter > kept.get(letters, 0):
             kept[letters] = message.first_letter
             self._forget(letters, message.first_letter)
+        if message.is_canonical:
+            self._take_canonical(processor, message)
+            return
         found = read_redriven(processor.readers.of(message.source), message, message.sent_ms)
         parts = message.parts if message.is_sent_on else len(found)
         for item in found:
@@ -135,10 +121,33 @@ class RedrivenFates:
             return
         verdict = processor.signals.classify(outcome) if isinstance(outcome, Event) else None
         if not isinstance(outcome, Event) or verdict is None:
-            self._end(processor, message, item, "no_signal")
+            is_link = isinstance(outcome, Event) and take_link(processor, message.source, outcome, item)
+            self._end(processor, message, item, "no_signal", is_link=is_link)
             return
-        key, partitions = processor.signals.key(outcome), processor.tracker.partitions
-        owner = partition_of(person_key(key), partitions) if partitions > 1 else processor.partition
+        signal = processor.signals.signal(outcome, verdict, is_redriven=True)
+        self._take_event(processor, message, item, ReadEvent(processor.signals.key(outcome), signal, outcome))
+
+    def _take_canonical(self, processor: OwnerPartition, message: Redriven) -> None:
+        """Takes an event of a device that is given as what is known of it."""
+        book, item = processor.rulebook, message.record()
+        versions = len(book.versions)
+        found = read_canonical(message.value, processor.parameters.dimensions, book)
+        if len(book.versions) > versions:
+            processor.publisher.rules_changed()
+        if isinstance(found, Rejection):
+            self._end(processor, message, item, "rejected", found.reason.value)
+        elif found.signal is None:
+            self._end(processor, message, item, "no_signal")
+        else:
+            self._take_event(
+                processor, message, item, ReadEvent(found.device, found.signal, None, found.user)
+            )
+
+    def _take_event(
+        self, processor: OwnerPartition, message: Redriven, item: Record, read: "ReadEvent"
+    ) -> None:
+        partitions = processor.tracker.partitions
+        owner = partition_of(person_key(read.key), partitions) if partitions > 1 else processor.partition
         name, letters = _hash_of(message), _letters(processor, message)
         fate = self.fates.get(name)
         if owner != processor.partition:
@@ -150,27 +159,38 @@ class RedrivenFates:
             return
         if fate is not None and fate.taken_by is None:
             self._end(processor, message, item, "rejected", OWNER_CHANGED)
-        elif fate is not None:
+            return
+        if fate is not None and not is_resent(processor, read):
             if fate.taken_by != message.command:  # else its receipt is there
                 self._end(processor, message, item, "already")
-        else:
-            signal = processor.signals.signal(outcome, verdict, is_redriven=True)
-            taken = redrive_event(processor.population, key, signal, item)
-            if taken.outcome != FINAL:
-                self._remember(name, ItemFate(letters, message.letter_offset, message.command))
-            if taken.outcome not in (FINAL, DUPLICATE):
-                processor.checkpoint.counts.unread_amounts += signal.has_unread_amount
-            self._end_taken(processor, message, item, taken)
+            return
+        taken = take_signal(processor, message, item, read)
+        if isinstance(taken, int) or taken.outcome != FINAL:
+            self._remember(name, ItemFate(letters, message.letter_offset, message.command))
+        if isinstance(taken, int):  # the partition that owns its user writes the receipt
+            receipt = _receipt(message, item, "forwarded")
+            self._write(processor, msgspec.structs.replace(receipt, forwarded_to=taken))
+            return
+        if taken.given_to is None and taken.outcome not in (FINAL, DUPLICATE):
+            processor.checkpoint.counts.unread_amounts += read.signal.has_unread_amount
+        is_link = read.event is not None and take_link(processor, message.source, read.event, item)
+        self.end_taken(processor, message, item, taken, is_link=is_link)
 
-    def _end_taken(
-        self, processor: OwnerPartition, message: Redriven, item: Record, taken: RedrivenEvent
+    def end_taken(
+        self,
+        processor: OwnerPartition,
+        message: Redriven,
+        item: Record,
+        taken: RedrivenEvent,
+        *,
+        is_link: bool = False,
     ) -> None:
         """Publishes what an item has changed, and writes its receipt."""
         if taken.outcome == FINAL:
-            self._end(processor, message, item, "late", FINAL_REASON)
+            self._end(processor, message, item, "late", FINAL_REASON, is_link=is_link)
             return
         if taken.outcome == DUPLICATE:
-            self._end(processor, message, item, "duplicate")
+            self._end(processor, message, item, "duplicate", is_link=is_link)
             return
         windows = processor.windows
         before, windows.delta = windows.delta, {}
@@ -182,7 +202,7 @@ class RedrivenFates:
         self._write(
             processor,
             msgspec.structs.replace(
-                _receipt(message, item, "applied"),
+                _receipt(message, item, "applied", is_link=is_link),
                 new_person=taken.is_new,
                 held_from=rfc3339(taken.held_from_ms) if taken.held_from_ms >= 0 else None,
                 parted=taken.is_parted,
@@ -198,8 +218,10 @@ class RedrivenFates:
         item: Record,
         outcome: RedrivenOutcome,
         reason: str | None = None,
+        *,
+        is_link: bool = False,
     ) -> None:
-        self._write(processor, _receipt(message, item, outcome, reason))
+        self._write(processor, _receipt(message, item, outcome, reason, is_link=is_link))
 
     def _send_on(self, processor: OwnerPartition, message: Redriven, item: Record, owner: int) -> None:
         assert item.value is not None, "a dead letter has bytes"
@@ -229,7 +251,14 @@ class RedrivenFates:
         return drained
 
 
-def _receipt(message: Redriven, item: Record, outcome: RedrivenOutcome, reason: str | None = None) -> Receipt:
+def _receipt(
+    message: Redriven,
+    item: Record,
+    outcome: RedrivenOutcome,
+    reason: str | None = None,
+    *,
+    is_link: bool = False,
+) -> Receipt:
     topic, partition = split_source(message.source)
     return Receipt(
         command=message.command,
@@ -242,6 +271,7 @@ def _receipt(message: Redriven, item: Record, outcome: RedrivenOutcome, reason: 
         reason=reason,
         part=message.part,
         parts=message.parts,
+        link=is_link,
         left_out=(),
         counters=(),
         rev=0,
