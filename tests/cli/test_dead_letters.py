@@ -129,7 +129,6 @@ def test_dead_letters_for_machines(tmp_path: Path, partitions: int) -> None:
         "device",
         "cut",
         "left_out",
-        "appended",
         "read_with",
         "value",
     ] == list(late)
