@@ -17,6 +17,7 @@ from streams import topology
 from streams.core.ingest.event import Items, Rejection
 from streams.core.ingest.reading import RecordReader
 from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, decode_checkpoint
+from streams.core.processing.dead_letters import is_canonical
 from streams.core.processing.inbox import Forwarded, decode_message
 from streams.log.kafka.log import KafkaLog
 from streams.records import Record
@@ -278,6 +279,8 @@ def _accounted(
 async def _dead_letters(log: KafkaLog, topic: str, number: int) -> list[Place]:
     found = []
     async for _, record in log.scan(topic, number):
+        if is_canonical(record):  # of a link, or of an event that a device gave
+            continue
         headers = dict(record.headers)
         found.append((headers["topic"].decode(), int(headers["partition"]), int(headers["offset"])))
     return found

@@ -22,6 +22,7 @@ from streams.core.moments import rules
 from streams.core.moments.classifier import Classifier
 from streams.core.moments.verdict import Verdict
 from streams.core.processing.checkpoint import Checkpoint
+from streams.core.processing.dead_letters import is_canonical
 from streams.log.kafka.log import KafkaLog
 from streams.records import Record
 from streams.runtime.parameters import door_of_settings, parameters_of
@@ -58,6 +59,8 @@ async def letters_of(log: KafkaLog) -> dict[Letter, Record]:
     found = {}
     for topic in (topology.LATE, topology.REJECTED):
         async for _, record in log.scan(topic.name):
+            if is_canonical(record):
+                continue
             headers = {name: value.decode() for name, value in record.headers}
             place = (headers["topic"], *(int(headers[name]) for name in ("partition", "offset", "index")))
             found[place] = record
