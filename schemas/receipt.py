@@ -71,6 +71,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     link: Annotated[
         bool, documented("it is a link: it says that its user was on its device, and that is taken")
     ] = False
+    unmoved: Annotated[
+        bool, documented("it is a device's, and stays its own: no link can move what is so old")
+    ] = False
     left_out: Annotated[
         tuple[str, ...], documented("the needs in which it does not count: there was no place for them")
     ]

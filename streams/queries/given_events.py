@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from streams.core.journeys.origins import EventOrigin
-from streams.core.journeys.signal import TIME, given_ref
+from streams.core.journeys.signal import TIME, Signal, given_ref
 from streams.core.processing.record_keys import is_device, split_profile_key
 from streams.queries.event_sets import EventCopy, EventSet, PersonSets
 from streams.queries.known_links import KnownLinks
@@ -17,6 +17,25 @@ class GivenCopy(NamedTuple):
     device: str  # likewise
     ref: bytes  # the event's id within the device
     copy: EventCopy
+
+
+class UnmovedEvent(NamedTuple):
+    """A redriven event of a device that was too old for any link to move it."""
+
+    device: str  # the key of the profile
+    signal: Signal
+    is_parted: bool  # what the device had before `held_from_ms` was not held any more
+    held_from_ms: int
+
+
+def add_unmoved(sets: PersonSets, events: Iterable[UnmovedEvent]) -> None:
+    """Adds such events to their devices' own, once what belongs to users is withdrawn: if one of these has
+    the same id, it was forgotten by then, and is another event.
+    """
+    for one in events:
+        if one.is_parted:
+            sets.part(one.device, one.held_from_ms)
+        sets.add(one.device, one.signal, one.held_from_ms)
 
 
 def withdraw_given(sets: PersonSets, links: KnownLinks) -> Iterator[GivenCopy]:

@@ -22,6 +22,8 @@ class ReceiptEnding(msgspec.Struct, frozen=True, gc=False):
     held_from_ms: int  # see `streams.core.journeys.population.Taken`
     is_parted: bool
     left_out: tuple[str, ...]
+    is_link: bool
+    is_unmoved: bool  # it stays its device's own
 
 
 class KnownReceipts:
@@ -50,7 +52,12 @@ class KnownReceipts:
                 held_from = None if receipt.held_from is None else parse_time(receipt.held_from)
                 held_from_ms = -1 if held_from is None else held_from[0]
                 found._endings[record.key] = ReceiptEnding(
-                    receipt.outcome, held_from_ms, receipt.parted, receipt.left_out
+                    receipt.outcome,
+                    held_from_ms,
+                    receipt.parted,
+                    receipt.left_out,
+                    receipt.link,
+                    receipt.unmoved,
                 )
         return found
 

@@ -11,15 +11,16 @@ import msgspec
 from streams.core.identity.device import MAX_GIVEN
 from streams.core.journeys.origins import EventOrigin
 from streams.core.journeys.profile import MAX_LIVE_SIGNALS
-from streams.core.journeys.signal import MAX_NEEDS, Signal, given_ref
+from streams.core.journeys.signal import MAX_NEEDS, Signal, given_ref, without_needs
 from streams.core.processing.inbox import GiveMessage, TakeMessage
 from streams.core.processing.parameters import IdentityParameters
 from streams.core.processing.record_keys import is_device, split_profile_key
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.travelling import TravellingSignal, packed, unpacked
 from streams.queries.event_sets import EventCopy, PersonSets, event_copy
-from streams.queries.given_events import give_events, withdraw_given
+from streams.queries.given_events import UnmovedEvent, add_unmoved, give_events, withdraw_given
 from streams.queries.known_links import EventLink, KnownLinks, UserQuarter
+from streams.queries.known_receipts import ReceiptEnding
 from streams.queries.published_transitions import DIGEST_BYTES
 from streams.queries.slices import Slice
 from streams.queries.stored_items import owner_of
@@ -77,6 +78,11 @@ class Moves:
         # Users and devices about whose events a cap may have decided.
         self.unsure: set[str] = set()
         self._received: dict[str, dict[EventOrigin, list[Signal]]] = {}  # by user of this partition
+        # Redriven events: whose earlier events were not held any more, and from when on they were; those of
+        # devices of this partition by their time.
+        self._parted: list[tuple[str, int]] = []
+        self._parted_devices: list[tuple[str, int, int]] = []
+        self.unmoved: list[UnmovedEvent] = []  # of devices of the slice
         self._count = 0  # events that came from other partitions
         self._decides_early = any(counts.get(name) for name in DECIDED_EARLY)
         self._is_at_cap = any(counts.get(name) for name in AT_CAP)
@@ -104,8 +110,11 @@ class Moves:
         if known is None or found < known:
             first[name] = found
 
-    def receive(self, move: GiveMessage | TakeMessage) -> None:
-        """Takes what a device of another partition gave to a user of this one, or took back."""
+    def receive(self, move: GiveMessage | TakeMessage, ending: ReceiptEnding | None = None) -> None:
+        """Takes what a device of another partition gave to a user of this one, or took back.
+
+        `ending`: how it ended, if it is a redriven item.
+        """
         if not self._slice.has(move.user):
             return
         held, device = self._received.setdefault(move.user, {}), split_profile_key(move.device)[1][2:]
@@ -116,7 +125,16 @@ class Moves:
                     signals.pop()
             return
         for sent in move.signals:
-            held.setdefault(EventOrigin(device, sent.ref), []).append(unpacked(sent, self._book))
+            signals, signal = held.setdefault(EventOrigin(device, sent.ref), []), unpacked(sent, self._book)
+            if move.redriven is not None:
+                if ending is None or ending.outcome != "applied":
+                    continue
+                if ending.is_parted:
+                    self._parted.append((move.user, ending.held_from_ms))
+                signal = without_needs(signal, ending.left_out)
+                if signal in signals:  # it was given once more
+                    continue
+            signals.append(signal)
             self._note((move.user,), sent.needs)
             self._count += 1
 
@@ -124,6 +142,10 @@ class Moves:
         for key in people if self._is_at_cap else ():
             self._ever[key] += len(needs)
             self._needs.setdefault(key, set()).update(needs)
+
+    def part(self, device: str, at_ms: int, held_from_ms: int) -> None:
+        """Notes that whoever has a redriven event of a device was not held before it any more."""
+        self._parted_devices.append((device, at_ms, held_from_ms))
 
     def finish(self, sets: PersonSets) -> None:
         """All was read: gives each event of a device to the user who had it. `sets`: of the slice."""
@@ -139,6 +161,12 @@ class Moves:
             for origin, signals in held.items():
                 for signal in signals:
                     sets.give(user, given_ref(origin.device, origin.ref), event_copy(signal), origin)
+        add_unmoved(sets, self.unmoved)
+        for device, at_ms, held_from_ms in self._parted_devices:
+            self._parted.append((self.links.user_at(device, at_ms) or device, held_from_ms))
+        for key, held_from_ms in self._parted:
+            if self._is_here(key):
+                sets.part(key, held_from_ms)
 
     def _find_unsure(self, sets: PersonSets) -> None:
         """Notes of whom a cap may have decided whose events are."""

@@ -61,7 +61,9 @@ class SentMoves:
             return
         if isinstance(message, LinkMessage):
             position = self.checkpoint.sources.get(message.source)
-            if position is not None and message.offset < position.offset:
+            # (A redriven item may be taken in another partition than the one that read it.)
+            is_first_read = position is not None and message.offset < position.offset
+            if is_first_read and not message.is_redriven:
                 link = EventLink(message.device, message.user, message.at_ms, message.event)
                 first, quarter = self.links.setdefault(link.device, {}), (link.user, link.quarter)
                 found = link.at_ms, link.event
@@ -73,7 +75,9 @@ class SentMoves:
         if isinstance(message, GiveMessage):
             for sent in message.signals:
                 name = GivenName(message.user, message.device, sent.ref)
-                self.given.setdefault(name, []).append(digest_of_sent(sent))
+                digests, digest = self.given.setdefault(name, []), digest_of_sent(sent)
+                if message.redriven is None or digest not in digests:  # else it is given once more
+                    digests.append(digest)
             return
         for ref in message.refs:
             name = GivenName(message.user, message.device, ref)

@@ -20,14 +20,15 @@ from typing import NamedTuple
 from streams.core.ingest.event import Event, Items
 from streams.core.journeys.signal import TIME, Signal, without_needs
 from streams.core.processing.checkpoint import Checkpoint, Counts
-from streams.core.processing.inbox import GiveMessage, LinkMessage, TakeMessage, decode_message
+from streams.core.processing.inbox import GiveMessage, LinkMessage, Redriven, TakeMessage, decode_message
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.record_keys import is_device
 from streams.core.processing.rulebook import Rulebook
 from streams.log.port import Reader
 from streams.queries.event_sets import CopyFate, PersonSets, ids_from_ms
+from streams.queries.given_events import UnmovedEvent
 from streams.queries.known_links import EventLink, link_of
-from streams.queries.known_receipts import KnownReceipts
+from streams.queries.known_receipts import KnownReceipts, ReceiptEnding
 from streams.queries.moves import Moves
 from streams.queries.origins import Origin, Origins
 from streams.queries.slices import Slice
@@ -138,8 +139,12 @@ class Recomputation:
             match decode_message(record.value):
                 case LinkMessage() as link:
                     self._take_link(self.moves, link)
+                case GiveMessage() as give if give.redriven is not None:
+                    self._take_redriven_give(self.moves, give, give.redriven)
                 case GiveMessage() | TakeMessage() as move:
                     self.moves.receive(move)
+                case Redriven() as message if message.is_canonical:
+                    self._count_redriven(self._receipt_of(message))
         found = self._items.read(source, record)
         if isinstance(found, Unreadable):
             note_unchecked(self.unchecked, source, record.offset, found.reader)
@@ -191,16 +196,17 @@ class Recomputation:
             signal = without_needs(item.signals.signal(outcome, verdict), left_out)
             self.moves.lent.add(key, signal, self._known_from_ms(signal))
 
-    def _note_link(self, moves: Moves, item: StoredItem) -> None:
-        """Takes the link that an event makes where it was read first, if it makes one."""
+    def _note_link(self, moves: Moves, item: StoredItem, *, is_redriven: bool = False) -> None:
+        """Takes the link that an event makes where it was read first or redriven, if it makes one."""
         assert isinstance(item.outcome, Event)
         assert self.stored.parameters.identity is not None
         link = link_of(item.outcome, item.signals.key(item.outcome), self.stored.parameters.identity)
         if link is None:
             return
         if self._is_foreign(link.device):
-            moves.note_sent(link)
-        elif item.origin not in self.stored.letters.late.links:
+            if not is_redriven:
+                moves.note_sent(link)
+        elif item.origin.letter not in self.stored.letters.late.links:
             moves.links.add(link)
 
     def _take_link(self, moves: Moves, message: LinkMessage) -> None:
@@ -212,10 +218,14 @@ class Recomputation:
     def _take_redriven(self, item: StoredItem, command: str) -> None:
         """Adds the event of a redriven item to the set of its person, if its receipt says that it counts."""
         receipt, outcome = self.stored.letters.redriven.get(item.origin, command), item.outcome
-        if receipt is None or receipt.outcome == "forwarded":  # its owner counts it
+        if receipt is None:
             return
-        endings = self.counts.redriven
-        endings[receipt.outcome] = endings.get(receipt.outcome, 0) + 1
+        if self.moves is not None and receipt.is_link:
+            self._note_link(self.moves, item, is_redriven=True)
+        if receipt.outcome == "forwarded":  # its owner counts it
+            self._take_forwarded(item)
+            return
+        self._count_redriven(receipt)
         if receipt.outcome != "applied":  # nor does a duplicate change the set
             return
         verdict = item.signals.classify(outcome) if isinstance(outcome, Event) else None
@@ -224,12 +234,53 @@ class Recomputation:
             self.broken = self.broken or f"{place} was redriven and counts, but says nothing about intent"
             return
         key = item.signals.key(outcome)
+        signal = without_needs(item.signals.signal(outcome, verdict, is_redriven=True), receipt.left_out)
+        if self.moves is not None and is_device(key):
+            self._take_redriven_device(self.moves, key, signal, receipt)
+            return
         if not self.slice.has(key):
             return
         if receipt.is_parted:
             self.sets.part(key, receipt.held_from_ms)
-        signal = without_needs(item.signals.signal(outcome, verdict, is_redriven=True), receipt.left_out)
         self._add_copy(key, signal, receipt.held_from_ms)
+
+    def _receipt_of(self, message: Redriven) -> ReceiptEnding | None:
+        origin = Origin(message.source, message.offset, message.index, message.part)
+        return self.stored.letters.redriven.get(origin, message.command)
+
+    def _count_redriven(self, receipt: ReceiptEnding | None) -> None:
+        if receipt is not None and receipt.outcome != "forwarded":
+            endings = self.counts.redriven
+            endings[receipt.outcome] = endings.get(receipt.outcome, 0) + 1
+
+    def _take_redriven_give(self, moves: Moves, give: GiveMessage, message: Redriven) -> None:
+        """Takes a redriven event that a device of another partition gave to a user of this one."""
+        receipt = self._receipt_of(message)
+        self._count_redriven(receipt)
+        moves.receive(give, receipt)
+
+    def _take_forwarded(self, item: StoredItem) -> None:
+        """Adds a redriven event of a device that went to a user of another partition."""
+        verdict = item.signals.classify(item.outcome) if isinstance(item.outcome, Event) else None
+        if self.moves is None or verdict is None or not isinstance(item.outcome, Event):
+            return
+        key = item.signals.key(item.outcome)
+        if is_device(key) and not self._is_foreign(key) and self.slice.has(key):
+            signal = item.signals.signal(item.outcome, verdict, is_redriven=True)
+            self.sets.add(key, signal, self._known_from_ms(signal))
+
+    def _take_redriven_device(self, moves: Moves, key: str, signal: Signal, receipt: ReceiptEnding) -> None:
+        """Adds a redriven event of a device, which belongs to whom the links say unless it is too old."""
+        if receipt.is_unmoved:
+            if self.slice.has(key):
+                moves.unmoved.append(UnmovedEvent(key, signal, receipt.is_parted, receipt.held_from_ms))
+            return
+        if receipt.is_parted:
+            moves.part(key, signal.head >> TIME, receipt.held_from_ms)
+        if self.slice.has(key):
+            self._add_copy(key, signal, self._known_from_ms(signal))
+        elif moves.is_lent(key):
+            moves.lent.add(key, signal, self._known_from_ms(signal))
 
     def _is_foreign(self, key: str) -> bool:
         partitions = self.stored.reader.partitions

@@ -31,13 +31,13 @@ from streams.core.processing.signals import Signals
 from streams.errors import ConfigError
 from streams.queries.event_sets import PersonSets, ids_from_ms
 from streams.queries.folded_funnel import FoldedFunnel, RulesFunnel
-from streams.queries.given_events import give_events, withdraw_given
+from streams.queries.given_events import UnmovedEvent, add_unmoved, give_events, withdraw_given
 from streams.queries.known_links import KnownLinks, link_of
 from streams.queries.origins import Origin
 from streams.queries.recomputation import REPORT_EVERY, Unchecked, note_unchecked
 from streams.queries.slices import Slice, planned_slices, read_in_slices
 from streams.queries.stored_input import ReadPartition, StoredInput
-from streams.queries.stored_items import StoredItem, Unreadable
+from streams.queries.stored_items import StoredItem, Unreadable, owner_of
 from streams.queries.time_range import TimeRange
 from streams.queries.verdict_changes import ChangedKind, VerdictChanges, VerdictCount
 from streams.queries.verify import BASE_BYTES, LEAST_BYTES
@@ -90,11 +90,13 @@ class _Side:
         self.signals, self.sets = Signals(parameters, rules, 0), PersonSets()
         # The events of devices that are not in the slice, and had a user of it.
         self.lent = PersonSets()
+        self.unmoved: list[UnmovedEvent] = []
 
     def give(self, links: KnownLinks, people: Slice) -> None:
         """Gives each event of a device to the user who had it, by all links."""
         given = [*withdraw_given(self.sets, links), *withdraw_given(self.lent, links)]
         give_events(self.sets, given, people.has)
+        add_unmoved(self.sets, self.unmoved)
         self.lent = PersonSets()
 
 
@@ -178,13 +180,15 @@ class _Reading:
                             self._note_link(item, event)
         links.close()
 
-    def _note_link(self, item: StoredItem, event: Event) -> None:
+    def _note_link(self, item: StoredItem, event: Event, *, is_redriven: bool = False) -> None:
         """Takes the link that an event makes, if it makes one."""
         identity = self._stored.parameters.identity
-        if self._links is None or identity is None or item.origin in self._stored.rejected:
+        if self._links is None or identity is None:
+            return
+        if item.origin.letter in self._stored.rejected and not is_redriven:
             return
         link = link_of(event, self.sides[0].signals.key(event), identity)
-        if link is not None and item.origin not in self._stored.late.links:
+        if link is not None and item.origin.letter not in self._stored.late.links:
             self._links.add(link)
 
     def _take_record(self, partition: ReadPartition, source: str, record: Record) -> None:
@@ -229,7 +233,20 @@ class _Reading:
 
     def _take_redriven(self, partition: ReadPartition, item: StoredItem, event: Event, command: str) -> None:
         receipt = partition.redriven.get(item.origin, command)
-        if receipt is None or receipt.outcome not in _ENDED_IN_TIME:
+        if receipt is None:
+            return
+        if receipt.is_link:
+            self._note_link(item, event, is_redriven=True)
+        # (An event that a device gave to a user of another partition has its receipt there.)
+        key = self.sides[0].signals.key(event)
+        is_given = (
+            self._links is not None
+            and receipt.outcome == "forwarded"
+            and is_device(key)
+            and owner_of(key, self._stored.reader.partitions) == partition.number
+            and self._stored.counts_redriven(item.origin)
+        )
+        if receipt.outcome not in _ENDED_IN_TIME and not is_given:
             return
         if item.origin in self._stored.rejected and item.origin not in self._read_again:
             self._read_again.add(item.origin)  # nothing could be read of it before
@@ -237,12 +254,21 @@ class _Reading:
         else:
             verdicts = self.sides[0].signals.classify(event), self.sides[1].signals.classify(event)
         for side, verdict in zip(self.sides, verdicts, strict=True):
-            if verdict is None or not self._slice.has(key := side.signals.key(event)):
+            sets = None if verdict is None else self._sets_of(side, key)
+            if verdict is None or sets is None:
                 continue
-            if receipt.is_parted:
-                side.sets.part(key, receipt.held_from_ms)
-            signal = side.signals.signal(event, verdict, is_redriven=True)
-            side.sets.add(key, without_needs(signal, receipt.left_out), receipt.held_from_ms)
+            signal = without_needs(side.signals.signal(event, verdict, is_redriven=True), receipt.left_out)
+            if self._links is not None and is_device(key) and not receipt.is_unmoved:
+                known_from_ms = signal.head >> TIME
+                known_from_ms -= self._stored.parameters.finality.known_ms
+                sets.add(key, signal, known_from_ms)
+            elif receipt.is_unmoved:
+                if sets is side.sets:
+                    side.unmoved.append(UnmovedEvent(key, signal, receipt.is_parted, receipt.held_from_ms))
+            else:
+                if receipt.is_parted:
+                    sets.part(key, receipt.held_from_ms)
+                sets.add(key, signal, receipt.held_from_ms)
 
     def _verdicts(self, item: StoredItem, event: Event) -> tuple[Verdict | None, Verdict | None]:
         """What the two say of an event, which is counted."""

@@ -92,7 +92,7 @@ class ItemReader:
                     readers.of(message.source), [message.record(record.key)], skew_ms=_ANY_SKEW_MS
                 )
                 return [StoredItem(origin, outcome, signals, message.value, True)]
-            case Redriven() as message:
+            case Redriven() as message if not message.is_canonical:
                 return [
                     StoredItem(
                         Origin(message.source, message.offset, message.index, item.part),

@@ -13,23 +13,30 @@ from streams.queries.verify import DEFAULT_MEMORY_BYTES, Verified, verify
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
-from tests.queries.test_verify import NAMES, START
+from tests.queries.test_verify import NAMES, START, redrive
 
 NOW = int(START.timestamp() * 1000) + 400 * 86_400_000
 IDENTITY = {"on": True, "forward": "2d", "back": "12h", "shared_above": 2}
 UNSAID = "Signed In"  # an event that is a link and no signal
 
 
-def guests(seed: int, count: int, days: float, users: int = 6, devices: int = 5) -> list[bytes]:
+def guests(
+    seed: int,
+    count: int,
+    days: float,
+    users: int = 6,
+    devices: int = 5,
+    held_up: Sequence[float] = (0, 0, 0, -0.01, -0.5),
+) -> list[bytes]:
     """Events of some users and devices, nearly in order: half of them of a device alone, most others of a
-    user on a device. Each has an id of its own but for copies.
+    user on a device. Each has an id of its own but for copies. `held_up`: by how many days, one of these.
     """
     rnd, found = random.Random(seed), list[bytes]()
     for n in range(count):
         if found and rnd.random() < 0.05:
             found.append(rnd.choice(found[-10:]))
             continue
-        day = days * n / count + rnd.choice((0, 0, 0, -0.01, -0.5))
+        day = days * n / count + rnd.choice(held_up)
         properties: dict[str, Any] = {}
         if rnd.random() < 0.4:
             properties["order_id"] = rnd.choice(("o1", "o2"))
@@ -83,6 +90,18 @@ async def signed_in(
         agents[number].batch = rnd.choice((1, 7, 50))
         await agents[number].step()
     await at_rest(agents)
+    return log
+
+
+async def redriven(log: MemoryLog, seed: int, **overrides: Any) -> MemoryLog:
+    """The log when its late dead letters were redriven, twice."""
+    rnd, given = random.Random(seed), load_settings(identity=IDENTITY, **overrides)
+    for _ in range(2):
+        await redrive(log, rnd, NOW)
+        agents = [
+            await PartitionAgent.open(log, number, given, default_rules()) for number in range(log.partitions)
+        ]
+        await at_rest(agents)
     return log
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from streams.core.moments.rules import default_rules
 from streams.queries.event_sets import BYTES_PER_EVENT
-from tests.queries.signing_in import IDENTITY, guests
+from tests.queries.signing_in import IDENTITY, guests, redriven, signed_in
 from tests.queries.test_rules_comparison import OTHERS, compared, figures, processed
 
 LAW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -27,6 +27,22 @@ async def test_each_funnel_is_that_of_a_log_under_these_rules(
     for log in logs:
         found = await compared(log, default_rules(), OTHERS)
         assert alone == [msgspec.structs.asdict(side) for side in (found.one_funnel, found.other_funnel)]
+
+
+@LAW
+@given(st.integers(0, 2**32), st.sampled_from((4.0, 12.0)), st.sampled_from((1, 3)))
+async def test_the_rules_in_force_give_the_funnel_that_was_published(
+    seed: int, days: float, partitions: int
+) -> None:
+    """Whatever was late, and whatever was redriven since of devices and their users."""
+    values = guests(seed, 120, days, held_up=(0, 0, -0.01, -0.5, -2))
+    log = await signed_in(values, partitions, seed, allowed_lateness="6h")
+    await redriven(log, seed, allowed_lateness="6h")
+    found = await compared(log, default_rules(), default_rules())
+    assert found.same
+    published, computed = await figures(log), msgspec.structs.asdict(found.one_funnel)
+    assert published.pop("profiles") >= computed.pop("profiles")
+    assert published == computed
 
 
 async def test_the_number_of_slices_changes_nothing() -> None:

@@ -23,7 +23,7 @@ from streams.core.processing.inbox import (
 from streams.queries.event_sets import BYTES_PER_EVENT, BYTES_PER_PERSON
 from streams.queries.partition_check import PartitionCheck
 from tests.queries.damage import forge
-from tests.queries.signing_in import guests, signed_in, verified
+from tests.queries.signing_in import guests, redriven, signed_in, verified
 
 LAW = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 FEW = 3  # damages of a kind and a partition: each is a comparison of the whole log
@@ -52,6 +52,17 @@ async def test_an_untouched_log_verifies(
 def few(places: Sequence[Any]) -> Sequence[Any]:
     """At most FEW of these, from the first to the last."""
     return places[:: -(-len(places) // FEW) or 1]
+
+
+@LAW
+@given(st.integers(0, 2**32), st.sampled_from((4.0, 12.0)), st.sampled_from((1, 3)))
+async def test_a_log_with_redriven_events_verifies(seed: int, days: float, partitions: int) -> None:
+    """What is redriven of devices goes by the links or stays theirs, and of users makes links."""
+    values = guests(seed, 120, days, held_up=(0, 0, -0.01, -0.5, -2))
+    log = await signed_in(values, partitions, seed, allowed_lateness="6h")
+    found = await verified(await redriven(log, seed, allowed_lateness="6h"))
+    assert found.difference is None
+    assert 0 == found.unchecked_profiles
 
 
 def names_of(move: Any) -> set[tuple[str, bytes]]:

@@ -107,7 +107,14 @@ class Connector:
             return
         source, record = place
         link = LinkMessage(
-            device, user, event.at_ms, event.id, source, offset=record.offset, index=record.index
+            device=device,
+            user=user,
+            at_ms=event.at_ms,
+            event=event.id,
+            source=source,
+            offset=record.offset,
+            index=record.index,
+            is_redriven=is_redriven,
         )
         owner = partition_of(person_key(device), partition.tracker.partitions)
         if owner != partition.partition:

@@ -96,6 +96,7 @@ class LinkMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="l
     source: str  # where it was read, `topic:partition`
     offset: int
     index: int  # of the item in that record
+    is_redriven: bool = False  # the item was redriven, perhaps to another partition than the one that read it
 
 
 class GiveMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="give/1"):

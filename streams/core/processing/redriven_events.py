@@ -8,7 +8,7 @@ from streams.core.ingest.event import Event
 from streams.core.journeys.folding import DUPLICATE, FINAL
 from streams.core.journeys.population import Population
 from streams.core.journeys.redriving import RedrivenEvent, redrive_event
-from streams.core.journeys.signal import Signal
+from streams.core.journeys.signal import TIME, Signal
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.connecting import Connector
 from streams.core.processing.inbox import Redriven
@@ -59,6 +59,12 @@ def is_resent(processor: OwnerPartition, read: ReadEvent) -> bool:
     """True if an event of a device is to be given once more: its user may have had no room for it."""
     connector = processor.connector
     return connector is not None and given_again(connector.devices, read.key, read.signal) is not None
+
+
+def is_unmovable(processor: OwnerPartition, read: ReadEvent) -> bool:
+    """True if an event of a device is so old that it is the device's own, whatever links there are."""
+    oldest_ms = processor.population.watermark_ms - processor.population.finality.change_ms
+    return processor.connector is not None and is_device(read.key) and read.signal.head >> TIME < oldest_ms
 
 
 def take_signal(

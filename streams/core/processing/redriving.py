@@ -29,6 +29,7 @@ from streams.core.processing.redriven_events import (
     OwnerPartition,
     ReadEvent,
     is_resent,
+    is_unmovable,
     take_link,
     take_signal,
 )
@@ -174,7 +175,9 @@ class RedrivenFates:
         if taken.given_to is None and taken.outcome not in (FINAL, DUPLICATE):
             processor.checkpoint.counts.unread_amounts += read.signal.has_unread_amount
         is_link = read.event is not None and take_link(processor, message.source, read.event, item)
-        self.end_taken(processor, message, item, taken, is_link=is_link)
+        self.end_taken(
+            processor, message, item, taken, is_link=is_link, is_unmoved=is_unmovable(processor, read)
+        )
 
     def end_taken(
         self,
@@ -184,6 +187,7 @@ class RedrivenFates:
         taken: RedrivenEvent,
         *,
         is_link: bool = False,
+        is_unmoved: bool = False,
     ) -> None:
         """Publishes what an item has changed, and writes its receipt."""
         if taken.outcome == FINAL:
@@ -206,6 +210,7 @@ class RedrivenFates:
                 new_person=taken.is_new,
                 held_from=rfc3339(taken.held_from_ms) if taken.held_from_ms >= 0 else None,
                 parted=taken.is_parted,
+                unmoved=is_unmoved,
                 left_out=taken.outcome.needs if isinstance(taken.outcome, LeftOut) else (),
                 counters=tuple([MovedCounter(name, change) for name, change in sorted(moved.items())]),
             ),
