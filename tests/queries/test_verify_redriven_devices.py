@@ -1,0 +1,65 @@
+"""What is redriven of devices is recomputed as everything is, whoever has it."""
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+
+from streams.clock import Clock
+from streams.core.moments.rules import default_rules
+from streams.log.memory import MemoryLog
+from streams.queries.redriving import Redrive, Redrove, Wanted
+from streams.records import NewRecord
+from streams.runtime.partition_agent import PartitionAgent
+from streams.settings.loading import load_settings
+from tests.queries.signing_in import IDENTITY, NOW, at_rest, guests, signed_in, verified
+
+DAYS = 7.0
+
+
+async def redriven(log: MemoryLog, letter: Any, command: str, **overrides: Any) -> Redrove:
+    """A whole command."""
+    given, partitions = load_settings(identity=IDENTITY, **overrides), log.partitions
+    agents = [await PartitionAgent.open(log, n, given, default_rules()) for n in range(partitions)]
+    redrive = Redrive(log, command, Clock())
+    await redrive.send(Wanted(letter), lambda sent: None)
+    await redrive.wait(lambda: at_rest(agents), 60, lambda ended: None)
+    return redrive.done
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_late_events_of_devices_are_recomputed(seed: int, partitions: int) -> None:
+    """Some come days late: as they are, when they are redriven, and when they are so again."""
+    values, rnd = guests(seed, 160, DAYS), random.Random(seed)
+    late = [values.pop(rnd.randrange(len(values) * 3 // 4)) for _ in range(25)]
+    log = await signed_in(values, partitions, seed)
+    given = load_settings(identity=IDENTITY)
+    agents = [await PartitionAgent.open(log, n, given, default_rules()) for n in range(partitions)]
+    await log.append([NewRecord(rnd.randrange(partitions), None, value, NOW) for value in late])
+    await at_rest(agents)
+    assert (await verified(log)).difference is None
+    first = await redriven(log, "late", "one")
+    assert first.sent["lateness"]
+    assert (await verified(log)).difference is None
+    await redriven(log, "late", "two")
+    assert (await verified(log)).difference is None
+
+
+async def test_events_of_devices_that_could_not_be_read() -> None:
+    """They are read once more soon enough to go by the links, and are links."""
+    values = guests(3, 120, 1.5)
+    for n in range(0, 120, 7):
+        record = msgspec.json.decode(values[n])
+        values[n] = msgspec.json.encode(record | {"messageId": f"bad{n}", "type": "", "event": "view"})
+    log = MemoryLog(2)
+    given = load_settings(identity=IDENTITY, placeholders=["phone1"])
+    agents = [await PartitionAgent.open(log, n, given, default_rules()) for n in range(2)]
+    rnd = random.Random(3)
+    await log.append([NewRecord(rnd.randrange(2), None, value, NOW) for value in values])
+    await at_rest(agents)
+    assert (await verified(log)).difference is None
+    found = await redriven(log, "rejected", "one")
+    assert found.ended["applied"] > 3
+    assert (await verified(log)).difference is None
