@@ -112,6 +112,15 @@ def test_spelling(name: str) -> None:
             "order-updated-cancelled",
         ),
         ("Order Updated", {"status": "paid", "cancelled_at": None}, "truth", "order-updated"),
+        ("checkout.session.completed", {"payment_status": "unpaid"}, "buy", "checkout-unpaid"),
+        (
+            "checkout.session.completed",
+            {"data": {"object": {"payment_status": "unpaid"}}},
+            "buy",
+            "checkout-unpaid",
+        ),
+        ("checkout.session.completed", {"payment_status": "paid"}, "truth", "purchase"),
+        ("checkout.session.completed", {"payment_status": "no_payment_required"}, "truth", "purchase"),
     ],
 )
 def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: str) -> None:
@@ -125,6 +134,9 @@ def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: st
     [
         ("Products Searched", {"query": "how to descale a coffee machine"}, "do", "query.how-to"),
         ("search", {"search_term": "stores open now near me"}, "go", "query.hours"),
+        ("bodl_v1_keyword_search", {"search_keyword": "how to descale a coffee machine"}, "do", "query.how-to"),
+        ("search", {"searchQuery": "how to descale a coffee machine"}, "do", "query.how-to"),
+        ("viewSearch", {"searchText": "how to descale a coffee machine"}, "do", "query.how-to"),
         ("view_search_results", {"search_term": "qwertz asdf"}, "know", "query.otherwise"),
         ("Products Searched", {"query": ""}, "know", "search"),
         ("Products Searched", {"query": " \n"}, "know", "search"),
