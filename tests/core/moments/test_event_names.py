@@ -134,7 +134,7 @@ def test_conditions(name: str, properties: dict[str, Any], moment: str, rule: st
     [
         ("Products Searched", {"query": "how to descale a coffee machine"}, "do", "query.how-to"),
         ("search", {"search_term": "stores open now near me"}, "go", "query.hours"),
-        ("bodl_v1_keyword_search", {"search_keyword": "how to descale a coffee machine"}, "do", "query.how-to"),
+        ("bodl_v1_keyword_search", {"search_keyword": "how to descale a kettle"}, "do", "query.how-to"),
         ("search", {"searchQuery": "how to descale a coffee machine"}, "do", "query.how-to"),
         ("viewSearch", {"searchText": "how to descale a coffee machine"}, "do", "query.how-to"),
         ("view_search_results", {"search_term": "qwertz asdf"}, "know", "query.otherwise"),
