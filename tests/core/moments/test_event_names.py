@@ -120,6 +120,8 @@ def test_spelling(name: str) -> None:
             "checkout-unpaid",
         ),
         ("checkout.session.completed", {"payment_status": "paid"}, "truth", "purchase"),
+        ("trackConversion", {"cart": [{"item": "a"}]}, "truth", "purchase-of-cart"),
+        ("trackConversion", {"order_number": "o-1"}, "truth", "purchase-of-cart"),
         ("checkout.session.completed", {"payment_status": "no_payment_required"}, "truth", "purchase"),
     ],
 )
