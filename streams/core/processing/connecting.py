@@ -121,7 +121,7 @@ class Connector:
             message = encode_message(link)
             partition.open.send(Output(INBOX.name, person_key(device), message, (), owner))
             certain = not is_redriven and partition.tracker.is_waited_for(
-                event.at_ms, partition.population.finality
+                owner, event.at_ms, partition.population.finality
             )
         else:
             certain = self._take_link(partition, link)

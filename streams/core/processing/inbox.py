@@ -4,7 +4,7 @@ A message is the value of a record in the inbox topic. Each type of message has 
 record that is none of them was written by another program, or by a release that this one does not know.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -84,6 +84,15 @@ class WatermarkReport(msgspec.Struct, frozen=True, gc=False, array_like=True, ta
     started: bool = False  # its first report since a start: peers that are idle must report again
     # Its own watermark: all that had to move by then was sent before. -1: identity is off.
     own_watermark_ms: int = -1
+    batch: int = 0  # of its sender: by `WaitingMessage` it learns that a partition has taken it
+
+
+class WaitingMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="waiting/1"):
+    """A partition has begun to wait for the one to which this goes, by a report of it."""
+
+    partition: int  # the one that waits
+    batch: int  # of that report
+    watermark_ms: int  # of the partition that waits, by then: it may have gone on before
 
 
 class LinkMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="link/1"):
@@ -132,7 +141,8 @@ class PassMessage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="p
 
 
 MoveMessage = GiveMessage | TakeMessage
-Message = Forwarded | Redriven | WatermarkReport | LinkMessage | GiveMessage | TakeMessage | PassMessage
+ProgressMessage = WatermarkReport | WaitingMessage | PassMessage
+Message = Forwarded | Redriven | ProgressMessage | LinkMessage | MoveMessage
 
 encode_message = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
@@ -152,6 +162,17 @@ _CONNECTING = frozenset(
 )  # fmt: skip
 
 
+def waiting_messages(partition: int, batches: Mapping[int, int], watermark_ms: int) -> list[Output]:
+    """What a partition says to those for whom it has begun to wait.
+
+    `batches`: by partition, of the report that it has taken. `watermark_ms`: its own.
+    """
+    return [
+        Output(INBOX.name, None, encode_message(WaitingMessage(partition, batch, watermark_ms)), (), number)
+        for number, batch in batches.items()
+    ]
+
+
 def report_to_others(report: WatermarkReport | None, partitions: int) -> list[Output]:
     """A watermark report, once for each other partition."""
     if report is None:
@@ -167,7 +188,7 @@ class InboxRead(NamedTuple):
     runs: dict[str, list[Record]]  # forwarded items, by the source that they were read from first
     links: list[LinkMessage]
     moves: list[MoveMessage]  # in the order in which they were sent
-    reports: list[WatermarkReport | PassMessage]  # in the order in which they were sent
+    reports: list[ProgressMessage]  # in the order in which they were sent
     # Records that no partition of this app and release wrote, each with what tells it.
     unknown: list[tuple[Record, str]]
     waiting: int  # records from the first redriven item on
@@ -190,7 +211,7 @@ def read_messages(records: Sequence[Record], fault_of: Callable[[Message], str |
         match message:
             case Redriven():
                 return found._replace(waiting=len(records) - number)
-            case WatermarkReport() | PassMessage() as report:
+            case WatermarkReport() | WaitingMessage() | PassMessage() as report:
                 found.reports.append(report)
             case LinkMessage() as link:
                 found.links.append(link)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.core.journeys.finality import FinalityDelay
-from streams.core.processing.inbox import PassMessage, WatermarkReport
+from streams.core.processing.inbox import PassMessage, ProgressMessage, WaitingMessage, WatermarkReport
 from streams.records import Fetched
 from streams.topology import is_inbox
 
@@ -75,6 +75,10 @@ class WatermarkTracker:
         self.excluded: set[int] = set()  # peers that were silent for too long, so that nobody waits for them
         self.reports_received = 0
         self.was_away = False  # it was silent for so long that peers may have excluded it
+        # Of peers that have begun to wait for this partition: their own watermark (ms) by then.
+        self.waiting_peers: dict[int, int] = {}
+        self._active_since = -1  # the batch of its first report since which none said that it is idle; -1: none
+        self._began_to_wait: dict[int, int] = {}  # for which peers, and by the report of which batch of theirs
         # The watermark of this partition, once all that had to move by then was sent; UNKNOWN_MS: identity is
         # off, and nobody asks.
         self.own_watermark_ms = UNKNOWN_MS
@@ -193,16 +197,16 @@ class WatermarkTracker:
             if self._is_behind(number) and not self.peers.get(number, _NO_REPORT).passed
         ]
 
-    def is_waited_for(self, at_ms: int, delay: FinalityDelay) -> bool:
-        """True if what is sent now, dated `at_ms`, cannot be late where it arrives.
+    def is_waited_for(self, number: int, at_ms: int, delay: FinalityDelay) -> bool:
+        """True if what is sent now to the partition of this number, dated `at_ms`, cannot be late there.
 
-        Peers wait for this partition's inputs once it has reported since its start, unless it was idle then,
-        or away for so long that they excluded it.
+        A peer goes no further than the last report of this partition that it has taken, once it has begun to
+        wait. It may have been further by then: it says so.
         """
-        reported = self._reported
-        if reported is None or reported.idle or self.was_away:
+        then_ms = self.waiting_peers.get(number)
+        if then_ms is None or self._reported is None or self.was_away:
             return False
-        return at_ms >= reported.watermark_ms - delay.allowed_lateness_ms
+        return at_ms >= max(then_ms, self._reported.watermark_ms) - delay.allowed_lateness_ms
 
     def note_fetch(self, fetched: Fetched) -> None:
         """Takes note of how many records a read brought, and of the sources of which nothing is left.
@@ -224,9 +228,13 @@ class WatermarkTracker:
         """Has the next batch report, because some time has passed since the last one did."""
         self._batches = REPORT_BATCHES
 
-    def receive(self, report: WatermarkReport | PassMessage) -> None:
-        """Takes the report of another partition, or what an operator says of one."""
+    def receive(self, report: ProgressMessage) -> None:
+        """Takes the report of another partition, what it says of its waiting, or what an operator says of it."""
         self.forwarding = True
+        if isinstance(report, WaitingMessage):
+            if 0 <= self._active_since <= report.batch:
+                self.waiting_peers[report.partition] = report.watermark_ms
+            return
         if isinstance(report, PassMessage):
             if (number := report.partition) in self.excluded:  # else it has reported a moment ago
                 peer = self.peers.get(number, _NO_REPORT)
@@ -234,6 +242,8 @@ class WatermarkTracker:
             return
         self.reports_received += 1
         if report.partition != self.partition:
+            if not report.idle and (report.started or report.partition not in self.waiting_for):
+                self._began_to_wait[report.partition] = report.batch
             self.excluded.discard(report.partition)
             self.peers[report.partition] = PeerProgress(
                 report.watermark_ms, report.idle, report.own_watermark_ms
@@ -258,14 +268,23 @@ class WatermarkTracker:
         idle = self._empty_reads >= IDLE_READS
         return WatermarkReport(self.partition, self.inputs_ms, idle, own_watermark_ms=self.own_watermark_ms)
 
-    def take_report(self) -> WatermarkReport | None:
-        """The report that the open batch has to send, if any. Call it once per batch."""
+    def take_report(self, batch: int) -> WatermarkReport | None:
+        """The report that the open batch has to send, if any. Call it once per batch. `batch`: its number."""
         self._batches += 1
         report = self.pending_report
         if report is None:
             return None
         self._reported, self._batches, self._events = report, 0, 0
-        if not self._started:
-            self._started = True
-            return msgspec.structs.replace(report, started=True)
-        return report
+        if report.idle:
+            self.waiting_peers, self._active_since = {}, -1
+        elif self._active_since < 0:
+            self._active_since = batch
+        started, self._started = not self._started, True
+        return msgspec.structs.replace(report, started=started, batch=batch)
+
+    def take_began_to_wait(self) -> dict[int, int]:
+        """For which peers this partition has begun to wait since the last call, and by the report of which batch
+        of theirs.
+        """
+        began, self._began_to_wait = self._began_to_wait, {}
+        return began

@@ -167,14 +167,17 @@ def links_sent(cluster: Cluster) -> list[str]:
 
 def test_a_link_is_told_again_where_it_is_earlier() -> None:
     """Of the events of a quarter of an hour the first one is told, and one that comes later and is earlier.
-    A partition that has not yet reported tells all.
+    A partition that nobody waits for yet tells all.
     """
     cluster = Cluster(2)
-    reader = 1 - partition_of(b"phone", 2)
+    there = partition_of(b"phone", 2)
+    reader = 1 - there
     for minute, name in ((4, "e4"), (5, "e5")):
         cluster.add(raw(minute * MINUTE, name, "Signed In", user="ann", device="phone"), reader)
         cluster.parts[reader].step(1, 0)
     assert ["e4", "e5"] == links_sent(cluster)
+    cluster.parts[there].step(0, 9)  # it hears the report
+    cluster.parts[reader].step(0, 9)  # and says so
     for minute, name in ((6, "e6"), (2, "e2"), (3, "e3"), (16, "e16"), (17, "e17")):
         cluster.add(raw(minute * MINUTE, name, "Signed In", user="ann", device="phone"), reader)
         cluster.parts[reader].step(1, 0)
@@ -193,6 +196,27 @@ def test_an_idle_partition_remembers_nothing() -> None:
             reader.step(0, 0)
         reader.step(1, 0)
     assert ["e0", "e1", "e2", "e3"] == links_sent(cluster)
+
+
+def test_who_was_idle_tells_every_link_until_it_is_waited_for() -> None:
+    """The device's partition went on while the reader was idle. The reader has work again and reports, but a
+    link that it sends then is late over there, and a later one of the same quarter of an hour is not.
+    """
+    cluster = Cluster(2)
+    there = cluster.parts[partition_of(b"phone", 2)]
+    reader = cluster.parts[1 - there.number]
+    cluster.add(raw(0, "begin", device="phone"), there.number)
+    cluster.drain()
+    cluster.add(raw(2 * DAY + 7 * MINUTE, "ahead", device="phone"), there.number)
+    there.step(1, 9)
+    for minute, name in ((1, "e1"), (2, "e2"), (10, "e10")):
+        cluster.add(raw(minute * MINUTE, name, "Signed In", user="ann", device="phone"), reader.number)
+        reader.step(1, 0)
+    cluster.drain()
+    cluster.add(raw(12 * MINUTE, "seen", device="phone"), there.number)
+    cluster.drain()
+    assert 2 == there.processor.checkpoint.counts.moves["late_links"]
+    assert {"seen"} == {row[2] for row in cluster.standing()[("", "u:ann")] if row[0] == "opened"}
 
 
 def test_nothing_is_final_before_the_slowest_partition_says_so() -> None:
