@@ -44,7 +44,8 @@ class LateHeaders(msgspec.Struct, frozen=True, gc=False):
             "lateness: older than the allowed lateness permits, or an update of an order that is;"
             " over_cap: older than all that its very busy profile still holds, or about needs without a"
             " place there; needs_full: it counts, but not in the needs of left_out; link: it counts, and"
-            " came too late to say who was signed in on its device; inconsistent: a defect of the program"
+            " came too late to say who was signed in on its device; settled: a device gave it from before"
+            " what is final, since an operator excluded its partition; inconsistent: a defect of the program"
         ),
     ]
     late_s: Annotated[float, documented("seconds behind the partition's watermark")]

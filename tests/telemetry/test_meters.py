@@ -346,7 +346,7 @@ def test_a_forwarded_event_has_no_outcome_here() -> None:
     assert 4 == found["streams_events_repaired_total kind=encoding partition=0"]
     assert 1 == found["streams_events_narrowed_total partition=0"]
     moved = [found[f"streams_moved_events_total ending={word} partition=0"] for word in MOVED_ENDINGS]
-    assert [7, 0, 0, 0, 0, 0, 1] == moved
+    assert [7, 0, 0, 0, 0, 0, 0, 1] == moved
     assert 2 == found["streams_links_late_total partition=0"]
     unlinked = [found[f"streams_events_unlinked_total partition=0 reason={why}"] for why in UNLINKED_REASONS]
     assert [3, 0] == unlinked

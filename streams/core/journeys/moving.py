@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from streams.core.journeys.folding import DUPLICATE, OVER_CAP, Change, Rewrite, need_name, rewrite
-from streams.core.journeys.journal import find_event, position_of, records_of_event, without_event
+from streams.core.journeys.journal import find_event, position_of, records_of_event, time_at, without_event
 from streams.core.journeys.needs import LeftOut, need_numbers
 from streams.core.journeys.order_facts import NO_FACTS
 from streams.core.journeys.origins import with_origins
@@ -39,8 +39,10 @@ class Moved(msgspec.Struct):
 
     applied: int = 0  # given and counted, or taken and gone
     over_cap: list[Signal] = []  # given, but ordered before the base: they count nowhere
+    # Given, but final things lie behind them: an operator let the settled mark pass their partition.
+    settled: list[Signal] = []
     left_out: list[tuple[Signal, LeftOut]] = []  # counted, but not in these needs
-    kept: int = 0  # taken, but folded early by now: they stay
+    kept: int = 0  # taken, but folded early or final by now: they stay
     # Taken and not there, or given and there already: a defect. `facts_key` of each.
     inconsistent: list[bytes] = []
 
@@ -54,12 +56,16 @@ def give_signals(
     """
     names = {given_ref(device, signal.ref): signal.ref for signal in signals}
     given = [msgspec.structs.replace(signal, ref=name) for name, signal in zip(names, signals, strict=True)]
+    settled = [signal for signal in given if signal.head >> TIME < population.bounds.oldest_ms]
+    if settled:
+        given = [signal for signal in given if signal.head >> TIME >= population.bounds.oldest_ms]
     if other is None:
         moved = _take_new(population, key, given)
     else:
-        moved = move_events(population, key, (), given, other)
+        moved = move_events(population, key, (), given, other) if given else Moved()
+    moved.settled = settled
     p = population.profiles.get(key)
-    refused = {signal.ref for signal in moved.over_cap}
+    refused = {signal.ref for signal in (*moved.over_cap, *settled)}
     counted = [(name, ref) for name, ref in names.items() if name not in refused]
     if p is not None and counted:
         p.origins = with_origins(p.origins, device, counted)
@@ -127,7 +133,9 @@ def move_events(
     moved, p = Moved(), population.profiles.get(key)
     if p is None:
         if not come:
-            moved.inconsistent += gone
+            names, oldest_ms = list(gone), population.bounds.oldest_ms
+            moved.inconsistent += [name for name in names if time_at(name, 0) >= oldest_ms]
+            moved.kept = len(names) - len(moved.inconsistent)
             return moved
         p = population.begin(key, come[0])
     new = _NewJournal(population, p, moved)
@@ -164,7 +172,7 @@ class _NewJournal:
             self.facts.pop(self.journal[first * SIZE :][:ORDERED], None)
             self.journal = without_event(self.journal, first)
             self.moved.applied += 1
-        elif find_event(folded_journal(p), name) >= 0:
+        elif find_event(folded_journal(p), name) >= 0 or time_at(key, 0) < self.population.bounds.oldest_ms:
             self.moved.kept += 1
         elif key >= p.base_end and not _is_crowded(p):
             self.moved.inconsistent.append(key)

@@ -278,7 +278,7 @@ class Connector:
                 DeviceEvent(move.device, move.user, name[REF_AT:], time_at(name, 0), None)
                 for name in move.events
             ]
-        if moved.over_cap or moved.left_out or moved.inconsistent:
+        if moved.over_cap or moved.settled or moved.left_out or moved.inconsistent:
             write_letters(partition, moved, move.user, {given_ref(device, e.ref): e for e in events})
         count_moved(partition, "kept", moved.kept)
 

@@ -21,7 +21,9 @@ LATE_BY_TIME, LATE_OVER_CAP = "lateness", "over_cap"  # the reasons of an event 
 LATE_LINK = "link"  # the reason of a record about an event that is late as a link
 # The reason of a record about an event of a device that was not where it was given to, or was there already.
 INCONSISTENT = "inconsistent"
-LATE_REASONS = (LATE_BY_TIME, LATE_OVER_CAP, NEEDS_FULL, LATE_LINK, INCONSISTENT)
+# The reason of what a device of a partition gave that the settled mark had passed.
+LATE_SETTLED = "settled"
+LATE_REASONS = (LATE_BY_TIME, LATE_OVER_CAP, NEEDS_FULL, LATE_LINK, LATE_SETTLED, INCONSISTENT)
 # Their events count, or are recorded elsewhere: there is nothing to redrive.
 COUNTED_REASONS = (NEEDS_FULL, LATE_LINK, INCONSISTENT)
 FORM_HEADER, CANONICAL_FORM = "form", b"event"

@@ -12,7 +12,7 @@ from streams.core.journeys.population import Population
 from streams.core.journeys.signal import REF_AT, TIME, Signal
 from streams.core.processing.canonical import DeviceEvent, canonical_json
 from streams.core.processing.checkpoint import Checkpoint
-from streams.core.processing.dead_letters import INCONSISTENT, LATE_OVER_CAP, canonical_late
+from streams.core.processing.dead_letters import INCONSISTENT, LATE_OVER_CAP, LATE_SETTLED, canonical_late
 from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.parameters import Parameters
 from streams.core.processing.rulebook import Rulebook
@@ -20,8 +20,9 @@ from streams.records import Headers
 
 # What becomes of events that devices give to users. given: they came to a user; taken: they were taken back;
 # returned: they came back to their device; narrowed: given, but not in all of their needs; kept: to be taken
-# back, but folded early; over_cap: given, and there was no room; inconsistent: not where they were given to.
-MOVED_ENDINGS = ("given", "taken", "returned", "narrowed", "kept", LATE_OVER_CAP, INCONSISTENT)
+# back, but folded early or final; over_cap: given, and there was no room; settled: given, and before what is
+# final; inconsistent: not where they were given to.
+MOVED_ENDINGS = ("given", "taken", "returned", "narrowed", "kept", LATE_OVER_CAP, LATE_SETTLED, INCONSISTENT)
 # Why an event that carries a user and a device makes no link.
 UNLINKED_REASONS = ("collective", "ignored")
 LATE_LINK_WORD = "late_links"
@@ -45,10 +46,13 @@ def write_letters(
     `events`: those of the move, by their names in that profile; those of the device's own have none.
     """
     count_moved(partition, "over_cap", len(moved.over_cap))
+    count_moved(partition, "settled", len(moved.settled))
     count_moved(partition, "narrowed", len(moved.left_out))
     count_moved(partition, "inconsistent", len(moved.inconsistent))
     for signal in moved.over_cap:
         write_letter(partition, events.get(signal.ref) or _own_event(key, signal), key, LATE_OVER_CAP)
+    for signal in moved.settled:
+        write_letter(partition, events.get(signal.ref) or _own_event(key, signal), key, LATE_SETTLED)
     for signal, left_out in moved.left_out:
         write_letter(partition, events.get(signal.ref) or _own_event(key, signal), key, left_out)
     for name in moved.inconsistent:

@@ -9,7 +9,7 @@ from schemas import CanonicalEvent, LateHeaders
 from streams.core.ingest.partition import partition_of
 from streams.core.journeys import needs, trimming
 from streams.core.journeys.signal import event_ref, facts_key, head_of
-from streams.core.processing.inbox import TakeMessage, encode_message
+from streams.core.processing.inbox import PassMessage, TakeMessage, encode_message
 from streams.records import Output
 from tests.core.processing.feeding import DAY, HOUR, MINUTE, START, Feed
 from tests.core.processing.test_connecting import ON, raw, steps
@@ -138,3 +138,35 @@ def test_events_that_are_no_link_are_counted() -> None:
     )
     assert {"collective": 2, "ignored": 1, "given": 1} == moves(feed)
     assert {"placeholder": 1} == feed.processor.checkpoint.counts.repaired
+
+
+def test_what_comes_from_before_what_is_final_is_late_and_stays() -> None:
+    """The partition of the device was excluded, and an operator let the settled mark pass it. Then it is
+    back, and a link that is in time there, and late by the time of the others, moves an event.
+    """
+    cluster = Cluster(2)
+    away = cluster.parts[partition_of(b"phone", 2)]
+    here = cluster.parts[1 - away.number]
+    ann, ben = [u for u in (f"u{n}" for n in range(99)) if partition_of(u.encode(), 2) == here.number][:2]
+    cluster.add(raw(HOUR, "in", "Signed In", user=ann, device="phone"), here.number)
+    cluster.add(raw(2 * HOUR, "seen", device="phone"), away.number)
+    cluster.drain()
+    cluster.add(raw(2 * HOUR + MINUTE, "in-2", "Signed In", user=ben, device="phone"), here.number)
+    for day in range(2, 30, 2):
+        cluster.add(raw(day * DAY, f"day-{day}", user=ann), here.number)
+    here.step(1, 0)
+    here.processor.tracker.excluded.add(away.number)
+    here.hear(Output("inbox", None, encode_message(PassMessage(away.number)), (), here.number))
+    for _ in range(3):
+        here.step(99, 99)
+    assert START + 28 * DAY == here.processor.population.settled_mark_ms
+    cluster.drain()
+    ((told, event),) = letters(here.outputs)
+    assert ("settled", f"u:{ben}", "seen") == (told.reason, told.profile, told.event)
+    assert ("phone", ben) == (event.device, event.user)
+    assert {"given": 1, "settled": 1, "kept": 1} == here.processor.checkpoint.counts.moves
+    assert START + 28 * DAY == here.processor.population.settled_mark_ms
+    held = {
+        profile for (_, profile), rows in cluster.standing().items() if "seen" in {row[2] for row in rows}
+    }
+    assert {f"u:{ann}"} == held
