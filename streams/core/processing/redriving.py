@@ -202,7 +202,7 @@ class RedrivenFates:
         delta, windows.delta = windows.delta, before
         for cell, change in delta.items():
             before[cell] = before.get(cell, 0) + change
-        moved = processor.tallies.moved(delta, processor.population.watermark_ms)
+        moved = processor.tallies.moved(delta, processor.population.settled_mark_ms)
         self._write(
             processor,
             msgspec.structs.replace(

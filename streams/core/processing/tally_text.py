@@ -74,11 +74,11 @@ class TallyText:
             outputs.append(Output(_TALLIES, key_begin + name, value))
         return outputs
 
-    def moved(self, delta: Mapping[int, int], watermark_ms: int) -> dict[str, int]:
+    def moved(self, delta: Mapping[int, int], settled_mark_ms: int) -> dict[str, int]:
         """Changes of counters (as `Windows.delta` holds them) by the names of their cells: those of a day, or
         of `all` where the day is not kept any more.
         """
-        oldest_min = watermark_ms // MINUTE_MS - LENGTH_MIN[BY_DAY] - KEPT_MIN[BY_DAY]
+        oldest_min = settled_mark_ms // MINUTE_MS - LENGTH_MIN[BY_DAY] - KEPT_MIN[BY_DAY]
         moved: dict[str, int] = {}
         for cell, change in delta.items():
             day = (cell >> START_SHIFT) // LENGTH_MIN[BY_DAY] * LENGTH_MIN[BY_DAY]

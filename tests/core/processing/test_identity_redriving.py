@@ -154,3 +154,27 @@ def test_an_event_in_canonical_form_counts_where_there_is_room_again(monkeypatch
         (row[0], row[2], row[3]) for row in other.standing()["", f"u:{ann}"] if row[0] == "opened"
     }
     assert "duplicate" == redrive(other, late, command="2").outcome
+
+
+def test_the_counters_of_a_receipt_are_those_that_are_kept() -> None:
+    """Windows expire by the settled mark. Here another partition holds it back, so the day is kept of an event
+    that is 440 days older than the watermark.
+    """
+    cluster = Cluster(2, ON)
+    here, user = cluster.parts[0], owned("u", 0, 2)
+    for number in range(2):
+        cluster.add(raw(0, f"begin {number}", user=owned("x", number, 2)), number)
+    cluster.drain()
+    here.processor.tracker.excluded.add(1)
+    for at, event in ((450 * DAY, "ahead"), (10 * DAY, "visit")):
+        cluster.add(raw(at, event, user=user), 0)
+        here.step(1, 0)
+    ((_, letter),) = letters(cluster)
+    origin = origin_of(letter, 0)
+    value, sent_ms = letter.value or b"", START + 500 * DAY
+    message = Redriven("again", "late", 0, 0, origin.source, origin.offset, 0, -1, sent_ms, (), value)
+    here.hear(Output("inbox", None, encode_message(message), (), 0))
+    here.step(0, 9)
+    (ended,) = [msgspec.convert(row, Receipt) for row in cluster.of("redriven")]
+    assert "applied" == ended.outcome
+    assert {"day"} == {counter.cell.partition("/")[0] for counter in ended.counters}
