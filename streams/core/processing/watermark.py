@@ -77,8 +77,9 @@ class WatermarkTracker:
         self.was_away = False  # it was silent for so long that peers may have excluded it
         # Of peers that have begun to wait for this partition: their own watermark (ms) by then.
         self.waiting_peers: dict[int, int] = {}
-        self._active_since = -1  # the batch of its first report since which none said that it is idle; -1: none
-        self._began_to_wait: dict[int, int] = {}  # for which peers, and by the report of which batch of theirs
+        # The batch of its first report since which none has said that it is idle. -1: there is none.
+        self._active_since = -1
+        self._began_to_wait: dict[int, int] = {}  # for which peers, and the batch of their report
         # The watermark of this partition, once all that had to move by then was sent; UNKNOWN_MS: identity is
         # off, and nobody asks.
         self.own_watermark_ms = UNKNOWN_MS
@@ -229,7 +230,7 @@ class WatermarkTracker:
         self._batches = REPORT_BATCHES
 
     def receive(self, report: ProgressMessage) -> None:
-        """Takes the report of another partition, what it says of its waiting, or what an operator says of it."""
+        """Takes the report of another partition, its word that it waits, or what an operator says of one."""
         self.forwarding = True
         if isinstance(report, WaitingMessage):
             if 0 <= self._active_since <= report.batch:
@@ -283,8 +284,8 @@ class WatermarkTracker:
         return msgspec.structs.replace(report, started=started, batch=batch)
 
     def take_began_to_wait(self) -> dict[int, int]:
-        """For which peers this partition has begun to wait since the last call, and by the report of which batch
-        of theirs.
+        """For which peers this partition has begun to wait since the last call, each with the batch of the
+        report by which it has.
         """
         began, self._began_to_wait = self._began_to_wait, {}
         return began

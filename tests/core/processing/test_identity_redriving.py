@@ -157,8 +157,8 @@ def test_an_event_in_canonical_form_counts_where_there_is_room_again(monkeypatch
 
 
 def test_the_counters_of_a_receipt_are_those_that_are_kept() -> None:
-    """Windows expire by the settled mark. Here another partition holds it back, so the day is kept of an event
-    that is 440 days older than the watermark.
+    """Windows expire by the settled mark. Here another partition holds it back, so the day of an event is
+    kept that is 440 days older than the watermark.
     """
     cluster = Cluster(2, ON)
     here, user = cluster.parts[0], owned("u", 0, 2)
