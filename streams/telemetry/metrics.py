@@ -103,11 +103,9 @@ MOVED_EVENTS = MetricSpec(
     "streams_moved_events_total",
     "counter",
     ("partition", "ending"),
-    "events of devices by what became of them: `given` to a user, `taken` back, `returned` to their device; "
-    "`narrowed` (given, but not in all of their needs); where it was too late for a very busy person: "
-    "`over_cap` (given, and counts nowhere), `kept` (not taken back); `settled` (given from before what is "
-    "final, as an operator had excluded the device's partition: counts nowhere); `inconsistent`: a defect of "
-    "ours",
+    "events of devices: `given` to a user, `taken` back, `returned` to their device, `narrowed` (given, not in "
+    "all of their needs); too late for a very busy person: `over_cap` (counts nowhere), `kept` (not taken "
+    "back); `settled` (before what is final: its partition was passed); `inconsistent`: a defect of ours",
 )
 LATE_LINKS = MetricSpec(
     "streams_links_late_total",

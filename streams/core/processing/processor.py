@@ -22,7 +22,7 @@ from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import STATE_FORMAT, Checkpoint, encode_checkpoint
 from streams.core.processing.connecting import Connector
 from streams.core.processing.dead_letters import LATE_BY_TIME, LATE_OVER_CAP
-from streams.core.processing.inbox import read_messages, report_to_others, waiting_messages
+from streams.core.processing.inbox import read_messages
 from streams.core.processing.items import read_items
 from streams.core.processing.message_faults import message_faults
 from streams.core.processing.open_batch import OpenBatch
@@ -45,7 +45,7 @@ from streams.core.processing.state_keys import (
 )
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
-from streams.records import Batch, Fetched, Output, Record, StateRecord
+from streams.records import Batch, Fetched, Record, StateRecord
 from streams.topology import TRANSITIONS, is_inbox
 
 # Profiles whose timers fire in one batch: many deadlines must not make one huge transaction.
@@ -327,7 +327,7 @@ class Processor:
         changed, groups = self.windows.roll_up(self.population.settled_mark_ms)
         devices = self.connector.devices if self.connector is not None else None
         outputs = self.open.outputs(self.population, self.publisher, self.checkpoint, devices)
-        outputs += self._progress_messages()
+        outputs += self.tracker.take_messages(self.checkpoint.batches)
         receipts, items = self.redriven.drain()
         outputs += self.tallies.outputs(changed, self.checkpoint.batches) + receipts
         state = profile_records(self.population.commit())
@@ -339,14 +339,6 @@ class Processor:
         self._stored_versions, self._stored_doors = len(book.versions), len(book.doors)
         self.open = OpenBatch()
         return Batch(outputs, state, encode_checkpoint(self._current_checkpoint()))
-
-    def _progress_messages(self) -> list[Output]:
-        """What the open batch says to other partitions of how far this one has come."""
-        tracker, began = self.tracker, self.tracker.take_began_to_wait()
-        sent = report_to_others(tracker.take_report(self.checkpoint.batches), tracker.partitions)
-        if self.connector is not None:
-            sent += waiting_messages(self.partition, began, self.population.watermark_ms)
-        return sent
 
     def _current_checkpoint(self) -> Checkpoint:
         c, population, tracker = self.checkpoint, self.population, self.tracker

@@ -18,8 +18,15 @@ from typing import NamedTuple
 import msgspec
 
 from streams.core.journeys.finality import FinalityDelay
-from streams.core.processing.inbox import PassMessage, ProgressMessage, WaitingMessage, WatermarkReport
-from streams.records import Fetched
+from streams.core.processing.inbox import (
+    PassMessage,
+    ProgressMessage,
+    WaitingMessage,
+    WatermarkReport,
+    report_to_others,
+    waiting_messages,
+)
+from streams.records import Fetched, Output
 from streams.topology import is_inbox
 
 UNKNOWN_MS = -1  # watermark of a source or peer that is not known yet
@@ -269,8 +276,17 @@ class WatermarkTracker:
         idle = self._empty_reads >= IDLE_READS
         return WatermarkReport(self.partition, self.inputs_ms, idle, own_watermark_ms=self.own_watermark_ms)
 
-    def take_report(self, batch: int) -> WatermarkReport | None:
-        """The report that the open batch has to send, if any. Call it once per batch. `batch`: its number."""
+    def take_messages(self, batch: int) -> list[Output]:
+        """What the open batch, of this number, says to other partitions of how far this one has come. Call it
+        once per batch.
+        """
+        began, self._began_to_wait = self._began_to_wait, {}
+        messages = report_to_others(self._take_report(batch), self.partitions)
+        if self.own_watermark_ms != UNKNOWN_MS:
+            messages += waiting_messages(self.partition, began, self.own_watermark_ms)
+        return messages
+
+    def _take_report(self, batch: int) -> WatermarkReport | None:
         self._batches += 1
         report = self.pending_report
         if report is None:
@@ -282,10 +298,3 @@ class WatermarkTracker:
             self._active_since = batch
         started, self._started = not self._started, True
         return msgspec.structs.replace(report, started=started, batch=batch)
-
-    def take_began_to_wait(self) -> dict[int, int]:
-        """For which peers this partition has begun to wait since the last call, each with the batch of the
-        report by which it has.
-        """
-        began, self._began_to_wait = self._began_to_wait, {}
-        return began
