@@ -103,8 +103,8 @@ MOVED_EVENTS = MetricSpec(
     "streams_moved_events_total",
     "counter",
     ("partition", "ending"),
-    "events of devices: `given` to a user, `taken` back, `returned` to their device, `narrowed` (not in "
-    "all of their needs); too late for a very busy person: `over_cap` (counts nowhere), `kept` (not taken "
+    "events of devices: `given` to a user, `taken` back, `returned` to their device, `narrowed` (given, not "
+    "in all of their needs); too late for a busy person: `over_cap` (counts nowhere), `kept` (not taken "
     "back); `settled` (before what is final: its partition was passed); `inconsistent`: a defect of ours",
 )
 LATE_LINKS = MetricSpec(
