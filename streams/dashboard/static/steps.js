@@ -1,0 +1,51 @@
+// Steps in words: the latest moves, and the story of one person.
+
+import { h, show } from "./dom.js";
+import { clock, dateOf, share, span } from "./format.js";
+import { parts, t } from "./words.js";
+import { card } from "./cards.js";
+
+const SHOWN = 8;
+const tag = (moment) => h("span", { class: `tag ${moment}` }, t(moment));
+
+function said(step) {
+  const key = step.kind === "converted" && !step.from ? "step_converted_at_once" : `step_${step.kind}`;
+  return parts(key, { from: step.from ? tag(step.from) : "", to: step.to ? tag(step.to) : "" });
+}
+
+const dims = (step) => Object.values(step.dimensions ?? {}).filter((v) => v && v !== "other").join(" · ");
+
+function aside(step) {
+  return [step.dwell_s !== null && step.dwell_s !== undefined ? t("after", { span: span(step.dwell_s) }) : "", dims(step)].filter(Boolean).join(" · ");
+}
+
+export function showLatest(parent, overview, view) {
+  const of = view.latest.filter((x) => !view.moment || x.from === view.moment || x.to === view.moment).slice(0, SHOWN);
+  const rows = of.map((x) => h("li", { "data-key": x.id, class: x.taken_back ? "taken-back" : null },
+    h("span", { class: "note" }, clock(x.at, overview.zone)), h("span", null, said(x), " ", h("span", { class: "note" }, aside(x), x.taken_back ? ` · ${t("taken_back")}` : "")),
+    x.profile ? h("button", { type: "button", class: "plain", "data-action": "story", "data-profile": x.profile }, x.profile) : null));
+  show(parent, card("latest", t("latest_note"), "why_latest", overview), rows.length ? h("ol", { class: "moves" }, rows) : h("p", { class: "nothing" }, t("nothing_moved")));
+}
+
+const colour = (step) => (step.kind === "stalled" || step.kind === "abandoned" ? "left" : step.kind === "returned" ? "back" : (step.to ?? "left"));
+
+/** The story of a person; `found` is what the API said, or null with the `status` of its answer. */
+export function showStory(dialog, name, found, status, zone) {
+  const head = h("div", { class: "head" }, h("h2", { id: "story-name" }, found?.profile ?? name),
+    h("button", { type: "button", class: "close", "data-action": "close-story" }, t("close")));
+  if (!found) {
+    const why = status === 404 ? "nobody" : status === 401 || status === 403 ? "needs_token" : "not_now";
+    show(dialog, head, h("p", { class: "nothing" }, t(why)));
+    return;
+  }
+  const now = found.moment ? parts("in_moment", { moment: tag(found.moment) }) : t("in_none");
+  show(dialog, head, h("p", { class: "note" }, t(found.journeys.length === 1 ? "journeys_one" : "journeys_n", { n: found.journeys.length }), " · ", now),
+    found.complete ? null : h("p", { class: "note" }, t("incomplete")),
+    found.journeys.map((journey) => [
+      journey.need ? h("h3", { class: "note" }, t("about", { need: journey.need })) : null,
+      h("ol", { class: "steps" }, journey.steps.map((x) => h("li", { class: colour(x) }, said(x),
+        x.skipped?.length ? h("span", { class: "note" }, ` ${t("over_moments", { moments: x.skipped.map((m) => t(m)).join(", ") })}`) : null,
+        h("small", null, [`${dateOf(x.at, zone)} ${clock(x.at, zone)}`, aside(x)].filter(Boolean).join(" · ")),
+        h("small", null, x.rule ? t("read_from", { rule: x.rule, share: share(x.confidence, 1) }) : t("from_silence"),
+          x.event ? ` · ${t("evidence", { event: x.event, position: x.position ?? "" })}` : ""))))]));
+}
