@@ -19,8 +19,9 @@ Everything for people is made for a terminal of 100 columns. With `--json` there
 standard output; progress and messages go to standard error. Settings that have no flag come from a file or
 the environment: [settings.md](settings.md).
 
-A command that asks (`funnel`, `journey`, `why`, `transitions`, `cues`, `journeys`, `identities`, `rejected`,
-`late`, `verify`, `compare-rules`) reads a data directory or an app on Kafka and prints the same about both.
+A command that asks (`dashboard`, `funnel`, `journey`, `why`, `transitions`, `cues`, `journeys`,
+`identities`, `rejected`, `late`, `verify`, `compare-rules`) reads a data directory or an app on Kafka and
+prints the same about both.
 `--data-dir DIR` names a directory, and `--kafka HOST:PORT --app NAME` an app; without either,
 `kafka.bootstrap` of the settings decides. How to log in comes from the settings, as for a worker. Nobody
 names the app's inputs: the app knows them. A question takes part in no group, stops nobody and writes
@@ -35,7 +36,8 @@ nothing.
 Ctrl-C (SIGINT) and SIGTERM stop `replay`, `run`, `verify`, `compare-rules` and `demo` between two batches; a
 second one stops at once. Nothing is lost in either case, not even by `kill -9`: what is committed is whole,
 and that command goes on from there. (`run` on standard input cannot: what was read from a pipe is gone from
-it.) Commands that only read end at once.
+it.) Commands that only read end at once, and
+`dashboard` after the requests that it is answering.
 
 {commands}
 ## What `--json` prints

@@ -5,6 +5,7 @@ stored pages with what this makes. A new generated page is one more line in `PAG
 page is generated, comments stand around that part.
 """
 
+import json
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,6 +25,7 @@ from streams.core.ingest.repairs import Repair
 from streams.core.journeys import diagram
 from streams.core.moments import tables
 from streams.core.moments.rules import default_rules
+from streams.dashboard.openapi import openapi_document
 from streams.settings.describing import SettingRow, describe
 from streams.topology import EVENTS, INBOX, KAFKA_TOPICS, OUTPUTS, STATE, TOPICS, Cleanup
 
@@ -149,7 +151,9 @@ def settings_page() -> str:
     """docs/settings.md."""
     rows = describe()
     tables: dict[str, list[SettingRow]] = {"fold": [], "read": [], "run": [], "kafka": [], "beside": []}
-    places = dict.fromkeys(("kafka", "registry"), "kafka") | dict.fromkeys(("web", "announce"), "beside")
+    places = dict.fromkeys(("kafka", "registry"), "kafka") | dict.fromkeys(
+        ("web", "dashboard", "announce"), "beside"
+    )
     places |= dict.fromkeys(READ, "read")
     for row in rows:
         table = row.key.partition(".")[0]
@@ -232,6 +236,11 @@ def topology_picture() -> str:
     return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 
 
+def openapi_text() -> str:
+    """docs/openapi.json: what `/api/openapi.json` of a dashboard answers."""
+    return json.dumps(openapi_document(), indent=1) + "\n"
+
+
 def _as_it_is(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
@@ -239,6 +248,7 @@ def _as_it_is(name: str) -> str:
 PAGES: dict[Path, Callable[[], str]] = {
     HERE.parent / "deploy" / "grafana" / "journeys.json": board_text,
     HERE / "cli.md": cli_page,
+    HERE / "openapi.json": openapi_text,
     HERE / "design.md": design_page,
     HERE / "input.md": input_page,
     HERE / "journeys.md": journeys_page,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from streams.core.processing.checkpoint import OUTCOMES
+from streams.telemetry.dashboard_metrics import DASHBOARD_METRICS
 from streams.telemetry.metrics import METRICS, MetricSpec
 from streams.telemetry.verify_metrics import VERIFY_METRICS
 
@@ -46,7 +47,14 @@ Pushgateway. A run that ends with an error leaves the file as it was, so alert o
 
 {verify}
 
-Beside a worker's figures there are the usual `process_` figures: memory, CPU seconds, open files, start time.
+## Figures of a dashboard
+
+`streams dashboard` shows these at its own `/metrics`.
+
+{dashboard}
+
+Beside these figures and a worker's there are the usual `process_` figures: memory, CPU seconds, open files,
+start time.
 No label holds a person, or any other part of an event.
 """
 
@@ -58,6 +66,7 @@ def metrics_page() -> str:
         partitions=_table(partitions),
         processes=_table(metric for metric in METRICS if metric not in partitions),
         verify=_table(VERIFY_METRICS),
+        dashboard=_table(DASHBOARD_METRICS),
         outcomes=", ".join(f"`{outcome}`" for outcome in OUTCOMES),
     )
 

@@ -7,12 +7,14 @@ from tests.commands_on_pages import ALL
 
 README, PAGES = "tests/cli/test_readme.py", "tests/kafka/test_commands_on_pages.py"
 BEGUN, NEW_APP = f"{PAGES}::test_an_app_as_the_pages_begin_one", "tests/kafka/test_new_app.py"
+SERVING = "tests/dashboard/test_serving.py"
 # By how a command begins: where it is run.
 RUN = {
     ".venv/bin/streams run clicks/": f"{README}::test_following_a_directory",
     ".venv/bin/streams topics apply --kafka broker": BEGUN,
     ".venv/bin/streams run --kafka broker": BEGUN,
     ".venv/bin/streams ": f"{README}::test_your_own_events",
+    "streams dashboard --data-dir": f"{SERVING}::test_the_command_serves_until_it_is_stopped",
     "streams replay clicks.csv.gz": f"{README}::test_the_table_on_the_page_of_inputs",
     "streams rules test pinned.tsv": "tests/cli/test_rules_page.py::test_the_examples_hold",
     "streams compare-rules current my-shop.toml": "tests/cli/test_rules_page.py::test_the_comparison",

@@ -11,6 +11,7 @@ from streams.cli.app_record import app_group
 from streams.cli.check_config import check_config_command
 from streams.cli.compare_rules import compare_rules_command
 from streams.cli.cues import cues_command
+from streams.cli.dashboard import dashboard_command
 from streams.cli.dead_letters import late_command, rejected_command
 from streams.cli.demo import demo_command
 from streams.cli.explain import explain_command
@@ -47,8 +48,11 @@ EXIT_CODES = {
     4: "another process has taken over the data directory",
     5: "the log cannot be read or written now",
     6: "the cluster refuses: a wrong password, a missing right, a record that is too large",
-    130: "stopped by Ctrl-C; what was committed stays, and the same command goes on from there",
-    143: "stopped by SIGTERM, with the same effect; a worker on Kafka ends with 0 instead",
+    130: (
+        "stopped by Ctrl-C; what was committed stays, and the same command goes on from there; `dashboard` "
+        "ends with 0 instead"
+    ),
+    143: "stopped by SIGTERM, with the same effect; a worker on Kafka ends with 0 instead, `dashboard` too",
 }
 
 FEED, ASK, MAINTAIN = "Try it and feed it", "Ask it", "Look after it"
@@ -61,6 +65,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "generate": generate_command,
     },
     ASK: {
+        "dashboard": dashboard_command,
         "funnel": funnel_command,
         "journey": journey_command,
         "why": why_command,

@@ -90,7 +90,7 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
     from streams.core.processing.checkpoint import decode_checkpoint
     from streams.queries.cohorts import report_of_cells, reports_by_dimension
     from streams.queries.funnel import read_funnel
-    from streams.queries.funnel_window import window_report
+    from streams.queries.funnel_window import all_read_to_ms, window_report
     from streams.queries.need_funnel import read_need_journeys, report_of_need, reports_by_value
     from streams.queries.tallies import read_all_time_tallies, read_window_tallies
     from streams.queries.time_range import EVER, TimeRange
@@ -104,7 +104,9 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
                 f"--need {wanted.need}: there are no needs here (the setting `need` is not set)"
             )
         window = None if wanted.last_ms is None else _window(wanted, wanted.last_ms, stored)
-        report: dict[str, Any] = {} if window is None else {"window": window_report(window, stored)}
+        report: dict[str, Any] = (
+            {} if window is None else {"window": window_report(window, all_read_to_ms(stored))}
+        )
         groups: Mapping[str, CohortReport] | None = None
         if wanted.need is not None:
             opened = EVER if window is None else TimeRange(window.start_ms, window.end_ms)

@@ -1,1 +1,1 @@
-"""The live page and its API: a process of its own that reads topics only."""
+"""The live page and its API: a process of its own, which reads topics and writes nothing."""

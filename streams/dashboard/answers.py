@@ -1,54 +1,67 @@
-"""The answers of the API. Times are RFC 3339 in UTC; counts are of journeys or transitions, never estimates."""
+"""The answers of the API. Times are RFC 3339 in UTC; counts are of journeys or transitions, never estimates.
 
-from typing import Literal
+docs/openapi.json describes them to machines.
+"""
+
+from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.kinds import Kind, Moment
+from schemas.kinds import Kind, Moment, documented
+from schemas.progress import OpenMoment, PartitionProgress
+from streams.queries.cohorts import CohortReport
+from streams.queries.funnel_window import FunnelWindow
 
-State = Literal["live", "behind", "stopped", "loading", "empty"]
-OpenMoment = Literal["know", "go", "do", "buy"]
+AppState = Literal["live", "idle", "behind", "stopped", "unreachable", "empty"]
+STATE_TEXT = (
+    "live; idle: all was read, and no event has come for a while; behind: there is more to read, and it is "
+    "old; stopped: no processor runs; unreachable: the log does not answer; empty: no event has come yet"
+)
 
 
 class RangeOf(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """The range that was asked for."""
 
-    name: str
+    name: Literal["24h", "7d", "28d"]
     from_: str
-    to: str
+    over_until: Annotated[str, documented("what comes behind it counts, and is not over yet")]
+    to: Annotated[str, documented("how far event time has come")]
 
 
-class People(msgspec.Struct, frozen=True):
-    """Journeys under way in a moment, over all time."""
+class MomentNow(msgspec.Struct, frozen=True):
+    """Journeys under way in a moment, by the dimensions of their opening."""
 
     open: int
-    silent: int  # of them
+    silent: Annotated[int, documented("of them, for longer than the patience of the moment")]
+    active_5m: Annotated[int, documented("of them, with a sign of life in the last 5 minutes")]
+    active_30m: int
 
 
-class Move(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """How many transitions of a kind led from one moment to another in the range. Null: none, as of an opening."""
+class ShownMove(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """How many transitions of a kind led from one moment to another in the range."""
 
     kind: Kind
-    from_: Moment | None
-    to: Moment | None
+    from_: Annotated[Moment | None, documented("null: from outside, as an opening")]
+    to: Annotated[Moment | None, documented("null: the journey is over")]
+    skipped: list[Moment]
     count: int
 
 
 class Point(msgspec.Struct, frozen=True):
     """Purchases of one window of the line."""
 
-    at: str  # its start
+    at: Annotated[str, documented("its start")]
     count: int
-    usual: float | None  # mean of the same hours of the weeks before; null: not known
-    low: float | None  # what is hardly ever less
-    high: float | None  # what is hardly ever more
-    over: bool  # its time is over in all partitions
+    usual: Annotated[float | None, documented("mean of the same hours of up to 4 weeks before")]
+    low: Annotated[float | None, documented("hardly ever less")]
+    high: Annotated[float | None, documented("hardly ever more")]
+    over: Annotated[bool, documented("its time is over in all partitions")]
 
 
 class Before(msgspec.Struct, frozen=True):
     """What the same hours of earlier weeks had."""
 
-    count: float  # the mean of the weeks
+    count: Annotated[float, documented("the mean of the weeks")]
     weeks: int
 
 
@@ -57,23 +70,23 @@ class Purchases(msgspec.Struct, frozen=True):
 
     step_s: int
     points: list[Point]
-    total: int  # of the windows that are over
+    total: int
+    over: Annotated[int, documented("of the windows that are over: what `before` is compared with")]
     refunded: int
-    before: Before | None
+    before: Annotated[Before | None, documented("null: no earlier week is whole")]
 
 
-class Revenue(msgspec.Struct, frozen=True):
-    """Money of the range in one currency."""
+class ShownMoney(msgspec.Struct, frozen=True):
+    """ShownMoney of the range in one currency."""
 
-    currency: str  # ISO 4217
-    digits: int  # of its minor unit: 2 for EUR
-    amount_minor: int  # what purchases said, less what was given back
-    refunded_minor: int  # what was given back
-    purchases: int  # that said an amount in it
+    currency: Annotated[str, documented("ISO 4217")]
+    digits: Annotated[int, documented("of its minor unit: 2 for EUR")]
+    net_minor: Annotated[int, documented("what purchases amounted to, less what was given back")]
+    given_back_minor: int
 
 
-class Cohort(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """Journeys opened on one day that is old enough for all of them to have ended."""
+class DayCohort(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """Journeys opened on one day (UTC), all of which have ended."""
 
     from_: str
     to: str
@@ -82,36 +95,36 @@ class Cohort(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     abandoned: int
 
 
-class Opened(msgspec.Struct, frozen=True):
+class OpenedJourneys(msgspec.Struct, frozen=True):
     """Journeys opened in the range, and what has become of them."""
 
     total: int
     converted: int
     abandoned: int
     open: int
-    silent: int  # of the open ones
+    silent: Annotated[int, documented("of the open ones")]
 
 
-class Part(msgspec.Struct, frozen=True):
+class ShownPart(msgspec.Struct, frozen=True):
     """Journeys opened in the range with one value of a dimension."""
 
-    value: str | None  # null: all of them
+    value: Annotated[str | None, documented("null: all of them")]
     opened: int
-    reached: dict[Moment, int]  # came at least this far
-    been_in: dict[Moment, int]  # were in this moment; one that was skipped is reached only
+    reached: Annotated[dict[Moment, int], documented("came at least this far")]
+    been_in: Annotated[dict[Moment, int], documented("were in it; a moment that was skipped is reached only")]
     converted: int
     abandoned: int
     open: int
 
 
-class Parts(msgspec.Struct, frozen=True):
+class ShownParts(msgspec.Struct, frozen=True):
     """Journeys opened in the range, by a dimension."""
 
-    dimension: str | None  # null: none is counted
-    rows: list[Part]
+    dimension: str
+    rows: list[ShownPart]
 
 
-class Stay(msgspec.Struct, frozen=True):
+class ShownStay(msgspec.Struct, frozen=True):
     """How long stays in a moment lasted; right to 6 %."""
 
     p50_s: float
@@ -120,10 +133,10 @@ class Stay(msgspec.Struct, frozen=True):
 
 
 class CueCount(msgspec.Struct, frozen=True):
-    """How often a cue came in a moment. Null: without a journey."""
+    """How often a cue came in a moment."""
 
     cue: str
-    moment: Moment | None
+    moment: Annotated[Moment | None, documented("null: it belongs to no journey")]
     count: int
 
 
@@ -138,54 +151,130 @@ class ShownStep(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fro
     to: Moment | None
     skipped: list[Moment]
     dwell_s: float | None
-    profile: str | None  # null: persons may not be shown here
-    journey: str
-    need: str
+    profile: str
+    need: str | None
     dimensions: dict[str, str]
-    rule: str | None  # null: said by silence
+    rule: Annotated[str | None, documented("the rule that read the event; null: silence caused the step")]
     confidence: float | None
-    event: str | None = None
-    position: str | None = None  # topic/partition/offset of the event
+    event: Annotated[str | None, documented("the id of the event")]
+    source: Annotated[
+        str | None, documented("where the event was read, topic:partition:offset; of the steps of a person")
+    ] = None
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """All that the page shows of a range."""
 
     app: str
-    as_of: str | None  # how far event time has come in all partitions; null: nothing has come
-    state: State
-    behind_s: float
-    read: float  # the share of what is kept that has been read; below 1 longer ranges are not whole
-    zone: str
+    as_of: Annotated[
+        str | None, documented("how far event time has come in all partitions; null: it has not")
+    ]
+    state: Annotated[AppState, documented(STATE_TEXT)]
+    behind_s: Annotated[float, documented("how old the newest event is that was processed, if `behind`")]
+    zone: Annotated[str, documented("the zone of times that are shown")] = "UTC"
     range: RangeOf
     filter: dict[str, str]
-    dimensions: dict[str, list[str]]
-    people: dict[OpenMoment, People]
-    moves: list[Move]
+    dimensions: Annotated[dict[str, list[str]], documented("the values of each dimension")]
+    people: dict[OpenMoment, MomentNow]
+    moves: list[ShownMove]
     purchases: Purchases
-    revenue: list[Revenue]
-    cohort: Cohort | None  # the newest whole one
-    opened: Opened
-    by: Parts
-    hours: list[int]  # purchases by hour of the week, from Monday 00:00, on the buyers' own clocks
-    dwell: dict[OpenMoment, Stay]
+    revenue: list[ShownMoney]
+    cohort: Annotated[DayCohort | None, documented("the newest that has ended; null: none has")]
+    opened: OpenedJourneys
+    by: ShownParts
+    hours: Annotated[
+        list[int],
+        documented("all purchases by hour of the week, from Monday 00:00, on the buyers' own clocks"),
+    ]
+    dwell: Annotated[
+        dict[OpenMoment, ShownStay], documented("moments without a stay in the range are left out")
+    ]
     cues: list[CueCount]
     latest: list[ShownStep]
+
+
+class Loading(msgspec.Struct, frozen=True):
+    """What there is instead of figures while the log is read for the first time."""
+
+    app: str
+    records: Annotated[int, documented("that were read so far")]
+    state: Literal["loading"] = "loading"
+
+
+class FunnelAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The funnel as `streams funnel --json` prints it: what of it is counted."""
+
+    as_of: str | None
+    window: Annotated[FunnelWindow | None, documented("null: over all time")]
+    filter: dict[str, str]
+    report: CohortReport
+    cues: Annotated[
+        dict[str, dict[str, int]] | None, documented("by cue and moment; null if there is a window")
+    ]
+    by: Annotated[dict[str, dict[str, CohortReport]] | None, documented("by dimension and value")]
+
+
+class ShownCohort(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """The journeys that were opened in one window, as they are now."""
+
+    from_: str
+    to: str
+    over: Annotated[bool, documented("nobody joins it any more, unless an event is late")]
+    complete: Annotated[bool, documented("all of its journeys have ended")]
+    opened: int
+    converted: int
+    abandoned: int
+    refunded: int
+    open: int
+    silent: Annotated[int, documented("of the open ones")]
+    reached: Annotated[dict[Moment, int], documented("came at least this far")]
+    been_in: dict[Moment, int]
+    bought_share: Annotated[float | None, documented("of the opened ones, so far; null: there are none")]
+    open_share: Annotated[float | None, documented("of the opened ones: of these nobody knows yet")]
+
+
+class Cohorts(msgspec.Struct, frozen=True):
+    """Cohorts one after the other, the oldest first: by hour for a range of 24h, else by day (UTC)."""
+
+    as_of: str | None
+    filter: dict[str, str]
+    cohorts: list[ShownCohort]
+
+
+class Partitions(msgspec.Struct, frozen=True):
+    """How far each partition has come, as the topic `progress` has it."""
+
+    as_of: str | None
+    state: Annotated[AppState, documented(STATE_TEXT)]
+    partitions: list[PartitionProgress]
 
 
 class ShownJourney(msgspec.Struct, frozen=True):
     """A journey with its steps, the oldest first."""
 
     journey: str
-    need: str
+    need: str | None
+    opened_at: str
+    closed_at: str | None
+    outcome: Literal["open", "converted", "abandoned", "refunded"]
+    silent: bool
+    moment: Annotated[Moment | None, documented("where it is; null: it is over")]
     steps: list[ShownStep]
+
+
+class ShownProfile(msgspec.Struct, frozen=True):
+    """One profile that the name fits."""
+
+    tenant: str | None
+    profile: str
+    person: Annotated[str | None, documented("of a device: the user whose it is")]
+    journeys: Annotated[list[ShownJourney], documented("the newest first")]
 
 
 class Story(msgspec.Struct, frozen=True):
     """What is known of a person."""
 
-    profile: str
-    moment: OpenMoment | None
     as_of: str | None
-    complete: bool  # false: older steps are not kept where this was asked
-    journeys: list[ShownJourney]  # the newest first
+    at: Annotated[str | None, documented("the time that was asked for; null: now")]
+    complete: Annotated[bool, documented("false: older steps may be gone by age")]
+    profiles: list[ShownProfile]

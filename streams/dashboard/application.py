@@ -1,11 +1,8 @@
 """The live page and the API as an ASGI application."""
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,55 +15,53 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-import schemas
-from streams.dashboard.answers import Story
-from streams.dashboard.asked import Asked, BadParameter, read_asked
+from streams.clock import Clock
+from streams.dashboard.answers import Loading, Overview
+from streams.dashboard.asked import Asked, BadParameter, read_asked, read_parameters
+from streams.dashboard.endpoints import OVERVIEW_PARTS
 from streams.dashboard.event_stream import EventStream
-from streams.dashboard.guard import COOKIE, Guard, Token
-from streams.dashboard.hub import Figures, Hub
-from streams.dashboard.problems import problem
+from streams.dashboard.funnel_request import read_funnel_request, read_instant
+from streams.dashboard.guard import COOKIE, AccessToken, Guard
+from streams.dashboard.hub import Hub, TooManyListeners
+from streams.dashboard.meters import DashboardMeters
+from streams.dashboard.model import LiveModel
+from streams.dashboard.openapi import StoryRequest, openapi_document
+from streams.dashboard.problems import problem_answer
+from streams.dashboard.stories import Stories, StoryElsewhere
+from streams.errors import Unavailable
+from streams.queries.funnel_window import window_report
+from streams.telemetry.meters import CONTENT_TYPE
 
 STATIC = Path(__file__).parent / "static"
-MOST_KEY = 1_024  # bytes of an id that is asked for; longer ones are rejected in the input, too
-MOST_BODY = 8_192  # bytes of a request
-MIN_COMPRESSED = 1_024  # bytes; below it costs more than it saves
-RETRY_AFTER_S = 2
+MAX_KEY_BYTES = 1_024  # of an id that is asked for; longer ones are rejected in the input, too
+MAX_BODY_BYTES = 8_192  # of a request
+COMPRESSED_BYTES = 1_024  # smaller answers take longer to compress than to send
+COMPRESSION = 5  # of 9: more costs twice the time for a hundredth of the bytes
 SIGNED_IN_S = 30 * 86_400  # a screen on a wall signs in once a month
-JSON = "application/json"
-PARTS = ("people", "moves", "purchases", "revenue", "cohort", "opened", "by", "hours", "dwell", "cues", "latest")
-"""Parts of the overview that can be asked for alone, each at /api/NAME."""
+NO_STORE = {"Cache-Control": "no-store"}
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
-class KeptElsewhere(Exception):
-    """Who keeps a person is not certain now, or is too busy to answer."""
-
-
-class ReadModel(Figures, Protocol):
-    """What the API asks of the read model."""
-
-    @property
-    def dimensions(self) -> dict[str, list[str]]:
-        """The values of each dimension that is counted."""
-
-    @property
-    def progress(self) -> list[schemas.PartitionProgress]:
-        """How far each partition has come."""
-
-    @property
-    def is_ready(self) -> bool:
-        """True when there are figures to show."""
-
-    async def story(self, key: str) -> Story | None:
-        """What is known of a person; None: nobody of that name is. Raises KeptElsewhere."""
+class NotReady(Exception):
+    """What was committed has not been read yet."""
 
 
 class Api:
     """Answers the requests."""
 
-    def __init__(self, model: ReadModel, hub: Hub, token: Token | None, shows_people: bool,
-                 metrics: Callable[[], bytes]) -> None:  # fmt: skip
-        self._model, self._hub, self._token = model, hub, token
-        self._shows_people, self._metrics = shows_people, metrics
+    def __init__(
+        self,
+        model: LiveModel,
+        hub: Hub,
+        stories: Stories,
+        meters: DashboardMeters,
+        token: AccessToken | None,
+        clock: Clock,
+    ) -> None:
+        self._model, self._hub, self._stories = model, hub, stories
+        self._meters, self._token, self._clock = meters, token, clock
+        self._openapi = msgspec.json.encode(openapi_document())
 
     async def page(self, _: Request) -> Response:
         """The page. What it shows comes from the API."""
@@ -74,103 +69,143 @@ class Api:
 
     async def login(self, request: Request) -> Response:
         """A form for the token, and its answer: a cookie that no script can read."""
-        root = request.scope.get("root_path", "")
-        if request.method == "GET":
+        if request.method != "POST":
             return FileResponse(STATIC / "login.html", headers={"Cache-Control": "no-cache"})
-        said = (await _form(request)).get("token", "")
-        if self._token is None or not self._token.is_token(said):
-            return FileResponse(STATIC / "login.html", 401, headers={"Cache-Control": "no-store"})
+        given = (await _form(request)).get("token", "")
+        if self._token is None or not self._token.is_token(given.strip()):
+            return FileResponse(STATIC / "login.html", 401, headers=NO_STORE)
+        root = request.scope.get("root_path", "")
         answer = RedirectResponse(f"{root}/", 303)
         answer.set_cookie(
-            COOKIE, self._token.cookie, SIGNED_IN_S, path=f"{root}/", httponly=True, samesite="strict",
+            COOKIE,
+            self._token.cookie,
+            SIGNED_IN_S,
+            path=f"{root}/",
+            httponly=True,
+            samesite="strict",
             secure=request.url.scheme == "https",
-        )  # fmt: skip
+        )
         return answer
 
     async def livez(self, _: Request) -> Response:
         """The process answers."""
-        return Response("ok\n", headers={"Cache-Control": "no-store"}, media_type="text/plain")
+        return Response("ok\n", headers=NO_STORE, media_type="text/plain")
 
     async def readyz(self, _: Request) -> Response:
-        """200 when there are figures to show."""
-        if self._model.is_ready:
-            return Response("ok\n", headers={"Cache-Control": "no-store"}, media_type="text/plain")
-        return problem(503, "nothing has been read yet", retry_after_s=RETRY_AFTER_S)
+        """200 when there are figures to show, and the log answers."""
+        if self._model.is_ready and self._model.is_reachable:
+            return Response("ok\n", headers=NO_STORE, media_type="text/plain")
+        text = "the log does not answer" if self._model.is_ready else "the log is still being read"
+        return problem_answer(503, text, again=True)
 
     async def metrics(self, _: Request) -> Response:
-        """For Prometheus."""
-        return Response(self._metrics(), headers={"Cache-Control": "no-store"}, media_type="text/plain; version=0.0.4")
+        """Metrics for Prometheus."""
+        found = self._meters.render(self._model, self._hub, self._clock.wall_ms())
+        return Response(found, headers={**NO_STORE, "Content-Type": CONTENT_TYPE})
+
+    async def openapi(self, request: Request) -> Response:
+        """The API described for machines."""
+        return _answer(request, self._openapi)
 
     async def overview(self, request: Request) -> Response:
         """All figures of the page."""
-        return self._answer(request, self._model.overview(self._asked(request)))
+        return _answer(request, self._overview(request))
 
-    def part(self, name: str) -> Callable[[Request], Awaitable[Response]]:
+    def part(self, name: str) -> Handler:
         """Answers with one part of the overview, and until when it is right."""
 
         async def answer(request: Request) -> Response:
-            found = self._model.overview(self._asked(request))
-            return self._answer(request, {"as_of": found.as_of, "state": found.state, name: getattr(found, name)})
+            found = self._overview(request)
+            fields = {"as_of": found.as_of, "state": found.state, name: getattr(found, name)}
+            return _answer(request, fields)
 
         return answer
 
+    def _overview(self, request: Request) -> Overview:
+        asked = self._asked(request)
+        found = self._model.shown(asked, self._clock.wall_ms())
+        if isinstance(found, Loading):
+            raise NotReady
+        return found
+
+    async def funnel(self, request: Request) -> Response:
+        """The numbers of `streams funnel`."""
+        self._check_ready()
+        given, now_ms = request.query_params.multi_items(), self._clock.wall_ms()
+        asked = read_funnel_request(given, self._model.dimensions, now_ms, self._model.newest_ms)
+        shown = None if asked.window is None else window_report(asked.window, self._model.as_of_ms)
+        return _answer(request, self._model.funnel(asked.window, shown, asked.where, asked.by))
+
+    async def cohorts(self, request: Request) -> Response:
+        """Cohorts one after the other."""
+        self._check_ready()
+        return _answer(request, self._model.cohorts(self._asked(request)))
+
     async def progress(self, request: Request) -> Response:
         """How far each partition has come."""
-        read_asked(request.query_params.multi_items(), {})
-        return self._answer(request, {"partitions": self._model.progress})
+        read_parameters(request.query_params.multi_items(), ())
+        return _answer(request, self._model.partitions(self._clock.wall_ms()))
 
     async def story(self, request: Request) -> Response:
         """What is known of a person. With POST the id is in the body, and in no log of addresses."""
-        key = request.path_params.get("key")
-        if key is None:
-            body = await _body(request)
+        if request.method == "POST":
+            read_parameters(request.query_params.multi_items(), ())
             try:
-                key = msgspec.json.decode(body, type=_Key).key
+                asked = msgspec.json.decode(await _body(request), type=StoryRequest)
             except msgspec.DecodeError as error:
-                return problem(400, "the body cannot be read", detail=f'{error}: write {{"key": "ID"}}')
-        if not self._shows_people:
-            return problem(403, "persons are not shown here", detail="outside of loopback this needs a token")
-        if not key or len(key.encode()) > MOST_KEY:
-            return problem(400, f"an id has 1 to {MOST_KEY} bytes", parameter="key")
+                return problem_answer(
+                    400, "the body cannot be read", detail=f'{error}: write {{"key": "ID"}}'
+                )
+        else:
+            given = read_parameters(request.query_params.multi_items(), ("at",))
+            asked = StoryRequest(request.path_params["key"], given.get("at"))
+        if not 0 < len(asked.key.encode()) <= MAX_KEY_BYTES:
+            return problem_answer(400, f"an id has 1 to {MAX_KEY_BYTES} bytes", parameter="key")
+        at_ms = None if asked.at is None else read_instant("at", asked.at, self._clock.wall_ms())
         try:
-            found = await self._model.story(key)
-        except KeptElsewhere as error:
-            return problem(503, "this person cannot be asked for now", detail=str(error), retry_after_s=RETRY_AFTER_S)
+            found = await self._stories.story(asked.key, at_ms, self._model.as_of)
+        except StoryElsewhere as error:
+            return problem_answer(501, "persons are not shown here", detail=str(error))
         if found is None:
-            return problem(404, "nobody of that name is known")
-        return self._answer(request, found)
+            return problem_answer(404, "nobody of that name is known")
+        return _answer(request, found)
 
     async def stream(self, request: Request) -> Response:
-        """What is new, as server-sent events: `overview` with all figures, `steps` with the newest moves."""
+        """What is new, as server-sent events."""
         asked = self._asked(request)
-        return EventStream(self._hub.messages(asked), self._hub.drop)  # type: ignore[return-value]  # an ASGI answer
+        self._hub.check_room()
+        last_id = request.headers.get("last-event-id", "")
+        return EventStream(self._hub.messages(asked, last_id), self._hub.drop)
 
     def _asked(self, request: Request) -> Asked:
         return read_asked(request.query_params.multi_items(), self._model.dimensions)
 
-    def _answer(self, request: Request, value: object) -> Response:
-        """The answer, or 304 where the one who asks has it."""
-        body = msgspec.json.encode(value)
-        tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding, Cookie, Authorization"}
-        known = [name.strip().removeprefix("W/") for name in request.headers.get("if-none-match", "").split(",")]
-        if tag in known:
-            return Response(status_code=304, headers=headers)
-        return Response(body, headers=headers, media_type=JSON)
+    def _check_ready(self) -> None:
+        if not self._model.is_ready:
+            raise NotReady
 
 
-class _Key(msgspec.Struct, frozen=True):
-    """The body of a request for a story."""
-
-    key: str
+def _answer(request: Request, value: object) -> Response:
+    """The answer, or 304 where the one who asks has it."""
+    body = value if isinstance(value, bytes) else msgspec.json.encode(value)
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Accept-Encoding, Cookie, Authorization",
+    }
+    known = [name.strip().removeprefix("W/") for name in request.headers.get("if-none-match", "").split(",")]
+    if tag in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 async def _body(request: Request) -> bytes:
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BODY:
-            raise HTTPException(413, f"a request has at most {MOST_BODY} bytes")
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"a request has at most {MAX_BODY_BYTES} bytes")
     return body
 
 
@@ -181,51 +216,61 @@ async def _form(request: Request) -> dict[str, str]:
 
 async def _http_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = problem(error.status_code, error.detail)
+    answer = problem_answer(error.status_code, error.detail)
     answer.headers.update(error.headers or {})
     return answer
 
 
 async def _bad_parameter(_: Request, error: Exception) -> Response:
     assert isinstance(error, BadParameter)
-    return problem(400, "a parameter is wrong", detail=error.reason, parameter=error.name)
+    return problem_answer(400, "a parameter is wrong", detail=error.reason, parameter=error.name)
 
 
-def application(model: ReadModel, *, token: str | None, shows_people: bool, metrics: Callable[[], bytes],
-                monotonic_s: Callable[[], float]) -> Starlette:  # fmt: skip
-    """The application. `token`: what others than this machine must know. `shows_people`: stories may be asked for.
+async def _not_ready(_: Request, error: Exception) -> Response:
+    return problem_answer(503, "the log is still being read", again=True)
 
-    Behind a proxy the server sets the root path.
-    """
-    hub = Hub(model, monotonic_s)
-    known = Token(token) if token is not None else None
-    api = Api(model, hub, known, shows_people, metrics)
 
-    @asynccontextmanager
-    async def ticking(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(hub.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+async def _too_many(_: Request, error: Exception) -> Response:
+    return problem_answer(503, "too many listen already", again=True)
 
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    return problem_answer(503, "the log does not answer", again=True)
+
+
+def application(api: Api, meters: DashboardMeters, token: AccessToken | None) -> Starlette:
+    """The application. Behind a proxy the server sets the root path."""
+    get = {
+        "/": api.page,
+        "/livez": api.livez,
+        "/readyz": api.readyz,
+        "/metrics": api.metrics,
+        "/api/openapi.json": api.openapi,
+        "/api/overview": api.overview,
+        **{f"/api/{name}": api.part(name) for name in OVERVIEW_PARTS},
+        "/api/funnel": api.funnel,
+        "/api/cohorts": api.cohorts,
+        "/api/progress": api.progress,
+        "/api/profiles/{key:path}": api.story,
+        "/api/stream": api.stream,
+    }
     return Starlette(
         routes=[
-            Route("/", api.page),
+            *(Route(path, handler) for path, handler in get.items()),
             Route("/login", api.login, methods=["GET", "POST"]),
-            Route("/livez", api.livez),
-            Route("/readyz", api.readyz),
-            Route("/metrics", api.metrics),
-            Route("/api/overview", api.overview),
-            *(Route(f"/api/{name}", api.part(name)) for name in PARTS),
-            Route("/api/progress", api.progress),
             Route("/api/profiles", api.story, methods=["POST"]),
-            Route("/api/profiles/{key:path}", api.story),
-            Route("/api/stream", api.stream),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        lifespan=ticking,
-        middleware=[Middleware(Guard, known), Middleware(GZipMiddleware, minimum_size=MIN_COMPRESSED)],
-        exception_handlers={HTTPException: _http_problem, BadParameter: _bad_parameter},
+        middleware=[
+            Middleware(meters.counting),
+            Middleware(Guard, token),
+            Middleware(GZipMiddleware, minimum_size=COMPRESSED_BYTES, compresslevel=COMPRESSION),
+        ],
+        exception_handlers={
+            HTTPException: _http_problem,
+            BadParameter: _bad_parameter,
+            NotReady: _not_ready,
+            TooManyListeners: _too_many,
+            Unavailable: _unavailable,
+        },
     )

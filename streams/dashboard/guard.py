@@ -1,23 +1,25 @@
-"""Who may ask. On loopback everybody; elsewhere only who has the token, as a header or as a cookie."""
+"""Decides who may ask. Without a token only this machine; with one, everybody who has it, as a header or a
+cookie.
+"""
 
 import hashlib
 import hmac
+from ipaddress import ip_address
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streams.dashboard.problems import problem
+from streams.dashboard.problems import problem_answer
 
 COOKIE = "journeys"
-OPEN_PATHS = ("/livez", "/readyz", "/login", "/static/")  # nothing about anybody
+OPEN_PATHS = ("/livez", "/readyz", "/login", "/static/")  # they show nothing of anybody
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-HEADERS = {
+SAFE_HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -26,30 +28,30 @@ HEADERS = {
 }
 
 
-class Token:
+class AccessToken:
     """What others than this machine must know."""
 
     def __init__(self, token: str) -> None:
         self._hash = _digest(token)
-        # What a browser keeps that has signed in: it is not the token itself.
+        # What a browser keeps that has signed in. The token cannot be computed from it.
         self.cookie = hashlib.blake2b(self._hash, person=b"cookie").hexdigest()
 
-    def is_token(self, said: str) -> bool:
+    def is_token(self, given: str) -> bool:
         """True for the token. It takes as long for any other."""
-        return hmac.compare_digest(_digest(said), self._hash)
+        return hmac.compare_digest(_digest(given), self._hash)
 
     def may(self, asking: HTTPConnection) -> bool:
         """True if the request carries it, or the cookie of who has signed in."""
-        kind, _, said = asking.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and self.is_token(said.strip()):
+        kind, _, given = asking.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and self.is_token(given.strip()):
             return True
         return hmac.compare_digest(asking.cookies.get(COOKIE, "").encode(), self.cookie.encode())
 
 
 class Guard:
-    """ASGI middleware: refuses who has no token, if there is one, and sets the headers that keep a page safe."""
+    """ASGI middleware: refuses who may not ask, and sets the headers that keep a page safe."""
 
-    def __init__(self, app: ASGIApp, token: Token | None) -> None:
+    def __init__(self, app: ASGIApp, token: AccessToken | None) -> None:
         self._app, self._token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,20 +62,40 @@ class Guard:
 
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                MutableHeaders(scope=message).update(SAFE_HEADERS)
             await send(message)
 
-        path = get_route_path(scope)
-        if self._token is None or path.startswith(OPEN_PATHS) or self._token.may(HTTPConnection(scope)):
-            await self._app(scope, receive, send_safe)
-            return
-        answer: Response
+        refusal = self._refusal(HTTPConnection(scope))
+        await (refusal or self._app)(scope, receive, send_safe)
+
+    def _refusal(self, asking: HTTPConnection) -> Response | None:
+        path = asking.scope["path"].removeprefix(asking.scope.get("root_path", ""))
+        if self._token is None:
+            if is_loopback(asking.url.hostname or ""):
+                return None
+            # A page of another site can make a browser ask this machine under a name of that site.
+            return problem_answer(
+                403,
+                "this page is asked for under the name of another machine",
+                detail="open it as http://127.0.0.1, or set dashboard.token",
+            )
+        if path.startswith(OPEN_PATHS) or self._token.may(asking):
+            return None
         if path == "/":
-            answer = RedirectResponse(f"{scope.get('root_path', '')}/login", 303)
-        else:
-            answer = problem(401, "this needs the token", detail="send it as Authorization: Bearer TOKEN")
-            answer.headers["WWW-Authenticate"] = "Bearer"
-        await answer(scope, receive, send_safe)
+            return RedirectResponse(f"{asking.scope.get('root_path', '')}/login", 303)
+        answer = problem_answer(401, "this needs the token", detail="send it as Authorization: Bearer TOKEN")
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+
+def is_loopback(host: str) -> bool:
+    """True for a name or an address under which only this machine can be reached."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _digest(token: str) -> bytes:

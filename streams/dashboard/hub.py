@@ -1,64 +1,53 @@
 """Sends what is new to everybody who listens. Each answer is made and encoded once, and the newest wins.
 
-There is no queue for a listener: one that is slow gets what is newest when it is ready for more, and one that
-takes nothing for too long is dropped. Figures are absolute, so what was passed over heals with the next.
+A listener has no queue: one that is slow gets what is newest when it is ready for more, and one that takes
+nothing for too long is dropped. Figures are absolute, so what was passed over heals with the next.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import secrets
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import msgspec
 
-from streams.dashboard.answers import Overview, ShownStep
+from streams.clock import Clock
+from streams.dashboard.answers import Loading
 from streams.dashboard.asked import Asked
+from streams.dashboard.model import LiveModel
 
-TICK_S = 0.25  # between two looks at what is new
+TICK_S = 0.1  # between two looks at what is new
 OVERVIEW_EVERY_S = 0.5  # figures change within a second of the commit
-HEARTBEAT_S = 15.0  # proxies close what is silent, most of them after a minute
-MOST_STEPS = 20  # of one tick; the figures count all of them
+HEARTBEAT_S = 15.0  # proxies close an idle connection, most of them after a minute
+MOST_STEPS = 20  # of one message; the figures count all of them
+MAX_LISTENERS = 1_000  # each costs a connection and some kilobytes
 RETRY_MS = 2_000  # after which a browser connects again
 
 
-class Figures(Protocol):
-    """What the hub asks of the read model."""
-
-    @property
-    def revision(self) -> int:
-        """It grows with each change."""
-
-    def overview(self, asked: Asked) -> Overview:
-        """The figures of the page."""
-
-    def steps_since(self, revision: int, asked: Asked, limit: int) -> list[ShownStep]:
-        """The newest moves that came after `revision`, at most `limit`, the oldest first."""
-
-
 class Channel:
-    """Those who ask for the same, and what is newest for them."""
+    """What is newest for those who ask for the same."""
 
     def __init__(self) -> None:
         self.listeners = 0
-        self.overview: bytes = b""
-        self.steps: bytes = b""
-        self.number = 0  # of the newest message
-        self.steps_number = 0
-        self.overview_number = 0
+        self.overview, self.steps = b"", b""
+        self.overview_number, self.steps_number = 0, 0  # of the message
         self._changed = asyncio.Event()
 
+    @property
+    def number(self) -> int:
+        """The number of the newest message."""
+        return max(self.overview_number, self.steps_number)
+
     def set_overview(self, message: bytes) -> None:
-        """Says new figures."""
+        """Takes new figures."""
+        self.overview_number = self.number + 1
         self.overview = message
-        self.number += 1
-        self.overview_number = self.number
         self._wake()
 
     def set_steps(self, message: bytes) -> None:
-        """Says new moves."""
+        """Takes new moves."""
+        self.steps_number = self.number + 1
         self.steps = message
-        self.number += 1
-        self.steps_number = self.number
         self._wake()
 
     def _wake(self) -> None:
@@ -70,20 +59,21 @@ class Channel:
         await self._changed.wait()
 
 
-def event_of(name: str, value: object, revision: int) -> bytes:
-    """A message of an event stream. JSON has no line breaks."""
-    return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), revision, msgspec.json.encode(value))
+class TooManyListeners(Exception):
+    """There is no room for another listener now."""
 
 
 class Hub:
     """All channels of a process."""
 
-    def __init__(self, figures: Figures, monotonic_s: Callable[[], float]) -> None:
-        self._figures, self._now_s = figures, monotonic_s
+    def __init__(self, model: LiveModel, clock: Clock) -> None:
+        self._model, self._clock = model, clock
         self._channels: dict[Asked, Channel] = {}
-        self._said_s: dict[Asked, float] = {}
-        self._revision = figures.revision
-        self._waiting: set[Asked] = set()  # figures that changed, and are said with a later tick
+        self._sent_s: dict[Asked, float] = {}  # when the figures of a channel were made
+        self._waiting: set[Asked] = set()  # figures that have changed, and come with a later tick
+        self._revision, self._steps = model.revision, model.steps.number
+        self._boot = secrets.token_hex(4)  # an id of another process names none of our steps
+        self._closed = asyncio.Event()
         self.dropped = 0  # listeners that took nothing for too long
 
     @property
@@ -92,12 +82,12 @@ class Hub:
         return sum(channel.listeners for channel in self._channels.values())
 
     @contextmanager
-    def listening(self, asked: Asked) -> Iterator[Channel]:
+    def _listening(self, asked: Asked) -> Iterator[Channel]:
         """The channel of those who ask for this, as long as somebody listens."""
         channel = self._channels.get(asked)
         if channel is None:
             channel = self._channels[asked] = Channel()
-            self._say_overview(asked, channel)
+            self._send_overview(asked, channel)
         channel.listeners += 1
         try:
             yield channel
@@ -105,43 +95,72 @@ class Hub:
             channel.listeners -= 1
             if not channel.listeners:
                 del self._channels[asked]
-                self._said_s.pop(asked, None)
+                self._sent_s.pop(asked, None)
                 self._waiting.discard(asked)
 
     def tick(self) -> None:
-        """Says what is new to all."""
-        revision = self._figures.revision
-        if revision != self._revision:
+        """Sends what is new."""
+        if self._model.steps.number != self._steps and self._model.is_ready:
             for asked, channel in self._channels.items():
-                if steps := self._figures.steps_since(self._revision, asked, MOST_STEPS):
-                    channel.set_steps(event_of("steps", steps, revision))
-            self._revision = revision
+                if steps := self._model.steps_since(self._steps, asked, MOST_STEPS):
+                    channel.set_steps(self._message("steps", steps))
+            self._steps = self._model.steps.number
+        if self._model.revision != self._revision:
+            self._revision = self._model.revision
             self._waiting.update(self._channels)
-        due_s = self._now_s() - OVERVIEW_EVERY_S
-        for asked in [a for a in self._waiting if self._said_s[a] <= due_s]:
-            self._say_overview(asked, self._channels[asked])
+        due_s = self._clock.monotonic_s() - OVERVIEW_EVERY_S
+        for asked in [asked for asked in self._waiting if self._sent_s[asked] <= due_s]:
+            self._send_overview(asked, self._channels[asked])
 
-    def _say_overview(self, asked: Asked, channel: Channel) -> None:
-        channel.set_overview(event_of("overview", self._figures.overview(asked), self._figures.revision))
-        self._said_s[asked] = self._now_s()
+    def _send_overview(self, asked: Asked, channel: Channel) -> None:
+        found = self._model.shown(asked, self._clock.wall_ms())
+        channel.set_overview(self._message("loading" if isinstance(found, Loading) else "overview", found))
+        self._sent_s[asked] = self._clock.monotonic_s()
         self._waiting.discard(asked)
+
+    def _message(self, name: str, value: object) -> bytes:
+        """A message of an event stream. JSON has no line breaks."""
+        event = f"event: {name}\nid: {self._boot}-{self._model.steps.number}\ndata: ".encode()
+        return event + msgspec.json.encode(value) + b"\n\n"
+
+    def _missed(self, last_id: str, asked: Asked) -> bytes:
+        """The steps that came since a listener got its last message."""
+        boot, _, number = last_id.partition("-")
+        if boot != self._boot or not number.isdecimal():
+            return b""
+        steps = self._model.steps_since(int(number), asked, MOST_STEPS)
+        return self._message("steps", steps) if steps else b""
 
     def drop(self) -> None:
         """Counts a listener that was dropped."""
         self.dropped += 1
 
     async def run(self) -> None:
-        """Ticks until it is cancelled."""
-        while True:
+        """Ticks until it is closed."""
+        while not self._closed.is_set():
             self.tick()
             await asyncio.sleep(TICK_S)
 
-    async def messages(self, asked: Asked) -> AsyncIterator[bytes]:
-        """What one listener is sent: the figures, then whatever is newest each time it is ready for more."""
-        with self.listening(asked) as channel:
+    def close(self) -> None:
+        """Ends all streams after what they are sending."""
+        self._closed.set()
+        for channel in self._channels.values():
+            channel.set_steps(b"")
+
+    def check_room(self) -> None:
+        """Raises TooManyListeners."""
+        if self.listeners >= MAX_LISTENERS:
+            raise TooManyListeners
+
+    async def messages(self, asked: Asked, last_id: str = "") -> AsyncGenerator[bytes]:
+        """What one listener is sent: the figures, then whatever is newest each time it is ready for more.
+
+        `last_id`: the id of the last message that it has, if it has listened before.
+        """
+        with self._listening(asked) as channel:
             overview, steps = channel.overview_number, channel.number
-            yield b"retry: %d\n\n" % RETRY_MS + channel.overview
-            while True:
+            yield b"retry: %d\n\n" % RETRY_MS + self._missed(last_id, asked) + channel.overview
+            while not self._closed.is_set():
                 if channel.number <= max(overview, steps):
                     try:
                         async with asyncio.timeout(HEARTBEAT_S):

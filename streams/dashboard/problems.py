@@ -1,9 +1,14 @@
 """Answers that say what is wrong, as problem+json (RFC 9457)."""
 
+from typing import Annotated
+
 import msgspec
 from starlette.responses import Response
 
-MEDIA_TYPE = "application/problem+json"
+from schemas.kinds import documented
+
+PROBLEM_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2  # of what a moment may mend
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -12,14 +17,15 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     title: str
     status: int
     detail: str | None = None
-    parameter: str | None = None  # the one that is wrong
+    parameter: Annotated[str | None, documented("the one that is wrong")] = None
 
 
-def problem(status: int, title: str, *, detail: str | None = None, parameter: str | None = None,
-            retry_after_s: int | None = None) -> Response:  # fmt: skip
-    """The answer; with `retry_after_s`, when asking again makes sense."""
+def problem_answer(
+    status: int, title: str, *, detail: str | None = None, parameter: str | None = None, again: bool = False
+) -> Response:
+    """The answer. `again`: to ask again in a moment makes sense."""
     headers = {"Cache-Control": "no-store"}
-    if retry_after_s is not None:
-        headers["Retry-After"] = str(retry_after_s)
+    if again:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
     body = msgspec.json.encode(Problem(title, status, detail, parameter))
-    return Response(body, status, headers, media_type=MEDIA_TYPE)
+    return Response(body, status, headers, media_type=PROBLEM_TYPE)

@@ -264,6 +264,11 @@ class MemoryLog:
         reached = offset + len(found)
         return Tail(found, TailPosition(reached), anew, reached == end)
 
+    async def end_positions(self, topic: str) -> list[TailPosition]:
+        if topic in COMPACTED:
+            return [TailPosition(stored.compacted[topic].next) for stored in self._stored]
+        return [TailPosition(len(stored.appended[topic])) for stored in self._stored]
+
     def compact(self, topic: str, partition: int) -> None:
         """Compacts a topic partition now. It also happens by itself, when most records are superseded."""
         self._stored[partition].compacted[topic].compact()

@@ -148,6 +148,13 @@ class Reader(Protocol):
         """
         ...
 
+    async def end_positions(self, topic: str) -> list[TailPosition]:
+        """By partition, the position from which a tail gives only what is committed from now on.
+
+        A follower of an append-only topic that wants the newest records too may begin some offsets before.
+        """
+        ...
+
     async def first_offsets(self, topic: str) -> list[int]:
         """By partition, the offset of the first record that an append-only topic still holds, or of the next
         one if it holds none. It never goes back.

@@ -7,7 +7,8 @@ decoded once, at its first record. So a record costs one look at its key and one
 Counters of the partitions stay apart, since each replaces its own; they are added up when somebody asks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -166,10 +167,15 @@ class CellTable:
         start = self._starts[text] = ms_of(whole) // MINUTE_MS
         return start
 
-    def sums(self, window: CellWindow | None = None, where: Mapping[str, str] | None = None) -> list[CellSum]:
+    def sums(
+        self,
+        window: CellWindow | None = None,
+        where: Mapping[str, str] | None = None,
+        measure: str | None = None,
+    ) -> list[CellSum]:
         """The counters of a window, added up by what they count; None: over all time. None of them is zero.
 
-        `where`: only those with these values of dimensions.
+        `where`: only those with these values of dimensions; `measure`: only those of this one.
         """
         totals: CellCounts = {}
         get = totals.get
@@ -177,19 +183,38 @@ class CellTable:
             for which, count in counts.items():
                 totals[which] = get(which, 0) + count
         cells, replace = self._cells, msgspec.structs.replace
-        found = [replace(cells[which], count=count) for which, count in totals.items() if count]
-        return [cell for cell in found if _has(cell, where)] if where else found
+        found = [(cells[which], count) for which, count in totals.items() if count]
+        if where or measure is not None:
+            found = [(cell, count) for cell, count in found if _is_wanted(cell, where, measure)]
+        return [replace(cell, count=count) for cell, count in found]
+
+    def series(self, window: CellWindow, wanted: Callable[[CellSum], bool]) -> Mapping[int, int]:
+        """By start of a cell of the window (ms), the sum of the counters that are wanted; zeros are left
+        out.
+        """
+        numbers = {which for which, cell in enumerate(self._cells) if wanted(cell)}
+        sums = Counter[int]()
+        for start, counts in self._starts_in(window):
+            for which in numbers & counts.keys():
+                sums[start * MINUTE_MS] += counts[which]
+        return sums
 
     def _counts_in(self, window: CellWindow | None) -> Iterator[CellCounts]:
-        for part in self.parts.values():
-            if window is None:
+        if window is None:
+            for part in self.parts.values():
                 yield from part.windows[ALL_TIME].values()
-                continue
-            starts, step = part.windows[window.length], LENGTH_MIN[window.length]
-            end_min = window.end_ms // MINUTE_MS
-            for start in range(-(-window.start_ms // (step * MINUTE_MS)) * step, end_min, step):
+        else:
+            for _, counts in self._starts_in(window):
+                yield counts
+
+    def _starts_in(self, window: CellWindow) -> Iterator[tuple[int, CellCounts]]:
+        step, end_min = LENGTH_MIN[window.length], window.end_ms // MINUTE_MS
+        first = -(-window.start_ms // (step * MINUTE_MS)) * step
+        for part in self.parts.values():
+            starts = part.windows[window.length]
+            for start in range(first, end_min, step):
                 if (counts := starts.get(start)) is not None:
-                    yield counts
+                    yield start, counts
 
     def starts(self, window: int) -> Sequence[int]:
         """The minutes at which windows of a length begin, in order, of those that hold something."""
@@ -201,5 +226,10 @@ class CellTable:
         return sum([len(counts) for part in parts for starts in part.windows for counts in starts.values()])
 
 
-def _has(cell: CellSum, where: Mapping[str, str]) -> bool:
+def has_values(cell: CellSum, where: Mapping[str, str]) -> bool:
+    """True if what is counted has these values of dimensions."""
     return all(cell.dimensions.get(name) == value for name, value in where.items())
+
+
+def _is_wanted(cell: CellSum, where: Mapping[str, str] | None, measure: str | None) -> bool:
+    return (measure is None or cell.measure == measure) and (not where or has_values(cell, where))

@@ -4,7 +4,7 @@ The window is made of whole cells of one length, so that its numbers are exact. 
 that is over by the clock, and it is over in the data as well once every partition has read past its end.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -68,9 +68,10 @@ def choose_window(last_ms: int, end_ms: int, newest_ms: int) -> CellWindow:
     )
 
 
-def window_report(window: CellWindow, stored: Sequence[Checkpoint | None]) -> FunnelWindow:
-    """The window, and whether it is over in what the partitions have read."""
-    read_to_ms = min(read_to_times(stored), default=-1)
+def window_report(window: CellWindow, read_to_ms: int) -> FunnelWindow:
+    """The window, and whether it is over in what the partitions have read: all up to `read_to_ms`; -1:
+    nothing was read.
+    """
     return FunnelWindow(
         start=rfc3339(window.start_ms),
         end=rfc3339(window.end_ms),
@@ -91,3 +92,8 @@ def read_to_times(stored: Iterable[Checkpoint | None]) -> list[int]:
         for checkpoint in stored
         if checkpoint is not None and checkpoint.watermark_ms >= 0
     ]
+
+
+def all_read_to_ms(stored: Iterable[Checkpoint | None]) -> int:
+    """How far all partitions have come that have read any event (ms); -1: none has."""
+    return min(read_to_times(stored), default=-1)

@@ -2,7 +2,7 @@
 can.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -15,7 +15,8 @@ from streams.queries.cohorts import FUNNEL_MOMENTS
 from streams.queries.identities import read_identities
 from streams.queries.person import Person, fold_settings_for
 from streams.queries.state_profiles import read_state_profiles
-from streams.topology import CUES, TRANSITIONS, Topic
+from streams.records import Record
+from streams.topology import CUES, TRANSITIONS, Topic, source_name
 
 Corrected = TypeVar("Corrected", Transition, Cue)
 
@@ -36,10 +37,11 @@ class TimelineJourney(msgspec.Struct):
     cues: list[msgspec.Raw]  # likewise, in order
     steps: list[Transition] = []  # the transitions, decoded
     happened: list[Cue] = []  # the cues, decoded
+    sources: list[str | None] = []  # of each step: where its event was read, `topic:partition:offset`
 
 
 JOURNEY_FIELDS = tuple(
-    name for name in TimelineJourney.__struct_fields__ if name not in ("steps", "happened")
+    name for name in TimelineJourney.__struct_fields__ if name not in ("steps", "happened", "sources")
 )
 """The fields that the JSON has."""
 
@@ -70,15 +72,8 @@ async def read_timelines(reader: Reader, person: Person) -> list[Timeline]:
     only, has one timeline without journeys. Raises InputError if nothing was processed yet, ConfigError for
     a tenant where there are none.
     """
-    stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
-    has_tenants = fold_settings_for(person, stored).tenant is not None
-    partitions = sorted(person.owners(reader.partitions, has_tenants=has_tenants))
-    groups = await _net_by_need(reader, person, partitions, TRANSITIONS, _decode)
-    cues = await _net_by_need(reader, person, partitions, CUES, _decode_cue)
-    timelines = [
-        _timeline(tenant or None, profile, need or None, steps, cues.get((tenant, profile, need), []))
-        for (tenant, profile, need), steps in groups.items()
-    ]
+    partitions = await owner_partitions(reader, person)
+    timelines = await read_opened_timelines(reader, person, partitions)
     with_journeys = {(timeline.tenant, timeline.profile) for timeline in timelines}
     in_state = {
         split_profile_key(key.decode())
@@ -91,6 +86,36 @@ async def read_timelines(reader: Reader, person: Person) -> list[Timeline]:
         if person.has(tenant, profile)
     ]
     return sorted(timelines, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
+
+
+async def owner_partitions(reader: Reader, person: Person) -> list[int]:
+    """The partitions that can own a person. Raises as `read_timelines` does."""
+    stored = [decode_checkpoint(raw) for raw in await reader.checkpoints() if raw is not None]
+    has_tenants = fold_settings_for(person, stored).tenant is not None
+    return sorted(person.owners(reader.partitions, has_tenants=has_tenants))
+
+
+async def read_opened_timelines(
+    reader: Reader, person: Person, partitions: Sequence[int], until: str | None = None
+) -> list[Timeline]:
+    """The timelines with journeys, by tenant, profile and need.
+
+    `until`: without the steps and cues of later times, as they are known now.
+    """
+    sources: _Sources = {}
+    groups = await _net_by_need(reader, person, partitions, TRANSITIONS, _decode, sources=sources)
+    cues = await _net_by_need(reader, person, partitions, CUES, _decode_cue)
+    timelines = [
+        _timeline(
+            Timeline(tenant or None, profile, need or None, None, []),
+            [pair for pair in steps if until is None or pair[1].at <= until],
+            [pair for pair in cues.get((tenant, profile, need), []) if until is None or pair[1].at <= until],
+            sources,
+        )
+        for (tenant, profile, need), steps in groups.items()
+    ]
+    found = [timeline for timeline in timelines if timeline.journeys]
+    return sorted(found, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
 
 
 async def read_timelines_of_devices(reader: Reader, person: Person) -> list[Timeline]:
@@ -113,22 +138,44 @@ async def read_timelines_of_devices(reader: Reader, person: Person) -> list[Time
     return timelines
 
 
+_Sources = dict[tuple[str | None, str, str | None, str | None], str]
+"""Where events were read: by tenant, profile, device that gave them, and id."""
+
+
+def _source(record: Record) -> str | None:
+    """Where the event of a transition was read first, if the record says so."""
+    headers = {name: value.decode() for name, value in record.headers}
+    if "source-offset" not in headers:
+        return None
+    return (
+        f"{source_name(headers['source-topic'], int(headers['source-partition']))}:{headers['source-offset']}"
+    )
+
+
 async def _net_by_need(
     reader: Reader,
     person: Person,
     partitions: Iterable[int],
     topic: Topic,
     decode: Callable[[bytes], Corrected],
+    *,
+    sources: _Sources | None = None,
 ) -> dict[tuple[str, str, str], list[tuple[bytes, Corrected]]]:
-    """What a topic with corrections says of a person now, by tenant, profile and need."""
+    """What a topic with corrections says of a person now, by tenant, profile and need.
+
+    `sources` takes up where events were read: a step that was computed anew does not say it any more.
+    """
     last: dict[tuple[int, str], tuple[bytes, Corrected]] = {}  # by partition and id
     for number in partitions:
         async for _, record in reader.scan(topic.name, number):
             if record.key is None or record.value is None or bare_id(record.key) not in person.ids:
                 continue
             found = decode(record.value)
-            if person.has(found.tenant, found.profile):
-                last[number, found.id] = record.value, found
+            if not person.has(found.tenant, found.profile):
+                continue
+            last[number, found.id] = record.value, found
+            if sources is not None and (source := _source(record)) is not None:
+                sources[_event_of(found)] = source
     groups: dict[tuple[str, str, str], list[tuple[bytes, Corrected]]] = {}
     for raw, found in last.values():
         if found.op == "assert":
@@ -136,13 +183,17 @@ async def _net_by_need(
     return groups
 
 
+def _event_of(step: Transition | Cue) -> tuple[str | None, str, str | None, str | None]:
+    return step.tenant, step.profile, step.device or None, step.event
+
+
 def _timeline(
-    tenant: str | None,
-    profile: str,
-    need: str | None,
+    timeline: Timeline,
     steps: Iterable[tuple[bytes, Transition]],
     cues: Iterable[tuple[bytes, Cue]],
+    sources: _Sources,
 ) -> Timeline:
+    """The timeline with its journeys."""
     groups: dict[str, list[tuple[bytes, Transition]]] = {}
     for raw, step in steps:
         groups.setdefault(step.journey, []).append((raw, step))
@@ -151,8 +202,11 @@ def _timeline(
         happened.setdefault(cue.journey, []).append((raw, cue))
     journeys = [_journey(group, happened.get(name, [])) for name, group in groups.items()]
     journeys.sort(key=lambda j: (j.opened_at, j.closed_at is None, j.closed_at or "", j.journey))
-    current = next((j.steps[-1].to for j in journeys if j.closed_at is None), None)
-    return Timeline(tenant, profile, need, current, journeys)
+    for journey in journeys:
+        journey.sources = [sources.get(_event_of(step)) for step in journey.steps]
+    timeline.journeys = journeys
+    timeline.current = next((j.steps[-1].to for j in journeys if j.closed_at is None), None)
+    return timeline
 
 
 def _journey(group: list[tuple[bytes, Transition]], cues: list[tuple[bytes, Cue]]) -> TimelineJourney:

@@ -41,7 +41,7 @@ def _described(
 ) -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
         default = defaults[name]
-        if name in ("patience", "identity", "kafka", "registry", "web", "announce"):
+        if name in ("patience", "identity", "kafka", "registry", "web", "dashboard", "announce"):
             yield from _described(TABLES[name], default, f"{name}.")
         elif name == "inputs" and model is Settings:
             yield from _described(InputSettings, InputSettings().model_dump(mode="json"), "inputs.<topic>.")

@@ -1,4 +1,4 @@
-"""The settings of what a worker does beside its work: it serves pages and posts chosen transitions."""
+"""The settings of what serves pages and posts chosen transitions, beside the work itself."""
 
 import re
 from typing import Annotated, Literal
@@ -14,6 +14,8 @@ from streams.settings.fields import Duration, DurationOrZero, Secret, SettingsTa
 HTTP = re.compile(r"https?://[^\s/?#]+\S*")
 HEADER_NAME = re.compile(r"[a-z0-9-]+")
 HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+LEAST_TOKEN_CHARS = 16  # of random ones: nobody guesses them through a network
 OWN_HEADERS = ("content-type", "content-length", "transfer-encoding", "host", "user-agent", "idempotency-key")
 
 
@@ -55,6 +57,56 @@ class WebSettings(SettingsTable):
     )
     port: int = Field(
         6066, ge=0, le=65_535, description="The port of these pages. 0 takes a free one, which the log names."
+    )
+
+
+def _root_path(value: str) -> str:
+    path = "/" + value.strip("/") if value.strip("/") else ""
+    if not ROOT_PATH.fullmatch(path):
+        raise ValueError("is no path: write /journeys, of letters, digits and . _ ~ - /")
+    return path
+
+
+def _token(value: SecretStr) -> SecretStr:
+    """Refuses what can be guessed or cannot be sent, without showing it."""
+    text = value.get_secret_value()
+    if len(text) < LEAST_TOKEN_CHARS or not HEADER_VALUE.fullmatch(text) or " " in text:
+        raise ValueError(
+            f"is no token: write at least {LEAST_TOKEN_CHARS} characters without spaces, such as what "
+            "`openssl rand -hex 24` prints"
+        )
+    return value
+
+
+class DashboardSettings(SettingsTable):
+    """The live page and its API."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # the token is a secret
+
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description=(
+            "The address that serves the live page and the API. Any other than that of this machine itself "
+            "(loopback) needs `dashboard.token`."
+        ),
+    )
+    port: int = Field(
+        6067, ge=0, le=65_535, description="The port of the page. 0 takes a free one, which is printed."
+    )
+    root_path: Annotated[str, AfterValidator(_root_path)] = Field(
+        "",
+        description=(
+            "The path under which a proxy shows the page, such as `/journeys`. The proxy takes it away "
+            "before it passes a request on."
+        ),
+    )
+    token: Annotated[Secret, AfterValidator(_token)] | None = Field(
+        None,
+        description=(
+            "What everybody who opens the page or asks the API must give, once set. It is never shown. It is "
+            "safer in the environment than in a file."
+        ),
     )
 
 

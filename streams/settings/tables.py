@@ -12,7 +12,7 @@ from streams.core.ingest.door import AUTO
 from streams.settings.durations import MINUTES
 from streams.settings.fields import Duration, DurationOrZero, EventPaths, TextList
 from streams.settings.fold import DimensionSettings, FoldSettings, PatienceSettings
-from streams.settings.host import AnnounceSettings, WebSettings
+from streams.settings.host import AnnounceSettings, DashboardSettings, WebSettings
 from streams.settings.identity import IdentitySettings
 from streams.settings.inputs import (
     ConsentCategories,
@@ -138,6 +138,7 @@ class Settings(FoldSettings):
         RegistrySettings(), description="The schema registry of Avro and Protobuf records."
     )
     web: WebSettings = Field(WebSettings(), description="Health and metrics.")
+    dashboard: DashboardSettings = Field(DashboardSettings(), description="The live page and its API.")
     announce: AnnounceSettings = Field(AnnounceSettings(), description="Posts about transitions.")
 
     @model_validator(mode="after")
@@ -171,6 +172,7 @@ TABLES: Mapping[str | None, type[BaseModel]] = {
     "kafka": KafkaSettings,
     "registry": RegistrySettings,
     "web": WebSettings,
+    "dashboard": DashboardSettings,
     "announce": AnnounceSettings,
 }
 """The class of each table, by its first key. None: the keys that are in no table."""

@@ -176,6 +176,22 @@ async def test_a_tail_gives_no_more_than_it_is_asked_for(new_store: NewStore) ->
     await log.close()
 
 
+@pytest.mark.parametrize("topic", ["transitions", "current"])
+async def test_a_follower_may_begin_at_the_end(new_store: NewStore, topic: str) -> None:
+    """It gets what is committed from then on, in each partition."""
+    log = new_store(2)()
+    sessions = [await log.open(number) for number in range(2)]
+    await sessions[0].commit(batch(b"1", [Output(topic, b"k", b"a"), Output(topic, b"l", b"b")]))
+    positions = await log.end_positions(topic)
+    for number, session in enumerate(sessions):
+        await session.commit(batch(b"2", [Output(topic, b"k", b"%d" % number)]))
+    for number, position in enumerate(positions):
+        assert await scanned(log, topic, number)  # a broker may not know of the commit before
+        tail = await log.tail(topic, number, restarted(position))
+        assert ([b"%d" % number], False) == ([record.value for record in tail.records], tail.anew)
+    await log.close()
+
+
 async def test_a_topic_without_records_has_an_end(new_store: NewStore) -> None:
     """This holds for every partition, without a position and from it on."""
     log = new_store(2)()

@@ -10,6 +10,7 @@ from streams.log.memory import MemoryLog
 from streams.queries.cohorts import CohortReport, report_of_cells
 from streams.queries.funnel_window import (
     CellWindow,
+    all_read_to_ms,
     choose_window,
     read_to_times,
     window_report,
@@ -85,12 +86,12 @@ async def test_a_window_that_is_not_over_yet() -> None:
     log = await written([did("u:ann", "look", 0), did("u:bob", "look", 30)])
     stored = [decode_checkpoint(raw) for raw in await log.checkpoints() if raw is not None]
     end = "2024-05-01T00:30:00Z"
-    assert window_report(CellWindow(BY_MINUTE, 0, ms(end)), stored).over
-    later = window_report(CellWindow(BY_MINUTE, 0, ms(end) + MINUTES), stored)
+    assert window_report(CellWindow(BY_MINUTE, 0, ms(end)), all_read_to_ms(stored)).over
+    later = window_report(CellWindow(BY_MINUTE, 0, ms(end) + MINUTES), all_read_to_ms(stored))
     assert (False, "2024-05-01T00:30:00.000Z") == (later.over, later.read_to)
     behind = Checkpoint(1, b"", watermark_ms=ms(end) - 1, timers_fired_ms=ms(end) - 1)
-    assert not window_report(CellWindow(BY_MINUTE, 0, ms(end)), [*stored, behind]).over
+    assert not window_report(CellWindow(BY_MINUTE, 0, ms(end)), all_read_to_ms([*stored, behind])).over
     idle = Checkpoint(1, b"", watermark_ms=ms(end) - 1, timers_fired_ms=ms(end) + 1)
-    assert window_report(CellWindow(BY_MINUTE, 0, ms(end)), [*stored, idle]).over
+    assert window_report(CellWindow(BY_MINUTE, 0, ms(end)), all_read_to_ms([*stored, idle])).over
     assert [] == read_to_times([None, Checkpoint(1, b"")])
-    assert None is window_report(CellWindow(BY_MINUTE, 0, ms(end)), []).read_to
+    assert None is window_report(CellWindow(BY_MINUTE, 0, ms(end)), all_read_to_ms([])).read_to

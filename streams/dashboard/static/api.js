@@ -18,11 +18,12 @@ export async function profile(name) {
 
 /**
  * Listens to what is new. `on.overview(figures)` comes at once and after every change, `on.step(step)` for each
- * move; `on.state(isConnected)` tells of the connection, which comes back by itself. Returns what ends it.
+ * move, `on.loading` before there are figures; `on.state(isConnected)` tells of the connection, which comes back by itself. Returns what ends it.
  */
 export function listen(query, on) {
   const source = new EventSource(address("api/stream", query));
   source.addEventListener("overview", (e) => on.overview(JSON.parse(e.data)));
+  source.addEventListener("loading", (e) => on.loading(JSON.parse(e.data)));
   source.addEventListener("steps", (e) => JSON.parse(e.data).forEach(on.step));
   source.addEventListener("open", () => on.state(true));
   source.addEventListener("error", () => on.state(false));

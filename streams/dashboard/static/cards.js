@@ -1,12 +1,12 @@
 // What all cards have: a title, a note, and what is counted.
 
 import { h } from "./dom.js";
-import { clock } from "./format.js";
+import { whenOf } from "./format.js";
 import { t } from "./words.js";
 
 /** The head of a card. `why`: the words that say what is counted, and until when. */
 export function card(title, note, why, overview, ...more) {
-  const until = overview.as_of ? ` ${t("until", { time: clock(overview.as_of, overview.zone) })}` : "";
+  const until = overview.as_of ? ` ${t("until", { time: whenOf(overview.as_of, overview.zone) })}` : "";
   return h("div", { class: "head" }, h("h2", null, t(title)), note ? h("span", { class: "note" }, note) : null, ...more, explained(why, until));
 }
 

@@ -52,7 +52,7 @@ export function showPurchases(parent, overview, view) {
     const half = (width - left - right) / Math.max(1, points.length - 1) / 2;
     const said = p.usual === null ? t("point_new", { at: when(p), n: count(p.count) }) : t("point", { at: when(p), n: count(p.count), usual: count(p.usual) });
     drawn.push(s("rect", { x: x(i) - half, y: top, width: 2 * half, height: height - top - bottom, class: "hit" }, s("title", null, said)));
-    if (i % every === 0) drawn.push(s("text", { x: x(i), y: height - 5, "text-anchor": "middle", class: "faint" }, step < 21600 ? hourOf(p.at, zone) : dayOf(p.at, zone)));
+    if (i % every === 0) drawn.push(s("text", { x: x(i), y: height - 5, "text-anchor": i + 1 === points.length ? "end" : "middle", class: "faint" }, step < 21600 ? hourOf(p.at, zone) : dayOf(p.at, zone)));
   });
   show(parent, card("purchases_title", t("purchases_note", { step: unit }), "why_purchase_line", overview),
     h("div", { class: "drawing" }, s("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": t("line_image", { step: unit }) }, drawn)));
@@ -117,7 +117,7 @@ const hides = (moment) => (moment === "go" || moment === "do" ? "narrow-hide" : 
 
 export function showParts(parent, overview, view) {
   const { dimension, rows } = overview.by;
-  const shownMoments = MOMENTS.slice(1).filter((m) => m === "truth" || rows.some((r) => r.reached[m]));
+  const shownMoments = MOMENTS.slice(1).filter((m) => m === "truth" || rows.some((r) => r.been_in[m]));
   const head = h("thead", null, h("tr", null, h("th", { scope: "col" }, dimension), h("th", { scope: "col", class: "n" }, t("opened")),
     shownMoments.map((m) => h("th", { scope: "col", class: hides(m) }, m === "truth" ? t("bought") : t(m))), h("th", { scope: "col", class: "n" }, t("open"))));
   const body = rows.map((row) => {
@@ -125,8 +125,8 @@ export function showParts(parent, overview, view) {
     const name = row.value === null ? t("all")
       : h("button", { type: "button", class: "plain", "data-action": "filter", "data-dimension": dimension, "data-value": row.value, "aria-pressed": String(chosen) }, row.value);
     return h("tr", { "data-key": `row-${row.value ?? ""}` }, h("th", { scope: "row" }, name), h("td", { class: "n" }, count(row.opened)),
-      shownMoments.map((m) => h("td", { class: hides(m) }, h("div", { title: m === "truth" ? null : t("been_in", { share: share(row.been_in[m], row.opened), moment: t(m) }) },
-        share(row.reached[m], row.opened), barOf(row.reached[m], row.opened, m, share(row.reached[m], row.opened))))),
+      shownMoments.map((m) => h("td", { class: hides(m) }, h("div", null,
+        share(row.reached[m], row.opened), row.been_in[m] < row.reached[m] ? h("span", { class: "note" }, ` ${t("been_in", { share: share(row.been_in[m], row.opened) })}`) : null, barOf(row.reached[m], row.opened, m, share(row.reached[m], row.opened))))),
       h("td", { class: "n" }, share(row.open, row.opened)));
   });
   const others = Object.keys(overview.dimensions);
@@ -138,8 +138,8 @@ export function showParts(parent, overview, view) {
 
 export function showRevenue(parent, overview) {
   const rows = overview.revenue.map((r) => h("div", { "data-key": r.currency },
-    h("div", { class: "sum" }, money(r.amount_minor, r.currency, r.digits)),
-    h("div", { class: "note" }, t("of_purchases", { n: count(r.purchases) }), r.refunded_minor ? ` · ${t("given_back", { money: money(r.refunded_minor, r.currency, r.digits) })}` : "")));
+    h("div", { class: "sum" }, money(r.net_minor, r.currency, r.digits)),
+    r.given_back_minor ? h("div", { class: "note" }, t("given_back", { money: money(r.given_back_minor, r.currency, r.digits) })) : null));
   show(parent, card("revenue", t(overview.range.name), "why_revenue", overview), rows.length ? rows : h("p", { class: "nothing" }, t("no_revenue")));
 }
 

@@ -1,24 +1,25 @@
 // The six figures at the top.
 
 import { h, s, show } from "./dom.js";
-import { change, clock, count, dateOf, share } from "./format.js";
+import { change, count, dateOf, hourOf, share, whenOf } from "./format.js";
 import { t } from "./words.js";
 import { explained } from "./cards.js";
 
 const sumOf = (moves, of) => moves.filter(of).reduce((n, m) => n + m.count, 0);
 
 function figure(key, label, value, why, overview, ...notes) {
-  const until = overview.as_of ? ` ${t("until", { time: clock(overview.as_of, overview.zone) })}` : "";
+  const until = overview.as_of ? ` ${t("until", { time: whenOf(overview.as_of, overview.zone) })}` : "";
   return h("div", { class: "card figure", "data-key": key }, h("div", { class: "head" }, h("h2", null, label), explained(why, until)),
     h("span", { class: "value" }, value), notes);
 }
 
 const note = (...text) => h("span", { class: "note" }, ...text);
 
-function compared({ total, before }) {
-  if (!before) return note(t("no_weeks"));
-  const more = before.count ? total / before.count - 1 : 0;
-  return note(h("span", { class: more < 0 ? "down" : "up" }, `${more < 0 ? "▼" : "▲"} ${change(more)}`), ` ${t("against_before")}`);
+function compared({ total, over, before }, overview) {
+  const running = total > over ? note(t("running", { n: count(total - over), time: hourOf(overview.range.over_until, overview.zone) })) : null;
+  if (!before || !before.count) return [note(t("no_weeks")), running];
+  const more = over / before.count - 1;
+  return [note(h("span", { class: more < 0 ? "down" : "up" }, `${more < 0 ? "▼" : "▲"} ${change(more)}`), ` ${t("against_before")}`), running];
 }
 
 function split(parts, whole) {
@@ -43,8 +44,8 @@ export function showFigures(parent, overview) {
   const range = t(overview.range.name);
   show(parent,
     figure("in", t("in_journey"), count(open), "why_in_journey", overview, note(t("of_them_silent", { n: count(silent) }))),
-    figure("till", t("at_till"), count(till.open), "why_at_till", overview, note(t("active_silent", { active: count(till.open - till.silent), silent: count(till.silent) }))),
-    figure("purchases", t("purchases_in", { range }), count(overview.purchases.total), "why_purchases", overview, compared(overview.purchases)),
+    figure("till", t("at_till"), count(till.open), "why_at_till", overview, note(t("active_silent", { active: count(till.active_30m), silent: count(till.silent) }))),
+    figure("purchases", t("purchases_in", { range }), count(overview.purchases.total), "why_purchases", overview, compared(overview.purchases, overview)),
     figure("ended", t("bought_of_ended"), cohort ? share(cohort.converted, cohort.converted + cohort.abandoned) : "–", "why_cohort", overview,
       cohort ? note(t("bought_gave_up", { bought: count(cohort.converted), left: count(cohort.abandoned) }), ", ", t("cohort_of", { from: dateOf(cohort.from, overview.zone) })) : note(t("no_cohort"))),
     figure("back", t("back_from_till"), share(back, arrivals), "why_back", overview, note(t("of_arrivals", { n: count(arrivals) }))),

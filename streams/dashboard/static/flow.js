@@ -71,7 +71,7 @@ function feet(overview, chosen) {
 
 function table(overview) {
   const cell = (from, to) => overview.moves
-    .filter((m) => (m.from ?? null) === from && (m.to ?? null) === to && m.kind !== "refunded" && m.kind !== "partially_refunded")
+    .filter((m) => (m.from ?? null) === from && (m.to ?? null) === to && (from ? m.kind !== "refunded" && m.kind !== "partially_refunded" : m.kind === "opened"))
     .reduce((n, m) => n + m.count, 0);
   const columns = [...MOMENTS, null];
   return h("details", null, h("summary", { class: "note" }, t("as_table")), h("div", { class: "scroll" }, h("table", null,

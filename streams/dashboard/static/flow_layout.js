@@ -25,7 +25,7 @@ function readMoves(moves) {
     const to = MOMENTS.indexOf(move.to);
     if (move.count <= 0) continue;
     if (move.kind === "abandoned" && from >= 0) left[from] += move.count;
-    else if (from < 0 && to >= 0 && (move.kind === "opened" || move.kind === "converted")) opened[to] += move.count;
+    else if (from < 0 && to >= 0 && move.kind === "opened") opened[to] += move.count; // a purchase from nowhere is one too
     else if (MOVES.has(move.kind) && from >= 0 && to >= 0 && from !== to) {
       const key = `${from}${to}`;
       const link = between.get(key) ?? { key, from, to, count: 0 };
@@ -108,9 +108,9 @@ export function layout(moves, { width, upright }) {
       }
     };
     reach(skips.filter((l) => l.from === i), "reachOut");
-    reach(skips.filter((l) => l.to === i), "reachIn");
+    reach(skips.filter((l) => l.to === i), "reachInto");
     reach(returns.filter((l) => l.from === i).reverse(), "reachOut");
-    reach(returns.filter((l) => l.to === i).reverse(), "reachIn");
+    reach(returns.filter((l) => l.to === i).reverse(), "reachInto");
     if (away.count) {
       const a = far(i);
       const d = `M${point(a, away.out)} C${point(a + 22, away.out)} ${point(a + 30, away.out + 4)} ${point(a + 44, away.out + 10)}`;
@@ -127,7 +127,7 @@ export function layout(moves, { width, upright }) {
   for (const link of [...skips].reverse()) {
     lane -= (link.thick + gap) / 2;
     const a = far(link.from) + link.reachOut;
-    const b = near(link.to) - link.reachIn;
+    const b = near(link.to) - link.reachInto;
     const y = lane;
     link.d = `M${point(far(link.from), link.out)} C${point(a + bend * 0.6, link.out)} ${point(a + bend * 0.1, y)} ${point(a + bend * 1.1, y)}` +
       ` L${point(b - bend * 1.1, y)} C${point(b - bend * 0.1, y)} ${point(b - bend * 0.6, link.in)} ${point(near(link.to), link.in)}`;
@@ -142,7 +142,7 @@ export function layout(moves, { width, upright }) {
     const b = near(link.to);
     const y = lane;
     const out = 16 + link.reachOut * 1.25;
-    const back = 16 + link.reachIn * 1.25;
+    const back = 16 + link.reachInto * 1.25;
     link.d = `M${point(a, link.out)} C${point(a + out, link.out)} ${point(a + out, y)} ${point(a - 4, y)}` +
       ` L${point(b + 4, y)} C${point(b - back, y)} ${point(b - back, link.in)} ${point(b, link.in)}`;
     link.label = at((a + b) / 2, y);

@@ -52,6 +52,9 @@ function timed(at, zone, options) {
 }
 
 export const clock = (at, zone) => timed(at, zone, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const DAY_MS = 86400000;
+/** A time of today as its clock, of another day with its date; with the zone. */
+export const whenOf = (at, zone) => `${Date.now() - new Date(at) > DAY_MS ? `${dateOf(at, zone)} ` : ""}${clock(at, zone)} ${zone}`;
 export const hourOf = (at, zone) => timed(at, zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const dayOf = (at, zone) => timed(at, zone, { weekday: "short", day: "numeric" });
 export const dateOf = (at, zone) => timed(at, zone, { day: "numeric", month: "short", year: "numeric" });

@@ -1,7 +1,7 @@
 // The page: what is chosen, what has come, and which part shows it.
 
 import { h, show } from "./dom.js";
-import { clock, share, span, useLocale } from "./format.js";
+import { count, span, useLocale, whenOf } from "./format.js";
 import { LANGUAGES, t, useLanguage } from "./words.js";
 import { listen, profile } from "./api.js";
 import { showFigures } from "./figures.js";
@@ -34,6 +34,7 @@ const view = {
   moment: null,
   language: "en",
   overview: null,
+  records: null, // that were read, before there are figures
   latest: [],
   connected: null,
   widthOf: (card) => Math.max(260, card.clientWidth - 32),
@@ -49,6 +50,10 @@ function connect() {
       view.overview = figures;
       merge(figures.latest);
       draw();
+    },
+    loading({ records }) {
+      view.records = records;
+      drawState();
     },
     step(step) {
       merge([step]);
@@ -78,10 +83,14 @@ function merge(steps) {
 
 function status() {
   const o = view.overview;
-  const time = o?.as_of ? clock(o.as_of, o.zone) : "";
+  const time = o?.as_of ? whenOf(o.as_of, o.zone) : "";
   if (view.connected === false) return { name: "broken", label: t("broken"), say: o ? t("say_broken", { time }) : t("broken") };
-  if (!o) return { name: "connecting", label: t("connecting") };
-  const values = { time, span: span(o.behind_s), share: share(o.read, 1) };
+  if (!o) {
+    const records = count(view.records);
+    if (view.records !== null) return { name: "loading", label: t("loading", { records }), say: t("say_loading", { records }) };
+    return { name: "connecting", label: t("connecting") };
+  }
+  const values = { time, span: span(o.behind_s) };
   return o.state === "live" ? { name: "live", label: t("live", values) } : { name: o.state, label: t(o.state, values), say: t(`say_${o.state}`, values) };
 }
 
@@ -99,7 +108,7 @@ function header() {
 function drawState() {
   show($("header"), header());
   const state = status();
-  show($("notice"), state.say ? h("div", { class: `notice ${state.name}` }, state.say, state.name === "loading" ? h("progress", { max: 1, value: view.overview.read, "aria-label": state.label }) : null) : null);
+  show($("notice"), state.say ? h("div", { class: `notice ${state.name}` }, state.say, state.name === "loading" ? h("progress", { "aria-label": state.label }) : null) : null);
 }
 
 function draw() {

@@ -16,7 +16,8 @@ function said(step) {
 const dims = (step) => Object.values(step.dimensions ?? {}).filter((v) => v && v !== "other").join(" · ");
 
 function aside(step) {
-  return [step.dwell_s !== null && step.dwell_s !== undefined ? t("after", { span: span(step.dwell_s) }) : "", dims(step)].filter(Boolean).join(" · ");
+  const left = step.kind !== "abandoned" && step.kind !== "stalled"; // silence is no stay
+  return [left && step.dwell_s !== null && step.dwell_s !== undefined ? t("after", { span: span(step.dwell_s) }) : "", dims(step)].filter(Boolean).join(" · ");
 }
 
 export function showLatest(parent, overview, view) {
@@ -29,23 +30,34 @@ export function showLatest(parent, overview, view) {
 
 const colour = (step) => (step.kind === "stalled" || step.kind === "abandoned" ? "left" : step.kind === "returned" ? "back" : (step.to ?? "left"));
 
-/** The story of a person; `found` is what the API said, or null with the `status` of its answer. */
+function told(x, zone) {
+  return h("li", { class: colour(x) }, said(x),
+    x.skipped?.length ? h("span", { class: "note" }, ` ${t("over_moments", { moments: x.skipped.map((m) => t(m)).join(", ") })}`) : null,
+    h("small", null, [`${dateOf(x.at, zone)} ${clock(x.at, zone)}`, aside(x)].filter(Boolean).join(" · ")),
+    h("small", null, x.rule ? t("read_from", { rule: x.rule, share: share(x.confidence, 1) }) : t("from_silence"),
+      x.event ? ` · ${t("evidence", { event: x.event, position: x.source ?? "" })}` : ""));
+}
+
+function ofProfile(profile, zone) {
+  const open = profile.journeys.filter((journey) => journey.moment);
+  const now = open.length ? open.map((journey, i) => [i ? " · " : "", parts("in_moment", { moment: tag(journey.moment) })]) : t("in_none");
+  return [
+    h("p", { class: "note" }, [profile.tenant, profile.profile].filter(Boolean).join(" · "), " · ", t(profile.journeys.length === 1 ? "journeys_one" : "journeys_n", { n: profile.journeys.length }), " · ", now),
+    profile.person ? h("p", { class: "note" }, t("belongs", { person: profile.person }), " ", h("button", { type: "button", class: "plain", "data-action": "story", "data-profile": profile.person }, profile.person)) : null,
+    profile.journeys.map((journey) => [
+      journey.need ? h("h3", { class: "note" }, t("about", { need: journey.need })) : null,
+      h("ol", { class: "steps" }, journey.steps.map((x) => told(x, zone)))])];
+}
+
+const WHY_NOT = { 401: "needs_token", 403: "needs_token", 404: "nobody", 501: "not_here" };
+
+/** The story of a person; `found` is what the API answered, or null with the `status` of its answer. */
 export function showStory(dialog, name, found, status, zone) {
-  const head = h("div", { class: "head" }, h("h2", { id: "story-name" }, found?.profile ?? name),
+  const head = h("div", { class: "head" }, h("h2", { id: "story-name" }, name),
     h("button", { type: "button", class: "close", "data-action": "close-story" }, t("close")));
   if (!found) {
-    const why = status === 404 ? "nobody" : status === 401 || status === 403 ? "needs_token" : "not_now";
-    show(dialog, head, h("p", { class: "nothing" }, t(why)));
+    show(dialog, head, h("p", { class: "nothing" }, t(WHY_NOT[status] ?? "not_now", { name })));
     return;
   }
-  const now = found.moment ? parts("in_moment", { moment: tag(found.moment) }) : t("in_none");
-  show(dialog, head, h("p", { class: "note" }, t(found.journeys.length === 1 ? "journeys_one" : "journeys_n", { n: found.journeys.length }), " · ", now),
-    found.complete ? null : h("p", { class: "note" }, t("incomplete")),
-    found.journeys.map((journey) => [
-      journey.need ? h("h3", { class: "note" }, t("about", { need: journey.need })) : null,
-      h("ol", { class: "steps" }, journey.steps.map((x) => h("li", { class: colour(x) }, said(x),
-        x.skipped?.length ? h("span", { class: "note" }, ` ${t("over_moments", { moments: x.skipped.map((m) => t(m)).join(", ") })}`) : null,
-        h("small", null, [`${dateOf(x.at, zone)} ${clock(x.at, zone)}`, aside(x)].filter(Boolean).join(" · ")),
-        h("small", null, x.rule ? t("read_from", { rule: x.rule, share: share(x.confidence, 1) }) : t("from_silence"),
-          x.event ? ` · ${t("evidence", { event: x.event, position: x.position ?? "" })}` : ""))))]));
+  show(dialog, head, found.complete ? null : h("p", { class: "note" }, t("incomplete")), found.profiles.map((profile) => ofProfile(profile, zone)));
 }

@@ -240,6 +240,12 @@ class KafkaLog:
         tp = TopicPartition(self.topic(topic), partition)
         return await self._tails.tail(tp, position, limit, compacted=topic in COMPACTED)
 
+    async def end_positions(self, topic: str) -> list[TailPosition]:
+        now_ms = self._clock.wall_ms()
+        tps = [TopicPartition(self.topic(topic), number) for number in range(self.partitions)]
+        extents = await self._end_offsets.extents(tps)
+        return [TailPosition(extents[tp].end, now_ms) for tp in tps]
+
     async def first_offsets(self, topic: str) -> list[int]:
         tps = [TopicPartition(self.topic(topic), number) for number in range(self.partitions)]
         extents = await self._end_offsets.extents(tps)

@@ -121,6 +121,14 @@ class SqliteReader:
         reached = offset + len(records)
         return Tail(records, TailPosition(reached), anew, reached == end)
 
+    async def end_positions(self, topic: str) -> list[TailPosition]:
+        assert topic in NAMES, topic
+        places = [self._places.get((topic, number)) for number in range(self.partitions)]
+        with database.plain_errors(self._file), self._one_moment() as con:
+            return [
+                TailPosition(0 if place is None else tables.read_place(con, place).next) for place in places
+            ]
+
     @contextmanager
     def _one_moment(self) -> Iterator[sqlite3.Connection]:
         """The reading connection, for several queries that must see the same. Nothing may await meanwhile."""

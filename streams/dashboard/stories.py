@@ -1,0 +1,109 @@
+"""The story of one person: journeys with the evidence of each step, from the log itself."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from schemas import Current
+from streams.core.processing.json_text import rfc3339
+from streams.core.processing.record_keys import bare_id, split_profile_key
+from streams.dashboard.answers import ShownJourney, ShownProfile, Story
+from streams.dashboard.model import shown_step
+from streams.errors import InputError
+from streams.log.port import Reader
+from streams.queries.person import Person
+from streams.queries.state_profiles import read_state_profiles
+from streams.queries.timeline import Timeline, TimelineJourney, owner_partitions, read_opened_timelines
+from streams.topology import CURRENT_DEVICES
+
+_decode = msgspec.json.Decoder(Current).decode
+
+AT_ONCE = 2  # stories that are looked for at the same time: each reads the partition of its person
+
+
+class Stories(Protocol):
+    """Answers what is known of a person."""
+
+    async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
+        """What was known of a person at a time, now if it is None; None: nobody of that name is known.
+
+        Raises StoryElsewhere, and Unavailable if the log does not answer.
+        """
+        ...
+
+
+class StoryElsewhere(Exception):
+    """Nobody can be asked here; the text says where."""
+
+
+class StoriesOnKafka:
+    """On a cluster a person's steps are among those of everybody: only a long scan finds them."""
+
+    async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
+        """Raises StoryElsewhere."""
+        raise StoryElsewhere("an app on Kafka shows no persons here: ask with `streams journey PROFILE`")
+
+
+class StoriesOfLog:
+    """Reads the partitions that can own the person."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._asking = asyncio.Semaphore(AT_ONCE)
+
+    async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
+        """What was known of a person."""
+        at = None if at_ms is None else rfc3339(at_ms)
+        async with self._asking:
+            try:
+                profiles = await self._profiles(Person(name), at)
+            except InputError:  # nothing was processed yet
+                return None
+        if not profiles:
+            return None
+        return Story(as_of, at, not self._reader.drops_old_records, profiles)
+
+    async def _profiles(self, person: Person, at: str | None) -> list[ShownProfile]:
+        partitions = await owner_partitions(self._reader, person)
+        found: dict[tuple[str | None, str], ShownProfile] = {}
+        for timeline in await read_opened_timelines(self._reader, person, partitions, at):
+            key = timeline.tenant, timeline.profile
+            shown = found.setdefault(key, ShownProfile(*key, None, []))
+            shown.journeys.extend(shown_journey(timeline, journey) for journey in timeline.journeys)
+        for shown in found.values():
+            shown.journeys.sort(key=lambda journey: journey.opened_at, reverse=True)
+        return [*found.values()] or await self._without_journeys(person, partitions)
+
+    async def _without_journeys(self, person: Person, partitions: Sequence[int]) -> list[ShownProfile]:
+        """Those who gave unsure signals only, and devices whose journeys are their users'."""
+        found: dict[tuple[str | None, str], ShownProfile] = {}
+        for number in partitions:
+            for key in await read_state_profiles(self._reader, number):
+                tenant, profile = split_profile_key(key.decode())
+                if person.has(tenant, profile):
+                    found[tenant, profile] = ShownProfile(tenant, profile, None, [])
+            async for _, record in self._reader.scan(CURRENT_DEVICES.name, number):
+                if record.value is None or bare_id(record.key or b"") not in person.ids:
+                    continue
+                now = _decode(record.value)
+                if person.has(now.tenant, now.profile):
+                    shown = ShownProfile(now.tenant, now.profile, now.person or None, [])
+                    found[now.tenant, now.profile] = shown
+        return [*found.values()]
+
+
+def shown_journey(timeline: Timeline, journey: TimelineJourney) -> ShownJourney:
+    """A journey for the API."""
+    is_open = journey.closed_at is None
+    return ShownJourney(
+        journey=journey.journey,
+        need=timeline.need,
+        opened_at=journey.opened_at,
+        closed_at=journey.closed_at,
+        outcome=journey.outcome,  # type: ignore[arg-type]  # a name of an outcome
+        silent=journey.stalled,
+        moment=journey.steps[-1].to if is_open else None,
+        steps=[shown_step(step, source) for step, source in zip(journey.steps, journey.sources, strict=True)],
+    )

@@ -1,0 +1,78 @@
+"""The model follows the log, whatever happens to it."""
+
+import asyncio
+
+from streams.errors import Unavailable
+from streams.log.memory import MemoryLog
+from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
+from streams.queries.views.latest import LATEST_MOVES
+from streams.records import NewRecord
+from streams.runtime.partition_agent import PartitionAgent
+from streams.settings.tables import Settings
+from tests.dashboard.asking import AskedDashboard, asked, shown
+from tests.queries.written import RULES, SHOP, did
+
+
+class Unsteady(MemoryLog):
+    """A log that does not answer while it is `down`."""
+
+    down = False
+
+    async def tail(
+        self, topic: str, partition: int, position: TailPosition | None = None, limit: int = TAIL_LIMIT
+    ) -> Tail:
+        if self.down:
+            raise Unavailable("nobody answers")
+        return await super().tail(topic, partition, position, limit)
+
+
+async def test_a_log_that_goes_away_comes_back_by_itself() -> None:
+    """Meanwhile the figures stay, and the page knows why they do not change."""
+    log = Unsteady(1)
+    dashboard = AskedDashboard(log)
+    await dashboard.following.start(Settings().fold)
+    running = asyncio.create_task(dashboard.following.run())
+
+    async def until(state: str) -> None:
+        while (await dashboard.get("/api/progress")).json["state"] != state:
+            await asyncio.sleep(0.01)
+
+    while (await dashboard.get("/readyz")).status != 200:
+        await asyncio.sleep(0.01)
+    log.down = True
+    await until("unreachable")
+    assert 503 == (await dashboard.get("/readyz")).status
+    assert 200 == (await dashboard.get("/api/people")).status
+    assert 1 == len(dashboard.troubles)
+    log.down = False
+    await until("empty")
+    assert 2 == len(dashboard.troubles)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_an_empty_log_learns_its_dimensions_with_the_first_event() -> None:
+    """Until then those of the settings are known."""
+    log = MemoryLog(1)
+    dashboard = await asked(log)
+    assert 400 == (await dashboard.get("/api/by?by=plan")).status
+    settings = Settings.model_validate(
+        {"dimensions": {"plan": {"values": ["pro"], "path": "properties.plan"}}}
+    )
+    agent = await PartitionAgent.open(log, 0, settings, RULES)
+    records = [did("u:ann", "look", 0, properties={"plan": "pro"})]
+    await log.append([NewRecord(0, None, record, 2_000_000_000_000) for record in records])
+    await agent.catch_up()
+    while not await dashboard.following.turn():
+        pass
+    (whole, pro) = (await dashboard.get("/api/by?by=plan")).json["by"]["rows"]
+    assert ("pro", 1) == (pro["value"], whole["opened"])
+
+
+async def test_only_the_newest_moves_are_read() -> None:
+    """However many there are: those of years say nothing about now."""
+    records = [did(f"u:{number}", "look", number / 10) for number in range(25 * LATEST_MOVES)]
+    log = await shown([*records, *SHOP])
+    dashboard = await asked(log)
+    assert 20 * LATEST_MOVES == dashboard.model.steps.number
+    assert 20 == len((await dashboard.get("/api/latest")).json["latest"])
