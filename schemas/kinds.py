@@ -24,6 +24,7 @@ Outcome = Literal["converted", "abandoned", "refunded"]
 Op = Literal["assert", "retract"]
 Measure = Literal[
     "transitions", "cohort", "dwell", "hour_of_week", "been_in", "cues", "revenue", "stitched",
+    "time_to_convert",
 ]  # fmt: skip
 
 

@@ -36,6 +36,8 @@ class Tally(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     - `stitched`: `from`: purchases in this window whose journey has an event that a device gave to the user,
       by the moment that they came from (without one: from nowhere). They are part of the `transitions` of
       kind `converted`
+    - `time_to_convert`: `bucket_s`: purchases of journeys *opened* in this window (an hour, a day
+      or `all`), by the time from the opening to the purchase. One from nowhere is in none
     """
 
     cell: Annotated[

@@ -893,6 +893,16 @@ def dwells(
     )
 
 
+def times_to_convert(
+    profiles: Profiles, timer: int, patience: Patience, window_ms: int
+) -> Counter[tuple[int, int, int]]:
+    """Purchases of journeys that were under way: (window start of the opening, ms from the opening to the
+    purchase, dims of the opening).
+    """
+    bought = [s for s in _all(profiles, timer, patience) if s.kind == "converted" and s.from_ is not None]
+    return Counter((_window(s.opened_at, window_ms), s.at - s.opened_at, s.opened_dims) for s in bought)
+
+
 def hours(profiles: Profiles, timer: int, patience: Patience) -> Counter[tuple[int, int | None, int]]:
     """Moments entered by hour of the person's own week: (0..167 with Monday 00:00 = 0, moment, dims)."""
     entering = ("opened", "advanced", "returned", "converted")

@@ -13,7 +13,7 @@ from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.record_keys import profile_key
 from streams.log.port import Reader
 from streams.queries.cell_table import Counted
-from streams.queries.cohorts import Cohort, JourneyCounts, Revenue, report_of_cells
+from streams.queries.cohorts import Cohort, JourneyCounts, Revenue, TimeToConvert, report_of_cells
 from streams.queries.state_profiles import read_state_profiles
 from streams.queries.tallies import count_cues, count_moves, read_all_time_tallies
 from streams.queries.unmatched import count_unmatched
@@ -45,6 +45,7 @@ class Funnel(msgspec.Struct):
     been_in: dict[str, int]
     cues: dict[str, dict[str, int]]  # by cue and moment; `unmatched`: in no journey
     revenue: Revenue
+    time_to_convert: TimeToConvert | None  # None: nobody bought
     stitched: int  # purchases whose journey has an event that a device gave
     from_nowhere: int  # purchases with nothing before them
     unmatched_refunds: dict[str, int]  # by what is missing: `purchase`, `person`
@@ -76,6 +77,7 @@ async def read_funnel(reader: Reader) -> Funnel:
         been_in=cohorts.been_in,
         cues=cues_by_moment(cells),
         revenue=cohorts.revenue,
+        time_to_convert=cohorts.time_to_convert,
         stitched=sum(cell.count for cell in cells if cell.measure == "stitched"),
         from_nowhere=sum(
             n for move, n in count_moves(cells).items() if (move.kind, move.from_) == ("converted", None)

@@ -5,15 +5,18 @@ Net transitions are all that it needs, and a person's are in one partition, in o
 journey about the need, the steps that hold.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
 
 from schemas import Transition
+from streams.core.funnels.cells import dwell_bounds_ms, dwell_bucket
 from streams.core.ingest.times import parse_time
 from streams.log.port import Reader
-from streams.queries.cohorts import CohortReport, add_up, empty_report, sum_revenue
+from streams.queries.cohorts import CohortReport, add_up, empty_report, sum_revenue, time_to_convert
+from streams.queries.histograms import Bucket
 from streams.queries.time_range import TimeRange
 from streams.topology import TRANSITIONS
 
@@ -26,6 +29,7 @@ class _Step(msgspec.Struct):
     profile: str
     journey: str
     kind: str
+    from_: str | None = msgspec.field(name="from")
     to: str | None
     furthest: str
     first_entry: bool
@@ -103,6 +107,7 @@ def report_of_need(found: NeedJourneys) -> CohortReport:
 def _report(journeys: Iterable[list[_Step]], paid: Iterable[_Step]) -> CohortReport:
     report = empty_report()
     report.revenue = sum_revenue(_amounts(paid))
+    took = Counter[Bucket]()
     for steps in journeys:
         kinds = [step.kind for step in steps]
         furthest = max((step.furthest for step in steps), key=[*report.furthest].index)
@@ -115,8 +120,16 @@ def _report(journeys: Iterable[list[_Step]], paid: Iterable[_Step]) -> CohortRep
         for step in steps:
             if step.first_entry and step.to is not None:
                 report.been_in[step.to] += 1
+            if step.kind == "converted" and step.from_ is not None:
+                took[_bucket(_instant_ms(step.at) - _instant_ms(step.opened_at))] += 1
+    report.time_to_convert = time_to_convert(took)
     add_up(report)
     return report
+
+
+def _bucket(ms: int) -> Bucket:
+    lower, upper = dwell_bounds_ms(dwell_bucket(ms))
+    return lower / 1000, upper / 1000
 
 
 def _amounts(paid: Iterable[_Step]) -> Iterator[tuple[str, str, int]]:

@@ -11,15 +11,13 @@ from streams.core.funnels.windows import WINDOWS
 from streams.log.port import Reader
 from streams.queries.cell_table import CellSum, CellTable, Counted
 from streams.queries.funnel_window import CellWindow
+from streams.queries.histograms import Bucket
 from streams.topology import TALLIES
 
 HOURS_PER_WEEK = 168
 
 # A look at the bytes saves decoding the cells of other windows, of which there are a hundred times more.
 ALL_WINDOW_JSON = b'"window":"all"'
-
-Bucket = tuple[float, float]
-"""A range of lengths in seconds: from the first, and below the second."""
 
 
 async def read_all_time_tallies(reader: Reader) -> list[CellSum]:
@@ -69,19 +67,6 @@ def dwell_histograms(cells: Iterable[Counted]) -> dict[str, Counter[Bucket]]:
         if cell.measure == "dwell" and cell.from_ is not None and cell.bucket_s is not None:
             found.setdefault(cell.from_, Counter())[cell.bucket_s] += cell.count
     return found
-
-
-def quantile_s(histogram: Counter[Bucket], share: float) -> float:
-    """The seconds that a share (0 to 1) of the stays do not exceed. There must be at least one stay.
-
-    It is the middle of a bucket, so it is right to 6 %.
-    """
-    left = share * histogram.total()
-    for bucket in sorted(histogram):
-        left -= histogram[bucket]
-        if left <= 0:
-            break
-    return (bucket[0] + bucket[1]) / 2
 
 
 def count_by_hour_of_week(cells: Iterable[Counted], moments: frozenset[str]) -> list[int]:

@@ -41,7 +41,8 @@ def test_the_funnel_for_machines(data: Path) -> None:
             "truth": none | {"converted": 1}},
             "been_in": {"know": 2, "go": 0, "do": 0, "buy": 1, "truth": 1},
             "cues": {},
-            "revenue": {}, "stitched": 0, "from_nowhere": 0,
+            "revenue": {}, "time_to_convert": {"purchases": 1, "p50_s": 344.064, "p90_s": 344.064},
+            "stitched": 0, "from_nowhere": 0,
             "unmatched_refunds": {"purchase": 0, "person": 0}, "unmatched_updates": 0, "unread_amounts": 0,
             "events": {
                 "received": 6, "applied": 4, "refused": 0, "robot": 0, "no_signal": 0, "duplicate": 1,
@@ -57,7 +58,9 @@ def test_the_funnel_by_a_dimension(data: Path) -> None:
     (found,) = lines("funnel", "--data-dir", data, "--json", "--by", "device")
     assert ["other"] == list(found["by"]["device"])
     other = found["by"]["device"]["other"]
-    assert {name: found[name] for name in ("journeys", "furthest", "been_in", "revenue")} == other
+    assert {
+        name: found[name] for name in ("journeys", "furthest", "been_in", "revenue", "time_to_convert")
+    } == other
     wrong = streams("funnel", "--data-dir", data, "--by", "colour")
     assert (2, "") == (wrong.exit_code, wrong.stdout)
     assert "--by colour: is no dimension" in wrong.stderr
@@ -73,7 +76,7 @@ def test_the_funnel_of_a_window(data: Path) -> None:
         "over": True, "read_to": "2024-05-20T10:07:00.000Z",
     } == found["window"]  # fmt: skip
     assert 0 == found["journeys"]["opened"]
-    assert ["window", "journeys", "furthest", "been_in", "revenue", "by"] == list(found)
+    assert ["window", "journeys", "furthest", "been_in", "revenue", "time_to_convert", "by"] == list(found)
     (found,) = lines(*here, "--last", "10m")
     assert (1, 1) == (found["journeys"]["opened"], found["journeys"]["converted"])
     shown = streams("funnel", "--data-dir", data, "--last", "10m", "--until", "2024-05-20T10:30:00Z").stdout

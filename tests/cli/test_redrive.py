@@ -3,10 +3,12 @@
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from schemas.kinds import Measure
+from streams.cli.render.redrive import PARTS
 from tests.cli.running import TIMEOUT_S, event, lines, process, streams, write
 from tests.cli.test_dead_letters import LATER, replayed
 
@@ -165,3 +167,8 @@ def test_why_says_that_an_event_was_redriven(tmp_path: Path) -> None:
     (story, *_) = [one for one in told if one["event"]]
     assert ("applied", "lateness") == (story["ending"], story["reason"])
     assert story["detail"].startswith("it was redriven since; first it was")
+
+
+def test_every_counter_that_moved_can_be_shown() -> None:
+    """The lines add up the cells of each measure, whichever there are."""
+    assert {*get_args(Measure)} == {*PARTS}

@@ -206,6 +206,9 @@ def counted(by: dict[str, list[oracle.Signal]], timer: int, of: oracle.Patience)
         out[cells.counter_code(cells.MEASURE_BEEN_IN, entered + 1, 0, 0) + dims] += n
     for (_, moment, dwell_ms, dims), n in oracle.dwells(by, timer, of, FOREVER * 10).items():
         out[cells.counter_code(cells.MEASURE_DWELL, one(moment), 0, cells.dwell_bucket(dwell_ms)) + dims] += n
+    for (_, took_ms, dims), n in oracle.times_to_convert(by, timer, of, FOREVER * 10).items():
+        whole = cells.counter_code(cells.MEASURE_DWELL, cells.WHOLE_JOURNEY, 0, cells.dwell_bucket(took_ms))
+        out[whole + dims] += n
     for (_, kind, frm, currency, dims), n in oracle.revenue(by, timer, of, FOREVER * 10).items():
         if n:
             out[

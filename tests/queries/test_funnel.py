@@ -5,15 +5,21 @@ import pytest
 
 from schemas import Tally
 from streams.log.memory import MemoryLog
-from streams.queries.cohorts import FUNNEL_MOMENTS, Cohort, JourneyCounts, reports_by_dimension
+from streams.queries.cohorts import (
+    FUNNEL_MOMENTS,
+    Cohort,
+    JourneyCounts,
+    report_of_cells,
+    reports_by_dimension,
+)
 from streams.queries.dead_letters import count_reasons
 from streams.queries.funnel import EventCounts, read_funnel
+from streams.queries.histograms import quantile_s
 from streams.queries.tallies import (
     Move,
     count_by_hour_of_week,
     count_moves,
     dwell_histograms,
-    quantile_s,
     read_all_time_tallies,
 )
 from streams.settings.identity import IdentitySettings
@@ -131,6 +137,10 @@ async def test_moves_dwells_and_hours(partitions: int) -> None:
     assert 1 == count_moves(cells)[Move("converted", "buy", "truth")]
     assert 300 == pytest.approx(quantile_s(dwell_histograms(cells)["know"], 0.5), rel=0.07)
     assert 60 == pytest.approx(quantile_s(dwell_histograms(cells)["buy"], 0.5), rel=0.07)
+    took = report_of_cells(cells).time_to_convert
+    assert took is not None
+    assert 1 == took.purchases
+    assert 360 == pytest.approx(took.p50_s, rel=0.07)
     week = count_by_hour_of_week(cells, frozenset({"buy"}))
     assert {48: 1, 72: 1} == {hour: n for hour, n in enumerate(week) if n}  # 1 May 2024 was a Wednesday
 

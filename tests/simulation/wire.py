@@ -106,6 +106,9 @@ def step_cells(s: oracle.Step | oracle.Unmatched, names: Names) -> Iterator[Any]
     yield from cells(every, s.at, dims, "transitions", s.kind, moment(s.from_), moment(s.to))
     if s.stitched:
         yield from cells(every, s.at, dims, "stitched", moment(s.from_))
+    if s.kind == "converted" and s.from_ is not None:
+        took, opened_dims = bucket_s(s.at - s.opened_at), names(s.opened_dims)
+        yield from cells(every[1:], s.opened_at, opened_dims, "time_to_convert", took)
     if s.dwell_ms is not None:
         yield from cells(every[1:], s.at, dims, "dwell", moment(s.from_), bucket_s(s.dwell_ms))
     if s.kind in ("opened", "advanced", "returned", "converted"):
@@ -176,6 +179,7 @@ def cell_of(t: Wire) -> tuple[Any, int]:
         "dwell": (get("from"), tuple(get("bucket_s", ()))), "hour_of_week": (get("to"), get("hour")),
         "been_in": (get("moment"),), "cues": (get("cue"), get("moment")),
         "revenue": (get("kind"), get("from"), get("currency")), "stitched": (get("from"),),
+        "time_to_convert": (tuple(get("bucket_s", ())),),
     }[measure]  # fmt: skip
     return (t["window"], at, frozen(t["dimensions"]), measure, *what), t["count"]
 

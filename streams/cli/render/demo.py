@@ -18,7 +18,8 @@ from streams.cli.screen import MOMENT_COLOURS, bar, bar_columns, moment_text, pe
 from streams.queries.cell_table import Counted
 from streams.queries.cohorts import FUNNEL_MOMENTS
 from streams.queries.funnel import Funnel
-from streams.queries.tallies import Bucket, count_by_hour_of_week, count_moves, dwell_histograms, quantile_s
+from streams.queries.histograms import Bucket, quantile_s
+from streams.queries.tallies import count_by_hour_of_week, count_moves, dwell_histograms
 from streams.queries.timeline import Timeline
 
 if TYPE_CHECKING:

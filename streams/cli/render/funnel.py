@@ -18,9 +18,17 @@ from streams.cli.screen import (
     moment_text,
     percent,
     plural,
+    span_text,
     time_text,
 )
-from streams.queries.cohorts import FUNNEL_MOMENTS, CohortReport, JourneyCounts, Revenue, reached
+from streams.queries.cohorts import (
+    FUNNEL_MOMENTS,
+    CohortReport,
+    JourneyCounts,
+    Revenue,
+    TimeToConvert,
+    reached,
+)
 from streams.queries.funnel import NO_JOURNEY, EventCounts, Funnel
 from streams.queries.funnel_window import FunnelWindow
 
@@ -47,7 +55,8 @@ def render_report(given: Mapping[str, Any], whole: Funnel | CohortReport) -> Ren
     if "need" in given:
         parts.append(_need(given["need"], given["transitions_from"], given["cut_journeys"]))
     if isinstance(whole, Funnel):
-        parts += [render_totals(whole), *_stitched(whole), *_money(whole), "", render_moments(whole), ""]
+        parts += [render_totals(whole), *_time_to_convert(whole.time_to_convert), *_stitched(whole)]
+        parts += [*_money(whole), "", render_moments(whole), ""]
         if whole.cues:
             parts += [render_cues(whole.cues), ""]
         parts.append(render_events(whole.events))
@@ -56,7 +65,8 @@ def render_report(given: Mapping[str, Any], whole: Funnel | CohortReport) -> Ren
     else:
         when = "in this window: " if window is not None else ""
         paid = [f"{when}{line}" for line in _revenue(whole.revenue)]
-        parts += [_journeys(whole.journeys), *paid, "", render_moments(whole)]
+        took = _time_to_convert(whole.time_to_convert)
+        parts += [_journeys(whole.journeys), *took, *paid, "", render_moments(whole)]
     return Group(*parts)
 
 
@@ -91,6 +101,16 @@ def _journeys(j: JourneyCounts) -> str:
         f"({percent(j.converted, j.opened)}; {j.refunded:,} refunded later), [red]{j.abandoned:,} "
         f"abandoned[/], [cyan]{j.open:,} open[/] ({j.stalled:,} stalled)"
     )
+
+
+def _time_to_convert(took: TimeToConvert | None) -> list[RenderableType]:
+    """How long it took from the opening to the purchase."""
+    if took is None:
+        return []
+    return [
+        f"half of those that bought took up to [bold]{span_text(took.p50_s)}[/] from the first step, nine "
+        f"of ten up to [bold]{span_text(took.p90_s)}[/]"
+    ]
 
 
 def _stitched(funnel: Funnel) -> list[RenderableType]:

@@ -96,4 +96,6 @@ PARTS: Mapping[str, int] = {
     "been_in": 1,
     "cues": 2,
     "revenue": 3,
+    "stitched": 1,
+    "time_to_convert": 0,
 }

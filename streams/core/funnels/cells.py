@@ -9,6 +9,7 @@ A cell is one int, cheap to hash:   window start in minutes | measure 3 bits | a
     transitions   a kind      b from   c to           per minute
     cohort        a furthest           c outcome      per minute of the opening, under its dimensions
     dwell         a moment             c log bucket   per hour
+                  a WHOLE_JOURNEY      c log bucket   per hour of the opening, under its dimensions
     hour_of_week  a moment entered     c hour 0..167  per day
     been_in       a moment                            per minute of the opening, under its dimensions
     cues          a cue      b moment                 per minute
@@ -63,6 +64,8 @@ COHORT_CODES = [
 ]
 # By moment
 DWELL_CODES = [counter_code(MEASURE_DWELL, moment + 1, 0, 0) for moment in range(5)]
+WHOLE_JOURNEY = 6  # in place of a moment: the time from opening to purchase, which has a measure of its own
+TIME_TO_CONVERT_CODE = counter_code(MEASURE_DWELL, WHOLE_JOURNEY, 0, 0)
 ENTRY_CODES = [counter_code(MEASURE_HOURS, moment + 1, 0, 0) for moment in range(5)]
 BEEN_IN_CODES = [counter_code(MEASURE_BEEN_IN, moment + 1, 0, 0) for moment in range(5)]
 
@@ -142,6 +145,10 @@ def count_transition(t: JourneyStep, sign: int, delta: dict[int, int]) -> None:
     if dwell_ms >= 0:
         counter = DWELL_CODES[t.from_moment] + (dwell_bucket(dwell_ms) << C_SHIFT) + dims
         cell = (minute // 60 * 60 << START_SHIFT) + counter
+        delta[cell] = get(cell, 0) + sign
+    if kind == CONVERTED and t.from_moment >= 0:  # a purchase out of nowhere took no time that anybody knows
+        counter = TIME_TO_CONVERT_CODE + (dwell_bucket(t.at_ms - t.opened_ms) << C_SHIFT) + t.opened_dims
+        cell = (t.opened_ms // MINUTE_MS // 60 * 60 << START_SHIFT) + counter
         delta[cell] = get(cell, 0) + sign
     if kind <= CONVERTED:
         local_hour = (minute // 15 + t.utc_offset_quarters) // 4

@@ -17,6 +17,7 @@ from streams.core.funnels.cells import (
     COUNTER_MASK,
     MEASURE_SHIFT,
     START_SHIFT,
+    WHOLE_JOURNEY,
     dwell_bounds_ms,
 )
 from streams.core.funnels.currencies import CURRENCIES
@@ -39,7 +40,7 @@ from streams.core.processing.publisher import CUE_LABELS, MOMENT_LABELS
 from streams.records import Output
 from streams.topology import TALLIES
 
-MEASURES: tuple[Measure, ...] = get_args(Measure)  # in the order of their numbers
+MEASURES: tuple[Measure, ...] = get_args(Measure)  # in the order of their numbers; the last one has none
 MAX_WINDOWS = 10_000  # windows whose texts are kept: a week of minutes
 FLAT_PREFIX = "dim_"  # of the fields that repeat the dimensions: so none collides with another field
 NONE = "-"  # in the name of a cell: no moment
@@ -138,6 +139,8 @@ def _counter(code: int) -> tuple[str, str, str]:
     """
     what = code << C_SHIFT
     measure, a = MEASURES[what >> MEASURE_SHIFT], what >> A_SHIFT & 15
+    if (measure, a) == ("dwell", WHOLE_JOURNEY):
+        measure = "time_to_convert"
     b, c = what >> B_SHIFT & 7, what >> C_SHIFT & 511
     fields: dict[str, Any] = {}
     match measure:
@@ -148,6 +151,9 @@ def _counter(code: int) -> tuple[str, str, str]:
         case "dwell":
             lower, upper = dwell_bounds_ms(c)
             fields = {"from": MOMENT_LABELS[a - 1], "bucket_s": (lower / 1000, upper / 1000)}
+        case "time_to_convert":
+            lower, upper = dwell_bounds_ms(c)
+            fields = {"bucket_s": (lower / 1000, upper / 1000)}
         case "hour_of_week":
             fields = {"to": MOMENT_LABELS[a - 1], "hour": c}
         case "been_in":

@@ -11,6 +11,7 @@ from streams.core.funnels.cells import (
     B_SHIFT,
     C_SHIFT,
     COHORT_OUTCOMES,
+    COUNTER_MASK,
     MEASURE_BEEN_IN,
     MEASURE_COHORT,
     MEASURE_DWELL,
@@ -18,6 +19,7 @@ from streams.core.funnels.cells import (
     MEASURE_SHIFT,
     MEASURE_TRANSITIONS,
     START_SHIFT,
+    TIME_TO_CONVERT_CODE,
     count_transition,
     dwell_bounds_ms,
     dwell_bucket,
@@ -150,6 +152,21 @@ def test_abandoned_takes_it_from_open_and_from_stalled() -> None:
     assert {(KNOW, "abandoned"): 1} == cohort(LIFE[0], LIFE[1], gone)
 
 
+@pytest.mark.parametrize(("left", "counted"), [(BUY, [25 * HOUR]), (NO_MOMENT, [])])
+def test_the_time_to_convert(left: int, counted: list[int]) -> None:
+    """From the opening to the purchase; out of nowhere there was none."""
+    t = step(
+        CONVERTED, from_moment=left, to_moment=TRUTH, furthest_before=BUY, furthest=TRUTH, at_ms=27 * HOUR,
+        opened_ms=2 * HOUR, opened_dims=2,
+    )  # fmt: skip
+    found = [
+        (cell >> START_SHIFT, cell & 0xFFFF, cell >> C_SHIFT & 511)
+        for cell in cells(t)
+        if cell & COUNTER_MASK >= TIME_TO_CONVERT_CODE and cell >> MEASURE_SHIFT & 7 == MEASURE_DWELL
+    ]
+    assert [(120, 2, dwell_bucket(ms)) for ms in counted] == found
+
+
 def test_an_unmatched_refund_is_in_no_cohort() -> None:
     """An unmatched refund is counted among the transitions, and nowhere else."""
     (cell,) = cells(
@@ -180,7 +197,8 @@ def test_a_retraction_subtracts_what_its_assertion_added(t: JourneyStep) -> None
 
 
 def test_windows_of_the_measures() -> None:
-    """Moves are counted per minute, stays per hour of closing, cohorts per minute of opening.
+    """Moves are counted per minute, stays per hour of closing, cohorts per minute of opening, and the time to
+    convert per hour of opening.
 
     Hours of the week are counted per day. Each is counted under its own dimensions.
     """
@@ -202,6 +220,7 @@ def test_windows_of_the_measures() -> None:
     assert {
         (MEASURE_TRANSITIONS, 26 * 60 + 1, 3),
         (MEASURE_DWELL, 26 * 60, 3),
+        (MEASURE_DWELL, 60, 2),
         (MEASURE_COHORT, 62, 2),
         (MEASURE_BEEN_IN, 62, 2),
         (MEASURE_HOURS, 1440, 3),
