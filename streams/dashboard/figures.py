@@ -12,12 +12,12 @@ from streams.core.processing.json_text import rfc3339
 from streams.dashboard import answers
 from streams.queries.cell_table import CellSum, Counted
 from streams.queries.cohorts import FUNNEL_MOMENTS, CohortReport, Revenue, reached, reports_by_dimension
+from streams.queries.histograms import quantile_s
 from streams.queries.tallies import (
     count_by_hour_of_week,
     count_cues,
     count_moves,
     dwell_histograms,
-    quantile_s,
 )
 from streams.queries.views.opened_cohorts import OpenedCohort
 from streams.queries.views.people import moves_between, skipped
