@@ -1,13 +1,19 @@
 """`streams dashboard`: serves the live page and the API."""
 
 import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 
 import typer
 
-from streams.cli.opened_log import LogFlags, open_log
+from streams.cli.opened_log import LogFlags, OpenedLog, open_log
 from streams.cli.options import AppOption, DataDirOption, KafkaOption, checked_text, settings_of
 from streams.cli.stopping import StopRequest
+from streams.errors import ConfigError
+
+LOOK_AGAIN_S = 1.0  # until a log that a worker is about to make is looked for again
 
 
 def dashboard_command(
@@ -46,24 +52,27 @@ def dashboard_command(
             show_default=False,
         ),
     ] = None,
+    beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
 ) -> None:
     """Serves a live page, and the API that it is made of, until it is stopped.
 
     The page shows where journeys go, purchases beside what is usual, how far journeys come, and the story of
     a person. It reads what is committed, beside whoever processes, and writes nothing.
     """
-    asyncio.run(
-        _dashboard(ctx, LogFlags(data_dir, kafka, app), {"host": host, "port": port, "root_path": root_path})
-    )
+    given = {"host": host, "port": port, "root_path": root_path}
+    asyncio.run(_dashboard(ctx, LogFlags(data_dir, kafka, app), given, beside))
 
 
-async def _dashboard(ctx: typer.Context, flags: LogFlags, given: dict[str, Any]) -> None:
+async def _dashboard(ctx: typer.Context, flags: LogFlags, given: dict[str, Any], beside: bool) -> None:
+    """`beside`: it belongs to a process that makes the log, and ends with it."""
     from streams.dashboard.serving import Dashboard
     from streams.dashboard.stories import StoriesOfLog, StoriesOnKafka
 
     settings = settings_of(ctx, dashboard=given)
     with StopRequest() as stop:
-        async with open_log(ctx, flags, frozen=False) as log:
+        if beside:
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.event.set)
+        async with _opened(ctx, flags, stop if beside else None) as log:
             is_on_kafka = log.kafka is not None
             dashboard = Dashboard(
                 log.kafka.app if log.kafka is not None else str(log.settings.data_dir),
@@ -75,3 +84,18 @@ async def _dashboard(ctx: typer.Context, flags: LogFlags, given: dict[str, Any])
             address = await dashboard.start(log.settings)
             typer.echo(f"{log.name}: {address} (Ctrl-C stops)", err=True)
             await dashboard.serve(stop.event)
+
+
+@asynccontextmanager
+async def _opened(ctx: typer.Context, flags: LogFlags, stop: StopRequest | None) -> AsyncIterator[OpenedLog]:
+    """The log. With `stop`, it is waited for: the worker that makes it may have just begun."""
+    async with AsyncExitStack() as opened:
+        while True:
+            try:
+                log = await opened.enter_async_context(open_log(ctx, flags, frozen=False))
+                break
+            except ConfigError:
+                if stop is None or stop.event.is_set():
+                    raise
+                await asyncio.sleep(LOOK_AGAIN_S)
+        yield log

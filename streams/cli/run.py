@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -23,6 +23,7 @@ from streams.cli.options import (
     rules_of,
     settings_of,
 )
+from streams.cli.page_process import live_page
 from streams.cli.progress import Work
 from streams.cli.screen import plural
 from streams.cli.stopping import StopRequest
@@ -65,6 +66,12 @@ def run_command(
             show_default=False,
         ),
     ] = None,
+    serve_page: Annotated[
+        bool,
+        typer.Option(
+            "--serve", help="Serve the live page too, as `streams dashboard` does, in a process of its own."
+        ),
+    ] = False,
     web_port: Annotated[
         int | None,
         typer.Option(
@@ -102,7 +109,8 @@ def run_command(
             },
             reason if kafka is not None else f"{reason}: kafka.bootstrap is set",
         )
-        _work(settings)
+        with live_page(serve_page, ctx.obj, _app_options(settings)):
+            _work(settings)
         return
     _refuse(
         {"--app": app, "--input": inputs, "--agents": agents, "--web-port": web_port},
@@ -110,7 +118,14 @@ def run_command(
     )
     loaded = rules_of(settings)
     wanted = input_format(source_format, columns, zone, settings, is_finite=False)
-    asyncio.run(_follow(settings, loaded, sources or [STDIN], wanted))
+    served = Serving(serve_page, ctx.obj)
+    asyncio.run(_follow(settings, loaded, sources or [STDIN], wanted, served))
+
+
+def _app_options(settings: "Settings") -> list[object]:
+    """The options that name an app on a cluster."""
+    given = {"--kafka": settings.kafka.bootstrap, "--app": settings.kafka.app}
+    return [word for name, value in given.items() if value is not None for word in (name, value)]
 
 
 def _refuse(options: Mapping[str, object], reason: str) -> None:
@@ -126,7 +141,20 @@ def _work(settings: "Settings") -> None:
     serve(host.make_app(settings, settings.agents))
 
 
-async def _follow(settings: "Settings", rules: "Rules", sources: list[Path], wanted: "InputFormat") -> None:
+class Serving(NamedTuple):
+    """Whether the live page is served, too."""
+
+    is_wanted: bool
+    config: Path | None  # the settings file, if one was named
+
+
+async def _follow(
+    settings: "Settings",
+    rules: "Rules",
+    sources: list[Path],
+    wanted: "InputFormat",
+    page: Serving,
+) -> None:
     from streams.runtime.embedded import Embedded, Progress
     from streams.sources.follow import files_of
 
@@ -145,7 +173,8 @@ async def _follow(settings: "Settings", rules: "Rules", sources: list[Path], wan
         try:
             names = ", ".join(_names(sources))
             print(f"following {names} into {settings.data_dir}; Ctrl-C stops", file=sys.stderr, flush=True)
-            await embedded.run(paths, wanted, stop.event, on_progress, stdin)
+            with live_page(page.is_wanted, page.config, ["--data-dir", settings.data_dir]):
+                await embedded.run(paths, wanted, stop.event, on_progress, stdin)
         finally:
             await embedded.close()
     # What was read from a pipe is gone from it, so another run could not go on there.

@@ -163,15 +163,17 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(len, text.split("Try next")[0].replace(str(data_dir), "").splitlines())) <= 100
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^streams (.*?)\s*$", text.split("Try next")[1], re.MULTILINE)
-    assert ["journey", "journey", "transitions", "funnel", "verify", "explain", "run"] == [
+    assert ["journey", "journey", "transitions", "funnel", "verify", "explain", "run", "dashboard"] == [
         command.split()[0] for command in commands
     ]
-    for command in commands[:-1]:
+    *asked, running, page = commands
+    assert ["dashboard", "--data-dir", str(data_dir)] == shlex.split(page)  # tests/dashboard serves one
+    for command in asked:
         result = streams(*shlex.split(command))
         assert 0 == result.exit_code, (command, result.stderr)
-    assert commands[-1].endswith(" < events.jsonl")
+    assert running.endswith(" < events.jsonl")
     own = process(
-        *commands[-1].split()[:-2],
+        *running.split()[:-2],
         stdin=subprocess.PIPE,
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},

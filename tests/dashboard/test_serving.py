@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import socket
 import urllib.request
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from streams.settings.tables import Settings
 from tests.cli.running import SMALL, process, streams, write
 from tests.commands_on_pages import command
 from tests.dashboard.asking import TOKEN, shown
+from tests.kafka.waiting import eventually
 from tests.queries.written import RULES, SHOP, did
 
 
@@ -116,3 +119,30 @@ def test_a_token_that_can_be_guessed_is_refused(tmp_path: Path, monkeypatch: pyt
     result = streams("dashboard", "--data-dir", tmp_path)
     assert (2, True) == (result.exit_code, "at least 16 characters" in result.stderr)
     assert "swordfish" not in result.stderr
+
+
+def test_a_run_serves_the_page_until_it_ends(tmp_path: Path) -> None:
+    """The page shows what the run has processed, and ends with it, however the run ends."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    source = write(tmp_path / "events.jsonl", SMALL)
+    environment = os.environ | {"STREAMS_DASHBOARD__PORT": str(port)}
+    running = process("run", source, "--data-dir", tmp_path / "data", "--serve", env=environment)
+    address = f"http://127.0.0.1:{port}"
+
+    def is_answered() -> bool:
+        try:
+            with urllib.request.urlopen(f"{address}/api/funnel") as answer:
+                return bool(json.load(answer)["report"]["journeys"]["opened"] == 2)
+        except OSError:
+            return False
+
+    def has_ended() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    eventually(is_answered, "the page shows both journeys")
+    running.kill()
+    running.wait()
+    eventually(has_ended, "nobody listens any more")
+    running.communicate()

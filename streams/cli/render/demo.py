@@ -177,6 +177,7 @@ def _next_commands(found: Findings) -> RenderableType:
         ("compute everything again and compare", f"{command} verify {option}"),
         ("how a search is read", f"{command} explain 'Concessionaria Honda vicino'"),
         ("your own events, whatever tool wrote them", f"{command} run --data-dir data/mine < events.jsonl"),
+        ("all of it as a live page, with every person's story", f"{command} dashboard {option}"),
     )
     lines: list[RenderableType] = []
     for meaning, typed in rows:

@@ -1,0 +1,71 @@
+"""The live page of an app on a cluster."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from streams.core.ingest.partition import partition_of
+from streams.core.moments.rules import default_rules
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.records import NewRecord
+from streams.runtime.partition_agent import PartitionAgent
+from streams.settings.tables import Settings
+from tests.cli.running import event, process, streams
+from tests.kafka import topics
+from tests.kafka.broker import bootstrap
+from tests.kafka.waiting import eventually
+
+PARTITIONS = 3
+
+
+async def test_an_app_on_a_cluster_is_shown() -> None:
+    """What is committed while the page is open, too; of persons it says whom to ask."""
+    app = topics.new_app(PARTITIONS)
+    log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
+    agents = [
+        await PartitionAgent.open(log, number, Settings(), default_rules()) for number in range(PARTITIONS)
+    ]
+
+    async def happens(who: str) -> None:
+        key = partition_of(who.encode(), PARTITIONS)
+        record = json.dumps(event(who, "Product Viewed", "10:00:00")).encode()
+        await log.append([NewRecord(key, None, record, -1)])
+        for agent in agents:
+            await agent.catch_up()
+
+    await happens("ann")
+    where = ("--kafka", bootstrap(), "--app", app)
+    page = process("dashboard", *where, "--port", 0)
+    assert page.stderr is not None
+    line = (await asyncio.to_thread(page.stderr.readline)).decode()
+    address = line.partition("http")[2].partition(" ")[0]
+    assert address, line
+
+    def answer(path: str) -> Any:
+        with urllib.request.urlopen(f"http{address}{path}") as found:
+            return json.load(found)
+
+    def opened() -> int:
+        try:
+            return int(answer("api/funnel")["report"]["journeys"]["opened"])
+        except urllib.error.HTTPError:  # it is still reading
+            return 0
+
+    await asyncio.to_thread(eventually, lambda: opened() == 1, "the first journey is shown")
+    await happens("bob")
+    await asyncio.to_thread(eventually, lambda: opened() == 2, "the second journey is shown")
+    names = {step["profile"] for step in (await asyncio.to_thread(answer, "api/latest"))["latest"]}
+    assert {"u:ann", "u:bob"} == names
+    printed = json.loads((await asyncio.to_thread(streams, "funnel", *where, "--json")).stdout)
+    assert printed["journeys"] == (await asyncio.to_thread(answer, "api/funnel"))["report"]["journeys"]
+    with pytest.raises(urllib.error.HTTPError, match="501"):
+        await asyncio.to_thread(answer, "api/profiles/u:ann")
+    page.terminate()
+    await asyncio.to_thread(page.communicate)
+    assert 0 == page.returncode
+    await log.close()
