@@ -18,6 +18,7 @@ from streams.dashboard.model import LiveModel
 
 TICK_S = 0.1  # between two looks at what is new
 OVERVIEW_EVERY_S = 0.5  # figures change within a second of the commit
+FIGURES_SHARE = 0.25  # of a core, however many different figures are asked for: then they come less often
 HEARTBEAT_S = 15.0  # proxies close an idle connection, most of them after a minute
 MOST_STEPS = 20  # of one message; the figures count all of them
 MAX_LISTENERS = 1_000  # each costs a connection and some kilobytes
@@ -69,7 +70,7 @@ class Hub:
     def __init__(self, model: LiveModel, clock: Clock) -> None:
         self._model, self._clock = model, clock
         self._channels: dict[Asked, Channel] = {}
-        self._sent_s: dict[Asked, float] = {}  # when the figures of a channel were made
+        self._due_s: dict[Asked, float] = {}  # when the figures of a channel may be made again
         self._waiting: set[Asked] = set()  # figures that have changed, and come with a later tick
         self._revision, self._steps = model.revision, model.steps.number
         self._boot = secrets.token_hex(4)  # an id of another process names none of our steps
@@ -95,7 +96,7 @@ class Hub:
             channel.listeners -= 1
             if not channel.listeners:
                 del self._channels[asked]
-                self._sent_s.pop(asked, None)
+                self._due_s.pop(asked, None)
                 self._waiting.discard(asked)
 
     def tick(self) -> None:
@@ -108,14 +109,17 @@ class Hub:
         if self._model.revision != self._revision:
             self._revision = self._model.revision
             self._waiting.update(self._channels)
-        due_s = self._clock.monotonic_s() - OVERVIEW_EVERY_S
-        for asked in [asked for asked in self._waiting if self._sent_s[asked] <= due_s]:
+        now_s = self._clock.monotonic_s()
+        for asked in [asked for asked in self._waiting if self._due_s[asked] <= now_s]:
             self._send_overview(asked, self._channels[asked])
 
     def _send_overview(self, asked: Asked, channel: Channel) -> None:
+        begun_s = self._clock.monotonic_s()
         found = self._model.shown(asked, self._clock.wall_ms())
         channel.set_overview(self._message("loading" if isinstance(found, Loading) else "overview", found))
-        self._sent_s[asked] = self._clock.monotonic_s()
+        now_s = self._clock.monotonic_s()
+        pause_s = (now_s - begun_s) * len(self._channels) / FIGURES_SHARE
+        self._due_s[asked] = now_s + max(OVERVIEW_EVERY_S, pause_s)
         self._waiting.discard(asked)
 
     def _message(self, name: str, value: object) -> bytes:

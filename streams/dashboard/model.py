@@ -25,7 +25,8 @@ from streams.topology import TRANSITIONS
 
 NEW_STEPS = 200  # that are kept for listeners who connect again; the figures count all
 LATEST_SHOWN = 20  # latest moves in an answer: more than the page has room for
-LOOKED_BACK = 60  # days, for the newest cohort that has ended, beyond the silence that ends a journey
+# Days beyond the silence that ends a journey, for the newest cohort that has ended: others show no more.
+LOOKED_BACK = 14
 
 _OTHER = "other"  # the value of a dimension where none of its own was met
 _decode = msgspec.json.Decoder(Transition).decode
@@ -192,7 +193,8 @@ class LiveModel:
         """The newest day of which every journey has ended."""
         passed_ms = self.as_of_ms
         newest_ms = (passed_ms - self.abandon_after_ms) // DAYS * DAYS
-        for start_ms in range(newest_ms, max(newest_ms - LOOKED_BACK * DAYS, -1), -DAYS):
+        starts_ms = [start * MINUTE_MS for start in self.cells.starts(BY_DAY)]
+        for start_ms in [start_ms for start_ms in starts_ms if start_ms <= newest_ms][: -LOOKED_BACK - 1 : -1]:
             window = CellWindow(BY_DAY, start_ms, start_ms + DAYS)
             (cohort,) = opened_cohorts(self.cells, window, passed_ms, self.abandon_after_ms, where)
             counts = cohort.report.journeys

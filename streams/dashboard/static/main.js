@@ -7,7 +7,7 @@ import { listen, profile } from "./api.js";
 import { showFigures } from "./figures.js";
 import { sendDot, showFlow } from "./flow.js";
 import { showCues, showHours, showParts, showPurchases, showRevenue, showStays } from "./charts.js";
-import { showLatest, showStory } from "./steps.js";
+import { showLatest, showSearching, showStory } from "./steps.js";
 
 const RANGES = ["24h", "7d", "28d"];
 const KEPT_MOVES = 40;
@@ -128,9 +128,10 @@ function draw() {
 
 async function story(name) {
   const dialog = $("story");
-  const { found, status: answer } = await profile(name);
-  showStory(dialog, name, found, answer, view.overview?.zone ?? "UTC");
+  showSearching(dialog, name);
   if (!dialog.open) dialog.showModal();
+  const { found, status: answer } = await profile(name);
+  if (dialog.open && dialog.dataset.name === name) showStory(dialog, name, found, answer, view.overview?.zone ?? "UTC");
 }
 
 function speak(language) {
@@ -194,8 +195,13 @@ document.addEventListener("keydown", (e) => {
     e.preventDefault();
     $("search").focus();
   }
-  if (e.key === "Enter" && e.target.id === "search" && e.target.value.trim()) void story(e.target.value.trim());
+  if (e.key === "Enter" && e.target.id === "search" && e.target.value.trim()) {
+    e.preventDefault(); // the story's own button would get the rest of the key
+    void story(e.target.value.trim());
+  }
 });
+// A page that nobody sees needs no connection; a browser has six for all pages of one address.
+document.addEventListener("visibilitychange", () => (document.hidden ? stop() : connect()));
 $("story").addEventListener("click", (e) => {
   if (e.target === $("story")) $("story").close(); // beside it
 });

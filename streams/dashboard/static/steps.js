@@ -51,10 +51,18 @@ function ofProfile(profile, zone) {
 
 const WHY_NOT = { 401: "needs_token", 403: "needs_token", 404: "nobody", 501: "not_here" };
 
+const storyHead = (name) => h("div", { class: "head" }, h("h2", { id: "story-name" }, name),
+  h("button", { type: "button", class: "close", "data-action": "close-story" }, t("close")));
+
+/** What is shown until the story has come. */
+export function showSearching(dialog, name) {
+  dialog.dataset.name = name;
+  show(dialog, storyHead(name), h("p", { class: "nothing", role: "status" }, t("searching")));
+}
+
 /** The story of a person; `found` is what the API answered, or null with the `status` of its answer. */
 export function showStory(dialog, name, found, status, zone) {
-  const head = h("div", { class: "head" }, h("h2", { id: "story-name" }, name),
-    h("button", { type: "button", class: "close", "data-action": "close-story" }, t("close")));
+  const head = storyHead(name);
   if (!found) {
     show(dialog, head, h("p", { class: "nothing" }, t(WHY_NOT[status] ?? "not_now", { name })));
     return;
