@@ -194,7 +194,8 @@ class LiveModel:
         passed_ms = self.as_of_ms
         newest_ms = (passed_ms - self.abandon_after_ms) // DAYS * DAYS
         starts_ms = [start * MINUTE_MS for start in self.cells.starts(BY_DAY)]
-        for start_ms in [start_ms for start_ms in starts_ms if start_ms <= newest_ms][: -LOOKED_BACK - 1 : -1]:
+        old_enough = [start_ms for start_ms in starts_ms if start_ms <= newest_ms]
+        for start_ms in reversed(old_enough[-LOOKED_BACK:]):
             window = CellWindow(BY_DAY, start_ms, start_ms + DAYS)
             (cohort,) = opened_cohorts(self.cells, window, passed_ms, self.abandon_after_ms, where)
             counts = cohort.report.journeys
