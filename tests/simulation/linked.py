@@ -2,7 +2,7 @@
 and tests/identity_oracle.py says who had the device.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from streams.core.ingest.event import Event
@@ -78,13 +78,20 @@ class Moves(NamedTuple):
     lawful: bool  # no cap has decided anything
 
 
-def tell(signals: Mapping[Key, list[oracle.Signal]], links: Iterable[Linking], world: World) -> Told:
-    """Gives the events of devices to their users. `links`: all that were not late; the others say nothing."""
+def tell(
+    signals: Mapping[Key, list[oracle.Signal]],
+    links: Iterable[Linking],
+    settings: identity_oracle.Settings,
+    unmoved: Container[tuple[Key, str]] = (),
+) -> Told:
+    """Gives the events of devices to their users. `links`: all that were not late; the others say nothing.
+    `unmoved`: events that are their device's own, whatever links say.
+    """
     of_device: dict[Key, list[identity_oracle.Event]] = {}
     for link in links:
         event = identity_oracle.Event(link.at, link.event, link.user, link.device, None, link.tenant or "")
         of_device.setdefault((link.tenant, f"d:{link.device}"), []).append(event)
-    settings, told = settings_of(world), Told({}, {}, {})
+    told = Told({}, {}, {})
     for key, events in of_device.items():
         known = identity_oracle.links_of(events, key[0] or "", key[1][2:], settings)
         if owner := identity_oracle.user_at(known, known[-1].at, settings):
@@ -93,7 +100,8 @@ def tell(signals: Mapping[Key, list[oracle.Signal]], links: Iterable[Linking], w
         events, device = of_device.get((tenant, profile), []), profile[2:]
         counting = identity_oracle.links_of(events, tenant or "", device, settings) if events else []
         for s in mine:
-            user = identity_oracle.user_at(counting, s.at, settings) if counting else None
+            is_own = not counting or ((tenant, profile), s.event) in unmoved
+            user = None if is_own else identity_oracle.user_at(counting, s.at, settings)
             if user is None:
                 told.signals.setdefault((tenant, profile), []).append(s)
                 continue

@@ -34,6 +34,12 @@ class Limits(NamedTuple):
     lateness: int
     cap: int  # signals
     needs: int  # places
+    back: int = 0  # how far before a link events move; 0 with identity off
+
+    @property
+    def finality(self) -> int:
+        """How long what has happened can still change."""
+        return self.lateness + self.back
 
 
 class Moved(NamedTuple):
@@ -81,7 +87,7 @@ class RedrivenPeople:
         `mine`: the person's events; `said`: its receipt; `time`: the watermark and how far timers have fired;
         `no_place`: the needs of it for which there is none.
         """
-        mark, oldest, outcome = time[0], time[0] - self.limits.lateness, said["outcome"]
+        mark, oldest, outcome = time[0], time[0] - self.limits.finality, said["outcome"]
         frozen = self.frozen.get(key)
         if not self.is_frozen(key, mark):
             frozen = None
@@ -139,8 +145,8 @@ class RedrivenPeople:
     ) -> None:
         """Something final lies behind it, or what is kept of the person is not whole there."""
         limits, (mark, timers) = self.limits, time
-        oldest = mark - limits.lateness
-        if any(e.at >= mark - 2 * limits.lateness for e in stay):
+        oldest = mark - limits.finality
+        if any(e.at >= oldest - limits.lateness for e in stay):
             self.wrong(said, f"it is a copy, and changes nothing: {s}, {stay}")
         if frozen is None and self.is_forgotten(mine, mark, timers):
             self.wrong(said, f"nothing is held of {key}")
@@ -161,15 +167,15 @@ class RedrivenPeople:
         """Whether these events alone are not held any more: everything is over, final, and long ago."""
         if not mine:
             return True
-        limits, oldest = self.limits, mark - self.limits.lateness
-        if max(e.at for e in mine) + 2 * limits.lateness >= mark:
+        limits, oldest = self.limits, mark - self.limits.finality
+        if max(e.at for e in mine) >= oldest - limits.lateness:
             return False
         patience = limits.patience
         for j in oracle.journeys(mine, timers, patience):
             if j.closed_at is None or j.closed_at >= oldest:
                 return False
             if j.outcome == "converted":
-                since = j.closed_at + max(patience.join, patience.refund + limits.lateness)
+                since = j.closed_at + max(patience.join, patience.refund + limits.finality)
                 if since >= mark or j.closed_at + patience.join >= oldest:
                     return False
         return True
@@ -181,7 +187,7 @@ class RedrivenPeople:
     def is_frozen(self, key: Key, mark: int) -> bool:
         """Whether nothing of a person becomes final while the watermark is there."""
         frozen = self.frozen.get(key)
-        return frozen is not None and mark - self.limits.lateness <= frozen.until
+        return frozen is not None and mark - self.limits.finality <= frozen.until
 
     def wrong(self, said: Said, how: str) -> None:
         """Notes what is wrong with a receipt."""

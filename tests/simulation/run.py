@@ -25,7 +25,7 @@ from tests import oracle
 from tests.simulation.account import Account, Arrival, account, owner_of, patience_of, person
 from tests.simulation.cluster import Cluster, settle
 from tests.simulation.laws import LAWS, NOT_SETTLED, Evidence, Sent
-from tests.simulation.linked import Linking, Moves, Told, tell
+from tests.simulation.linked import Linking, Moves, Told, settings_of, tell
 from tests.simulation.moves import MOVE_LAWS, NOTHING_TOLD, moves_of, places
 from tests.simulation.redrives import Key
 from tests.simulation.script import Command, Look, Op, write
@@ -297,7 +297,7 @@ def _told(looks: Iterable[_Look], world: World) -> Told:
         late |= a.late_links.keys()
         linking += a.linking.items()
         rules += len(look.rules)
-    return tell(signals, [link for origin, link in linking if origin not in late], world)
+    return tell(signals, [link for origin, link in linking if origin not in late], settings_of(world))
 
 
 def _laws(world: World, latest: int | None) -> Iterator[Callable[[Evidence], Iterator[str]]]:

@@ -57,9 +57,11 @@ def main() -> int:
         return 2
     plan = draw(args.seed, size, args.kinds)
     named = " with names" if plan.static else ""
+    reach = {} if plan.links is None else plan.links._asdict()
+    links = " ".join(f"{name} {value}" for name, value in reach.items()) or "off"
     say(
-        f"seed {args.seed}: {plan.workers} workers{named}, idle after {plan.idle_after}, {size.events:,} "
-        f"events, {size.hits} hits, {brokers}"
+        f"seed {args.seed}: {plan.workers} workers{named}, idle after {plan.idle_after}, identity {links}, "
+        f"{size.events:,} events, {size.hits} hits, {brokers}"
     )
     try:
         outcome = asyncio.run(

@@ -18,7 +18,6 @@ from streams.core.ingest.event import Items, Rejection
 from streams.core.ingest.reading import RecordReader
 from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, decode_checkpoint
 from streams.core.processing.dead_letters import is_canonical
-from streams.core.processing.inbox import Forwarded, decode_message
 from streams.log.kafka.log import KafkaLog
 from streams.records import Record
 from streams.runtime.parameters import door_of_settings, parameters_of
@@ -26,8 +25,11 @@ from streams.settings.tables import Settings
 from streams.topology import split_source
 from tests import oracle
 from tests.simulation import laws
+from tests.simulation.linked import Linking, Moves
 from tests.simulation.redrives import Key, RedrivenPeople
 from tests.simulation.wire import cell_of
+from tests.torture.linking import Linkings, Place, late_links_of, read_inbox, wrong_identities
+from tests.torture.people import People, spans_of
 from tests.torture.receipts import (
     CLASSIFY,
     RULES,
@@ -36,14 +38,14 @@ from tests.torture.receipts import (
     key_of,
     letters_of,
     limits_of,
-    owner_of,
+    link_of_event,
+    partition_of_key,
     receipts_of,
     signal_of,
 )
 
 LATE_PART = 0.3  # of all records: with more of them late a run would say little
 LAWS = (laws.rev, laws.once, laws.standing, laws.cues, laws.tallies, laws.currents, laws.finals, laws.keys)
-Place = tuple[str, int, int]  # topic, partition, offset of a stored record
 
 
 class Broken(NamedTuple):
@@ -60,15 +62,14 @@ class Account:
     It has what the simulator's account has, so that the simulator's laws can read it.
     """
 
-    signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)
-    taken: dict[Key, list[oracle.Signal]] = field(default_factory=dict)  # those that were redriven
+    redriven: RedrivenPeople
+    again: Counter[tuple[Key, str]]
+    taken: dict[Key, list[oracle.Signal]]
+    signals: dict[Key, list[oracle.Signal]] = field(default_factory=dict)  # once it is told whose they are
     counts: Counter[str] = field(default_factory=Counter)
-    # Events that came again when no longer known: none, in a month.
-    again: Counter[tuple[Key, str]] = field(default_factory=Counter)
     rejected: set[Place] = field(default_factory=set)
     forwarded_here: set[Place] = field(default_factory=set)  # read in other partitions
-    mark: int = -1
-    redriven: RedrivenPeople = field(init=False)
+    read_links: list[tuple[Place, Linking]] = field(default_factory=list)  # read here, late or not
 
 
 class Found(NamedTuple):
@@ -121,20 +122,26 @@ async def look(log: KafkaLog, settings: Settings, sent: int, redrives: RedriveRu
                 f"{sent} records were sent, {figures['input records']} are stored: the run itself is wrong",
             )
         )
-    accounts = account(log, inputs, settings, {place for partition in late for place in partition})
-    judge = RedriveJudge(settings, redrives, await letters_of(log))
+    people = People(spans_of(settings), RedrivenPeople(limits_of(settings)))
+    accounts = account(log, inputs, settings, {place for partition in late for place in partition}, people)
+    receipts = [await receipts_of(log, number) for number in range(log.partitions)]
+    judge = RedriveJudge(people, settings, redrives, await letters_of(log), receipts)
+    inboxes = [await read_inbox(log, number) for number in range(log.partitions)]
+    linking = Linkings(people, [a.read_links for a in accounts], [*judge.links()], await late_links_of(log))
+    judge.begin(linking.redriven)
+    for number, c in enumerate(stored):
+        assert c is not None
+        judged = judge.judge(number, c)
+        broken += [Broken("redrives", f"partition {number}: {how}") for how in judged]
+    told = people.told()
+    for key, signals in told.signals.items():
+        accounts[partition_of_key(key, log.partitions)].signals[key] = signals
     ends = await log.ends()
     for number, (a, c) in enumerate(zip(accounts, stored, strict=True)):
         assert c is not None
         for how in _accounted(log, number, a, c, ends, late[number], rejected[number]):
             broken.append(Broken("offsets", f"partition {number}: {how}"))
-        arrived = Counter(
-            [
-                place
-                async for r in log.scan_source(log.sources(number)[-1])
-                if (place := _origin(r)) is not None
-            ]
-        )
+        arrived = Counter(inboxes[number].forwarded)
         if arrived != Counter(a.forwarded_here):
             lost, more = Counter(a.forwarded_here) - arrived, arrived - Counter(a.forwarded_here)
             broken.append(
@@ -172,9 +179,10 @@ async def look(log: KafkaLog, settings: Settings, sent: int, redrives: RedriveRu
                 (name, key, value["tenant"], value["profile"])
                 for name, pairs in records.items() if name != topology.TALLIES.name for key, value in pairs
             ],
+            back=people.redriven.limits.back,
+            moves=Moves(told, {}, {}, c.counts.moves, c.settled_mark_ms, lawful=True)
+            if people.identity.on else None,
         )  # fmt: skip
-        judged = judge.judge(number, a, c, await receipts_of(log, number))
-        broken += [Broken("redrives", f"partition {number}: {how}") for how in judged]
         for law in LAWS:
             broken += [Broken(law.__name__, f"partition {number}: {how}") for how in law(evidence)]
         figures["profiles"] += len(a.signals)
@@ -183,6 +191,12 @@ async def look(log: KafkaLog, settings: Settings, sent: int, redrives: RedriveRu
         figures["net transitions, equal to the oracle's"] += sum(map(len, evidence.steps.values()))
         figures["counters compared"] += len(evidence.topics["tallies"])
         figures["final journeys"] += len(topics["journeys"])
+    if people.identity.on:
+        checkpoints = [c for c in stored if c is not None]
+        broken += [Broken(*found) for found in linking.broken(inboxes, checkpoints, told)]
+        for how in await wrong_identities(log, people, checkpoints):
+            broken.append(Broken("identities", how))
+        figures.update(linking.figures)
     broken += [Broken("redrives", how) for how in judge.unfinished()]
     figures.update(judge.figures)
     forwarded = sum(len(a.forwarded_here) for a in accounts)
@@ -197,16 +211,18 @@ async def look(log: KafkaLog, settings: Settings, sent: int, redrives: RedriveRu
 
 
 def account(
-    log: KafkaLog, inputs: Mapping[str, list[Record]], settings: Settings, late: set[Place]
+    log: KafkaLog,
+    inputs: Mapping[str, list[Record]],
+    settings: Settings,
+    late: set[Place],
+    people: People,
 ) -> list[Account]:
-    """Reads the stored input once more, one record at a time."""
-    accounts = [Account() for _ in range(log.partitions)]
-    for a in accounts:
-        a.redriven = RedrivenPeople(limits_of(settings))
+    """Reads the stored input once more, one record at a time. What counts is given to its people."""
+    accounts = [Account(people.redriven, people.again, people.taken) for _ in range(log.partitions)]
     readers = {source: n for n in range(log.partitions) for source in log.sources(n)}
     dims_of = parameters_of(settings.fold).dimensions.code
     reader = RecordReader(door_of_settings(settings), "clicks")
-    copies: list[dict[tuple[Key, str], list[oracle.Signal]]] = [{} for _ in accounts]
+    copies: dict[tuple[Key, str], list[oracle.Signal]] = {}
     for source, records in inputs.items():
         topic, number = split_source(source)
         here = accounts[readers[source]]
@@ -223,24 +239,25 @@ def account(
             if event.apart is not None:
                 here.counts[event.apart.value] += 1
                 continue
+            if people.identity.on and (link := link_of_event(event)):
+                here.read_links.append((place, link))
             verdict = CLASSIFY(event)
             if verdict is None:
                 here.counts["no_signal"] += 1
                 continue
-            owner = owner_of(event, log.partitions)
-            a = accounts[owner]
+            key = key_of(event)
+            a = accounts[partition_of_key(key, log.partitions)]
             if a is not here:
                 a.forwarded_here.add(place)
             if place in late:
                 a.counts["late"] += 1
                 continue
             a.counts["counted"] += 1
-            s, key = signal_of(event, verdict, dims_of), key_of(event)
-            copies[owner].setdefault((key, s.event), []).append(s)
-    for a, known in zip(accounts, copies, strict=True):
-        for (key, event_id), same in known.items():
-            a.again[key, event_id] = 1
-            a.signals.setdefault(key, []).append(oracle.history(same)[0])
+            s = signal_of(event, verdict, dims_of)
+            copies.setdefault((key, s.event), []).append(s)
+    for (key, event_id), same in copies.items():
+        people.again[key, event_id] = 1
+        people.signals.setdefault(key, []).append(oracle.history(same)[0])
     return accounts
 
 
@@ -284,9 +301,3 @@ async def _dead_letters(log: KafkaLog, topic: str, number: int) -> list[Place]:
         headers = dict(record.headers)
         found.append((headers["topic"].decode(), int(headers["partition"]), int(headers["offset"])))
     return found
-
-
-def _origin(record: Record) -> Place | None:
-    """Where a forwarded item was read; None: the record is a report."""
-    message = decode_message(record.value)
-    return (*split_source(message.source), message.offset) if isinstance(message, Forwarded) else None

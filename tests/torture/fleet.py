@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tests.torture.plan import LEAST, MOST, SESSION_S, SETTINGS, Hit, Plan
+from tests.torture.plan import LEAST, MOST, SESSION_S, Hit, Plan
 
 ROOT = Path(__file__).parents[2]
 DEFECT = 1  # exit code: nothing that a worker knows of
@@ -43,7 +44,7 @@ class Fleet:
     live: list[Worker] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # what no worker may do
     met: dict[str, int] = field(default_factory=dict)
-    settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))
+    settings: dict[str, str] = field(default_factory=dict)  # beside the plan's
     _number: int = 0
     _later: set["asyncio.Task[None]"] = field(default_factory=set)
     # Of workers that are gone: who comes next has the name of who left first.
@@ -54,9 +55,8 @@ class Fleet:
         self._number += 1
         log = self.directory / f"worker-{self._number}.log"
         env = {**os.environ, "STREAMS_WEB__PORT": "0"}
-        env |= {f"STREAMS_{name.upper()}": value for name, value in self.settings.items()} | {
-            "STREAMS_IDLE_AFTER": self.plan.idle_after
-        }
+        settings = {**self.plan.settings, **self.settings, "idle_after": self.plan.idle_after}
+        env |= {f"STREAMS_{name}": value for name, value in _variables(settings)}
         name = self._names.pop(0) if self._names else f"worker-{self._number}"
         if self.plan.static:
             env["STREAMS_KAFKA__INSTANCE"] = name
@@ -204,6 +204,15 @@ class Fleet:
 
 def _between(bounds: tuple[float, float], part: float) -> float:
     return bounds[0] + (bounds[1] - bounds[0]) * part
+
+
+def _variables(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Settings as environment variables name and write them."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name.upper()}__{under}", text) for under, text in _variables(value))
+        else:
+            yield name.upper(), str(value)
 
 
 def command(bootstrap: str, app: str, inputs: Sequence[str], planted: str | None) -> list[str]:

@@ -4,7 +4,7 @@ as far as processes and brokers let it be.
 
 from collections.abc import Sequence
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # The product's session timeout: who is frozen for longer is replaced, and wakes up as a zombie.
 SESSION_S = 6.0
@@ -15,6 +15,7 @@ SETTINGS = {
     "refund_window": "10d",
     "format": "segment",
 }  # so that a month of event time sees the end of everything
+LINKED = 0.75  # of the seeds have identity on
 LATER = {"format": "auto"}  # of the workers that take what is redriven in the end: they can read more
 PARTITIONS, UNKEYED_PARTITIONS = 8, 3
 
@@ -71,6 +72,14 @@ class Redriving(NamedTuple):
     hits_worker: bool  # a worker is killed meanwhile
 
 
+class LinkReach(NamedTuple):
+    """How far links reach in a run with identity on, and how many users share a device that is nobody's."""
+
+    back: str
+    forward: str
+    shared_above: int
+
+
 class Plan(NamedTuple):
     """Everything that the seed decides but for the events, which go on from `rnd`."""
 
@@ -82,6 +91,14 @@ class Plan(NamedTuple):
     pieces: list[float]  # the part of the events that each piece of time brings
     rnd: Random
     redrives: list[Redriving]
+    links: LinkReach | None  # None: identity is off
+    sharing: Random  # who shares a device and signs in where goes on from this
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the workers run under, as a settings file has it."""
+        identity = {"on": False} if self.links is None else {"on": True, **self.links._asdict()}
+        return {**SETTINGS, "identity": identity}
 
 
 def draw(seed: int, size: Size, kinds: Sequence[str] = ()) -> Plan:
@@ -102,7 +119,16 @@ def draw(seed: int, size: Size, kinds: Sequence[str] = ()) -> Plan:
     hits = [Hit(at, kind, rnd.random(), rnd.random()) for at, kind in zip(times, chosen, strict=True)]
     weights = [rnd.choice(RATES) for _ in range(int(size.seconds / PIECE_S))]
     pieces = [w / sum(weights) for w in weights]
-    return Plan(size, workers, idle_after, static, hits, pieces, rnd, _redrives(seed, size))
+    sharing = Random(f"sharing {seed}")  # of its own, too
+    return Plan(
+        size, workers, idle_after, static, hits, pieces, rnd, _redrives(seed, size), _links(sharing), sharing
+    )
+
+
+def _links(rnd: Random) -> LinkReach | None:
+    """Short enough that links cease to reach in a month, and are forgotten in some runs."""
+    on, back, forward = rnd.random() < LINKED, rnd.choice(("0s", "1d", "2d", "4d")), rnd.choice(("4d", "30d"))
+    return LinkReach(back, forward, rnd.choice((2, 3))) if on else None
 
 
 def _redrives(seed: int, size: Size) -> list[Redriving]:

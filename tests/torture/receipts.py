@@ -7,7 +7,7 @@ more, so what is redriven then is judged in full.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 from aiokafka.partitioner import murmur2
@@ -28,8 +28,10 @@ from streams.records import Record
 from streams.runtime.parameters import door_of_settings, parameters_of
 from streams.settings.tables import Settings
 from tests import oracle
-from tests.simulation.account import Takes, take
-from tests.simulation.redrives import Frozen, Key, Limits, RedrivenPeople
+from tests.simulation.account import take
+from tests.simulation.linked import Linking
+from tests.simulation.redrives import AGAIN, Frozen, Key, Limits
+from tests.torture.people import People, is_device, key_of_device
 
 RULES = rules.default_rules()
 CLASSIFY = Classifier(RULES).classify
@@ -45,13 +47,6 @@ class RedriveRuns(NamedTuple):
     batches: Sequence[int]
     last: Sequence[str]  # the ids of the commands that were left alone in the end
     later: Settings  # the settings under which these were taken
-
-
-class OwnAccount(Takes, Protocol):
-    """What it takes of a partition's account."""
-
-    signals: dict[Key, list[oracle.Signal]]
-    redriven: RedrivenPeople
 
 
 async def letters_of(log: KafkaLog) -> dict[Letter, Record]:
@@ -74,24 +69,64 @@ async def receipts_of(log: KafkaLog, partition: int) -> list[Receipt]:
 
 
 class RedriveJudge:
-    """Judges the receipts of all partitions, one after the other, and adds what counts to their accounts."""
+    """Judges the receipts of all partitions, one after the other, and gives what counts to its people."""
 
-    def __init__(self, settings: Settings, runs: RedriveRuns, letters: Mapping[Letter, Record]) -> None:
+    def __init__(
+        self,
+        people: People,
+        settings: Settings,
+        runs: RedriveRuns,
+        letters: Mapping[Letter, Record],
+        receipts: Sequence[Sequence[Receipt]],
+    ) -> None:
+        """`receipts`: of each partition."""
         self.figures: Counter[str] = Counter()
-        self._runs, self._dims_of = runs, parameters_of(settings.fold).dimensions.code
+        self._people, self._runs, self._receipts = people, runs, receipts
+        self._dims_of = parameters_of(settings.fold).dimensions.code
         self._partitions = len(runs.batches)
         self._reader = RecordReader(door_of_settings(runs.later), "clicks")
         self._items = {letter: self._read(record) for letter, record in letters.items()}
         # By part of a dead letter: how it ended, and by which command.
         self._ends: dict[tuple[Letter, int], list[tuple[str, str]]] = {}
+        self._unordered: set[Key] = set()
+        # Redriven events of devices that were called copies of what may have been given.
+        self._copies: list[tuple[Key, oracle.Signal]] = []
+        self._untrue = 0  # of what the people know to be wrong, what was said of it
 
-    def judge(self, number: int, a: OwnAccount, c: Checkpoint, receipts: Sequence[Receipt]) -> Iterator[str]:
-        """What is wrong with the receipts of a partition. What counts is added to its account."""
+    def links(self) -> Iterator[tuple[Letter, Linking]]:
+        """Links that were taken from redriven items. What receipts say of whoever they are about is believed:
+        in which order partitions took items and what moved is not recorded.
+        """
+        for r in (r for receipts in self._receipts for r in receipts):
+            letter = r.topic, r.partition, r.offset, r.index
+            event = self._items[letter][r.part]
+            if r.link and isinstance(event, Event) and (link := link_of_event(event)):
+                yield letter, link
+            elif r.link:
+                self._people.redriven.untrue.append(
+                    f"{letter} part {r.part} is called a link, and is {event}"
+                )
+
+    def begin(self, linked: Sequence[Linking]) -> None:
+        """All links are known, and these were redriven."""
+        people = self._people
+        for device in {key_of_device(link.device) for link in linked}:
+            self._unordered |= {device, *people.users_on(device)}
+        for r in (r for receipts in self._receipts for r in receipts):
+            event = self._items[r.topic, r.partition, r.offset, r.index][r.part]
+            if r.outcome == "applied" and isinstance(event, Event) and event.user_id is None:
+                key = key_of(event)
+                if not r.unmoved and (owner := people.owner(key, event.at_ms)) != key:
+                    self._unordered |= {key, owner}
+
+    def judge(self, number: int, c: Checkpoint) -> Iterator[str]:
+        """What is wrong with the receipts of a partition. What counts is added to its people."""
+        receipts = self._receipts[number]
         counted = Counter(r.outcome for r in receipts if r.outcome != "forwarded")
         if counted != c.counts.redriven:
             yield f"{c.counts.redriven} items redriven are counted, and there are {dict(counted)} receipts"
         for r in receipts:
-            letter, said = (r.topic, r.partition, r.offset, r.index), msgspec.to_builtins(r)
+            letter = r.topic, r.partition, r.offset, r.index
             self.figures[f"redriven, and {r.outcome}"] += 1
             if r.outcome == "forwarded":
                 continue
@@ -103,32 +138,61 @@ class RedriveJudge:
             if not isinstance(event, Event) or verdict is None:
                 yield f"{letter} part {r.part} is {r.outcome}, and it is {event}"
                 continue
-            if owner_of(event, self._partitions) != number:
-                yield f"{letter} part {r.part} ended in another partition than its owner's"
-            key, s = key_of(event), signal_of(event, verdict, self._dims_of)
-            mine = a.signals.setdefault(key, [])
-            is_early = r.rev <= self._runs.batches[number]
-            known = a.redriven.frozen.get(key)
-            if is_early or (known is not None and known.until == LATEST_MS):
-                held, known_from = a.redriven.part(key, mine, said)
-                a.redriven.frozen[key] = Frozen([], 0, LATEST_MS)
-            else:
-                found = a.redriven.judge(key, mine, s, said, (c.watermark_ms, c.timers_fired_ms), ())
-                held, known_from = found.held, found.known_from
-            if r.outcome == "applied":
-                mine[:] = held
-                take(a, key, mine, s, known_from)
-        yield from a.redriven.untrue
+            s = signal_of(event, verdict, self._dims_of)
+            if how := self._take(number, c, r, key_of(event), s):
+                yield f"{letter} part {r.part} {how}"
+        untrue = self._people.redriven.untrue
+        yield from untrue[self._untrue :]
+        self._untrue = len(untrue)
+
+    def _take(self, number: int, c: Checkpoint, r: Receipt, key: Key, s: oracle.Signal) -> str | None:
+        """Takes what counts into its profile. Returns what is wrong with it beside what the people know."""
+        people, redriven, said = self._people, self._people.redriven, msgspec.to_builtins(r)
+        profile = key if r.unmoved or not is_device(key) else people.owner(key, s.at)
+        is_early = r.rev <= self._runs.batches[number]
+        known = redriven.frozen.get(profile)
+        as_said = is_early or profile in self._unordered or (known is not None and known.until == LATEST_MS)
+        is_sure = not as_said or not is_device(key)
+        if is_sure and partition_of_key(profile, self._partitions) != number:
+            return "ended in another partition than its owner's"
+        if not as_said and r.unmoved != (
+            r.outcome == "applied"
+            and people.identity.on
+            and is_device(key)
+            and s.at < c.watermark_ms - redriven.limits.finality
+        ):
+            return f"is {'' if r.unmoved else 'not '}called unmoved, and it is of {s.at}"
+        mine = people.of(profile)
+        if as_said:
+            held, known_from = redriven.part(profile, mine, said)
+            redriven.frozen[profile] = Frozen([], 0, LATEST_MS)
+        elif is_device(key) and r.outcome != "applied" and (profile != key or people.gives(key)):
+            self._copies.append((key, s))
+            return None
+        else:
+            found = redriven.judge(profile, mine, s, said, (c.watermark_ms, c.timers_fired_ms), ())
+            held, known_from = found.held, found.known_from
+        people.forget(profile, [e for e in mine if e not in held])
+        mine = people.signals.setdefault(key, [])
+        if r.outcome == "applied" and take(people, key, mine, s, known_from) and r.unmoved:
+            people.unmoved.add((key, people.taken[key][-1].event))
+        return None
 
     def unfinished(self) -> Iterator[str]:
         """What does not count once, and not for a good reason, after the last commands."""
+        for key, s in self._copies:
+            if not any(e.event.partition(AGAIN)[0] == s.event for e in self._people.signals.get(key, ())):
+                yield f"of {key} no copy is known of {s}"
         for letter, items in self._items.items():
             for part, item in enumerate(items):
                 ends = self._ends.get((letter, part), [])
-                taken = sum(outcome in TAKEN for outcome, _ in ends)
+                # What a device gave may be given once more, and is known then.
+                is_given = self._people.identity.on and isinstance(item, Event) and item.user_id is None
+                once = ("applied",) if is_given else TAKEN
+                taken = [outcome for outcome, _ in ends if outcome in TAKEN]
                 last = [outcome for outcome, command in ends if command in self._runs.last]
-                if taken > 1:
-                    yield f"{letter} part {part} counts {taken} times: {ends}"
+                if sum(outcome in once for outcome in taken) > 1:
+                    yield f"{letter} part {part} counts {len(taken)} times: {ends}"
                 elif not taken and last not in ([outcome] for outcome in ends_of(item)):
                     yield f"{letter} part {part} ended as {last} in the end, and it is {item}"
 
@@ -158,7 +222,8 @@ def limits_of(settings: Settings) -> Limits:
         (moments.know, moments.go, moments.do, moments.buy), settings.abandon_after, settings.refund_window,
         settings.join_window, settings.purchase_grace,
     )  # fmt: skip
-    return Limits(patience, settings.allowed_lateness, HELD_SIGNALS, PLACES)
+    back = settings.identity.back if settings.identity.on else 0
+    return Limits(patience, settings.allowed_lateness, HELD_SIGNALS, PLACES, back)
 
 
 def signal_of(event: Event, verdict: Verdict, dims_of: Callable[[Event], int]) -> oracle.Signal:
@@ -177,7 +242,14 @@ def key_of(event: Event) -> Key:
     return None, f"u:{event.user_id}" if event.user_id else f"d:{event.anonymous_id}"
 
 
-def owner_of(event: Event, partitions: int) -> int:
+def link_of_event(event: Event) -> Linking | None:
+    """The link that an event is, if it is not late."""
+    if event.user_id is None or event.anonymous_id is None:
+        return None
+    return Linking(None, event.anonymous_id, event.user_id, event.at_ms, event.id)
+
+
+def partition_of_key(key: Key, partitions: int) -> int:
     """Where Java clients put a record that is keyed by the person."""
-    hashed: int = murmur2((event.user_id or event.anonymous_id or "").encode())
+    hashed: int = murmur2(key[1][2:].encode())
     return (hashed & 0x7FFFFFFF) % partitions

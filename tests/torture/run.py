@@ -16,9 +16,10 @@ from tests.torture.evidence import Broken
 from tests.torture.fleet import Fleet, command
 from tests.torture.ground import Brokers, Ground
 from tests.torture.loader import load
-from tests.torture.plan import LATER, PARTITIONS, SETTINGS, UNKEYED_PARTITIONS, Plan
+from tests.torture.plan import LATER, PARTITIONS, UNKEYED_PARTITIONS, Plan
 from tests.torture.receipts import RedriveRuns
 from tests.torture.redrives import Redrives
+from tests.torture.sharing import Sharing
 from tests.torture.shop import Shop
 
 DRAIN_S = 120.0  # after the last event and the last hit everything is read by then, or something hangs
@@ -45,7 +46,8 @@ async def run(
 ) -> Outcome:
     """`say` is called once per thing that happens. Logs of the workers are put into the directory."""
     began = time.monotonic()
-    records = Shop(plan.rnd, plan.size.people).records(plan.size.events)
+    sharing = None if plan.links is None else Sharing(plan.sharing)
+    records = Shop(plan.rnd, plan.size.people, sharing).records(plan.size.events)
     await ground.make()
     fleet = Fleet(command(ground.bootstrap, ground.app, ground.inputs, planted), plan, directory, say)
     try:
@@ -75,8 +77,8 @@ async def run(
             broken += [Broken("workers", fault) for fault in fleet.faults]
             say("everything is read; the laws are asked")
             last = [str(said["command"]) for said in redrives.ended]
-            runs = RedriveRuns(batches, last, Settings.model_validate(SETTINGS | LATER))
-            found = await evidence.look(log, Settings.model_validate(SETTINGS), len(records), runs)
+            runs = RedriveRuns(batches, last, Settings.model_validate(plan.settings | LATER))
+            found = await evidence.look(log, Settings.model_validate(plan.settings), len(records), runs)
             broken += found.broken
             if not broken:
                 verified = await verify(log, lambda done, total: None)
@@ -143,10 +145,13 @@ async def _drain(log: KafkaLog, fleet: Fleet) -> str | None:
             and (c is None or source not in c.sources or c.sources[source].offset < ends[source])
         }
         # (The wall clock moves timers on for ever, now in this partition, now in that one.)
-        now = [(c.counts, c.rev, c.cues, c.watermark_ms) if c is not None else None for c in read]
+        marks = [(c.watermark_ms, c.settled_mark_ms) if c is not None else (-1, -1) for c in read]
+        now = [(c.counts, c.rev, c.cues) if c is not None else None for c in read], marks
         if behind or now != last:
             still, last = loop.time(), now
             left = f"not read to its end: {behind}" if behind else "the checkpoints keep changing"
+        elif fleet.plan.links is not None and len({mark for both in marks for mark in both}) > 1:
+            still, left = loop.time(), f"watermarks and settled marks: {marks}"
         elif loop.time() - still > QUIET_S:
             return None
     return f"after {DRAIN_S:.0f} s: {left}"

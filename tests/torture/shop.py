@@ -10,18 +10,21 @@ tool.
 """
 
 import json
-from dataclasses import dataclass, field
 from random import Random
 from time import gmtime, strftime
 from typing import Any, NamedTuple
 
 from streams.settings.durations import DAYS, HOURS, MINUTES, SECONDS
+from tests.torture.sharing import Device, Person, Sharing, Turn
 
 START_MS = 1_735_689_600_000  # 2025-01-01: in the past on every machine whose clock is set
 SPAN_MS = 30 * DAYS
 KEYED, UNKEYED = 0, 1
 VISIT = 9  # events, on average
 GAP_MS = 40 * SECONDS  # between the events of a visit, on average
+# The greater, the more often those come who come most often. With identity on nobody comes so often that a
+# cap decides whose an event is: the laws say nothing of that.
+SKEW, LESS_SKEW = 2.0, 1.25
 ABROAD = 0.15  # of the visits: on a device that is somebody's, before they have signed in
 # Of the events: sent again as it was, with another time, with the twenty before it.
 TWICE, RESTAMPED, RESENT = (
@@ -69,29 +72,15 @@ class Sent(NamedTuple):
     value: bytes
 
 
-@dataclass
-class Device:
-    anonymous: str
-    context: dict[str, Any]
-    app: bool
-    grain: int  # its collector's clock, ms: those that count whole seconds give ties
-
-
-@dataclass
-class Person:
-    user: str | None
-    devices: list[Device]
-    long_ids: bool  # their collector's event ids are longer than what is kept of ids exactly
-    near: str = "know"
-    orders: list[tuple[int, str]] = field(default_factory=list)
-
-
 class Shop:
     """Draws everything from one Random."""
 
-    def __init__(self, rnd: Random, people: int) -> None:
-        self.rnd = rnd
+    def __init__(self, rnd: Random, people: int, sharing: Sharing | None = None) -> None:
+        """`sharing`: of runs with identity on."""
+        self.rnd, self.sharing = rnd, sharing
         self.people = [self.person(n) for n in range(people)]
+        if sharing is not None:
+            sharing.share(self.people)
         self.arrivals: list[tuple[int, int, Sent]] = []
         self.orders = 0
 
@@ -158,15 +147,21 @@ class Shop:
 
     def visit(self, at: int) -> None:
         """Some people come far more often than others."""
-        rnd = self.rnd
-        person = self.people[int(rnd.random() ** 2 * len(self.people))]
+        rnd, sharing = self.rnd, self.sharing
+        skew = SKEW if sharing is None else LESS_SKEW
+        person = self.people[int(rnd.random() ** skew * len(self.people))]
         device = rnd.choice(person.devices)
         user = None if rnd.random() < ABROAD else person.user
-        for _ in range(1 + int(rnd.expovariate(1 / (VISIT - 1)))):
+        steps = 1 + int(rnd.expovariate(1 / (VISIT - 1)))
+        turns = [Turn(person, user)] * steps if sharing is None else sharing.turns(person, device, steps)
+        for turn in turns:
             at += 1 + int(rnd.expovariate(1 / GAP_MS))
             if at >= START_MS + SPAN_MS:
                 return
-            self.act(person, device, user, at)
+            if turn.signs_in:
+                self.put(turn.person, device, turn.user, at, {"type": "identify", "traits": {"plan": "gold"}})
+            else:
+                self.act(turn.person, device, turn.user, at)
 
     def act(self, person: Person, device: Device, user: str | None, at: int) -> None:
         """One step, mostly a little nearer to the purchase."""
