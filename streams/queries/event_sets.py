@@ -100,6 +100,8 @@ class PersonSets:
         self.people: dict[str, list[EventSet]] = {}
         # Their histories that were not held any more as an event was redriven to them.
         self.former: dict[str, list[list[EventSet]]] = {}
+        # By person, from when on events were held at each time: with the history of what was not.
+        self._parted: dict[str, list[tuple[int, list[EventSet]]]] = {}
         # Of the events in them that devices gave: by profile and by the event's name there.
         self.origins: dict[str, dict[bytes, EventOrigin]] = {}
         self.events = 0  # in these sets
@@ -124,10 +126,13 @@ class PersonSets:
         if past:
             self.former.setdefault(key, []).append(past)
             self.people[key] = held or [{}]
+        self._parted.setdefault(key, []).append((held_from_ms, past))
 
     def give(self, key: str, name: bytes, copy: EventCopy, origin: EventOrigin) -> None:
-        """Adds an event that a device gave, under its name in the user's profile."""
-        sets = self.people.setdefault(key, [{}])
+        """Adds an event that a device gave, under its name in the user's profile: to the history to which it
+        belonged, if that was not held any more later.
+        """
+        sets = self._history_at(key, copy.head >> TIME)
         events = next((events for events in sets if name not in events), None)
         if events is None:  # an id that came again after it was forgotten
             events = {}
@@ -135,6 +140,15 @@ class PersonSets:
         events[name] = copy
         self.origins.setdefault(key, {})[name] = origin
         self.events += 1
+
+    def _history_at(self, key: str, at_ms: int) -> list[EventSet]:
+        """What was held together of a person when an event of this time came in time."""
+        for held_from_ms, past in self._parted.get(key, ()):
+            if at_ms < held_from_ms:
+                if not past:  # the person had nothing but what devices gave
+                    self.former.setdefault(key, []).append(past)
+                return past
+        return self.people.setdefault(key, [{}])
 
     def drop_empty(self, key: str) -> None:
         """Drops a profile that has no event any more, and each of its histories that has none."""

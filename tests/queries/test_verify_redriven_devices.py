@@ -1,6 +1,8 @@
 """What is redriven of devices is recomputed as everything is, whoever has it."""
 
 import random
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -14,8 +16,29 @@ from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
 from tests.queries.signing_in import IDENTITY, NOW, at_rest, guests, signed_in, verified
+from tests.queries.test_verify import START
 
 DAYS = 7.0
+
+
+def call(name: str, day: float, **who: str) -> bytes:
+    """A record of a collector: `who` names a user, a device or both."""
+    at = (START + timedelta(days=day)).isoformat()
+    return msgspec.json.encode(
+        {"type": "track", "event": name, "messageId": f"{name} {day}", "timestamp": at, **who}
+    )
+
+
+async def read_more(log: MemoryLog, values: Sequence[bytes], seed: int = 0, **overrides: Any) -> None:
+    """What comes when all else is settled."""
+    given, partitions, rnd = (
+        load_settings(identity=IDENTITY, **overrides),
+        log.partitions,
+        random.Random(seed),
+    )
+    agents = [await PartitionAgent.open(log, n, given, default_rules()) for n in range(partitions)]
+    await log.append([NewRecord(rnd.randrange(partitions), None, value, NOW) for value in values])
+    await at_rest(agents)
 
 
 async def redriven(log: MemoryLog, letter: Any, command: str, **overrides: Any) -> Redrove:
@@ -35,15 +58,30 @@ async def test_late_events_of_devices_are_recomputed(seed: int, partitions: int)
     values, rnd = guests(seed, 160, DAYS), random.Random(seed)
     late = [values.pop(rnd.randrange(len(values) * 3 // 4)) for _ in range(25)]
     log = await signed_in(values, partitions, seed)
-    given = load_settings(identity=IDENTITY)
-    agents = [await PartitionAgent.open(log, n, given, default_rules()) for n in range(partitions)]
-    await log.append([NewRecord(rnd.randrange(partitions), None, value, NOW) for value in late])
-    await at_rest(agents)
+    await read_more(log, late, seed)
     assert (await verified(log)).difference is None
     first = await redriven(log, "late", "one")
     assert first.sent["lateness"]
     assert (await verified(log)).difference is None
     await redriven(log, "late", "two")
+    assert (await verified(log)).difference is None
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 3])
+async def test_what_a_device_gave_belongs_to_the_life_that_was_forgotten(partitions: int) -> None:
+    """Somebody had steps as a guest, and was forgotten before an event of theirs is redriven."""
+    others = [call("Product Viewed", day, userId="somebody") for day in range(1, 21)]
+    values = [
+        call("Product Added", 0, anonymousId="phone"),
+        call("Product Viewed", 0.01, userId="ann", anonymousId="phone"),
+        *others,
+    ]
+    log = await signed_in(values, partitions, abandon_after="4d")
+    await read_more(log, [call("Product Viewed", 0.5, userId="ann")], abandon_after="4d")
+    assert (await verified(log)).difference is None
+    done = await redriven(log, "late", "one", abandon_after="4d")
+    assert {"applied": 1} == dict(done.ended)
+    assert 1 == done.of_new_people
     assert (await verified(log)).difference is None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from streams.settings.tables import Settings
 from tests import identity_oracle, oracle
 from tests.simulation.linked import Linking, Told, given_name, tell
-from tests.simulation.redrives import Key, RedrivenPeople
+from tests.simulation.redrives import AGAIN, Key, RedrivenPeople
 
 
 def key_of_device(device: str) -> Key:
@@ -89,9 +89,13 @@ class People:
         ]
         return [*self.signals.get(key, ()), *given]
 
-    def gives(self, device: Key) -> bool:
-        """Whether some of its events are somebody's."""
-        return any(self.owner(device, s.at, s.event) != device for s in self.signals.get(device, ()))
+    def copies(self, device: Key, s: oracle.Signal) -> Iterator[oracle.Signal]:
+        """Those of an event that are known of a device, whoever has them."""
+        return (e for e in self.signals.get(device, ()) if e.event.partition(AGAIN)[0] == s.event)
+
+    def gives(self, device: Key, s: oracle.Signal) -> bool:
+        """Whether a copy of an event is somebody's."""
+        return any(self.owner(device, e.at, e.event) != device for e in self.copies(device, s))
 
     def forget(self, key: Key, past: Iterable[oracle.Signal]) -> None:
         """These events of a profile are no longer held: what comes is read without them."""

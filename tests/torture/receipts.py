@@ -30,7 +30,7 @@ from streams.settings.tables import Settings
 from tests import oracle
 from tests.simulation.account import take
 from tests.simulation.linked import Linking
-from tests.simulation.redrives import AGAIN, Frozen, Key, Limits
+from tests.simulation.redrives import Frozen, Key, Limits
 from tests.torture.people import People, is_device, key_of_device
 
 RULES = rules.default_rules()
@@ -148,25 +148,22 @@ class RedriveJudge:
     def _take(self, number: int, c: Checkpoint, r: Receipt, key: Key, s: oracle.Signal) -> str | None:
         """Takes what counts into its profile. Returns what is wrong with it beside what the people know."""
         people, redriven, said = self._people, self._people.redriven, msgspec.to_builtins(r)
-        profile = key if r.unmoved or not is_device(key) else people.owner(key, s.at)
         is_early = r.rev <= self._runs.batches[number]
+        is_old = not is_early and s.at < c.watermark_ms - redriven.limits.finality
+        profile = key if r.unmoved or is_old or not is_device(key) else people.owner(key, s.at)
         known = redriven.frozen.get(profile)
         as_said = is_early or profile in self._unordered or (known is not None and known.until == LATEST_MS)
         is_sure = not as_said or not is_device(key)
         if is_sure and partition_of_key(profile, self._partitions) != number:
             return "ended in another partition than its owner's"
-        if not as_said and r.unmoved != (
-            r.outcome == "applied"
-            and people.identity.on
-            and is_device(key)
-            and s.at < c.watermark_ms - redriven.limits.finality
-        ):
+        is_unmoved = people.identity.on and is_device(key) and is_old and r.outcome == "applied"
+        if not as_said and r.unmoved != is_unmoved:
             return f"is {'' if r.unmoved else 'not '}called unmoved, and it is of {s.at}"
         mine = people.of(profile)
         if as_said:
             held, known_from = redriven.part(profile, mine, said)
             redriven.frozen[profile] = Frozen([], 0, LATEST_MS)
-        elif is_device(key) and r.outcome != "applied" and (profile != key or people.gives(key)):
+        elif is_device(key) and r.outcome != "applied" and (profile != key or people.gives(key, s)):
             self._copies.append((key, s))
             return None
         else:
@@ -181,7 +178,7 @@ class RedriveJudge:
     def unfinished(self) -> Iterator[str]:
         """What does not count once, and not for a good reason, after the last commands."""
         for key, s in self._copies:
-            if not any(e.event.partition(AGAIN)[0] == s.event for e in self._people.signals.get(key, ())):
+            if not any(self._people.copies(key, s)):
                 yield f"of {key} no copy is known of {s}"
         for letter, items in self._items.items():
             for part, item in enumerate(items):
