@@ -88,5 +88,53 @@ async def _pairs(''',
             ),
         ),
     ),
+    "give-twice": Bug(
+        "what a device gives to a user of another partition is sent twice",
+        "streams.core.processing.connecting",
+        (
+            (
+                "partition.open.send(Output(INBOX.name, person_key(move.user), message, (), owner))",
+                "sent = Output(INBOX.name, person_key(move.user), message, (), owner)\n"
+                "        for _ in range(1 + isinstance(move, Give)):\n"
+                "            partition.open.send(sent)",
+            ),
+        ),
+    ),
+    "link-twice": Bug(
+        "a link is sent twice",
+        "streams.core.processing.connecting",
+        (
+            (
+                "partition.open.send(Output(INBOX.name, person_key(device), message, (), owner))",
+                "sent = Output(INBOX.name, person_key(device), message, (), owner)\n"
+                "            partition.open.send(sent)\n"
+                "            partition.open.send(sent)",
+            ),
+        ),
+    ),
+    "given-forgotten": Bug(
+        "whom a device gave what is known in memory only, so nobody takes it back after a worker's end",
+        "streams.core.identity.devices",
+        (
+            (
+                "parts.append(given_part(device, name) if name else links_part(device))",
+                "parts += [] if name else [links_part(device)]",
+            ),
+        ),
+    ),
+    "sent-remembered": Bug(
+        "links count as sent that were sent in a batch which was never committed",
+        "streams.core.processing.connecting",
+        (
+            (
+                "self._sent: dict[tuple[str, str], tuple[int, int, str]] = {}",
+                "self._sent = _SENT",
+            ),
+            (
+                'NOT_TRUE = (None, False, 0, "", "0", "no", "false")',
+                'NOT_TRUE = (None, False, 0, "", "0", "no", "false")\n_SENT = {}',
+            ),
+        ),
+    ),
 }
 """By the name that `--plant` knows."""
