@@ -6,11 +6,14 @@ from pathlib import Path
 
 from tests.kafka.broker import our_own
 from tests.torture.bugs import BUGS
-from tests.torture.plan import LONG, SHORT, draw
+from tests.torture.plan import LONG, SHORT, Plan, draw
 from tests.torture.redrives import begin
+from tests.torture.sharing import Sharing
 from tests.torture.shop import Shop
 
 ROOT = Path(__file__).parents[2]
+LINKED_SEED = 2  # has identity on
+FIRST_RANDOM = Plan._fields.index("rnd")  # two of them are never equal
 RUN_S = 900  # two minutes as a rule; a busy machine takes longer
 FEW = ("--events", "4000", "--hits", "2", "--seconds", "8", "--kinds", "refuse")
 
@@ -27,13 +30,13 @@ def torture(directory: Path, *arguments: str) -> tuple[int, str]:
 
 def test_workers_that_are_killed_frozen_and_replaced_are_exact(tmp_path: Path) -> None:
     """Every transition, counter and final journey is the oracle's; every record ended in exactly one way."""
-    code, said = torture(tmp_path, "2")
+    code, said = torture(tmp_path, str(LINKED_SEED))
     assert code == 0, said
 
 
 def test_a_commit_that_does_not_wait_for_its_batches_is_found(tmp_path: Path) -> None:
     """Its outputs are refused for a while, and it commits all the same."""
-    code, said = torture(tmp_path, "2", *FEW, "--plant", "unawaited")
+    code, said = torture(tmp_path, str(LINKED_SEED), *FEW, "--plant", "unawaited")
     assert code == 1, said
     assert "BROKEN rev" in said
 
@@ -56,12 +59,15 @@ def test_bugs_can_be_planted() -> None:
 def test_a_seed_is_the_same_day_every_time() -> None:
     """As far as it is drawn: hits, their times, and the events to the byte."""
     for size in (SHORT, LONG):
-        drawn = draw(7, size)
-        # two of them are never equal
-        assert drawn._replace(rnd=None) == draw(7, size)._replace(rnd=None)  # type: ignore[arg-type]
+        drawn, again = draw(LINKED_SEED, size), draw(LINKED_SEED, size)
+        assert drawn[:FIRST_RANDOM] == again[:FIRST_RANDOM]
+        assert drawn.redrives == again.redrives
+        assert drawn.links is not None, "identity is on"
+        assert drawn.links == again.links
         assert len(drawn.hits) == size.hits
         assert {"kill", "zombie", "freeze", "term", "join", "broker", "refuse"} == {
             hit.kind for hit in drawn.hits
         }
-    runs = [Shop(draw(7, SHORT).rnd, 100).records(2_000) for _ in range(2)]
+    plans = [draw(LINKED_SEED, SHORT) for _ in range(2)]
+    runs = [Shop(plan.rnd, 100, Sharing(plan.sharing)).records(2_000) for plan in plans]
     assert runs[0] == runs[1]
