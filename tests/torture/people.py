@@ -51,14 +51,16 @@ class People:
         return (link for links in self._links.values() for link in links)
 
     def events_of(self, device: Key) -> list[identity_oracle.Event]:
-        """What the oracle asks for of a device: its links and its events."""
+        """What the oracle asks for of a device: its links, and its events that links may decide."""
         name = device[1][2:]
         links = [
             identity_oracle.Event(link.at, link.event, link.user, name, None)
             for link in self._links.get(device, ())
         ]
         return links + [
-            identity_oracle.Event(s.at, s.event, None, name, s) for s in self.signals.get(device, ())
+            identity_oracle.Event(s.at, s.event, None, name, s)
+            for s in self.signals.get(device, ())
+            if (device, s.event) not in self.unmoved
         ]
 
     def users_on(self, device: Key) -> set[Key]:
