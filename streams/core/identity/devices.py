@@ -156,9 +156,9 @@ class Devices:
             self.assign_event(device, signal.ref, None)
             ending = population.take(key, signal, source)
             if ending not in (DUPLICATE, OVER_CAP):
-                self._show_if_decided(device, (signal.head >> TIME,))
+                self.show_if_decided(device, (signal.head >> TIME,))
             return ending
-        self._show_if_decided(device, (signal.head >> TIME,))
+        self.show_if_decided(device, (signal.head >> TIME,))
         if known is None:
             self.note_new(key, signal.ref)
         self.assign_event(device, signal.ref, GivenEvent(signal, user))
@@ -212,7 +212,7 @@ class Devices:
                 back.setdefault(given.user, []).append(given.signal)
         away: dict[str, list[bytes]] = {}
         if (p := population.profiles.get(key)) is not None:
-            self._show_if_decided(device, (at_ms for at_ms, _ in live_events(p.journal, from_ms)))
+            self.show_if_decided(device, (at_ms for at_ms, _ in live_events(p.journal, from_ms)))
             for at_ms, ref in live_events(p.journal, from_ms):
                 user = user_at(device.links, at_ms, self.spans)
                 if user is not None:
@@ -223,7 +223,8 @@ class Devices:
         for user, signals in back.items():
             self.own.append((key, move_events(population, key, (), signals, user)))
 
-    def _show_if_decided(self, device: Device, times_ms: Iterable[int]) -> None:
+    def show_if_decided(self, device: Device, times_ms: Iterable[int]) -> None:
+        """Has it published whose a device is, if a link decides one of its events, which have these times."""
         if device.shown_as == ShownAs.NOTHING and self.ownership.show_if_decided(device, times_ms):
             self._note(device.key, b"")
 

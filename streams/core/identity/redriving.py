@@ -38,6 +38,8 @@ def redrive_device_event(
         taken = redrive_event(population, key, signal, source)
         if taken.outcome not in (DUPLICATE, FINAL):
             devices.assign_event(device, signal.ref, None)
+            if not is_old:  # else no link decides it
+                devices.show_if_decided(device, (signal.head >> TIME,))
         return taken
     p = population.profiles.get(key)
     if known is None and p is not None:
@@ -48,6 +50,7 @@ def redrive_device_event(
     if known is None:
         devices.note_new(key, signal.ref)
     devices.assign_event(device, signal.ref, GivenEvent(signal, user))
+    devices.show_if_decided(device, (signal.head >> TIME,))
     return RedrivenEvent(APPLIED, given_to=user)
 
 

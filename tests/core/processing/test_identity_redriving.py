@@ -87,6 +87,30 @@ def test_whose_a_redriven_event_is(partitions: int, age: int, is_given: bool) ->
     assert ("duplicate" if is_given else "already") == redrive(cluster, late, command="2").outcome
 
 
+@pytest.mark.parametrize(
+    ("age", "users", "shown"),
+    [
+        (LATENESS + BACK, 1, [("phone", "u:ann")]),
+        (LATENESS + BACK + 1, 1, []),
+        (LATENESS + BACK, 6, [("phone", None)]),
+    ],
+    ids=["young", "old", "shared"],
+)
+def test_a_redriven_event_shows_whose_its_device_is(age: int, users: int, shown: list[Any]) -> None:
+    """It is the first of its device that a link decides; what is too old for that shows nothing."""
+    at, cluster = 20 * DAY - age, Cluster(1, ON)
+    for n, user in enumerate(("ann", "bea", "cleo", "dora", "eva", "fay")[:users]):
+        cluster.add(raw(at + HOUR + n, f"in {n}", "Signed In", user=user, device="phone"), 0)
+    cluster.add(raw(20 * DAY, "now", user="zoe"), 0)
+    cluster.drain()
+    cluster.add(raw(at, "visit", device="phone"), 0)
+    cluster.drain()
+    (late,) = letters(cluster)
+    assert [] == cluster.of("identities")
+    assert "applied" == redrive(cluster, late).outcome
+    assert shown == [(row["device"], row["person"]) for row in cluster.of("identities")]
+
+
 def test_a_redriven_event_is_a_link_while_it_is_in_time() -> None:
     """Somebody's clock was ahead: the record was rejected. Read once more it says who has the device, and the
     guest's steps become hers; a day too late it says nothing of that, and counts.
