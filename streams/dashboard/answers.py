@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.kinds import Kind, Moment, documented
 from schemas.progress import OpenMoment, PartitionProgress
-from streams.queries.cohorts import CohortReport
+from streams.queries.cohorts import CohortReport, TimeToConvert
 from streams.queries.funnel_window import FunnelWindow
 
 AppState = Literal["live", "idle", "behind", "stopped", "unreachable", "empty"]
@@ -181,6 +181,10 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     revenue: list[ShownMoney]
     cohort: Annotated[DayCohort | None, documented("the newest that has ended; null: none has")]
     opened: OpenedJourneys
+    time_to_convert: Annotated[
+        TimeToConvert | None,
+        documented("how long the journeys opened in the range took to their purchase; null: none has one"),
+    ]
     by: ShownParts
     hours: Annotated[
         list[int],

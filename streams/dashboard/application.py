@@ -1,6 +1,7 @@
 """The live page and the API as an ASGI application."""
 
 import hashlib
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -238,8 +239,17 @@ async def _unavailable(_: Request, error: Exception) -> Response:
     return problem_answer(503, "the log does not answer", again=True)
 
 
-def application(api: Api, meters: DashboardMeters, token: AccessToken | None) -> Starlette:
-    """The application. Behind a proxy the server sets the root path."""
+def application(
+    api: Api, meters: DashboardMeters, token: AccessToken | None, on_trouble: Callable[[str], None]
+) -> Starlette:
+    """The application. Behind a proxy the server sets the root path. `on_trouble` gets texts of defects."""
+
+    async def defect(_: Request, error: Exception) -> Response:
+        # Without what the error holds, which may be somebody's id.
+        lines = "".join(traceback.format_tb(error.__traceback__))
+        on_trouble(f"defect: a request failed by {type(error).__name__}\n{lines}")
+        return problem_answer(500, "this is a defect of the dashboard")
+
     get = {
         "/": api.page,
         "/livez": api.livez,
@@ -272,5 +282,6 @@ def application(api: Api, meters: DashboardMeters, token: AccessToken | None) ->
             NotReady: _not_ready,
             TooManyListeners: _too_many,
             Unavailable: _unavailable,
+            Exception: defect,
         },
     )

@@ -160,6 +160,7 @@ class LiveModel:
             revenue=figures.money(report.revenue),
             cohort=self._ended_day(where),
             opened=figures.opened(report),
+            time_to_convert=report.time_to_convert,
             by=figures.parts(cells, report, dimension),
             hours=figures.hours_of_week(self.cells.sums(None, where, "hour_of_week")),
             dwell=figures.stays(cells),

@@ -46,12 +46,12 @@ class Dashboard:
                 "`openssl rand -hex 24` prints"
             )
         token = None if settings.token is None else AccessToken(settings.token.get_secret_value())
-        self._settings, self._sockets = settings, list[socket.socket]()
+        self._settings, self._stories, self._sockets = settings, stories, list[socket.socket]()
         model, meters = LiveModel(app, reader.partitions), DashboardMeters()
         self._following = Following(reader, model, clock, on_trouble)
         self._hub = Hub(model, clock)
         api = Api(model, self._hub, stories, meters, token, clock)
-        self.application = application(api, meters, token)
+        self.application = application(api, meters, token, on_trouble)
 
     async def start(self, fold: FoldSettings) -> str:
         """Looks at the log and begins to listen; returns the address of the page.
@@ -109,6 +109,7 @@ class Dashboard:
             asyncio.create_task(self._following.run(), name="following"),
             asyncio.create_task(self._hub.run(), name="hub"),
         ]
+        preparing = asyncio.create_task(self._stories.prepare(), name="stories")
         serving = asyncio.create_task(server.serve(self._sockets), name="serving")
         asked = asyncio.create_task(stop.wait(), name="stop")
         try:
@@ -117,9 +118,10 @@ class Dashboard:
             self._hub.close()
             server.should_exit = True
             await serving
-            for task in (*working, asked):
+            others = (*working, preparing, asked)
+            for task in others:
                 task.cancel()
-            ended = await asyncio.gather(*working, asked, return_exceptions=True)
+            ended = await asyncio.gather(*others, return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception):
                 raise error

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -11,11 +12,12 @@ from streams.core.processing.json_text import rfc3339
 from streams.core.processing.record_keys import bare_id, split_profile_key
 from streams.dashboard.answers import ShownJourney, ShownProfile, Story
 from streams.dashboard.model import shown_step
+from streams.dashboard.step_index import StepIndex
 from streams.errors import InputError
 from streams.log.port import Reader
 from streams.queries.person import Person
 from streams.queries.state_profiles import read_state_profiles
-from streams.queries.timeline import Timeline, TimelineJourney, owner_partitions, read_opened_timelines
+from streams.queries.timeline import Timeline, TimelineJourney, owner_partitions, timelines_of_records
 from streams.topology import CURRENT_DEVICES
 
 _decode = msgspec.json.Decoder(Current).decode
@@ -25,6 +27,10 @@ AT_ONCE = 2  # stories that are looked for at the same time: each reads the part
 
 class Stories(Protocol):
     """Answers what is known of a person."""
+
+    async def prepare(self) -> None:
+        """Does what makes stories quick, until it is cancelled or done. Raises Unavailable."""
+        ...
 
     async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
         """What was known of a person at a time, now if it is None; None: nobody of that name is known.
@@ -41,6 +47,9 @@ class StoryElsewhere(Exception):
 class StoriesOnKafka:
     """On a cluster a person's steps are among those of everybody: only a long scan finds them."""
 
+    async def prepare(self) -> None:
+        """Nothing is to be done."""
+
     async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
         """Raises StoryElsewhere."""
         raise StoryElsewhere("an app on Kafka shows no persons here: ask with `streams journey PROFILE`")
@@ -50,8 +59,12 @@ class StoriesOfLog:
     """Reads the partitions that can own the person."""
 
     def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+        self._reader, self._index = reader, StepIndex(reader)
         self._asking = asyncio.Semaphore(AT_ONCE)
+
+    async def prepare(self) -> None:
+        """Finds out where the steps of each person stand, until it is cancelled."""
+        await self._index.run()
 
     async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
         """What was known of a person."""
@@ -68,7 +81,8 @@ class StoriesOfLog:
     async def _profiles(self, person: Person, at: str | None) -> list[ShownProfile]:
         partitions = await owner_partitions(self._reader, person)
         found: dict[tuple[str | None, str], ShownProfile] = {}
-        for timeline in await read_opened_timelines(self._reader, person, partitions, at):
+        steps = partial(self._index.records, ids=person.ids)
+        for timeline in await timelines_of_records(person, partitions, steps, until=at):
             key = timeline.tenant, timeline.profile
             shown = found.setdefault(key, ShownProfile(*key, None, []))
             shown.journeys.extend(shown_journey(timeline, journey) for journey in timeline.journeys)

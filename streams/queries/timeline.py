@@ -2,7 +2,7 @@
 can.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +17,9 @@ from streams.queries.person import Person, fold_settings_for
 from streams.queries.state_profiles import read_state_profiles
 from streams.records import Record
 from streams.topology import CUES, TRANSITIONS, Topic, source_name
+
+RecordsOf = Callable[[int], AsyncIterator[Record]]
+"""Reads the records of a partition, in order."""
 
 Corrected = TypeVar("Corrected", Transition, Cue)
 
@@ -95,16 +98,26 @@ async def owner_partitions(reader: Reader, person: Person) -> list[int]:
     return sorted(person.owners(reader.partitions, has_tenants=has_tenants))
 
 
-async def read_opened_timelines(
-    reader: Reader, person: Person, partitions: Sequence[int], until: str | None = None
-) -> list[Timeline]:
-    """The timelines with journeys, by tenant, profile and need.
+async def read_opened_timelines(reader: Reader, person: Person, partitions: Sequence[int]) -> list[Timeline]:
+    """The timelines with journeys, by tenant, profile and need."""
+    steps, cues = _scanned(reader, TRANSITIONS), _scanned(reader, CUES)
+    return await timelines_of_records(person, partitions, steps, cues)
 
-    `until`: without the steps and cues of later times, as they are known now.
+
+async def timelines_of_records(
+    person: Person,
+    partitions: Sequence[int],
+    read_steps: RecordsOf,
+    read_cues: RecordsOf | None = None,
+    until: str | None = None,
+) -> list[Timeline]:
+    """The timelines with journeys, from wherever the records of a partition come.
+
+    They may be about others, too. `until`: without the steps and cues of later times, as they are known now.
     """
     sources: _Sources = {}
-    groups = await _net_by_need(reader, person, partitions, TRANSITIONS, _decode, sources=sources)
-    cues = await _net_by_need(reader, person, partitions, CUES, _decode_cue)
+    groups = await _net_by_need(person, partitions, read_steps, _decode, sources=sources)
+    cues = {} if read_cues is None else await _net_by_need(person, partitions, read_cues, _decode_cue)
     timelines = [
         _timeline(
             Timeline(tenant or None, profile, need or None, None, []),
@@ -152,22 +165,29 @@ def _source(record: Record) -> str | None:
     )
 
 
+def _scanned(reader: Reader, topic: Topic) -> RecordsOf:
+    async def records(partition: int) -> AsyncIterator[Record]:
+        async for _, record in reader.scan(topic.name, partition):
+            yield record
+
+    return records
+
+
 async def _net_by_need(
-    reader: Reader,
     person: Person,
     partitions: Iterable[int],
-    topic: Topic,
+    read: RecordsOf,
     decode: Callable[[bytes], Corrected],
     *,
     sources: _Sources | None = None,
 ) -> dict[tuple[str, str, str], list[tuple[bytes, Corrected]]]:
-    """What a topic with corrections says of a person now, by tenant, profile and need.
+    """What records with corrections say of a person now, by tenant, profile and need.
 
     `sources` takes up where events were read: a step that was computed anew does not say it any more.
     """
     last: dict[tuple[int, str], tuple[bytes, Corrected]] = {}  # by partition and id
     for number in partitions:
-        async for _, record in reader.scan(topic.name, number):
+        async for record in read(number):
             if record.key is None or record.value is None or bare_id(record.key) not in person.ids:
                 continue
             found = decode(record.value)

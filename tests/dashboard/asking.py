@@ -62,7 +62,7 @@ class AskedDashboard:
         self.hub = Hub(self.model, clock)
         known = None if token is None else AccessToken(token)
         api = Api(self.model, self.hub, StoriesOfLog(log), self.meters, known, clock)
-        self.application: ASGIApp = application(api, self.meters, known)
+        self.application: ASGIApp = application(api, self.meters, known, self.troubles.append)
 
     async def read(self) -> "AskedDashboard":
         """Reads all that is in the log."""

@@ -258,3 +258,15 @@ async def test_metrics_name_nobody() -> None:
     assert "streams_dashboard_ready 1.0" in text
     assert "ann" not in text.replace("channel", "")
     assert "zed" not in text
+
+
+async def test_a_defect_is_named_without_what_it_holds() -> None:
+    """Whoever operates it sees where; the person who was asked for is in no log."""
+    dashboard = await shop()
+    dashboard.model.dimensions["device"] = None  # type: ignore[assignment]  # what nothing can be asked of
+    with pytest.raises(TypeError):
+        await dashboard.get("/api/overview?where.device=ann")
+    (text,) = dashboard.troubles
+    assert text.startswith("defect: a request failed by TypeError")
+    assert "asked.py" in text
+    assert "ann" not in text.replace("channel", "")

@@ -133,7 +133,8 @@ export function showParts(parent, overview, view) {
   const choose = others.length > 1 ? h("select", { class: "pick", "data-action": "by", "aria-label": t("parts_by", { dimension: "…" }) },
     others.map((d) => h("option", { value: d, selected: d === dimension }, d))) : null;
   show(parent, card("parts", t("parts_note", { range: t(overview.range.name) }), "why_parts", overview, choose),
-    h("div", { class: "scroll" }, h("table", { class: "parts" }, head, h("tbody", null, body))));
+    h("div", { class: "scroll" }, h("table", { class: "parts" }, head, h("tbody", null, body))),
+    overview.time_to_convert ? h("p", { class: "note" }, t("took", { half: span(overview.time_to_convert.p50_s), nine: span(overview.time_to_convert.p90_s) })) : null);
 }
 
 export function showRevenue(parent, overview) {
