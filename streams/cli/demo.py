@@ -43,6 +43,13 @@ def demo_command(
             help="Where to put the demo's data. It replaces that of an earlier demo.",
         ),
     ] = DEMO_DIR,
+    serve_page: Annotated[
+        bool,
+        typer.Option(
+            "--serve",
+            help="Then serve the live page, with generated shoppers who come while you look, until Ctrl-C.",
+        ),
+    ] = False,
 ) -> None:
     """Replays 23,202 real events of an online shop and shows the result, then generated shoppers who sign in.
 
@@ -56,6 +63,10 @@ def demo_command(
             )
     _make_room(data_dir)
     asyncio.run(_demo(data_dir))
+    if serve_page:
+        from streams.cli.demo_live import show_live
+
+        asyncio.run(show_live(data_dir / "live"))
 
 
 def _make_room(directory: Path) -> None:

@@ -163,11 +163,20 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(len, text.split("Try next")[0].replace(str(data_dir), "").splitlines())) <= 100
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^streams (.*?)\s*$", text.split("Try next")[1], re.MULTILINE)
-    assert ["journey", "journey", "transitions", "funnel", "verify", "explain", "run", "dashboard"] == [
-        command.split()[0] for command in commands
-    ]
-    *asked, running, page = commands
+    assert [
+        "journey",
+        "journey",
+        "transitions",
+        "funnel",
+        "verify",
+        "explain",
+        "run",
+        "dashboard",
+        "demo",
+    ] == [command.split()[0] for command in commands]
+    *asked, running, page, live = commands
     assert ["dashboard", "--data-dir", str(data_dir)] == shlex.split(page)  # tests/dashboard serves one
+    assert ["demo", "--serve", "--data-dir", str(data_dir)] == shlex.split(live)  # so does test_demo_live
     for command in asked:
         result = streams(*shlex.split(command))
         assert 0 == result.exit_code, (command, result.stderr)

@@ -162,6 +162,11 @@ def _dead_letters(late: Mapping[str, int], rejected: Mapping[str, int]) -> str:
     return f"[dim]{' and '.join(counts)}: {kept}.[/]"
 
 
+def _serving(found: Findings) -> str:
+    """The demo once more, with its live part."""
+    return f"{found.command} demo --serve --data-dir {shlex.quote(str(found.data_dir))}"
+
+
 def _next_commands(found: Findings) -> RenderableType:
     """Commands that work as they are printed."""
     command, option = found.command, f"--data-dir {shlex.quote(str(found.data_dir))}"
@@ -177,7 +182,8 @@ def _next_commands(found: Findings) -> RenderableType:
         ("compute everything again and compare", f"{command} verify {option}"),
         ("how a search is read", f"{command} explain 'Concessionaria Honda vicino'"),
         ("your own events, whatever tool wrote them", f"{command} run --data-dir data/mine < events.jsonl"),
-        ("all of it as a live page, with every person's story", f"{command} dashboard {option}"),
+        ("a live page, with every person's story", f"{command} dashboard {option}"),
+        ("a live page with generated shoppers, who come while you look", _serving(found)),
     )
     lines: list[RenderableType] = []
     for meaning, typed in rows:
