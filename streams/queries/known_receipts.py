@@ -27,10 +27,15 @@ class ReceiptEnding(msgspec.Struct, frozen=True, gc=False):
 
 
 class KnownReceipts:
-    """The receipts of one partition, up to one checkpoint."""
+    """The receipts of one partition, up to one checkpoint.
+
+    An item has two of them if the partition sent it on, and it came back as an event that a device of another
+    partition gave to a user of this one: one says that it was forwarded, and one how it ended.
+    """
 
     def __init__(self) -> None:
         self._endings: dict[bytes, ReceiptEnding] = {}
+        self._forwarded: dict[bytes, ReceiptEnding] = {}
         self.applied: set[Origin] = set()  # items that count
         self.first_offset = 0  # of the first record of the topic; above 0: retention took its beginning
 
@@ -51,7 +56,8 @@ class KnownReceipts:
                     found.applied.add(Origin(source, receipt.offset, receipt.index, receipt.part))
                 held_from = None if receipt.held_from is None else parse_time(receipt.held_from)
                 held_from_ms = -1 if held_from is None else held_from[0]
-                found._endings[record.key] = ReceiptEnding(
+                of_outcome = found._forwarded if receipt.outcome == "forwarded" else found._endings
+                of_outcome[record.key] = ReceiptEnding(
                     receipt.outcome,
                     held_from_ms,
                     receipt.parted,
@@ -62,10 +68,21 @@ class KnownReceipts:
         return found
 
     def get(self, item: Origin, command: str) -> ReceiptEnding | None:
-        """How an item ended for this command; None if it has no receipt here."""
-        return self._endings.get(receipt_key(item.source, item.offset, item.index, item.part, command))
+        """What became of an item that a command sent to this partition, or another one sent on; None if it
+        has no receipt here.
+        """
+        key = _key(item, command)
+        return self._forwarded.get(key) or self._endings.get(key)
+
+    def of_given(self, item: Origin, command: str) -> ReceiptEnding | None:
+        """How an item ended that a device of another partition gave; None if it has no receipt here."""
+        return self._endings.get(_key(item, command))
 
     @property
     def size_bytes(self) -> int:
         """About how much memory it takes."""
-        return _RECEIPT_BYTES * len(self._endings)
+        return _RECEIPT_BYTES * (len(self._endings) + len(self._forwarded))
+
+
+def _key(item: Origin, command: str) -> bytes:
+    return receipt_key(item.source, item.offset, item.index, item.part, command)

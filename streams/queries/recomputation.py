@@ -144,7 +144,8 @@ class Recomputation:
                 case GiveMessage() | TakeMessage() as move:
                     self.moves.receive(move)
                 case Redriven() as message if message.is_canonical:
-                    self._count_redriven(self._receipt_of(message))
+                    receipts = self.stored.letters.redriven
+                    self._count_redriven(receipts.get(_origin(message), message.command))
         found = self._items.read(source, record)
         if isinstance(found, Unreadable):
             note_unchecked(self.unchecked, source, record.offset, found.reader)
@@ -244,10 +245,6 @@ class Recomputation:
             self.sets.part(key, receipt.held_from_ms)
         self._add_copy(key, signal, receipt.held_from_ms)
 
-    def _receipt_of(self, message: Redriven) -> ReceiptEnding | None:
-        origin = Origin(message.source, message.offset, message.index, message.part)
-        return self.stored.letters.redriven.get(origin, message.command)
-
     def _count_redriven(self, receipt: ReceiptEnding | None) -> None:
         if receipt is not None and receipt.outcome != "forwarded":
             endings = self.counts.redriven
@@ -255,7 +252,7 @@ class Recomputation:
 
     def _take_redriven_give(self, moves: Moves, give: GiveMessage, message: Redriven) -> None:
         """Takes a redriven event that a device of another partition gave to a user of this one."""
-        receipt = self._receipt_of(message)
+        receipt = self.stored.letters.redriven.of_given(_origin(message), message.command)
         self._count_redriven(receipt)
         moves.receive(give, receipt)
 
@@ -300,6 +297,10 @@ class Recomputation:
         fate = self.sets.add(key, signal, known_from_ms)
         self.counts.unread_amounts += fate is not CopyFate.DUPLICATE and signal.has_unread_amount
         return fate
+
+
+def _origin(message: Redriven) -> Origin:
+    return Origin(message.source, message.offset, message.index, message.part)
 
 
 def note_unchecked(unchecked: list[Unchecked], source: str, offset: int, reader: str) -> None:

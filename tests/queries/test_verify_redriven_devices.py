@@ -15,6 +15,7 @@ from streams.queries.redriving import Redrive, Redrove, Wanted
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
+from tests.core.processing.test_identity_redriving import owned
 from tests.queries.signing_in import IDENTITY, NOW, at_rest, guests, signed_in, verified
 from tests.queries.test_verify import START
 
@@ -29,15 +30,18 @@ def call(name: str, day: float, **who: str) -> bytes:
     )
 
 
-async def read_more(log: MemoryLog, values: Sequence[bytes], seed: int = 0, **overrides: Any) -> None:
-    """What comes when all else is settled."""
+async def read_more(
+    log: MemoryLog, values: Sequence[bytes], seed: int = 0, where: int | None = None, **overrides: Any
+) -> None:
+    """What comes when all else is settled. `where`: which partition reads it; None: any."""
     given, partitions, rnd = (
         load_settings(identity=IDENTITY, **overrides),
         log.partitions,
         random.Random(seed),
     )
     agents = [await PartitionAgent.open(log, n, given, default_rules()) for n in range(partitions)]
-    await log.append([NewRecord(rnd.randrange(partitions), None, value, NOW) for value in values])
+    places = [rnd.randrange(partitions) if where is None else where for _ in values]
+    await log.append([NewRecord(n, None, value, NOW) for n, value in zip(places, values, strict=True)])
     await at_rest(agents)
 
 
@@ -83,6 +87,22 @@ async def test_what_a_device_gave_belongs_to_the_life_that_was_forgotten(partiti
     assert {"applied": 1} == dict(done.ended)
     assert 1 == done.of_new_people
     assert (await verified(log)).difference is None
+
+
+@pytest.mark.parametrize(("device", "user"), [(0, 0), (0, 1), (1, 0)])
+async def test_an_item_comes_back_to_where_it_was_read(device: int, user: int) -> None:
+    """It was read by the partition that owns the user, which sends it to the device's, and is given it: one
+    receipt says that it went on, and one how it ended.
+    """
+    phone, ann = owned("phone", device, 2), owned("ann", user, 2)
+    guest = call("Product Added", 1, anonymousId=phone)
+    for where in range(2):
+        log = MemoryLog(2)
+        await read_more(log, [guest], where=where, placeholders=[phone])
+        await read_more(log, [call("Product Viewed", 1.01, userId=ann, anonymousId=phone)])
+        done = await redriven(log, "rejected", "one")
+        assert {"applied": 1} == dict(done.ended)
+        assert (await verified(log)).difference is None
 
 
 async def test_events_of_devices_that_could_not_be_read() -> None:
