@@ -23,6 +23,7 @@ from streams.settings.durations import DAYS
 from streams.settings.fold import BUILT_IN, FoldSettings
 from streams.topology import TRANSITIONS
 
+MAX_SHOWN = 64  # answers that are kept: few different ones are asked for at a time
 NEW_STEPS = 200  # that are kept for listeners who connect again; the figures count all
 LATEST_SHOWN = 20  # latest moves in an answer: more than the page has room for
 # Days beyond the silence that ends a journey, for the newest cohort that has ended: others show no more.
@@ -78,6 +79,10 @@ class LiveModel:
         self.is_reachable = True  # the log answers
         self.records = 0  # that were read
         self.revision = 0  # grows with each change of what is shown
+        self._shown: dict[Asked, answers.Overview] = {}  # those of `_shown_revision`
+        self._shown_revision = 0
+        # By values of dimensions: for which minute it was looked for, and what was found.
+        self._ended_days: dict[tuple[tuple[str, str], ...], tuple[int, answers.DayCohort | None]] = {}
 
     @property
     def views(self) -> Sequence[CellTable | HealthView | LatestMoves | NewSteps]:
@@ -133,8 +138,16 @@ class LiveModel:
         return max(ages, default=0) / 1000
 
     def shown(self, asked: Asked, now_ms: int) -> answers.Overview | answers.Loading:
-        """The figures of the page, once all that was committed has been read."""
-        return self.overview(asked, now_ms) if self.is_ready else answers.Loading(self.app, self.records)
+        """The figures of the page, once all that was committed has been read. They are made once for each
+        revision.
+        """
+        if not self.is_ready:
+            return answers.Loading(self.app, self.records)
+        if self._shown_revision != self.revision or len(self._shown) >= MAX_SHOWN:
+            self._shown, self._shown_revision = {}, self.revision
+        if (found := self._shown.get(asked)) is None:
+            found = self._shown[asked] = self.overview(asked, now_ms)
+        return found
 
     def overview(self, asked: Asked, now_ms: int) -> answers.Overview:
         """The figures of the page. `now_ms`: the wall clock."""
@@ -158,7 +171,7 @@ class LiveModel:
             moves=figures.moves(cells),
             purchases=self._purchases(wanted, where, figures.refunded(cells)),
             revenue=figures.money(report.revenue),
-            cohort=self._ended_day(where),
+            cohort=self._ended_day(asked.where),
             opened=figures.opened(report),
             time_to_convert=report.time_to_convert,
             by=figures.parts(cells, report, dimension),
@@ -190,8 +203,18 @@ class LiveModel:
         starts = self.cells.starts(length)
         return (starts[0] + LENGTH_MIN[length]) * MINUTE_MS if starts else 0
 
-    def _ended_day(self, where: Mapping[str, str]) -> answers.DayCohort | None:
-        """The newest day of which every journey has ended."""
+    def _ended_day(self, where: tuple[tuple[str, str], ...]) -> answers.DayCohort | None:
+        """The newest day of which every journey has ended. It is weeks old, and many days are looked at, so it
+        is looked for once a minute of event time.
+        """
+        minute, known = self.as_of_ms // MINUTE_MS, self._ended_days.get(where)
+        if known is None or known[0] != minute:
+            if len(self._ended_days) >= MAX_SHOWN:
+                self._ended_days.clear()
+            known = self._ended_days[where] = minute, self._find_ended_day(dict(where))
+        return known[1]
+
+    def _find_ended_day(self, where: Mapping[str, str]) -> answers.DayCohort | None:
         passed_ms = self.as_of_ms
         newest_ms = (passed_ms - self.abandon_after_ms) // DAYS * DAYS
         starts_ms = [start * MINUTE_MS for start in self.cells.starts(BY_DAY)]

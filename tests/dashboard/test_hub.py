@@ -222,3 +222,31 @@ async def test_until_all_was_read_there_are_no_figures(turns: int) -> None:
     messages = dashboard.hub.messages(ALL)
     assert [["loading", "overview"][turns]] == [name for name, _ in read(await anext(messages))]
     await messages.aclose()
+
+
+class SlowClock(SteppingClock):
+    """Every look at it takes as long as figures of a great shop take to be made."""
+
+    def monotonic_s(self) -> float:
+        self.seconds += 0.3
+        return self.seconds
+
+
+async def test_figures_that_take_long_come_less_often() -> None:
+    """The rest of the machine is for whoever processes, however many different figures are asked for."""
+    shop = await Shop.open()
+    shop.hub = Hub(shop.dashboard.model, SlowClock())
+    streams = [shop.hub.messages(Asked(where=where)) for where in ((), (("device", "tv"),))]
+    for stream in streams:
+        await anext(stream)
+    ticks = 0
+    await shop.happens(did("u:gil", "look", 6 * 1440))
+    waiting = asyncio.ensure_future(anext(streams[1]))
+    while not waiting.done():
+        shop.hub.tick()
+        ticks += 1
+        await asyncio.sleep(0)
+    assert ["overview"] == [name for name, _ in read(waiting.result()) if name == "overview"]
+    assert ticks * 0.3 > 2 * OVERVIEW_EVERY_S
+    for stream in streams:
+        await stream.aclose()
