@@ -204,8 +204,8 @@ class LiveModel:
         return (starts[0] + LENGTH_MIN[length]) * MINUTE_MS if starts else 0
 
     def _ended_day(self, where: tuple[tuple[str, str], ...]) -> answers.DayCohort | None:
-        """The newest day of which every journey has ended. It is weeks old, and many days are looked at, so it
-        is looked for once a minute of event time.
+        """The newest day of which every journey has ended. It is weeks old and there are many to look at, so
+        it is looked for once a minute of event time.
         """
         minute, known = self.as_of_ms // MINUTE_MS, self._ended_days.get(where)
         if known is None or known[0] != minute:
