@@ -3,6 +3,7 @@ where they were, and the numbers are exact.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,7 @@ from tests.reading import key_of
 PARTITIONS = 2
 EVENTS = 4_000
 KILLS = 2
+SIGNED_IN = 5  # one of so many events of a device has its user, too
 PATIENCE_S = 90  # of a test with a busy machine: a broker is back after some seconds
 
 T = TypeVar("T")
@@ -44,6 +46,12 @@ def brokers() -> Iterator[Brokers]:
         without(why)
     yield made
     made.end()
+
+
+def signed_in(value: bytes) -> bytes:
+    """The event, with the user who is signed in on its device."""
+    event = json.loads(value)
+    return json.dumps({**event, "userId": f"user of {event['anonymousId']}"}).encode()
 
 
 async def insistent(work: Callable[[], Awaitable[T]]) -> T:
@@ -145,17 +153,17 @@ async def in_sync(brokers: Brokers, app: str) -> None:
 async def test_leaders_are_killed_one_after_the_other(
     brokers: Brokers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While agents read a shop's events: each time, those that cannot go on are opened anew, and in
-    the end a recomputation finds all equal.
+    """While agents read a shop's events, whose guests sign in: each time, those that cannot go on are opened
+    anew, and in the end a recomputation finds all equal.
     """
     app, settings, read_by = (
         await new_app(brokers, PARTITIONS),
-        Settings(batch=200),
+        Settings.model_validate({"batch": 200, "identity": {"on": True}}),
         rules.load_rules(shop.RULES.read_text("utf-8")),
     )
     log = await insistent(lambda: KafkaLog.connect(Cluster(brokers.bootstrap), app, [f"{app}.events"]))
     now = time.time_ns() // 1_000_000
-    values = shop.calls(EVENTS)
+    values = [signed_in(value) if n % SIGNED_IN == 0 else value for n, value in enumerate(shop.calls(EVENTS))]
     await log.append(
         [NewRecord(partition_of(key_of(value), PARTITIONS), None, value, now) for value in values]
     )
@@ -195,6 +203,8 @@ async def test_leaders_are_killed_one_after_the_other(
         while number not in agents or agents[number].processor.checkpoint.offset < ends[number]:
             await step(number)
 
+    gave = sum(agent.processor.checkpoint.counts.moves.get("given", 0) for agent in agents.values())
+    assert gave, "guests signed in"
     verified = await insistent(lambda: verify(log, lambda done, total: None))
     assert (None, len(values)) == (verified.difference, verified.records)
     assert (PARTITIONS, {f"{app}.events": PARTITIONS}) == (
