@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from typing import NamedTuple
 
-from streams.core.journeys.finality import FinalityDelay
+from streams.core.journeys.finality import CopyTimes, FinalityDelay
 from streams.core.journeys.folding import fold, need_name, needs_order
 from streams.core.journeys.journey_step import JourneyStep
 from streams.core.journeys.order_facts import NO_FACTS, OrderFacts, facts_order
@@ -57,6 +57,12 @@ class CopyFate(Enum):
     DUPLICATE = auto()
 
 
+def copies_held(signal: Signal, held_from_ms: int, delay: FinalityDelay) -> CopyTimes:
+    """Between which times copies of a redriven event lie, of what is held of its person."""
+    copies = delay.copies(signal.head >> TIME)
+    return copies._replace(from_ms=max(copies.from_ms, held_from_ms))
+
+
 def event_copy(signal: Signal) -> EventCopy:
     """A signal as a copy of its event."""
     return EventCopy(
@@ -64,11 +70,11 @@ def event_copy(signal: Signal) -> EventCopy:
     )
 
 
-def add_copy(sets: list[EventSet], signal: Signal, ids_from_ms: int) -> CopyFate:
+def add_copy(sets: list[EventSet], signal: Signal, copies: CopyTimes) -> CopyFate:
     """Adds a copy of an event to the sets of its person.
 
-    There is more than one set if an id came again after it was forgotten: it is then another event. A known
-    copy before `ids_from_ms` is forgotten.
+    There is more than one set if an id names several events. `copies`: between which times copies of this one
+    lie.
     """
     new = event_copy(signal)
     for events in sets:
@@ -76,7 +82,7 @@ def add_copy(sets: list[EventSet], signal: Signal, ids_from_ms: int) -> CopyFate
         if known is None:
             events[signal.ref] = new
             return CopyFate.NEW
-        if known.head >> TIME >= ids_from_ms:
+        if copies.from_ms <= known.head >> TIME <= copies.to_ms:
             if new.sorts_before(known):
                 events[signal.ref] = new
                 return CopyFate.SMALLER
@@ -111,12 +117,12 @@ class PersonSets:
         """About how much memory the people and their events take."""
         return len(self.people) * BYTES_PER_PERSON + self.events * BYTES_PER_EVENT
 
-    def add(self, key: str, signal: Signal, ids_from_ms: int) -> CopyFate:
-        """Adds a copy of an event to its person's sets. A known copy before `ids_from_ms` is forgotten."""
+    def add(self, key: str, signal: Signal, copies: CopyTimes) -> CopyFate:
+        """Adds a copy of an event to its person's sets. `copies`: between which times copies of it lie."""
         sets = self.people.get(key)
         if sets is None:
             sets = self.people[key] = [{}]
-        fate = add_copy(sets, signal, ids_from_ms)
+        fate = add_copy(sets, signal, copies)
         self.events += fate is CopyFate.NEW
         return fate
 
@@ -163,16 +169,6 @@ class PersonSets:
         yield from self.former.get(key, ())
         if any(self.people[key]):
             yield self.people[key]
-
-
-def ids_from_ms(greatest_ms: int, at_ms: int, delay: FinalityDelay) -> int:
-    """From which time on the ids of events are known where an event of this time is read.
-
-    Where sources are read one after the other, the greatest time so far can be later than the watermark was
-    when the event was first read. An event that was not late was at most the allowed lateness behind that
-    watermark, which bounds it.
-    """
-    return min(greatest_ms, at_ms + delay.allowed_lateness_ms) - delay.known_ms
 
 
 def first_ms(sets: list[EventSet]) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from streams.core.journeys.finality import CopyTimes
 from streams.core.journeys.origins import EventOrigin
 from streams.core.journeys.signal import TIME, Signal, given_ref
 from streams.core.processing.record_keys import is_device, split_profile_key
@@ -26,6 +27,7 @@ class UnmovedEvent(NamedTuple):
     signal: Signal
     is_parted: bool  # what the device had before `held_from_ms` was not held any more
     held_from_ms: int
+    copies: CopyTimes  # between which times copies of it lie
 
 
 def add_unmoved(sets: PersonSets, events: Iterable[UnmovedEvent]) -> None:
@@ -35,7 +37,7 @@ def add_unmoved(sets: PersonSets, events: Iterable[UnmovedEvent]) -> None:
     for one in events:
         if one.is_parted:
             sets.part(one.device, one.held_from_ms)
-        sets.add(one.device, one.signal, one.held_from_ms)
+        sets.add(one.device, one.signal, one.copies)
 
 
 def withdraw_given(sets: PersonSets, links: KnownLinks) -> Iterator[GivenCopy]:

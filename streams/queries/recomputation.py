@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from streams.core.ingest.event import Event, Items
+from streams.core.journeys.finality import CopyTimes
 from streams.core.journeys.signal import TIME, Signal, without_needs
 from streams.core.processing.checkpoint import Checkpoint, Counts
 from streams.core.processing.inbox import GiveMessage, LinkMessage, Redriven, TakeMessage, decode_message
@@ -25,7 +26,7 @@ from streams.core.processing.parameters import Parameters
 from streams.core.processing.record_keys import is_device
 from streams.core.processing.rulebook import Rulebook
 from streams.log.port import Reader
-from streams.queries.event_sets import CopyFate, PersonSets, ids_from_ms
+from streams.queries.event_sets import CopyFate, PersonSets, copies_held
 from streams.queries.given_events import UnmovedEvent
 from streams.queries.known_links import EventLink, link_of
 from streams.queries.known_receipts import KnownReceipts, ReceiptEnding
@@ -83,7 +84,6 @@ class Recomputation:
         self.broken: str | None = None  # the first item that could not be recomputed, and why
         self.cut_sources: set[str] = set()  # what stood at their beginning is not stored any more
         self._items = items
-        self._greatest_ms = -1
 
     @property
     def size_bytes(self) -> int:
@@ -171,7 +171,6 @@ class Recomputation:
             place = f"item {origin.index} of record {origin.source} {origin.offset}"
             self.broken = self.broken or f"{place} cannot be read ({why}), and is not in the rejected topic"
             return
-        self._greatest_ms = max(self._greatest_ms, outcome.at_ms)
         if outcome.repairs and not item.forwarded:
             counts.count_repairs(outcome.repairs)
         if outcome.apart is not None:
@@ -195,7 +194,7 @@ class Recomputation:
             self._add(key, without_needs(item.signals.signal(outcome, verdict), left_out))
         elif self.moves is not None and is_device(key) and self.moves.is_lent(key):
             signal = without_needs(item.signals.signal(outcome, verdict), left_out)
-            self.moves.lent.add(key, signal, self._known_from_ms(signal))
+            self.moves.lent.add(key, signal, self._copies(signal))
 
     def _note_link(self, moves: Moves, item: StoredItem, *, is_redriven: bool = False) -> None:
         """Takes the link that an event makes where it was read first or redriven, if it makes one."""
@@ -243,7 +242,7 @@ class Recomputation:
             return
         if receipt.is_parted:
             self.sets.part(key, receipt.held_from_ms)
-        self._add_copy(key, signal, receipt.held_from_ms)
+        self._add_copy(key, signal, self._held(signal, receipt))
 
     def _count_redriven(self, receipt: ReceiptEnding | None) -> None:
         if receipt is not None and receipt.outcome != "forwarded":
@@ -264,20 +263,21 @@ class Recomputation:
         key = item.signals.key(item.outcome)
         if is_device(key) and not self._is_foreign(key) and self.slice.has(key):
             signal = item.signals.signal(item.outcome, verdict, is_redriven=True)
-            self.sets.add(key, signal, self._known_from_ms(signal))
+            self.sets.add(key, signal, self._copies(signal))
 
     def _take_redriven_device(self, moves: Moves, key: str, signal: Signal, receipt: ReceiptEnding) -> None:
         """Adds a redriven event of a device, which belongs to whom the links say unless it is too old."""
         if receipt.is_unmoved:
             if self.slice.has(key):
-                moves.unmoved.append(UnmovedEvent(key, signal, receipt.is_parted, receipt.held_from_ms))
+                parted_ms, copies = receipt.held_from_ms, self._held(signal, receipt)
+                moves.unmoved.append(UnmovedEvent(key, signal, receipt.is_parted, parted_ms, copies))
             return
         if receipt.is_parted:
             moves.part(key, signal.head >> TIME, receipt.held_from_ms)
         if self.slice.has(key):
-            self._add_copy(key, signal, self._known_from_ms(signal))
+            self._add_copy(key, signal, self._copies(signal))
         elif moves.is_lent(key):
-            moves.lent.add(key, signal, self._known_from_ms(signal))
+            moves.lent.add(key, signal, self._copies(signal))
 
     def _is_foreign(self, key: str) -> bool:
         partitions = self.stored.reader.partitions
@@ -285,16 +285,19 @@ class Recomputation:
 
     def _add(self, key: str, signal: Signal) -> None:
         """Adds a copy of an event. The smallest stays; an id that was forgotten is a new event."""
-        if self._add_copy(key, signal, self._known_from_ms(signal)) is CopyFate.DUPLICATE:
+        if self._add_copy(key, signal, self._copies(signal)) is CopyFate.DUPLICATE:
             self.counts.duplicate += 1
         else:  # also in place of a greater copy
             self.counts.applied += 1
 
-    def _known_from_ms(self, signal: Signal) -> int:
-        return ids_from_ms(self._greatest_ms, signal.head >> TIME, self.stored.parameters.finality)
+    def _held(self, signal: Signal, receipt: ReceiptEnding) -> CopyTimes:
+        return copies_held(signal, receipt.held_from_ms, self.stored.parameters.finality)
 
-    def _add_copy(self, key: str, signal: Signal, known_from_ms: int) -> CopyFate:
-        fate = self.sets.add(key, signal, known_from_ms)
+    def _copies(self, signal: Signal) -> CopyTimes:
+        return self.stored.parameters.finality.copies(signal.head >> TIME)
+
+    def _add_copy(self, key: str, signal: Signal, copies: CopyTimes) -> CopyFate:
+        fate = self.sets.add(key, signal, copies)
         self.counts.unread_amounts += fate is not CopyFate.DUPLICATE and signal.has_unread_amount
         return fate
 

@@ -29,7 +29,7 @@ from streams.core.processing.parameters import Parameters
 from streams.core.processing.record_keys import is_device
 from streams.core.processing.signals import Signals
 from streams.errors import ConfigError
-from streams.queries.event_sets import PersonSets, ids_from_ms
+from streams.queries.event_sets import PersonSets, copies_held
 from streams.queries.folded_funnel import FoldedFunnel, RulesFunnel
 from streams.queries.given_events import UnmovedEvent, add_unmoved, give_events, withdraw_given
 from streams.queries.known_links import KnownLinks, link_of
@@ -120,7 +120,6 @@ class _Reading:
         self.late = 0
         self.unchecked: list[Unchecked] = []
         self.cut: list[str] = []
-        self._greatest_ms = -1
         self._read_again: set[Origin] = set()  # rejected items that could be read when they were redriven
 
     @property
@@ -141,7 +140,6 @@ class _Reading:
         if self._links is not None and self._slice.of > 1 and not self._links.is_whole:
             await self._read_links(self._links)
         for partition in self._stored.partitions:
-            self._greatest_ms = -1
             for source, position in partition.checkpoint.sources.items():
                 if is_inbox(source):
                     continue
@@ -208,7 +206,6 @@ class _Reading:
 
     def _take_event(self, item: StoredItem, event: Event) -> None:
         verdicts = self._verdicts(item, event)
-        self._greatest_ms = max(self._greatest_ms, event.at_ms)
         left_out, is_late = self._stored.late.left_out.get(item.origin, ()), self._stored.is_late(item.origin)
         if is_late and self._times.has(event.at_ms) and not self._stored.counts_redriven(item.origin):
             self.late += 1
@@ -219,8 +216,7 @@ class _Reading:
                 continue
             signal = side.signals.signal(event, verdict)
             if _is_in_time(item, event, verdict, signal, is_late=is_late):
-                known_from_ms = ids_from_ms(self._greatest_ms, signal.head >> TIME, delay)
-                sets.add(key, without_needs(signal, left_out), known_from_ms)
+                sets.add(key, without_needs(signal, left_out), delay.copies(signal.head >> TIME))
 
     def _sets_of(self, side: _Side, key: str) -> PersonSets | None:
         """Where the events of a profile belong; None: nobody of the slice can have them."""
@@ -248,6 +244,7 @@ class _Reading:
         )
         if receipt.outcome not in _ENDED_IN_TIME and not is_given:
             return
+        held_from_ms, delay = receipt.held_from_ms, self._stored.parameters.finality
         if item.origin in self._stored.rejected and item.origin not in self._read_again:
             self._read_again.add(item.origin)  # nothing could be read of it before
             verdicts = self._verdicts(item, event)
@@ -258,17 +255,16 @@ class _Reading:
             if verdict is None or sets is None:
                 continue
             signal = without_needs(side.signals.signal(event, verdict, is_redriven=True), receipt.left_out)
+            copies = copies_held(signal, held_from_ms, delay)
             if self._links is not None and is_device(key) and not receipt.is_unmoved:
-                known_from_ms = signal.head >> TIME
-                known_from_ms -= self._stored.parameters.finality.known_ms
-                sets.add(key, signal, known_from_ms)
+                sets.add(key, signal, delay.copies(signal.head >> TIME))
             elif receipt.is_unmoved:
                 if sets is side.sets:
-                    side.unmoved.append(UnmovedEvent(key, signal, receipt.is_parted, receipt.held_from_ms))
+                    side.unmoved.append(UnmovedEvent(key, signal, receipt.is_parted, held_from_ms, copies))
             else:
                 if receipt.is_parted:
-                    sets.part(key, receipt.held_from_ms)
-                sets.add(key, signal, receipt.held_from_ms)
+                    sets.part(key, held_from_ms)
+                sets.add(key, signal, copies)
 
     def _verdicts(self, item: StoredItem, event: Event) -> tuple[Verdict | None, Verdict | None]:
         """What the two say of an event, which is counted."""

@@ -113,7 +113,6 @@ class _Stories:
         self._found = found
         self._by_place: dict[Origin, EventStory] = {}
         self._sets: dict[str, list[EventSet]] = {}
-        self._greatest_ms: dict[str, int] = {}
         self._causing: dict[_CausingEvent, EventStory] = {}
         self._needs: dict[_CausingEvent, set[str]] = {}  # that copies of the event name
         self._needs_of_person: dict[str, set[str]] = {}  # by the key of the profile
@@ -203,7 +202,7 @@ class _Stories:
         if letter is not None:
             story.ending, story.reason, story.detail = "rejected", letter.reason, letter.detail
             if signal is not None and origin in found.redriven:
-                self._add(found, story, key, outcome.at_ms, signal)
+                self._add(found, story, key, signal)
                 story.detail = f"{REDRIVEN_SINCE}; first it was rejected: {letter.detail}"
             return story
         if outcome.apart is Apart.ROBOT:
@@ -214,21 +213,19 @@ class _Stories:
             return story
         late = found.late.get(origin.letter)
         if late is not None and origin in found.redriven:
-            self._add(found, story, key, outcome.at_ms, signal)
+            self._add(found, story, key, signal)
             story.reason, story.detail = late.reason, f"{REDRIVEN_SINCE}; first it was {late.detail}"
         elif late is not None and not late.left_out:
             story.ending, story.reason, story.detail = "late", late.reason, late.detail
         else:
-            self._add(found, story, key, outcome.at_ms, without_needs(signal, late.left_out if late else ()))
+            self._add(found, story, key, without_needs(signal, late.left_out if late else ()))
             if late is not None:
                 story.reason = late.reason
                 story.detail = "; ".join(filter(None, (late.detail, story.detail)))
         return story
 
-    def _add(self, found: PersonsItems, story: EventStory, key: str, at_ms: int, signal: Signal) -> None:
-        self._greatest_ms[key] = greatest_ms = max(self._greatest_ms.get(key, 0), at_ms)
-        ids_from_ms = greatest_ms - found.delay.known_ms
-        fate = add_copy(self._sets.setdefault(key, [{}]), signal, ids_from_ms)
+    def _add(self, found: PersonsItems, story: EventStory, key: str, signal: Signal) -> None:
+        fate = add_copy(self._sets.setdefault(key, [{}]), signal, found.delay.copies(signal.head >> TIME))
         if fate is CopyFate.DUPLICATE:
             story.ending = "duplicate"
             return

@@ -118,7 +118,7 @@ BUGS = (
     _bug(
         "a redriven item counts for its person, whatever is final",
         "streams.core.journeys.redriving",
-        "if is_behind_final(p, signal, final_ms, time, population.patience):",
+        "if is_behind_final(p, signal, copies, final_ms, time, population.patience):",
         "if False:",
     ),
     _bug(

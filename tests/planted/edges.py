@@ -206,10 +206,10 @@ EDGE_BUGS = (
     ),
     _edge(
         _BOUNDS,
-        "ids are known a millisecond too long",
+        "copies lie a millisecond too far apart",
         _FINALITY,
-        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.known_ms, timers_fired_ms",
-        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.known_ms - 1, timers_fired_ms",
+        "CopyTimes(at_ms - self.change_ms,",
+        "CopyTimes(at_ms - self.change_ms - 1,",
     ),
     _edge(
         _BOUNDS,
@@ -363,7 +363,7 @@ EDGE_BUGS = (
         _LAWS,
         "a copy is judged by the needs that it has places for",
         _POPULATION,
-        "judged = judge_event(p, signal, bounds).outcome",
+        "judged = judge_event(p, signal, self.copies(signal)).outcome",
         "judged = APPLIED",
     ),
     _edge(

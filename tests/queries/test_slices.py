@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams.core.ingest.times import LATEST_MS
+from streams.core.journeys.finality import CopyTimes
 from streams.core.journeys.signal import Signal, event_ref, head_of
 from streams.core.moments.rules import default_rules
 from streams.core.processing.checkpoint import decode_checkpoint
@@ -169,7 +171,8 @@ def _measured_bytes(people: int, events_each: int) -> int:
             sets: list[EventSet] = [{}]
             for number in range(events_each):
                 ref = event_ref(f"{who:08x}-0000-4000-8000-{number:012x}")
-                add_copy(sets, Signal(head_of(NOW + number + who * 100, 1, True, 3), ref, 5, 4), 0)
+                signal = Signal(head_of(NOW + number + who * 100, 1, True, 3), ref, 5, 4)
+                add_copy(sets, signal, CopyTimes(0, LATEST_MS))
             net = {f"{who}/{n}".encode().ljust(16): 1 for n in range((events_each + 1) // 2)}
             held += [f"u:customer-{who}", sets, net, NOW + who]
         return tracemalloc.get_traced_memory()[0]

@@ -237,7 +237,7 @@ class _Judge:
             return
         left_out = self._arrival.left_out.get(origin, ())
         s = s._replace(needs=tuple(name for name in needs if name not in left_out))
-        applied = take(a, key, mine, s, self.marks.settled - world.finality_delay - allowed_lateness)
+        applied = take(a, key, mine, s, at - world.finality_delay, at + world.finality_delay)
         a.counts["unread_amounts"] += applied and unread
         a.counts["applied" if applied else "duplicate"] += 1
         a.counts["narrowed"] += bool(left_out)
@@ -312,7 +312,8 @@ class _Judge:
         before = [*found.held]
         mine[:] = found.held
         s = s._replace(needs=tuple(name for name in s.needs if name not in found.left_out))
-        take(a, key, mine, s, found.known_from)
+        delay = world.finality_delay
+        take(a, key, mine, s, max(found.known_from, s.at - delay), s.at + delay)
         a.counts["unread_amounts"] += unread
         a.moved[origin, m.command] = Moved(before, [*mine], *self.time)
         self._end(m, "applied", new_person=found.new, left_out=[*found.left_out])
@@ -367,10 +368,17 @@ class Takes(Protocol):
     again: Again
 
 
-def take(a: Takes, key: Key, mine: list[oracle.Signal], s: oracle.Signal, known_from: int) -> bool:
-    """An event id is one event while it is known, and of its copies the smallest stays."""
+def take(
+    a: Takes,
+    key: Key,
+    mine: list[oracle.Signal],
+    s: oracle.Signal,
+    known_from: int,
+    known_to: int = LATEST_MS,
+) -> bool:
+    """Copies with an event's id between these times are this event, and the smallest stays."""
     for n, kept in sorted(enumerate(mine), key=lambda one: one[1].at):
-        if kept.event.partition(AGAIN)[0] == s.event and kept.at >= known_from:
+        if kept.event.partition(AGAIN)[0] == s.event and known_from <= kept.at <= known_to:
             s = s._replace(event=kept.event)
             if oracle.history([kept, s])[0] == kept:
                 return False

@@ -91,7 +91,7 @@ class RedrivenPeople:
         frozen = self.frozen.get(key)
         if not self.is_frozen(key, mark):
             frozen = None
-        copies = [e for e in mine if e.event.partition(AGAIN)[0] == s.event]
+        copies = self._copies(mine, s)
         stay = [e for e in copies if oracle.history([e, s._replace(event=e.event)])[0] == e]
         is_new = frozen is None and self.is_forgotten(mine, *time)
         if outcome == "duplicate":
@@ -119,6 +119,11 @@ class RedrivenPeople:
         if s.at < oldest:
             self.frozen[key] = Frozen([*past], before, mark)
         return Judged(outcome, held, known_from, is_new, left_out)
+
+    def _copies(self, mine: Sequence[oracle.Signal], s: oracle.Signal) -> list[oracle.Signal]:
+        """The copies of an event among a person's events."""
+        apart = self.limits.lateness
+        return [e for e in mine if e.event.partition(AGAIN)[0] == s.event and abs(e.at - s.at) <= apart]
 
     def part(self, key: Key, mine: list[oracle.Signal], said: Said) -> tuple[list[oracle.Signal], int]:
         """The events of a person that are read together with an item, and from when on they are known one by
@@ -151,7 +156,7 @@ class RedrivenPeople:
         if frozen is None and self.is_forgotten(mine, mark, timers):
             self.wrong(said, f"nothing is held of {key}")
         past, before = (mine, oldest) if frozen is None else (frozen.past, frozen.before)
-        copies = [e for e in mine if e.event.partition(AGAIN)[0] == s.event]
+        copies = self._copies(mine, s)
         named = s if not copies else s._replace(event=min(copies).event)
         behind = oracle.changes_final(named, mine, past, before, limits.patience)
         many = len({name for e in mine for name in e.needs} | {""}) > limits.needs

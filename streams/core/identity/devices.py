@@ -145,7 +145,7 @@ class Devices:
         if device is None:
             return population.take(key, signal, source)
         user = user_at(device.links, signal.head >> TIME, self.spans)
-        known = self._given(device, signal.ref)
+        known = self._given(device, signal)
         if known is not None and not comes_before(signal, known.signal):
             return DUPLICATE
         if known is None and user is not None and (p := population.profiles.get(key)) is not None:
@@ -172,7 +172,7 @@ class Devices:
         """Makes room for an event that is to be given: the device's own profile may hold a copy of it, which
         gives way (APPLIED), or else says how the event ends.
         """
-        judged = judge_event(p, signal, self.population.bounds)
+        judged = judge_event(p, signal, self.population.copies(signal))
         if judged.outcome != APPLIED:
             holds_copy = find_event(p.journal, signal.ref) >= 0 or judged.outcome == DUPLICATE
             # Ordered before the base of the device, it can still be a user's.
@@ -246,13 +246,14 @@ class Devices:
             Give(user, device.key, tuple(signals), is_new) for (user, is_new), signals in given.items()
         ]
 
-    def _given(self, device: Device, ref: bytes) -> GivenEvent | None:
-        """What a device gave under this id, if it is known still."""
-        found = (device.given or {}).get(ref)
-        if found is not None and found.signal.head >> TIME < self.population.bounds.ids_from_ms:
+    def _given(self, device: Device, signal: Signal) -> GivenEvent | None:
+        """The copy of an event that a device gave."""
+        found = (device.given or {}).get(signal.ref)
+        copies = self.population.copies(signal)
+        if found is not None and not copies.from_ms <= found.signal.head >> TIME <= copies.to_ms:
             assert device.given is not None
-            del device.given[ref]  # what comes under its id now is another event
-            self._note(device.key, ref)
+            del device.given[signal.ref]  # what comes under its id now is another event
+            self._note(device.key, signal.ref)
             return None
         return found
 

@@ -29,6 +29,9 @@ def redrive_device_event(
     is_old = signal.head >> TIME < oldest_ms
     known = (device.given or {}).get(signal.ref)
     if known is not None:
+        copies = population.copies(signal)
+        if not copies.from_ms <= known.signal.head >> TIME <= copies.to_ms:
+            return RedrivenEvent(FINAL)  # another event of that id, which can still move
         if not comes_before(signal, known.signal):
             return RedrivenEvent(DUPLICATE)
         if is_old or known.signal.head >> TIME < oldest_ms:
@@ -43,7 +46,7 @@ def redrive_device_event(
         return taken
     p = population.profiles.get(key)
     if known is None and p is not None:
-        if is_copy(p, signal):
+        if is_copy(p, signal, population.copies(signal)):
             return RedrivenEvent(DUPLICATE)
         if holds_before(p, signal.ref, oldest_ms) or devices.make_room(p, signal, user) != APPLIED:
             return RedrivenEvent(FINAL)

@@ -11,11 +11,12 @@ for how long.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from streams.core.journeys.folding import sorts_before
-from streams.core.journeys.journal import find_event, records_of_event
+from streams.core.journeys.folding import find_copy, sorts_before
+from streams.core.journeys.journal import records_of_event
 from streams.core.journeys.order_facts import NO_FACTS, Update
 from streams.core.journeys.profile import Profile, TimeBounds
 from streams.core.journeys.signal import (
@@ -38,6 +39,13 @@ from streams.core.moments.verdict import BUY, REFUND, TRUTH
 BEFORE_ALL_MS = -1  # before any time
 
 
+class CopyTimes(NamedTuple):
+    """Between which times the copies of an event lie, both included. Milliseconds."""
+
+    from_ms: int
+    to_ms: int
+
+
 class FinalityDelay(msgspec.Struct, frozen=True):
     """How long what has happened can still change: docs/journeys.md, Time. Milliseconds."""
 
@@ -52,8 +60,18 @@ class FinalityDelay(msgspec.Struct, frozen=True):
 
     @property
     def known_ms(self) -> int:
-        """For so long the ids of events are known, and a profile is held."""
+        """For so long the ids of events are kept, and a profile is held. Whatever comes is at most the
+        allowed lateness behind, so every copy of it is there.
+        """
         return self.change_ms + self.allowed_lateness_ms
+
+    def copies(self, at_ms: int) -> CopyTimes:
+        """Between which times copies of an event of this time lie, both included. What has its id and lies
+        beyond is another event.
+
+        By the times of events alone: how far time had come where a copy was read does not matter.
+        """
+        return CopyTimes(at_ms - self.change_ms, at_ms + self.change_ms)
 
 
 def time_bounds(settled_mark_ms: int, timers_fired_ms: int, delay: FinalityDelay) -> TimeBounds:
@@ -96,13 +114,18 @@ def final_times(p: Profile, done: Sequence[Final], time: TimeBounds, patience: P
 
 
 def is_behind_final(
-    p: Profile, signal: Signal, final_ms: Mapping[int, int], time: TimeBounds, patience: Patience
+    p: Profile,
+    signal: Signal,
+    copies: CopyTimes,
+    final_ms: Mapping[int, int],
+    time: TimeBounds,
+    patience: Patience,
 ) -> bool:
     """True if a redriven event would change what is final: it is ordered before the base of its profile, or
     it is not later than the closing or the refund of a final journey of one of its needs, or it reaches into
     another need.
 
-    `final_ms`: see `final_times`.
+    `copies`: see `FinalityDelay.copies`; `final_ms`: see `final_times`.
     """
     at_ms = signal.head >> TIME
     if facts_key(signal.head, signal.ref) < p.base_end:
@@ -115,12 +138,12 @@ def is_behind_final(
         at_ms <= final_ms.get(p.needs.index(name), BEFORE_ALL_MS) for name in signal.needs if name in p.needs
     ):
         return True
-    return _replaces_final(p, signal, final_ms) or _reaches_final(p, signal, final_ms, patience)
+    return _replaces_final(p, signal, copies, final_ms) or _reaches_final(p, signal, final_ms, patience)
 
 
-def _replaces_final(p: Profile, signal: Signal, final_ms: Mapping[int, int]) -> bool:
+def _replaces_final(p: Profile, signal: Signal, copies: CopyTimes, final_ms: Mapping[int, int]) -> bool:
     """True if an event takes the place of a copy that something final was made of: in another need."""
-    first = find_event(p.journal, signal.ref)
+    first = find_copy(p.journal, signal, copies)
     if first < 0:
         return False
     known, every_ms = records_of_event(p.journal, first), max(final_ms.values(), default=BEFORE_ALL_MS)

@@ -17,12 +17,13 @@ from streams.core.journeys.journal import (
     head_at,
     position_of,
     records_of_event,
+    time_at,
     without_event,
 )
 from streams.core.journeys.journey_step import REFUND_UNMATCHED, WITHDRAWN, JourneyStep, net_steps, withdrawn
 from streams.core.journeys.machine import match_cue, settle, step
 from streams.core.journeys.order_facts import NO_FACTS, Facts, facts_order
-from streams.core.journeys.profile import Profile, TimeBounds, folded_count, folded_journal
+from streams.core.journeys.profile import Profile, folded_count, folded_journal
 from streams.core.journeys.refunds import find_refundable, give_back
 from streams.core.journeys.signal import (
     EVERY_NEED,
@@ -100,13 +101,19 @@ def append_signal(
 
 
 def insert_signal(
-    p: Profile, signal: Signal, needs: tuple[int, ...], bounds: TimeBounds, patience: Patience, change: Change
+    p: Profile,
+    signal: Signal,
+    needs: tuple[int, ...],
+    copies: tuple[int, int],
+    timers_fired_ms: int,
+    patience: Patience,
+    change: Change,
 ) -> int:
     """Takes an event that may fall anywhere in the journal: APPLIED, DUPLICATE or OVER_CAP.
 
-    The caller has judged that it is not late.
+    The caller has judged that it is not late. `copies`: see `judge_event`.
     """
-    judged = judge_event(p, signal, bounds)
+    judged = judge_event(p, signal, copies)
     if judged.outcome != APPLIED:
         return judged.outcome
     head, ref, journal, facts = signal.head, signal.ref, p.journal, dict(p.facts or NO_FACTS)
@@ -123,15 +130,15 @@ def insert_signal(
         first = min(first, at)
     if signal.facts is not None:
         facts[facts_key(head, ref)] = signal.facts
-    rewrite(p, Rewrite(first, journal, facts or None), bounds.timers_fired_ms, patience, change)
+    rewrite(p, Rewrite(first, journal, facts or None), timers_fired_ms, patience, change)
     return APPLIED
 
 
-def judge_event(p: Profile, signal: Signal, bounds: TimeBounds) -> Judgement:
+def judge_event(p: Profile, signal: Signal, copies: tuple[int, int]) -> Judgement:
     """How an event ends in its profile, provided that its needs have places: nothing is changed.
 
-    Copies older than `bounds.ids_from_ms` are passed over even where they are still in the journal. So it
-    does not matter when the profile was tidied.
+    `copies`: between which times (ms) copies of it lie (`FinalityDelay.copies`). Others that have its id are
+    passed over even where they are still in the journal. So it does not matter when the profile was tidied.
     """
     head, ref, folded = signal.head, signal.ref, p.folded
     if folded is not None and facts_key(head, ref) < folded.segments[-1][-SIZE : ORDERED - SIZE]:
@@ -139,8 +146,7 @@ def judge_event(p: Profile, signal: Signal, bounds: TimeBounds) -> Judgement:
     # Folded signals are looked through only where they may hold a copy: that is rare, and they are many.
     past = folded_journal(p) if folded is not None and knows_id(folded, ref) else b""
     whole = past + p.journal
-    known = position_of(whole, (max(bounds.ids_from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
-    twin = find_event(whole, ref, known)
+    twin = find_copy(whole, signal, copies)
     if twin < 0:
         return Judgement(APPLIED)
     if not sorts_before(p, records_of_event(whole, twin), signal):
@@ -150,10 +156,22 @@ def judge_event(p: Profile, signal: Signal, bounds: TimeBounds) -> Judgement:
     return Judgement(APPLIED, twin - len(past) // SIZE)
 
 
-def is_copy(p: Profile, signal: Signal) -> bool:
-    """True if the profile still holds a copy of this event, however old, that does not give way to it."""
+def find_copy(journal: bytes, signal: Signal, copies: tuple[int, int]) -> int:
+    """The number of the first record of the copy of an event; -1: there is none. `copies`: see
+    `judge_event`.
+    """
+    from_ms, to_ms = copies
+    start = position_of(journal, (max(from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
+    found = find_event(journal, signal.ref, start)
+    return found if found >= 0 and time_at(journal, found) <= to_ms else -1
+
+
+def is_copy(p: Profile, signal: Signal, copies: tuple[int, int]) -> bool:
+    """True if the profile still holds a copy of this event that does not give way to it. `copies`: see
+    `judge_event`.
+    """
     whole = folded_journal(p) + p.journal
-    twin = find_event(whole, signal.ref)
+    twin = find_copy(whole, signal, copies)
     return twin >= 0 and not sorts_before(p, records_of_event(whole, twin), signal)
 
 

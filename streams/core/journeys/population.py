@@ -11,10 +11,8 @@ trimming, forgetting.
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
-import msgspec
-
 from streams.core.journeys.finality import (
-    BEFORE_ALL_MS,
+    CopyTimes,
     FinalityDelay,
     bounds_of,
     is_published,
@@ -92,13 +90,11 @@ class Population:
         self._dropped: list[ProfilePart] = []  # tombstones of state records
         self._asserted: list[JourneyStep] = []  # steps that follow from the event that `take` is reading
 
-    def take(
-        self, key: str, signal: Signal, source: Record | None = None, *, is_redriven: bool = False
-    ) -> int | LeftOut:
-        """Takes one event that is not late: APPLIED, DUPLICATE or OVER_CAP. LeftOut: applied, but not in all
-        of its needs.
+    def take(self, key: str, signal: Signal, source: Record | None = None) -> int | LeftOut:
+        """Takes one event that is not late, or is redriven: APPLIED, DUPLICATE or OVER_CAP. LeftOut: applied,
+        but not in all of its needs.
 
-        `source`: the item that was read as this event. `is_redriven`: it is late, see `redriving.py`.
+        `source`: the item that was read as this event.
         """
         p = self.profiles.get(key)
         if p is None:
@@ -112,11 +108,10 @@ class Population:
         else:
             numbers = need_numbers(p, names)
             if numbers is None:
-                bounds = self._bounds(is_redriven=is_redriven)
-                judged = judge_event(p, signal, bounds).outcome
+                judged = judge_event(p, signal, self.copies(signal)).outcome
                 if judged != APPLIED:
                     return judged
-                placed = place_event(p, signal, bounds.oldest_ms, self.patience, self.changes)
+                placed = place_event(p, signal, self.bounds.oldest_ms, self.patience, self.changes)
                 if placed is None:
                     return OVER_CAP
                 signal, numbers, ending = placed.signal, placed.numbers, placed.ending
@@ -140,8 +135,8 @@ class Population:
                 fire(p, self.timers_fired_ms, patience, asserted)
         else:
             change = Change()
-            bounds = self._bounds(is_redriven=is_redriven)
-            outcome = insert_signal(p, signal, needs, bounds, patience, change)
+            copies = self.copies(signal)
+            outcome = insert_signal(p, signal, needs, copies, self.timers_fired_ms, patience, change)
             if outcome != APPLIED:
                 p.needs, p.states = known  # an event that was not applied leaves no need behind
                 return outcome
@@ -184,10 +179,9 @@ class Population:
         """The least watermark that any partition has reported: what is final goes by it."""
         return min(self.watermark_ms, self.settled_limit_ms)
 
-    def _bounds(self, *, is_redriven: bool) -> TimeBounds:
-        """As `bounds`; of a redriven event every copy that is kept is known, however old it is."""
-        bounds = self.bounds
-        return msgspec.structs.replace(bounds, ids_from_ms=BEFORE_ALL_MS) if is_redriven else bounds
+    def copies(self, signal: Signal) -> CopyTimes:
+        """Between which times copies of an event lie."""
+        return self.finality.copies(signal.head >> TIME)
 
     def begin(self, key: str, signal: Signal) -> Profile:
         """The profile of somebody of whom nothing is held, with this signal to come."""

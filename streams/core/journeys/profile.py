@@ -70,7 +70,7 @@ class TimeBounds(msgspec.Struct, frozen=True, gc=False):
     """How far time has come for the profiles of a partition."""
 
     oldest_ms: int  # what is older than this is final
-    ids_from_ms: int  # a copy of an event before this is taken for a new event
+    ids_from_ms: int  # no event to come is a copy of one before this
     timers_fired_ms: int
 
 

@@ -46,15 +46,16 @@ def redrive_event(
         final_ms = before.final_ms
     if not is_new:
         held_from_ms = _held_from_ms(p, held_from_ms)
-    if is_copy(p, signal):
+    copies = population.copies(signal)
+    if is_copy(p, signal, copies):
         return RedrivenEvent(DUPLICATE)
-    if is_behind_final(p, signal, final_ms, time, population.patience):
+    if is_behind_final(p, signal, copies, final_ms, time, population.patience):
         return RedrivenEvent(FINAL)
     if signal.head >> TIME < time.oldest_ms:
         # Set before it is taken: whoever is over the cap is trimmed then.
         p.redriving = Redriving(population.watermark_ms, final_ms)
     is_parted = not p.base_end
-    outcome = population.take(key, signal, source, is_redriven=True)
+    outcome = population.take(key, signal, source)
     if outcome in (DUPLICATE, OVER_CAP):
         p.redriving = before
         return RedrivenEvent(DUPLICATE if outcome == DUPLICATE else FINAL)

@@ -181,13 +181,26 @@ def test_the_path_of_a_long_journey_is_its_first_stays(more: int) -> None:
 
 
 @pytest.mark.parametrize("older", EDGE)
-def test_an_id_is_known_for_twice_the_allowed_lateness(older: int) -> None:
+def test_a_copy_lies_within_the_finality_delay(older: int) -> None:
     """To the millisecond: a copy that is stamped anew is the same event, or a millisecond later another."""
     people = People()
     people.put(DAY, "look")
-    now = DAY + 2 * HORIZON + older
-    people.put(now, "somebody", key="u:2")
-    assert people.put(now, "look") == (DUPLICATE if older <= 0 else APPLIED)
+    assert people.put(DAY + HORIZON + older, "look") == (DUPLICATE if older <= 0 else APPLIED)
+
+
+@pytest.mark.parametrize("older", EDGE)
+def test_how_far_time_has_come_makes_no_difference_to_a_copy(older: int) -> None:
+    """What is not late meets each copy of itself, folded or not, also the oldest that it can have."""
+    people = People()
+    for n in range(SEGMENT):
+        people.put(DAY + n, f"look{n}", KNOW, sure=False)
+    people.put(DAY + 2 * HORIZON, "somebody", key="u:2")
+    people.put(DAY + 2 * HORIZON, "now")
+    people.population.trim_profile(people.profile())
+    assert SEGMENT == folded_count(people.profile())
+    last = SEGMENT - 1
+    copy = people.put(DAY + last + HORIZON + older, f"look{last}")
+    assert copy == (DUPLICATE if older <= 0 else APPLIED)
 
 
 @pytest.mark.parametrize("older", EDGE)
