@@ -158,10 +158,11 @@ def has_several_users(links: Links) -> bool:
 
 def keep_links_ms(change_ms: int, spans: Spans, *, several_users: bool) -> int:
     """For how long (ms) behind the settled mark a link can decide something. `change_ms`: for how long events
-    can still move. A link decides forward of it.
+    can still move. A link decides forward of it, and which other one of its quarter of an hour counts.
 
     `several_users`: of the device. Then a link also counts its user for a later one, which decides that much
     later again. One user counts for one however old their links are; and for another user's link, which is
     still to come and will be in time, so old a link does not count.
     """
-    return change_ms + spans.forward_ms + (spans.shared_ms if several_users else 0)
+    forward_ms = max(spans.forward_ms, LINK_QUARTER_MS)
+    return change_ms + forward_ms + (spans.shared_ms if several_users else 0)

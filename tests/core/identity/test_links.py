@@ -6,7 +6,7 @@ import os
 from itertools import accumulate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.core.identity.links import (
@@ -30,6 +30,7 @@ LAW = settings(max_examples=int(os.environ.get("EXAMPLES", "400")), deadline=Non
 MINUTE, HOUR = 60_000, 3_600_000
 OF = identity_oracle.Settings(forward=3 * HOUR, back=HOUR, shared_above=2)
 SPANS = Spans(OF.forward, OF.back, OF.shared_above)
+SHORT = Spans(5 * MINUTE, 0, OF.shared_above)  # less than the quarter of an hour in which one link counts
 LATENESS_MS = HOUR
 
 # A time, and whose link it is. Gaps meet quarters, back, forward and both together, and lie beside them.
@@ -66,9 +67,9 @@ def told(links: list[Link]) -> list[identity_oracle.Link]:
     return identity_oracle.links_of(events, "", "d", OF)
 
 
-def times_near(links: list[Link]) -> list[int]:
+def times_near(links: list[Link], spans: Spans = SPANS) -> list[int]:
     """The times at which something may change: around each link, its spans, and half way to others."""
-    near = {link.at_ms + d for link in links for d in (0, SPANS.forward_ms, -SPANS.back_ms, HOUR // 4)}
+    near = {link.at_ms + d for link in links for d in (0, spans.forward_ms, -spans.back_ms, HOUR // 4)}
     near |= {(one.at_ms + two.at_ms) // 2 for one in links for two in links}
     return sorted({at + beside for at in near for beside in (-1, 0, 1)})
 
@@ -90,13 +91,17 @@ def test_who_had_the_device(acts: list[tuple[int, str, int]], rnd: object) -> No
         assert user_at(held, at, SPANS) == identity_oracle.user_at(counting, at, OF)
 
 
+@pytest.mark.parametrize("spans", [SPANS, SHORT], ids=["long", "short"])
 @LAW
-@given(acts)
-def test_what_is_dropped_decides_nothing(acts: list[tuple[int, str, int]]) -> None:
+@given(acts=acts)
+# The second link of a quarter comes when the first one decides nothing any more itself.
+@example(acts=[(0, "a", 0), (HOUR, "a", 0), (5 * MINUTE, "a", 0), (MINUTE, "a", 0), (MINUTE, "a", HOUR)])
+def test_what_is_dropped_decides_nothing(spans: Spans, acts: list[tuple[int, str, int]]) -> None:
     """At any watermark, whatever can still move belongs to the same user as with all links that ever were in
-    time: links that are thinned out or too old decide nothing that can move.
+    time: links that are thinned out or too old decide nothing that can move, and hide no link to come.
     """
-    change_ms = LATENESS_MS + SPANS.back_ms
+    change_ms = LATENESS_MS + spans.back_ms
+    of = identity_oracle.Settings(spans.forward_ms, spans.back_ms, spans.shared_above)
     held: list[Link] = []
     in_time: list[Link] = []
     watermark_ms = 0
@@ -107,13 +112,13 @@ def test_what_is_dropped_decides_nothing(acts: list[tuple[int, str, int]]) -> No
         in_time.append(link)
         found = with_link(held, link)
         held = held if found is None else found[0]
-        held = thinned(held, watermark_ms - LATENESS_MS, SPANS)
-        keep_ms = keep_links_ms(change_ms, SPANS, several_users=has_several_users(held))
+        held = thinned(held, watermark_ms - LATENESS_MS, spans)
+        keep_ms = keep_links_ms(change_ms, spans, several_users=has_several_users(held))
         held = without_old(held, watermark_ms - keep_ms)
         counting = told(in_time)
-        for at in times_near(in_time):
+        for at in times_near(in_time, spans):
             if at >= watermark_ms - change_ms:
-                assert user_at(held, at, SPANS) == identity_oracle.user_at(counting, at, OF)
+                assert user_at(held, at, spans) == identity_oracle.user_at(counting, at, of)
 
 
 @LAW
