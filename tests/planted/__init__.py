@@ -68,14 +68,8 @@ BUGS = (
     _bug(
         "duplicates are not looked for",
         "streams.core.journeys.folding",
-        "twin = find_event(whole, ref, known)",
-        "twin = -1",
-    ),
-    _bug(
-        "ids are dropped with the fold: a copy stamped anew counts again",
-        "streams.core.journeys.finality",
-        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.known_ms, timers_fired_ms",
-        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.change_ms, timers_fired_ms",
+        "found = find_event(journal, signal.ref, start)",
+        "found = -1",
     ),
     _bug(
         "the larger copy of an event stays",
@@ -605,7 +599,7 @@ BUGS = (
     _bug(
         "a link is forgotten while it can still decide something",
         "streams.core.identity.links",
-        "return change_ms + spans.forward_ms + (spans.shared_ms if several_users else 0)",
+        "return change_ms + forward_ms + (spans.shared_ms if several_users else 0)",
         "return change_ms",
     ),
     _bug(

@@ -62,16 +62,9 @@ EDGE_BUGS = (
     ),
     _edge(
         "tests/laws/test_redriving.py",
-        "a copy of what was redriven counts again",
-        _POPULATION,
-        "if is_redriven else bounds",
-        "if False else bounds",
-    ),
-    _edge(
-        "tests/laws/test_redriving.py",
         "a copy of what is final is refused as an event would be",
         "streams.core.journeys.redriving",
-        "if is_copy(p, signal):",
+        "if is_copy(p, signal, copies):",
         "if False:",
     ),
     _edge(
@@ -203,6 +196,13 @@ EDGE_BUGS = (
         _MACHINE,
         "if at_ms - c.at_ms > patience.join:",
         "if at_ms - c.at_ms > patience.join + 1:",
+    ),
+    _edge(
+        _BOUNDS,
+        "ids are dropped with the fold: a copy stamped anew counts again",
+        _FINALITY,
+        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.known_ms, timers_fired_ms",
+        "settled_mark_ms - delay.change_ms, settled_mark_ms - delay.change_ms, timers_fired_ms",
     ),
     _edge(
         _BOUNDS,

@@ -1,5 +1,6 @@
 """The funnel of a window adds up whole cells, and says when it is not over yet."""
 
+import msgspec
 import pytest
 
 from streams.core.funnels.windows import BY_DAY, BY_HOUR, BY_MINUTE
@@ -7,7 +8,7 @@ from streams.core.ingest.times import parse_time
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
 from streams.errors import ConfigError
 from streams.log.memory import MemoryLog
-from streams.queries.cohorts import CohortReport, report_of_cells
+from streams.queries.cohorts import CohortReport, TimeToConvert, report_of_cells
 from streams.queries.funnel_window import (
     CellWindow,
     all_read_to_ms,
@@ -77,8 +78,10 @@ async def test_the_journeys_opened_in_a_window(partitions: int) -> None:
     assert {"know": 1, "go": 0, "do": 0, "buy": 1, "truth": 1} == found.been_in
     by_hour = CellWindow(BY_HOUR, ms("2024-05-01T00:00:00Z"), ms("2024-05-01T01:00:00Z"))
     by_minute = by_hour._replace(length=BY_MINUTE)
-    assert await report(log, by_hour) == await report(log, by_minute)
-    assert 3 == (await report(log, by_hour)).journeys.opened
+    hour, minutes = await report(log, by_hour), await report(log, by_minute)
+    assert 3 == hour.journeys.opened
+    assert TimeToConvert(1, 344.064, 344.064) == hour.time_to_convert  # it is counted by hours
+    assert msgspec.structs.replace(hour, time_to_convert=None) == minutes
 
 
 async def test_a_window_that_is_not_over_yet() -> None:

@@ -101,24 +101,16 @@ def append_signal(
 
 
 def insert_signal(
-    p: Profile,
-    signal: Signal,
-    needs: tuple[int, ...],
-    copies: tuple[int, int],
-    timers_fired_ms: int,
-    patience: Patience,
-    change: Change,
-) -> int:
-    """Takes an event that may fall anywhere in the journal: APPLIED, DUPLICATE or OVER_CAP.
+    p: Profile, signal: Signal, needs: tuple[int, ...], twin: int, timers_fired_ms: int, patience: Patience
+) -> Change:
+    """Takes an event that may fall anywhere in the journal.
 
-    The caller has judged that it is not late. `copies`: see `judge_event`.
+    The caller has judged that it is not late, and that it is to be applied. `twin`: see `Judgement`.
     """
-    judged = judge_event(p, signal, copies)
-    if judged.outcome != APPLIED:
-        return judged.outcome
+    change = Change()
     head, ref, journal, facts = signal.head, signal.ref, p.journal, dict(p.facts or NO_FACTS)
     records = [PACK(head, ref, signal.rule, need, signal.utc_offset_quarters, signal.cue) for need in needs]
-    first = judged.twin
+    first = twin
     if first >= 0:
         facts.pop(journal[first * SIZE :][:ORDERED], None)
         journal = without_event(journal, first)
@@ -131,7 +123,7 @@ def insert_signal(
     if signal.facts is not None:
         facts[facts_key(head, ref)] = signal.facts
     rewrite(p, Rewrite(first, journal, facts or None), timers_fired_ms, patience, change)
-    return APPLIED
+    return change
 
 
 def judge_event(p: Profile, signal: Signal, copies: tuple[int, int]) -> Judgement:

@@ -134,12 +134,11 @@ class Population:
             ):
                 fire(p, self.timers_fired_ms, patience, asserted)
         else:
-            change = Change()
-            copies = self.copies(signal)
-            outcome = insert_signal(p, signal, needs, copies, self.timers_fired_ms, patience, change)
-            if outcome != APPLIED:
+            judgement = judge_event(p, signal, self.copies(signal))
+            if judgement.outcome != APPLIED:
                 p.needs, p.states = known  # an event that was not applied leaves no need behind
-                return outcome
+                return judgement.outcome
+            change = insert_signal(p, signal, needs, judgement.twin, self.timers_fired_ms, patience)
             asserted, retracted = change.asserted, change.retracted
             # The timer is set even if nothing is published: a smaller copy may have moved the last sign of
             # life back.
