@@ -198,7 +198,8 @@ class RedrivenFates:
             return
         windows = processor.windows
         before, windows.delta = windows.delta, {}
-        processor.publish(source_place(message.source))
+        # (Of an event in canonical form nobody knows where it was read.)
+        processor.publish(None if message.is_canonical else source_place(message.source))
         delta, windows.delta = windows.delta, before
         for cell, change in delta.items():
             before[cell] = before.get(cell, 0) + change

@@ -178,6 +178,12 @@ def test_an_event_in_canonical_form_counts_where_there_is_room_again(monkeypatch
         (row[0], row[2], row[3]) for row in other.standing()["", f"u:{ann}"] if row[0] == "opened"
     }
     assert "duplicate" == redrive(other, late, command="2").outcome
+    unlinked = Cluster(2, ON)
+    assert "applied" == redrive(unlinked, late).outcome
+    for cluster, owner in ((other, ann), (unlinked, device)):
+        steps = [o for part in cluster.parts for o in part.outputs if o.topic == "transitions"]
+        (step,) = [o for o in steps if b'"search"' in (o.value or b"")]
+        assert (owner.encode(), ()) == (step.key, step.headers), "nobody knows where it was read"
 
 
 def test_the_counters_of_a_receipt_are_those_that_are_kept() -> None:
