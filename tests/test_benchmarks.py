@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import hot_keys, moments, pipeline, readers, views
+from benchmarks import hot_keys, identity, moments, pipeline, readers, views
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS
 from streams.core.ingest.event import Event
@@ -112,3 +112,18 @@ def test_the_read_model_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     """A line for each figure."""
     views.main(["--cells", "1000", "--partitions", "2"])
     assert 5 == len(capsys.readouterr().out.splitlines())
+
+
+def test_identity_prints_its_ratios(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each figure that has a goal stands beside it; people with many devices are measured, and memory."""
+    monkeypatch.setattr(identity, "MANY", (1, 20))
+    monkeypatch.setattr(identity, "EVENTS_OF_ONE", 20)
+    monkeypatch.setattr(identity, "PER_FIGURE", 20)
+    monkeypatch.setattr(identity, "PEOPLE", 5)
+    identity.main(["--events", "2000", "--people", "200", "--runs", "1"])
+    printed = capsys.readouterr().out
+    lines = ("guests: off", "users: off", "a link that moves 120 events", "one person on 20 devices", "9 d")
+    assert [line for line in lines if line not in printed] == []
+    assert 4 == printed.count("goal ")
