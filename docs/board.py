@@ -53,6 +53,12 @@ def quantiles(metric: str) -> tuple[Query, ...]:
     return tuple(Query(f"histogram_quantile({q}, {rates})", name) for q, name in QUANTILES)
 
 
+def of_purchases(metric: str) -> str:
+    """The share that such purchases have of those of an hour. (None, where there was none.)"""
+    bought = of_partitions('streams_journeys{outcome="converted"}')
+    return f"sum(delta({of_partitions(metric)}[1h:])) / (sum(delta({bought}[1h:])) > 0)"
+
+
 QUANTILES = ((0.5, "half"), (0.99, "99 of 100"))
 
 NUMBERS = (
@@ -104,6 +110,15 @@ GRAPHS = (
                     "{{outcome}}",
                 ),
             ),
+        ),
+        Panel(
+            "Purchases whose journey began as a guest's",
+            "Shares of an hour's purchases: stitched over devices; out of nowhere, with nothing before them",
+            (
+                Query(of_purchases("streams_conversions_stitched"), "stitched"),
+                Query(of_purchases("streams_conversions_from_nowhere"), "from nowhere"),
+            ),
+            "percentunit",
         ),
         Panel(
             "Events per second, by outcome",

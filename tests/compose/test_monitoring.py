@@ -101,7 +101,8 @@ def test_the_board_shows_what_somebody_wants_to_know() -> None:
         "streams_open_journeys", "streams_stalled_journeys", "streams_journeys", "streams_events_total",
         "streams_rejected_total", "streams_late_total", "streams_consumer_lag_records",
         "streams_watermark_lag_seconds", "streams_excluded_partitions",
-        "streams_settled_lag_seconds", "streams_commit_latency_seconds_bucket",
+        "streams_settled_lag_seconds", "streams_conversions_stitched", "streams_conversions_from_nowhere",
+        "streams_commit_latency_seconds_bucket",
     ):  # fmt: skip
         assert name in asked, name
 
