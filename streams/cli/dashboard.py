@@ -80,10 +80,19 @@ async def _dashboard(ctx: typer.Context, flags: LogFlags, given: dict[str, Any],
                 StoriesOnKafka() if is_on_kafka else StoriesOfLog(log.reader),
                 settings.dashboard,
                 lambda text: typer.echo(text, err=True),
+                log_name=await _log_name(log),
             )
             address = await dashboard.start(log.settings)
             typer.echo(f"{log.name}: {address} (Ctrl-C stops)", err=True)
             await dashboard.serve(stop.event)
+
+
+async def _log_name(log: OpenedLog) -> str | None:
+    """A name that no other log has, so that a snapshot of another one is not used; None: it has none yet."""
+    from streams.dashboard.snapshot_file import name_of_directory
+    from streams.log.kafka.existing_app import id_of_app
+
+    return await (name_of_directory(log.reader) if log.kafka is None else id_of_app(log.kafka))
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from streams.dashboard.guard import AccessToken, is_loopback
 from streams.dashboard.hub import Hub
 from streams.dashboard.meters import DashboardMeters
 from streams.dashboard.model import LiveModel
+from streams.dashboard.snapshot_file import SnapshotFile
 from streams.dashboard.stories import Stories
 from streams.errors import ConfigError
 from streams.log.port import Reader
@@ -35,10 +36,15 @@ class Dashboard:
         stories: Stories,
         settings: DashboardSettings,
         on_trouble: Callable[[str], None],
-        clock: Clock | None = None,
+        *,
+        log_name: str | None = None,
     ) -> None:
-        """`app`: its name, as the page shows it. Raises ConfigError where others would need no token."""
-        clock = clock or Clock()
+        """`app`: its name, as the page shows it. `log_name`: which log it is, for a snapshot; None: there is
+        none. Raises ConfigError where others would need no token, and where no snapshot can be written.
+        """
+        clock, snapshot = Clock(), None
+        if settings.snapshot is not None and log_name is not None:
+            snapshot = SnapshotFile(settings.snapshot, log_name, on_trouble)
         if settings.token is None and not is_loopback(settings.host):
             raise ConfigError(
                 f"dashboard.host = {settings.host}: other machines could see the page, so it needs "
@@ -48,7 +54,7 @@ class Dashboard:
         token = None if settings.token is None else AccessToken(settings.token.get_secret_value())
         self._settings, self._stories, self._sockets = settings, stories, list[socket.socket]()
         model, meters = LiveModel(app, reader.partitions), DashboardMeters()
-        self._following = Following(reader, model, clock, on_trouble)
+        self._following = Following(reader, model, clock, on_trouble, snapshot)
         self._hub = Hub(model, clock)
         api = Api(model, self._hub, stories, meters, token, clock)
         self.application = application(api, meters, token, on_trouble)
@@ -122,6 +128,7 @@ class Dashboard:
             for task in others:
                 task.cancel()
             ended = await asyncio.gather(*others, return_exceptions=True)
+            self._following.keep()
         for error in ended:
             if isinstance(error, Exception):
                 raise error

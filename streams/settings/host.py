@@ -1,6 +1,7 @@
 """The settings of what serves pages and posts chosen transitions, beside the work itself."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
@@ -106,6 +107,13 @@ class DashboardSettings(SettingsTable):
         description=(
             "What everybody who opens the page or asks the API must give, once set. It is never shown. It is "
             "safer in the environment than in a file."
+        ),
+    )
+    snapshot: Path | None = Field(
+        None,
+        description=(
+            "A file in which the dashboard keeps the counters, so that its next start reads only what has "
+            "come since. Without it, a start reads all of them."
         ),
     )
 

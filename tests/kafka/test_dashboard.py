@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from tests.kafka.waiting import eventually
 PARTITIONS = 3
 
 
-async def test_an_app_on_a_cluster_is_shown() -> None:
+async def test_an_app_on_a_cluster_is_shown(tmp_path: Path) -> None:
     """What is committed while the page is open, too; of persons it says whom to ask."""
     app = topics.new_app(PARTITIONS)
     log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
@@ -40,7 +42,9 @@ async def test_an_app_on_a_cluster_is_shown() -> None:
 
     await happens("ann")
     where = ("--kafka", bootstrap(), "--app", app)
-    page = process("dashboard", *where, "--port", 0)
+    snapshot = tmp_path / "snapshot"
+    environment = os.environ | {"STREAMS_DASHBOARD__SNAPSHOT": str(snapshot)}
+    page = process("dashboard", *where, "--port", 0, env=environment)
     assert page.stderr is not None
     line = (await asyncio.to_thread(page.stderr.readline)).decode()
     address = line.partition("http")[2].partition(" ")[0]
@@ -67,5 +71,5 @@ async def test_an_app_on_a_cluster_is_shown() -> None:
         await asyncio.to_thread(answer, "api/profiles/u:ann")
     page.terminate()
     await asyncio.to_thread(page.communicate)
-    assert 0 == page.returncode
+    assert (0, True) == (page.returncode, snapshot.is_file())
     await log.close()

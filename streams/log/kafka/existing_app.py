@@ -12,8 +12,9 @@ from streams.log.kafka import quirks
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.reader import SETTLE_S
+from streams.log.kafka.topic_ids import topic_ids
 from streams.log.kafka.topics.cluster import admin
-from streams.topology import OWN_TOPICS, STATE, TRANSITIONS, is_inbox, own_topic, split_source
+from streams.topology import OWN_TOPICS, STATE, TALLIES, TRANSITIONS, is_inbox, own_topic, split_source
 
 MAX_APPS_NAMED = 10  # in the message about an app that does not exist
 
@@ -55,6 +56,14 @@ async def open_existing_app(
         if seen.stopped is not None:
             log.stopped.stop(topic, seen.stopped)
     return log
+
+
+async def id_of_app(log: KafkaLog) -> str | None:
+    """A text that another app of this name would not have; None: the brokers give topics no ids."""
+    topic = log.topic(TALLIES.name)
+    async with admin(log.cluster, f"the id of {topic} cannot be asked for") as client:
+        found = await topic_ids(client, [topic])
+    return found.get(topic)
 
 
 async def _partition_counts(cluster: Cluster) -> dict[str, int]:
