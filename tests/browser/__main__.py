@@ -36,6 +36,10 @@ UPDATED_MS = 1_000  # from the commit of a step until the page shows it
 GREW = 1.05  # elements of the page, while moves come and go
 
 CARDS = "['figures','flow','purchases','revenue','parts','hours','latest','stays','cues'].every("
+UNSEEN = (
+    "[...document.querySelectorAll('#flow .links path')].filter(e => getComputedStyle(e).stroke === 'none')"
+    ".map(e => e.textContent)"
+)
 DRAWN = CARDS + "id => document.getElementById(id).textContent.length > 10)"
 
 
@@ -100,6 +104,7 @@ async def check_forms(browser: Chromium, site: Site, axe: str | None) -> None:
         await tab.until("document.querySelector('.live.live') !== null && " + DRAWN)
         wide = await tab.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert 0 == wide, f"{form}: the page is {wide} px wider than its window"
+        assert [] == await tab.run(UNSEEN), f"{form}: these links of the flow are not drawn"
         await check_axe(tab, axe, form)
         await tab.run("document.querySelector('.moves [data-action=story]').click()")
         await tab.until("document.querySelector('#story[open] .steps li') !== null")

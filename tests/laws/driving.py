@@ -1,7 +1,7 @@
 """Drives the incremental code with the oracle's signals, and reads what it says in the oracle's words."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from streams.core.funnels import cells
 from streams.core.funnels.figures import JourneyFigures
@@ -164,6 +164,15 @@ class Said:
 
     def unmatched(self) -> set[tuple[str, oracle.Unmatched]]:
         return {k for k, n in self.lonely.items() if n}
+
+
+def named_apart(s: oracle.Signal, before: Sequence[oracle.Signal], apart: int) -> oracle.Signal:
+    """An event under an id of its own where one of that id lies more than so many ms away: it names another
+    event then, and the oracle goes by ids alone.
+    """
+    while any(known.event == s.event and abs(known.at - s.at) > apart for known in before):
+        s = s._replace(event=f"{s.event}'")
+    return s
 
 
 def expected_cues(by: dict[str, list[oracle.Signal]], of: oracle.Patience) -> set[tuple[str, oracle.Cue]]:

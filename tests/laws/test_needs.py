@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streams.core.journeys.needs import shown_states
 from streams.core.journeys.signal import order_ref
 from tests import oracle
-from tests.laws.driving import FOREVER
+from tests.laws.driving import FOREVER, named_apart
 from tests.laws.test_journeys import LAW, OF, H, Life, signals, small, standing, tidy
 
 NAMES = ("", "car", "coffee", "milk", "tea", "water")
@@ -110,11 +110,7 @@ def test_needs_have_places_by_what_is_open_and_by_the_watermark_alone(
                     watermark = life.population.watermark_ms
                     at = time_of(when, max(watermark, 0), min(allowed_lateness, 8 * H))
                     watermark = max(watermark, at)
-                    kept = {a.event: a.at for a in oracle.history(before)}
-                    event = s.event
-                    while abs(kept.get(event, at) - at) > allowed_lateness:
-                        event += "'"  # so far away its id names another event; the oracle goes by ids alone
-                    s = s._replace(at=at, event=event)
+                    s = named_apart(s._replace(at=at), oracle.history(before), allowed_lateness)
                     assert ending(before, s, watermark - allowed_lateness) == life.put("p", s)
                 case ("check",):
                     life.check()

@@ -14,7 +14,15 @@ from streams.core.journeys.redriving import redrive_event
 from streams.core.journeys.signal import event_ref, facts_key, head_of
 from streams.core.journeys.summary import JourneySummary
 from tests import oracle
-from tests.laws.driving import counted, expected, expected_unmatched, figures, over_all_time, signal_of
+from tests.laws.driving import (
+    counted,
+    expected,
+    expected_unmatched,
+    figures,
+    named_apart,
+    over_all_time,
+    signal_of,
+)
 from tests.laws.test_journeys import EVENTS, LAW, OF, H, Life, signals, small, tidy
 
 
@@ -196,8 +204,7 @@ def test_a_copy_is_known_however_old_it_is(late: list[oracle.Signal], hours: int
     life.population.watermark_ms = (30 + hours) * H
     for s in late:
         s = tidy(s)._replace(event=s.event)
-        while any(e.event == s.event and abs(e.at - s.at) > 2 * H for e in life.accepted.get("p", [])):
-            s = s._replace(event=f"{s.event}'")  # so far away the id names another event
+        s = named_apart(s, life.accepted.get("p", ()), 2 * H)
         if life.redrive("p", s) == "applied":
             assert life.redrive("p", s) == "duplicate"
             life.redrive("p", s._replace(at=max(0, s.at - 1)))

@@ -15,7 +15,7 @@ from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.journey_step import CUE
 from streams.core.journeys.population import Population
 from tests import oracle
-from tests.laws.driving import patience, put
+from tests.laws.driving import named_apart, patience, put
 from tests.laws.test_journeys import LAW, signals, tidy
 
 M = oracle.MINUTE
@@ -49,7 +49,7 @@ class Watched:
         self.store: dict[str, dict[int, bytes]] = {}
 
     def put(self, key: str, s: oracle.Signal) -> None:
-        population = self.population
+        population, s = self.population, named_apart(s, self.accepted.get(key, ()), LATENESS)
         population.watermark_ms = max(population.watermark_ms, s.at)
         if s.at >= population.watermark_ms - LATENESS:
             ending, counted = put(population, key, s)
