@@ -9,6 +9,7 @@ ground     brokers and topics; loader: puts the events there while the hits happ
 evidence   reads what is committed, and what the stored input says by the oracle
 people     everybody's events, and whose they are; receipts: what becomes of redriven ones; linking: what
            partitions said to each other of links and moves
+in_memory  one run without any of that, over a log in memory
 run        one run from beginning to end
 bugs       bugs that a worker of this kind may have; `worker`: the command with one of them planted
 """

@@ -15,6 +15,7 @@ from uuid import uuid4
 from tests.kafka.broker import Missing
 from tests.torture.bugs import BUGS
 from tests.torture.ground import Brokers, Ground
+from tests.torture.in_memory import run_in_memory
 from tests.torture.plan import KIND_NAMES, LONG, SHORT, draw
 from tests.torture.run import Outcome, run
 
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="+", choices=KIND_NAMES, default=(), help="only such hits")
     parser.add_argument("--brokers", type=int, choices=(1, 3), help="how many; 1 in a short run, else 3")
     parser.add_argument("--plant", choices=sorted(BUGS), help="a bug that the run is to find")
+    parser.add_argument("--memory", action="store_true", help="no brokers, no processes and no hits")
     parser.add_argument("--logs", type=Path, help="where the workers' logs go, and stay")
     args = parser.parse_args()
     size = SHORT if args.short else LONG
@@ -50,25 +52,28 @@ def main() -> int:
         with (directory / "run.log").open("a") as file:
             file.write(line + "\n")
 
-    try:
-        brokers = Brokers(args.brokers or (1 if args.short else 3))
-    except Missing as missing:
-        print(missing, file=sys.stderr)
-        return 2
     plan = draw(args.seed, size, args.kinds)
     named = " with names" if plan.static else ""
     reach = {} if plan.links is None else plan.links._asdict()
     links = " ".join(f"{name} {value}" for name, value in reach.items()) or "off"
     say(
         f"seed {args.seed}: {plan.workers} workers{named}, idle after {plan.idle_after}, identity {links}, "
-        f"{size.events:,} events, {size.hits} hits, {brokers}"
+        f"{size.events:,} events, {size.hits} hits"
     )
-    try:
-        outcome = asyncio.run(
-            run(plan, Ground(brokers, f"t{uuid4().hex[:10]}"), brokers, args.plant, directory, say)
-        )
-    finally:
-        brokers.end()
+    if args.memory:
+        outcome = asyncio.run(run_in_memory(plan, args.seed, say))
+    else:
+        try:
+            brokers = Brokers(args.brokers or (1 if args.short else 3))
+        except Missing as missing:
+            print(missing, file=sys.stderr)
+            return 2
+        say(str(brokers))
+        ground = Ground(brokers, f"t{uuid4().hex[:10]}")
+        try:
+            outcome = asyncio.run(run(plan, ground, brokers, args.plant, directory, say))
+        finally:
+            brokers.end()
     show(outcome, args.seed)
     if outcome.broken:
         (directory / "broken.txt").write_text("".join(f"{law}: {how}\n" for law, how in outcome.broken))

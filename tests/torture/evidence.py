@@ -18,7 +18,7 @@ from streams.core.ingest.event import Items, Rejection
 from streams.core.ingest.reading import RecordReader
 from streams.core.processing.checkpoint import OUTCOMES, Checkpoint, decode_checkpoint
 from streams.core.processing.dead_letters import is_canonical
-from streams.log.kafka.log import KafkaLog
+from streams.log.port import Reader
 from streams.records import Record
 from streams.runtime.parameters import door_of_settings, parameters_of
 from streams.settings.tables import Settings
@@ -79,7 +79,7 @@ class Found(NamedTuple):
     figures: dict[str, int]
 
 
-async def look(log: KafkaLog, settings: Settings, sent: int, redrives: RedriveRuns) -> Found:
+async def look(log: Reader, settings: Settings, sent: int, redrives: RedriveRuns) -> Found:
     """Reads everything and checks every law."""
     broken: list[Broken] = []
     figures: Counter[str] = Counter()
@@ -211,7 +211,7 @@ async def look(log: KafkaLog, settings: Settings, sent: int, redrives: RedriveRu
 
 
 def account(
-    log: KafkaLog,
+    log: Reader,
     inputs: Mapping[str, list[Record]],
     settings: Settings,
     late: set[Place],
@@ -262,7 +262,7 @@ def account(
 
 
 def _accounted(
-    log: KafkaLog,
+    log: Reader,
     number: int,
     a: Account,
     c: Checkpoint,
@@ -293,7 +293,7 @@ def _accounted(
         yield f"the rejected topic holds {len(rejected)} records, by the stored input {len(a.rejected)}"
 
 
-async def _dead_letters(log: KafkaLog, topic: str, number: int) -> list[Place]:
+async def _dead_letters(log: Reader, topic: str, number: int) -> list[Place]:
     found = []
     async for _, record in log.scan(topic, number):
         if is_canonical(record):  # of a link, or of an event that a device gave

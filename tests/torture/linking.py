@@ -24,7 +24,7 @@ from streams.core.processing.inbox import (
     TakeMessage,
     decode_message,
 )
-from streams.log.kafka.log import KafkaLog
+from streams.log.port import Reader
 from streams.topology import split_source
 from tests import identity_oracle
 from tests.simulation.linked import Linking, Told
@@ -48,7 +48,7 @@ class Inbox(NamedTuple):
     moves: list[MoveMessage]
 
 
-async def read_inbox(log: KafkaLog, number: int) -> Inbox:
+async def read_inbox(log: Reader, number: int) -> Inbox:
     found = Inbox([], [], [])
     async for record in log.scan_source(log.sources(number)[-1]):
         match decode_message(record.value):
@@ -61,7 +61,7 @@ async def read_inbox(log: KafkaLog, number: int) -> Inbox:
     return found
 
 
-async def late_links_of(log: KafkaLog) -> list[Counter[tuple[Letter, str]]]:
+async def late_links_of(log: Reader) -> list[Counter[tuple[Letter, str]]]:
     """By partition: how often a link was late, by where it was read and what its event is called."""
     found = []
     for number in range(log.partitions):
@@ -188,7 +188,7 @@ def _moved(moves: Sequence[MoveMessage], held: set[Named]) -> Iterator[str]:
             held.add(name)
 
 
-async def wrong_identities(log: KafkaLog, people: People, stored: Sequence[Checkpoint]) -> list[str]:
+async def wrong_identities(log: Reader, people: People, stored: Sequence[Checkpoint]) -> list[str]:
     """What the topic `identities` says of devices and the oracle does not, or the other way round.
 
     A device whose links may have been forgotten on the way may begin anew.

@@ -17,6 +17,15 @@ from tests.torture.shop import KEYED, Sent
 GIVE_UP_MS = 60_000  # a broker is back long before that
 
 
+def place_of(number: int, record: Sent, partitions: tuple[int, int]) -> int:
+    """The partition for a record: where Java clients put what has a key, and for the others in turn.
+
+    `number`: of the record; `partitions`: how many each input has.
+    """
+    count = partitions[record.input]
+    return (murmur2(record.key) & 0x7FFFFFFF) % count if record.input == KEYED else number // 50 % count
+
+
 async def load(
     bootstrap: str,
     topics: tuple[str, str],
@@ -24,10 +33,7 @@ async def load(
     records: Sequence[Sent],
     pieces: Sequence[float],
 ) -> None:
-    """Sends the records in order, each piece's part of them at its time.
-
-    Keyed ones go where Java clients put them, the others in turn.
-    """
+    """Sends the records in order, each piece's part of them at its time."""
     loop = asyncio.get_running_loop()
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
@@ -47,11 +53,8 @@ async def load(
             groups: dict[tuple[str, int], list[Sent]] = {}
             for n in range(done, end):
                 record = records[n]
-                count = partitions[record.input]
-                partition = (
-                    (murmur2(record.key) & 0x7FFFFFFF) % count if record.input == KEYED else n // 50 % count
-                )
-                groups.setdefault((topics[record.input], partition), []).append(record)
+                place = topics[record.input], place_of(n, record, partitions)
+                groups.setdefault(place, []).append(record)
             done = end
             for (topic, partition), group in groups.items():
                 batch = producer.create_batch()

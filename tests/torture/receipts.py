@@ -23,7 +23,7 @@ from streams.core.moments.classifier import Classifier
 from streams.core.moments.verdict import Verdict
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.dead_letters import is_canonical
-from streams.log.kafka.log import KafkaLog
+from streams.log.port import Reader
 from streams.records import Record
 from streams.runtime.parameters import door_of_settings, parameters_of
 from streams.settings.tables import Settings
@@ -49,7 +49,7 @@ class RedriveRuns(NamedTuple):
     later: Settings  # the settings under which these were taken
 
 
-async def letters_of(log: KafkaLog) -> dict[Letter, Record]:
+async def letters_of(log: Reader) -> dict[Letter, Record]:
     """All dead letters, by where their items were read first."""
     found = {}
     for topic in (topology.LATE, topology.REJECTED):
@@ -62,7 +62,7 @@ async def letters_of(log: KafkaLog) -> dict[Letter, Record]:
     return found  # type: ignore[return-value]  # four parts
 
 
-async def receipts_of(log: KafkaLog, partition: int) -> list[Receipt]:
+async def receipts_of(log: Reader, partition: int) -> list[Receipt]:
     """The receipts of a partition, in the order in which it took the items."""
     decode = msgspec.json.Decoder(Receipt).decode
     return [decode(r.value) async for _, r in log.scan(topology.REDRIVEN.name, partition) if r.value]

@@ -1,11 +1,13 @@
 """A short run in CI, and that it would find what it is there to find. `make torture` is the long one."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.kafka.broker import our_own
 from tests.torture.bugs import BUGS
+from tests.torture.in_memory import run_in_memory
 from tests.torture.plan import LONG, SHORT, Plan, draw
 from tests.torture.redrives import begin
 from tests.torture.sharing import Sharing
@@ -39,6 +41,15 @@ def test_a_commit_that_does_not_wait_for_its_batches_is_found(tmp_path: Path) ->
     code, said = torture(tmp_path, str(LINKED_SEED), *FEW, "--plant", "unawaited")
     assert code == 1, said
     assert "BROKEN rev" in said
+
+
+def test_a_run_in_memory_is_exact() -> None:
+    """With identity on: people of many devices, read by turns, whose dead letters are redriven."""
+    plan = draw(LINKED_SEED, SHORT._replace(events=3_000, people=150))
+    outcome = asyncio.run(run_in_memory(plan, LINKED_SEED, lambda what: None))
+    assert [] == outcome.broken
+    assert outcome.figures["events taken back"]
+    assert outcome.figures["redriven, and applied"]
 
 
 def test_a_redrive_that_says_much_comes_to_its_end(tmp_path: Path) -> None:
