@@ -51,7 +51,7 @@ class MemoryRun:
             agent = await PartitionAgent.open(
                 self.log, number, self.settings, RULES, clock=StoppedClock(NOW_MS)
             )
-            agent.report_every_s = agent.exclude_after_s = None
+            agent.report_every_s, agent.exclude_after_s = 0.0, None  # it reports with each batch
             self._agents[number] = agent
         return self._agents[number]
 
