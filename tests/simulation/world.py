@@ -179,6 +179,7 @@ def draw(
     given: dict[str, Any] = {
         name: f"{n}ms" for name, n in ms.items() if name not in ("know", "go", "do", "buy")
     }
+    given["identity"] = {"on": False}  # but see `_with_identity`
     given["patience"] = {name: f"{ms[name]}ms" for name in ("know", "go", "do", "buy")}
     if rnd.random() < 0.5:
         given["need"] = ["properties.products.category"]
