@@ -126,7 +126,7 @@ def test_finished_journeys_show_amounts(tmp_path: Path) -> None:
         event(who, "Order Refunded", at, properties={"total": total, "currency": orders[who][1]})
         for who, at, total in parts
     ]
-    later = event("zoe", "Product Viewed", "10:00:00") | {"timestamp": "2024-05-27T10:00:00Z"}
+    later = event("zoe", "Product Viewed", "10:00:00") | {"timestamp": "2024-06-10T10:00:00Z"}
     data = tmp_path / "data"
     streams("replay", write(tmp_path / "events.jsonl", [*events, later]), "--data-dir", data)
     rows = {row.split()[2]: row for row in streams("journeys", "--data-dir", data).stdout.splitlines()[1:-1]}
