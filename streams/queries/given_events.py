@@ -30,6 +30,14 @@ class UnmovedEvent(NamedTuple):
     copies: CopyTimes  # between which times copies of it lie
 
 
+class Parting(NamedTuple):
+    """An event of a device was redriven, and what its profile had before was not held any more."""
+
+    device: str  # the key of the profile; the event is its own, or its user's
+    at_ms: int  # of the event
+    held_from_ms: int
+
+
 def add_unmoved(sets: PersonSets, events: Iterable[UnmovedEvent]) -> None:
     """Adds such events to their devices' own, once what belongs to users is withdrawn: if one of these has
     the same id, it was forgotten by then, and is another event.

@@ -18,7 +18,7 @@ from streams.core.processing.record_keys import is_device, split_profile_key
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.travelling import TravellingSignal, packed, unpacked
 from streams.queries.event_sets import EventCopy, PersonSets, event_copy
-from streams.queries.given_events import UnmovedEvent, add_unmoved, give_events, withdraw_given
+from streams.queries.given_events import Parting, UnmovedEvent, add_unmoved, give_events, withdraw_given
 from streams.queries.known_links import EventLink, KnownLinks, UserQuarter
 from streams.queries.known_receipts import ReceiptEnding
 from streams.queries.published_transitions import DIGEST_BYTES
@@ -78,11 +78,11 @@ class Moves:
         # Users and devices about whose events a cap may have decided.
         self.unsure: set[str] = set()
         self._received: dict[str, dict[EventOrigin, list[Signal]]] = {}  # by user of this partition
-        # Redriven events: whose earlier events were not held any more, and from when on they were; those of
-        # devices of this partition by their time.
+        # Of users to whom other partitions gave what was redriven: whose earlier events were not held any
+        # more, and from when on they were.
         self._parted: list[tuple[str, int]] = []
-        self._parted_devices: list[tuple[str, int, int]] = []
-        self.unmoved: list[UnmovedEvent] = []  # of devices of the slice
+        # Of devices of this partition, in the order of reading: a life has what was redriven to it.
+        self._redriven: list[UnmovedEvent | Parting] = []
         self._count = 0  # events that came from other partitions
         self._decides_early = any(counts.get(name) for name in DECIDED_EARLY)
         self._is_at_cap = any(counts.get(name) for name in AT_CAP)
@@ -143,9 +143,11 @@ class Moves:
             self._ever[key] += len(needs)
             self._needs.setdefault(key, set()).update(needs)
 
-    def part(self, device: str, at_ms: int, held_from_ms: int) -> None:
-        """Notes that whoever has a redriven event of a device was not held before it any more."""
-        self._parted_devices.append((device, at_ms, held_from_ms))
+    def note_redriven(self, event: UnmovedEvent | Parting) -> None:
+        """Takes note of a redriven event of a device that is its own whatever links there are, or of one by
+        which the earlier events of whoever has it were not held any more.
+        """
+        self._redriven.append(event)
 
     def finish(self, sets: PersonSets) -> None:
         """All was read: gives each event of a device to the user who had it. `sets`: of the slice."""
@@ -161,12 +163,18 @@ class Moves:
             for origin, signals in held.items():
                 for signal in signals:
                     sets.give(user, given_ref(origin.device, origin.ref), event_copy(signal), origin)
-        add_unmoved(sets, self.unmoved)
-        for device, at_ms, held_from_ms in self._parted_devices:
-            self._parted.append((self.links.user_at(device, at_ms) or device, held_from_ms))
+        for event in self._redriven:
+            if isinstance(event, UnmovedEvent):
+                add_unmoved(sets, [event])
+                continue
+            whose = self.links.user_at(event.device, event.at_ms) or event.device
+            self._part(sets, whose, event.held_from_ms)
         for key, held_from_ms in self._parted:
-            if self._is_here(key):
-                sets.part(key, held_from_ms)
+            self._part(sets, key, held_from_ms)
+
+    def _part(self, sets: PersonSets, key: str, held_from_ms: int) -> None:
+        if self._is_here(key):
+            sets.part(key, held_from_ms)
 
     def _find_unsure(self, sets: PersonSets) -> None:
         """Notes of whom a cap may have decided whose events are."""

@@ -27,7 +27,7 @@ from streams.core.processing.record_keys import is_device
 from streams.core.processing.rulebook import Rulebook
 from streams.log.port import Reader
 from streams.queries.event_sets import CopyFate, PersonSets, copies_held
-from streams.queries.given_events import UnmovedEvent
+from streams.queries.given_events import Parting, UnmovedEvent
 from streams.queries.known_links import EventLink, link_of
 from streams.queries.known_receipts import KnownReceipts, ReceiptEnding
 from streams.queries.moves import Moves
@@ -270,10 +270,10 @@ class Recomputation:
         if receipt.is_unmoved:
             if self.slice.has(key):
                 parted_ms, copies = receipt.held_from_ms, self._held(signal, receipt)
-                moves.unmoved.append(UnmovedEvent(key, signal, receipt.is_parted, parted_ms, copies))
+                moves.note_redriven(UnmovedEvent(key, signal, receipt.is_parted, parted_ms, copies))
             return
         if receipt.is_parted:
-            moves.part(key, signal.head >> TIME, receipt.held_from_ms)
+            moves.note_redriven(Parting(key, signal.head >> TIME, receipt.held_from_ms))
         if self.slice.has(key):
             self._add_copy(key, signal, self._copies(signal))
         elif moves.is_lent(key):

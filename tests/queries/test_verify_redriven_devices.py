@@ -121,3 +121,30 @@ async def test_events_of_devices_that_could_not_be_read() -> None:
     found = await redriven(log, "rejected", "one")
     assert found.ended["applied"] > 3
     assert (await verified(log)).difference is None
+
+
+async def test_a_redriven_event_is_read_with_what_was_redriven_before_it() -> None:
+    """First one that a link could move, then an older one, which none can: nothing was held of the device,
+    and both are of one life.
+    """
+    days = {"now": 20.0, "young": 17.6, "old": 17.4}
+    values = {
+        name: msgspec.json.encode(
+            {
+                "type": "track",
+                "messageId": name,
+                "event": "Product Viewed",
+                "timestamp": (START + timedelta(days=day)).isoformat(),
+                **({"userId": "zoe"} if name == "now" else {"anonymousId": "phone"}),
+            }
+        )
+        for name, day in days.items()
+    }
+    log = await signed_in([values["now"]])
+    given = load_settings(identity=IDENTITY)
+    agent = await PartitionAgent.open(log, 0, given, default_rules())
+    await log.append([NewRecord(0, None, values[name], NOW) for name in ("young", "old")])
+    await at_rest([agent])
+    found = await redriven(log, "late", "one")
+    assert {"applied": 2} == found.ended
+    assert (await verified(log)).difference is None
