@@ -14,7 +14,6 @@ SETTINGS = {
     "abandon_after": "8d",
     "refund_window": "10d",
     "format": "segment",
-    "identity": {"on": False},
 }  # so that a month of event time sees the end of everything
 LINKED = 0.75  # of the seeds have identity on
 LATER = {"format": "auto"}  # of the workers that take what is redriven in the end: they can read more
