@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.core.funnels.windows import Windows
-from streams.core.identity.devices import LINK_LATE, Devices, Give
+from streams.core.identity.devices import LINK_LATE, Devices
 from streams.core.identity.links import Link, Spans
+from streams.core.identity.moves import Give
 from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.moving import give_signals, take_signals
 from streams.core.journeys.population import Population

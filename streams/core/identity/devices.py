@@ -35,6 +35,7 @@ from streams.core.identity.links import (
     users_at,
     with_link,
 )
+from streams.core.identity.moves import Give, Take
 from streams.core.identity.ownership import Ownership
 from streams.core.identity.tidying import Keeping, tidy_device
 from streams.core.journeys.folding import APPLIED, DUPLICATE, OVER_CAP, judge_event
@@ -50,23 +51,6 @@ from streams.records import Record
 LINK_COUNTS, LINK_KNOWN, LINK_LATE = range(3)
 # From so many links on, those in the middle of a run are dropped at each new one. Fewer cost less than that.
 THIN_FROM = 16
-
-
-class Give(msgspec.Struct, frozen=True, gc=False):
-    """Events of a device for the user to whom they belong."""
-
-    user: str  # the key of the profile
-    device: str  # likewise
-    signals: tuple[Signal, ...]
-    is_new: bool = False  # they have just come, and were nobody's before
-
-
-class Take(msgspec.Struct, frozen=True, gc=False):
-    """Events of a device that no longer belong to a user."""
-
-    user: str
-    device: str
-    events: tuple[bytes, ...]  # `facts_key` of each: its time, and its id within the device
 
 
 class DeviceCounts(msgspec.Struct):
@@ -210,15 +194,15 @@ class Devices:
             self.assign_event(device, ref, None if user is None else GivenEvent(given.signal, user))
             if user is None:
                 back.setdefault(given.user, []).append(given.signal)
-        away: dict[str, list[bytes]] = {}
+        away: dict[str, list[tuple[int, bytes]]] = {}
         if (p := population.profiles.get(key)) is not None:
             self.show_if_decided(device, (at_ms for at_ms, _ in live_events(p.journal, from_ms)))
             for at_ms, ref in live_events(p.journal, from_ms):
                 user = user_at(device.links, at_ms, self.spans)
                 if user is not None:
-                    away.setdefault(user, []).append(ref)
-        for user, refs in away.items():
-            for signal in withdraw_events(population, key, refs, user):
+                    away.setdefault(user, []).append((at_ms, ref))
+        for user, events in away.items():
+            for signal in withdraw_events(population, key, events, user):
                 self.assign_event(device, signal.ref, GivenEvent(signal, user))
         for user, signals in back.items():
             self.own.append((key, move_events(population, key, (), signals, user)))
@@ -247,21 +231,36 @@ class Devices:
         ]
 
     def _given(self, device: Device, signal: Signal) -> GivenEvent | None:
-        """The copy of an event that a device gave."""
+        """The copy of an event that a device gave. Another event of its id stays where it is by now."""
         found = (device.given or {}).get(signal.ref)
+        if found is None or self._is_copy(found, signal):
+            return found
+        if device.key in self._linked:
+            self._decide_anew(device, self._linked.pop(device.key))
+        self._let_go(device, signal.ref)
+        return None
+
+    def _is_copy(self, given: GivenEvent, signal: Signal) -> bool:
         copies = self.population.copies(signal)
-        if found is not None and not copies.from_ms <= found.signal.head >> TIME <= copies.to_ms:
-            assert device.given is not None
-            del device.given[signal.ref]  # what comes under its id now is another event
-            self._note(device.key, signal.ref)
-            return None
-        return found
+        return copies.from_ms <= given.signal.head >> TIME <= copies.to_ms
+
+    def _let_go(self, device: Device, ref: bytes) -> None:
+        """Leaves an event where it is from now on, since another one of its id is to be known."""
+        moved = self._moved.get(device.key, {})
+        if ref in moved:
+            self._report(device, {ref: moved.pop(ref)})
+        self._new.discard((device.key, ref))
+        if device.given is not None and device.given.pop(ref, None) is not None:
+            self._note(device.key, ref)
 
     def assign_event(self, device: Device, ref: bytes, given: GivenEvent | None) -> None:
         """Notes whose an event is from now on; None: the device's own."""
         before = (device.given or {}).get(ref)
         if before is None and given is None:
             return
+        if before is not None and given is not None and not self._is_copy(before, given.signal):
+            self._let_go(device, ref)
+            before = None
         self._moved.setdefault(device.key, {}).setdefault(ref, before)
         held = device.given if device.given is not None else {}
         if given is None:

@@ -6,8 +6,9 @@ that is final lies behind it, whoever it belongs to, and nobody's finality has t
 """
 
 from streams.core.identity.device import GivenEvent, comes_before
-from streams.core.identity.devices import Devices, Give
+from streams.core.identity.devices import Devices
 from streams.core.identity.links import user_at
+from streams.core.identity.moves import Give
 from streams.core.journeys.folding import APPLIED, DUPLICATE, FINAL, is_copy
 from streams.core.journeys.redriving import RedrivenEvent, holds_before, redrive_event
 from streams.core.journeys.signal import TIME, Signal

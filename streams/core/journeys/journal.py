@@ -19,6 +19,12 @@ def find_event(journal: bytes, ref: bytes, start: int = 0) -> int:
     return at // SIZE if at >= 0 else -1
 
 
+def find_at(journal: bytes, key: bytes) -> int:
+    """The number of the first record of an event by its `signal.facts_key`; -1: there is none."""
+    first = position_of(journal, key)
+    return first if journal.startswith(key, first * SIZE) else -1
+
+
 def records_of_event(journal: bytes, first: int) -> bytes:
     """The records of the event of which `first` is the first record: one for each need, side by side."""
     begin = first * SIZE
@@ -66,8 +72,12 @@ def until(journal: bytes, until_ms: int) -> bytes:
     return journal[: position_of(journal, (until_ms + 1 << TIME).to_bytes(REF_AT, "big")) * SIZE]
 
 
+def first_from(journal: bytes, from_ms: int) -> int:
+    """The number of the first record from this time on."""
+    return position_of(journal, (max(from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
+
+
 def live_events(journal: bytes, from_ms: int) -> list[tuple[int, bytes]]:
     """(time in ms, id) of the events of a journal from this time on, each once."""
-    first = position_of(journal, (max(from_ms, 0) << TIME).to_bytes(REF_AT, "big"))
-    records = RECORD.iter_unpack(journal[first * SIZE :])
+    records = RECORD.iter_unpack(journal[first_from(journal, from_ms) * SIZE :])
     return list(dict.fromkeys((head >> TIME, ref) for head, ref, *_ in records))

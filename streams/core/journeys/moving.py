@@ -8,8 +8,15 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from streams.core.journeys.folding import DUPLICATE, OVER_CAP, Change, Rewrite, need_name, rewrite
-from streams.core.journeys.journal import find_event, position_of, records_of_event, time_at, without_event
+from streams.core.journeys.folding import DUPLICATE, OVER_CAP, Change, Rewrite, find_copy, need_name, rewrite
+from streams.core.journeys.journal import (
+    find_at,
+    find_event,
+    first_from,
+    records_of_event,
+    time_at,
+    without_event,
+)
 from streams.core.journeys.needs import LeftOut, need_numbers
 from streams.core.journeys.order_facts import NO_FACTS
 from streams.core.journeys.origins import with_origins
@@ -98,12 +105,16 @@ def take_signals(population: Population, key: str, device: str, events: Iterable
     return move_events(population, key, gone, (), other)
 
 
-def withdraw_events(population: Population, key: str, refs: Sequence[bytes], other: str) -> list[Signal]:
-    """Takes live events out of a profile, to be given to another one. Returns them as signals."""
+def withdraw_events(
+    population: Population, key: str, events: Sequence[tuple[int, bytes]], other: str
+) -> list[Signal]:
+    """Takes live events out of a profile, to be given to another one. Returns them as signals.
+
+    `events`: of each its time (ms) and id: an id may name two.
+    """
     p = population.profiles.get(key)
     assert p is not None, "events of a profile that is not held"
-    start = _first_movable(population, p.journal)
-    signals = [_held_signal(p, find_event(p.journal, ref, start)) for ref in refs]
+    signals = [_held_signal(p, find_event(p.journal, ref, first_from(p.journal, ms))) for ms, ref in events]
     move_events(population, key, [facts_key(s.head, s.ref) for s in signals], (), other)
     return signals
 
@@ -166,13 +177,13 @@ class _NewJournal:
 
     def remove(self, key: bytes) -> None:
         """Takes an event out. `key`: its time, and its name in the journal (`facts_key`)."""
-        p, name = self.p, key[REF_AT:]
-        first = find_event(self.journal, name, _first_movable(self.population, self.journal))
-        if first >= 0:
+        p, is_final = self.p, time_at(key, 0) < self.population.bounds.oldest_ms
+        first = find_at(self.journal, key)
+        if first >= 0 and not is_final:
             self.facts.pop(self.journal[first * SIZE :][:ORDERED], None)
             self.journal = without_event(self.journal, first)
             self.moved.applied += 1
-        elif find_event(folded_journal(p), name) >= 0 or time_at(key, 0) < self.population.bounds.oldest_ms:
+        elif is_final or find_at(folded_journal(p), key) >= 0:
             self.moved.kept += 1
         elif key >= p.base_end and not _is_crowded(p):
             self.moved.inconsistent.append(key)
@@ -184,7 +195,7 @@ class _NewJournal:
         if p.base_end and facts_key(signal.head, ref) < p.base_end:
             moved.over_cap.append(signal)
             return
-        if find_event(self.journal, ref, _first_movable(self.population, self.journal)) >= 0:
+        if find_copy(self.journal, signal, self.population.copies(signal)) >= 0:
             moved.inconsistent.append(facts_key(signal.head, ref))
             return
         numbers = _numbers_of(p, signal.needs)
@@ -216,12 +227,6 @@ class _NewJournal:
 def _is_crowded(p: Profile) -> bool:
     """True if there may have been no place for the needs of an event that was given."""
     return p.released or len(p.needs) >= MAX_NEEDS
-
-
-def _first_movable(population: Population, journal: bytes) -> int:
-    """The number of the first record that is not final: an older copy of an event is another event."""
-    oldest_ms = max(population.bounds.oldest_ms, 0)
-    return position_of(journal, (oldest_ms << TIME).to_bytes(REF_AT, "big"))
 
 
 def _numbers_of(p: Profile, names: tuple[str, ...]) -> tuple[int, ...] | None:

@@ -12,8 +12,9 @@ from typing import Protocol
 import msgspec
 
 from streams.core.identity.device import DevicePart, ShownAs
-from streams.core.identity.devices import LINK_LATE, Devices, Give, Take
+from streams.core.identity.devices import LINK_LATE, Devices
 from streams.core.identity.links import LINK_QUARTER_MS, Link
+from streams.core.identity.moves import Give, Take
 from streams.core.identity.redriving import given_again, redrive_device_event
 from streams.core.ingest.event import Event, lookup
 from streams.core.ingest.partition import partition_of

@@ -4,8 +4,9 @@ import pytest
 
 from streams.core.identity import devices as devices_module
 from streams.core.identity.device import DevicePart
-from streams.core.identity.devices import LINK_COUNTS, LINK_KNOWN, LINK_LATE, Devices, Give, Take
+from streams.core.identity.devices import LINK_COUNTS, LINK_KNOWN, LINK_LATE, Devices
 from streams.core.identity.links import MAX_LINKS, Link, Spans, keep_links_ms
+from streams.core.identity.moves import Give, Take
 from streams.core.journeys import trimming
 from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.moving import give_signals, take_signals

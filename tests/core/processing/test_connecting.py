@@ -308,3 +308,27 @@ def test_what_time_takes_of_devices_is_to_be_written(monkeypatch: pytest.MonkeyP
         assert before != feed.processor.time_state
         feed.commit()
         assert left == sum(key[:1] == b"i" for key in feed.state)
+
+
+@pytest.mark.parametrize("who", [{"user": "ann"}, {"device": "phone"}, {"device": "desk"}])
+def test_where_a_batch_is_cut_does_not_show_in_which_ids_are_known(who: dict[str, Any]) -> None:
+    """An id comes again after eleven days, in the batch in which it came first or in another: it is another
+    event. It may be a user's, a device's, and one that a device gave.
+    """
+    values = [
+        raw(0, "in", "Signed In", user="ann", device="desk"),
+        raw(HOUR, "one", **who),
+        raw(HOUR + MINUTE, "in-2", "Signed In", user="ben", device="desk"),
+        raw(HOUR + 11 * DAY, "now", user="zoe"),
+        raw(HOUR + 11 * DAY + 1, "later", user="zoe"),
+        raw(HOUR + 11 * DAY, "in-3", "Signed In", user="ann", device="desk"),
+        raw(HOUR + 11 * DAY + 1, "one", "Bought", **who),
+    ]
+    whole, parts = Feed(plan=ON), Feed(plan=ON)
+    whole.take(*values)
+    for value in values:
+        parts.take(value)
+    whole.finish(12 * DAY)
+    parts.finish(12 * DAY)
+    assert steps(whole) == steps(parts)
+    assert {"opened", "converted"} == {row[1] for row in steps(whole) if row[2] == "one"} - {"resumed"}
