@@ -141,7 +141,8 @@ class _Judge:
             for _, message in messages_of(records):
                 if not isinstance(message, Redriven):
                     break
-                self._redrive(message, version)
+                if not self._world.identity:
+                    self._redrive(message, version)
         for source, records in fetched.chunks:
             self.marks.ended(fetched.ended - {*left})
             if is_inbox(source):

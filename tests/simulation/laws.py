@@ -233,6 +233,8 @@ def once(e: Evidence) -> Iterator[str]:
         said, held = content(t), standing.setdefault(t["id"], [])
         cause = named if t["kind"] != "abandoned" else t["journey"]
         again = incarnations.get(key, 1) if e.moves is None else max([1, *incarnations.values()])
+        if e.moves is not None:  # whoever is forgotten counts as new, even where the event has counted before
+            again += sum(r["outcome"] == "applied" for r in e.topics["redriven"])
         if about.setdefault(t["id"], (key, t["need"], t["kind"], cause)) != (
             key,
             t["need"],
@@ -584,6 +586,9 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     redrives,
 )
 """Of one partition, in the order they are asked."""
+
+OF_WHAT_IS_REDRIVEN = (endings, redrives)
+"""Those that, with identity on, verify has to say where dead letters are redriven."""
 
 NOT_SETTLED = (standing, cues, tallies, business, sinks, currents, finals)
 """Those that hold with identity on only once all is settled, and no cap has decided anything."""

@@ -33,6 +33,8 @@ TROUBLES = ("payment_error", "slow_page")  # what may happen inside a moment
 
 TENANTS = ("", "north", "south")
 IDENTITY_SHARE = 0.35  # of the days have identity on
+# Of those, dead letters are redriven in as many: what they change is verify's to say, and not the oracle's.
+REDRIVEN_SHARE = 0.4
 CROWDED_SHARE = 0.2  # of those have caps as small as on other days: what these decide is left out of the law
 UNCAPPED = 4_096  # signals of a profile, in the other days with identity: more than there ever are
 IGNORED = "properties.for_somebody"  # an event that has this is no link
@@ -144,6 +146,13 @@ class World:
         return self.settings.identity.on
 
     @property
+    def told_by_oracle(self) -> bool:
+        """Whether the oracle says what must be published once all is settled. With identity on, it does not
+        know what caps decide and what is redriven.
+        """
+        return not self.identity or not (self.crowded or self.redrives)
+
+    @property
     def messages(self) -> bool:
         """Whether partitions wait for each other, since one may send another what changes its people."""
         return self.partitions > 1 and (self.foreign or self.identity)
@@ -243,7 +252,7 @@ def _with_identity(world: World, given: dict[str, Any]) -> World:
         world,
         settings=Settings.model_validate({**given, "identity": identity}),
         people=rnd.choice((2, 3, 6)),
-        redrives=0,
+        redrives=world.redrives if Random(f"redriven {world.seed}").random() < REDRIVEN_SHARE else 0,
         crowded=crowded,
         cap=world.cap if crowded else UNCAPPED,
         needs=world.needs if crowded else 1_000,
