@@ -86,6 +86,9 @@ class Moves:
         self._count = 0  # events that came from other partitions
         self._decides_early = any(counts.get(name) for name in DECIDED_EARLY)
         self._is_at_cap = any(counts.get(name) for name in AT_CAP)
+        # What came from behind the settled mark was refused or stayed: which moves did is not known.
+        refused = (("settled", GiveMessage), ("kept", TakeMessage))
+        self._refused = [of for name, of in refused if counts.get(name)]
         # Signals that anybody had at any time, and the needs that these name, if somebody was over the cap.
         self._ever: Counter[str] = Counter()
         self._needs: dict[str, set[str]] = {}
@@ -117,6 +120,8 @@ class Moves:
         """
         if not self._slice.has(move.user):
             return
+        if type(move) in self._refused:
+            self.unsure.add(move.user)
         held, device = self._received.setdefault(move.user, {}), split_profile_key(move.device)[1][2:]
         if isinstance(move, TakeMessage):
             for ref in move.refs:

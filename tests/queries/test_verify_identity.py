@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams.core.ingest.partition import partition_of
 from streams.core.journeys.signal import REF_AT, TIME, event_ref
+from streams.core.moments.rules import default_rules
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.inbox import (
     GiveMessage,
@@ -20,10 +23,16 @@ from streams.core.processing.inbox import (
     decode_message,
     encode_message,
 )
+from streams.log.memory import MemoryLog
 from streams.queries.event_sets import BYTES_PER_EVENT, BYTES_PER_PERSON
 from streams.queries.partition_check import PartitionCheck
+from streams.queries.passing import send_pass
+from streams.records import NewRecord
+from streams.runtime.partition_agent import PartitionAgent
+from streams.settings.loading import load_settings
 from tests.queries.damage import forge
-from tests.queries.signing_in import guests, redriven, signed_in, verified
+from tests.queries.signing_in import IDENTITY, NOW, at_rest, guests, redriven, signed_in, verified
+from tests.queries.test_verify import START
 
 LAW = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 FEW = 3  # damages of a kind and a partition: each is a comparison of the whole log
@@ -209,3 +218,39 @@ async def test_the_number_of_slices_changes_nothing(partitions: int) -> None:
             people = check.people
             found.append((check.records, people.checked, people.transitions, check.counters.checked))
         assert 1 == len(set(found))
+
+
+async def test_who_was_given_something_from_behind_the_settled_mark_is_left_out() -> None:
+    """An operator let the mark pass the device's partition. What that gives when it is back is late, and what
+    it takes stays: of these users nobody can say what is right.
+    """
+    ids = [f"u{n}" for n in range(99)]
+    away = partition_of(b"phone", 2)
+    ann, ben = [user for user in ids if partition_of(user.encode(), 2) != away][:2]
+
+    def event(day: float, name: str, **who: str) -> NewRecord:
+        of = "Signed In" if name.startswith("in") else "Product Viewed"
+        at = (START + timedelta(days=day)).isoformat()
+        fields = {"type": "track", "messageId": name, "event": of, "timestamp": at, **who}
+        number = away if "userId" not in who else 1 - away
+        return NewRecord(number, None, msgspec.json.encode(fields), NOW)
+
+    log, fold = MemoryLog(2), load_settings(identity=IDENTITY)
+    agents = [await PartitionAgent.open(log, number, fold, default_rules()) for number in range(2)]
+    await log.append(
+        [event(0, "in", userId=ann, anonymousId="phone"), event(0.1, "seen", anonymousId="phone")]
+    )
+    await at_rest(agents)
+    await log.append([event(0.11, "in-2", userId=ben, anonymousId="phone")])
+    await log.append([event(day, f"day-{day}", userId=ann) for day in range(1, 21)])
+    here = agents[1 - away]
+    here.processor.tracker.excluded.add(away)
+    await send_pass(log, away)
+    await here.catch_up()
+    await at_rest(agents)
+    assert {"settled": 1, "kept": 1} == {
+        name: count for name, count in here.processor.checkpoint.counts.moves.items() if name != "given"
+    }
+    found = await verified(log)
+    assert found.difference is None
+    assert 2 == found.unchecked_profiles
