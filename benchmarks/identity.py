@@ -20,8 +20,9 @@ from benchmarks.guests import guests
 from benchmarks.stages import quiet_collector
 from streams.core.identity.collective import CollectiveUsers
 from streams.core.identity.device import links_part
-from streams.core.identity.devices import Devices, Give
+from streams.core.identity.devices import Devices
 from streams.core.identity.links import LINK_QUARTER_MS, Link, Spans
+from streams.core.identity.moves import Give
 from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.moving import give_signals
 from streams.core.journeys.population import Population
