@@ -237,14 +237,14 @@ class Devices:
             return found
         if device.key in self._linked:
             self._decide_anew(device, self._linked.pop(device.key))
-        self._let_go(device, signal.ref)
+        self._release(device, signal.ref)
         return None
 
     def _is_copy(self, given: GivenEvent, signal: Signal) -> bool:
         copies = self.population.copies(signal)
         return copies.from_ms <= given.signal.head >> TIME <= copies.to_ms
 
-    def _let_go(self, device: Device, ref: bytes) -> None:
+    def _release(self, device: Device, ref: bytes) -> None:
         """Leaves an event where it is from now on, since another one of its id is to be known."""
         moved = self._moved.get(device.key, {})
         if ref in moved:
@@ -259,7 +259,7 @@ class Devices:
         if before is None and given is None:
             return
         if before is not None and given is not None and not self._is_copy(before, given.signal):
-            self._let_go(device, ref)
+            self._release(device, ref)
             before = None
         self._moved.setdefault(device.key, {}).setdefault(ref, before)
         held = device.given if device.given is not None else {}
