@@ -163,7 +163,8 @@ async def look(log: Reader, settings: Settings, sent: int, redrives: RedriveRuns
         evidence = laws.Evidence(
             account=a,  # type: ignore[arg-type]  # has what these laws look at
             checkpoint=c,
-            topics={**topics, "tallies": [cell_of(t) for t in topics["tallies"]]},
+            # (Nobody who is forgotten within a month comes back: no redriven event counts a second time.)
+            topics={**topics, "tallies": [cell_of(t) for t in topics["tallies"]], "redriven": []},
             rules=[(rule, RULES.version) for rule in RULES.rules],
             names=parameters_of(settings.fold).dimensions.names,
             patience=oracle.Patience(

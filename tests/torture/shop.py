@@ -24,7 +24,7 @@ VISIT = 9  # events, on average
 GAP_MS = 40 * SECONDS  # between the events of a visit, on average
 # The greater, the more often those come who come most often. With identity on nobody comes so often that a
 # cap decides whose an event is: the laws say nothing of that.
-SKEW, LESS_SKEW = 2.0, 1.25
+SKEW, LESS_SKEW = 2.0, 1.1
 ABROAD = 0.15  # of the visits: on a device that is somebody's, before they have signed in
 # Of the events: sent again as it was, with another time, with the twenty before it.
 TWICE, RESTAMPED, RESENT = (
