@@ -103,7 +103,7 @@ class LiveModel:
             return "empty"
         found = self.health.of_app(now_ms)
         # The names of both are the same but for this one.
-        return "stopped" if found is Health.UNKNOWN else found.value  # type: ignore[return-value]
+        return "stopped" if found is Health.UNKNOWN else found.value  # type: ignore[return-value]  # a state
 
     @property
     def as_of_ms(self) -> int:
