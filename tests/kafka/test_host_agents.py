@@ -1,142 +1,40 @@
 """A user's agent on a real broker gets each committed record, again if it was not done, and no other."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from aiohttp import web
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from faust import current_event
-from faust.types import StreamT
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from schemas import Transition
 from streams.host import faust_agents
 from streams.host.application import App
 from streams.host.faust_agents import AgentFailed
 from streams.log.kafka.client import Cluster
-from streams.settings.host import AnnounceSettings
-from streams.settings.kafka import KafkaSettings
-from tests.host import hosting
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
-
-PARTITIONS = 2
-EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
-EXAMPLE = json.loads((EXAMPLES / "transitions.json").read_text())[0]
-CURRENT = json.dumps(json.loads((EXAMPLES / "current.json").read_text())[0]).encode()
-SOON_S = 30.0
-
-Place = tuple[int, int]  # partition, offset
-
-
-def step(rev: int) -> bytes:
-    return msgspec.json.encode({**EXAMPLE, "id": f"{rev:032x}", "rev": rev})
-
-
-class Written:
-    """Writes transitions of an app as partition agents do, in transactions."""
-
-    def __init__(self, app: str) -> None:
-        self.app = app
-        self.committed: dict[Place, int] = {}  # rev
-        self.rev = 0
-
-    async def write(self, sizes: Sequence[int], commits: bool = True, topic: str = "transitions") -> None:
-        """Writes a transaction for each size, with so many records in each partition."""
-        producer = Cluster(bootstrap()).producer(f"{self.app}-writer")
-        await producer.start()
-        for size in sizes:
-            await producer.begin_transaction()
-            sent: list[tuple[int, int]] = []
-            for partition in range(PARTITIONS):
-                for _ in range(size):
-                    self.rev += 1
-                    metadata = await producer.send_and_wait(
-                        f"{self.app}.{topic}", step(self.rev), b"k", partition=partition
-                    )
-                    sent.append((metadata.offset, partition))
-                    if commits:
-                        self.committed[partition, metadata.offset] = self.rev
-            await (producer.commit_transaction() if commits else producer.abort_transaction())
-        await producer.stop()
+from tests.kafka.host_agents import (
+    CURRENT,
+    PARTITIONS,
+    SOON_S,
+    Place,
+    Written,
+    made,
+    notes,
+    place,
+    position,
+    run,
+    running,
+    until,
+)
 
 
 @pytest.fixture
 def written() -> Written:
     return Written(topics.new_app(PARTITIONS))
-
-
-Fun = Callable[[Any, list[Place]], Awaitable[None]]
-
-
-async def notes(steps: "StreamT[Transition]", got: list[Place]) -> None:
-    """An agent that notes the position of each record."""
-    async for one in steps:
-        assert isinstance(one, Transition)
-        got.append(place())
-
-
-def place() -> Place:
-    event = current_event()
-    assert event is not None
-    return event.message.partition, event.message.offset
-
-
-def kafka(app: str) -> KafkaSettings:
-    return KafkaSettings(bootstrap=bootstrap(), app=app, inputs=(f"{app}.events",))
-
-
-def made(app: str, fun: Fun, got: list[Place], topic: str = "transitions", **options: Any) -> App:
-    """An app with one agent and no partition agents."""
-    host = hosting.app(kafka=kafka(app))
-
-    async def agent(stream: Any) -> None:
-        await fun(stream, got)
-
-    host.agent(host.outputs[topic], name="noting", **options)(agent)
-    return host
-
-
-@asynccontextmanager
-async def running(host: App) -> AsyncIterator[None]:
-    async with hosting.running(host):
-        yield
-
-
-async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not done():
-            await asyncio.sleep(0.02)
-
-
-async def run(app: str, done: Callable[[], bool], got: list[Place], fun: Fun = notes, **options: Any) -> App:
-    """Runs the app until the condition holds or the process ends by itself."""
-    host = made(app, fun, got, **options)
-    async with running(host):
-        await until(lambda: done() or host.process.ending.is_set())
-    return host
-
-
-async def position(app: str, topic: str = "transitions") -> dict[int, int | None]:
-    """The positions that the agents' group has committed."""
-    cluster = Cluster(bootstrap())
-    group = AIOKafkaConsumer(**cluster.common(), group_id=f"{app}-agents", enable_auto_commit=False)
-    await group.start()
-    found = {
-        partition: await group.committed(TopicPartition(f"{app}.{topic}", partition))
-        for partition in range(PARTITIONS)
-    }
-    await group.stop()
-    return found
 
 
 async def test_what_was_aborted_never_comes_and_a_restart_goes_on_where_it_was(written: Written) -> None:
@@ -361,112 +259,6 @@ async def test_what_compaction_took_away(written: Written) -> None:
     assert got[-1] == (0, left[-1])
     assert len(got) < left[-1] + 1
     assert (await position(written.app, "current"))[0] == left[-1] + 1
-
-
-@asynccontextmanager
-async def webhook(posted: list[str]) -> AsyncIterator[str]:
-    """The address of a receiver that fails now and then, and notes the keys of all posts."""
-
-    async def take(request: web.Request) -> web.Response:
-        posted.append(request.headers["Idempotency-Key"])
-        return web.Response(status=503 if len(posted) % 5 == 2 else 200)
-
-    site = web.Application()
-    site.router.add_post("/", take)
-    runner = web.AppRunner(site, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
-
-
-def announcing(app: str, url: str) -> App:
-    """An app that announces every opened journey, however old, and has no partition agents."""
-    announce = AnnounceSettings(url=url, kinds=("opened",), max_age="3650d", hold="0s")
-    return hosting.app(kafka=kafka(app), announce=announce)
-
-
-def keys(revs: Collection[int]) -> set[str]:
-    return {f"{rev:032x}:{rev}" for rev in revs}
-
-
-async def test_announce_begins_with_what_comes_after_its_first_start(written: Written) -> None:
-    """What was published before is not posted; what is published while it is away is, over restarts."""
-    posted: list[str] = []
-    await written.write([4])
-    await written.write([2], commits=False)
-    old = set(written.committed.values())
-    async with webhook(posted) as url:
-        async with running(announcing(written.app, url)):
-            await written.write([3, 1])
-            await until(lambda: keys(set(written.committed.values()) - old) == set(posted))
-        await written.write([5])
-        await written.write([1], commits=False)
-        async with running(announcing(written.app, url)):
-            await written.write([1])
-            await until(lambda: keys(set(written.committed.values()) - old) == set(posted))
-    assert len(posted) <= (len(written.committed) - len(old)) * 5 / 4 + 2
-
-
-async def test_a_first_start_that_ends_before_it_has_posted_is_one_all_the_same(written: Written) -> None:
-    """It began there: what came between the two starts is posted."""
-    posted: list[str] = []
-    await written.write([4])
-    old = set(written.committed.values())
-    async with webhook(posted) as url:
-        await announcing(written.app, url).process.before_work[0]()
-        await written.write([3])
-        async with running(announcing(written.app, url)):
-            await until(lambda: keys(set(written.committed.values()) - old) == set(posted))
-
-
-async def test_announce_beside_an_agent_of_a_user(written: Written) -> None:
-    """The agent gets all that the topic holds, and announce posts what comes after the first start."""
-    posted: list[str] = []
-    await written.write([4])
-    old = set(written.committed.values())
-    got: list[Place] = []
-
-    def host(url: str) -> App:
-        made = announcing(written.app, url)
-
-        async def agent(stream: Any) -> None:
-            await notes(stream, got)
-
-        made.agent(made.outputs["transitions"], name="noting")(agent)
-        return made
-
-    async with webhook(posted) as url:
-        for _ in range(2):
-            async with running(host(url)):
-                await written.write([2])
-                await until(lambda: set(got) == set(written.committed))
-                await until(lambda: keys(set(written.committed.values()) - old) == set(posted))
-            await written.write([1])
-
-
-async def test_announce_is_turned_on_beside_agents_that_are_there_already(written: Written) -> None:
-    """The agents go on where they were, and announce begins with what comes after that start."""
-    posted: list[str] = []
-    got: list[Place] = []
-    await written.write([4])
-    await run(written.app, lambda: len(got) == len(written.committed), got)
-    await written.write([4])
-    old = set(written.committed.values())
-
-    async def agent(stream: Any) -> None:
-        await notes(stream, got)
-
-    async with webhook(posted) as url:
-        host = announcing(written.app, url)
-        host.agent(host.outputs["transitions"], name="noting")(agent)
-        async with running(host):
-            await written.write([2])
-            await until(lambda: set(got) == set(written.committed))
-            await until(lambda: keys(set(written.committed.values()) - old) == set(posted))
-    assert len(got) == len(written.committed)
 
 
 def lags(host: App) -> dict[tuple[str, int], float]:

@@ -19,7 +19,7 @@ from streams.sources.input_file import InputFormat
 from streams.telemetry.meters import Meters
 from tests.core.processing.feeding import DAY, HOUR, MINUTE, START, event, rules
 from tests.runtime.crew import Crew
-from tests.runtime.test_worker import virtual
+from tests.runtime.virtual import virtual
 from tests.telemetry.fixed import FixedClock
 
 PARTITIONS = 3

@@ -3,12 +3,15 @@ happens in it."""
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any, TypeVar
 
 from streams.clock import Clock
 
 T = TypeVar("T")
+
+SLACK_S = 1.0  # of a few steps of a few tasks
 
 
 class _Selector(selectors.DefaultSelector):
@@ -57,3 +60,13 @@ def run(work: Coroutine[Any, Any, T], limit_s: float = 3_600) -> T:
 
 def now_s() -> float:
     return asyncio.get_running_loop().time()
+
+
+def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Runs a test in virtual time."""
+
+    @wraps(test)
+    def ran(*args: Any, **kwargs: Any) -> None:
+        run(test(*args, **kwargs))
+
+    return ran
