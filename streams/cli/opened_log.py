@@ -25,7 +25,7 @@ from streams.errors import ConfigError, Incompatible, InputError
 
 if TYPE_CHECKING:
     from streams.log.kafka.log import KafkaLog
-    from streams.log.port import Reader
+    from streams.log.port import EmbeddedReader, Reader
     from streams.settings.tables import Settings
 
 
@@ -44,6 +44,7 @@ class OpenedLog(NamedTuple):
     settings: "Settings"  # of this command; those under which the log was written are in its checkpoints
     name: str  # for messages: what the person asks
     kafka: "KafkaLog | None"  # the reader, if it is an app on a cluster
+    embedded: "EmbeddedReader | None" = None  # the reader, if it is a data directory
 
 
 @asynccontextmanager
@@ -84,7 +85,7 @@ async def _directory(settings: "Settings", frozen: bool) -> AsyncIterator[Opened
         for raw in await reader.checkpoints():
             if raw is not None:
                 sources_of_checkpoint(raw, name)
-        yield OpenedLog(reader, settings, name, None)
+        yield OpenedLog(reader, settings, name, None, reader)
     finally:
         await reader.close()
 

@@ -1,23 +1,31 @@
 """The story of one person: journeys with the evidence of each step, from the log itself."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from schemas import Current
+from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.record_keys import bare_id, split_profile_key
 from streams.dashboard.answers import ShownJourney, ShownProfile, Story
 from streams.dashboard.model import shown_step
 from streams.dashboard.step_index import StepIndex
 from streams.errors import InputError
-from streams.log.port import Reader
-from streams.queries.person import Person
+from streams.log.port import EmbeddedReader
+from streams.queries.person import Person, fold_settings_for
 from streams.queries.state_profiles import read_state_profiles
-from streams.queries.timeline import Timeline, TimelineJourney, owner_partitions, timelines_of_records
+from streams.queries.timeline import (
+    PartitionsOf,
+    Timeline,
+    TimelineJourney,
+    add_sources_of_devices,
+    timelines_of_records,
+)
+from streams.records import Record
 from streams.topology import CURRENT_DEVICES
 
 _decode = msgspec.json.Decoder(Current).decode
@@ -58,13 +66,19 @@ class StoriesOnKafka:
 class StoriesOfLog:
     """Reads the partitions that can own the person."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: EmbeddedReader) -> None:
         self._reader, self._index = reader, StepIndex(reader)
         self._asking = asyncio.Semaphore(AT_ONCE)
+        self._owners: PartitionsOf | None = None  # not known before anything was processed
 
     async def prepare(self) -> None:
         """Finds out where the steps of each person stand, until it is cancelled."""
         await self._index.run()
+
+    async def index(self) -> None:
+        """Finds out where all steps stand that there are now."""
+        while not await self._index.grow():
+            pass
 
     async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
         """What was known of a person."""
@@ -79,16 +93,33 @@ class StoriesOfLog:
         return Story(as_of, at, not self._reader.drops_old_records, profiles)
 
     async def _profiles(self, person: Person, at: str | None) -> list[ShownProfile]:
-        partitions = await owner_partitions(self._reader, person)
+        owners = await self._owners_of_persons()
+        partitions = owners(person)
         found: dict[tuple[str | None, str], ShownProfile] = {}
-        steps = partial(self._index.records, ids=person.ids)
-        for timeline in await timelines_of_records(person, partitions, steps, until=at):
+        steps = partial(self._steps_of, person)
+        timelines = await timelines_of_records(person, partitions, steps, until=at)
+        await add_sources_of_devices(timelines, owners, self._steps_of)
+        for timeline in timelines:
             key = timeline.tenant, timeline.profile
             shown = found.setdefault(key, ShownProfile(*key, None, []))
             shown.journeys.extend(shown_journey(timeline, journey) for journey in timeline.journeys)
         for shown in found.values():
             shown.journeys.sort(key=lambda journey: journey.opened_at, reverse=True)
         return [*found.values()] or await self._without_journeys(person, partitions)
+
+    def _steps_of(self, person: Person, partition: int) -> AsyncIterator[Record]:
+        return self._index.records(partition, person.ids)
+
+    async def _owners_of_persons(self) -> PartitionsOf:
+        """Says who owns a person. Whether there are tenants was settled when the log began. Raises InputError
+        if nothing was processed yet.
+        """
+        if self._owners is None:
+            stored = [decode_checkpoint(raw) for raw in await self._reader.checkpoints() if raw is not None]
+            has_tenants = fold_settings_for(Person(""), stored).tenant is not None
+            partitions = self._reader.partitions
+            self._owners = lambda person: sorted(person.owners(partitions, has_tenants=has_tenants))
+        return self._owners
 
     async def _without_journeys(self, person: Person, partitions: Sequence[int]) -> list[ShownProfile]:
         """Those who gave unsure signals only, and devices whose journeys are their users'."""

@@ -264,6 +264,11 @@ class MemoryLog:
         reached = offset + len(found)
         return Tail(found, TailPosition(reached), anew, reached == end)
 
+    async def read_at(self, topic: str, partition: int, offsets: Sequence[int]) -> Sequence[Record]:
+        assert topic not in COMPACTED, topic
+        records = self._stored[partition].appended[topic]
+        return [records[offset] for offset in offsets]
+
     async def end_positions(self, topic: str) -> list[TailPosition]:
         if topic in COMPACTED:
             return [TailPosition(stored.compacted[topic].next) for stored in self._stored]
@@ -274,6 +279,8 @@ class MemoryLog:
         self._stored[partition].compacted[topic].compact()
 
     async def first_offsets(self, topic: str) -> list[int]:
+        if topic in COMPACTED:
+            return [stored.compacted[topic].first for stored in self._stored]
         # Tests take the oldest records away.
         topics = [stored.appended[topic] for stored in self._stored]
         return [records[0].offset if records else 0 for records in topics]

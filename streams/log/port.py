@@ -156,8 +156,8 @@ class Reader(Protocol):
         ...
 
     async def first_offsets(self, topic: str) -> list[int]:
-        """By partition, the offset of the first record that an append-only topic still holds, or of the next
-        one if it holds none. It never goes back.
+        """By partition, the offset of the first record that a topic still holds, or of the next one if it
+        holds none. It never goes back.
         """
         ...
 
@@ -179,6 +179,14 @@ class Reader(Protocol):
 
     async def close(self) -> None:
         """Frees what the log holds. Sessions that were opened on it end with it."""
+        ...
+
+
+class EmbeddedReader(Reader, Protocol):
+    """A reader of an embedded log, in which every record can be got at by its offset."""
+
+    async def read_at(self, topic: str, partition: int, offsets: Sequence[int]) -> Sequence[Record]:
+        """The records of an append-only topic at these offsets, which ascend."""
         ...
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from streams.errors import Fenced
+from streams.log.memory import MemoryLog
+from streams.log.sqlite.log import SqliteLog
 from streams.records import Batch, NewRecord, Output, Record
 from tests.contract.conftest import NewStore
 from tests.contract.looking import (
@@ -322,6 +324,26 @@ async def test_a_topic_holds_everything_from_its_first_offset_on(new_store: NewS
     session = await log.open(1)
     await session.commit(batch(b"1", [Output("late", b"k", b"v")]))
     assert [0, 0] == await log.first_offsets("late")
+    await log.close()
+
+
+async def test_records_are_got_at_by_their_offsets(new_embedded_store: NewStore) -> None:
+    """Whatever commits and chunks they lie in; the others are not touched."""
+    log = new_embedded_store(2)()
+    session, count = await log.open(1), 0
+    for size in (1, 3_000, 7):
+        outputs = [
+            Output("transitions", b"%d" % n, b"v", (("h", b"%d" % n),)) for n in range(count, count + size)
+        ]
+        await session.commit(batch(b"1", outputs))
+        count += size
+    offsets = [0, 1, 2, 1_500, 1_501, 3_000, 3_001, count - 1]
+    assert isinstance(log, SqliteLog | MemoryLog)
+    found = await log.read_at("transitions", 1, offsets)
+    assert [(n, b"%d" % n, b"v", (("h", b"%d" % n),)) for n in offsets] == [
+        (record.offset, record.key, record.value, record.headers) for record in found
+    ]
+    assert [] == list(await log.read_at("transitions", 0, []))
     await log.close()
 
 

@@ -66,6 +66,25 @@ async def test_each_record_of_an_append_only_topic_comes_once(new_store: NewStor
     await log.close()
 
 
+async def test_a_compacted_topic_begins_at_its_first_offset(
+    new_store: NewStore, sleep_through_compaction: Compact
+) -> None:
+    """Between that and the end lies what a follower reads."""
+    log = new_store()()
+    session = await log.open(0)
+    for turn in range(3):
+        outputs = [Output("tallies", key, b"%d" % turn) for key in KEYS]
+        await session.commit(batch(b"c", outputs))
+    await scanned(log, "tallies")
+    (end,) = await log.end_positions("tallies")
+    await sleep_through_compaction(log, "tallies", 0, end)
+    (first,), (end,) = await log.first_offsets("tallies"), await log.end_positions("tallies")
+    records = [record for tail in await to_end(log, "tallies", None) for record in tail.records]
+    assert first == records[0].offset
+    assert end.offset - first >= len(records) >= len(KEYS)
+    await log.close()
+
+
 async def test_the_input_can_be_followed(new_store: NewStore) -> None:
     """With times, keys and headers."""
     log = new_store()()

@@ -18,7 +18,7 @@ from streams.dashboard.meters import DashboardMeters
 from streams.dashboard.model import LiveModel
 from streams.dashboard.stories import StoriesOfLog
 from streams.log.memory import MemoryLog
-from streams.log.port import Reader
+from streams.log.port import EmbeddedReader
 from streams.queries.instants import ms_of
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
@@ -53,7 +53,7 @@ class StillClock(Clock):
 class AskedDashboard:
     """A dashboard of a log, and the parts that it is made of."""
 
-    def __init__(self, log: Reader, token: str | None = None, root_path: str = "") -> None:
+    def __init__(self, log: EmbeddedReader, token: str | None = None, root_path: str = "") -> None:
         clock = StillClock()
         self.log, self.root_path = log, root_path
         self.model, self.meters = LiveModel("shop", log.partitions), DashboardMeters()
@@ -149,7 +149,7 @@ def _receiver(body: bytes) -> Any:
     return receive
 
 
-async def asked(log: Reader, **given: Any) -> AskedDashboard:
+async def asked(log: EmbeddedReader, **given: Any) -> AskedDashboard:
     """A dashboard that has read the log."""
     return await AskedDashboard(log, **given).read()
 

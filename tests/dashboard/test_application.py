@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from streams.dashboard.endpoints import ENDPOINTS
 from streams.dashboard.guard import COOKIE
 from streams.dashboard.openapi import openapi_document
+from streams.settings.identity import IdentitySettings
 from streams.settings.tables import Settings
 from tests.dashboard.asking import TOKEN, AskedDashboard, asked, shown
 from tests.queries.written import SHOP, did, written
@@ -238,6 +239,26 @@ async def test_of_a_correction_the_evidence_stays() -> None:
         "look-1200": "events:0:3",
         "cart-1800": "events:0:1",
     } == by_event
+
+
+async def test_of_what_a_device_gave_the_evidence_is_found_too() -> None:
+    """Where the device's own steps have it, from before its user signed in."""
+    records = [
+        did("d:phone", "look", 0),
+        did("d:phone", "cart", 5),
+        did("u:ann", "look", 10, anonymousId="phone"),
+        did("u:ann", "pay", 12),
+    ]
+    dashboard = await asked(await shown(records, 2, identity=IdentitySettings(on=True)))
+    (profile,) = (await dashboard.get("/api/profiles/u:ann")).json["profiles"]
+    (journey,) = profile["journeys"]
+    offsets = {step["event"]: step["source"] for step in journey["steps"]}
+    assert {"look-0", "cart-300", "look-600", "pay-720"} == offsets.keys()
+    log = dashboard.log
+    for event, source in offsets.items():
+        topic, partition, offset = source.split(":")
+        (record,) = await log.read_at(topic, int(partition), [int(offset)])
+        assert f'"messageId": "{event}"'.encode() in (record.value or b"")
 
 
 async def test_who_has_no_journey_is_known_and_who_was_never_there_is_not() -> None:

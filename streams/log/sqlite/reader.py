@@ -5,7 +5,7 @@ The reading connection sees what is committed and nothing else.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing, contextmanager
 from pathlib import Path
 
@@ -121,13 +121,23 @@ class SqliteReader:
         reached = offset + len(records)
         return Tail(records, TailPosition(reached), anew, reached == end)
 
+    async def read_at(self, topic: str, partition: int, offsets: Sequence[int]) -> Sequence[Record]:
+        assert topic in NAMES - COMPACTED, topic
+        place = self._places.get((topic, partition))
+        if place is None:  # as in `scan`
+            return []
+        with database.plain_errors(self._file), self._one_moment() as con:
+            return list(chunks.read_at(con, place, offsets))
+
     async def end_positions(self, topic: str) -> list[TailPosition]:
+        return [TailPosition(0 if place is None else place.next) for place in self._held(topic)]
+
+    def _held(self, topic: str) -> list[tables.ChunkPlace | None]:
+        """Which records each partition of a topic holds; None: no writer has met the topic yet."""
         assert topic in NAMES, topic
         places = [self._places.get((topic, number)) for number in range(self.partitions)]
         with database.plain_errors(self._file), self._one_moment() as con:
-            return [
-                TailPosition(0 if place is None else tables.read_place(con, place).next) for place in places
-            ]
+            return [None if place is None else tables.read_place(con, place) for place in places]
 
     @contextmanager
     def _one_moment(self) -> Iterator[sqlite3.Connection]:
@@ -149,7 +159,7 @@ class SqliteReader:
         return {source_name(place.topic, place.partition): place.next for place in ends}
 
     async def first_offsets(self, topic: str) -> list[int]:
-        return [0] * self.partitions  # nothing is deleted here
+        return [0 if place is None else place.first for place in self._held(topic)]
 
     async def extents(self) -> dict[str, Extent]:
         return {source: Extent(0, end, end) for source, end in (await self.ends()).items()}
