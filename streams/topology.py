@@ -189,6 +189,8 @@ TOPICS = (EVENTS, *OUTPUTS, INBOX, STATE)
 """What every log has."""
 KAFKA_TOPICS = (APP, FUNNEL)
 """What an app has on Kafka besides: there several processes share it."""
+SINGLE = frozenset(topic.name for topic in KAFKA_TOPICS if topic.single)
+"""Those of one partition, however many the app has."""
 OWN_TOPICS = (*(topic for topic in TOPICS if topic is not EVENTS), *KAFKA_TOPICS)
 """The topics `<app>.<name>` on a cluster."""
 PUBLISHED = (*OUTPUTS, FUNNEL)

@@ -67,20 +67,21 @@ async def _dashboard(ctx: typer.Context, flags: LogFlags, given: dict[str, Any],
     """`beside`: it belongs to a process that makes the log, and ends with it."""
     from streams.dashboard.serving import Dashboard
     from streams.dashboard.stories import StoriesOfLog, StoriesOnKafka
+    from streams.topology import FUNNEL, TALLIES
 
     settings = settings_of(ctx, dashboard=given)
     with StopRequest() as stop:
         if beside:
             asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.event.set)
         async with _opened(ctx, flags, stop if beside else None) as log:
-            is_on_kafka = log.kafka is not None
             dashboard = Dashboard(
                 log.kafka.app if log.kafka is not None else str(log.settings.data_dir),
                 log.reader,
-                StoriesOnKafka() if is_on_kafka else StoriesOfLog(log.reader),
+                StoriesOnKafka() if log.embedded is None else StoriesOfLog(log.embedded),
                 settings.dashboard,
                 lambda text: typer.echo(text, err=True),
-                log_name=await _log_name(log),
+                log_name=None if settings.dashboard.snapshot is None else await _log_name(log),
+                first_from=TALLIES if log.kafka is None else FUNNEL,
             )
             address = await dashboard.start(log.settings)
             typer.echo(f"{log.name}: {address} (Ctrl-C stops)", err=True)
@@ -89,10 +90,13 @@ async def _dashboard(ctx: typer.Context, flags: LogFlags, given: dict[str, Any],
 
 async def _log_name(log: OpenedLog) -> str | None:
     """A name that no other log has, so that a snapshot of another one is not used; None: it has none yet."""
-    from streams.dashboard.snapshot_file import name_of_directory
+    if log.kafka is None:
+        from streams.dashboard.snapshot_file import name_of_directory
+
+        return await name_of_directory(log.reader)
     from streams.log.kafka.existing_app import id_of_app
 
-    return await (name_of_directory(log.reader) if log.kafka is None else id_of_app(log.kafka))
+    return await id_of_app(log.kafka)
 
 
 @asynccontextmanager

@@ -19,6 +19,26 @@ STATE_TEXT = (
 )
 
 
+UnreadPart = Literal[
+    "moves",
+    "purchases",
+    "usual",
+    "revenue",
+    "cohort",
+    "opened",
+    "time_to_convert",
+    "by",
+    "hours",
+    "dwell",
+    "cues",
+]
+OF_RANGE: tuple[UnreadPart, ...] = (
+    "moves", "purchases", "revenue", "opened", "time_to_convert", "by", "dwell", "cues",
+)  # fmt: skip
+"""The parts that are sums over the windows of a range."""
+_UNREAD = "null: not read yet, see `unread`"
+
+
 class RangeOf(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """The range that was asked for."""
 
@@ -162,6 +182,13 @@ class ShownStep(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fro
     ] = None
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """How much was read so far of what was stored when the reading began."""
+
+    records: int
+    share: Annotated[float, documented("of all that is to be read", minimum=0, maximum=1)]
+
+
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """All that the page shows of a range."""
 
@@ -172,33 +199,51 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     state: Annotated[AppState, documented(STATE_TEXT)]
     behind_s: Annotated[float, documented("how old the newest event is that was processed, if `behind`")]
     zone: Annotated[str, documented("the zone of times that are shown")] = "UTC"
+    reading: Annotated[
+        Reading | None,
+        documented("older counters are still being read; null: all that was committed has been read"),
+    ]
+    unread: Annotated[
+        list[UnreadPart],
+        documented(
+            "the parts that are not known yet; `usual`: what was usual in earlier weeks, of `purchases`"
+        ),
+    ]
     range: RangeOf
     filter: dict[str, str]
     dimensions: Annotated[dict[str, list[str]], documented("the values of each dimension")]
     people: dict[OpenMoment, MomentNow]
-    moves: list[ShownMove]
-    purchases: Purchases
-    revenue: list[ShownMoney]
-    cohort: Annotated[DayCohort | None, documented("the newest that has ended; null: none has")]
-    opened: OpenedJourneys
+    moves: Annotated[list[ShownMove] | None, documented(_UNREAD)] = None
+    purchases: Annotated[Purchases | None, documented(_UNREAD)] = None
+    revenue: Annotated[list[ShownMoney] | None, documented(_UNREAD)] = None
+    cohort: Annotated[
+        DayCohort | None, documented("the newest that has ended; null: none has, or not read yet")
+    ]
+    opened: Annotated[OpenedJourneys | None, documented(_UNREAD)] = None
     time_to_convert: Annotated[
         TimeToConvert | None,
-        documented("how long the journeys opened in the range took to their purchase; null: none has one"),
-    ]
-    by: ShownParts
+        documented(
+            "how long the journeys opened in the range took to their purchase; null: none has one, or not "
+            "read yet"
+        ),
+    ] = None
+    by: Annotated[ShownParts | None, documented(_UNREAD)] = None
     hours: Annotated[
-        list[int],
-        documented("all purchases by hour of the week, from Monday 00:00, on the buyers' own clocks"),
+        list[int] | None,
+        documented(
+            f"all purchases by hour of the week, from Monday 00:00, on the buyers' own clocks; {_UNREAD}"
+        ),
     ]
     dwell: Annotated[
-        dict[OpenMoment, ShownStay], documented("moments without a stay in the range are left out")
-    ]
-    cues: list[CueCount]
+        dict[OpenMoment, ShownStay] | None,
+        documented(f"moments without a stay in the range are left out; {_UNREAD}"),
+    ] = None
+    cues: Annotated[list[CueCount] | None, documented(_UNREAD)] = None
     latest: list[ShownStep]
 
 
 class Loading(msgspec.Struct, frozen=True):
-    """What there is instead of figures while the log is read for the first time."""
+    """What there is instead of figures in the first moments of a start."""
 
     app: str
     records: Annotated[int, documented("that were read so far")]

@@ -45,7 +45,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class NotReady(Exception):
-    """What was committed has not been read yet."""
+    """What is asked for has not been read yet."""
 
 
 class Api:
@@ -94,9 +94,10 @@ class Api:
 
     async def readyz(self, _: Request) -> Response:
         """200 when there are figures to show, and the log answers."""
-        if self._model.is_ready and self._model.is_reachable:
+        has_figures = self._model.known_from_ms is not None
+        if has_figures and self._model.is_reachable:
             return Response("ok\n", headers=NO_STORE, media_type="text/plain")
-        text = "the log does not answer" if self._model.is_ready else "the log is still being read"
+        text = "the log does not answer" if has_figures else "the log is still being read"
         return problem_answer(503, text, again=True)
 
     async def metrics(self, _: Request) -> Response:
@@ -117,6 +118,8 @@ class Api:
 
         async def answer(request: Request) -> Response:
             found = self._overview(request)
+            if name in found.unread or (name == "purchases" and "usual" in found.unread):
+                raise NotReady
             fields = {"as_of": found.as_of, "state": found.state, name: getattr(found, name)}
             return _answer(request, fields)
 
@@ -131,16 +134,18 @@ class Api:
 
     async def funnel(self, request: Request) -> Response:
         """The numbers of `streams funnel`."""
-        self._check_ready()
         given, now_ms = request.query_params.multi_items(), self._clock.wall_ms()
         asked = read_funnel_request(given, self._model.dimensions, now_ms, self._model.newest_ms)
-        shown = None if asked.window is None else window_report(asked.window, self._model.as_of_ms)
-        return _answer(request, self._model.funnel(asked.window, shown, asked.where, asked.by))
+        window = asked.window
+        self._check_known(self._model.known_from_ms or 0 if window is None else window.start_ms)
+        shown = None if window is None else window_report(window, self._model.as_of_ms)
+        return _answer(request, self._model.funnel(window, shown, asked.where, asked.by))
 
     async def cohorts(self, request: Request) -> Response:
         """Cohorts one after the other."""
-        self._check_ready()
-        return _answer(request, self._model.cohorts(self._asked(request)))
+        asked = self._asked(request)
+        self._check_known(self._model.cohort_window(asked.range).start_ms)
+        return _answer(request, self._model.cohorts(asked))
 
     async def progress(self, request: Request) -> Response:
         """How far each partition has come."""
@@ -181,8 +186,9 @@ class Api:
     def _asked(self, request: Request) -> Asked:
         return read_asked(request.query_params.multi_items(), self._model.dimensions)
 
-    def _check_ready(self) -> None:
-        if not self._model.is_ready:
+    def _check_known(self, start_ms: int) -> None:
+        """Raises NotReady where counters are missing of windows that begin then or later."""
+        if not self._model.knows(start_ms):
             raise NotReady
 
 

@@ -101,7 +101,7 @@ class Hub:
 
     def tick(self) -> None:
         """Sends what is new."""
-        if self._model.steps.number != self._steps and self._model.is_ready:
+        if self._model.steps.number != self._steps and self._model.has_begun:
             for asked, channel in self._channels.items():
                 if steps := self._model.steps_since(self._steps, asked, MOST_STEPS):
                     channel.set_steps(self._message("steps", steps))

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -75,7 +76,11 @@ class LiveModel:
         self.latest, self.steps = LatestMoves(), NewSteps()
         self.dimensions: dict[str, list[str]] = {}  # the values of each
         self.abandon_after_ms = 0  # the silence that ends a journey
-        self.is_ready = False  # all that was committed has been read once
+        self.has_begun = False  # how far the partitions have come is known, and the latest moves
+        # The counters over all time are known, and those of windows that begin at this time or later; None:
+        # none are yet.
+        self.known_from_ms: int | None = None
+        self.share_read = 0.0  # of what was stored at the start
         self.is_reachable = True  # the log answers
         self.records = 0  # that were read
         self.revision = 0  # grows with each change of what is shown
@@ -85,9 +90,18 @@ class LiveModel:
         self._ended_days: dict[tuple[tuple[str, str], ...], tuple[int, answers.DayCohort | None]] = {}
 
     @property
-    def views(self) -> Sequence[CellTable | HealthView | LatestMoves | NewSteps]:
-        """What wants to be fed."""
-        return (self.cells, self.health, self.latest, self.steps)
+    def first_views(self) -> Sequence[HealthView | LatestMoves | NewSteps]:
+        """What is small and wants to be fed before the counters."""
+        return (self.health, self.latest, self.steps)
+
+    @property
+    def is_ready(self) -> bool:
+        """All that was committed has been read once."""
+        return self.known_from_ms == 0
+
+    def knows(self, start_ms: int) -> bool:
+        """True if the counters of windows that begin at this time or later are known."""
+        return self.known_from_ms is not None and max(0, start_ms) >= self.known_from_ms
 
     def learn(self, fold: FoldSettings) -> None:
         """Takes in the fold settings under which the log is written."""
@@ -138,10 +152,8 @@ class LiveModel:
         return max(ages, default=0) / 1000
 
     def shown(self, asked: Asked, now_ms: int) -> answers.Overview | answers.Loading:
-        """The figures of the page, once all that was committed has been read. They are made once for each
-        revision.
-        """
-        if not self.is_ready:
+        """The figures of the page, as far as they are known. They are made once for each revision."""
+        if not self.has_begun:
             return answers.Loading(self.app, self.records)
         if self._shown_revision != self.revision or len(self._shown) >= MAX_SHOWN:
             self._shown, self._shown_revision = {}, self.revision
@@ -150,36 +162,56 @@ class LiveModel:
         return found
 
     def overview(self, asked: Asked, now_ms: int) -> answers.Overview:
-        """The figures of the page. `now_ms`: the wall clock."""
-        where, dimension = dict(asked.where), asked.by or next(iter(self.dimensions))
+        """The figures of the page: those that are not known yet are None, and named. `now_ms`: the wall
+        clock.
+        """
+        where, state = dict(asked.where), self.state(now_ms)
         as_of_ms = max(self.as_of_ms, 0)
         wanted = range_window(asked.range, as_of_ms)
-        cells = self.cells.sums(wanted.window, where)
-        report = report_of_cells(cells)
-        state = self.state(now_ms)
         return answers.Overview(
             app=self.app,
             as_of=self.as_of,
             state=state,
             behind_s=self.behind_s(now_ms) if state == "behind" else 0.0,
+            reading=None if self.is_ready else answers.Reading(self.records, self.share_read),
+            unread=self._unread(wanted),
             range=answers.RangeOf(
                 asked.range.value, rfc3339(wanted.start_ms), rfc3339(wanted.over_ms), rfc3339(as_of_ms)
             ),
             filter=where,
             dimensions=self.dimensions,
             people=figures.people_now(self.health.progress.values(), where),
-            moves=figures.moves(cells),
-            purchases=self._purchases(wanted, where, figures.refunded(cells)),
-            revenue=figures.money(report.revenue),
-            cohort=self._ended_day(asked.where),
-            opened=figures.opened(report),
-            time_to_convert=report.time_to_convert,
-            by=figures.parts(cells, report, dimension),
-            hours=figures.hours_of_week(self.cells.sums(None, where, "hour_of_week")),
-            dwell=figures.stays(cells),
-            cues=figures.cue_counts(cells),
+            hours=None
+            if self.known_from_ms is None
+            else figures.hours_of_week(self.cells.sums(None, where, "hour_of_week")),
+            cohort=self._ended_day(asked.where) if self.is_ready else None,
             latest=[shown_step(step) for step in self.latest.latest() if _has(step, where)][:LATEST_SHOWN],
+            **self._of_range(asked, wanted) if self.knows(wanted.start_ms) else {},
         )
+
+    def _unread(self, wanted: RangeWindow) -> list[answers.UnreadPart]:
+        if self.is_ready:
+            return []
+        unread: list[answers.UnreadPart] = ["cohort", "usual"]
+        if self.known_from_ms is None:
+            unread.append("hours")
+        return unread if self.knows(wanted.start_ms) else [*unread, *answers.OF_RANGE]
+
+    def _of_range(self, asked: Asked, wanted: RangeWindow) -> dict[str, Any]:
+        """The figures that are sums over the windows of the range, by their names."""
+        where, dimension = dict(asked.where), asked.by or next(iter(self.dimensions))
+        cells = self.cells.sums(wanted.window, where)
+        report = report_of_cells(cells)
+        return {
+            "moves": figures.moves(cells),
+            "purchases": self._purchases(wanted, where, figures.refunded(cells)),
+            "revenue": figures.money(report.revenue),
+            "opened": figures.opened(report),
+            "time_to_convert": report.time_to_convert,
+            "by": figures.parts(cells, report, dimension),
+            "dwell": figures.stays(cells),
+            "cues": figures.cue_counts(cells),
+        }
 
     def _purchases(self, wanted: RangeWindow, where: Mapping[str, str], refunded: int) -> answers.Purchases:
         def is_wanted(cell: CellSum) -> bool:
@@ -199,7 +231,9 @@ class LiveModel:
         )
 
     def _known_from_ms(self, length: int) -> int:
-        """From when on the windows of a length are whole; the first that there is may be cut off."""
+        """From when on windows of a length are known and whole; the first that there is may be cut off."""
+        if self.known_from_ms:
+            return self.known_from_ms
         starts = self.cells.starts(length)
         return (starts[0] + LENGTH_MIN[length]) * MINUTE_MS if starts else 0
 
@@ -237,11 +271,17 @@ class LiveModel:
         """The newest moves that came after this one, at most `limit`, the oldest first."""
         return [shown_step(step) for step in self.steps.since(number, dict(asked.where), limit)]
 
+    def cohort_window(self, asked: Range) -> CellWindow:
+        """The windows whose cohorts are shown for a range: hours for one of 24h, else days."""
+        length = BY_HOUR if asked is Range.DAY else BY_DAY
+        step_ms = LENGTH_MIN[length] * MINUTE_MS
+        end_ms = (max(self.as_of_ms, 0) // step_ms + 1) * step_ms
+        return CellWindow(length, end_ms - asked.length_ms, end_ms)
+
     def cohorts(self, asked: Asked) -> answers.Cohorts:
         """Cohorts of the range: by hour for one of 24h, else by day."""
-        length, step_ms = (BY_HOUR, 60 * MINUTE_MS) if asked.range is Range.DAY else (BY_DAY, 1 * DAYS)
-        end_ms = (max(self.as_of_ms, 0) // step_ms + 1) * step_ms
-        window = CellWindow(length, end_ms - asked.range.length_ms, end_ms)
+        window = self.cohort_window(asked.range)
+        step_ms = LENGTH_MIN[window.length] * MINUTE_MS
         found: list[OpenedCohort] = opened_cohorts(
             self.cells, window, self.as_of_ms, self.abandon_after_ms, dict(asked.where)
         )

@@ -21,6 +21,7 @@ from streams.errors import ConfigError
 from streams.log.port import Reader
 from streams.settings.fold import FoldSettings
 from streams.settings.host import DashboardSettings
+from streams.topology import TALLIES, Topic
 
 ANSWERING_S = 3  # for requests that are being answered when it stops
 BACKLOG = 512  # connections that wait to be taken up
@@ -38,9 +39,11 @@ class Dashboard:
         on_trouble: Callable[[str], None],
         *,
         log_name: str | None = None,
+        first_from: Topic = TALLIES,
     ) -> None:
         """`app`: its name, as the page shows it. `log_name`: which log it is, for a snapshot; None: there is
-        none. Raises ConfigError where others would need no token, and where no snapshot can be written.
+        none. `first_from`: the topic from which the newest counters come. Raises ConfigError where others
+        would need no token, and where no snapshot can be written.
         """
         clock, snapshot = Clock(), None
         if settings.snapshot is not None and log_name is not None:
@@ -54,7 +57,7 @@ class Dashboard:
         token = None if settings.token is None else AccessToken(settings.token.get_secret_value())
         self._settings, self._stories, self._sockets = settings, stories, list[socket.socket]()
         model, meters = LiveModel(app, reader.partitions), DashboardMeters()
-        self._following = Following(reader, model, clock, on_trouble, snapshot)
+        self._following = Following(reader, model, clock, on_trouble, snapshot, first_from=first_from)
         self._hub = Hub(model, clock)
         api = Api(model, self._hub, stories, meters, token, clock)
         self.application = application(api, meters, token, on_trouble)
@@ -115,7 +118,7 @@ class Dashboard:
             asyncio.create_task(self._following.run(), name="following"),
             asyncio.create_task(self._hub.run(), name="hub"),
         ]
-        preparing = asyncio.create_task(self._stories.prepare(), name="stories")
+        preparing = asyncio.create_task(self._prepare(), name="stories")
         serving = asyncio.create_task(server.serve(self._sockets), name="serving")
         asked = asyncio.create_task(stop.wait(), name="stop")
         try:
@@ -132,6 +135,11 @@ class Dashboard:
         for error in ended:
             if isinstance(error, Exception):
                 raise error
+
+    async def _prepare(self) -> None:
+        """Makes stories quick, once there are figures: those come first."""
+        await self._following.has_figures.wait()
+        await self._stories.prepare()
 
 
 class _Server(uvicorn.Server):

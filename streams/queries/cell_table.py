@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from schemas import Tally
+from schemas import FunnelTotal, Tally
 from streams.core.funnels.windows import ALL_TIME, LENGTH_MIN, WINDOWS
 from streams.core.ingest.times import MINUTE_MS
 from streams.queries.funnel_window import CellWindow
@@ -24,7 +24,8 @@ MAX_STARTS = 10_000  # texts of starts that are kept: a week of minutes
 # The last two fields of a tally; see `tally_text`.
 _COUNT, _REV = b',"count":', b',"rev":'
 _LENGTHS = {name.encode(): number for number, name in enumerate(WINDOWS)}
-_decode = msgspec.json.Decoder(Tally).decode
+# A tally has all fields of a total, and its partition, which stands in the key.
+_decode = msgspec.json.Decoder(FunnelTotal).decode
 
 
 class CellSum(msgspec.Struct, frozen=True, gc=False):

@@ -10,19 +10,66 @@ from typing import Any
 
 import pytest
 
+from streams.clock import Clock
 from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import default_rules
+from streams.dashboard.following import Following
+from streams.dashboard.model import LiveModel
 from streams.log.kafka.client import Cluster
+from streams.log.kafka.funnel import FunnelWriter
 from streams.log.kafka.log import KafkaLog
+from streams.queries.cohorts import report_of_cells
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
+from streams.topology import FUNNEL
 from tests.cli.running import event, process, streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
 from tests.kafka.waiting import eventually
 
 PARTITIONS = 3
+
+
+async def test_the_first_figures_come_from_the_funnel() -> None:
+    """Those over all time are whole before all tallies were read. A funnel that has fallen behind is not
+    used.
+    """
+    app = topics.new_app(PARTITIONS)
+    log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
+    agents = [
+        await PartitionAgent.open(log, number, Settings(), default_rules()) for number in range(PARTITIONS)
+    ]
+    for who in ("ann", "bob", "cid"):
+        record = json.dumps(event(who, "Product Viewed", "10:00:00")).encode()
+        await log.append([NewRecord(partition_of(who.encode(), PARTITIONS), None, record, -1)])
+    for agent in agents:
+        await agent.catch_up()
+        await agent.show_progress()
+
+    async def first_known() -> tuple[LiveModel, Following]:
+        model = LiveModel(app, PARTITIONS)
+        following = Following(log, model, Clock(), print, first_from=FUNNEL)
+        await following.start(Settings().fold)
+        while model.known_from_ms is None:
+            await following.turn()
+        return model, following
+
+    assert (await first_known())[0].is_ready  # nobody has written the funnel
+    writer = FunnelWriter(log, Clock())
+    await writer.open()
+    while not await writer.step():
+        pass
+    model, following = await first_known()
+    assert not model.is_ready
+    assert 3 == report_of_cells(model.cells.sums()).journeys.opened
+    early = {repr(cell) for cell in model.cells.sums()}
+    while not await following.turn():
+        pass
+    assert model.is_ready
+    assert early == {repr(cell) for cell in model.cells.sums()}
+    await writer.close()
+    await log.close()
 
 
 async def test_an_app_on_a_cluster_is_shown(tmp_path: Path) -> None:

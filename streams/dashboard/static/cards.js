@@ -4,9 +4,22 @@ import { h } from "./dom.js";
 import { whenOf } from "./format.js";
 import { t } from "./words.js";
 
+/** True where some of these parts have not been read yet. */
+export const isUnread = (overview, ...parts) => parts.some((part) => overview.unread.includes(part));
+
+/** What a card shows instead of figures that are not known yet. */
+export const waiting = () => h("p", { class: "nothing waiting" }, t("unread"));
+
+/** Until when figures are right. `running`: the windows of the range, of which the last is not over yet. */
+export function untilText(overview, running) {
+  if (!overview.as_of) return "";
+  const values = { time: whenOf(overview.as_of, overview.zone), over: whenOf(overview.range.over_until, overview.zone) };
+  return ` ${t(running ? "until_running" : "until", values)}`;
+}
+
 /** The head of a card. `why`: the words that say what is counted, and until when. */
 export function card(title, note, why, overview, ...more) {
-  const until = overview.as_of ? ` ${t("until", { time: whenOf(overview.as_of, overview.zone) })}` : "";
+  const until = untilText(overview, why !== "why_hours" && why !== "why_latest");
   return h("div", { class: "head" }, h("h2", null, t(title)), note ? h("span", { class: "note" }, note) : null, ...more, explained(why, until));
 }
 

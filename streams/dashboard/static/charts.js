@@ -4,7 +4,7 @@ import { h, s, show } from "./dom.js";
 import { count, dayOf, hourOf, money, share, span, weekdays } from "./format.js";
 import { MOMENTS } from "./flow_layout.js";
 import { t } from "./words.js";
-import { card } from "./cards.js";
+import { card, isUnread, waiting } from "./cards.js";
 
 const STEPS = { 3600: "hour", 21600: "hours6", 86400: "day" };
 const MANY = 5; // purchases, or as many expected: fewer are not called unusual
@@ -16,6 +16,7 @@ const niceStep = (greatest) => {
 };
 
 export function showPurchases(parent, overview, view) {
+  if (isUnread(overview, "purchases")) return show(parent, card("purchases_title", null, "why_purchase_line", overview), waiting());
   const width = view.widthOf(parent);
   const height = 236;
   const [left, right, bottom, top] = [38, 8, 22, 8];
@@ -54,11 +55,13 @@ export function showPurchases(parent, overview, view) {
     drawn.push(s("rect", { x: x(i) - half, y: top, width: 2 * half, height: height - top - bottom, class: "hit" }, s("title", null, said)));
     if (i % every === 0) drawn.push(s("text", { x: x(i), y: height - 5, "text-anchor": i + 1 === points.length ? "end" : "middle", class: "faint" }, step < 21600 ? hourOf(p.at, zone) : dayOf(p.at, zone)));
   });
-  show(parent, card("purchases_title", t("purchases_note", { step: unit }), "why_purchase_line", overview),
+  const note = isUnread(overview, "usual") ? "unread_weeks" : "purchases_note";
+  return show(parent, card("purchases_title", t(note, { step: unit }), "why_purchase_line", overview),
     h("div", { class: "drawing" }, s("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": t("line_image", { step: unit }) }, drawn)));
 }
 
 export function showHours(parent, overview, view) {
+  if (isUnread(overview, "hours")) return show(parent, card("when_buy", t("when_note"), "why_hours", overview), waiting());
   const width = view.widthOf(parent);
   const hours = overview.hours;
   const most = Math.max(1, ...hours);
@@ -76,7 +79,7 @@ export function showHours(parent, overview, view) {
     }),
   ]);
   const marks = [0, 3, 6, 9, 12, 15, 18, 21].map((hour) => s("text", { x: left + hour * wide + wide / 2 - 1, y: 9, "text-anchor": "middle", class: "faint" }, hour));
-  show(parent, card("when_buy", t("when_note"), "why_hours", overview),
+  return show(parent, card("when_buy", t("when_note"), "why_hours", overview),
     h("div", { class: "drawing" }, s("svg", { viewBox: `0 0 ${width} ${(18 + 7 * (high + 2)).toFixed(0)}`, role: "img", "aria-label": t("heat_image", { n: count(most) }) }, cells, marks)));
 }
 
@@ -84,6 +87,7 @@ const SHORTEST_S = 5;
 const LONGEST_S = 30 * 86400;
 
 export function showStays(parent, overview, view) {
+  if (isUnread(overview, "dwell")) return show(parent, card("stays", t("stays_note"), "why_stays", overview), waiting());
   const width = view.widthOf(parent);
   const [left, right] = [86, 14];
   const low = Math.log(SHORTEST_S);
@@ -103,7 +107,7 @@ export function showStays(parent, overview, view) {
       s("text", { x: x(stay.p90_s), y: y - 10, "text-anchor": near ? "start" : "middle", class: "faint" }, span(stay.p90_s)),
       s("title", null, t("stay_row", { moment: t(moment), half: span(stay.p50_s), nine: span(stay.p90_s) }))];
   });
-  show(parent, card("stays", t("stays_note"), "why_stays", overview),
+  return show(parent, card("stays", t("stays_note"), "why_stays", overview),
     h("div", { class: "drawing" }, s("svg", { viewBox: `0 0 ${width} 170`, role: "img", "aria-label": t("stays_image") }, marks, rows.map((r) => s("g", null, r)))));
 }
 
@@ -116,6 +120,7 @@ function barOf(part, whole, moment, title) {
 const hides = (moment) => (moment === "go" || moment === "do" ? "narrow-hide" : null);
 
 export function showParts(parent, overview, view) {
+  if (isUnread(overview, "by")) return show(parent, card("parts", t("parts_note", { range: t(overview.range.name) }), "why_parts", overview), waiting());
   const { dimension, rows } = overview.by;
   const shownMoments = MOMENTS.slice(1).filter((m) => m === "truth" || rows.some((r) => r.been_in[m]));
   const head = h("thead", null, h("tr", null, h("th", { scope: "col" }, dimension), h("th", { scope: "col", class: "n" }, t("opened")),
@@ -132,20 +137,22 @@ export function showParts(parent, overview, view) {
   const others = Object.keys(overview.dimensions);
   const choose = others.length > 1 ? h("select", { class: "pick", "data-action": "by", "aria-label": t("parts_by", { dimension: "…" }) },
     others.map((d) => h("option", { value: d, selected: d === dimension }, d))) : null;
-  show(parent, card("parts", t("parts_note", { range: t(overview.range.name) }), "why_parts", overview, choose),
+  return show(parent, card("parts", t("parts_note", { range: t(overview.range.name) }), "why_parts", overview, choose),
     h("div", { class: "scroll" }, h("table", { class: "parts" }, head, h("tbody", null, body))),
     overview.time_to_convert ? h("p", { class: "note" }, t("took", { half: span(overview.time_to_convert.p50_s), nine: span(overview.time_to_convert.p90_s) })) : null);
 }
 
 export function showRevenue(parent, overview) {
+  if (isUnread(overview, "revenue")) return show(parent, card("revenue", t(overview.range.name), "why_revenue", overview), waiting());
   const rows = overview.revenue.map((r) => h("div", { "data-key": r.currency },
     h("div", { class: "sum" }, money(r.net_minor, r.currency, r.digits)),
     r.given_back_minor ? h("div", { class: "note" }, t("given_back", { money: money(r.given_back_minor, r.currency, r.digits) })) : null));
-  show(parent, card("revenue", t(overview.range.name), "why_revenue", overview), rows.length ? rows : h("p", { class: "nothing" }, t("no_revenue")));
+  return show(parent, card("revenue", t(overview.range.name), "why_revenue", overview), rows.length ? rows : h("p", { class: "nothing" }, t("no_revenue")));
 }
 
 export function showCues(parent, overview) {
+  if (isUnread(overview, "cues")) return show(parent, card("cues", t("cues_note"), "why_cues", overview), waiting());
   const rows = overview.cues.map((c) => h("tr", { "data-key": `${c.cue}-${c.moment}` }, h("td", null, c.cue.replaceAll("_", " ")),
     h("td", null, c.moment ? h("span", { class: `tag ${c.moment}` }, t(c.moment)) : "–"), h("td", { class: "n" }, count(c.count))));
-  show(parent, card("cues", t("cues_note"), "why_cues", overview), rows.length ? h("table", null, h("tbody", null, rows)) : h("p", { class: "nothing" }, t("no_cues")));
+  return show(parent, card("cues", t("cues_note"), "why_cues", overview), rows.length ? h("table", null, h("tbody", null, rows)) : h("p", { class: "nothing" }, t("no_cues")));
 }

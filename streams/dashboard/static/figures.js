@@ -1,23 +1,30 @@
 // The six figures at the top.
 
 import { h, s, show } from "./dom.js";
-import { change, count, dateOf, hourOf, share, whenOf } from "./format.js";
+import { change, count, dateOf, hourOf, share } from "./format.js";
 import { t } from "./words.js";
-import { explained } from "./cards.js";
+import { explained, isUnread, untilText } from "./cards.js";
 
 const sumOf = (moves, of) => moves.filter(of).reduce((n, m) => n + m.count, 0);
 
+const OF_NOW = new Set(["in", "till", "ended"]);
+
 function figure(key, label, value, why, overview, ...notes) {
-  const until = overview.as_of ? ` ${t("until", { time: whenOf(overview.as_of, overview.zone) })}` : "";
-  return h("div", { class: "card figure", "data-key": key }, h("div", { class: "head" }, h("h2", null, label), explained(why, until)),
+  return h("div", { class: "card figure", "data-key": key }, h("div", { class: "head" }, h("h2", null, label), explained(why, untilText(overview, !OF_NOW.has(key)))),
     h("span", { class: "value" }, value), notes);
+}
+
+/** A figure of which the parts may not have been read yet. `made`: its value and its notes. */
+function known(key, label, why, overview, parts, made) {
+  const [value, ...notes] = isUnread(overview, ...parts) ? ["…", h("span", { class: "note waiting" }, t("unread"))] : made();
+  return figure(key, label, value, why, overview, ...notes);
 }
 
 const note = (...text) => h("span", { class: "note" }, ...text);
 
 function compared({ total, over, before }, overview) {
   const running = total > over ? note(t("running", { n: count(total - over), time: hourOf(overview.range.over_until, overview.zone) })) : null;
-  if (!before || !before.count) return [note(t("no_weeks")), running];
+  if (!before || !before.count) return [note(t(isUnread(overview, "usual") ? "unread_weeks" : "no_weeks")), running];
   const more = over / before.count - 1;
   return [note(h("span", { class: more < 0 ? "down" : "up" }, `${more < 0 ? "▼" : "▲"} ${change(more)}`), ` ${t("against_before")}`), running];
 }
@@ -38,18 +45,22 @@ export function showFigures(parent, overview) {
   const silent = here.reduce((n, m) => n + m.silent, 0);
   const till = overview.people.buy;
   const cohort = overview.cohort;
-  const arrivals = sumOf(overview.moves, (m) => m.to === "buy" && (m.kind === "advanced" || m.kind === "opened"));
-  const back = sumOf(overview.moves, (m) => m.from === "buy" && m.kind === "returned");
-  const opened = overview.opened;
   const range = t(overview.range.name);
   show(parent,
     figure("in", t("in_journey"), count(open), "why_in_journey", overview, note(t("of_them_silent", { n: count(silent) }))),
     figure("till", t("at_till"), count(till.open), "why_at_till", overview, note(t("active_silent", { active: count(till.active_30m), silent: count(till.silent) }))),
-    figure("purchases", t("purchases_in", { range }), count(overview.purchases.total), "why_purchases", overview, compared(overview.purchases, overview)),
-    figure("ended", t("bought_of_ended"), cohort ? share(cohort.converted, cohort.converted + cohort.abandoned) : "–", "why_cohort", overview,
-      cohort ? note(t("bought_gave_up", { bought: count(cohort.converted), left: count(cohort.abandoned) }), ", ", t("cohort_of", { from: dateOf(cohort.from, overview.zone) })) : note(t("no_cohort"))),
-    figure("back", t("back_from_till"), share(back, arrivals), "why_back", overview, note(t("of_arrivals", { n: count(arrivals) }))),
-    figure("opened", t("opened_in", { range }), count(opened.total), "why_opened", overview,
-      split([["truth", opened.converted], ["left", opened.abandoned], ["open", opened.open]], opened.total),
-      note(t("bought_open", { bought: share(opened.converted, opened.total), open: share(opened.open, opened.total) }))));
+    known("purchases", t("purchases_in", { range }), "why_purchases", overview, ["purchases"], () => [count(overview.purchases.total), ...compared(overview.purchases, overview)]),
+    known("ended", t("bought_of_ended"), "why_cohort", overview, ["cohort"], () => [
+      cohort ? share(cohort.converted, cohort.converted + cohort.abandoned) : "–",
+      cohort ? note(t("bought_gave_up", { bought: count(cohort.converted), left: count(cohort.abandoned) }), ", ", t("cohort_of", { from: dateOf(cohort.from, overview.zone) })) : note(t("no_cohort"))]),
+    known("back", t("back_from_till"), "why_back", overview, ["moves"], () => {
+      const arrivals = sumOf(overview.moves, (m) => m.to === "buy" && (m.kind === "advanced" || m.kind === "opened"));
+      const back = sumOf(overview.moves, (m) => m.from === "buy" && m.kind === "returned");
+      return [share(back, arrivals), note(t("of_arrivals", { n: count(arrivals) }))];
+    }),
+    known("opened", t("opened_in", { range }), "why_opened", overview, ["opened"], () => {
+      const opened = overview.opened;
+      return [count(opened.total), split([["truth", opened.converted], ["left", opened.abandoned], ["open", opened.open]], opened.total),
+        note(t("bought_open", { bought: share(opened.converted, opened.total), open: share(opened.open, opened.total) }))];
+    }));
 }

@@ -4,7 +4,7 @@ import { h, s, show } from "./dom.js";
 import { count } from "./format.js";
 import { MOMENTS, layout } from "./flow_layout.js";
 import { t } from "./words.js";
-import { card } from "./cards.js";
+import { card, isUnread, waiting } from "./cards.js";
 
 const NARROW = 640; // px
 const MOST_DOTS = 8;
@@ -55,17 +55,18 @@ function drawing(overview, width, chosen) {
     s("g", { class: "links" }, come, gone, bands), s("g", { id: "dots", "data-own": true }), bars, fresh, numbers, names);
 }
 
-function feet(overview, chosen) {
+function feet(overview, chosen, counted) {
   const total = (kind, of) => overview.moves.filter((m) => m.kind === kind && of(m)).reduce((n, m) => n + m.count, 0);
   return h("div", { class: "feet" }, MOMENTS.map((moment) => {
     const press = { type: "button", class: `foot ${moment}`, "data-action": "moment", "data-moment": moment, "aria-pressed": String(chosen === moment) };
     if (moment === "truth") {
+      if (!counted) return h("button", press, h("b", null, "…"), ` ${t("purchases")}`, h("span", { class: "note waiting" }, t("unread")));
       return h("button", press, h("b", null, count(overview.purchases.total)), ` ${t("purchases")}`,
         h("span", { class: "note" }, t("refunded", { n: count(overview.purchases.refunded) })));
     }
     const here = overview.people[moment];
     return h("button", press, h("b", null, count(here.open)), ` ${t("in_now", { moment: t(moment) })}`,
-      h("span", { class: "note" }, t("silent_gave_up", { silent: count(here.silent), left: count(total("abandoned", (m) => m.from === moment)) })));
+      h("span", { class: "note" }, counted ? t("silent_gave_up", { silent: count(here.silent), left: count(total("abandoned", (m) => m.from === moment)) }) : t("of_them_silent", { n: count(here.silent) })));
   }));
 }
 
@@ -82,8 +83,12 @@ function table(overview) {
 
 export function showFlow(parent, overview, view) {
   const legend = h("span", { class: "legend" }, h("span", null, t("onwards")), h("span", { class: "back" }, t("back")), h("span", { class: "gone" }, t("given_up")));
+  if (isUnread(overview, "moves", "purchases")) { // who is where is known sooner than who went where
+    show(parent, card("where", t("where_note", { range: t(overview.range.name) }), "why_flow", overview), waiting(), feet(overview, view.moment, false));
+    return;
+  }
   show(parent, card("where", t("where_note", { range: t(overview.range.name) }), "why_flow", overview, legend),
-    h("div", { class: "drawing" }, drawing(overview, view.widthOf(parent), view.moment)), feet(overview, view.moment), table(overview));
+    h("div", { class: "drawing" }, drawing(overview, view.widthOf(parent), view.moment)), feet(overview, view.moment, true), table(overview));
 }
 
 let moving = 0;

@@ -1,7 +1,7 @@
 // The page: what is chosen, what has come, and which part shows it.
 
 import { h, show } from "./dom.js";
-import { count, span, useLocale, whenOf } from "./format.js";
+import { count, share, span, useLocale, whenOf } from "./format.js";
 import { LANGUAGES, t, useLanguage } from "./words.js";
 import { listen, profile } from "./api.js";
 import { showFigures } from "./figures.js";
@@ -108,7 +108,11 @@ function header() {
 function drawState() {
   show($("header"), header());
   const state = status();
-  show($("notice"), state.say ? h("div", { class: `notice ${state.name}` }, state.say, state.name === "loading" ? h("progress", { "aria-label": state.label }) : null) : null);
+  const notice = (name, ...more) => h("div", { class: `notice ${name}` }, ...more);
+  const reading = view.connected === false ? null : view.overview?.reading;
+  show($("notice"),
+    state.say ? notice(state.name, state.say, state.name === "loading" ? h("progress", { "aria-label": state.label }) : null) : null,
+    reading ? notice("loading", t("say_reading", { records: count(reading.records), share: share(reading.share, 1) }), h("progress", { "aria-label": t("reading"), value: reading.share })) : null);
 }
 
 function draw() {

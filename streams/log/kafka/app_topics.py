@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aiokafka import TopicPartition
 
 from streams.log.grouping import NAMES
-from streams.topology import EVENTS, INBOX, source_name, split_source
+from streams.topology import EVENTS, INBOX, SINGLE, source_name, split_source
 
 
 class AppTopics:
@@ -23,7 +23,7 @@ class AppTopics:
 
     def topic(self, name: str) -> str:
         """The topic's name on the cluster; `events` stands for the first input."""
-        assert name in NAMES, name
+        assert name in NAMES or name in SINGLE, name
         return next(iter(self.inputs)) if name == EVENTS.name else f"{self.app}.{name}"
 
     def sources(self, partition: int) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ from streams.log.kafka.writer import Group, write
 from streams.log.port import Extent, Restoring
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
 from streams.records import NewRecord, Output, Record, Source
-from streams.topology import EVENTS, INBOX, STATE, is_inbox, split_source
+from streams.topology import EVENTS, INBOX, SINGLE, STATE, is_inbox, split_source
 
 if TYPE_CHECKING:
     from streams.log.kafka.registry.decoding import RecordDecoder  # its libraries are an extra
@@ -238,18 +238,22 @@ class KafkaLog:
     ) -> Tail:
         assert limit > 0, limit
         tp = TopicPartition(self.topic(topic), partition)
-        return await self._tails.tail(tp, position, limit, compacted=topic in COMPACTED)
+        # Those of one partition are compacted, all of them.
+        compacted = topic in COMPACTED or topic in SINGLE
+        return await self._tails.tail(tp, position, limit, compacted=compacted)
 
     async def end_positions(self, topic: str) -> list[TailPosition]:
         now_ms = self._clock.wall_ms()
-        tps = [TopicPartition(self.topic(topic), number) for number in range(self.partitions)]
-        extents = await self._end_offsets.extents(tps)
-        return [TailPosition(extents[tp].end, now_ms) for tp in tps]
+        return [TailPosition(extent.end, now_ms) for extent in await self._extents(topic)]
 
     async def first_offsets(self, topic: str) -> list[int]:
-        tps = [TopicPartition(self.topic(topic), number) for number in range(self.partitions)]
+        return [extent.first for extent in await self._extents(topic)]
+
+    async def _extents(self, topic: str) -> list[Extent]:
+        partitions = 1 if topic in SINGLE else self.partitions
+        tps = [TopicPartition(self.topic(topic), number) for number in range(partitions)]
         extents = await self._end_offsets.extents(tps)
-        return [extents[tp].first for tp in tps]
+        return [extents[tp] for tp in tps]
 
     async def ends(self) -> dict[str, int]:
         """The ends of what is committed: while a collector's transaction is open, the offset at which it

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from streams.log.port import Reader
 from streams.log.tail import TailPosition
+from streams.topology import SINGLE
 
 FEED_RECORDS = 10_000  # of one tail: some megabytes, and a tenth of a second between two looks at the clock
 
@@ -44,16 +45,47 @@ class ViewFeed:
         """`positions`: how far the views have come, if they were restored."""
         self.positions = dict(positions or {})
         self.records = 0  # that were read, by this feed
+        self.was_at_end = False  # it has taken in all that was committed, at one time
         self._reader, self._views = reader, views
         topics = dict.fromkeys(topic for view in views for topic in view.topics)
-        self._partitions = [(topic, number) for topic in topics for number in range(reader.partitions)]
+        self._partitions = [
+            (topic, number)
+            for topic in topics
+            for number in range(1 if topic in SINGLE else reader.partitions)
+        ]
+        # By topic and partition, the offsets of its first and of its next record when `look_ahead` looked.
+        self._extents: dict[TopicPartition, tuple[int, int]] = {}
+
+    async def look_ahead(self) -> None:
+        """Looks how much there is to read, so that `passed` means something."""
+        for topic in dict.fromkeys(topic for topic, _ in self._partitions):
+            firsts = await self._reader.first_offsets(topic)
+            ends = await self._reader.end_positions(topic)
+            for number, (first, end) in enumerate(zip(firsts, ends, strict=True)):
+                self._extents[topic, number] = first, end.offset
+
+    @property
+    def total(self) -> int:
+        """How many offsets there were to read."""
+        return sum([end - first for first, end in self._extents.values()])
+
+    @property
+    def passed(self) -> int:
+        """How many of them have been read."""
+        found = 0
+        for name, (first, end) in self._extents.items():
+            if (position := self.positions.get(name)) is not None:
+                found += min(max(position.offset, first), end) - first
+        return found
 
     async def read(self) -> bool:
         """Takes in what has come, a piece of each partition. True: nothing more was committed to any of them
         when it was read.
         """
         # At once, since a broker that has nothing waits a moment before it answers.
-        return all(await asyncio.gather(*[self._read(*name) for name in self._partitions]))
+        at_end = all(await asyncio.gather(*[self._read(*name) for name in self._partitions]))
+        self.was_at_end |= at_end
+        return at_end
 
     async def catch_up(self) -> None:
         """Takes in all that was committed."""
