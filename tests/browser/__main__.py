@@ -5,27 +5,18 @@ finds about accessibility needs axe from npm; without it that part is named as n
 """
 
 import asyncio
-import json
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from streams.log.sqlite.log import SqliteLog
-from streams.sources.generator import Shop
-from streams.topology import TRANSITIONS
 from tests.browser.axe import read_axe
 from tests.browser.chromium import Chromium, Tab, find_chromium
-from tests.cli.running import ROOT, event, process
+from tests.browser.site import DESKTOP, DRAWN, PHONE, Site, ending
+from tests.browser.states import check_broken_connection, check_processor, check_reading
+from tests.cli.running import ROOT
 
-EVENTS, PEOPLE, SEED, EVERY_MS = 4_000, 200, 5, 300_000
-DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
 FORMS = [
     (theme, language, size)
     for theme, language in (("dark", "en"), ("light", "it"), ("light", "es"))
@@ -35,64 +26,10 @@ UPDATES = 12
 UPDATED_MS = 1_000  # from the commit of a step until the page shows it
 GREW = 1.05  # elements of the page, while moves come and go
 
-CARDS = "['figures','flow','purchases','revenue','parts','hours','latest','stays','cues'].every("
 UNSEEN = (
     "[...document.querySelectorAll('#flow .links path')].filter(e => getComputedStyle(e).stroke === 'none')"
     ".map(e => e.textContent)"
 )
-DRAWN = CARDS + "id => document.getElementById(id).textContent.length > 10)"
-
-
-class Site:
-    """A shop whose events are processed while the page looks."""
-
-    def __init__(self, directory: Path) -> None:
-        self.data, self.feed = directory / "data", directory / "feed.jsonl"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}/"
-
-    def fill(self, directory: Path) -> None:
-        """Processes what happened in the last days."""
-        shop, now_ms = Shop(SEED, 1000 / EVERY_MS, PEOPLE), time.time_ns() // 1_000_000
-        made = [shop.next(now_ms - EVERY_MS * (EVENTS - n)) for n in range(EVENTS)]
-        source = directory / "before.jsonl"
-        source.write_bytes(b"".join([record.value + b"\n" for record in made if record.key]))
-        assert 0 == process("replay", source, "--data-dir", self.data, stderr=subprocess.DEVNULL).wait()
-        self.feed.touch()
-
-    def dashboard(self) -> "subprocess.Popen[bytes]":
-        return process("dashboard", "--data-dir", self.data, "--port", self.port, stderr=subprocess.DEVNULL)
-
-    def happens(self, who: str) -> None:
-        """Somebody looks at a product, now."""
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        with self.feed.open("a") as feed:
-            made = event(
-                who, "Product Viewed", "00:00:00", timestamp=stamp, messageId=f"{who}-{time.time_ns()}"
-            )
-            feed.write(json.dumps(made) + "\n")
-
-    async def committed_ms(self, who: str) -> int:
-        """When the step of somebody was committed."""
-        reader = SqliteLog.read_only(self.data)
-        try:
-            async for _, record in reader.scan(TRANSITIONS.name, key=who.encode()):
-                return record.time_ms
-        finally:
-            await reader.close()
-        raise AssertionError(f"nothing was published about {who}")
-
-
-@asynccontextmanager
-async def ending(*processes: "subprocess.Popen[bytes]") -> AsyncGenerator[None]:
-    """Ends the processes afterwards."""
-    try:
-        yield
-    finally:
-        for one in processes:
-            one.terminate()
-            one.wait()
 
 
 async def check_forms(browser: Chromium, site: Site, axe: str | None) -> None:
@@ -182,23 +119,6 @@ async def check_keyboard(browser: Chromium, site: Site) -> None:
     print("keyboard: search, story, back", flush=True)
 
 
-async def check_states(browser: Chromium, site: Site, page: "subprocess.Popen[bytes]") -> None:
-    """A page whose server goes away says so, and comes back by itself."""
-    tab = await browser.tab()
-    await tab.open(f"{site.address}?lang=en&theme=light", **DESKTOP)
-    await tab.until(DRAWN)
-    page.terminate()
-    page.wait()
-    await tab.until("document.querySelectorAll('.live.broken, .notice.broken').length === 2")
-    again = site.dashboard()
-    async with ending(again):
-        await tab.until(
-            "document.querySelectorAll('.live.live').length && !document.querySelector('.notice.broken')"
-        )
-    await tab.do("Page.close")
-    print("a connection that breaks is named, and comes back", flush=True)
-
-
 async def main() -> int:
     path = find_chromium()
     if path is None:
@@ -209,31 +129,19 @@ async def main() -> int:
         print("NOT TESTED: accessibility, since axe cannot be had from npm")
     with tempfile.TemporaryDirectory() as made:
         site = Site(Path(made))
-        await asyncio.to_thread(site.fill, Path(made))
-        running = process("run", site.feed, "--data-dir", site.data, stderr=subprocess.DEVNULL)
-        page = site.dashboard()
-        async with ending(running, page), Chromium.start(path) as browser:
-            tab = await browser.tab()
-            await wait_for(site)
-            site.happens("first")
-            await tab.do("Page.close")
-            await check_forms(browser, site, axe)
-            await check_updates(browser, site)
-            await check_keyboard(browser, site)
-            await check_states(browser, site, page)
+        await asyncio.to_thread(site.fill)
+        async with Chromium.start(path) as browser:
+            running, page = site.run(), site.dashboard()
+            async with ending(running, page):
+                await site.answers()
+                site.happens("first")
+                await check_forms(browser, site, axe)
+                await check_updates(browser, site)
+                await check_keyboard(browser, site)
+                await check_broken_connection(browser, site, page)
+            await check_processor(browser, Site(Path(made) / "new"))
+            await check_reading(browser, site)
     return 0
-
-
-async def wait_for(site: Site) -> None:
-    """Until the server answers."""
-    while True:
-        try:
-            _, writing = await asyncio.open_connection("127.0.0.1", site.port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writing.close()
-            return
 
 
 if __name__ == "__main__":
