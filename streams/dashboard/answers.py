@@ -182,7 +182,7 @@ class ShownStep(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fro
     ] = None
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ReadSoFar(msgspec.Struct, frozen=True):
     """How much was read so far of what was stored when the reading began."""
 
     records: int
@@ -200,7 +200,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     behind_s: Annotated[float, documented("how old the newest event is that was processed, if `behind`")]
     zone: Annotated[str, documented("the zone of times that are shown")] = "UTC"
     reading: Annotated[
-        Reading | None,
+        ReadSoFar | None,
         documented("older counters are still being read; null: all that was committed has been read"),
     ]
     unread: Annotated[

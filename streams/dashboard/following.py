@@ -27,7 +27,7 @@ from streams.topology import FUNNEL, TALLIES, TRANSITIONS, Topic
 
 POLL_S = 0.2  # between two looks at a log that has nothing new
 # While all counters are read: between two looks at what has come meanwhile.
-LOOK_S = 0.5
+NEWS_EVERY_S = 0.5
 # How far back the counters go that are read first: the range of a day, whose beginning moves meanwhile.
 FIRST_MS = 48 * HOURS
 # Journeys under way are the same in the funnel topic and in what partitions say of themselves, but for what
@@ -154,7 +154,7 @@ class Following:
         """Reads all counters for a while. True: to their end."""
         begun_s = self._clock.monotonic_s()
         while not (at_end := await whole.read()):
-            if self._clock.monotonic_s() - begun_s > LOOK_S:
+            if self._clock.monotonic_s() - begun_s > NEWS_EVERY_S:
                 break
         return at_end
 
@@ -171,9 +171,9 @@ class Following:
         progress = self._model.health.progress.values()
         if not len(cells) and any(one.received for one in progress):
             return False
-        said = sum([found.open for one in progress for found in one.under_way])
+        reported = sum([found.open for one in progress for found in one.under_way])
         counted = sum([found.open for found in journeys_in_moments(cells.sums()).values()])
-        return abs(said - counted) <= max(said, counted) // FUNNEL_OFF
+        return abs(reported - counted) <= max(reported, counted) // FUNNEL_OFF
 
     def _look_at_state(self) -> None:
         """A state changes by the clock, too."""

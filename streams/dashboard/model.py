@@ -173,7 +173,7 @@ class LiveModel:
             as_of=self.as_of,
             state=state,
             behind_s=self.behind_s(now_ms) if state == "behind" else 0.0,
-            reading=None if self.is_ready else answers.Reading(self.records, self.share_read),
+            reading=None if self.is_ready else answers.ReadSoFar(self.records, self.share_read),
             unread=self._unread(wanted),
             range=answers.RangeOf(
                 asked.range.value, rfc3339(wanted.start_ms), rfc3339(wanted.over_ms), rfc3339(as_of_ms)

@@ -21,7 +21,7 @@ from streams.topology import TRANSITIONS
 # Greater blocks are fewer to look into: 600 for 10 million transitions, half a millisecond. They take longer
 # to be put in order, and others wait meanwhile: 5 ms.
 BLOCK_RECORDS = 16_384
-READ_RECORDS = 1_024  # at once, as many as a chunk of the log: some milliseconds
+INDEXED_AT_ONCE = 1_024  # at once, as many as a chunk of the log: some milliseconds
 STEPS_AT_ONCE = 32  # of a story: each may stand in another chunk
 IDLE_S = 1.0  # between two looks at a log that has nothing new: until then it is read on from where it ends
 BREATH_S = 0.002  # after each read, for those who wait for an answer meanwhile
@@ -101,7 +101,7 @@ class StepIndex:
 
     async def _grow(self, number: int) -> bool:
         index = self._partitions[number]
-        tail = await self._reader.tail(TRANSITIONS.name, number, index.end, READ_RECORDS)
+        tail = await self._reader.tail(TRANSITIONS.name, number, index.end, INDEXED_AT_ONCE)
         if tail.anew:  # the log is another one
             index.clear()
         index.add(tail.records)
@@ -129,7 +129,7 @@ class StepIndex:
                 yield record
             await asyncio.sleep(0)  # others want to be answered, too
         while True:
-            tail = await self._reader.tail(TRANSITIONS.name, partition, position, READ_RECORDS)
+            tail = await self._reader.tail(TRANSITIONS.name, partition, position, INDEXED_AT_ONCE)
             for record in tail.records:
                 if _hash(bare_id(record.key or b"")) in wanted:
                     yield record

@@ -34,7 +34,7 @@ def month() -> list[bytes]:
 def slow_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log that takes many reads."""
     monkeypatch.setattr(feeding, "FEED_RECORDS", 100)
-    monkeypatch.setattr(following_module, "LOOK_S", 0.0)
+    monkeypatch.setattr(following_module, "NEWS_EVERY_S", 0.0)
 
 
 async def turns(dashboard: AskedDashboard, address: str) -> AsyncIterator[Any]:

@@ -133,7 +133,7 @@ def read_chunks(
             yield records if first >= offset else records[offset - first :]
 
 
-def read_at(con: sqlite3.Connection, number: int, offsets: Sequence[int]) -> Generator[Record, None, None]:
+def records_at(con: sqlite3.Connection, number: int, offsets: Sequence[int]) -> Generator[Record, None, None]:
     """The records of a place of an append-only topic at these offsets, which ascend. Of a chunk only they are
     decoded, and the others are passed over: a tenth of the time. Raises Damage.
     """

@@ -127,7 +127,7 @@ class SqliteReader:
         if place is None:  # as in `scan`
             return []
         with database.plain_errors(self._file), self._one_moment() as con:
-            return list(chunks.read_at(con, place, offsets))
+            return list(chunks.records_at(con, place, offsets))
 
     async def end_positions(self, topic: str) -> list[TailPosition]:
         return [TailPosition(0 if place is None else place.next) for place in self._held(topic)]
