@@ -95,9 +95,10 @@ def _print(verified: "Verified") -> None:
         typer.echo(verified.difference)
         return
     typer.secho("equal: ", fg="green", bold=True, nl=False)
+    devices = f", {verified.devices} devices" if verified.devices else ""
     typer.echo(
         f"{verified.records} records, {verified.profiles} profiles, {verified.transitions} transitions, "
-        f"{verified.cues} cues, {verified.counters} counters"
+        f"{verified.cues} cues, {verified.counters} counters{devices}"
     )
 
 

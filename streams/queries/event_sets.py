@@ -110,6 +110,7 @@ class PersonSets:
         self._parted: dict[str, list[tuple[int, list[EventSet]]]] = {}
         # Of the events in them that devices gave: by profile and by the event's name there.
         self.origins: dict[str, dict[bytes, EventOrigin]] = {}
+        self.replaced: set[str] = set()  # people of whom a copy took the place of a greater one
         self.events = 0  # in these sets
 
     @property
@@ -124,6 +125,8 @@ class PersonSets:
             sets = self.people[key] = [{}]
         fate = add_copy(sets, signal, copies)
         self.events += fate is CopyFate.NEW
+        if fate is CopyFate.SMALLER:
+            self.replaced.add(key)
         return fate
 
     def part(self, key: str, held_from_ms: int) -> None:

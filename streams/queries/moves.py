@@ -17,6 +17,7 @@ from streams.core.processing.parameters import IdentityParameters
 from streams.core.processing.record_keys import is_device, split_profile_key
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.travelling import TravellingSignal, packed, unpacked
+from streams.queries.device_owners import FoundOwner, find_owners
 from streams.queries.event_sets import EventCopy, PersonSets, event_copy
 from streams.queries.given_events import Parting, UnmovedEvent, add_unmoved, give_events, withdraw_given
 from streams.queries.known_links import EventLink, KnownLinks, UserQuarter
@@ -77,6 +78,9 @@ class Moves:
         self.given: dict[GivenName, list[bytes]] = {}  # to users of other partitions: digests of the signals
         # Users and devices about whose events a cap may have decided.
         self.unsure: set[str] = set()
+        self.owners: dict[str, FoundOwner] = {}  # whose the devices of the slice are, once all was read
+        # Devices of which an event that was decided by a link counts no more, or not at that time.
+        self.doubtful: set[str] = set()
         self._received: dict[str, dict[EventOrigin, list[Signal]]] = {}  # by user of this partition
         # Of users to whom other partitions gave what was redriven: whose earlier events were not held any
         # more, and from when on they were.
@@ -158,6 +162,8 @@ class Moves:
         """All was read: gives each event of a device to the user who had it. `sets`: of the slice."""
         self.links.close()
         self._find_unsure(sets)
+        self.owners = find_owners(sets, self.links)
+        self.doubtful |= sets.replaced
         given = [*withdraw_given(sets, self.links), *withdraw_given(self.lent, self.links)]
         give_events(sets, given, self._is_here)
         for one in given:

@@ -227,6 +227,8 @@ class Recomputation:
             return
         self._count_redriven(receipt)
         if receipt.outcome != "applied":  # nor does a duplicate change the set
+            if self.moves is not None and receipt.outcome == "late" and isinstance(outcome, Event):
+                self.moves.doubtful.add(item.signals.key(outcome))
             return
         verdict = item.signals.classify(outcome) if isinstance(outcome, Event) else None
         if not isinstance(outcome, Event) or verdict is None:

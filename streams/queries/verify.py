@@ -29,6 +29,7 @@ class Verified(NamedTuple):
     unchecked_counters: int = 0
     cut: Sequence[str] = ()  # `topic:partition`, where retention has taken the beginning
     slices: int = 1  # how often the input was read, at most
+    devices: int = 0  # whose owner was compared; none with identity off
 
 
 async def verify(
@@ -78,6 +79,7 @@ async def verify(
             unchecked_counters=found.unchecked_counters + check.counters.unchecked,
             cut=sorted({*found.cut, *check.cut}),
             slices=max(found.slices, check.slices),
+            devices=found.devices + check.owners.checked,
         )
         if difference is not None:
             break
