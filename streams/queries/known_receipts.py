@@ -37,6 +37,7 @@ class KnownReceipts:
         self._endings: dict[bytes, ReceiptEnding] = {}
         self._forwarded: dict[bytes, ReceiptEnding] = {}
         self.applied: set[Origin] = set()  # items that count
+        self.unmoved: set[Origin] = set()  # of those, the ones that stay their device's own
         self.first_offset = 0  # of the first record of the topic; above 0: retention took its beginning
 
     @classmethod
@@ -53,7 +54,10 @@ class KnownReceipts:
             if receipt.rev <= checkpoint.batches:
                 if receipt.outcome == "applied":
                     source = source_name(receipt.topic, receipt.partition)
-                    found.applied.add(Origin(source, receipt.offset, receipt.index, receipt.part))
+                    item = Origin(source, receipt.offset, receipt.index, receipt.part)
+                    found.applied.add(item)
+                    if receipt.unmoved:
+                        found.unmoved.add(item)
                 held_from = None if receipt.held_from is None else parse_time(receipt.held_from)
                 held_from_ms = -1 if held_from is None else held_from[0]
                 of_outcome = found._forwarded if receipt.outcome == "forwarded" else found._endings

@@ -50,7 +50,7 @@ class Origins:
         async for number, record in reader.scan(topic, partition):
             if is_canonical(record):  # its item, if it is about one, ended otherwise
                 if ("reason", LATE_LINK.encode()) in record.headers:
-                    found.links.add(_read_at(record))
+                    found.links.add(first_read_at(record))
                 continue
             origin = origin_of(record, number)
             if not found.count:
@@ -95,10 +95,11 @@ def origin_of(letter: Record, partition: int) -> Origin:
     """
     if is_canonical(letter):
         return Origin(source_name(LATE.name, partition), letter.offset, 0)
-    return _read_at(letter)
+    return first_read_at(letter)
 
 
-def _read_at(letter: Record) -> Origin:
+def first_read_at(letter: Record) -> Origin:
+    """Where the item was read first that a dead letter is about, if it says so."""
     headers = dict(letter.headers)
     source = source_name(headers["topic"].decode(), int(headers["partition"]))
     return Origin(source, int(headers["offset"]), int(headers["index"]))

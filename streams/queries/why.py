@@ -9,9 +9,17 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from streams.core.identity.links import Link
 from streams.core.ingest.event import Apart, Event, Rejection
 from streams.core.journeys.journey_step import KIND_NAMES
-from streams.core.journeys.signal import REFUND_EVERYWHERE, TIME, Signal, given_ref, without_needs
+from streams.core.journeys.signal import (
+    REFUND_EVERYWHERE,
+    TIME,
+    Signal,
+    event_text,
+    given_ref,
+    without_needs,
+)
 from streams.core.moments.verdict import INTENTS
 from streams.core.processing.dead_letters import REFUSED_DETAIL
 from streams.core.processing.json_text import quoted, rfc3339
@@ -22,7 +30,8 @@ from streams.queries.event_sets import CopyFate, EventSet, add_copy
 from streams.queries.known_links import KnownLinks
 from streams.queries.origins import Origin
 from streams.queries.person import Person
-from streams.queries.persons_items import FoundItem, Letter, PersonsItems, read_persons_items
+from streams.queries.persons_items import FoundItem, Letter, PersonsItems
+from streams.queries.persons_search import read_persons_items
 from streams.topology import CUES, TRANSITIONS, split_source
 
 Ending = Literal[
@@ -48,6 +57,18 @@ class ReadAs(msgspec.Struct, frozen=True):
     cue: str | None = None  # what happened besides
 
 
+class DecidedBy(msgspec.Struct, frozen=True):
+    """The link that decides whose an event of a device is: of the last one before it and the first one after
+    it the nearer.
+    """
+
+    user: str  # who was signed in
+    at: str
+    event: str  # that says so
+    is_before: bool  # False: the user signed in after what was done
+    shared_by: int | None  # how many users the device had by then, if these are too many: it is its own
+
+
 class EventStory(msgspec.Struct):
     """One event of a person, and what became of it; or a silence."""
 
@@ -68,6 +89,7 @@ class EventStory(msgspec.Struct):
     detail: str | None = None
     # Of an event that names a device alone: the user who had the device then. None: it is the profile's own.
     belongs_to: str | None = None
+    decided_by: DecidedBy | None = None  # None: nobody was signed in near enough
     transitions: list[msgspec.Raw] = []
     cues: list[msgspec.Raw] = []
 
@@ -137,8 +159,13 @@ class _Stories:
             signal = stored.signals.signal(event, verdict, is_redriven=stored.redriven_by is not None)
             known = self._by_place.get(stored.origin)
             story = known or self._story(item, devices)
-            user = links.user_at(device, signal.head >> TIME)
-            story.belongs_to = None if user is None else split_profile_key(user)[1]
+            user, at_ms = None, signal.head >> TIME
+            if stored.origin not in devices.unmoved:
+                user = links.user_at(device, at_ms)
+                story.belongs_to = None if user is None else split_profile_key(user)[1]
+                if (link := links.deciding(device, at_ms)) is not None:
+                    shared_by = links.users_on(device, link) if user is None else None
+                    story.decided_by = _decided_by(link, at_ms, shared_by)
             for key in filter(self._is_meant, links.users_of(device)):
                 name = given_ref(split_profile_key(device)[1][2:], signal.ref)
                 self._note_causing(_CausingEvent(key, name), story, signal)
@@ -300,6 +327,17 @@ class _Published(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Published).decode
+
+
+def _decided_by(link: Link, at_ms: int, shared_by: int | None) -> DecidedBy:
+    """`at_ms`: of the event. `shared_by`: see DecidedBy."""
+    return DecidedBy(
+        user=split_profile_key(link.user)[1],
+        at=rfc3339(link.at_ms),
+        event=event_text(link.event),
+        is_before=link.at_ms <= at_ms,
+        shared_by=shared_by,
+    )
 
 
 def _letter_story(origin: Origin, letter: Letter) -> EventStory:

@@ -19,6 +19,7 @@ from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from tests.queries.signing_in import IDENTITY, at_rest, guests, signed_in
 from tests.queries.test_slices import NOW
+from tests.queries.test_verify_redriven_devices import call, read_more, redriven
 from tests.queries.test_why import seen, why
 from tests.queries.written import RULES, did
 
@@ -72,7 +73,10 @@ async def test_a_guest_signs_in(partitions: int) -> None:
     assert [(n % partitions, n // partitions) for n in range(3)] == [
         (story.partition, story.offset) for story in stories
     ]
-    assert "u:ann" == json.loads(stories[0].wire())["belongs_to"]
+    said = [json.loads(story.wire()) for story in stories]
+    assert ["u:ann", "u:ann", None] == [of["belongs_to"] for of in said]
+    paid = {"user": "u:ann", "at": said[2]["at"], "event": said[2]["event"]}
+    assert [paid | {"is_before": False, "shared_by": None}] * 2 + [None] == [of["decided_by"] for of in said]
     assert [
         ("d:phone", "u:ann", ("look", "applied")),
         ("d:phone", "u:ann", ("cart", "applied")),
@@ -80,6 +84,7 @@ async def test_a_guest_signs_in(partitions: int) -> None:
     shown = StringIO()
     Console(file=shown, width=200).print(render(stories))
     assert "d:phone → u:ann" in shown.getvalue()
+    assert f"applied; u:ann signed in 4 min after, by event {paid['event']}" in shown.getvalue()
 
 
 async def test_what_was_given_and_taken_back() -> None:
@@ -99,6 +104,52 @@ async def test_what_was_given_and_taken_back() -> None:
     assert ["u:ben", "u:ben"] == [owner for _, owner, _ in ben]
     # A word without a prefix is looked for as both; nobody else's steps are among them.
     assert [] == await why(log, "ann-and-ben")
+
+
+async def test_nobody_has_what_is_done_on_a_shared_device() -> None:
+    """It says how many users there are; before the first of them signs in, nobody is near enough."""
+    users = [on("till", f"u:{who}", "scroll", 3_000 + n) for n, who in enumerate("abc")]
+    log = await read_by(1, did("d:till", "look", 0), *users, did("d:till", "look", 3_010))
+    early, late = await why(log, "d:till")
+    assert (None, None) == (early.belongs_to, early.decided_by)
+    assert late.decided_by is not None
+    assert (None, "u:c", True, 3) == (
+        late.belongs_to,
+        late.decided_by.user,
+        late.decided_by.is_before,
+        late.decided_by.shared_by,
+    )
+    shown = StringIO()
+    Console(file=shown, width=200).print(render([early, late]))
+    assert "applied; the device's own: 3 users share it" in shown.getvalue()
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+async def test_a_late_link_gives_nothing(partitions: int) -> None:
+    """Time had gone on by more than the lateness as it was read: what is near it stays the device's."""
+    day = 24 * 60.0
+    log = await read_by(
+        partitions,
+        did("d:phone", "look", 0.2 * day),
+        did("u:zoe", "look", 9 * day),
+        on("phone", "u:ann", "pay", 0.3 * day),
+    )
+    assert [("d:phone", None, ("look", "applied", "opened"))] == [
+        (*whose(story)[:2], whose(story)[2][:3]) for story in await why(log, "d:phone") if story.name == "look"
+    ]
+    assert not [story for story in await why(log, "u:ann") if story.name == "look"]
+
+
+async def test_what_was_redriven_too_late_stays_the_devices() -> None:
+    """The links of its time may be gone by then, so none decides whose it is."""
+    log = MemoryLog(1)
+    await read_more(log, [call("Signed In", 10, userId="ann", anonymousId="phone")])
+    await read_more(log, [call("Product Viewed", 20, userId="zoe")])
+    await read_more(log, [call("Product Viewed", 9.9, anonymousId="phone")])
+    assert {"applied": 1} == (await redriven(log, "late", "one")).ended
+    (story,) = await why(log, "d:phone")
+    assert ("applied", None, None) == (story.ending, story.belongs_to, story.decided_by)
+    assert [] == [story for story in await why(log, "u:ann") if story.profile == "d:phone"]
 
 
 async def test_what_is_not_stored_any_more() -> None:

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 
 from schemas import Cue
+from streams.cli.render.identities import on_device
 from streams.cli.render.tables import plain_table, row_count
 from streams.cli.screen import moment_text, time_text
 
@@ -22,7 +23,7 @@ def render(cues: Sequence[Cue], total: int) -> RenderableType:
             *([escape(cue.need or "")] * has_needs),
             cue.cue if cue.op == "assert" else f"[red]not[/] {cue.cue}",
             moment_text(cue.moment),
-            f"[dim]{escape(cue.event)}[/]",
+            f"[dim]{escape(cue.event)}{on_device(cue)}[/]",
         ]
         table.add_row(*cells)
     return Group(table, row_count(len(cues), total, "cue"))

@@ -1,10 +1,11 @@
 """Whose devices are, in words."""
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from schemas import Identity
+from schemas import Cue, Identity, Transition
 from streams.cli.screen import plural, time_text
 from streams.queries.identities import DeviceSummary
 
@@ -19,6 +20,11 @@ def render_identity(identity: Identity) -> str:
         f"{device} belongs to [bold]{escape(identity.person)}[/] since {time_text(identity.since)}, "
         f"by event {escape(identity.event)}"
     )
+
+
+def on_device(record: Transition | Cue) -> str:
+    """Which device gave the event of a step or a cue."""
+    return "" if record.device is msgspec.UNSET else f" on {escape(record.device)}"
 
 
 def render_counts(found: DeviceSummary) -> str:

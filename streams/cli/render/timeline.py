@@ -1,14 +1,13 @@
 """A person's journeys: when what happened, in which moment, and how long it took."""
 
-import msgspec
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from schemas import Cue, Transition
+from schemas import Transition
 from streams.cli.render.amounts import amount_cell
-from streams.cli.render.identities import render_identity
+from streams.cli.render.identities import on_device, render_identity
 from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, span_text, time_text
 from streams.queries.timeline import Timeline, TimelineJourney
 
@@ -64,7 +63,7 @@ def render_journey(journey: TimelineJourney) -> RenderableType:
         following = journey.steps[n + 1].at if n + 1 < len(journey.steps) else None
         while cues and (following is None or cues[0].at < following):  # a cue comes after its event's steps
             cue = cues.pop(0)
-            where = f"{moment_text(cue.moment)}  [dim]{escape(cue.event)}{_on(cue)}[/]"
+            where = f"{moment_text(cue.moment)}  [dim]{escape(cue.event)}{on_device(cue)}[/]"
             table.add_row(time_text(cue.at), Text(CUE_SYMBOL, "yellow"), Text(cue.cue, "yellow"), where)
     return Group(head, table)
 
@@ -92,9 +91,4 @@ def _description(step: Transition) -> str:
         after = f" after {span_text(step.dwell_s)}"
     if amount := amount_cell(step.value_minor, step.currency):
         after += f"  {amount}" if step.to else f"  {amount} given back"
-    return f"{where}{skipped}{after}  [dim]{escape(step.rule) if step.rule else 'silence'}{_on(step)}[/]"
-
-
-def _on(record: Transition | Cue) -> str:
-    """Which device gave the event of a step or a cue."""
-    return "" if record.device is msgspec.UNSET else f" on {escape(record.device)}"
+    return f"{where}{skipped}{after}  [dim]{escape(step.rule) if step.rule else 'silence'}{on_device(step)}[/]"

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from schemas import Transition
 from streams.cli.render.amounts import amount_cell
+from streams.cli.render.identities import on_device
 from streams.cli.render.tables import plain_table, row_count
 from streams.cli.screen import moment_text, span_text, time_text
 
@@ -31,7 +32,7 @@ def render(steps: Sequence[Transition], total: int, unmatched: Sequence[str]) ->
             moment_text(step.to),
             span_text(step.dwell_s),
             *([amount_cell(step.value_minor, step.currency)] * has_amounts),
-            f"[dim]{escape(step.rule or '')}[/]",
+            f"[dim]{escape(step.rule or '')}{on_device(step)}[/]",
         ]
         table.add_row(*cells)
     counted = [f"[yellow]counted and no steps: {', '.join(unmatched)}[/]"] if unmatched else []

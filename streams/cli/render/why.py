@@ -1,6 +1,7 @@
 """A person's events: when, what each was read as, and what became of it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from rich.console import Group, RenderableType
@@ -9,7 +10,7 @@ from rich.markup import escape
 from schemas import Cue, Transition
 from streams.cli.render.amounts import amount_cell
 from streams.cli.render.tables import plain_table
-from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, time_text
+from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, span_text, time_text
 from streams.queries.why import EventStory
 
 _COLOURS = {"applied": "green", "late": "yellow", "rejected": "red", "waiting": "yellow", "gone": "yellow"}
@@ -78,7 +79,19 @@ def _ending(story: EventStory) -> str:
     colour = _COLOURS.get(story.ending, "dim")
     text = story.ending.replace("_", " ")
     why = ": ".join(escape(part) for part in (story.reason, story.detail) if part)
-    return f"[{colour}]{text}[/]" + (f" ({why})" if why else "")
+    return f"[{colour}]{text}[/]" + (f" ({why})" if why else "") + _decided_by(story)
+
+
+def _decided_by(story: EventStory) -> str:
+    """Why an event of a device is whose it is."""
+    link = story.decided_by
+    if link is None or story.at is None:
+        return ""
+    if link.shared_by is not None:
+        return f"; the device's own: {link.shared_by} users share it"
+    apart = datetime.fromisoformat(story.at) - datetime.fromisoformat(link.at)
+    when = f"{span_text(abs(apart.total_seconds()))} {'before' if link.is_before else 'after'}"
+    return f"; {escape(link.user)} signed in {when}, by event {escape(link.event)}"
 
 
 def _where(story: EventStory) -> str:
