@@ -250,7 +250,7 @@ class _Judge:
     def _signal(
         self, event: Event, verdict: Verdict, version: str, lateness: int
     ) -> tuple[oracle.Signal, bool]:
-        """What an event says, and whether it has an amount that cannot be read. `lateness`: see `_dated`."""
+        """What an event says, and whether it has an amount that cannot be read. `lateness`: see `dated`."""
         world = self._world
         order = event.properties.get("order_id") if verdict.intent >= oracle.BUY else None
         needs = needs_of(event, world)
@@ -258,7 +258,7 @@ class _Judge:
         money = money_of(event, needs, verdict.intent == oracle.REFUND) if paid else None
         if order and verdict.intent == oracle.REFUND and needs == ("",):
             needs = ("*",)
-        at, update = _dated(event, lateness) if verdict.update else (event.at_ms, 0)
+        at, update = dated(event, lateness) if verdict.update else (event.at_ms, 0)
         s = oracle.Signal(
             at, event.id, verdict.intent, verdict.sure, self._dims_of(event),
             event.utc_offset_quarters, self._bases[version] + verdict.rule, needs,
@@ -333,7 +333,7 @@ class _Judge:
 FIRST_MS = 946_684_800_000  # the year 2000: no time before it is read
 
 
-def _dated(event: Event, allowed_lateness: int) -> tuple[int, int]:
+def dated(event: Event, allowed_lateness: int) -> tuple[int, int]:
     """When an update counts, and what it is: the order's time, unless that is long before or not said."""
     if "made" not in event.properties:
         return event.at_ms, oracle.UNTIMED

@@ -23,6 +23,7 @@ from tests import oracle
 from tests.simulation.account import Account, owner_of, person
 from tests.simulation.linked import Moves
 from tests.simulation.redrives import Key, Moved
+from tests.simulation.repeats import Repeats, repeats_of_step
 from tests.simulation.wire import (
     CONTENT,
     REFUNDS,
@@ -84,6 +85,7 @@ class Evidence:
         seen: Committed | None = None,
         back: int = 0,
         moves: Moves | None = None,
+        find_repeats: Callable[[], Repeats] | None = None,
     ) -> None:
         """`topics`: decoded values by name; of compacted ones too, of ledgers the offsets.
 
@@ -98,8 +100,9 @@ class Evidence:
         record about a person; `sourced`: headers and value of each transition; `events`: all
         inputs, by topic and partition; `sent`: what the partition has sent to others. `back`: how far before
         a link events move; 0 with identity off. `moves`: what is known of links and what they move; None with
-        identity off.
+        identity off. `find_repeats`: which events may count more than once; None: the account says so.
         """
+        self._find_repeats = find_repeats
         self.finality_delay, self.moves = allowed_lateness + back, moves
         self.sourced, self.events, self.sent = sourced, events or {}, sent or Sent([], [], [], [])
         self.place, self.keyed = place, keyed
@@ -119,6 +122,13 @@ class Evidence:
             eras,
             everything,
         )
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Which events may count more than once."""
+        if self._find_repeats is not None:
+            return self._find_repeats()
+        return {name: n - 1 for name, n in self.account.again.items() if n > 1}
 
     def owner(self, device: Key) -> str | None:
         """Whose a device is, by its newest link; None: nobody's, or identity is off."""
@@ -219,22 +229,16 @@ def rev(e: Evidence) -> Iterator[str]:
 
 def once(e: Evidence) -> Iterator[str]:
     """At every prefix, each id is asserted or it is not; a retraction has the full content of what
-    stands, and one id names one step for ever.
+    stands, and one id names one step for ever. A step can only be asserted while it stands where its very
+    event counts again: the id came again when it was no longer known, or the event was redriven to somebody
+    who was forgotten.
     """
     standing: dict[str, list[Any]] = {}
     about: dict[str, Any] = {}
-    incarnations: dict[
-        Key, int
-    ] = {}  # an id that came again when it was no longer known counts again, under the same transition ids
-    for (key, _), n in e.account.again.items():
-        incarnations[key] = max(n, incarnations.get(key, 1))
     for t in e.topics["transitions"]:
         key, named = (t["tenant"], t["profile"]), (t["event"], t.get("device"))
         said, held = content(t), standing.setdefault(t["id"], [])
         cause = named if t["kind"] != "abandoned" else t["journey"]
-        again = incarnations.get(key, 1) if e.moves is None else max([1, *incarnations.values()])
-        if e.moves is not None:  # whoever is forgotten counts as new, even where the event has counted before
-            again += sum(r["outcome"] == "applied" for r in e.topics["redriven"])
         if about.setdefault(t["id"], (key, t["need"], t["kind"], cause)) != (
             key,
             t["need"],
@@ -244,7 +248,7 @@ def once(e: Evidence) -> Iterator[str]:
             yield f"id {t['id']} names two steps, the second at rev {t['rev']}"
         if t["op"] == "assert":
             held.append(said)
-            if len(held) > again:
+            if len(held) > 1 and len(held) > 1 + repeats_of_step(e.repeats, t):
                 yield f"rev {t['rev']}: asserted while it stands: {t['kind']} of {t['profile']} at {t['at']}"
         elif said not in held:
             step = f"{t['kind']} of {t['profile']} at {t['at']}"

@@ -14,6 +14,7 @@ from streams import topology
 from streams.core.journeys.profile import folded_journal
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing.checkpoint import Checkpoint, decode_checkpoint
+from streams.core.processing.dead_letters import NEEDS_FULL
 from streams.core.processing.inbox import Forwarded, LinkMessage, Redriven, WatermarkReport
 from streams.core.processing.processor import Processor
 from streams.core.processing.rulebook import RulesVersion
@@ -28,6 +29,7 @@ from tests.simulation.laws import LAWS, NOT_SETTLED, OF_WHAT_IS_REDRIVEN, Eviden
 from tests.simulation.linked import Linking, Moves, Told, settings_of, tell
 from tests.simulation.moves import MOVE_LAWS, NOTHING_TOLD, moves_of, places
 from tests.simulation.redrives import Key
+from tests.simulation.repeats import Repeats, repeats_in
 from tests.simulation.script import Command, Look, Op, write
 from tests.simulation.timeline import Origin, messages_of, records_of
 from tests.simulation.wire import cell_of
@@ -352,19 +354,40 @@ def _evidence(cluster: Cluster, partition: int, look: _Look, told: Told, latest:
             (dict(record.headers), _decode(record.value or b""))
             for record in stored.appended[topology.TRANSITIONS.name]
         ],
-        events={
-            (topic, n): cluster.log._stored[n].appended[topic]
-            for topic in INPUTS[: world.inputs]
-            for n in range(world.partitions)
-        },
+        events=_inputs(cluster),
         sent=_sent(cluster, partition),
         back=world.finality_delay - s.allowed_lateness,
         moves=_moves(cluster, partition, told) if world.identity else None,
+        find_repeats=(lambda: _repeats(cluster)) if world.identity else None,
     )  # fmt: skip
 
 
 def _moves(cluster: Cluster, partition: int, told: Told) -> Moves:
     return moves_of(_fresh(cluster, partition), told, lawful=not cluster.world.crowded)
+
+
+def _inputs(cluster: Cluster) -> dict[tuple[str, int], list[Record]]:
+    """All inputs, by topic and partition."""
+    world, stored = cluster.world, cluster.log._stored
+    return {(topic, n): stored[n].appended[topic] for topic in INPUTS[: world.inputs] for n in range(world.partitions)}
+
+
+def _repeats(cluster: Cluster) -> Repeats:
+    """Which events may count more than once, of a day with identity on."""
+    every = cluster.log._stored
+    not_counted = [
+        _origin(r)
+        for stored in every
+        for r in (*_items(stored), *stored.appended[topology.REJECTED.name])
+        if dict(r.headers)["reason"] != NEEDS_FULL.encode()
+    ]
+    redriven = [
+        every[r["partition"]].appended[r["topic"]][r["offset"]]
+        for stored in every
+        for r in _receipts(stored)
+        if r["outcome"] == "applied"
+    ]
+    return repeats_in(cluster.world, _inputs(cluster), not_counted, redriven)
 
 
 def _items(stored: Any) -> Iterator[Record]:
