@@ -105,6 +105,31 @@ async def test_an_item_comes_back_to_where_it_was_read(device: int, user: int) -
         assert (await verified(log)).difference is None
 
 
+@pytest.mark.parametrize("device", range(2))
+async def test_a_life_begins_with_what_was_redriven_first(device: int) -> None:
+    """Somebody was forgotten. A step of a guest is redriven, which a device of another partition gives to them;
+    then an old event of their own, which is read together with it.
+    """
+    phone, ann = owned("phone", device, 2), owned("ann", 0, 2)
+    log = MemoryLog(2)
+    await read_more(log, [call("Product Viewed", 0, userId=ann)], abandon_after="4d")
+    days = [call("Product Viewed", day, userId="somebody") for day in range(1, 21)]
+    link = call("Signed In", 18.5, userId=ann, anonymousId=phone)
+    guest = call("Product Added", 18.4, anonymousId=phone)
+    await read_more(log, [*days, link], abandon_after="4d", placeholders=[])
+    await read_more(
+        log,
+        [guest, call("Product Viewed", 15, userId=ann)],
+        where=0,
+        abandon_after="4d",
+        placeholders=[phone],
+    )
+    for letter in ("rejected", "late"):
+        done = await redriven(log, letter, letter, abandon_after="4d")
+        assert {"applied": 1} == dict(done.ended)
+        assert (await verified(log)).difference is None
+
+
 async def test_events_of_devices_that_could_not_be_read() -> None:
     """They are read once more soon enough to go by the links, and are links."""
     values = guests(3, 120, 1.5)
