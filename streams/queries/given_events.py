@@ -21,11 +21,11 @@ class GivenCopy(NamedTuple):
 
 
 class UnmovedEvent(NamedTuple):
-    """A redriven event of a device that was too old for any link to move it."""
+    """A redriven event that no link moves: a user's own, or one of a device that was too old for that."""
 
-    device: str  # the key of the profile
+    key: str  # of the profile
     signal: Signal
-    is_parted: bool  # what the device had before `held_from_ms` was not held any more
+    is_parted: bool  # what the profile had before `held_from_ms` was not held any more
     held_from_ms: int
     copies: CopyTimes  # between which times copies of it lie
 
@@ -33,19 +33,19 @@ class UnmovedEvent(NamedTuple):
 class Parting(NamedTuple):
     """An event of a device was redriven, and what its profile had before was not held any more."""
 
-    device: str  # the key of the profile; the event is its own, or its user's
+    key: str  # of the profile: the user's, or the device's whose event is its own or its user's
     at_ms: int  # of the event
     held_from_ms: int
 
 
 def add_unmoved(sets: PersonSets, events: Iterable[UnmovedEvent]) -> None:
-    """Adds such events to their devices' own, once what belongs to users is withdrawn: if one of these has
-    the same id, it was forgotten by then, and is another event.
+    """Adds such events to their profiles, once all have what devices gave: if an event that a device gave has
+    the same id, it was forgotten by then, and is another one.
     """
     for one in events:
         if one.is_parted:
-            sets.part(one.device, one.held_from_ms)
-        sets.add(one.device, one.signal, one.copies)
+            sets.part(one.key, one.held_from_ms)
+        sets.add(one.key, one.signal, one.copies)
 
 
 def withdraw_given(sets: PersonSets, links: KnownLinks) -> Iterator[GivenCopy]:

@@ -11,7 +11,7 @@ import msgspec
 from streams.core.identity.device import MAX_GIVEN
 from streams.core.journeys.origins import EventOrigin
 from streams.core.journeys.profile import MAX_LIVE_SIGNALS
-from streams.core.journeys.signal import MAX_NEEDS, Signal, given_ref, without_needs
+from streams.core.journeys.signal import MAX_NEEDS, TIME, Signal, given_ref, without_needs
 from streams.core.processing.inbox import GiveMessage, TakeMessage
 from streams.core.processing.parameters import IdentityParameters
 from streams.core.processing.record_keys import is_device, split_profile_key
@@ -82,10 +82,7 @@ class Moves:
         # Devices of which an event that was decided by a link counts no more, or not at that time.
         self.doubtful: set[str] = set()
         self._received: dict[str, dict[EventOrigin, list[Signal]]] = {}  # by user of this partition
-        # Of users to whom other partitions gave what was redriven: whose earlier events were not held any
-        # more, and from when on they were.
-        self._parted: list[tuple[str, int]] = []
-        # Of devices of this partition, in the order of reading: a life has what was redriven to it.
+        # In the order of reading: a life has what was redriven to it.
         self._redriven: list[UnmovedEvent | Parting] = []
         self._count = 0  # events that came from other partitions
         self._decides_early = any(counts.get(name) for name in DECIDED_EARLY)
@@ -139,7 +136,7 @@ class Moves:
                 if ending is None or ending.outcome != "applied":
                     continue
                 if ending.is_parted:
-                    self._parted.append((move.user, ending.held_from_ms))
+                    self._redriven.append(Parting(move.user, sent.head >> TIME, ending.held_from_ms))
                 signal = without_needs(signal, ending.left_out)
                 if signal in signals:  # it was given once more
                     continue
@@ -153,10 +150,12 @@ class Moves:
             self._needs.setdefault(key, set()).update(needs)
 
     def note_redriven(self, event: UnmovedEvent | Parting) -> None:
-        """Takes note of a redriven event of a device that is its own whatever links there are, or of one by
-        which the earlier events of whoever has it were not held any more.
+        """Takes note of a redriven event that no link moves, or of one of a device by which the earlier
+        events of whoever has it were not held any more.
         """
         self._redriven.append(event)
+        if isinstance(event, UnmovedEvent):
+            self._note((event.key,), event.signal.needs)
 
     def finish(self, sets: PersonSets) -> None:
         """All was read: gives each event of a device to the user who had it. `sets`: of the slice."""
@@ -178,14 +177,9 @@ class Moves:
             if isinstance(event, UnmovedEvent):
                 add_unmoved(sets, [event])
                 continue
-            whose = self.links.user_at(event.device, event.at_ms) or event.device
-            self._part(sets, whose, event.held_from_ms)
-        for key, held_from_ms in self._parted:
-            self._part(sets, key, held_from_ms)
-
-    def _part(self, sets: PersonSets, key: str, held_from_ms: int) -> None:
-        if self._is_here(key):
-            sets.part(key, held_from_ms)
+            whose = self.links.user_at(event.key, event.at_ms) or event.key
+            if self._is_here(whose):
+                sets.part(whose, event.held_from_ms)
 
     def _find_unsure(self, sets: PersonSets) -> None:
         """Notes of whom a cap may have decided whose events are."""

@@ -242,9 +242,18 @@ class Recomputation:
             return
         if not self.slice.has(key):
             return
+        if self.moves is not None:
+            self._note_unmoved(self.moves, key, signal, receipt)
+            return
         if receipt.is_parted:
             self.sets.part(key, receipt.held_from_ms)
         self._add_copy(key, signal, self._held(signal, receipt))
+
+    def _note_unmoved(self, moves: Moves, key: str, signal: Signal, receipt: ReceiptEnding) -> None:
+        """Has a redriven event added that counts, once its profile has what devices gave before."""
+        parted_ms, copies = receipt.held_from_ms, self._held(signal, receipt)
+        moves.note_redriven(UnmovedEvent(key, signal, receipt.is_parted, parted_ms, copies))
+        self.counts.unread_amounts += signal.has_unread_amount
 
     def _count_redriven(self, receipt: ReceiptEnding | None) -> None:
         if receipt is not None and receipt.outcome != "forwarded":
@@ -255,6 +264,9 @@ class Recomputation:
         """Takes a redriven event that a device of another partition gave to a user of this one."""
         receipt = self.stored.letters.redriven.of_given(_origin(message), message.command)
         self._count_redriven(receipt)
+        if receipt is not None and receipt.outcome == "applied" and self.slice.has(give.user):
+            money = [signal.facts.money for signal in give.signals if signal.facts is not None]
+            self.counts.unread_amounts += sum(amount is not None and amount.unread for amount in money)
         moves.receive(give, receipt)
 
     def _take_forwarded(self, item: StoredItem) -> None:
@@ -271,8 +283,7 @@ class Recomputation:
         """Adds a redriven event of a device, which belongs to whom the links say unless it is too old."""
         if receipt.is_unmoved:
             if self.slice.has(key):
-                parted_ms, copies = receipt.held_from_ms, self._held(signal, receipt)
-                moves.note_redriven(UnmovedEvent(key, signal, receipt.is_parted, parted_ms, copies))
+                self._note_unmoved(moves, key, signal, receipt)
             return
         if receipt.is_parted:
             moves.note_redriven(Parting(key, signal.head >> TIME, receipt.held_from_ms))

@@ -22,11 +22,11 @@ from tests.queries.test_verify import START
 DAYS = 7.0
 
 
-def call(name: str, day: float, **who: str) -> bytes:
-    """A record of a collector: `who` names a user, a device or both."""
+def call(name: str, day: float, **more: Any) -> bytes:
+    """A record of a collector: `more` names a user, a device or both."""
     at = (START + timedelta(days=day)).isoformat()
     return msgspec.json.encode(
-        {"type": "track", "event": name, "messageId": f"{name} {day}", "timestamp": at, **who}
+        {"type": "track", "event": name, "messageId": f"{name} {day}", "timestamp": at, **more}
     )
 
 
@@ -107,19 +107,22 @@ async def test_an_item_comes_back_to_where_it_was_read(device: int, user: int) -
 
 @pytest.mark.parametrize("device", range(2))
 async def test_a_life_begins_with_what_was_redriven_first(device: int) -> None:
-    """Somebody was forgotten. A step of a guest is redriven, which a device of another partition gives to them;
-    then an old event of their own, which is read together with it.
+    """Somebody was forgotten. A guest's purchase is redriven, which a device gives to them, perhaps one of
+    another partition; then an old one of their own, which is read together with it. Nobody can read what was
+    paid.
     """
     phone, ann = owned("phone", device, 2), owned("ann", 0, 2)
     log = MemoryLog(2)
     await read_more(log, [call("Product Viewed", 0, userId=ann)], abandon_after="4d")
     days = [call("Product Viewed", day, userId="somebody") for day in range(1, 21)]
     link = call("Signed In", 18.5, userId=ann, anonymousId=phone)
-    guest = call("Product Added", 18.4, anonymousId=phone)
+    paid = {"order_id": "o", "total": "a lot"}
+    guest = call("Order Completed", 18.4, anonymousId=phone, properties=paid)
+    own = call("Order Completed", 15, userId=ann, properties=paid)
     await read_more(log, [*days, link], abandon_after="4d", placeholders=[])
     await read_more(
         log,
-        [guest, call("Product Viewed", 15, userId=ann)],
+        [guest, own],
         where=0,
         abandon_after="4d",
         placeholders=[phone],
