@@ -1,25 +1,25 @@
 """What it costs to know one person on several devices: `python -m benchmarks.identity`.
 
 The same input with identity on and off, in turn; one link that moves many events; people with many devices,
-and devices with many people; memory. Processor time, the least of several runs. Ratios are taken in one run,
-so they hold on any machine. `--input guests --identity on` runs one input once, for valgrind: it counts
-instructions of the processor, which nothing else on the machine changes.
+devices with many people or with many links a day; memory and state. Processor time, the least of several
+runs. Ratios are taken in one run, so they hold on any machine. `--input guests --identity on` runs one input
+once, for valgrind: it counts instructions of the processor, which nothing else on the machine changes.
 """
 
 import argparse
-import gc
-import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from time import process_time
+from typing import NamedTuple
 from uuid import UUID
 
 from benchmarks.cluster import Cluster
 from benchmarks.common import common
 from benchmarks.guests import guests
+from benchmarks.memory import memory_of
 from benchmarks.stages import quiet_collector
 from streams.core.identity.collective import CollectiveUsers
-from streams.core.identity.device import links_part
+from streams.core.identity.device import DevicePart, given_part, links_part
 from streams.core.identity.devices import Devices
 from streams.core.identity.links import LINK_QUARTER_MS, Link, Spans
 from streams.core.identity.moves import Give
@@ -41,6 +41,7 @@ LATENESS_MS = 2 * DAY_MS
 MOVED = (8, 120, 240)  # events that one link moves
 MANY = (1, 5, 50, 250, 1_000, 5_000)
 EVENTS_OF_ONE = 1_000  # after as many that are not measured
+LINKS_A_DAY, LINKED_DAYS = (1, 4, 24, 96), 42  # at most one in each quarter of an hour; for how long
 PER_FIGURE = 5_000  # devices whose memory is measured
 IDENTITY = IdentityParameters(Spans(), CollectiveUsers())
 
@@ -154,23 +155,52 @@ def one(devices_of: int, users_of: int) -> float:
     return spent_s / EVENTS_OF_ONE * 1e6
 
 
-def memory_of(make: Callable[[], object]) -> float:
-    """Bytes that are there because of what `make` returns."""
-    gc.collect()
-    tracemalloc.start()
-    kept = make()
-    gc.collect()
-    size, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    del kept
-    return size
+class Growth(NamedTuple):
+    """What it comes to when users sign in on a device again and again."""
+
+    us: float  # processor time per link
+    written_bytes: float  # of state, per link
+    held: int  # links that the device has in the end
+    is_full: bool  # it had more than are kept
+
+
+def growth(links_a_day: int, users_of: int) -> Growth:
+    """A device with so many links on each of LINKED_DAYS, of so many users by turns, each in a batch. The
+    second half of the days is measured.
+    """
+    devices, spent_s, written = new_devices(), 0.0, 0
+    count = links_a_day * LINKED_DAYS
+    for n in range(count):
+        at_ms = START_MS + n * (DAY_MS // links_a_day)
+        devices.population.watermark_ms = at_ms
+        began_s = process_time()
+        devices.take_link("d:phone", Link(at_ms, f"u:{n % users_of}", new_ref(n)))
+        devices.decide()
+        devices.housekeep(10_000)
+        parts = devices.commit()
+        if n >= count // 2:
+            spent_s += process_time() - began_s
+            written += state_of(parts)
+    (device,) = devices.all()
+    measured = count - count // 2
+    return Growth(spent_s / measured * 1e6, written / measured, len(device.links), device.full_ms >= 0)
+
+
+def state_of(parts: Iterable[DevicePart]) -> int:
+    """Bytes of these state records."""
+    return sum(len(part.key) + len(part.name) + len(part.value or b"") for part in parts)
+
+
+def device_key(n: int) -> str:
+    """The profile of a device with a UUID."""
+    return f"d:{UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)}"
 
 
 def linked(links: int) -> Devices:
     """Devices with so many links of two users by turns, a day apart."""
     devices = new_devices()
     for n in range(PER_FIGURE):
-        key = f"d:{UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)}"
+        key = device_key(n)
         for day in range(links):
             at_ms = START_MS + day * DAY_MS
             devices.take_link(key, Link(at_ms, f"u:user-{n}-{day % 2}", new_ref(n * 100 + day)))
@@ -182,14 +212,19 @@ def linked(links: int) -> Devices:
 def giving(signals: int) -> Devices:
     """Devices with a link and so many events that were given."""
     devices = linked(1)
-    for n, key in enumerate(
-        [f"d:{UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)}" for n in range(PER_FIGURE)]
-    ):
+    for n in range(PER_FIGURE):
         for of in range(signals):
-            devices.take_event(key, signal(START_MS + 1 + of, n * 100 + of))
+            devices.take_event(device_key(n), signal(START_MS + 1 + of, n * 100 + of))
     devices.decide()
     devices.commit()
     return devices
+
+
+def given_parts(devices: Devices) -> Iterator[DevicePart]:
+    """The state records of all events that these devices gave."""
+    for device in devices.all():
+        for ref in device.given or ():
+            yield given_part(device, ref)
 
 
 def active(back_ms: int, days: int) -> Population:
@@ -215,8 +250,9 @@ def show_memory() -> None:
     given = (memory_of(lambda: giving(8)) / PER_FIGURE - first) / 8
     print(f"memory: a device with one link {first:.0f} B, each further link {more:.0f} B")
     print(f"  an event that it gave {given:.0f} B, beside what the user has of it")
-    state = sum(len(part.key) + len(part.value or b"") for part in map(links_part, linked(5).all()))
-    print(f"state: a device with 5 links {state / PER_FIGURE:.0f} B")
+    of_one, of_five = (state_of(map(links_part, linked(links).all())) / PER_FIGURE for links in (1, 5))
+    print(f"state: a device with one link {of_one:.0f} B, each further link {(of_five - of_one) / 4:.0f} B")
+    print(f"  an event that it gave {state_of(given_parts(giving(8))) / PER_FIGURE / 8:.0f} B")
     for days in (1, 5, 14):
         short, long = (memory_of(partial(active, back_ms, days)) / PEOPLE for back_ms in (0, Spans().back_ms))
         print(f"memory: a person with {len(MARKS)} signals on each of {days} days")
@@ -253,6 +289,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for many in MANY:
         print(f"one person on {many:,} devices: {one(many, 1):.0f} us per event")
         print(f"{many:,} people on one device: {one(1, many):.0f} us per event")
+    for links_a_day in LINKS_A_DAY:
+        for users_of in (1, 2):
+            found = growth(links_a_day, users_of)
+            kept = "more than are kept: it is shared for good" if found.is_full else f"{found.held} held"
+            print(
+                f"{links_a_day} links a day of {users_of} on a device: {found.us:.0f} us and "
+                f"{found.written_bytes:,.0f} B of state per link, {kept}"
+            )
     show_memory()
 
 

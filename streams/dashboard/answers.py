@@ -177,6 +177,9 @@ class ShownStep(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fro
     rule: Annotated[str | None, documented("the rule that read the event; null: silence caused the step")]
     confidence: float | None
     event: Annotated[str | None, documented("the id of the event")]
+    device: Annotated[str | None, documented("of an event that a device gave to its user: that device")] = (
+        None
+    )
     source: Annotated[
         str | None, documented("where the event was read, topic:partition:offset; of the steps of a person")
     ] = None

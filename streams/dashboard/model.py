@@ -329,6 +329,7 @@ def shown_step(step: Transition, source: str | None = None) -> answers.ShownStep
         rule=step.rule,
         confidence=step.confidence,
         event=step.event,
+        device=step.device or None,
         source=source,
     )
 

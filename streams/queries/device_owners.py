@@ -1,4 +1,4 @@
-"""Whose devices are, by all links and events that the stored input holds: what the topic `identities` must say.
+"""Whose devices are, by all links and events that the stored input holds: what `identities` must say.
 
 The topic says nothing of a device before one of its events is decided by a link, and nothing any more once
 the device is forgotten. When that was depends on how far time had come as a link was read. So of a device

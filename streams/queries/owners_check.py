@@ -39,21 +39,23 @@ class OwnersCheck:
             if said != (right := self._identity(device, found)):
                 return f"device published, but not recomputed: {_text(said)}; it is {_text(right)}"
             self.checked += 1
-            if self._is_forgotten(found, stored.checkpoint.settled_mark_ms) and device not in published.deleted:
+            if self._is_forgotten(found, stored.checkpoint.settled_mark_ms):
                 stale.append(device)
         return await self._difference_in_stale(stale, people, published) if stale else None
 
     def _said(self, device: str, found: FoundOwner | None, published: PublishedOwners) -> Identity | None:
-        """What was published of a device at the checkpoint."""
+        """What was published of a device at the checkpoint. A tombstone counts as older than that, unless the
+        device was forgotten since then.
+        """
         if device in published.deleted and (
-            found is None or not self._is_forgotten(found, published.reached_ms)
+            found is None
+            or self._is_forgotten(found, self.stored.checkpoint.settled_mark_ms)
+            or not self._is_forgotten(found, published.reached_ms)
         ):
-            return None  # else the tombstone may be newer than the checkpoint
+            return None
         return published.said.get(device)
 
-    def _must_be_said(
-        self, device: str, found: FoundOwner, published: PublishedOwners, moves: Moves
-    ) -> bool:
+    def _must_be_said(self, device: str, found: FoundOwner, published: PublishedOwners, moves: Moves) -> bool:
         return (
             found.is_certain
             and device not in moves.doubtful | published.newer

@@ -1,4 +1,4 @@
-"""Whose devices are, as a partition had published it when it wrote a checkpoint, to compare it with others."""
+"""Whose devices are, as a partition had published it at a checkpoint, to compare it with others."""
 
 import msgspec
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from schemas import Receipt
 from streams.core.identity.collective import CollectiveUsers
 from streams.core.identity.links import Spans
-from streams.core.processing.inbox import Redriven, encode_message
 from streams.core.processing.parameters import IdentityParameters
 from streams.queries.origins import origin_of
-from streams.records import Output, Record
-from tests.core.processing.feeding import DAY, HORIZON, HOUR, MINUTE, START
+from streams.records import Record
+from tests.core.processing.feeding import DAY, HORIZON, HOUR, MINUTE
 from tests.identity_oracle import Event, Settings
+from tests.laws.redriving_devices import letters, send_redriven
 from tests.laws.test_identity_partitions import EXAMPLES, NAMES, ON, Cluster, event_of, told
 
 LAW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -51,34 +51,6 @@ def stories(draw: st.DrawFn) -> Story:
     return Story(prompt, late)
 
 
-def letters(cluster: Cluster) -> list[tuple[int, Record]]:
-    """The dead letters, each with the partition that wrote it."""
-    found = []
-    for part in cluster.parts:
-        late = [output for output in part.outputs if output.topic == "late"]
-        found += [(part.number, Record(n, -1, o.key, o.value, o.headers)) for n, o in enumerate(late)]
-    return found
-
-
-def redrive(cluster: Cluster, partition: int, letter: Record, command: str) -> None:
-    """Sends a dead letter to the partition that wrote it."""
-    origin = origin_of(letter, partition)
-    message = Redriven(
-        command=command,
-        letter="late",
-        letter_offset=letter.offset,
-        first_letter=0,
-        source=origin.source,
-        offset=origin.offset,
-        index=origin.index,
-        time_ms=-1,
-        sent_ms=START + 400 * DAY,
-        headers=(),
-        value=letter.value or b"",
-    )
-    cluster.parts[partition].hear(Output("inbox", None, encode_message(message), (), partition))
-
-
 def text(letter: Record, name: str) -> str:
     return dict(letter.headers)[name].decode()
 
@@ -104,9 +76,9 @@ def test_what_is_redriven_goes_by_the_links(story: Story, partitions: int, rnd: 
     history = story.prompt + story.late
     written = letters(cluster)
     late = [(number, letter) for number, letter in written if text(letter, "reason") == "lateness"]
-    messages = [(number, letter, command) for number, letter in late for command in ("one", "two")]
+    messages = [(found, command) for found in late for command in ("one", "two")]
     for message in rnd.sample(messages, len(messages)):
-        redrive(cluster, *message)
+        send_redriven(cluster, *message)
         rnd.choice(cluster.parts).step(0, rnd.randrange(6), commit=rnd.random() < 0.8)
     cluster.drain()
     moves = [part.processor.checkpoint.counts.moves for part in cluster.parts]

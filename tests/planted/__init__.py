@@ -699,6 +699,18 @@ BUGS = (
         "pass",
     ),
     _bug(
+        "whose a device is stays as it was published first",
+        "streams.core.identity.ownership",
+        "if now != published:",
+        "if now != published and (now is None or published is None):",
+    ),
+    _bug(
+        "whose a device was stays published when it is forgotten",
+        "streams.core.identity.ownership",
+        "self._published.setdefault(device.key, _FORGOTTEN)",
+        "pass",
+    ),
+    _bug(
         "what time takes of devices is not committed",
         "streams.core.identity.devices",
         "self.population.done += 1",

@@ -369,7 +369,11 @@ def _moves(cluster: Cluster, partition: int, told: Told) -> Moves:
 def _inputs(cluster: Cluster) -> dict[tuple[str, int], list[Record]]:
     """All inputs, by topic and partition."""
     world, stored = cluster.world, cluster.log._stored
-    return {(topic, n): stored[n].appended[topic] for topic in INPUTS[: world.inputs] for n in range(world.partitions)}
+    return {
+        (topic, n): stored[n].appended[topic]
+        for topic in INPUTS[: world.inputs]
+        for n in range(world.partitions)
+    }
 
 
 def _repeats(cluster: Cluster) -> Repeats:

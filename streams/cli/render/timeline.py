@@ -91,4 +91,6 @@ def _description(step: Transition) -> str:
         after = f" after {span_text(step.dwell_s)}"
     if amount := amount_cell(step.value_minor, step.currency):
         after += f"  {amount}" if step.to else f"  {amount} given back"
-    return f"{where}{skipped}{after}  [dim]{escape(step.rule) if step.rule else 'silence'}{on_device(step)}[/]"
+    return (
+        f"{where}{skipped}{after}  [dim]{escape(step.rule) if step.rule else 'silence'}{on_device(step)}[/]"
+    )

@@ -35,7 +35,7 @@ function told(x, zone) {
     x.skipped?.length ? h("span", { class: "note" }, ` ${t("over_moments", { moments: x.skipped.map((m) => t(m)).join(", ") })}`) : null,
     h("small", null, [`${dateOf(x.at, zone)} ${clock(x.at, zone)}`, aside(x)].filter(Boolean).join(" · ")),
     h("small", null, x.rule ? t("read_from", { rule: x.rule, share: share(x.confidence, 1) }) : t("from_silence"),
-      x.event ? ` · ${[t("evidence", { event: x.event }), x.source].filter(Boolean).join(", ")}` : ""));
+      x.event ? ` · ${[t("evidence", { event: x.event }), x.device ? t("on_device", { device: x.device }) : "", x.source].filter(Boolean).join(", ")}` : ""));
 }
 
 function ofProfile(profile, zone) {

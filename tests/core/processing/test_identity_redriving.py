@@ -8,47 +8,22 @@ import pytest
 from schemas import Receipt
 from streams.core.ingest.partition import partition_of
 from streams.core.journeys import trimming
-from streams.core.processing.dead_letters import is_canonical
 from streams.core.processing.inbox import Redriven, encode_message
 from streams.queries.origins import origin_of
 from streams.records import Output, Record
 from tests.core.processing.feeding import DAY, HOUR, MINUTE, START
 from tests.core.processing.test_connecting import ON, raw
+from tests.laws.redriving_devices import letters, send_redriven
 from tests.laws.test_identity_partitions import Cluster
 
 LATENESS, BACK = 2 * DAY, 7 * DAY
-
-
-def letters(cluster: Cluster, topic: str = "late") -> list[tuple[int, Record]]:
-    """The dead letters, each with the partition that wrote it."""
-    return [
-        (part.number, Record(n, -1, o.key, o.value, o.headers))
-        for part in cluster.parts
-        for n, o in enumerate(output for output in part.outputs if output.topic == topic)
-    ]
 
 
 def redrive(
     cluster: Cluster, found: tuple[int, Record], topic: Any = "late", command: str = "again"
 ) -> Receipt:
     """Sends a dead letter to the partition that wrote it. Returns the receipt that says how it ended."""
-    partition, letter = found
-    origin = origin_of(letter, partition)
-    message = Redriven(
-        command=command,
-        letter=topic,
-        letter_offset=letter.offset,
-        first_letter=0,
-        source=origin.source,
-        offset=origin.offset,
-        index=origin.index,
-        time_ms=-1,
-        sent_ms=START + 400 * DAY,
-        headers=(),
-        value=letter.value or b"",
-        is_canonical=is_canonical(letter),
-    )
-    cluster.parts[partition].hear(Output("inbox", None, encode_message(message), (), partition))
+    send_redriven(cluster, found, command, topic)
     cluster.drain()
     receipts = [msgspec.convert(row, Receipt) for row in cluster.of("redriven")]
     (ended,) = [r for r in receipts if r.command == command and r.outcome != "forwarded"]
