@@ -151,11 +151,12 @@ is equal; the other numbers say how much was compared. `unchecked` names records
 does not have any more: source, offsets and reader. Their partition was not compared. `cut` names the topic
 partitions whose oldest records are deleted, with people and counters that could not be compared for that
 reason: [operations.md](operations.md#are-the-numbers-right). `slices` is how often the input was read.
+`devices` are those whose owner was compared with what the topic `identities` says; none with identity off.
 
 ```json
 {{"equal": true, "records": 23202, "profiles": 2546, "transitions": 11200, "cues": 310, "difference": null,
   "unchecked": [], "unchecked_profiles": 0, "counters": 9310, "unchecked_counters": 0, "cut": [],
-  "slices": 1}}
+  "slices": 1, "devices": 412}}
 ```
 
 **`streams compare-rules A B --json`** prints one object; `one` is A, `other` is B. `verdicts` is the matrix:
@@ -240,8 +241,12 @@ what the rules of that time saw in it, or null. `ending` is `applied`, `duplicat
 processed yet) or `gone` (the record is not stored any more, and transitions name it). A line that ends as
 `silence` is no event: a journey stalled or was abandoned then. `reason` says why an event was late or
 rejected. `topic`, `partition`, `offset`, `index` say where it is, and `forwarded_to` to
-which partition it was forwarded. `transitions` are the records that it caused, as they were published, with
-later retractions of them. Where an event was copied, they are under the copy that counts. Who cannot be read
+which partition it was forwarded. Of an event that names a device alone, `belongs_to` is the user whose it is
+(null: the device's own), and `decided_by` the sign-in that decides it: the `user`, when (`at`), which `event`
+says so, whether it `is_before` what was done or after it, and, if the device is shared, by how many users
+(`shared_by`); it is null where nobody was signed in near enough. `transitions` are the records that it
+caused, as they were published, with later retractions of them. Where an event was copied, they are under the
+copy that counts. Who cannot be read
 from a rejected record is not found by it.
 
 **`streams transitions --json`** and **`streams journeys --json`** print the records as they were published, a

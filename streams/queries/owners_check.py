@@ -25,25 +25,27 @@ class OwnersCheck:
         stored = self.stored
         published = await PublishedOwners.load(stored.reader, stored.partition, stored.checkpoint, people)
         stale: list[str] = []  # devices that could be forgotten by now, and are not
-        for device in sorted((moves.owners.keys() | published.said.keys()) - moves.unsure):
+        for device in sorted((moves.owners.keys() | published.records.keys()) - moves.unsure):
             found = moves.owners.get(device)
-            said = self._said(device, found, published)
-            if said is None:
-                if found is not None and self._must_be_said(device, found, published, moves):
+            record = self._published(device, found, published)
+            if record is None:
+                if found is not None and self._must_be_published(device, found, published, moves):
                     return f"device recomputed, but not published: {_text(self._identity(device, found))}"
                 continue
             if found is None:
                 if device not in moves.doubtful:
-                    return f"device published, but not recomputed: {_text(said)}"
+                    return f"device published, but not recomputed: {_text(record)}"
                 continue
-            if said != (right := self._identity(device, found)):
-                return f"device published, but not recomputed: {_text(said)}; it is {_text(right)}"
+            if record != (right := self._identity(device, found)):
+                return f"device published, but not recomputed: {_text(record)}; it is {_text(right)}"
             self.checked += 1
             if self._is_forgotten(found, stored.checkpoint.settled_mark_ms):
                 stale.append(device)
         return await self._difference_in_stale(stale, people, published) if stale else None
 
-    def _said(self, device: str, found: FoundOwner | None, published: PublishedOwners) -> Identity | None:
+    def _published(
+        self, device: str, found: FoundOwner | None, published: PublishedOwners
+    ) -> Identity | None:
         """What was published of a device at the checkpoint. A tombstone counts as older than that, unless the
         device was forgotten since then.
         """
@@ -53,9 +55,11 @@ class OwnersCheck:
             or not self._is_forgotten(found, published.reached_ms)
         ):
             return None
-        return published.said.get(device)
+        return published.records.get(device)
 
-    def _must_be_said(self, device: str, found: FoundOwner, published: PublishedOwners, moves: Moves) -> bool:
+    def _must_be_published(
+        self, device: str, found: FoundOwner, published: PublishedOwners, moves: Moves
+    ) -> bool:
         return (
             found.is_certain
             and device not in moves.doubtful | published.newer
@@ -78,11 +82,11 @@ class OwnersCheck:
         gone = [device for device in stale if device not in held]
         if not gone:
             return None
-        # What the topic says before and after the state was read, it said meanwhile, too.
+        # What the topic says before and after the state was read, it says meanwhile, too.
         now = await PublishedOwners.load(stored.reader, stored.partition, stored.checkpoint, people)
         for device in gone:
-            if device in now.said and device not in now.deleted:
-                return f"device published, but forgotten: {_text(published.said[device])}"
+            if device in now.records and device not in now.deleted:
+                return f"device published, but forgotten: {_text(published.records[device])}"
         return None
 
     def _identity(self, device: str, found: FoundOwner) -> Identity:

@@ -17,7 +17,7 @@ class PublishedOwners:
     """The records of the devices of one slice, by the keys of their profiles."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self.said: dict[str, Identity] = {}  # without `rev`: a recomputation has no batches
+        self.records: dict[str, Identity] = {}  # without `rev`: a recomputation has no batches
         self.newer: set[str] = set()  # of which only later records are left: nobody knows what was said then
         # A tombstone came, before the checkpoint or after it: it has no `rev`.
         self.deleted: set[str] = set()
@@ -39,9 +39,9 @@ class PublishedOwners:
                 continue
             identity = _decode(record.value)
             if identity.rev <= checkpoint.batches:
-                found.said[key] = msgspec.structs.replace(identity, rev=0)
+                found.records[key] = msgspec.structs.replace(identity, rev=0)
                 found.deleted.discard(key)
-            elif key not in found.said:
+            elif key not in found.records:
                 found.newer.add(key)
         (raw,) = await reader.checkpoints(partition)
         if raw is not None:

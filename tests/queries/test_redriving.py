@@ -11,10 +11,11 @@ from streams.core.ingest.partition import partition_of
 from streams.core.moments.rules import Rules, default_rules, load_rules
 from streams.core.processing.checkpoint import Counts, decode_checkpoint
 from streams.log.memory import MemoryLog
+from streams.queries.event_story import EventStory
 from streams.queries.person import Person
 from streams.queries.redriving import Redrive, Redrove, Wanted
 from streams.queries.verify import verify
-from streams.queries.why import EventStory, read_why
+from streams.queries.why import read_why
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings

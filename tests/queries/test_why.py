@@ -16,9 +16,10 @@ from streams.core.moments.rules import default_rules, load_rules
 from streams.core.processing.checkpoint import OUTCOMES, decode_checkpoint
 from streams.errors import ConfigError, InputError
 from streams.log.memory import MemoryLog
+from streams.queries.event_story import EventStory, ReadAs
 from streams.queries.person import Person
 from streams.queries.verify import verify
-from streams.queries.why import EventStory, ReadAs, read_why
+from streams.queries.why import read_why
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings

@@ -13,7 +13,7 @@ from streams.cli.render.why import render
 from streams.core.ingest.partition import partition_of
 from streams.core.processing.checkpoint import OUTCOMES, decode_checkpoint
 from streams.log.memory import MemoryLog
-from streams.queries.why import EventStory
+from streams.queries.event_story import EventStory
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings

@@ -11,7 +11,7 @@ from schemas import Cue, Transition
 from streams.cli.render.amounts import amount_cell
 from streams.cli.render.tables import plain_table
 from streams.cli.screen import MOMENT_COLOURS, OUTCOME_COLOURS, moment_text, plural, span_text, time_text
-from streams.queries.why import EventStory
+from streams.queries.event_story import EventStory
 
 _COLOURS = {"applied": "green", "late": "yellow", "rejected": "red", "waiting": "yellow", "gone": "yellow"}
 _decode = msgspec.json.Decoder(Transition).decode
