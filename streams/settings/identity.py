@@ -41,7 +41,7 @@ class IdentitySettings(SettingsTable):
     """Who had a device, and so whose it is what was done there without a user. Durations are milliseconds."""
 
     on: bool = Field(
-        False,
+        True,
         description=(
             "Whether what a device did while nobody was signed in belongs to "
             "[the user who was](journeys.md#one-person-several-devices), before or soon after."

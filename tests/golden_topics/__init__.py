@@ -52,7 +52,6 @@ SETTINGS: dict[str, Any] = {
     "need": ["properties.category", "properties.products.category"],
     "dimensions": {"country": {"path": "context.country", "values": ["it", "es", "de"]}},
     "batch": BATCH,
-    "identity": {"on": True},
 }
 
 
