@@ -16,6 +16,7 @@ from streams.log.sqlite.log import SqliteLog
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
+from tests.agents import catch_up
 from tests.cli.running import streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
@@ -73,9 +74,6 @@ async def _process(log: Log, records: Sequence[bytes], settings: Settings) -> No
     placed = [NewRecord(partition_of(key_of(record), PARTITIONS), None, record, -1) for record in records]
     await log.append(placed)
     agents = [await PartitionAgent.open(log, number, settings, RULES) for number in range(PARTITIONS)]
-    for agent in agents:
-        await agent.catch_up()
-    mark = max(agent.processor.population.watermark_ms for agent in agents)
-    for agent in agents:
-        await agent.catch_up(mark)
+    await catch_up(agents)
+    await catch_up(agents, max(agent.processor.population.watermark_ms for agent in agents))
     await log.close()

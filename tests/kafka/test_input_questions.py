@@ -46,7 +46,7 @@ async def test_no_question_waits_for_the_transaction_of_a_collector(tmp_path: Pa
     verified = await asyncio.wait_for(verify(log, lambda done, total: None), LONGEST_S)
     assert (None, before["records"]) == (verified.difference, verified.records)
     found = await asyncio.wait_for(read_why(log, Person("ann"), lambda done, total: None), LONGEST_S)
-    assert 1 == len(found.hidden)
+    assert PARTITIONS == len(found.hidden)  # what a device there did may be hers
     await log.close()
 
     shown, said = await asked("why", "ann", *shop.cluster)

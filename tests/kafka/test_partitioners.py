@@ -63,7 +63,7 @@ async def test_librdkafka_agrees_on_where_people_live() -> None:
     """No event that it keyed by the bare id is forwarded; a look-up by its hash finds all about a person; and
     the headers of a transition name the place at which it delivered the event.
     """
-    app, settings = topics.new_app(PARTITIONS), Settings()
+    app, settings = topics.new_app(PARTITIONS), Settings(identity={"on": False})
     events = Sent(f"{app}.events")
     shop, now_ms = Shop(7, 100, PEOPLE), time.time_ns() // 1_000_000
     made = [record for record in (shop.next(now_ms - 10 * (EVENTS - n)) for n in range(EVENTS)) if record.key]

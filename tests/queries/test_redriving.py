@@ -19,6 +19,7 @@ from streams.queries.why import read_why
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.loading import load_settings
+from tests.agents import catch_up
 from tests.queries.written import DAY, RULES, did
 
 MORE_RULES = load_rules(
@@ -32,13 +33,6 @@ MAY_MS = 1_714_521_600_000  # the first minute of `did`
 async def opened(log: MemoryLog, rules: Rules = RULES, **overrides: Any) -> list[PartitionAgent]:
     given = load_settings(**overrides)
     return [await PartitionAgent.open(log, number, given, rules) for number in range(log.partitions)]
-
-
-async def catch_up(agents: list[PartitionAgent]) -> None:
-    """Until nothing is left in an input or an inbox."""
-    for _ in range(2 * len(agents)):
-        for agent in agents:
-            await agent.catch_up()
 
 
 async def fed(log: MemoryLog, agents: list[PartitionAgent], *values: bytes) -> None:
