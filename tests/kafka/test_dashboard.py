@@ -23,6 +23,7 @@ from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from streams.topology import FUNNEL
+from tests.agents import catch_up
 from tests.cli.running import event, process, streams
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
@@ -43,8 +44,8 @@ async def test_the_first_figures_come_from_the_funnel() -> None:
     for who in ("ann", "bob", "cid"):
         record = json.dumps(event(who, "Product Viewed", "10:00:00")).encode()
         await log.append([NewRecord(partition_of(who.encode(), PARTITIONS), None, record, -1)])
+    await catch_up(agents)
     for agent in agents:
-        await agent.catch_up()
         await agent.show_progress()
 
     async def first_known() -> tuple[LiveModel, Following]:
