@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.demo_live import HISTORY_MS, show_live
+from streams.cli.incident_option import IncidentOption, incidents_of
 from streams.cli.progress import Work
 from streams.cli.screen import console
 from streams.cli.stopping import StopRequest
+from streams.clock import Clock
 from streams.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -50,11 +53,16 @@ def demo_command(
             help="Then serve the live page, with generated shoppers who come while you look, until Ctrl-C.",
         ),
     ] = False,
+    incident: IncidentOption = None,
 ) -> None:
     """Replays 23,202 real events of an online shop and shows the result, then generated shoppers who sign in.
 
-    Takes some seconds.
+    Takes some seconds. An --incident is one of the generated shoppers of the live page, who came for 25 days.
     """
+    if incident and not serve_page:
+        raise ConfigError("--incident: it happens to the shoppers of the live page: give --serve too")
+    now_ms = Clock().wall_ms()
+    incidents = incidents_of(incident, now_ms, now_ms - HISTORY_MS)
     for file in (SHOP_EVENTS, SHOP_RULES):
         if not file.is_file():
             raise InputError(
@@ -64,9 +72,7 @@ def demo_command(
     _make_room(data_dir)
     asyncio.run(_demo(data_dir))
     if serve_page:
-        from streams.cli.demo_live import show_live
-
-        asyncio.run(show_live(data_dir / "live"))
+        asyncio.run(show_live(data_dir / "live", incidents=incidents))
 
 
 def _make_room(directory: Path) -> None:

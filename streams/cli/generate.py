@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import suppress
+from itertools import chain
 from math import ceil
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli.cluster import silence_client
+from streams.cli.incident_option import IncidentOption, incidents_of
 from streams.cli.options import KafkaOption, checked_text, settings_of
 from streams.cli.progress import Work
 from streams.cli.screen import plural
@@ -65,56 +67,88 @@ def generate_command(
             show_default=False,
         ),
     ] = None,
+    rhythm: Annotated[
+        bool,
+        typer.Option(
+            "--rhythm",
+            help="Many events in the evening and few at night, by the shoppers' own clocks; --rate is the "
+            "mean of a week.",
+        ),
+    ] = False,
+    incident: IncidentOption = None,
 ) -> None:
     """Writes clicks of made-up shoppers into a topic, with present times, until it is stopped.
 
     Records are keyed by the person's id and partitioned as Java clients do it. Some copies, late events and
     broken records are among them. Two runs with one seed write the same event ids, so the second is one big
     duplicate.
+
+    An --incident changes what becomes of what shoppers do, and nothing else: the events dated outside of it
+    are those that the seed gives without it, but for refunds of what was not bought.
     """
     settings = settings_of(ctx, kafka={"bootstrap": kafka, "inputs": None if topic is None else [topic]})
     if not settings.kafka.inputs:
         raise ConfigError(
             "kafka.inputs is missing (the topic to write to): give --input TOPIC or set STREAMS_KAFKA__INPUTS"
         )
-    asyncio.run(_generate(settings, rate, events, people, Clock().wall_ms() if seed is None else seed))
+    now_ms = Clock().wall_ms()
+    seed = now_ms if seed is None else seed
+    incidents = incidents_of(incident, now_ms, now_ms)
+    from streams.sources.generator import Shop
+    from streams.sources.rhythm import Rhythm
+
+    shop = Shop(seed, rate, people, incidents, Rhythm() if rhythm else None)
+    asyncio.run(_generate(settings, shop, rate, events, f"seed {seed}"))
 
 
-async def _generate(settings: "Settings", rate: float, events: int | None, people: int, seed: int) -> None:
+async def _generate(settings: "Settings", shop: "Shop", rate: float, events: int | None, about: str) -> None:
     from aiokafka import TopicPartition
 
     from streams.log.kafka.connection import cluster
     from streams.log.kafka.errors import cluster_errors
     from streams.log.kafka.lifecycle import start, stop
     from streams.log.kafka.writer import write
-    from streams.sources.generator import Shop
 
     silence_client()
     topic, where = settings.kafka.inputs[0], cluster(settings.kafka)
     partitions = await _partitions(where, topic)
-    shop, written = Shop(seed, rate, people), 0
+    made, written, clock = 0, 0, ShopClock(shop)
     producer = where.producer()
     await start(producer, where, f"no answer from {where.bootstrap}")
     try:
         with StopRequest() as stop_request, Work("generate") as work:
             typer.echo(
-                f"writing {rate:g} events/s into {topic} ({plural(partitions, 'partition')}), seed {seed}; "
+                f"writing {rate:g} events/s into {topic} ({plural(partitions, 'partition')}), {about}; "
                 "Ctrl-C stops",
                 err=True,
             )
-            while events is None or written < events:
-                count = due(work.seconds, rate, written, events)
+            while events is None or made < events:
+                count = due(clock.passed_s(work.seconds), rate, made, events)
                 groups = _records(shop, count, partitions)
                 async with cluster_errors(f"{topic} cannot be written"):
                     await write(producer, [(TopicPartition(topic, n), group) for n, group in groups.items()])
-                written += count
-                work.update(written, written, events or 0)
+                made += count
+                written += sum(map(len, groups.values()))
+                work.update(written, made, events or 0)
                 stop_request.check(f"{plural(written, 'event')} written into {topic}")
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop_request.event.wait(), WRITE_INTERVAL_S)
     finally:
         await stop(producer)
     typer.echo(f"{plural(written, 'event')} written into {topic}", err=True)
+
+
+class ShopClock:
+    """The time that has passed in a shop: with a rhythm, more in a busy hour and less at night."""
+
+    def __init__(self, shop: "Shop") -> None:
+        self._shop, self._clock, self._last_s, self._passed_s = shop, Clock(), 0.0, 0.0
+
+    def passed_s(self, seconds: float) -> float:
+        """The time in the shop when so much has passed by the clock."""
+        self._passed_s += (seconds - self._last_s) * self._shop.busy(self._clock.wall_ms())
+        self._last_s = seconds
+        return self._passed_s
 
 
 def due(elapsed_s: float, rate: float, written: int, events: int | None) -> int:
@@ -127,13 +161,12 @@ def due(elapsed_s: float, rate: float, written: int, events: int | None) -> int:
 
 
 def _records(shop: "Shop", count: int, partitions: int) -> "dict[int, list[Written]]":
-    """The next records of the shop by partition."""
+    """What the shop sends next, by partition: `count` records, more or fewer in an incident."""
     from streams.core.ingest.partition import partition_of
 
     now_ms = Clock().wall_ms()
     groups: dict[int, list[Written]] = {}
-    for _ in range(count):
-        key, value = shop.next(now_ms)
+    for key, value in chain.from_iterable(shop.sends(now_ms) for _ in range(count)):
         groups.setdefault(partition_of(key, partitions), []).append((key or None, value, (), None))
     return groups
 

@@ -3,11 +3,13 @@
 It is pure: the caller gives the time, and the same seed gives the same records. Each visitor walks through a
 small shop step by step (`NEXT_STEPS`); people come back, on one device or another, and sign in when it is
 their habit (`visitors.py`). Some records are faulty, as those of real collectors are, at the rates of
-`FAULTS`, so that every outcome occurs: copies, delays, broken records.
+`FAULTS`, so that every outcome occurs: copies, delays, broken records. Beyond that, things go wrong if they
+are to (`incidents.py`).
 """
 
 from bisect import bisect
 from collections import deque
+from collections.abc import Sequence
 from itertools import accumulate
 from random import Random
 from time import gmtime, strftime
@@ -15,83 +17,26 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.sources.visitors import Visitor
+from streams.sources.incidents import Incident, Incidents, ShopStep, StepOutcome
+from streams.sources.rhythm import BUSIEST_SHARE, Rhythm
+from streams.sources.shop_steps import (
+    CATEGORIES,
+    FAULTS,
+    NEXT_STEPS,
+    QUERIES,
+    STEP_EVENTS,
+    UNREADABLE_VALUES,
+    Steps,
+)
+from streams.sources.visitors import Visitor, zone_of
 
 THINK_S = 12.0  # the mean time between two events of a visitor
 MIN_VISITORS = 8  # in the shop at once, however slow the stream is
 MAX_DELAY_S = 120.0  # a phone in a tunnel
 VERY_LATE_S = 5 * 86_400.0  # a collector that was switched on again: beyond the allowed lateness of 48 h
 REMEMBERED = 200  # the last records that may be sent again, and the last orders that may be refunded
+MAX_TRIES = 50  # for a visitor who is awake: more than enough at four in the morning
 PARTIAL_SHARE = 0.5  # of the refunds give back a part of what is left of an order, the others all of it
-
-
-class FaultShares(NamedTuple):
-    """The share of the records that each fault has, 0 to 1."""
-
-    duplicate: float
-    delayed: float
-    very_late: float
-    unreadable: float
-    refunded: float
-
-
-FAULTS = FaultShares(duplicate=0.01, delayed=0.03, very_late=0.001, unreadable=0.0005, refunded=0.0015)
-
-Steps = tuple[tuple[str, float], ...]
-
-# What a visitor may do after each step, with its weight. "" is outside of the shop.
-NEXT_STEPS: dict[str, Steps] = {
-    "": (("home", 4), ("search", 4), ("list", 3), ("guide", 1.5), ("store", 0.8)),
-    "home": (("search", 3), ("list", 4), ("guide", 1), ("", 3)),
-    "search": (("list", 5), ("product", 4), ("search", 2), ("", 2)),
-    "list": (("product", 6), ("list", 3), ("search", 1), ("", 3)),
-    "product": (("product", 4), ("add", 1.6), ("store", 0.7), ("guide", 1), ("list", 2), ("", 4)),
-    "store": (("product", 2), ("directions", 1.5), ("", 3)),
-    "directions": (("", 5), ("product", 1)),
-    "guide": (("video", 2), ("product", 3), ("", 3)),
-    "video": (("product", 3), ("add", 0.6), ("", 3)),
-    "add": (("cart", 5), ("product", 3), ("", 2)),
-    "cart": (("checkout", 6), ("product", 2), ("", 3)),
-    "checkout": (("pay", 5), ("cart", 1), ("", 2)),
-    "pay": (("order", 6), ("", 1.5)),
-    "order": (("", 6), ("list", 1)),
-}
-# The event of each step: type, name, page.
-STEP_EVENTS = {
-    "home": ("page", "Home", "/"),
-    "search": ("track", "Products Searched", "/search"),
-    "list": ("track", "Product List Viewed", "/shoes"),
-    "product": ("track", "Product Viewed", "/p/shoe"),
-    "store": ("track", "Store Located", "/stores"),
-    "directions": ("track", "Directions Requested", "/stores"),
-    "guide": ("page", "Choosing shoes", "/how-to/choose-shoes"),
-    "video": ("track", "Video Playback Started", "/how-to/choose-shoes"),
-    "add": ("track", "Product Added", "/p/shoe"),
-    "cart": ("track", "Cart Viewed", "/cart"),
-    "sign-in": ("identify", "", "/login"),
-    "checkout": ("track", "Checkout Started", "/checkout"),
-    "pay": ("track", "Payment Info Entered", "/checkout/pay"),
-    "order": ("track", "Order Completed", "/thank-you"),
-}
-QUERIES = (
-    ("best running shoes", "en-GB"),
-    ("shoe shop near me", "en-GB"),
-    ("how to clean white sneakers", "en-US"),
-    ("buy trail shoes online", "en-US"),
-    ("scarpe da corsa economiche", "it-IT"),
-    ("negozio di scarpe vicino", "it-IT"),
-    ("come scegliere le scarpe giuste", "it-IT"),
-    ("zapatillas baratas", "es-ES"),
-    ("tienda de zapatillas cerca de mí", "es-ES"),
-    ("cómo limpiar zapatillas", "es-ES"),
-)
-CATEGORIES = ("running", "trail", "city", "hiking")
-UNREADABLE_VALUES = (
-    b'{"type":"track","event":"Product Vie',
-    b'{"type":"dance"}',
-    b"\xff\xfe",
-    b'{"type":"page","messageId":"x","anonymousId":"y"}',
-)
 
 
 class MadeRecord(NamedTuple):
@@ -102,62 +47,125 @@ class MadeRecord(NamedTuple):
 
 
 class Shop:
-    """A shop with visitors. `next` returns the records that its collector sends, one after the other."""
+    """A shop with visitors. `sends` returns what its collector sends, record after record."""
 
-    def __init__(self, seed: int, rate: float, people: int) -> None:
+    def __init__(
+        self,
+        seed: int,
+        rate: float,
+        people: int,
+        incidents: Sequence[Incident] = (),
+        rhythm: Rhythm | None = None,
+    ) -> None:
         """`rate` is how many records per second the caller will take: visitors take their time accordingly.
 
-        `people` is how many different visitors there are.
+        `people` is how many different visitors there are. With a `rhythm` they come when they are awake; the
+        caller decides how many records it takes when.
         """
         assert rate > 0, rate
         assert people > 0, people
-        self._random = Random(seed)
-        self._people = people
-        self._visitors = [
-            Visitor(self._random.randrange(people), self._random)
-            for _ in range(max(MIN_VISITORS, round(rate * THINK_S)))
-        ]
-        self._sent: deque[MadeRecord] = deque(maxlen=REMEMBERED)
+        self._random = Random(seed)  # who does what, and when
+        self._aside = Random(f"{seed}/aside")  # what changes nothing of that
+        self._incident_aside = Random(f"{seed}/incidents")  # what an incident adds
+        self._people, self._rhythm = people, rhythm
+        self._incidents = Incidents(incidents, seed)
+        self._visitors = [self._visitor(None) for _ in range(max(MIN_VISITORS, round(rate * THINK_S)))]
+        self._sent: deque[Sequence[MadeRecord]] = deque(maxlen=REMEMBERED)
         # Who ordered, which order, and what of it is not given back yet.
         self._orders: deque[tuple[Visitor, str, int]] = deque(maxlen=REMEMBERED)
+        self._unbought: set[str] = set()  # orders that an incident has prevented
 
     def next(self, now_ms: int) -> MadeRecord:
-        """The next record, sent at this time (milliseconds since 1970)."""
+        """The next record of a shop without incidents, sent at this time (milliseconds since 1970)."""
+        (record,) = self.sends(now_ms)
+        return record
+
+    def sends(self, now_ms: int) -> Sequence[MadeRecord]:
+        """What is sent at this time (milliseconds since 1970): one record, but none or several in some
+        incidents.
+        """
+        records = self._next(now_ms)
+        return () if self._incidents.is_off(now_ms) else records
+
+    def busy(self, now_ms: int) -> float:
+        """How busy people are with shopping at this time: 1 is the average of a week."""
+        return 1.0 if self._rhythm is None else self._rhythm.of_everybody(now_ms)
+
+    def _next(self, now_ms: int) -> Sequence[MadeRecord]:
         draw = self._random.random()
         if draw < FAULTS.unreadable:
-            return MadeRecord(b"", self._random.choice(UNREADABLE_VALUES))
+            return (MadeRecord(b"", self._random.choice(UNREADABLE_VALUES)),)
         if draw < FAULTS.unreadable + FAULTS.duplicate and self._sent:
-            return self._random.choice(self._sent)
+            return self._random.choice(self._sent)[:1]
         at_ms = now_ms
         if (chance := self._random.random()) < FAULTS.very_late:
             at_ms -= round(VERY_LATE_S * 1000)
         elif chance < FAULTS.very_late + FAULTS.delayed:
             at_ms -= round(self._random.random() * MAX_DELAY_S * 1000)
         is_refund = self._orders and self._random.random() < FAULTS.refunded
-        record = self._refund(at_ms) if is_refund else self._step(at_ms)
-        self._sent.append(record)
-        return record
+        records = self._refund(at_ms) if is_refund else self._step(at_ms, now_ms)
+        self._sent.append(records)
+        return records
 
-    def _step(self, at_ms: int) -> MadeRecord:
+    def _visitor(self, now_ms: int | None) -> Visitor:
+        """Somebody who comes now; None: at any time."""
+        number = self._random.randrange(self._people)
+        if self._rhythm is not None and now_ms is not None:
+            for _ in range(MAX_TRIES):
+                if self._random.random() * BUSIEST_SHARE < self._rhythm.of_zone(zone_of(number), now_ms):
+                    break
+                number = self._random.randrange(self._people)
+        return Visitor(number, self._random, self._aside)
+
+    def _step(self, at_ms: int, now_ms: int) -> Sequence[MadeRecord]:
         place = self._random.randrange(len(self._visitors))
         visitor = self._visitors[place]
         step = visitor.next_step or self._draw(NEXT_STEPS[visitor.step])
         if not step:
-            visitor = self._visitors[place] = Visitor(self._random.randrange(self._people), self._random)
+            visitor = self._visitors[place] = self._visitor(now_ms)
             step = self._draw(NEXT_STEPS[""])
+        is_first = not (visitor.step or visitor.next_step)
         step = visitor.go(step)
-        kind, name, path = STEP_EVENTS[step]
         properties, locale = self._act(visitor, step)
-        fields: dict[str, object] = {"type": kind}
-        if kind == "track":
-            fields |= {"event": name, "properties": properties}
-        elif kind == "page":
-            fields |= {"name": name, "properties": {"path": path} | properties}
-        else:
-            fields["traits"] = {"plan": "gold"}
-        return self._record(visitor, at_ms, fields, path, locale)
+        happened = ShopStep(step, visitor.device_type, is_first, visitor.luck, at_ms)
+        outcome = self._incidents.outcome(happened)
+        if outcome.step != step and step == "order":
+            self._unbought.add(visitor.order)
+            if len(self._unbought) > 2 * REMEMBERED:
+                self._unbought &= {order for _, order, _ in self._orders}
+        message = self._message_id(self._random)
+        if outcome.step is None:
+            return ()
+        if outcome.step != step:
+            properties = {"order_id": visitor.order} if outcome.step == "failed" else {"product_id": "p0"}
+        if outcome.load_ms is not None and STEP_EVENTS[outcome.step][0] == "page":
+            properties["page_load_ms"] = outcome.load_ms
+        fields = self._fields(outcome.step, properties)
+        record = self._record(visitor, at_ms, fields, STEP_EVENTS[outcome.step][2], locale, message)
+        return record, *self._others(visitor, outcome, at_ms)
 
-    def _refund(self, at_ms: int) -> MadeRecord:
+    def _others(self, visitor: Visitor, outcome: StepOutcome, at_ms: int) -> Sequence[MadeRecord]:
+        """What comes besides, in some incidents."""
+        visitors = [Visitor(0, self._incident_aside, self._incident_aside) for _ in range(outcome.bots)]
+        for bot in visitors:
+            bot.device, bot.device_type = f"device-{self._incident_aside.getrandbits(48):012x}", "desktop"
+            bot.signed_in = False
+        if outcome.goes_back:
+            visitors.append(visitor)
+        kind, locale = "product", "it-IT"
+        return [
+            self._record(
+                of,
+                at_ms + 1,  # after what the visitor has just done
+                self._fields(kind, {"product_id": "p0"}),
+                STEP_EVENTS[kind][2],
+                locale,
+                self._message_id(self._incident_aside),
+            )
+            for of in visitors
+        ]
+
+    def _refund(self, at_ms: int) -> Sequence[MadeRecord]:
         visitor, order, left = self._orders.popleft()
         amount = left
         if left > 1 and self._random.random() < PARTIAL_SHARE:
@@ -165,7 +173,19 @@ class Shop:
             self._orders.append((visitor, order, left - amount))
         properties = {"order_id": order, "total": amount, "currency": "EUR"}
         fields: dict[str, object] = {"type": "track", "event": "Order Refunded", "properties": properties}
-        return self._record(visitor, at_ms, fields, "/account/orders", "it-IT")
+        message = self._message_id(self._random)
+        if order in self._unbought:
+            return ()
+        return (self._record(visitor, at_ms, fields, "/account/orders", "it-IT", message),)
+
+    def _fields(self, step: str, properties: dict[str, object]) -> dict[str, object]:
+        """What the event of a step has, besides what every event has."""
+        kind, name, path = STEP_EVENTS[step]
+        if kind == "track":
+            return {"type": kind, "event": name, "properties": properties}
+        if kind == "page":
+            return {"type": kind, "name": name, "properties": {"path": path} | properties}
+        return {"type": kind, "traits": {"plan": "gold"}}
 
     def _act(self, visitor: Visitor, step: str) -> tuple[dict[str, object], str]:
         """Does what the step does to the visitor. Returns the properties and the locale of its event."""
@@ -196,21 +216,31 @@ class Shop:
                 properties |= {"order_id": visitor.order, "total": total, "currency": "EUR"}
         return properties, locale
 
+    def _message_id(self, random: Random) -> str:
+        h = f"{random.getrandbits(128):032x}"
+        return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
     def _record(
-        self, visitor: Visitor, at_ms: int, fields: dict[str, object], path: str, locale: str
+        self,
+        visitor: Visitor,
+        at_ms: int,
+        fields: dict[str, object],
+        path: str,
+        locale: str,
+        message: str,
     ) -> MadeRecord:
         """A record with these fields and those that every event has."""
-        h = f"{self._random.getrandbits(128):032x}"
         record: dict[str, object] = {
             "type": fields["type"],
-            "messageId": f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}",
+            "messageId": message,
             "anonymousId": visitor.device,
             "timestamp": f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(at_ms // 1000))}.{at_ms % 1000:03d}Z",
             "context": {
-                "channel": "web",
+                "channel": "app" if visitor.is_in_app else "web",
                 "device": {"type": visitor.device_type},
+                "campaign": {"medium": visitor.channel},
                 "locale": locale,
-                "timezone": "Europe/Rome",
+                "timezone": visitor.zone,
                 "page": {"path": path, "url": f"https://shop.example{path}"},
             },
         }

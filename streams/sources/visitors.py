@@ -1,4 +1,4 @@
-"""Who is in the made-up shop, on which device, and when they sign in.
+"""Who is in the made-up shop, on which device, how they came there, and when they sign in.
 
 Most people browse as guests for a while. Who is a guest on the phone and signs in on the laptop looks like
 two people, until they sign in on the phone, too.
@@ -9,6 +9,8 @@ from enum import Enum
 from itertools import accumulate
 from random import Random
 from typing import NamedTuple
+
+from streams.sources.rhythm import ZONES
 
 
 class SignIn(Enum):
@@ -43,6 +45,9 @@ DEVICE_SHARES = DeviceShares(second=0.3, family=0.05, terminal=0.02)
 DEVICES = (("mobile", 6), ("desktop", 3), ("tablet", 1))  # of ten people, their first one
 FAMILY = 4  # people who share a tablet
 TERMINALS = 4  # in the stores: more people sign in on one than a device can belong to
+# What brings people to the shop, and how many of a hundred visits. It changes from visit to visit.
+CHANNELS = (("search", 36), ("ads", 18), ("mail", 14), ("social", 8), ("direct", 24))
+APP_SHARE = 0.5  # of the visits on mobiles that nothing else brings are made in the app
 
 
 class Visitor:
@@ -50,17 +55,22 @@ class Visitor:
 
     __slots__ = (
         "cart",
+        "channel",
         "device",
         "device_type",
+        "is_in_app",
+        "luck",
         "next_step",
         "number",
         "order",
         "sign_in",
         "signed_in",
         "step",
+        "zone",
     )
 
-    def __init__(self, number: int, random: Random) -> None:
+    def __init__(self, number: int, random: Random, aside: Random) -> None:
+        """`aside`: the source of chance of what changes neither who does what, nor when."""
         self.number, self.step, self.cart, self.order = number, "", 0, ""
         self.next_step = ""  # decided already; "": it is not
         on_first, on_second, _ = HABITS[bisect(_HABIT_SUMS, number // _DEVICE_SUMS[-1] % _HABIT_SUMS[-1])]
@@ -80,6 +90,10 @@ class Visitor:
         if self.sign_in is SignIn.BEFORE and (is_shared or random.random() < FORGOTTEN_SHARE):
             self.sign_in = SignIn.AT_ONCE
         self.signed_in = self.sign_in is SignIn.BEFORE
+        self.zone, self.luck = zone_of(number), aside.random()
+        self.channel = CHANNELS[bisect(_CHANNEL_SUMS, aside.random() * _CHANNEL_SUMS[-1])][0]
+        is_direct = (self.device_type, self.channel) == ("mobile", "direct")
+        self.is_in_app = is_direct and aside.random() < APP_SHARE
 
     def go(self, step: str) -> str:
         """Goes to a step, or signs in first and goes there next. Returns the step that is made now."""
@@ -92,5 +106,13 @@ class Visitor:
         return step
 
 
+def zone_of(number: int) -> str:
+    """The time zone in which somebody lives."""
+    # Neither the last digit alone nor the one before it: these choose the device and the habit.
+    return ZONES[bisect(_ZONE_SUMS, (number // 10 + number) % _ZONE_SUMS[-1])][0]
+
+
 _DEVICE_SUMS = list(accumulate(people for _, people in DEVICES))
 _HABIT_SUMS = list(accumulate(people for _, _, people in HABITS))
+_CHANNEL_SUMS = list(accumulate(visits for _, visits in CHANNELS))
+_ZONE_SUMS = list(accumulate(people for _, people in ZONES))

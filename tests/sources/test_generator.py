@@ -12,8 +12,9 @@ from streams.core.ingest.event import Event, Rejection
 from streams.core.moments.classifier import classifier_for
 from streams.core.moments.rules import default_rules
 from streams.core.moments.verdict import INTENTS
-from streams.sources.generator import FAULTS, MIN_VISITORS, NEXT_STEPS, REMEMBERED, MadeRecord, Shop
-from streams.sources.visitors import FAMILY
+from streams.sources.generator import MIN_VISITORS, REMEMBERED, MadeRecord, Shop
+from streams.sources.shop_steps import FAULTS, NEXT_STEPS
+from streams.sources.visitors import CHANNELS, FAMILY
 from tests.reading import read_record
 
 NOW_MS = 1_750_000_000_000
@@ -147,6 +148,29 @@ def test_devices_are_shared(calls: list[dict[str, Any]]) -> None:
     assert (
         max(len(of) for device, of in users.items() if device.startswith("terminal-")) > Spans().shared_above
     )
+
+
+def test_what_brings_people_changes_from_visit_to_visit(calls: list[dict[str, Any]]) -> None:
+    """Each channel has its share of the events, and nobody has only one; some direct visits are made in the
+    app. Everybody has one time zone.
+    """
+    channels: dict[str, set[str]] = {}
+    zones: dict[str, set[str]] = {}
+    shares: Counter[str] = Counter()
+    for call in calls:
+        context = call["context"]
+        channel = context["campaign"]["medium"]
+        shares[channel] += 1
+        channels.setdefault(call["anonymousId"], set()).add(channel)
+        zones.setdefault(call["anonymousId"], set()).add(context["timezone"])
+        if context["channel"] == "app":
+            assert ("direct", "mobile") == (channel, context["device"]["type"])
+    assert all(0.6 < shares[name] / len(calls) / (share / 100) < 1.6 for name, share in CHANNELS)
+    own = [device for device in channels if device.startswith("device-") and not device.endswith("-b")]
+    assert sum(len(channels[device]) > 2 for device in own) > len(own) / 2
+    assert all(len(zones[device]) == 1 for device in own)
+    assert 3 == len(set[str]().union(*zones.values()))
+    assert {"web", "app"} == {call["context"]["channel"] for call in calls}
 
 
 def test_a_slow_shop_has_visitors_too() -> None:
