@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from streams.core.processing.checkpoint import OUTCOMES
 from streams.telemetry.dashboard_metrics import DASHBOARD_METRICS
-from streams.telemetry.metrics import METRICS, MetricSpec
+from streams.telemetry.metric_spec import MetricSpec
+from streams.telemetry.metrics import METRICS
 from streams.telemetry.verify_metrics import VERIFY_METRICS
 
 PAGE = """\

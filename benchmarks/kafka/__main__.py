@@ -13,13 +13,14 @@ from pathlib import Path
 
 from benchmarks.kafka.growth import growth
 from benchmarks.kafka.latency import latency
+from benchmarks.kafka.persons import persons
 from benchmarks.kafka.restoring import restoring
 from benchmarks.kafka.stalls import stalls
 from benchmarks.kafka.throughput import throughput
 from benchmarks.kafka.volume import volume
 from tests.kafka import broker
 
-SECTIONS = ("throughput", "latency", "restore", "stalls", "growth", "volume")
+SECTIONS = ("throughput", "latency", "persons", "restore", "stalls", "growth", "volume")
 
 
 def numbers(text: str) -> list[int]:
@@ -68,6 +69,8 @@ async def sections(given: argparse.Namespace, bootstrap: str, logs: Path) -> Non
         )
     if "latency" in given.only:
         await latency(bootstrap, logs, given.seconds, given.people, given.profile)
+    if "persons" in given.only:
+        await persons(bootstrap, logs, given.seconds, given.people)
     if "restore" in given.only:
         await restoring(bootstrap, logs, given.events, given.people)
     if "stalls" in given.only:

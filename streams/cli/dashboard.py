@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,11 @@ from streams.cli.opened_log import LogFlags, OpenedLog, open_log
 from streams.cli.options import AppOption, DataDirOption, KafkaOption, checked_text, settings_of
 from streams.cli.stopping import StopRequest
 from streams.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from streams.dashboard.stories import Stories
 
 LOOK_AGAIN_S = 1.0  # until a log that a worker is about to make is looked for again
 
@@ -66,18 +71,20 @@ def dashboard_command(
 async def _dashboard(ctx: typer.Context, flags: LogFlags, given: dict[str, Any], beside: bool) -> None:
     """`beside`: it belongs to a process that makes the log, and ends with it."""
     from streams.dashboard.serving import Dashboard
-    from streams.dashboard.stories import StoriesOfLog, StoriesOnKafka
     from streams.topology import FUNNEL, TALLIES
 
     settings = settings_of(ctx, dashboard=given)
     with StopRequest() as stop:
         if beside:
             asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.event.set)
-        async with _opened(ctx, flags, stop if beside else None) as log:
+        async with (
+            _opened(ctx, flags, stop if beside else None) as log,
+            _stories(log, settings.web.token) as stories,
+        ):
             dashboard = Dashboard(
                 log.kafka.app if log.kafka is not None else str(log.settings.data_dir),
                 log.reader,
-                StoriesOnKafka() if log.embedded is None else StoriesOfLog(log.embedded),
+                stories,
                 settings.dashboard,
                 lambda text: typer.echo(text, err=True),
                 log_name=None if settings.dashboard.snapshot is None else await _log_name(log),
@@ -86,6 +93,24 @@ async def _dashboard(ctx: typer.Context, flags: LogFlags, given: dict[str, Any],
             address = await dashboard.start(log.settings)
             typer.echo(f"{log.name}: {address} (Ctrl-C stops)", err=True)
             await dashboard.serve(stop.event)
+
+
+@asynccontextmanager
+async def _stories(log: OpenedLog, token: "SecretStr | None") -> AsyncIterator["Stories"]:
+    """`token`: what workers want to be given."""
+    from streams.dashboard.stories import StoriesOfLog
+    from streams.dashboard.stories_on_kafka import StoriesOnKafka
+    from streams.queries.worker_client import WorkerClient
+
+    if log.embedded is not None:
+        yield StoriesOfLog(log.embedded)
+        return
+    assert log.kafka is not None
+    client = WorkerClient(None if token is None else token.get_secret_value())
+    try:
+        yield StoriesOnKafka(log.kafka, client)
+    finally:
+        await client.close()
 
 
 async def _log_name(log: OpenedLog) -> str | None:

@@ -181,7 +181,10 @@ class ShownStep(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fro
         None
     )
     source: Annotated[
-        str | None, documented("where the event was read, topic:partition:offset; of the steps of a person")
+        str | None,
+        documented(
+            "where the event was read, topic:partition:offset; of the steps of a person, not on Kafka"
+        ),
     ] = None
 
 
@@ -307,11 +310,11 @@ class ShownJourney(msgspec.Struct, frozen=True):
     journey: str
     need: str | None
     opened_at: str
-    closed_at: str | None
+    closed_at: Annotated[str | None, documented("null: it is open, or its closing is not held any more")]
     outcome: Literal["open", "converted", "abandoned", "refunded"]
     silent: bool
     moment: Annotated[Moment | None, documented("where it is; null: it is over")]
-    steps: list[ShownStep]
+    steps: Annotated[list[ShownStep], documented("those that are held, the oldest first")]
 
 
 class ShownProfile(msgspec.Struct, frozen=True):
@@ -328,5 +331,5 @@ class Story(msgspec.Struct, frozen=True):
 
     as_of: str | None
     at: Annotated[str | None, documented("the time that was asked for; null: now")]
-    complete: Annotated[bool, documented("false: older steps may be gone by age")]
+    complete: Annotated[bool, documented("false: older steps are not held any more, or may be gone by age")]
     profiles: list[ShownProfile]

@@ -16,19 +16,20 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from streams.access import AccessToken
 from streams.clock import Clock
 from streams.dashboard.answers import Loading, Overview
 from streams.dashboard.asked import Asked, BadParameter, read_asked, read_parameters
 from streams.dashboard.endpoints import OVERVIEW_PARTS
 from streams.dashboard.event_stream import EventStream
 from streams.dashboard.funnel_request import read_funnel_request, read_instant
-from streams.dashboard.guard import COOKIE, AccessToken, Guard
+from streams.dashboard.guard import COOKIE, Guard
 from streams.dashboard.hub import Hub, TooManyListeners
 from streams.dashboard.meters import DashboardMeters
 from streams.dashboard.model import LiveModel
 from streams.dashboard.openapi import StoryRequest, openapi_document
 from streams.dashboard.problems import problem_answer
-from streams.dashboard.stories import Stories, StoryElsewhere
+from streams.dashboard.stories import Stories, StoryUnavailable
 from streams.errors import Unavailable
 from streams.queries.funnel_window import window_report
 from streams.telemetry.meters import CONTENT_TYPE
@@ -170,8 +171,8 @@ class Api:
         at_ms = None if asked.at is None else read_instant("at", asked.at, self._clock.wall_ms())
         try:
             found = await self._stories.story(asked.key, at_ms, self._model.as_of)
-        except StoryElsewhere as error:
-            return problem_answer(501, "persons are not shown here", detail=str(error))
+        except StoryUnavailable as error:
+            return problem_answer(503, "the person cannot be looked up now", detail=str(error), again=True)
         if found is None:
             return problem_answer(404, "nobody of that name is known")
         return _answer(request, found)

@@ -2,15 +2,14 @@
 cookie.
 """
 
-import hashlib
 import hmac
-from ipaddress import ip_address
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streams.access import AccessToken, is_loopback
 from streams.dashboard.problems import problem_answer
 
 COOKIE = "journeys"
@@ -26,26 +25,6 @@ SAFE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-class AccessToken:
-    """What others than this machine must know."""
-
-    def __init__(self, token: str) -> None:
-        self._hash = _digest(token)
-        # What a browser keeps that has signed in. The token cannot be computed from it.
-        self.cookie = hashlib.blake2b(self._hash, person=b"cookie").hexdigest()
-
-    def is_token(self, given: str) -> bool:
-        """True for the token. It takes as long for any other."""
-        return hmac.compare_digest(_digest(given), self._hash)
-
-    def may(self, asking: HTTPConnection) -> bool:
-        """True if the request carries it, or the cookie of who has signed in."""
-        kind, _, given = asking.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and self.is_token(given.strip()):
-            return True
-        return hmac.compare_digest(asking.cookies.get(COOKIE, "").encode(), self.cookie.encode())
 
 
 class Guard:
@@ -79,7 +58,7 @@ class Guard:
                 "this page is asked for under the name of another machine",
                 detail="open it as http://127.0.0.1, or set dashboard.token",
             )
-        if path.startswith(OPEN_PATHS) or self._token.may(asking):
+        if path.startswith(OPEN_PATHS) or _may(self._token, asking):
             return None
         if path == "/":
             return RedirectResponse(f"{asking.scope.get('root_path', '')}/login", 303)
@@ -88,15 +67,8 @@ class Guard:
         return answer
 
 
-def is_loopback(host: str) -> bool:
-    """True for a name or an address under which only this machine can be reached."""
-    if host == "localhost" or host.endswith(".localhost"):
+def _may(token: AccessToken, asking: HTTPConnection) -> bool:
+    """True if the request carries the token, or the cookie of who has signed in."""
+    if token.is_in(asking.headers.get("authorization", "")):
         return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.blake2b(token.encode(), person=b"token").digest()
+    return hmac.compare_digest(asking.cookies.get(COOKIE, "").encode(), token.cookie.encode())

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streams.dashboard.hub import Hub
 from streams.dashboard.model import LiveModel
 from streams.telemetry import dashboard_metrics as specs
-from streams.telemetry.metrics import MetricSpec
+from streams.telemetry.metric_spec import MetricSpec
 
 _Values = dict[tuple[str, ...], float]
 """Values of a metric by its labels."""

@@ -89,7 +89,7 @@ def _answer(endpoint: Endpoint) -> dict[str, Any]:
 def _problems(endpoint: Endpoint) -> dict[str, Any]:
     problems = {"400": "a parameter is wrong", "401": "the token is missing", "503": "ask again in a moment"}
     if endpoint.answer is not None and "profiles" in endpoint.path:
-        problems |= {"404": "nobody of that name is known", "501": "persons are not shown here"}
+        problems |= {"404": "nobody of that name is known"}
     content = {PROBLEM_TYPE: {"schema": _ref(Problem)}}
     return {status: {"description": text, "content": content} for status, text in problems.items()}
 

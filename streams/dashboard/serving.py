@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from streams.access import AccessToken, is_loopback
 from streams.clock import Clock
 from streams.dashboard.application import Api, application
 from streams.dashboard.following import Following
-from streams.dashboard.guard import AccessToken, is_loopback
 from streams.dashboard.hub import Hub
 from streams.dashboard.meters import DashboardMeters
 from streams.dashboard.model import LiveModel

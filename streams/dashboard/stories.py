@@ -1,7 +1,7 @@
 """The story of one person: journeys with the evidence of each step, from the log itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -30,6 +30,7 @@ from streams.topology import CURRENT_DEVICES
 
 _decode = msgspec.json.Decoder(Current).decode
 
+ProfileOf = tuple[str | None, str]  # tenant and name
 AT_ONCE = 2  # stories that are looked for at the same time: each reads the partition of its person
 
 
@@ -43,24 +44,13 @@ class Stories(Protocol):
     async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
         """What was known of a person at a time, now if it is None; None: nobody of that name is known.
 
-        Raises StoryElsewhere, and Unavailable if the log does not answer.
+        Raises StoryUnavailable, and Unavailable if the log does not answer.
         """
         ...
 
 
-class StoryElsewhere(Exception):
-    """Nobody can be asked here; the text says where."""
-
-
-class StoriesOnKafka:
-    """On a cluster a person's steps are among those of everybody: only a long scan finds them."""
-
-    async def prepare(self) -> None:
-        """Nothing is to be done."""
-
-    async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
-        """Raises StoryElsewhere."""
-        raise StoryElsewhere("an app on Kafka shows no persons here: ask with `streams journey PROFILE`")
+class StoryUnavailable(Exception):
+    """Whoever knows the person cannot be asked now; the text says why, and names nobody."""
 
 
 class StoriesOfLog:
@@ -95,17 +85,11 @@ class StoriesOfLog:
     async def _profiles(self, person: Person, at: str | None) -> list[ShownProfile]:
         owners = await self._owners_of_persons()
         partitions = owners(person)
-        found: dict[tuple[str | None, str], ShownProfile] = {}
         steps = partial(self._steps_of, person)
         timelines = await timelines_of_records(person, partitions, steps, until=at)
         await add_sources_of_devices(timelines, owners, self._steps_of)
-        for timeline in timelines:
-            key = timeline.tenant, timeline.profile
-            shown = found.setdefault(key, ShownProfile(*key, None, []))
-            shown.journeys.extend(shown_journey(timeline, journey) for journey in timeline.journeys)
-        for shown in found.values():
-            shown.journeys.sort(key=lambda journey: journey.opened_at, reverse=True)
-        return [*found.values()] or await self._without_journeys(person, partitions)
+        found = [ShownProfile(*key, None, shown) for key, shown in shown_journeys(timelines).items()]
+        return found or await self._without_journeys(person, partitions)
 
     def _steps_of(self, person: Person, partition: int) -> AsyncIterator[Record]:
         return self._index.records(partition, person.ids)
@@ -139,9 +123,23 @@ class StoriesOfLog:
         return [*found.values()]
 
 
-def shown_journey(timeline: Timeline, journey: TimelineJourney) -> ShownJourney:
-    """A journey for the API."""
-    is_open = journey.closed_at is None
+def shown_journeys(timelines: Iterable[Timeline]) -> dict[ProfileOf, list[ShownJourney]]:
+    """The journeys of each profile for the API, the newest first."""
+    found: dict[ProfileOf, list[ShownJourney]] = {}
+    for timeline in timelines:
+        shown = found.setdefault((timeline.tenant, timeline.profile), [])
+        shown += [_shown_journey(timeline, journey) for journey in timeline.journeys]
+    for journeys in found.values():
+        sort_journeys(journeys)
+    return found
+
+
+def sort_journeys(journeys: list[ShownJourney]) -> None:
+    """Brings journeys into the order in which they are shown."""
+    journeys.sort(key=lambda journey: journey.opened_at, reverse=True)
+
+
+def _shown_journey(timeline: Timeline, journey: TimelineJourney) -> ShownJourney:
     return ShownJourney(
         journey=journey.journey,
         need=timeline.need,
@@ -149,6 +147,6 @@ def shown_journey(timeline: Timeline, journey: TimelineJourney) -> ShownJourney:
         closed_at=journey.closed_at,
         outcome=journey.outcome,  # type: ignore[arg-type]  # a name of an outcome
         silent=journey.stalled,
-        moment=journey.steps[-1].to if is_open else None,
+        moment=journey.steps[-1].to if journey.outcome == "open" else None,
         steps=[shown_step(step, source) for step, source in zip(journey.steps, journey.sources, strict=True)],
     )

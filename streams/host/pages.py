@@ -3,26 +3,33 @@
     /livez     200 while the process is worth keeping; on anything else, or no answer, restart it
     /readyz    200 when the worker works on all of its partitions, else 503; JSON says what is missing
     /metrics   for Prometheus (docs/metrics.md)
+    /profiles  what this worker holds of a person, for the dashboard and other workers, by POST
 
-No page shows an event, a person, or a setting; Faust's own pages can show tables, and are off. They are
-served on loopback unless `web.host` says otherwise.
+None of the first three shows an event, a person, or a setting; Faust's own pages can show tables, and are
+off. They are served on loopback unless `web.host` says otherwise, and people elsewhere only with a token.
 """
 
 import errno
+import traceback
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from faust.web.drivers.aiohttp import Web
 
+from streams.access import AccessToken, is_loopback
 from streams.errors import ConfigError
 from streams.host.process import ProcessApp
 from streams.host.service import WorkerService
+from streams.queries.held_persons import PERSONS_PATH, OwnerUnavailable, PersonQuestion
 from streams.runtime.status import WorkerStatus
+from streams.settings.host import ADVERTISED, WebSettings
 from streams.telemetry.meters import CONTENT_TYPE
 
 STANDSTILL_S = 60.0  # without a turn of the event loop; nothing intended takes half of it
 CLOSE_S = 1.0  # for requests that are being answered when the worker stops
+ASK_AGAIN_S = 1  # of a question that cannot be answered now: a rebalance takes less, as a rule
+EVERYWHERE = ("0.0.0.0", "::")  # addresses to listen on, at which nobody can be reached
 HEADERS = {"Cache-Control": "no-store"}
 
 
@@ -55,13 +62,40 @@ def readiness(status: WorkerStatus) -> Readiness:
     )
 
 
+def shows_people(settings: WebSettings) -> bool:
+    """True if others can ask for people: on loopback, and elsewhere with a token."""
+    return settings.token is not None or is_loopback(settings.host)
+
+
+def advertised_address(settings: WebSettings, port: int) -> str | None:
+    """Where others can ask for people, HOST:PORT; None: nowhere. `port`: the one that is served.
+
+    Raises ConfigError if nobody can know it.
+    """
+    if not shows_people(settings):
+        return None
+    host = settings.advertise
+    if host is None:
+        if settings.host in EVERYWHERE:
+            raise ConfigError(
+                f"web.host = {settings.host} does not say where the dashboard and other workers reach this "
+                "one: set web.advertise to its name or address (STREAMS_WEB__ADVERTISE=10.1.2.3), or leave "
+                "out web.token, so that it shows no people"
+            )
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    parts = ADVERTISED.fullmatch(host)
+    return f"{host}:{port}" if parts is None or parts[2] is None else host
+
+
 class Pages(Web):
     """Faust's web server with these pages. It also serves a page that a user adds with `@app.page`."""
 
     def __init__(self, app: ProcessApp, service: WorkerService) -> None:
         super().__init__(app)
         self._process, self._service = app.process, service
-        self._host, self._port = app.process.settings.web.host, app.process.settings.web.port
+        self._settings = app.process.settings.web
+        self._host, self._port, token = self._settings.host, self._settings.port, self._settings.token
+        self._token = None if token is None else AccessToken(token.get_secret_value())
         self._runner = web.AppRunner(self.web_app, access_log=None, shutdown_timeout=CLOSE_S)
         for path, page in (("/livez", self.livez), ("/readyz", self.readyz), ("/metrics", self.metrics)):
             self.web_app.router.add_get(path, page)
@@ -92,8 +126,39 @@ class Pages(Web):
         headers = {**HEADERS, "Content-Type": CONTENT_TYPE}
         return web.Response(body=self._process.meters.render(), headers=headers)
 
+    async def persons(self, request: web.Request) -> web.Response:
+        """What this worker holds of a person. 503 if that cannot be known now, with the reason as text."""
+        if self._token is None and not is_loopback(request.url.host or ""):
+            # A page of another site can make a browser ask this machine under a name of that site.
+            return web.Response(status=403, text="asked under the name of another machine\n", headers=HEADERS)
+        if self._token is not None and not self._token.is_in(request.headers.get("Authorization", "")):
+            needed = {**HEADERS, "WWW-Authenticate": "Bearer"}
+            return web.Response(status=401, text="this needs web.token\n", headers=needed)
+        try:
+            question = msgspec.json.decode(await request.read(), type=PersonQuestion)
+        except msgspec.DecodeError:
+            return web.Response(status=400, text="the question cannot be read\n", headers=HEADERS)
+        meters, desk = self._process.meters, self._service.desk
+        try:
+            if desk is None:
+                raise OwnerUnavailable("the worker has just begun")
+            answer = await desk.answer(question)
+        except OwnerUnavailable as error:
+            meters.asked_for_person(is_answered=False)
+            later = {**HEADERS, "Retry-After": str(ASK_AGAIN_S)}
+            return web.Response(status=503, text=str(error), headers=later)
+        except Exception as error:  # without its text, which may be somebody's id
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            self._process.logger.error("defect", reason=f"a question: {type(error).__name__}", trace=trace)
+            return web.Response(status=500, text="this is a defect of the worker\n", headers=HEADERS)
+        meters.asked_for_person(is_answered=True)
+        body = msgspec.json.encode(answer)
+        return web.Response(body=body, content_type="application/json", headers=HEADERS)
+
     async def on_start(self) -> None:
         """Serves the pages. Raises ConfigError when the address is not available."""
+        if shows_people(self._settings):
+            self.web_app.router.add_post(PERSONS_PATH, self.persons)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
         try:
@@ -108,7 +173,9 @@ class Pages(Web):
                 f"web.host = {self._host}, web.port = {self._port}: cannot be served there: "
                 f"{error.strerror or error}"
             ) from error
-        self._process.logger.info("serving", web=self.address)
+        port = self._runner.addresses[0][1]
+        self._process.advertised = advertised_address(self._settings, port)
+        self._process.logger.info("serving", web=self.address, people=self._process.advertised)
 
     @property
     def address(self) -> str:

@@ -35,6 +35,7 @@ class Process:
         self.clock = Clock()
         # What is to be done before this worker publishes anything, once the cluster has answered.
         self.before_work: list[Callable[[], Awaitable[None]]] = []
+        self.advertised: str | None = None  # where this worker can be asked for people; None: nowhere
         self.ending = asyncio.Event()  # set when the process is to end
         self.failure: BaseException | None = None  # why it ends; None: a signal asked for it
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from mode import Service
 
 from streams.errors import Unavailable
+from streams.host.person_desk import PersonDesk
 from streams.host.process import Process
 from streams.log.kafka.lifecycle import SHORTEST_TRY_S, Waiting
 from streams.log.kafka.log import KafkaLog
+from streams.queries.worker_client import WorkerClient
 from streams.runtime.status import WorkerStatus
 from streams.runtime.worker import Worker
 
@@ -31,6 +33,9 @@ class WorkerService(Service):
         self.stop_requested = asyncio.Event()
         self.last_beat_s = process.clock.monotonic_s()
         self.worker: Worker | None = None  # None until the cluster has answered
+        self.desk: PersonDesk | None = None  # likewise
+        token = process.settings.web.token
+        self._others = WorkerClient(None if token is None else token.get_secret_value())
         self._log: KafkaLog | None = None
         self._running: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -44,6 +49,8 @@ class WorkerService(Service):
         worker = await self.open_worker()
         for prepare in self.process.before_work:
             await prepare()
+        has_tenants = self.process.settings.fold.tenant is not None
+        self.desk = PersonDesk(worker, self.process.advertised, self._others.ask, has_tenants=has_tenants)
         self.worker = worker
         self._running = asyncio.create_task(self._run(self.worker), name="worker")
 
@@ -55,7 +62,12 @@ class WorkerService(Service):
             await self._check(process.decoder)
             self._log.decoder = process.decoder
         return Worker.on_kafka(
-            self._log, process.settings, process.rules, meters=process.meters, logger=process.logger
+            self._log,
+            process.settings,
+            process.rules,
+            meters=process.meters,
+            logger=process.logger,
+            address=process.advertised,
         )
 
     async def _check(self, decoder: "RecordDecoder") -> None:
@@ -89,6 +101,7 @@ class WorkerService(Service):
         self.stop_requested.set()
         if self._running is not None:
             await self._running
+        await self._others.close()
         if self._log is not None:
             await self._log.close()
         if self._beating is not None:

@@ -39,7 +39,7 @@ class TimelineJourney(msgspec.Struct):
 
     journey: str
     opened_at: str
-    closed_at: str | None
+    closed_at: str | None  # None: it is open, or the step that closed it is gone by age
     outcome: str  # open, converted, abandoned, refunded
     stalled: bool  # open, and silent for longer than the patience of its moment
     furthest: str
@@ -263,7 +263,7 @@ def _timeline(
     for journey in journeys:
         journey.sources = [sources.get(_event_of(step)) for step in journey.steps]
     timeline.journeys = journeys
-    timeline.current = next((j.steps[-1].to for j in journeys if j.closed_at is None), None)
+    timeline.current = next((j.steps[-1].to for j in journeys if j.outcome == "open"), None)
     return timeline
 
 
@@ -272,12 +272,14 @@ def _journey(group: list[tuple[bytes, Transition]], cues: list[tuple[bytes, Cue]
     steps = [step for _, step in group]
     first, last = steps[0], steps[-1]
     closing = next((step for step in steps if step.kind in ("converted", "abandoned")), None)
-    outcome = "open" if closing is None else "refunded" if last.kind == "refunded" else closing.kind
+    # Without its closing a journey is over, too, if something was given back: that step is gone by age.
+    is_over = closing is not None or last.kind in ("partially_refunded", "refunded")
+    ending = "refunded" if last.kind == "refunded" else "converted" if closing is None else closing.kind
     return TimelineJourney(
         journey=first.journey,
         opened_at=first.opened_at,
         closed_at=None if closing is None else closing.at,
-        outcome=outcome,
+        outcome=ending if is_over else "open",
         stalled=closing is None and last.kind == "stalled",
         furthest=last.furthest,
         transitions=[msgspec.Raw(raw) for raw, _ in group],

@@ -7,6 +7,9 @@ Partition 3 is partition 3 of every topic that is read together, the inbox inclu
 A member's claim travels with its request to join: the partitions it was given last, and in which generation.
 If two members claim the same partition, one of them was away and does not know better (a process that was
 stopped and woke up): the newer generation is right.
+
+The address at which a member can be asked for people travels with its claim, and each member receives who
+has which partition where.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,6 +34,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True):
 
     generation: int = 0
     partitions: tuple[int, ...] = ()
+    address: str | None = None  # where the member can be asked for people, HOST:PORT; None: nowhere
 
 
 class Given(msgspec.Struct, frozen=True, array_like=True):
@@ -38,6 +42,7 @@ class Given(msgspec.Struct, frozen=True, array_like=True):
 
     generation: int
     members: int  # of the group, this one included
+    owners: dict[int, str] = {}  # partition -> address of its member, where that has one
 
 
 class Shares(NamedTuple):
@@ -84,10 +89,12 @@ class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka shi
 
     name = "streams-sticky"
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, partitions: int, address: str | None = None) -> None:
+        """`address`: where this member can be asked for people, HOST:PORT; None: nowhere."""
         self.partitions = partitions
-        self.claim = Claim()
+        self.claim = Claim(address=address)
         self.members = 0
+        self.owners: dict[int, str] = {}
         # Kept, since aiokafka turns what is raised here into another error.
         self.failure: Incompatible | None = None
 
@@ -97,8 +104,8 @@ class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka shi
     def on_assignment(self, assignment: ConsumerProtocolMemberAssignment) -> None:
         given = msgspec.msgpack.decode(assignment.user_data, type=Given)
         numbers = {topic_partition.partition for topic_partition in assignment.partitions()}
-        self.claim = Claim(given.generation, tuple(sorted(numbers)))
-        self.members = given.members
+        self.claim = Claim(given.generation, tuple(sorted(numbers)), self.claim.address)
+        self.members, self.owners = given.members, given.owners
 
     def assign(
         self, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
@@ -118,8 +125,10 @@ class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka shi
         except Incompatible as failure:
             self.failure = failure
             raise
-        shares = balance(self.partitions, {name: read_claim(one.user_data) for name, one in members.items()})
-        given = msgspec.msgpack.encode(Given(shares.generation, len(members)))
+        claims = {name: read_claim(one.user_data) for name, one in members.items()}
+        shares = balance(self.partitions, claims)
+        owners = owners_of((claims[name].address, numbers) for name, numbers in shares.partitions.items())
+        given = msgspec.msgpack.encode(Given(shares.generation, len(members), owners))
         return {
             name: ConsumerProtocolMemberAssignment(
                 0,
@@ -128,6 +137,13 @@ class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka shi
             )
             for name, numbers in shares.partitions.items()
         }
+
+
+def owners_of(members: Iterable[tuple[str | None, Iterable[int]]]) -> dict[int, str]:
+    """Partition -> address, of members given as (address, partitions). Nobody can be asked for a partition
+    that is not in it.
+    """
+    return {number: address for address, numbers in members if address is not None for number in numbers}
 
 
 def read_claim(user_data: bytes | None) -> Claim:

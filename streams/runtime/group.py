@@ -5,6 +5,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -15,6 +16,7 @@ class Assignment(NamedTuple):
     partitions: frozenset[int] = frozenset()  # stay when it is revoked: agents work on until others take over
     assigned_s: float = -1.0  # when it was made; -1: never
     members: int = 0  # of the group, at that time
+    owners: Mapping[int, str] = {}  # partition -> where its worker can be asked for people, if it can be
 
 
 class GroupMembership(ABC):

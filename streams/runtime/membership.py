@@ -57,8 +57,12 @@ class KafkaMembership(
         partitions: int,
         kafka: KafkaSettings,
         clock: Clock,
+        *,
+        address: str | None = None,
     ) -> None:
-        """`topics`: partition n of each belongs together; each has so many `partitions`."""
+        """`topics`: partition n of each belongs together; each has so many `partitions`. `address`: where
+        this worker can be asked for people, HOST:PORT; None: nowhere.
+        """
         super().__init__(static=kafka.instance is not None)
         self._app, self._topics = app, sorted(topics)
         self._kafka, self._clock = kafka, clock
@@ -66,7 +70,7 @@ class KafkaMembership(
             cluster=cluster, name=app, instance=kafka.instance, session_ms=kafka.session_timeout
         )
         self._waiting: Waiting | None = None  # until the first assignment, for `kafka.start_timeout`
-        self._assignor = Assignor(partitions)
+        self._assignor = Assignor(partitions, address)
         self._heartbeat_s = -1.0
         self._replaced = False  # another member has joined under this one's name
         self._thread: threading.Thread | None = None
@@ -209,6 +213,7 @@ class KafkaMembership(
                 partitions=frozenset(assigned_one.partition for assigned_one in assigned),
                 assigned_s=self._clock.monotonic_s(),
                 members=self._assignor.members,
+                owners=self._assignor.owners,
             )
         )
 

@@ -25,6 +25,7 @@ from streams.errors import Incompatible
 from streams.log.port import Log, Restoring, Session
 from streams.records import Batch, Fetched, StateRecord
 from streams.runtime import collector
+from streams.runtime.between_batches import BetweenBatches
 from streams.runtime.pace import TURN_S
 from streams.runtime.parameters import door_of_settings, parameters_of
 from streams.settings.fold import FoldSettings
@@ -66,6 +67,7 @@ class PartitionAgent:
         # that batches are cut by count, the same ones whatever the machine.
         self.budget_s: float | None = None
         self.observers, self.clock = observers, clock or Clock()
+        self.between_batches = BetweenBatches()
         # None: no peer is ever excluded, since all live and die together.
         self.exclude_after_s: float | None = settings.exclude_after / 1000
         # None: reports are not asked for by the clock, so that batches are the same whatever the machine.
@@ -153,6 +155,7 @@ class PartitionAgent:
             self.committed_s = self.clock.monotonic_s()
             await self.session.commit(batch)
             commit_s = self.clock.monotonic_s() - self.committed_s
+        self.between_batches.end()
         state = processor.checkpoint
         committed = Committed(
             partition=processor.partition,
@@ -216,6 +219,7 @@ class PartitionAgent:
             if not count:
                 oldest_ms = _oldest_ms(fetched)
             size += sum([len(record.value or b"") for _, records in fetched.chunks for record in records])
+            self.between_batches.begin()
             folded_s = await self._fold(fetched)
             # Redriven items begin a batch: they wait until what is due before them was done.
             waiting = self.processor.waiting
@@ -284,6 +288,7 @@ class PartitionAgent:
 
     async def close(self) -> None:
         """Gives the partition back without a commit."""
+        self.between_batches.close()
         await self.session.close()
 
 

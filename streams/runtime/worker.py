@@ -105,8 +105,11 @@ class Worker:
         meters: Meters,
         logger: FilteringBoundLogger,
         observers: Sequence[Observer] = (),
+        address: str | None = None,
     ) -> "Worker":
-        """A member of the app's consumer group."""
+        """A member of the app's consumer group. `address`: where it can be asked for people, HOST:PORT; None:
+        nowhere.
+        """
         clock, topics = Clock(), (*log.topics.co_partitioned, log.topic(INBOX.name))
         agreement = Agreement(log, settings, rules.version, meters=meters, logger=logger, clock=clock)
 
@@ -121,11 +124,14 @@ class Worker:
                 for one in watches:
                     one.cancel()
 
+        membership = KafkaMembership(
+            log.cluster, log.app, topics, log.partitions, settings.kafka, clock, address=address
+        )
         worker = cls(
             log,
             settings,
             rules,
-            membership=KafkaMembership(log.cluster, log.app, topics, log.partitions, settings.kafka, clock),
+            membership=membership,
             meters=meters,
             logger=logger,
             clock=clock,
@@ -138,10 +144,9 @@ class Worker:
 
     def status(self) -> WorkerStatus:
         """What the worker does now. It is `joined` while the group confirms that once per session."""
-        silent_s = self._clock.monotonic_s() - self.membership.confirmed_s
         supervisors = self._supervisors.items()
         return WorkerStatus(
-            joined=self.membership.assignment.joined and silent_s < self._kafka.session_timeout / 1000,
+            joined=self._is_joined(),
             assigned=self._assignment.partitions,
             opened=frozenset(number for number, one in supervisors if one.agent is not None),
             restoring={number: one.restoring for number, one in supervisors if one.restoring is not None},
@@ -152,6 +157,16 @@ class Worker:
                 for source, since in one.watch.blocked.items()
             },
         )
+
+    def _is_joined(self) -> bool:
+        silent_s = self._clock.monotonic_s() - self.membership.confirmed_s
+        return self.membership.assignment.joined and silent_s < self._kafka.session_timeout / 1000
+
+    def owned_agent(self, partition: int) -> PartitionAgent | None:
+        """The open agent of a partition that is certainly this worker's; None: there is none now."""
+        is_ours = self._is_joined() and partition in self.membership.assignment.partitions
+        supervisor = self._supervisors.get(partition)
+        return supervisor.agent if is_ours and supervisor is not None else None
 
     def is_behind(self) -> bool:
         """True if some agent has more to read now."""

@@ -16,6 +16,7 @@ HTTP = re.compile(r"https?://[^\s/?#]+\S*")
 HEADER_NAME = re.compile(r"[a-z0-9-]+")
 HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+ADVERTISED = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 LEAST_TOKEN_CHARS = 16  # of random ones: nobody guesses them through a network
 OWN_HEADERS = ("content-type", "content-length", "transfer-encoding", "host", "user-agent", "idempotency-key")
 
@@ -45,29 +46,6 @@ def _template(text: str) -> str:
     return text
 
 
-class WebSettings(SettingsTable):
-    """Health and metrics."""
-
-    host: str = Field(
-        "127.0.0.1",
-        min_length=1,
-        description=(
-            "The address that serves `/livez`, `/readyz` and `/metrics`. 0.0.0.0 serves them to everybody "
-            "who reaches this machine."
-        ),
-    )
-    port: int = Field(
-        6066, ge=0, le=65_535, description="The port of these pages. 0 takes a free one, which the log names."
-    )
-
-
-def _root_path(value: str) -> str:
-    path = "/" + value.strip("/") if value.strip("/") else ""
-    if not ROOT_PATH.fullmatch(path):
-        raise ValueError("is no path: write /journeys, of letters, digits and . _ ~ - /")
-    return path
-
-
 def _token(value: SecretStr) -> SecretStr:
     """Refuses what can be guessed or cannot be sent, without showing it."""
     text = value.get_secret_value()
@@ -77,6 +55,54 @@ def _token(value: SecretStr) -> SecretStr:
             "`openssl rand -hex 24` prints"
         )
     return value
+
+
+def _advertised(value: str) -> str:
+    if not ADVERTISED.fullmatch(value):
+        raise ValueError("is no address: write HOST or HOST:PORT, such as 10.1.2.3:6066")
+    return value
+
+
+class WebSettings(SettingsTable):
+    """A worker's web server: health and metrics, and people, for the dashboard."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # the token is a secret
+
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description=(
+            "The address that serves `/livez`, `/readyz` and `/metrics`. 0.0.0.0 serves them to everybody "
+            "who reaches this machine. On loopback, and elsewhere with `web.token`, the dashboard and other "
+            "workers can also ask there for a person."
+        ),
+    )
+    port: int = Field(
+        6066, ge=0, le=65_535, description="The port of these pages. 0 takes a free one, which the log names."
+    )
+    token: Annotated[Secret, AfterValidator(_token)] | None = Field(
+        None,
+        description=(
+            "What the dashboard and other workers give when they ask a worker for a person: the same for all "
+            "of an app. Without it a worker answers on loopback only. It is never shown. It is safer in the "
+            "environment than in a file."
+        ),
+    )
+    advertise: Annotated[str, AfterValidator(_advertised)] | None = Field(
+        None,
+        description=(
+            "Where the dashboard and other workers reach this worker, HOST or HOST:PORT, if that is not "
+            "`web.host` and `web.port`: the name or the address of a pod, for example. With "
+            "`kafka.instance` it has to stay the same when the worker is restarted."
+        ),
+    )
+
+
+def _root_path(value: str) -> str:
+    path = "/" + value.strip("/") if value.strip("/") else ""
+    if not ROOT_PATH.fullmatch(path):
+        raise ValueError("is no path: write /journeys, of letters, digits and . _ ~ - /")
+    return path
 
 
 class DashboardSettings(SettingsTable):

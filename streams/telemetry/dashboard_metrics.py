@@ -1,6 +1,6 @@
 """What `streams dashboard` shows of itself at /metrics. No label holds a part of an address or an event."""
 
-from streams.telemetry.metrics import MetricSpec
+from streams.telemetry.metric_spec import MetricSpec
 
 DASHBOARD_READY = MetricSpec(
     "streams_dashboard_ready", "gauge", (), "1: all that was committed has been read, and the log answers"

@@ -36,7 +36,7 @@ from streams.core.processing.redriving import REDRIVEN_ENDINGS
 from streams.telemetry import metrics
 from streams.telemetry.clock_totals import ClockTotals
 from streams.telemetry.identity_figures import identity_figures
-from streams.telemetry.metrics import MetricSpec
+from streams.telemetry.metric_spec import MetricSpec
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LATE_REASONS = ("lateness", "over_cap")  # of the late topic
@@ -86,6 +86,7 @@ class Meters(Collector):
         self._restored_records = self._counter(metrics.RESTORED_RECORDS)
         self._retracted = self._counter(metrics.RETRACTED)
         self._deaths = self._counters(metrics.AGENT_DEATHS, list(Death))
+        self._person_questions = self._counters(metrics.PERSON_QUESTIONS, ("answered", "unavailable"))
         self._reasons = {
             "rejected": self._counters(metrics.REJECTED_ITEMS, list(Reason)),
             "late": self._counters(metrics.LATE_ITEMS, _LATE_REASONS),
@@ -157,6 +158,10 @@ class Meters(Collector):
         """The agent of a partition ended by an error."""
         self._deaths[reason].inc()
         self.closed(partition)
+
+    def asked_for_person(self, *, is_answered: bool) -> None:
+        """A question about a person was answered, or could not be now."""
+        self._person_questions["answered" if is_answered else "unavailable"].inc()
 
     def render(self) -> bytes:
         """All figures, as Prometheus reads them."""

@@ -4,20 +4,8 @@ Labels are partitions, sources and closed lists of words; and libraries of devic
 label holds a person's id, or anything else that an event holds.
 """
 
-from typing import Literal, NamedTuple
-
 from streams.core.processing.clock_errors import CLOCK_ERROR_BOUNDS_S
-
-
-class MetricSpec(NamedTuple):
-    """One metric."""
-
-    name: str
-    kind: Literal["gauge", "counter", "histogram"]
-    labels: tuple[str, ...]
-    about: str
-    buckets: tuple[float, ...] = ()
-
+from streams.telemetry.metric_spec import MetricSpec
 
 # Figures of a partition: what its last commit says.
 
@@ -337,6 +325,14 @@ RESTORED_RECORDS = MetricSpec(
     "streams_restored_records_total", "counter", (), "state records read while restoring"
 )
 
+PERSON_QUESTIONS = MetricSpec(
+    "streams_person_questions_total",
+    "counter",
+    ("outcome",),
+    "questions of the dashboard and of other workers about a person: `answered` (also that nobody is known), "
+    "or `unavailable` (a partition is being assigned or restored, or the worker is too busy)",
+)
+
 METRICS = (
     LAG, HIDDEN_RECORDS, OPEN_TRANSACTION, WATERMARK_LAG, SETTLED_LAG, EXCLUDED, HOLDING, RECEIVED,
     EVENTS_BY_OUTCOME, FORWARDED, REPAIRED, REDRIVEN_ITEMS, NARROWED, MOVED_EVENTS, LATE_LINKS,
@@ -346,5 +342,5 @@ METRICS = (
     EXPIRED_CORRECTIONS, RESTORE_PROGRESS, OPEN_AGENTS, ASSIGNED, STOPPED_INPUTS,
     FUNNEL_WRITER, FUNNEL_CELLS, FUNNEL_WRITTEN, BUILD_INFO, BATCH_SIZE, COMMIT_LATENCY, CLOCK_ERROR,
     END_TO_END_LATENCY, REJECTED_ITEMS, LATE_ITEMS, UNKNOWN_NAMES, RETRACTED, AGENT_DEATHS,
-    RESTORE_SECONDS, RESTORED_RECORDS, USER_AGENT_LAG,
+    RESTORE_SECONDS, RESTORED_RECORDS, USER_AGENT_LAG, PERSON_QUESTIONS,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from streams.errors import InputError
-from streams.telemetry.metrics import MetricSpec
+from streams.telemetry.metric_spec import MetricSpec
 
 EQUAL = MetricSpec(
     "streams_verify_equal", "gauge", ("app",), "1: all that was compared is equal; 0: it is not"

@@ -132,7 +132,7 @@ def test_pods_run_our_commands_without_rights(kind: str) -> None:
 
 
 def test_manifests_set_settings_only() -> None:
-    """Each variable is one; a password stands in a Secret."""
+    """Each variable is one; a password and a token stand in a Secret."""
     things = {thing["kind"]: thing for thing in kubernetes()}
     given = {
         *things["ConfigMap"]["data"],
@@ -140,8 +140,8 @@ def test_manifests_set_settings_only() -> None:
         *(e["name"] for e in pod("StatefulSet")["containers"][0]["env"]),
     }
     assert given <= VARIABLES
-    assert not any("PASSWORD" in name for name in things["ConfigMap"]["data"])
-    assert ["STREAMS_KAFKA__PASSWORD"] == list(things["Secret"]["stringData"])
+    assert not any("PASSWORD" in name or "TOKEN" in name for name in things["ConfigMap"]["data"])
+    assert ["STREAMS_KAFKA__PASSWORD", "STREAMS_WEB__TOKEN"] == list(things["Secret"]["stringData"])
 
 
 def test_probes_ask_what_they_are_for() -> None:

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message
 
+from streams.access import AccessToken
 from streams.clock import Clock
 from streams.dashboard.application import Api, application
 from streams.dashboard.following import Following
-from streams.dashboard.guard import AccessToken
 from streams.dashboard.hub import Hub
 from streams.dashboard.meters import DashboardMeters
 from streams.dashboard.model import LiveModel

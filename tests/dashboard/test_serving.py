@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from streams.dashboard.serving import Dashboard
-from streams.dashboard.stories import StoriesOnKafka
+from streams.dashboard.stories import StoriesOfLog
 from streams.errors import ConfigError
 from streams.log.memory import MemoryLog
-from streams.log.port import Reader
+from streams.log.port import EmbeddedReader
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.host import DashboardSettings
@@ -25,9 +25,9 @@ from tests.kafka.waiting import eventually
 from tests.queries.written import RULES, SHOP, did
 
 
-def dashboard(log: Reader, **settings: object) -> Dashboard:
+def dashboard(log: EmbeddedReader, **settings: object) -> Dashboard:
     found = DashboardSettings.model_validate({"port": 0, **settings})
-    return Dashboard("shop", log, StoriesOnKafka(), found, print)
+    return Dashboard("shop", log, StoriesOfLog(log), found, print)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "shop.example"])

@@ -15,6 +15,7 @@ from streams.runtime.worker import Worker
 from streams.settings.host import AnnounceSettings, WebSettings
 from streams.settings.kafka import KafkaSettings
 from streams.settings.tables import Settings
+from tests.runtime.group import LocalGroup, LocalMember
 
 KAFKA = KafkaSettings(bootstrap="127.0.0.1:9", app="shop", inputs=("clicks",), grace="8s")
 TWO = frozenset({0, 1})
@@ -25,6 +26,7 @@ class SteeredWorker(Worker):
 
     def __init__(self) -> None:
         self.current = WorkerStatus(joined=True, assigned=TWO, opened=TWO, restoring={})
+        self.membership = LocalMember(LocalGroup(2), "steered")  # it is in no group
         self.failure: BaseException | None = None
         self.failing = asyncio.Event()
         self.closing_s = 0.0

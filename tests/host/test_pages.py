@@ -9,7 +9,7 @@ import pytest
 
 from streams.errors import ConfigError
 from streams.host import pages
-from streams.host.pages import readiness
+from streams.host.pages import advertised_address, readiness
 from streams.host.serve import run_app
 from streams.runtime.status import WorkerStatus
 from streams.settings.host import WebSettings
@@ -111,6 +111,64 @@ async def test_an_address_that_cannot_be_had(web: dict[str, Any], expected: str)
         assert await run_app(made)
     assert isinstance(made.process.failure, ConfigError)
     assert expected in str(made.process.failure)
+
+
+QUESTION = b'{"key":"u:4711","partitions":[0]}'
+TOKEN = "twenty-four-random-letters"
+
+
+async def ask(url: str, body: bytes = QUESTION, **headers: str) -> tuple[int, str, str | None]:
+    """Status, text, and when to ask again."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/profiles", data=body, headers=headers) as answer,
+    ):
+        return answer.status, await answer.text(), answer.headers.get("Retry-After")
+
+
+async def test_who_may_ask_for_a_person() -> None:
+    """On loopback this machine, by its own name; with a token whoever has it. What cannot be known is 503."""
+    async with running(app()) as (_, url):
+        status, text, again = await ask(url)
+        assert (503, "1") == (status, again)
+        assert "no worker is known" in text
+        assert 403 == (await ask(url, Host="shop.example"))[0]
+        assert (400, "the question cannot be read\n", None) == await ask(url, b'{"key":1}')
+        assert 405 == (await get(f"{url}/profiles"))[0]
+        metrics = (await get(f"{url}/metrics"))[2]
+        assert 'streams_person_questions_total{outcome="unavailable"} 1.0' in metrics
+        assert "4711" not in metrics
+    secret = WebSettings.model_validate({"port": 0, "token": TOKEN})
+    async with running(app(web=secret)) as (_, url):
+        assert 401 == (await ask(url))[0]
+        assert 401 == (await ask(url, Authorization="Bearer something-else-altogether"))[0]
+        assert 503 == (await ask(url, Authorization=f"Bearer {TOKEN}"))[0]
+        assert 503 == (await ask(url, Authorization=f"Bearer {TOKEN}", Host="shop.example"))[0]
+
+
+@pytest.mark.parametrize(
+    ("web", "advertised"),
+    [
+        ({}, "127.0.0.1:6066"),
+        ({"host": "::1"}, "[::1]:6066"),
+        ({"advertise": "worker-1.shop"}, "worker-1.shop:6066"),
+        ({"advertise": "10.1.2.3:80"}, "10.1.2.3:80"),
+        ({"advertise": "[fd00::1]"}, "[fd00::1]:6066"),
+        ({"host": "0.0.0.0"}, None),
+        ({"host": "10.1.2.3", "advertise": "shop"}, None),
+        ({"host": "10.1.2.3", "token": TOKEN}, "10.1.2.3:6066"),
+        ({"host": "0.0.0.0", "advertise": "10.1.2.3", "token": TOKEN}, "10.1.2.3:6066"),
+    ],
+)
+def test_where_others_can_ask(web: dict[str, Any], advertised: str | None) -> None:
+    """At the address of the pages or the one in the settings; without a token on loopback only."""
+    assert advertised == advertised_address(WebSettings.model_validate(web), 6066)
+
+
+def test_an_address_that_says_nothing_must_be_named() -> None:
+    """Nobody else reaches 0.0.0.0."""
+    with pytest.raises(ConfigError, match=r"set web\.advertise"):
+        advertised_address(WebSettings.model_validate({"host": "0.0.0.0", "token": TOKEN}), 6066)
 
 
 def test_a_source_that_is_blocked_does_not_unready_a_worker() -> None:

@@ -74,7 +74,7 @@ async def test_the_first_figures_come_from_the_funnel() -> None:
 
 
 async def test_an_app_on_a_cluster_is_shown(tmp_path: Path) -> None:
-    """What is committed while the page is open, too; of persons it says whom to ask."""
+    """What is committed while the page is open, too; without a worker, nobody can be asked for a person."""
     app = topics.new_app(PARTITIONS)
     log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
     agents = [
@@ -115,7 +115,7 @@ async def test_an_app_on_a_cluster_is_shown(tmp_path: Path) -> None:
     assert {"u:ann", "u:bob"} == names
     printed = json.loads((await asyncio.to_thread(streams, "funnel", *where, "--json")).stdout)
     assert printed["journeys"] == (await asyncio.to_thread(answer, "api/funnel"))["report"]["journeys"]
-    with pytest.raises(urllib.error.HTTPError, match="501"):
+    with pytest.raises(urllib.error.HTTPError, match="503"):
         await asyncio.to_thread(answer, "api/profiles/u:ann")
     page.terminate()
     await asyncio.to_thread(page.communicate)

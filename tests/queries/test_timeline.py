@@ -1,6 +1,7 @@
 """A person's journeys are put together from the net transitions."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from streams.log.memory import MemoryLog
 from streams.queries.listing import list_records
 from streams.queries.net_records import list_net_records
 from streams.queries.person import Person
-from streams.queries.timeline import read_timelines
+from streams.queries.timeline import read_timelines, timelines_of_records
+from streams.records import Record
 from streams.settings.identity import IdentitySettings
 from streams.topology import TRANSITIONS
 from tests.queries.written import DAY, LATER, SHOP, did, written
@@ -55,6 +57,21 @@ async def test_a_timeline_in_order() -> None:
         journey.furthest,
         journey.closed_at,
     )
+
+
+async def test_a_journey_whose_closing_is_gone_is_over() -> None:
+    """Its purchase was deleted by age, and the refund was not: it is not the one that is open."""
+    log = await written([*CORRECTED, did("u:ann", "look", 60), did("u:ann", "back", 61)])
+
+    async def refunds_and_later(_: int) -> AsyncIterator[Record]:
+        async for _, record in log.scan(TRANSITIONS.name, 0):
+            step = json.loads(record.value or b"")
+            if step["kind"] == "refunded" or step["at"] > "2024-05-01T00:50":
+                yield record
+
+    (timeline,) = await timelines_of_records(Person("ann"), (0,), refunds_and_later)
+    assert "know" == timeline.current
+    assert [("refunded", None), ("open", None)] == [(j.outcome, j.closed_at) for j in timeline.journeys]
 
 
 async def test_steps_of_one_millisecond() -> None:

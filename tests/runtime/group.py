@@ -3,12 +3,12 @@ own rule, as a broker and its members do.
 
 A member that is *cut off* is like a process that was stopped (SIGSTOP) or lost its network: it
 receives nothing, the others learn of it after a session, and when it is back it learns a heartbeat
-later that it was put out, and joins again.
+later that it was put out, and joins again. The address of a member is its name.
 """
 
 import asyncio
 
-from streams.runtime.assignor import Claim, balance
+from streams.runtime.assignor import Claim, balance, owners_of
 from streams.runtime.group import Assignment, GroupMembership
 from tests.runtime.virtual import now_s
 
@@ -50,8 +50,9 @@ class LocalGroup:
         if change != self._changes or not self.members:
             return  # the next change assigns them
         shares = balance(self.partitions, {name: member.claim for name, member in self.members.items()})
+        owners = owners_of((name, shares.partitions[name]) for name in self.members)
         for name, member in self.members.items():
-            member.assign(shares.generation, shares.partitions[name], len(self.members))
+            member.assign(shares.generation, shares.partitions[name], len(self.members), owners)
 
 
 class LocalMember(GroupMembership):
@@ -100,8 +101,8 @@ class LocalMember(GroupMembership):
             self.assignment = self.assignment._replace(joined=False)
             self.changed.set()
 
-    def assign(self, generation: int, partitions: list[int], members: int) -> None:
+    def assign(self, generation: int, partitions: list[int], members: int, owners: dict[int, str]) -> None:
         if self.reachable:
-            self.assignment = Assignment(True, frozenset(partitions), now_s(), members)
+            self.assignment = Assignment(True, frozenset(partitions), now_s(), members, owners)
             self.claim = Claim(generation, tuple(partitions))
             self.changed.set()

@@ -162,6 +162,22 @@ def test_a_member_claims_next_time_what_it_was_given() -> None:
     assert (Claim(2, (2,)), 2) == (two.claim, two.members)
 
 
+def test_who_can_be_asked_travels_to_every_member() -> None:
+    """A member without an address is in no table, and what a member has stays where it was."""
+    one, two, old = Assignor(4, "10.0.0.1:6066"), Assignor(4, "10.0.0.2:6066"), Assignor(4)
+    members = {name: joining(it, "clicks") for name, it in (("one", one), ("two", two), ("old", old))}
+    plan = two.assign(Topics(clicks=4), members)
+    for name, member in (("one", one), ("two", two), ("old", old)):
+        member.on_assignment(type(plan[name]).decode(plan[name].encode()))
+    assert one.owners == two.owners == old.owners
+    assert {
+        **dict.fromkeys(one.claim.partitions, "10.0.0.1:6066"),
+        **dict.fromkeys(two.claim.partitions, "10.0.0.2:6066"),
+    } == one.owners
+    assert ("10.0.0.1:6066", None) == (one.claim.address, old.claim.address)
+    assert {0, 1, 2, 3} - set(one.owners) == set(old.claim.partitions) != set()
+
+
 def test_other_numbers_of_partitions_are_refused() -> None:
     """The message names the topics and what to do. It is kept, since aiokafka hides the error."""
     assignor = Assignor(4)

@@ -49,7 +49,7 @@ function ofProfile(profile, zone) {
       h("ol", { class: "steps" }, journey.steps.map((x) => told(x, zone)))])];
 }
 
-const WHY_NOT = { 401: "needs_token", 403: "needs_token", 404: "nobody", 501: "not_here" };
+const WHY_NOT = { 401: "needs_token", 403: "needs_token", 404: "nobody" };
 
 const storyHead = (name) => h("div", { class: "head" }, h("h2", { id: "story-name" }, name),
   h("button", { type: "button", class: "close", "data-action": "close-story" }, t("close")));

@@ -1,0 +1,25 @@
+"""What memory holds of a profile's history: the steps of its live journal. Of older ones, which lie in the
+base, only the outcome is left.
+"""
+
+from streams.core.journeys.folding import replay, states_of_base
+from streams.core.journeys.journey_step import CUE, UNMATCHED, WITHDRAWN, JourneyStep, net_steps
+from streams.core.journeys.profile import Profile
+from streams.core.journeys.state import Patience
+
+_NO_TRANSITIONS = (*UNMATCHED, WITHDRAWN, CUE)
+
+
+def held_steps(p: Profile, timers_fired_ms: int, patience: Patience) -> list[JourneyStep]:
+    """The net transitions of a profile, in order, as far as its live journal goes back.
+
+    They are computed by the law of all that is published (`folding.fold`), so they are what was published.
+    """
+    steps: list[JourneyStep] = []
+    replay(states_of_base(p), p.journal, p.facts, patience, steps, timers_fired_ms)
+    return [t for t in net_steps(steps) if t.kind not in _NO_TRANSITIONS]
+
+
+def holds_all_steps(p: Profile) -> bool:
+    """False if steps of the profile lie in its base, and so are not among the `held_steps`."""
+    return not p.released and not any(s.journey for s in p.base or ())
