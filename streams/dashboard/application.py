@@ -32,7 +32,6 @@ from streams.dashboard.problems import problem_answer
 from streams.dashboard.stories import Stories, StoryUnavailable
 from streams.errors import Unavailable
 from streams.queries.funnel_window import window_report
-from streams.telemetry.meters import CONTENT_TYPE
 
 STATIC = Path(__file__).parent / "static"
 MAX_KEY_BYTES = 1_024  # of an id that is asked for; longer ones are rejected in the input, too
@@ -103,7 +102,11 @@ class Api:
 
     async def metrics(self, _: Request) -> Response:
         """Metrics for Prometheus."""
-        found = self._meters.render(self._model, self._hub, self._clock.wall_ms())
+        # Loaded when it is asked for: a start has no use for it.
+        from streams.dashboard.metrics_text import metrics_text
+        from streams.telemetry.meters import CONTENT_TYPE
+
+        found = metrics_text(self._meters, self._model, self._hub, self._clock.wall_ms())
         return Response(found, headers={**NO_STORE, "Content-Type": CONTENT_TYPE})
 
     async def openapi(self, request: Request) -> Response:

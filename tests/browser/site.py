@@ -41,13 +41,13 @@ class Site:
         source.write_bytes(b"".join(_made(EVENTS, EVERY_MS, 0)))
         assert 0 == process("replay", source, "--data-dir", self.data, stderr=subprocess.DEVNULL).wait()
 
-    async def store_counters(self, cells: int) -> None:
-        """Adds counters of long ago, as many as a great shop has. Nobody else writes meanwhile."""
+    async def store_counters(self, cells: int, seed: int) -> None:
+        """Adds counters of long ago, others with each seed. Nobody else writes meanwhile."""
         log = SqliteLog(self.data)
         session = await log.open(0)
         checkpoint, _ = await session.restore()
         assert checkpoint is not None
-        await session.commit(Batch(records(cells, 1), [], checkpoint))
+        await session.commit(Batch(records(cells, 1, seed), [], checkpoint))
         await log.close()
 
     def run(self, **environment: str) -> "subprocess.Popen[bytes]":
