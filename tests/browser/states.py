@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from tests.browser.chromium import Chromium, Tab
-from tests.browser.site import DESKTOP, DRAWN, Site, ending
+from tests.browser.site import DESKTOP, DRAWN, PHONE, Site, ending
 
 OLD_CELLS, OLD_TIMES = 400_000, 4  # counters of long ago, so many that they take some seconds to read
 # What the page has said since it was opened: its state with the words above the figures.
@@ -23,10 +23,10 @@ NOTED = (
 
 
 @asynccontextmanager
-async def _opened(browser: Chromium, site: Site, language: str = "en") -> AsyncGenerator[Tab]:
+async def _opened(browser: Chromium, site: Site, more: str = "") -> AsyncGenerator[Tab]:
     tab = await browser.tab()
     await tab.do("Page.addScriptToEvaluateOnNewDocument", source=NOTED)
-    await tab.open(f"{site.address}?lang={language}&theme=light", **DESKTOP)
+    await tab.open(f"{site.address}?lang=en&theme=light{more}", **DESKTOP)
     yield tab
     await tab.do("Page.close")
 
@@ -79,13 +79,25 @@ async def check_processor(browser: Chromium, site: Site) -> None:
         running.wait()
 
 
+async def check_narrow(tab: Tab) -> None:
+    """On a phone, too, who is in which moment is known first, and the page is no wider than its window."""
+    await tab.do("Emulation.setDeviceMetricsOverride", **PHONE, deviceScaleFactor=1, mobile=False)
+    found = await tab.run(
+        "({waiting: document.querySelectorAll('.waiting').length,"
+        " feet: getComputedStyle(document.querySelector('.feet')).display,"
+        " wide: document.documentElement.scrollWidth - document.documentElement.clientWidth})"
+    )
+    assert found["waiting"], "all was read before anybody could look: give it more to read"
+    assert ("grid", 0) == (found["feet"], found["wide"]), found
+
+
 async def check_reading(browser: Chromium, site: Site) -> None:
     """A page whose dashboard was started anew shows what is known, and how much was read. It connects again
     within two seconds; to read all takes longer.
     """
     page = site.dashboard()
     await site.answers()
-    async with _opened(browser, site) as tab:
+    async with _opened(browser, site, "&range=28d") as tab:
         await tab.until(DRAWN)
         page.kill()
         page.wait()
@@ -98,6 +110,7 @@ async def check_reading(browser: Chromium, site: Site) -> None:
             said = await tab.run("window.said.loading")
             assert 0 <= said["bar"] <= 1, said
             assert "NaN" not in said["figures"], said
+            await check_narrow(tab)
             await tab.until(
                 "!document.querySelector('.notice.loading') && !document.querySelector('.waiting')"
             )

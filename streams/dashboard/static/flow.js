@@ -57,7 +57,7 @@ function drawing(overview, width, chosen) {
 
 function feet(overview, chosen, counted) {
   const total = (kind, of) => overview.moves.filter((m) => m.kind === kind && of(m)).reduce((n, m) => n + m.count, 0);
-  return h("div", { class: "feet" }, MOMENTS.map((moment) => {
+  return h("div", { class: counted ? "feet" : "feet alone" }, MOMENTS.map((moment) => {
     const press = { type: "button", class: `foot ${moment}`, "data-action": "moment", "data-moment": moment, "aria-pressed": String(chosen === moment) };
     if (moment === "truth") {
       if (!counted) return h("button", press, h("b", null, "…"), ` ${t("purchases")}`, h("span", { class: "note waiting" }, t("unread")));
