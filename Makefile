@@ -68,7 +68,8 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock:  ## resolves the requirements (needs uv; UPGRADE=--upgrade takes the newest)
 	@$(LOCK) $(UPGRADE) pyproject.toml -o requirements/runtime.txt >/dev/null
 	@$(LOCK) $(UPGRADE) pyproject.toml --extra registry -c requirements/runtime.txt -o requirements/registry.txt >/dev/null
-	@$(LOCK) $(UPGRADE) pyproject.toml --extra registry --group dev -c requirements/registry.txt -o requirements/dev.txt >/dev/null
+	@$(LOCK) $(UPGRADE) pyproject.toml --extra parquet -c requirements/runtime.txt -o requirements/parquet.txt >/dev/null
+	@$(LOCK) $(UPGRADE) pyproject.toml --all-extras --group dev -c requirements/registry.txt -c requirements/parquet.txt -o requirements/dev.txt >/dev/null
 	@echo uv | $(LOCK) $(UPGRADE) - -o requirements/uv.txt >/dev/null
 
 clean:  ## removes .venv and every cache; your data stays

@@ -20,12 +20,12 @@ standard output; progress and messages go to standard error. Settings that have 
 the environment: [settings.md](settings.md).
 
 A command that asks (`dashboard`, `funnel`, `journey`, `why`, `transitions`, `cues`, `journeys`,
-`identities`, `rejected`, `late`, `verify`, `compare-rules`) reads a data directory or an app on Kafka and
-prints the same about both.
+`identities`, `rejected`, `late`, `export`, `verify`, `compare-rules`) reads a data directory or an app on
+Kafka and prints the same about both.
 `--data-dir DIR` names a directory, and `--kafka HOST:PORT --app NAME` an app; without either,
 `kafka.bootstrap` of the settings decides. How to log in comes from the settings, as for a worker. Nobody
 names the app's inputs: the app knows them. A question takes part in no group, stops nobody and writes
-nothing.
+nothing into the log.
 
 ## Exit codes
 
@@ -36,7 +36,7 @@ nothing.
 Ctrl-C (SIGINT) and SIGTERM stop `replay`, `run`, `verify`, `compare-rules` and `demo` between two batches; a
 second one stops at once. Nothing is lost in either case, not even by `kill -9`: what is committed is whole,
 and that command goes on from there. (`run` on standard input cannot: what was read from a pipe is gone from
-it.) Commands that only read end at once, and
+it.) `export` leaves nothing half-written. Commands that only read end at once, and
 `dashboard` after the requests that it is answering.
 
 {commands}
@@ -144,6 +144,15 @@ signed in, and `most_devices` the users with the most devices, at most ten each,
   {{"tenant": null, "device": "tab-9", "person": null, "since": null, "event": null, "shared": true,
     "users": 6, "rev": 4}}],
   "most_devices": [{{"tenant": null, "person": "u:nina", "devices": 2}}]}}
+```
+
+**`streams export --json`** prints what `export.json` holds: `as_of` is the event time up to which all
+partitions had read, `since` and `until` are the range.
+
+```json
+{{"app": "demo", "as_of": "2024-05-20T10:12:00.000Z", "exported_at": "2024-05-21T08:00:00.000Z",
+  "contract": "1.0", "since": null, "until": null,
+  "files": {{"transitions.parquet": {{"rows": 5, "bytes": 14210}}}}}}
 ```
 
 **`streams verify --json`** prints one object. `difference` is the first difference, as text, or null if all

@@ -15,6 +15,7 @@ RUN = {
     ".venv/bin/streams run --kafka broker": BEGUN,
     ".venv/bin/streams ": f"{README}::test_your_own_events",
     "streams dashboard --data-dir": f"{SERVING}::test_the_command_serves_until_it_is_stopped",
+    "streams export --data-dir": "tests/cli/test_export.py::test_the_notebook_draws_what_the_funnel_says",
     "streams replay clicks.csv.gz": f"{README}::test_the_table_on_the_page_of_inputs",
     "streams rules test pinned.tsv": "tests/cli/test_rules_page.py::test_the_examples_hold",
     "streams compare-rules current my-shop.toml": "tests/cli/test_rules_page.py::test_the_comparison",

@@ -14,6 +14,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,15 @@ for name in {PACKAGES}:
         if not module.name.endswith("__main__") and module.name not in sys.argv:
             print(importlib.import_module(module.name).__file__)
 """
-NEED_EXTRA = [
-    f"streams.log.kafka.registry.{name}" for name in ("avro", "decoding", "protobuf", "readers")
-]  # the modules that import the libraries of the extra `registry`
+# By extra, the modules that import its libraries.
+NEED_EXTRA = {
+    "parquet": [
+        f"streams.queries.parquet.{name}" for name in ("columns", "exporting", "table_file", "tables")
+    ],
+    "registry": [
+        f"streams.log.kafka.registry.{name}" for name in ("avro", "decoding", "protobuf", "readers")
+    ],
+}
 REGISTRY = '[registry]\nurl = "https://registry.example"\n'
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -64,10 +71,12 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_environment("runtime", wheel, tmp_path_factory.mktemp("installed") / "venv")
 
 
-@pytest.fixture(scope="module")
-def extra_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another one, which has the extra `registry`, too."""
-    return made_environment("registry", wheel, tmp_path_factory.mktemp("extra") / "venv")
+@pytest.fixture(scope="module", params=sorted(NEED_EXTRA))
+def extra_environment(
+    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """Others, each of which has an extra, too; and its name."""
+    return request.param, made_environment(request.param, wheel, tmp_path_factory.mktemp("extra") / "venv")
 
 
 def made_environment(lock: str, wheel: Path, folder: Path) -> Path:
@@ -144,17 +153,18 @@ def test_the_wheel_describes_itself(wheel: Path) -> None:
         assert f"{folder}/licenses/LICENSE" in archive.namelist()
     assert (PROJECT["name"], PROJECT["version"]) == (metadata["Name"], metadata["Version"])
     required = metadata.get_all("Requires-Dist", [])
-    extra = [line for line in required if "extra == 'registry'" in line]
-    assert len(PROJECT["dependencies"]) == len(required) - len(extra)
-    assert len(PROJECT["optional-dependencies"]["registry"]) == len(extra)
-    assert ["registry"] == metadata.get_all("Provides-Extra")
+    extras = PROJECT["optional-dependencies"]
+    assert sorted(extras) == metadata.get_all("Provides-Extra")
+    for name, requirements in extras.items():
+        assert len(requirements) == sum(f"extra == '{name}'" in line for line in required)
+    assert len(PROJECT["dependencies"]) == sum("extra ==" not in line for line in required)
 
 
 def test_every_module_imports_from_the_wheel(run: Run, environment: Path) -> None:
     """Each module comes from the environment, and needs nothing beside the locked requirements of the
     program.
     """
-    imported = run("python", "-c", IMPORT_ALL, *NEED_EXTRA)
+    imported = run("python", "-c", IMPORT_ALL, *chain(*NEED_EXTRA.values()))
     assert 0 == imported.returncode, imported.stderr
     files = imported.stdout.split()
     assert len(files) > 100
@@ -172,15 +182,23 @@ def test_without_the_extra_a_registry_is_refused(run: Run, tmp_path: Path) -> No
     ) in refused.stderr.replace("\n", " ")
 
 
-def test_with_the_extra_every_module_imports(extra_environment: Path, tmp_path: Path) -> None:
-    """A registry is a setting like any other then."""
-    run = runner(extra_environment, tmp_path)
-    imported = run("python", "-c", IMPORT_ALL)
+def test_without_the_extra_nothing_is_exported(run: Run) -> None:
+    """The message says what to install."""
+    refused = run("streams", "export", "--parquet", "shop")
+    assert 2 == refused.returncode
+    assert "pip install 'customer-journey-streams[parquet]'" in refused.stderr.replace("\n", " ")
+
+
+def test_with_the_extra_every_module_imports(extra_environment: tuple[str, Path], tmp_path: Path) -> None:
+    """What needs an extra is a part of the program like any other then."""
+    extra, environment = extra_environment
+    run, needed = runner(environment, tmp_path), NEED_EXTRA[extra]
+    others = chain(*[modules for name, modules in NEED_EXTRA.items() if name != extra])
+    imported = run("python", "-c", IMPORT_ALL, *others)
     assert 0 == imported.returncode, imported.stderr
-    assert len(NEED_EXTRA) == sum(
-        f"/registry/{name.rpartition('.')[2]}.py" in imported.stdout for name in NEED_EXTRA
-    )
-    (tmp_path / "streams.toml").write_text(REGISTRY, "utf-8")
+    paths = [f"/{module.replace('.', '/')}.py" for module in needed]
+    assert [] == [path for path in paths if path not in imported.stdout]
+    (tmp_path / "streams.toml").write_text(REGISTRY if extra == "registry" else "", "utf-8")
     checked = run("streams", "check-config")
     assert 0 == checked.returncode, checked.stderr
 

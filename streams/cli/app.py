@@ -15,6 +15,7 @@ from streams.cli.dashboard import dashboard_command
 from streams.cli.dead_letters import late_command, rejected_command
 from streams.cli.demo import demo_command
 from streams.cli.explain import explain_command
+from streams.cli.export import export_command
 from streams.cli.funnel import funnel_command
 from streams.cli.generate import generate_command
 from streams.cli.identities import identities_command
@@ -75,6 +76,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "identities": identities_command,
         "rejected": rejected_command,
         "late": late_command,
+        "export": export_command,
         "explain": explain_command,
     },
     MAINTAIN: {

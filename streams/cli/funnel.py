@@ -1,7 +1,6 @@
 """`streams funnel`: how many people and journeys there are, and how far they came."""
 
 import asyncio
-import json as json_module
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -9,6 +8,7 @@ import typer
 
 from streams.cli.opened_log import LogFlags, OpenedLog, open_log
 from streams.cli.options import AppOption, DataDirOption, JsonOption, KafkaOption, checked_text
+from streams.cli.recorded import recorded_dimensions, recorded_setting
 from streams.cli.screen import console, emit_line
 from streams.cli.time_options import UntilOption, instant_ms
 from streams.clock import Clock
@@ -99,7 +99,7 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
         stored = [None if raw is None else decode_checkpoint(raw) for raw in await log.reader.checkpoints()]
         if wanted.by is not None:
             _check_dimension(wanted.by, log, stored)
-        if wanted.need and not _recorded(log, stored, "need"):
+        if wanted.need and not recorded_setting(log, stored, "need"):
             raise ConfigError(
                 f"--need {wanted.need}: there are no needs here (the setting `need` is not set)"
             )
@@ -133,19 +133,10 @@ async def _funnel(ctx: typer.Context, flags: LogFlags, wanted: FunnelFlags, json
         console().print(render_groups(wanted.by or "", groups))
 
 
-def _recorded(log: OpenedLog, stored: "Sequence[Checkpoint | None]", setting: str) -> Any:
-    """A fold setting under which the log was written; that of this command where nothing was written."""
-    recorded = next((checkpoint.fold for checkpoint in stored if checkpoint is not None), None)
-    return getattr(log.settings, setting) if recorded is None else json_module.loads(recorded)[setting]
-
-
 def _check_dimension(by: str, log: OpenedLog, stored: "Sequence[Checkpoint | None]") -> None:
     """Raises ConfigError, which names the dimensions, for what is none of them."""
-    from streams.settings.fold import BUILT_IN
-
-    known = _recorded(log, stored, "dimensions")
-    if by not in known:
-        names = [*BUILT_IN, *sorted(set(known) - set(BUILT_IN))]
+    names = recorded_dimensions(log, stored)
+    if by not in names:
         raise ConfigError(f"--by {by}: is no dimension of {log.name}: its dimensions are {', '.join(names)}")
 
 

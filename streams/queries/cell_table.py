@@ -200,6 +200,20 @@ class CellTable:
                 sums[start * MINUTE_MS] += counts[which]
         return sums
 
+    def totals(self, window: int) -> Iterator[tuple[int, CellSum]]:
+        """Every counter of the windows of a length, with the minute at which its window begins, in order of
+        these: added up over the partitions. None of them is zero.
+        """
+        cells, replace = self._cells, msgspec.structs.replace
+        for start in self.starts(window):
+            sums: CellCounts = {}
+            for part in self.parts.values():
+                for which, count in part.windows[window].get(start, {}).items():
+                    sums[which] = sums.get(which, 0) + count
+            for which, count in sums.items():
+                if count:
+                    yield start, replace(cells[which], count=count)
+
     def _counts_in(self, window: CellWindow | None) -> Iterator[CellCounts]:
         if window is None:
             for part in self.parts.values():

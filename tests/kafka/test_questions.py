@@ -6,6 +6,7 @@ import shlex
 import signal
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from streams.core.moments.rules import load_rules
@@ -113,6 +114,18 @@ def test_both_logs_are_read_alike_by_other_rules(
     assert (1, "") == directory[::2]
     assert directory == cluster
     assert "cart" in directory.stdout
+
+
+def test_both_logs_are_exported_alike(shop: AskedLogs, tmp_path: Path) -> None:
+    """Each table has the same rows."""
+    for name, flags in (("directory", shop.directory), ("cluster", shop.cluster)):
+        assert 0 == streams("export", *flags, "--parquet", tmp_path / name, "--raw").exit_code
+    names = sorted(file.name for file in (tmp_path / "directory").glob("*.parquet"))
+    assert 7 == len(names)
+    for name in names:
+        directory, cluster = [pq.read_table(tmp_path / log / name) for log in ("directory", "cluster")]
+        assert 0 < len(directory) or name.endswith("cues.parquet")
+        assert directory.to_pylist() == cluster.to_pylist()
 
 
 def test_nobody_of_that_name(shop: AskedLogs) -> None:
