@@ -148,6 +148,12 @@ def test_each_rule_has_snippets() -> None:
     assert list(RULES) == list(GOOD) == list(BAD)
 
 
+def test_no_page_has_both_sides_of_a_merge() -> None:
+    """Source with a conflict left in it does not run; a page would be read as it is."""
+    sides = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
+    assert [] == [page.name for page in PAGES if sides.search(page.read_text(encoding="utf-8"))]
+
+
 def test_pages_use_the_fields_terms() -> None:
     """No page says an old word."""
     assert [] == [
