@@ -4,6 +4,7 @@ the question to the story, with a worker that answers between its batches.
 
 import asyncio
 import random
+import sys
 import time
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from streams.dashboard.stories_on_kafka import StoriesOnKafka
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.log import KafkaLog
 from streams.queries.worker_client import WorkerClient
-from streams.records import Record
 
 ASKED_EVERY_S = 0.02  # fifty questions a second
 P99_MS = 30.0  # the goal
@@ -30,7 +30,7 @@ async def persons(bootstrap: str, logs: Path, seconds: float, people: int, parti
     ground = Ground(bootstrap, logs, partitions)
     await ground.make()
     worker = ground.worker()
-    records = common(int(RATE * (WARM_S + seconds)), people)
+    count = int(RATE * (WARM_S + seconds))
     await ground.ready(worker)
     log = await KafkaLog.connect(Cluster(bootstrap), ground.app, [ground.input])
     client = WorkerClient(None)
@@ -48,14 +48,17 @@ async def persons(bootstrap: str, logs: Path, seconds: float, people: int, parti
         others["unknown"] += story is None
         waits.append(time.perf_counter() - began_s)
 
-    sending = asyncio.create_task(_send(bootstrap, ground, records))
-    await asyncio.sleep(WARM_S)
+    sender = ground.start(
+        "sender",
+        ["-m", "benchmarks.kafka.persons", bootstrap, ground.input, str(partitions), str(count), str(people)],
+    )
+    await ground.done(int(RATE * WARM_S / 2), worker)
+    await stories.prepare()  # as the dashboard does at its start
     drawn, asked = random.Random(1), list[asyncio.Task[None]]()
-    keys = [record.key.decode() for record in records[: int(RATE * WARM_S / 2)] if record.key]
-    while not sending.done():
+    keys = [record.key.decode() for record in common(int(RATE * WARM_S / 4), people) if record.key]
+    while sender.process.poll() is None:
         asked.append(asyncio.create_task(ask(f"u:{drawn.choice(keys)}")))
         await asyncio.sleep(ASKED_EVERY_S)
-    await sending
     await asyncio.gather(*asked)
     await client.close()
     await log.close()
@@ -68,16 +71,23 @@ async def persons(bootstrap: str, logs: Path, seconds: float, people: int, parti
     await ground.drop()
 
 
-async def _send(bootstrap: str, ground: Ground, records: list[Record]) -> None:
-    """Sends the records at the steady rate."""
+async def _send(bootstrap: str, topic: str, partitions: int, count: int, people: int) -> None:
+    """Sends so many records at the steady rate."""
+    records = common(count, people)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=0)
     await producer.start()
     began_s, done = time.monotonic(), 0
-    while done < len(records):
-        due = min(len(records), int((time.monotonic() - began_s) * RATE))
+    while done < count:
+        due = min(count, int((time.monotonic() - began_s) * RATE))
         for record in records[done:due]:
-            to = partition_of(record.key or b"", ground.partitions)
-            await producer.send(ground.input, record.value, key=record.key, partition=to)
+            to = partition_of(record.key or b"", partitions)
+            await producer.send(topic, record.value, key=record.key, partition=to)
         done = due
         await asyncio.sleep(TICK_S)
     await producer.stop()
+
+
+if __name__ == "__main__":  # a process of its own, so that it holds up no question
+    bootstrap, topic, *numbers = sys.argv[1:]
+    partitions, count, people = map(int, numbers)
+    asyncio.run(_send(bootstrap, topic, partitions, count, people))

@@ -7,6 +7,7 @@ So nothing has to be configured, and the dashboard need not be a member.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -16,7 +17,7 @@ from streams.core.processing.json_text import rfc3339
 from streams.core.processing.record_keys import person_key, profile_key
 from streams.dashboard.answers import ShownJourney, ShownProfile, Story
 from streams.dashboard.stories import StoryUnavailable, shown_journeys, sort_journeys
-from streams.errors import InputError, Refused
+from streams.errors import InputError, Refused, StreamsError
 from streams.log.kafka.group_members import group_members
 from streams.log.kafka.log import KafkaLog
 from streams.queries.held_persons import OwnerUnavailable, PersonAnswer, PersonQuestion, ask_owners
@@ -60,27 +61,32 @@ class StoriesOnKafka:
 
     def __init__(self, log: KafkaLog, client: WorkerClient) -> None:
         self._log, self._client, self._table = log, client, OwnersOfApp(log)
+        self._lock = asyncio.Lock()  # however many ask, the log is looked at once
         self._has_tenants: bool | None = None  # None: not looked up yet; it stays as it is
 
     async def prepare(self) -> None:
-        """Nothing is to be done."""
+        """Looks up what the first question would wait for."""
+        with suppress(StreamsError):  # the question that needs it gets the error
+            await self._tenants()
+            await self._table.owners(TABLE_AGE_S)
 
     async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
         """What was known of a person at a time, as far as the worker holds it."""
         person = Person(name)
         try:
-            has_tenants = await self._tenants(person)
+            has_tenants = await self._tenants()
             partitions = person.owners(self._log.partitions, has_tenants=has_tenants)
             answer = await self._ask(PersonQuestion(name, tuple(sorted(partitions))))
         except (OwnerUnavailable, InputError, Refused) as error:
             raise StoryUnavailable(str(error)) from error
         return await story_of_held(person, answer, None if at_ms is None else rfc3339(at_ms))
 
-    async def _tenants(self, person: Person) -> bool:
-        if self._has_tenants is None:
-            stored = [decode_checkpoint(raw) for raw in await self._log.checkpoints() if raw is not None]
-            self._has_tenants = fold_settings_for(person, stored).tenant is not None
-        return self._has_tenants
+    async def _tenants(self) -> bool:
+        async with self._lock:
+            if self._has_tenants is None:
+                stored = [decode_checkpoint(raw) for raw in await self._log.checkpoints() if raw is not None]
+                self._has_tenants = fold_settings_for(Person(""), stored).tenant is not None
+            return self._has_tenants
 
     async def _ask(self, question: PersonQuestion) -> PersonAnswer:
         owners = await self._table.owners(TABLE_AGE_S)
