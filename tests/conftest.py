@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import os
 from typing import Any
 
 import pytest
@@ -20,6 +21,12 @@ LONGEST = (
 
 settings.register_profile("steady", deadline=None)  # how busy the machine is proves nothing
 settings.load_profile("steady")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are processors: tests with a broker mostly wait."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
