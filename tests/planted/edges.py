@@ -92,8 +92,15 @@ EDGE_BUGS = (
         "tests/laws/test_redriving.py",
         "a redriven event is taken before the base",
         _FINALITY,
-        "if facts_key(signal.head, signal.ref) < p.base_end:",
+        'if p.base_end and at_ms <= int.from_bytes(p.base_end[:REF_AT], "big") >> TIME:',
         "if False:",
+    ),
+    _edge(
+        "tests/laws/test_redriving.py",
+        "a redriven event is taken at the time at which the base ends, with a refund",
+        _FINALITY,
+        'at_ms <= int.from_bytes(p.base_end[:REF_AT], "big") >> TIME',
+        'at_ms < int.from_bytes(p.base_end[:REF_AT], "big") >> TIME',
     ),
     _edge(
         _APART,

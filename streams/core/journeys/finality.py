@@ -30,7 +30,6 @@ from streams.core.journeys.signal import (
     SURE,
     TIME,
     Signal,
-    facts_key,
 )
 from streams.core.journeys.state import Patience, State
 from streams.core.journeys.summary import Final, FinalRefund, settled_ms
@@ -121,14 +120,14 @@ def is_behind_final(
     time: TimeBounds,
     patience: Patience,
 ) -> bool:
-    """True if a redriven event would change what is final: it is ordered before the base of its profile, or
-    it is not later than the closing or the refund of a final journey of one of its needs, or it reaches into
-    another need.
+    """True if a redriven event would change what is final: it is not later than the base of its profile,
+    which may end with a refund; or than the closing or the refund of a final journey of one of its needs; or
+    it reaches into another need.
 
     `copies`: see `FinalityDelay.copies`; `final_ms`: see `final_times`.
     """
     at_ms = signal.head >> TIME
-    if facts_key(signal.head, signal.ref) < p.base_end:
+    if p.base_end and at_ms <= int.from_bytes(p.base_end[:REF_AT], "big") >> TIME:
         return True
     if len(p.needs) > MAX_NEEDS and at_ms < time.oldest_ms:  # what it has forgotten may be final
         return True
