@@ -711,6 +711,13 @@ BUGS = (
         "pass",
     ),
     _bug(
+        "what a redriven event of a device changes at its user is published twice",
+        "streams.core.processing.connecting",
+        "taken, moved = take_given(partition.population, give.user, device, signal)",
+        "taken, moved = take_given(partition.population, give.user, device, signal)\n"
+        "        partition.population.changes *= 2",
+    ),
+    _bug(
         "what time takes of devices is not committed",
         "streams.core.identity.devices",
         "self.population.done += 1",

@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import get_args
 
 from schemas.receipt import RedrivenOutcome
+from tests.simulation import run
+from tests.simulation.cluster import Cluster
+from tests.simulation.laws import once
+from tests.simulation.moves import NOTHING_TOLD
+from tests.simulation.repeats import repeats_of_step
 from tests.simulation.run import simulate
-from tests.simulation.script import Send, write
-from tests.simulation.world import draw
+from tests.simulation.script import Look, Send, write
+from tests.simulation.world import draw, sizes
 
 SEEDS = 80  # of CI: `make check-more` lives through 300 others
 PROCESSES = 2
@@ -143,3 +148,31 @@ def test_any_part_of_a_script_is_a_script() -> None:
         script = write(world)
         for step in (2, 3):
             assert [] == simulate(world, script[::step]).broken
+
+
+def test_a_step_that_is_published_twice_is_found_where_items_were_redriven() -> None:
+    """With identity on, too: only what the very event that was redriven has caused may be said once more."""
+    world = draw(35)
+    assert world.identity
+    assert world.redrives
+    doubled = found = redriven = 0
+    with sizes(world):
+        cluster = Cluster(world)
+        for op in write(world):
+            if not isinstance(op, Look):
+                cluster.do(op)
+        assert not cluster.drain()
+        for partition in range(world.partitions):
+            look = run._look(cluster, partition)
+            assert isinstance(look, run._Look)
+            evidence = run._evidence(cluster, partition, look, NOTHING_TOLD, None)
+            assert [] == [*once(evidence)]
+            redriven += sum(receipt["outcome"] == "applied" for receipt in evidence.topics["redriven"])
+            steps = evidence.topics["transitions"]
+            for n, step in enumerate(steps):
+                if step["op"] == "assert" and not repeats_of_step(evidence.repeats, step):
+                    doubled += 1
+                    evidence.topics["transitions"] = [*steps[: n + 1], step, *steps[n + 1 :]]
+                    found += bool([*once(evidence)])
+    assert found == doubled > 20
+    assert redriven, "an item that was redriven counts"
