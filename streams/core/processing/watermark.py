@@ -280,9 +280,9 @@ class WatermarkTracker:
         """What the open batch, of this number, says to other partitions of how far this one has come. Call it
         once per batch.
         """
-        began, self._began_to_wait = self._began_to_wait, {}
         messages = report_to_others(self._take_report(batch), self.partitions)
-        if self.own_watermark_ms != UNKNOWN_MS:
+        if self.own_watermark_ms != UNKNOWN_MS:  # in a new app it is not known before all have reported
+            began, self._began_to_wait = self._began_to_wait, {}
             messages += waiting_messages(self.partition, began, self.own_watermark_ms)
         return messages
 

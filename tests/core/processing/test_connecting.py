@@ -184,6 +184,23 @@ def test_a_link_is_told_again_where_it_is_earlier() -> None:
     assert ["e4", "e5", "e6", "e2", "e16"] == links_sent(cluster)
 
 
+def test_in_a_new_app_links_are_told_once_when_all_have_reported() -> None:
+    """Whoever hears of one partition before it has heard of all has no watermark yet, and says later that it
+    waits. Nobody is idle meanwhile.
+    """
+    cluster = Cluster(3)
+    there = partition_of(b"phone", 3)
+    reader, third = (number for number in range(3) if number != there)
+    for minute in range(6):
+        for number in (reader, there, third):
+            who = {"user": "ann", "device": "phone"} if number == reader else {"user": f"u{number}"}
+            cluster.add(raw(minute * MINUTE, f"{number}-{minute}", "Signed In", **who), number)
+            cluster.parts[number].step(1, 9)
+    told = [f"{reader}-{minute}" for minute in range(6)]
+    assert told[:2] == links_sent(cluster)[:2]
+    assert told[4:] == [event for event in told if event not in links_sent(cluster)]
+
+
 def test_an_idle_partition_remembers_nothing() -> None:
     """Nobody waits for it, so what it tells may be late, and a later link of the quarter may not: it tells
     each.
