@@ -93,6 +93,11 @@ class Cluster:
         """Records that are still to be read."""
         return sum(len(member.input) + len(member.inbox) for member in self.members)
 
+    @property
+    def to_read(self) -> int:
+        """Records of the input that are still to be read."""
+        return sum(len(member.input) for member in self.members)
+
     def step(self, number: int, most: int, *, reports: bool = False) -> None:
         """A batch of one partition: at most so many records of its input, and of its inbox.
 

@@ -1,5 +1,6 @@
 """An input of people who browse as guests: a third of the events name a device alone, and of the visits that
-begin so 30 % end with a sign-in. Everybody has two devices. The same for the same arguments, on any machine.
+begin so 30 % end with a sign-in. The others are of visitors who never sign in. Everybody has two devices. The
+same for the same arguments, on any machine.
 """
 
 from collections.abc import Iterator
@@ -33,13 +34,15 @@ class _Visit:
 
     def __init__(self, random: Random, people: int) -> None:
         self.person, self.device, self.made = random.randrange(people), random.randrange(2), 0
-        self.known_from = 0
+        self.known_from, self.of = 0, "a"
         if random.random() < GUEST_VISITS:
             self.known_from = SIGNED_IN_FROM if random.random() < SIGNING_IN else VISIT
+        if self.known_from == VISIT:
+            self.of = "v"  # a device on which nobody ever signs in
 
     def record(self, random: Random, at_ms: int, n: int) -> tuple[bytes, bytes]:
         """The next event of the visit."""
-        device = f"a{self.person}-{self.device}"
+        device = f"{self.of}{self.person}-{self.device}"
         user = f"u{self.person}" if self.made >= self.known_from else ""
         who = f'"userId":"{user}","anonymousId":"{device}"' if user else f'"anonymousId":"{device}"'
         self.made += 1
