@@ -172,7 +172,8 @@ def test_a_step_that_is_published_twice_is_found_where_items_were_redriven() -> 
             for n, step in enumerate(steps):
                 if step["op"] == "assert" and not repeats_of_step(evidence.repeats, step):
                     doubled += 1
-                    evidence.topics["transitions"] = [*steps[: n + 1], step, *steps[n + 1 :]]
+                    doubled_step = [*steps[: n + 1], step, *steps[n + 1 :]]
+                    evidence.topics = {**evidence.topics, "transitions": doubled_step}
                     found += bool([*once(evidence)])
     assert found == doubled > 20
     assert redriven, "an item that was redriven counts"
