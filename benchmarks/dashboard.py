@@ -25,6 +25,7 @@ from streams.log.sqlite.log import SqliteLog
 from streams.log.sqlite.reader import SqliteReader
 from streams.records import Batch, NewRecord, Output, Record
 from streams.runtime.partition_agent import PartitionAgent
+from streams.settings.identity import IdentitySettings
 from streams.settings.tables import Settings
 from streams.sources.generator import Shop
 from streams.topology import PROGRESS, TALLIES, TRANSITIONS
@@ -40,7 +41,8 @@ async def shoppers() -> MemoryLog:
     log, shop = MemoryLog(1), Shop(1, 1000 / EVERY_MS, SHOPPERS)
     times_ms = range(1_700_000_000_000, 1_700_000_000_000 + EVERY_MS * EVENTS, EVERY_MS)
     await log.append([NewRecord(0, None, shop.next(at_ms).value, at_ms) for at_ms in times_ms])
-    agent = await PartitionAgent.open(log, 0, Settings(), default_rules())
+    settings = Settings(identity=IdentitySettings(on=False))  # nobody's steps become somebody else's
+    agent = await PartitionAgent.open(log, 0, settings, default_rules())
     await agent.catch_up()
     await agent.step(checkpoint=True)
     return log

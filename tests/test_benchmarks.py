@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import hot_keys, identity, moments, pipeline, readers, views
+from benchmarks import dashboard, hot_keys, identity, moments, pipeline, readers, views
 from benchmarks.generate import events
 from benchmarks.memory import SIGNALS
 from streams.core.ingest.event import Event
@@ -112,6 +112,16 @@ def test_the_read_model_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     """A line for each figure."""
     views.main(["--cells", "1000", "--partitions", "2"])
     assert 5 == len(capsys.readouterr().out.splitlines())
+
+
+def test_a_start_and_stories_are_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line for each figure."""
+    monkeypatch.setattr(dashboard, "EVENTS", 300)
+    monkeypatch.setattr(dashboard, "STORIES", 20)
+    dashboard.main(["--cells", "1000", "--steps", "500"])
+    assert 8 == len(capsys.readouterr().out.splitlines())
 
 
 def test_identity_prints_its_ratios(
