@@ -14,8 +14,9 @@ from streams.clock import Clock
 if TYPE_CHECKING:
     from streams.sources.incidents import Incident
 
-LIVE_PEOPLE, LIVE_SEED = 600, 11
-BEFORE_EVENTS, BEFORE_EVERY_MS = 18_000, 2 * 60_000  # 25 days, which take some seconds
+LIVE_PEOPLE, LIVE_SEED = 1_500, 11
+# 25 days, which take some seconds; a dozen purchases a day, so that one sees it when they stop.
+BEFORE_EVENTS, BEFORE_EVERY_MS = 45_000, 48_000
 HISTORY_MS = BEFORE_EVENTS * BEFORE_EVERY_MS
 MOMENT_S = 0.5  # between two events, on average: something moves all the time, and one can follow it
 
