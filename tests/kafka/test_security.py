@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from streams.errors import ConfigError, Refused, Unavailable
 from streams.log.kafka.client import Cluster
 from streams.log.kafka.connection import cluster
 from streams.log.kafka.errors import cluster_errors
+from streams.log.kafka.group_members import group_members
 from streams.log.kafka.lifecycle import reach, stop
 from streams.log.kafka.log import KafkaLog
 from streams.log.kafka.topics.cluster import checked
@@ -31,6 +33,7 @@ from tests.kafka.broker import Missing, our_own, without
 from tests.kafka.console import console
 from tests.kafka.secure import (
     DESCRIBE,
+    GROUP,
     LITERAL,
     PASSWORDS,
     PREFIXED,
@@ -43,6 +46,7 @@ from tests.kafka.secure import (
     maker,
     worker,
 )
+from tests.kafka.waiting import eventually_async
 
 NOBODY_MS = 1_000
 
@@ -272,6 +276,21 @@ async def test_a_right_to_the_group_is_missing(broker: Secure) -> None:
             f"x: the right is missing to use group {name}: it needs Read on the group that is called like "
             "the app"
         )
+
+
+async def test_whoever_asks_who_owns_a_person(broker: Secure) -> None:
+    """The dashboard needs Describe on the group of the app, and is no member of it."""
+    name = await app(broker)
+    with pytest.raises(Refused, match=f"the right is missing to use group {name}"):
+        await group_members(at(broker.kafka()), name)
+    await broker.allow(Right(GROUP, name, LITERAL, "shop", DESCRIBE))
+
+    async def is_seen() -> bool:
+        with suppress(Unavailable):  # the first group of a broker takes a moment
+            return [] == await group_members(at(broker.kafka()), name)
+        return False
+
+    await eventually_async(is_seen, "the group is seen, which has no member")
 
 
 async def test_a_right_to_read_is_missing(broker: Secure) -> None:

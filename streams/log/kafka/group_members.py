@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, for_code
 
 from streams.log.kafka.client import Cluster
+from streams.log.kafka.errors import failure
 from streams.log.kafka.topics.cluster import admin
 
 
@@ -22,11 +23,16 @@ async def group_members(cluster: Cluster, group: str) -> list[GroupMember]:
     A member that was started again under its static name has its newest claim here. The group assigns nothing
     anew then, so the others have the older one.
     """
-    async with admin(cluster, f"the members of group {group} cannot be asked for") as client:
-        (answer,) = await client.describe_consumer_groups([group])  # one at a time: aiokafka misreads more
-        ((code, *_, members),) = [described[:6] for described in answer.groups]
-        if code:
-            raise for_code(code)(group)
+    what = f"the members of group {group} cannot be asked for"
+    async with admin(cluster, what) as client:
+        try:
+            # One group at a time: aiokafka misreads the answer about several.
+            (answer,) = await client.describe_consumer_groups([group])
+            ((code, *_, members),) = [described[:6] for described in answer.groups]
+            if code:
+                raise for_code(code)(group)
+        except KafkaError as error:
+            raise failure(what, error, of=group) from error
     return [
         GroupMember(
             ConsumerProtocolMemberMetadata.decode(metadata).user_data,
