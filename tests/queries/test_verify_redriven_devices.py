@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from streams.clock import Clock
+from streams.core.journeys.profile import MAX_LIVE_SIGNALS, SEGMENT
 from streams.core.moments.rules import default_rules
 from streams.log.memory import MemoryLog
 from streams.queries.redriving import Redrive, Redrove, Wanted
@@ -131,6 +132,17 @@ async def test_a_life_begins_with_what_was_redriven_first(device: int) -> None:
         done = await redriven(log, letter, letter, abandon_after="4d")
         assert {"applied": 1} == dict(done.ended)
         assert (await verified(log)).difference is None
+
+
+@pytest.mark.parametrize("partitions", [1, 2])
+async def test_a_device_that_was_over_its_cap_before_its_user_came(partitions: int) -> None:
+    """Its oldest events were folded and stay where they are: nobody can say whose they were to be."""
+    log = MemoryLog(partitions)
+    seen = MAX_LIVE_SIGNALS + SEGMENT  # as many are folded as it takes for nobody to be given too many
+    await read_more(log, [call("Product Viewed", n / 2_000, anonymousId="phone") for n in range(seen)])
+    await read_more(log, [call("Signed In", 0.2, userId="ann", anonymousId="phone")])
+    found = await verified(log)
+    assert (None, 2) == (found.difference, found.unchecked_profiles)
 
 
 async def test_events_of_devices_that_could_not_be_read() -> None:

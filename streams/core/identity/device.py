@@ -8,9 +8,11 @@ from enum import IntEnum
 
 import msgspec
 
-from streams.core.identity.links import Link
+from streams.core.identity.links import Link, Spans, user_at
 from streams.core.journeys.folding import needs_order
+from streams.core.journeys.journal import live_events, time_at
 from streams.core.journeys.order_facts import facts_order
+from streams.core.journeys.profile import Profile, folded_journal
 from streams.core.journeys.signal import NAMELESS, REFUND_EVERYWHERE, Signal
 
 # Events that a device gave and can take back or knows as copies; of more the oldest stay where they are. As
@@ -118,6 +120,16 @@ def with_known_needs(signal: Signal) -> Signal:
         if signal.needs == known:
             return msgspec.structs.replace(signal, needs=known)
     return signal
+
+
+def folded_early(device: Device, p: Profile, from_ms: int, spans: Spans) -> int:
+    """How many of a device's own events from this time on are a user's, and stay, since they were folded: its
+    profile `p` was over the cap.
+    """
+    if not p.base_end or time_at(p.base_end, 0) < from_ms:
+        return 0
+    events = live_events(folded_journal(p), from_ms)
+    return sum([user_at(device.links, at_ms, spans) is not None for at_ms, _ in events])
 
 
 def comes_before(one: Signal, other: Signal) -> bool:

@@ -21,6 +21,7 @@ from streams.core.identity.device import (
     GivenEvent,
     ShownAs,
     comes_before,
+    folded_early,
     given_part,
     links_part,
     load_device,
@@ -201,6 +202,7 @@ class Devices:
                 user = user_at(device.links, at_ms, self.spans)
                 if user is not None:
                     away.setdefault(user, []).append((at_ms, ref))
+            self.counts.settled_early += folded_early(device, p, from_ms, self.spans)
         for user, events in away.items():
             for signal in withdraw_events(population, key, events, user):
                 self.assign_event(device, signal.ref, GivenEvent(signal, user))
