@@ -115,7 +115,9 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
     await admin.start()
     await admin.create_partitions({events: NewPartitions(PARTITIONS + 1)})
     await admin.close()
-    await producer.client.force_metadata_update()
+    async with asyncio.timeout(30):
+        while len(await producer.partitions_for(events)) <= PARTITIONS:
+            await producer.client.force_metadata_update()
     log = await live(PARTITIONS + 1, 2)
     found = await read_funnel(log)
     assert (found.events.received, found.events.applied, found.profiles, found.journeys.opened) == (
