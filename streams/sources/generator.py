@@ -115,7 +115,7 @@ class Shop:
                 if self._random.random() * BUSIEST_SHARE < self._rhythm.of_zone(zone_of(number), now_ms):
                     break
                 number = self._random.randrange(self._people)
-        return Visitor(number, self._random, self._aside)
+        return Visitor(number, self._people, self._random, self._aside)
 
     def _step(self, at_ms: int, now_ms: int) -> Sequence[MadeRecord]:
         place = self._random.randrange(len(self._visitors))
@@ -146,7 +146,9 @@ class Shop:
 
     def _others(self, visitor: Visitor, outcome: StepOutcome, at_ms: int) -> Sequence[MadeRecord]:
         """What comes besides, in some incidents."""
-        visitors = [Visitor(0, self._incident_aside, self._incident_aside) for _ in range(outcome.bots)]
+        visitors = [
+            Visitor(0, self._people, self._incident_aside, self._incident_aside) for _ in range(outcome.bots)
+        ]
         for bot in visitors:
             bot.device, bot.device_type = f"device-{self._incident_aside.getrandbits(48):012x}", "desktop"
             bot.signed_in = False

@@ -44,7 +44,9 @@ class DeviceShares(NamedTuple):
 DEVICE_SHARES = DeviceShares(second=0.3, family=0.05, terminal=0.02)
 DEVICES = (("mobile", 6), ("desktop", 3), ("tablet", 1))  # of ten people, their first one
 FAMILY = 4  # people who share a tablet
-TERMINALS = 4  # in the stores: more people sign in on one than a device can belong to
+# In the stores: more people sign in on a terminal than a device can belong to.
+MIN_TERMINALS = 4
+VISITORS_PER_TERMINAL = 8_000  # of a shop that has more than so many for each of the first
 # What brings people to the shop, and how many of a hundred visits. It changes from visit to visit.
 CHANNELS = (("search", 36), ("ads", 18), ("mail", 14), ("social", 8), ("direct", 24))
 APP_SHARE = 0.5  # of the visits on mobiles that nothing else brings are made in the app
@@ -69,8 +71,10 @@ class Visitor:
         "zone",
     )
 
-    def __init__(self, number: int, random: Random, aside: Random) -> None:
-        """`aside`: the source of chance of what changes neither who does what, nor when."""
+    def __init__(self, number: int, people: int, random: Random, aside: Random) -> None:
+        """One of so many people. `aside`: the source of chance of what changes neither who does what, nor
+        when.
+        """
         self.number, self.step, self.cart, self.order = number, "", 0, ""
         self.next_step = ""  # decided already; "": it is not
         on_first, on_second, _ = HABITS[bisect(_HABIT_SUMS, number // _DEVICE_SUMS[-1] % _HABIT_SUMS[-1])]
@@ -83,7 +87,7 @@ class Visitor:
         elif draw < DEVICE_SHARES.second + DEVICE_SHARES.family:
             self.device, self.device_type = f"family-{number // FAMILY}", "tablet"
         elif draw < sum(DEVICE_SHARES):
-            self.device, self.device_type = f"terminal-{random.randrange(TERMINALS)}", "desktop"
+            self.device, self.device_type = f"terminal-{random.randrange(terminals_of(people))}", "desktop"
         elif on_first is not on_second and random.random() < LATER_SHARE:
             self.sign_in = SignIn.AT_ONCE
         is_shared = not self.device.startswith("device-")  # nobody is signed in there from before
@@ -104,6 +108,11 @@ class Visitor:
             return "sign-in"
         self.step, self.next_step = step, ""
         return step
+
+
+def terminals_of(people: int) -> int:
+    """How many terminals the stores have of a shop with so many visitors."""
+    return max(MIN_TERMINALS, people // VISITORS_PER_TERMINAL)
 
 
 def zone_of(number: int) -> str:

@@ -150,6 +150,14 @@ def test_devices_are_shared(calls: list[dict[str, Any]]) -> None:
     )
 
 
+def test_a_greater_shop_has_more_terminals() -> None:
+    """So that one terminal does not see more than a person's journal holds in a day."""
+    devices = [
+        json.loads(record.value).get("anonymousId", "") for record in made(people=100_000) if record.key
+    ]
+    assert 12 == len({device for device in devices if device.startswith("terminal-")})
+
+
 def test_what_brings_people_changes_from_visit_to_visit(calls: list[dict[str, Any]]) -> None:
     """Each channel has its share of the events, and nobody has only one; some direct visits are made in the
     app. Everybody has one time zone.
