@@ -23,7 +23,7 @@ PARTITIONS = 2
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 EXAMPLE = json.loads((EXAMPLES / "transitions.json").read_text())[0]
 CURRENT = json.dumps(json.loads((EXAMPLES / "current.json").read_text())[0]).encode()
-SOON_S = 30.0
+SOON_S = 180.0  # some seconds as a rule; the machine may be busy
 
 Place = tuple[int, int]  # partition, offset
 

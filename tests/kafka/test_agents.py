@@ -24,6 +24,7 @@ from tests.contract.looking import input_ends
 from tests.end_to_end import shop
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap
+from tests.kafka.waiting import WAIT_S
 from tests.reading import key_of
 
 PARTITIONS = 2
@@ -104,7 +105,7 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
         log = await KafkaLog.connect(cluster, app, [events])
         assert log.partitions == PARTITIONS
         agents = [await PartitionAgent.open(log, number, settings, read_by) for number in range(PARTITIONS)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_S):
             while sum(agent.processor.checkpoint.counts.received for agent in agents) < day * len(people):
                 for agent in agents:
                     await agent.step()
@@ -115,7 +116,7 @@ async def test_an_input_that_has_grown_is_read_on() -> None:
     await admin.start()
     await admin.create_partitions({events: NewPartitions(PARTITIONS + 1)})
     await admin.close()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_S):
         while len(await producer.partitions_for(events)) <= PARTITIONS:
             await producer.client.force_metadata_update()
     log = await live(PARTITIONS + 1, 2)

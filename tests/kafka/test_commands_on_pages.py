@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
 from streams.core.ingest.partition import partition_of
@@ -115,7 +116,12 @@ async def test_the_runbook_ends_a_transaction_that_nobody_ends() -> None:
     """The broker says who began it; after the abort its records are gone, and the lag is known again."""
     app = topics.new_app(PARTITIONS)
     input = f"{app}.events"
-    collector = Cluster(bootstrap()).producer(f"{app}-collector")
+    # Longer than the tools take on a busy machine: the broker is not to end the transaction by itself.
+    collector = AIOKafkaProducer(
+        bootstrap_servers=bootstrap(),
+        transactional_id=f"{app}-collector",
+        transaction_timeout_ms=TIMEOUT_S * 1000,
+    )
     await collector.start()
     await collector.begin_transaction()
     await collector.send_and_wait(input, viewed("ann"), b"ann", partition=1)

@@ -39,7 +39,7 @@ from streams.topology import FUNNEL, TALLIES, own_topic
 from tests.cli.running import TIMEOUT_S, process
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, free_ports
-from tests.kafka.waiting import eventually_async
+from tests.kafka.waiting import WAIT_S, eventually_async
 
 PARTITIONS = 2
 MOVE = counter_code(MEASURE_TRANSITIONS, 2, 0, 1)
@@ -91,7 +91,7 @@ async def caught_up(writer: FunnelWriter) -> None:
 
 async def for_ever(writer: FunnelWriter) -> None:
     """The writer goes on until it is fenced."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT_S):
         while True:
             await writer.step()
 

@@ -46,7 +46,7 @@ from tests.kafka.secure import (
     maker,
     worker,
 )
-from tests.kafka.waiting import eventually_async
+from tests.kafka.waiting import WAIT_S, eventually_async
 
 NOBODY_MS = 1_000
 
@@ -391,7 +391,7 @@ async def test_the_commands_on_the_page_give_the_rights(broker: Secure) -> None:
     for line in typed:
         words = [broker.inside if word == "broker:9092" else word for word in line.split()]
         await asyncio.to_thread(console, *words)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_S):
         while {right for right in await broker.rights() if right.name.startswith(("shop", "clicks"))} != set(
             worker("shop", "clicks")
         ):

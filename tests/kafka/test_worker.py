@@ -29,6 +29,7 @@ from streams.telemetry.meters import Death, Meters
 from tests.core.processing.feeding import START, event, rules
 from tests.kafka import topics
 from tests.kafka.broker import bootstrap, free_ports
+from tests.kafka.waiting import WAIT_S
 
 PARTITIONS = 4
 SESSION_S = 6.0
@@ -135,7 +136,7 @@ async def until(what: Any, limit_s: float = 60) -> None:
 
 async def exact(sender: Sender) -> None:
     """All that was sent is processed, and what was published is what it comes to."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT_S):
         while (
             sum(
                 decode_checkpoint(raw).counts.received
@@ -256,7 +257,7 @@ async def test_of_two_with_one_name_the_first_gives_way() -> None:
     await until(lambda: len(a.worker.status().opened) == PARTITIONS)
     b = await Running(app, instance="twin").start()
     with pytest.raises(Fenced, match=r"kafka\.instance = twin"):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_S):
             await a.task
     await until(lambda: len(b.worker.status().opened) == PARTITIONS)
     assert not a.worker.status().opened
@@ -275,7 +276,7 @@ async def test_a_topic_that_grows_ends_the_worker(monkeypatch: pytest.MonkeyPatc
     await admin.create_partitions({f"{app}.events": NewPartitions(PARTITIONS + 2)})
     await admin.close()
     with pytest.raises(Incompatible, match=rf"{app}\.events has 6 and had 4"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             await a.task
     assert not a.worker.status().opened
     await a.log.close()
@@ -348,12 +349,12 @@ async def test_a_worker_whose_loop_hangs_is_taken_out(monkeypatch: pytest.Monkey
     membership = KafkaMembership(Cluster(bootstrap()), app, [f"{app}.events"], 1, Settings().kafka, Clock())
     await membership.join()
     membership.show_alive()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not membership.assignment.joined:
             membership.show_alive()
             await asyncio.sleep(0.05)
     await until(lambda: not membership.assignment.joined, 20)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not membership.assignment.joined:
             membership.show_alive()
             await asyncio.sleep(0.05)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-WAIT_S = 60.0  # a few seconds as a rule; the machine may be busy
+WAIT_S = 180.0  # a few seconds as a rule; the machine may be busy
 LOOK_S = 0.2
 
 Answer = TypeVar("Answer")

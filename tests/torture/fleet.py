@@ -15,7 +15,7 @@ from tests.torture.plan import LEAST, MOST, SESSION_S, Hit, Plan
 
 ROOT = Path(__file__).parents[2]
 DEFECT = 1  # exit code: nothing that a worker knows of
-READY_S = 60.0  # on a busy machine
+READY_S = 180.0  # on a busy machine
 GRACE_S = 25.0  # a worker that was asked to stop has stopped by then
 REST_S = (0.3, 4.0)  # a service manager starts a worker again after so long
 FREEZE_S = (0.2, 3.0)  # shorter than the session: nobody is replaced for it, and longer than a batch
