@@ -1,4 +1,5 @@
-"""`python -m tests.planted`: plants every bug and prints which laws catch it, and in which seed first.
+"""`python -m tests.planted`: plants every bug and prints which laws catch it, and in which seed: the one that
+docs/testing.md names, or the first one if that does not any more.
 
 `--bug N`: one of them, as JSON (`--likely SEED` is tried first); with `--report SECONDS` what the simulator
 says when it meets it. `--write`: puts the table into docs/testing.md too. `--edge N`: plants a bug of
@@ -8,11 +9,12 @@ says when it meets it. `--write`: puts the table into docs/testing.md too. `--ed
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 
 import pytest
 
 from tests.planted import BUGS, Bug
-from tests.planted.catching import PAGE, SEEDS, catch_all, in_page, table
+from tests.planted.catching import PAGE, SEEDS, catch_all, in_page, seeds_of_page, table
 from tests.planted.edges import EDGE_BUGS
 from tests.planted.forking import serve
 from tests.planted.planting import plant
@@ -28,18 +30,18 @@ def main() -> int:
     parser.add_argument("--serve", action="store_true")
     args = parser.parse_args()
     if args.serve:
-        serve({"edge": run_edge, "bug": lambda number, likely: print(json.dumps(hunt(BUGS[number], likely)))})
+        serve({"edge": run_edge, "bug": _print_bug})
         return 0
     if args.edge is not None:
         return run_edge(args.edge)
     if args.bug is not None:
-        found = hunt(BUGS[args.bug], args.likely)
+        found = hunt(BUGS[args.bug], (args.likely, *range(SEEDS)))
         if args.report is None or found is None:
             print(json.dumps(found))
         else:
             show(found[0], args.report)
         return 0
-    caught = catch_all()
+    caught = catch_all(seeds_of_page(), hunts=True)
     print(table(caught))
     if args.write:
         PAGE.write_text(in_page(PAGE.read_text(encoding="utf-8"), table(caught)), encoding="utf-8")
@@ -71,13 +73,17 @@ def run_edge(number: int) -> int:
     return int(pytest.main([*options, edge.test], plugins=[FirstFailure()]))
 
 
-def hunt(bug: Bug, likely: int) -> tuple[int, list[str]] | None:
-    """The first seed in which the bug breaks laws, and those laws; the likely seed is tried before all."""
+def _print_bug(number: int, likely: int, hunts: bool) -> None:
+    print(json.dumps(hunt(BUGS[number], (likely, *range(SEEDS)) if hunts else (likely,))))
+
+
+def hunt(bug: Bug, seeds: Iterable[int]) -> tuple[int, list[str]] | None:
+    """The first of these seeds in which the bug breaks laws, and those laws."""
     plant(bug)
     from tests.simulation.run import NAMES, simulate  # only now: the product is imported with the bug in it
     from tests.simulation.world import draw
 
-    for seed in (likely, *range(SEEDS)):
+    for seed in seeds:
         if broken := {b.law for b in simulate(draw(seed)).broken}:
             return seed, [name for name in NAMES if name in broken]
     return None

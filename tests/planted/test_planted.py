@@ -15,14 +15,16 @@ from tests.simulation.run import NAMES
 
 @pytest.fixture(scope="module")
 def caught() -> list[Caught]:
-    """By the seeds that the page tells; a bug that its seed does not catch any more is hunted anew."""
-    return catch_all(seeds_of_page())
+    """By the seeds that the page tells."""
+    return catch_all(seeds_of_page(), hunts=False)
 
 
 @pytest.mark.parametrize("number", range(len(BUGS)), ids=[bug.name.replace(" ", "-") for bug in BUGS])
 def test_a_planted_bug_is_caught(caught: list[Caught], number: int) -> None:
-    """A law breaks within some hundred seeds."""
-    assert caught[number] is not None, f"{BUGS[number].name}: no law broke in {SEEDS} seeds"
+    """A law breaks in the seed of docs/testing.md."""
+    assert caught[number] is not None, (
+        f"{BUGS[number].name}: no law broke in its seed; `python -m tests.planted --write` looks for another"
+    )
 
 
 @pytest.fixture(scope="module")
