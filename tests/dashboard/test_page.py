@@ -1,6 +1,10 @@
 """The page says the same in every language, and needs nothing that its policy forbids."""
 
+import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +55,30 @@ def test_a_page_has_no_script_or_style_within(page: str) -> None:
     loaded = re.findall(r'(?:src|href)="([^"#]+)"', text)
     assert loaded
     assert all((STATIC.parent / name).is_file() for name in loaded)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node to run the page's scripts with")
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", ["▲ +50%", "▲ +1%", "0%", "0%", "0%", "▼ -1%", "▼ -100%"]),
+        ("it", ["▲ +50%", "▲ +1%", "0%", "0%", "0%", "▼ -1%", "▼ -100%"]),
+        ("es", ["▲ +50 %", "▲ +1 %", "0 %", "0 %", "0 %", "▼ -1 %", "▼ -100 %"]),
+    ],
+)
+def test_what_did_not_change_has_no_arrow(language: str, expected: list[str], tmp_path: Path) -> None:
+    """Nor has what changed by so little that it is shown as 0 %: nothing there is red or green."""
+    (tmp_path / "format.mjs").write_text(SCRIPTS["format.js"], encoding="utf-8")
+    script = (
+        'import { change, useLocale } from "./format.mjs"; '
+        f'useLocale("{language}"); '
+        "console.log(JSON.stringify([0.5, 0.005, 0.0049, 0, -0.0049, -0.005, -1].map(change)));"
+    )
+    command = ["node", "--input-type=module", "--eval", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    shown = json.loads(done.stdout)
+    assert expected == [one["text"].replace("\u00a0", " ") for one in shown]
+    assert ["up", "up", None, None, None, "down", "down"] == [one["direction"] for one in shown]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -25,8 +25,8 @@ const note = (...text) => h("span", { class: "note" }, ...text);
 function compared({ total, over, before }, overview) {
   const running = total > over ? note(t("running", { n: count(total - over), time: hourOf(overview.range.over_until, overview.zone) })) : null;
   if (!before || !before.count) return [note(t(isUnread(overview, "usual") ? "unread_weeks" : "no_weeks")), running];
-  const more = over / before.count - 1;
-  return [note(h("span", { class: more < 0 ? "down" : "up" }, `${more < 0 ? "▼" : "▲"} ${change(more)}`), ` ${t("against_before")}`), running];
+  const { text, direction } = change(over / before.count - 1);
+  return [note(h("span", { class: direction }, text), ` ${t("against_before")}`), running];
 }
 
 function split(parts, whole) {

@@ -1,5 +1,7 @@
 // Numbers, spans and times in the reader's language.
 
+const SMALLEST_CHANGE = 0.005; // a smaller one is shown as 0 %
+
 let locale = "en";
 export const useLocale = (name) => { locale = name; };
 
@@ -20,8 +22,12 @@ export function share(part, whole) {
   return formatted(of, { style: "percent", maximumFractionDigits: of > 0 && of < 0.1 ? 1 : 0 });
 }
 
-/** "+2 %": how much more than before. */
-export const change = (of) => formatted(of, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
+/** How much more than before, 0.02 being "▲ +2 %": its text, and "up", "down", or null where the text says 0. */
+export function change(of) {
+  const text = formatted(of, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
+  if (Math.abs(of) < SMALLEST_CHANGE) return { text, direction: null };
+  return of < 0 ? { text: `▼ ${text}`, direction: "down" } : { text: `▲ ${text}`, direction: "up" };
+}
 
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
