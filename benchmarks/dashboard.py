@@ -16,6 +16,7 @@ from time import process_time
 from benchmarks.views import records
 from streams.clock import Clock
 from streams.core.moments.rules import default_rules
+from streams.core.processing.state_keys import PROFILE
 from streams.dashboard.asked import Asked
 from streams.dashboard.following import Following
 from streams.dashboard.model import LiveModel
@@ -23,7 +24,7 @@ from streams.dashboard.stories import StoriesOfLog
 from streams.log.memory import MemoryLog
 from streams.log.sqlite.log import SqliteLog
 from streams.log.sqlite.reader import SqliteReader
-from streams.records import Batch, NewRecord, Output, Record
+from streams.records import Batch, NewRecord, Output, Record, StateRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.identity import IdentitySettings
 from streams.settings.tables import Settings
@@ -33,6 +34,7 @@ from streams.topology import PROGRESS, TALLIES, TRANSITIONS
 WRITTEN_AT_ONCE = 10_000  # records of one commit
 SHOPPERS, EVENTS, EVERY_MS = 200, 4_000, 600_000
 STORIES = 400  # people who are asked for
+HEAD = b"x" * 60  # about what a few signals take
 HALF, MOST = 0.5, 0.99
 
 
@@ -48,8 +50,8 @@ async def shoppers() -> MemoryLog:
     return log
 
 
-async def written(directory: Path, cells: int, steps: int) -> Sequence[str]:
-    """Fills a data directory; returns the people in it who have steps."""
+async def written(directory: Path, cells: int, steps: int, profiles: int) -> Sequence[str]:
+    """Fills a data directory; returns the people in it who have steps. `profiles`: that are in the state."""
     small, log = await shoppers(), SqliteLog(directory, 1)
     session = await log.open(0)
     (checkpoint,) = await small.checkpoints()
@@ -68,6 +70,9 @@ async def written(directory: Path, cells: int, steps: int) -> Sequence[str]:
             await session.commit(Batch(outputs[:WRITTEN_AT_ONCE], [], checkpoint))
             outputs = outputs[WRITTEN_AT_ONCE:]
     await session.commit(Batch(outputs, [], checkpoint))
+    heads = [StateRecord(PROFILE + b"d:device-%d\0" % number, HEAD) for number in range(profiles)]
+    for at in range(0, profiles, WRITTEN_AT_ONCE):
+        await session.commit(Batch([], heads[at : at + WRITTEN_AT_ONCE], checkpoint))
     await log.close()
     return [f"{(record.key or b'').decode()}-{n}" for record in before for n in range(times)]
 
@@ -117,16 +122,21 @@ async def tell(reader: SqliteReader, people: Sequence[str]) -> None:
         assert found is not None, who
     spent_ms.sort()
     half, most = (spent_ms[int(share * (len(spent_ms) - 1))] for share in (HALF, MOST))
-    print(f"{ready_s:12.3f} s to find out where the steps stand: {len(people):,}")
+    print(f"{ready_s:12.3f} s to find out where steps and people stand: {len(people):,} steps")
+    begun_s = process_time()
+    for number in range(STORIES):
+        assert await stories.story(f"nobody-{number}", None, None) is None, number
+    unknown_ms = (process_time() - begun_s) * 1e3 / STORIES
     print(f"{half:12.1f} ms a story, median")
     print(f"{most:12.1f} ms a story, p99")
+    print(f"{unknown_ms:12.1f} ms a name that nobody has")
 
 
-async def measure(cells: int, steps: int, directory: Path | None) -> None:
+async def measure(cells: int, steps: int, profiles: int, directory: Path | None) -> None:
     """Prints all figures."""
     with tempfile.TemporaryDirectory(dir=directory) as made:
         path = Path(made) / "data"
-        people = await written(path, cells, steps)
+        people = await written(path, cells, steps, profiles)
         reader = SqliteLog.read_only(path)
         await start(reader)
         await tell(reader, people)
@@ -138,9 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.dashboard")
     parser.add_argument("--cells", type=int, default=1_000_000)
     parser.add_argument("--steps", type=int, default=84_000)
+    parser.add_argument("--profiles", type=int, default=100_000)
     parser.add_argument("--dir", type=Path, default=None)
     given = parser.parse_args(arguments)
-    asyncio.run(measure(given.cells, given.steps, given.dir))
+    asyncio.run(measure(given.cells, given.steps, given.profiles, given.dir))
 
 
 if __name__ == "__main__":

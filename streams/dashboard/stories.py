@@ -12,12 +12,13 @@ from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.record_keys import bare_id, split_profile_key
 from streams.dashboard.answers import ShownJourney, ShownProfile, Story
+from streams.dashboard.key_index import KeyIndex, keep_growing
 from streams.dashboard.model import shown_step
 from streams.dashboard.step_index import StepIndex
 from streams.errors import InputError
 from streams.log.port import EmbeddedReader
 from streams.queries.person import Person, fold_settings_for
-from streams.queries.state_profiles import read_state_profiles
+from streams.queries.state_profiles import profile_of_head
 from streams.queries.timeline import (
     PartitionsOf,
     Timeline,
@@ -26,7 +27,7 @@ from streams.queries.timeline import (
     timelines_of_records,
 )
 from streams.records import Record
-from streams.topology import CURRENT_DEVICES
+from streams.topology import CURRENT_DEVICES, STATE
 
 _decode = msgspec.json.Decoder(Current).decode
 
@@ -58,17 +59,25 @@ class StoriesOfLog:
 
     def __init__(self, reader: EmbeddedReader) -> None:
         self._reader, self._index = reader, StepIndex(reader)
+        self._heads = KeyIndex(reader, STATE, _profile_in_state)  # by profile, without its tenant
+        self._devices = KeyIndex(reader, CURRENT_DEVICES, bare_id)
         self._asking = asyncio.Semaphore(AT_ONCE)
         self._owners: PartitionsOf | None = None  # not known before anything was processed
+        self._has_tenants = False
+
+    @property
+    def _indexes(self) -> Sequence[KeyIndex]:
+        return (self._index, self._heads, self._devices)
 
     async def prepare(self) -> None:
         """Finds out where the steps of each person stand, until it is cancelled."""
-        await self._index.run()
+        await keep_growing(self._indexes)
 
     async def index(self) -> None:
-        """Finds out where all steps stand that there are now."""
-        while not await self._index.grow():
-            pass
+        """Finds out where all that there is now stands."""
+        for index in self._indexes:
+            while not await index.grow():
+                pass
 
     async def story(self, name: str, at_ms: int | None, as_of: str | None) -> Story | None:
         """What was known of a person."""
@@ -100,27 +109,33 @@ class StoriesOfLog:
         """
         if self._owners is None:
             stored = [decode_checkpoint(raw) for raw in await self._reader.checkpoints() if raw is not None]
-            has_tenants = fold_settings_for(Person(""), stored).tenant is not None
+            has_tenants = self._has_tenants = fold_settings_for(Person(""), stored).tenant is not None
             partitions = self._reader.partitions
             self._owners = lambda person: sorted(person.owners(partitions, has_tenants=has_tenants))
         return self._owners
 
     async def _without_journeys(self, person: Person, partitions: Sequence[int]) -> list[ShownProfile]:
         """Those who gave unsure signals only, and devices whose journeys are their users'."""
-        found: dict[tuple[str | None, str], ShownProfile] = {}
+        found: dict[ProfileOf, ShownProfile] = {}
+        single = not self._has_tenants
         for number in partitions:
-            for key in await read_state_profiles(self._reader, number):
-                tenant, profile = split_profile_key(key.decode())
-                if person.has(tenant, profile):
-                    found[tenant, profile] = ShownProfile(tenant, profile, None, [])
-            async for _, record in self._reader.scan(CURRENT_DEVICES.name, number):
-                if record.value is None or bare_id(record.key or b"") not in person.ids:
-                    continue
-                now = _decode(record.value)
-                if person.has(now.tenant, now.profile):
-                    shown = ShownProfile(now.tenant, now.profile, now.person or None, [])
-                    found[now.tenant, now.profile] = shown
+            for name in person.profiles:
+                for key in await self._heads.newest(number, name.encode(), single=single):
+                    known = split_profile_key((profile_of_head(key) or b"").decode())
+                    found[known] = ShownProfile(*known, None, [])
+            for one in person.ids:
+                for value in (await self._devices.newest(number, one, single=single)).values():
+                    now = _decode(value)
+                    if person.has(now.tenant, now.profile):
+                        shown = ShownProfile(now.tenant, now.profile, now.person or None, [])
+                        found[now.tenant, now.profile] = shown
         return [*found.values()]
+
+
+def _profile_in_state(key: bytes) -> bytes | None:
+    """The profile, without its tenant, whose head is the state record with this key."""
+    profile = profile_of_head(key)
+    return None if profile is None else bare_id(profile)
 
 
 def shown_journeys(timelines: Iterable[Timeline]) -> dict[ProfileOf, list[ShownJourney]]:

@@ -265,8 +265,11 @@ class MemoryLog:
         return Tail(found, TailPosition(reached), anew, reached == end)
 
     async def read_at(self, topic: str, partition: int, offsets: Sequence[int]) -> Sequence[Record]:
-        assert topic not in COMPACTED, topic
-        records = self._stored[partition].appended[topic]
+        stored = self._stored[partition]
+        if topic in COMPACTED:
+            held = stored.compacted[topic]
+            return [held.records[offset - held.first] for offset in offsets if offset >= held.first]
+        records = stored.appended[topic]
         return [records[offset] for offset in offsets]
 
     async def end_positions(self, topic: str) -> list[TailPosition]:

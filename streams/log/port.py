@@ -186,7 +186,9 @@ class EmbeddedReader(Reader, Protocol):
     """A reader of an embedded log, in which every record can be got at by its offset."""
 
     async def read_at(self, topic: str, partition: int, offsets: Sequence[int]) -> Sequence[Record]:
-        """The records of an append-only topic at these offsets, which ascend."""
+        """The records of a topic at these offsets, which ascend. Of a compacted topic those are left out that
+        a compaction has moved since.
+        """
         ...
 
 

@@ -16,3 +16,14 @@ async def read_state_profiles(reader: Reader, partition: int | None = None) -> s
         if record.key is not None and record.key.startswith(PROFILE):
             found.add(record.key[1:].partition(b"\0")[0])
     return found
+
+
+def profile_of_head(key: bytes) -> bytes | None:
+    """The key of the profile whose head is the state record with this key; None: it is no head.
+
+    Each profile in the state has one head, and whoever is forgotten loses it.
+    """
+    if not key.startswith(PROFILE):
+        return None
+    profile, _, part = key[1:].partition(b"\0")
+    return None if part else profile

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from streams.errors import Fenced
-from streams.log.memory import MemoryLog
+from streams.log.memory import COMPACT_RECORDS, MemoryLog
+from streams.log.sqlite import chunks
 from streams.log.sqlite.log import SqliteLog
 from streams.records import Batch, NewRecord, Output, Record
 from tests.contract.conftest import NewStore
@@ -344,6 +345,27 @@ async def test_records_are_got_at_by_their_offsets(new_embedded_store: NewStore)
         (record.offset, record.key, record.value, record.headers) for record in found
     ]
     assert [] == list(await log.read_at("transitions", 0, []))
+    await log.close()
+
+
+async def test_records_of_a_compacted_topic_are_got_at_until_it_is_compacted(
+    new_embedded_store: NewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then they have other offsets. Deleted ones have no value."""
+    log = new_embedded_store(1)()
+    assert isinstance(log, SqliteLog | MemoryLog)
+    session = await log.open(0)
+    values = [b"1", None, b"2"]
+    await session.commit(batch(b"1", [Output("current", b"%d" % n, v) for n, v in enumerate(values)]))
+    found = await log.read_at("current", 0, [1, 2])
+    assert [(1, b"1", None), (2, b"2", b"2")] == [(one.offset, one.key, one.value) for one in found]
+    monkeypatch.setattr(chunks, "COMPACT_BYTES", 1_000)
+    many = COMPACT_RECORDS + 10
+    await session.commit(batch(b"2", [Output("current", b"k", b"v" * 10)] * many))
+    assert [] == list(await log.read_at("current", 0, [0, 1, 2]))
+    tail = await log.tail("current", 0)
+    (last,) = await log.read_at("current", 0, [tail.position.offset - 1])
+    assert (b"k", b"v" * 10) == (last.key, last.value)
     await log.close()
 
 

@@ -14,7 +14,7 @@ from streams.dashboard.openapi import openapi_document
 from streams.settings.identity import IdentitySettings
 from streams.settings.tables import Settings
 from tests.dashboard.asking import TOKEN, AskedDashboard, asked, shown
-from tests.queries.written import SHOP, did, written
+from tests.queries.written import LATER, SHOP, did, written
 
 DOCUMENT = openapi_document()
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -266,6 +266,35 @@ async def test_who_has_no_journey_is_known_and_who_was_never_there_is_not() -> N
     dashboard = await asked(await shown(SHOP[:11]))  # later she is forgotten
     (cat,) = (await dashboard.get("/api/profiles/d:cat")).json["profiles"]
     assert ("d:cat", []) == (cat["profile"], cat["journeys"])
+    assert 404 == (await dashboard.get("/api/profiles/zed")).status
+
+
+async def test_for_an_unknown_name_nothing_is_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log may know of many: who gave unsure signals only is found without reading of all others, too."""
+    log = await shown(SHOP[:11])
+    dashboard = await asked(log)
+
+    def scan(*_: object, **__: object) -> None:
+        raise AssertionError("all records of a topic are read")
+
+    monkeypatch.setattr(log, "scan", scan)
+    (cat,) = (await dashboard.get("/api/profiles/cat")).json["profiles"]
+    assert "d:cat" == cat["profile"]
+    assert 404 == (await dashboard.get("/api/profiles/zed")).status
+
+
+async def test_who_was_forgotten_is_unknown() -> None:
+    """Also after their key was in the state: Cat glanced half a year ago."""
+    dashboard = await asked(await shown([*SHOP[:11], *LATER]))
+    assert 404 == (await dashboard.get("/api/profiles/d:cat")).status
+
+
+async def test_who_has_no_journey_is_known_in_their_tenant() -> None:
+    """The name of one of several tenants' people stands for each of them."""
+    records = [did("d:cat", "glance", 12, context={"shop": shop}) for shop in ("north", "south")]
+    dashboard = await asked(await shown(records, 2, tenant="context.shop"))
+    found = (await dashboard.get("/api/profiles/cat")).json["profiles"]
+    assert {("north", "d:cat"), ("south", "d:cat")} == {(one["tenant"], one["profile"]) for one in found}
     assert 404 == (await dashboard.get("/api/profiles/zed")).status
 
 

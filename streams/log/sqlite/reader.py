@@ -122,12 +122,12 @@ class SqliteReader:
         return Tail(records, TailPosition(reached), anew, reached == end)
 
     async def read_at(self, topic: str, partition: int, offsets: Sequence[int]) -> Sequence[Record]:
-        assert topic in NAMES - COMPACTED, topic
+        assert topic in NAMES, topic
         place = self._places.get((topic, partition))
         if place is None:  # as in `scan`
             return []
         with database.plain_errors(self._file), self._one_moment() as con:
-            return list(chunks.records_at(con, place, offsets))
+            return list(chunks.records_at(con, place, offsets, compacted=topic in COMPACTED))
 
     async def end_positions(self, topic: str) -> list[TailPosition]:
         return [TailPosition(0 if place is None else place.next) for place in self._held(topic)]
