@@ -108,7 +108,7 @@ class Following:
         came = sum([feed.records for feed in feeds]) - before
         if came and not self._has_learned:
             await self._learn()
-        model.is_reachable = True
+        model.is_reachable, model.answered_ms = True, self._clock.wall_ms()
         model.records += came
         if model.known_from_ms is not None:
             self.has_figures.set()

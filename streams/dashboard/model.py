@@ -82,6 +82,9 @@ class LiveModel:
         self.known_from_ms: int | None = None
         self.share_read = 0.0  # of what was stored at the start
         self.is_reachable = True  # the log answers
+        # When it answered last, by the wall clock: what was not said since then may have been; None: it has
+        # not.
+        self.answered_ms: int | None = None
         self.records = 0  # that were read
         self.revision = 0  # grows with each change of what is shown
         self._shown: dict[Asked, answers.Overview] = {}  # those of `_shown_revision`
@@ -115,7 +118,7 @@ class LiveModel:
             return "unreachable"
         if not any(progress.received for progress in self.health.progress.values()):
             return "empty"
-        found = self.health.of_app(now_ms)
+        found = self.health.of_app(now_ms if self.answered_ms is None else min(now_ms, self.answered_ms))
         # The names of both are the same but for this one.
         return "stopped" if found is Health.UNKNOWN else found.value  # type: ignore[return-value]  # a state
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.browser.axe import read_axe
 from tests.browser.chromium import Chromium, Tab, find_chromium
+from tests.browser.on_kafka import check_unreachable
 from tests.browser.site import DESKTOP, DRAWN, PHONE, Site, ending
 from tests.browser.states import check_broken_connection, check_processor, check_reading
 from tests.cli.running import ROOT
@@ -141,6 +142,7 @@ async def main() -> int:
                 await check_broken_connection(browser, site, page)
             await check_processor(browser, Site(Path(made) / "new"))
             await check_reading(browser, site)
+            await check_unreachable(browser)
     return 0
 
 

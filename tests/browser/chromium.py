@@ -42,10 +42,10 @@ class Tab:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    async def until(self, script: str) -> Any:
+    async def until(self, script: str, wait_s: float = WAIT_S) -> Any:
         """The first value of the expression that is true. Fails if there is none in time."""
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(wait_s):
                 while not (value := await self.run(script)):
                     await asyncio.sleep(LOOK_S)
         except TimeoutError:

@@ -23,10 +23,11 @@ NOTED = (
 
 
 @asynccontextmanager
-async def _opened(browser: Chromium, site: Site, more: str = "") -> AsyncGenerator[Tab]:
+async def opened(browser: Chromium, address: str, more: str = "") -> AsyncGenerator[Tab]:
+    """The page at an address, which notes what it has said."""
     tab = await browser.tab()
     await tab.do("Page.addScriptToEvaluateOnNewDocument", source=NOTED)
-    await tab.open(f"{site.address}?lang=en&theme=light{more}", **DESKTOP)
+    await tab.open(f"{address}?lang=en&theme=light{more}", **DESKTOP)
     yield tab
     await tab.do("Page.close")
 
@@ -41,7 +42,7 @@ async def check_says(tab: Tab, state: str, label: str, notice: str) -> None:
 
 async def check_broken_connection(browser: Chromium, site: Site, page: "subprocess.Popen[bytes]") -> None:
     """A page whose server is killed says so, keeps its figures, and comes back by itself."""
-    async with _opened(browser, site) as tab:
+    async with opened(browser, site.address) as tab:
         await tab.until(DRAWN)
         before = await tab.run("document.getElementById('figures').textContent")
         page.kill()
@@ -63,7 +64,7 @@ async def check_processor(browser: Chromium, site: Site) -> None:
         while not (site.data / "log.sqlite").exists():  # which the dashboard needs to find
             assert running.poll() is None
             await asyncio.sleep(0.1)
-        async with ending(site.dashboard()), _opened(browser, site) as tab:
+        async with ending(site.dashboard()), opened(browser, site.address) as tab:
             await check_says(tab, "empty", "Nothing has come yet", "No journey has begun")
             site.happened()
             await check_says(tab, "behind", "behind · up to", "later ones are on their way")
@@ -97,7 +98,7 @@ async def check_reading(browser: Chromium, site: Site) -> None:
     """
     page = site.dashboard()
     await site.answers()
-    async with _opened(browser, site, "&range=28d") as tab:
+    async with opened(browser, site.address, "&range=28d") as tab:
         await tab.until(DRAWN)
         page.kill()
         page.wait()

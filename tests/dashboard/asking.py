@@ -54,7 +54,7 @@ class AskedDashboard:
     """A dashboard of a log, and the parts that it is made of."""
 
     def __init__(self, log: EmbeddedReader, token: str | None = None, root_path: str = "") -> None:
-        clock = StillClock()
+        clock = self.clock = StillClock()
         self.log, self.root_path = log, root_path
         self.model, self.meters = LiveModel("shop", log.partitions), DashboardMeters()
         self.troubles: list[str] = []

@@ -5,6 +5,8 @@ import asyncio
 from streams.errors import Unavailable
 from streams.log.memory import MemoryLog
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
+from streams.queries.instants import ms_of
+from streams.queries.views.health import STOPPED_AFTER_MS
 from streams.queries.views.latest import LATEST_MOVES
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
@@ -49,6 +51,20 @@ async def test_a_log_that_goes_away_comes_back_by_itself() -> None:
     assert 2 == len(dashboard.troubles)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_nobody_is_called_stopped_while_the_log_does_not_answer() -> None:
+    """It takes a while until that is known. What partitions have written meanwhile, nobody can read."""
+    dashboard = await asked(await shown(SHOP))
+    now_ms = dashboard.clock.now_ms = max(
+        ms_of(progress.written_at) for progress in dashboard.model.health.progress.values()
+    )
+    await dashboard.following.turn()
+    assert "idle" == dashboard.model.state(now_ms)
+    assert "idle" == dashboard.model.state(now_ms + 10 * STOPPED_AFTER_MS)
+    dashboard.clock.now_ms = now_ms + 10 * STOPPED_AFTER_MS
+    await dashboard.following.turn()  # it has answered, and nothing has come
+    assert "stopped" == dashboard.model.state(dashboard.clock.now_ms)
 
 
 async def test_an_empty_log_learns_its_dimensions_with_the_first_event() -> None:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_every_language_has_every_word(language: str) -> None:
 
 def test_no_script_asks_for_a_word_that_is_not_there() -> None:
     """Nor is a word left over."""
-    asked = set(re.findall(r'\b(?:t|parts)\("(\w+)"', "".join(SCRIPTS.values())))
+    asked = set(re.findall(r'\b(?:t|timed|parts)\("(\w+)"', "".join(SCRIPTS.values())))
     assert set() == asked - ENGLISH.keys()
     text = "".join(text for name, text in SCRIPTS.items() if name != "words.js")
     named = {key for key in ENGLISH if re.search(rf'["`.]{key}\b|\b{key}:', text)}
@@ -57,7 +58,21 @@ def test_a_page_has_no_script_or_style_within(page: str) -> None:
     assert all((STATIC.parent / name).is_file() for name in loaded)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node to run the page's scripts with")
+needs_node = pytest.mark.skipif(
+    shutil.which("node") is None, reason="there is no node to run the page's scripts with"
+)
+
+
+def run_script(name: str, expression: str, directory: Path) -> Any:
+    """The value of an expression in which a script of the page is `page`."""
+    (directory / "page.mjs").write_text(SCRIPTS[name], encoding="utf-8")
+    script = f'import * as page from "./page.mjs"; console.log(JSON.stringify({expression}));'
+    command = ["node", "--input-type=module", "--eval", script]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@needs_node
 @pytest.mark.parametrize(
     ("language", "expected"),
     [
@@ -68,17 +83,27 @@ def test_a_page_has_no_script_or_style_within(page: str) -> None:
 )
 def test_what_did_not_change_has_no_arrow(language: str, expected: list[str], tmp_path: Path) -> None:
     """Nor has what changed by so little that it is shown as 0 %: nothing there is red or green."""
-    (tmp_path / "format.mjs").write_text(SCRIPTS["format.js"], encoding="utf-8")
-    script = (
-        'import { change, useLocale } from "./format.mjs"; '
-        f'useLocale("{language}"); '
-        "console.log(JSON.stringify([0.5, 0.005, 0.0049, 0, -0.0049, -0.005, -1].map(change)));"
-    )
-    command = ["node", "--input-type=module", "--eval", script]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    shown = json.loads(done.stdout)
+    changes = "[0.5, 0.005, 0.0049, 0, -0.0049, -0.005, -1].map(page.change)"
+    shown = run_script("format.js", f'[page.useLocale("{language}"), {changes}][1]', tmp_path)
     assert expected == [one["text"].replace("\u00a0", " ") for one in shown]
     assert ["up", "up", None, None, None, "down", "down"] == [one["direction"] for one in shown]
+
+
+@needs_node
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_where_there_is_no_time_yet_none_is_named(language: str, tmp_path: Path) -> None:
+    """No sentence ends where its time should be: the part that is about it is left out."""
+    keys = ["live", "behind", "say_behind", "say_idle", "say_stopped", "say_unreachable", "say_broken"]
+    said = f"{keys}.map((key) => page.timed(key, {{ time: '', span: '2 min' }}))"
+    found = run_script("words.js", f'[page.useLanguage("{language}"), {said}][1]', tmp_path)
+    words = words_of(language)
+    for key, text in zip(keys, found, strict=True):
+        assert text, key
+        assert words[key].replace("{span}", "2 min").startswith(text)
+        assert not re.search(r"[{}]|\W$", text.removesuffix(".")), text
+    if language == "en":
+        assert ["Live", "2 min behind", "The processor is 2 min behind its input."] == found[:3]
+        assert "The log does not answer; the page tries again by itself." == found[5]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

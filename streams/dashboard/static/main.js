@@ -2,7 +2,7 @@
 
 import { h, show } from "./dom.js";
 import { count, share, span, useLocale, whenOf } from "./format.js";
-import { LANGUAGES, t, useLanguage } from "./words.js";
+import { LANGUAGES, t, timed, useLanguage } from "./words.js";
 import { listen, profile } from "./api.js";
 import { showFigures } from "./figures.js";
 import { sendDot, showFlow } from "./flow.js";
@@ -84,14 +84,14 @@ function merge(steps) {
 function status() {
   const o = view.overview;
   const time = o?.as_of ? whenOf(o.as_of, o.zone) : "";
-  if (view.connected === false) return { name: "broken", label: t("broken"), say: o ? t("say_broken", { time }) : t("broken") };
+  if (view.connected === false) return { name: "broken", label: t("broken"), say: o ? timed("say_broken", { time }) : t("broken") };
   if (!o) {
     const records = count(view.records);
     if (view.records !== null) return { name: "loading", label: t("loading", { records }), say: t("say_loading", { records }) };
     return { name: "connecting", label: t("connecting") };
   }
   const values = { time, span: span(o.behind_s) };
-  return o.state === "live" ? { name: "live", label: t("live", values) } : { name: o.state, label: t(o.state, values), say: t(`say_${o.state}`, values) };
+  return { name: o.state, label: timed(o.state, values), say: o.state === "live" ? null : timed(`say_${o.state}`, values) };
 }
 
 function header() {

@@ -188,6 +188,13 @@ export function t(key, values) {
   return values ? text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "") : text;
 }
 
+/** The words for `key`, which name a time: where there is none yet (""), without the parts that are about it. */
+export function timed(key, values) {
+  if (values.time) return t(key, values);
+  const kept = t(key).split(/ · |(?<=\.) /).filter((part) => !part.includes("{time}"));
+  return kept.join(" ").replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
 /** The same as parts, for values that are elements. */
 export function parts(key, values) {
   return (words[key] ?? en[key]).split(/(\{\w+\})/).map((p) => (p.startsWith("{") ? values[p.slice(1, -1)] : p));
