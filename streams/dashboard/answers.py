@@ -245,7 +245,13 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         documented(f"moments without a stay in the range are left out; {_UNREAD}"),
     ] = None
     cues: Annotated[list[CueCount] | None, documented(_UNREAD)] = None
-    latest: list[ShownStep]
+    latest: Annotated[
+        list[ShownStep],
+        documented(
+            "the newest first, as they were published: those of a partition that is ahead are later than "
+            "`as_of`"
+        ),
+    ]
 
 
 class Loading(msgspec.Struct, frozen=True):

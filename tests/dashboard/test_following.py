@@ -2,6 +2,7 @@
 
 import asyncio
 
+from streams.core.ingest.partition import partition_of
 from streams.errors import Unavailable
 from streams.log.memory import MemoryLog
 from streams.log.tail import TAIL_LIMIT, Tail, TailPosition
@@ -10,6 +11,7 @@ from streams.queries.views.health import STOPPED_AFTER_MS
 from streams.queries.views.latest import LATEST_MOVES
 from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
+from streams.settings.identity import IdentitySettings
 from streams.settings.tables import Settings
 from tests.dashboard.asking import AskedDashboard, asked, shown
 from tests.queries.written import RULES, SHOP, did
@@ -92,3 +94,19 @@ async def test_only_the_newest_moves_are_read() -> None:
     dashboard = await asked(log)
     assert 20 * LATEST_MOVES == dashboard.model.steps.number
     assert 20 == len((await dashboard.get("/api/latest")).json["latest"])
+
+
+async def test_moves_are_shown_before_all_partitions_have_come_so_far() -> None:
+    """The figures end where the slowest partition is; the latest moves do not wait for it, and say when."""
+    log = MemoryLog(2)
+    settings = Settings(identity=IdentitySettings(on=False))  # else partitions wait for each other
+    agents = [await PartitionAgent.open(log, number, settings, RULES) for number in range(2)]
+    for number, minutes in enumerate(((0, 120), (90,))):
+        who = next(f"u:{name}" for name in "abcdef" if partition_of(name.encode(), 2) == number)
+        records = [did(who, "look", minute) for minute in minutes]
+        await log.append([NewRecord(number, None, record, 2_000_000_000_000) for record in records])
+        agents[number].batch = 1
+        await agents[number].step()
+    overview = (await (await asked(log)).get("/api/overview")).json
+    assert "2024-05-01T00:00:00.000Z" == overview["as_of"]
+    assert "2024-05-01T01:30:00.000Z" == overview["latest"][0]["at"]

@@ -65,8 +65,10 @@ needs_node = pytest.mark.skipif(
 
 def run_script(name: str, expression: str, directory: Path) -> Any:
     """The value of an expression in which a script of the page is `page`."""
-    (directory / "page.mjs").write_text(SCRIPTS[name], encoding="utf-8")
-    script = f'import * as page from "./page.mjs"; console.log(JSON.stringify({expression}));'
+    for file, text in SCRIPTS.items():
+        (directory / file).write_text(text, encoding="utf-8")
+    (directory / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    script = f'import * as page from "./{name}"; console.log(JSON.stringify({expression}));'
     command = ["node", "--input-type=module", "--eval", script]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
@@ -104,6 +106,25 @@ def test_where_there_is_no_time_yet_none_is_named(language: str, tmp_path: Path)
     if language == "en":
         assert ["Live", "2 min behind", "The processor is 2 min behind its input."] == found[:3]
         assert "The log does not answer; the page tries again by itself." == found[5]
+
+
+@needs_node
+def test_a_move_of_a_partition_that_is_ahead_is_named_as_such(tmp_path: Path) -> None:
+    """One that is a second later than the figures is not: that is the way of the news."""
+    times = ["10:00:00", "10:00:01", "10:01:00", "10:01:01", "12:00:00"]
+    steps = [{"at": f"2024-05-06T{time}.000Z"} for time in times]
+    for as_of, expected in (("2024-05-06T10:00:00Z", [False] * 3 + [True] * 2), (None, [True] * 5)):
+        asked = f"{json.dumps(steps)}.map((step) => page.isAhead(step, {json.dumps({'as_of': as_of})}))"
+        assert expected == run_script("steps.js", asked, tmp_path)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_of_the_latest_moves_no_end_is_claimed(language: str) -> None:
+    """They are shown as they come; figures are right up to a time. The card names both."""
+    words = words_of(language)
+    assert "{time}" in words["until_latest"]
+    assert words["until"].replace("{time}.", "").strip() not in words["why_latest"]
+    assert 'why === "why_latest" ? latestText(overview)' in SCRIPTS["cards.js"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -17,9 +17,12 @@ export function untilText(overview, running) {
   return ` ${t(running ? "until_running" : "until", values)}`;
 }
 
+/** Moves are shown as they come: some are later than the time until which figures are right. */
+const latestText = ({ as_of: at, zone }) => (at ? ` ${t("until_latest", { time: whenOf(at, zone) })}` : "");
+
 /** The head of a card. `why`: the words that say what is counted, and until when. */
 export function card(title, note, why, overview, ...more) {
-  const until = untilText(overview, why !== "why_hours" && why !== "why_latest");
+  const until = why === "why_latest" ? latestText(overview) : untilText(overview, why !== "why_hours");
   return h("div", { class: "head" }, h("h2", null, t(title)), note ? h("span", { class: "note" }, note) : null, ...more, explained(why, until));
 }
 

@@ -6,6 +6,7 @@ import { parts, t } from "./words.js";
 import { card } from "./cards.js";
 
 const SHOWN = 8;
+const AHEAD_MS = 60000; // partitions say how far they are once a second, and idle ones some seconds later
 const tag = (moment) => h("span", { class: `tag ${moment}` }, t(moment));
 
 function said(step) {
@@ -20,10 +21,13 @@ function aside(step) {
   return [left && step.dwell_s !== null && step.dwell_s !== undefined ? t("after", { span: span(step.dwell_s) }) : "", dims(step)].filter(Boolean).join(" · ");
 }
 
+/** True for a move that is so much later than the figures that one would miss it in them: its partition is ahead. */
+export const isAhead = (step, overview) => !overview.as_of || Date.parse(step.at) - Date.parse(overview.as_of) > AHEAD_MS;
+
 export function showLatest(parent, overview, view) {
   const of = view.latest.filter((x) => !view.moment || x.from === view.moment || x.to === view.moment).slice(0, SHOWN);
   const rows = of.map((x) => h("li", { "data-key": x.id, class: x.taken_back ? "taken-back" : null },
-    h("span", { class: "note" }, clock(x.at, overview.zone)), h("span", null, said(x), " ", h("span", { class: "note" }, aside(x), x.taken_back ? ` · ${t("taken_back")}` : "")),
+    h("span", { class: "note" }, clock(x.at, overview.zone)), h("span", null, said(x), " ", h("span", { class: "note" }, [aside(x), isAhead(x, overview) ? t("ahead") : "", x.taken_back ? t("taken_back") : ""].filter(Boolean).join(" · "))),
     x.profile ? h("button", { type: "button", class: "plain", "data-action": "story", "data-profile": x.profile }, x.profile) : null));
   show(parent, card("latest", t("latest_note"), "why_latest", overview), rows.length ? h("ol", { class: "moves" }, rows) : h("p", { class: "nothing" }, t("nothing_moved")));
 }
