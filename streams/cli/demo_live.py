@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ LIVE_PEOPLE, LIVE_SEED = 1_500, 11
 # 25 days, which take some seconds; a dozen purchases a day, so that one sees it when they stop.
 BEFORE_EVENTS, BEFORE_EVERY_MS = 45_000, 48_000
 HISTORY_MS = BEFORE_EVENTS * BEFORE_EVERY_MS
+APPENDED_AT_ONCE = 10_000  # events: about as many as a batch
 MOMENT_S = 0.5  # between two events, on average: something moves all the time, and one can follow it
 
 
@@ -28,27 +30,20 @@ async def show_live(
 
     `data_dir`: a new directory. The page is that of `streams dashboard`.
     """
-    from streams.cli.options import input_format, rules_of
-    from streams.runtime.embedded import Embedded, Progress
+    from streams.cli.options import rules_of
+    from streams.runtime.embedded import Embedded
     from streams.settings.tables import Settings
-    from streams.sources.finite_input import FiniteInput
 
     settings = Settings(data_dir=data_dir, identity={"on": True}, dimensions=_dimensions())
-    history = data_dir.with_suffix(".jsonl")
     with StopRequest() as stop:
-
-        def on_progress(progress: Progress) -> None:
-            stop.check("the demo is half done; start it again")
-
-        _write_history(history, events_before, incidents)
         embedded = await Embedded.open(settings, rules_of(settings))
         try:
-            format = input_format(None, (), None, settings, is_finite=True)
-            await embedded.replay(FiniteInput([history], format), on_progress)
-        finally:
-            await embedded.close()
-        embedded = await Embedded.open(settings, rules_of(settings))
-        try:
+            # They are in order of time but for a few, which are late: nothing has to be looked at before.
+            before = _before(events_before, incidents)
+            while values := list(islice(before, APPENDED_AT_ONCE)):
+                await embedded.append([(value, ()) for value in values])
+                await embedded.step(idle_s=0)
+                stop.check("the demo is half done; start it again")
             with live_page(True, None, ["--data-dir", data_dir]):
                 async for value in _shoppers(stop.event, incidents):
                     await embedded.append([(value, ())])
@@ -64,16 +59,15 @@ def _dimensions() -> Mapping[str, Any]:
     return {"channel": {"path": "context.campaign.medium", "values": [name for name, _ in CHANNELS]}}
 
 
-def _write_history(path: Path, events: int, incidents: "Sequence[Incident]") -> None:
-    """Writes what happened in the last weeks into a file, one event a line: about so many events."""
+def _before(events: int, incidents: "Sequence[Incident]") -> Iterator[bytes]:
+    """What happened in the last weeks, event by event: about so many events."""
     from streams.sources.generator import Shop
     from streams.sources.rhythm import Rhythm, paced
 
     shop = Shop(LIVE_SEED, 1000 / BEFORE_EVERY_MS, LIVE_PEOPLE, incidents, Rhythm())
     now_ms = Clock().wall_ms()
-    times = paced(now_ms - events * BEFORE_EVERY_MS, now_ms, BEFORE_EVERY_MS, shop.busy)
-    made = [record for at_ms in times for record in shop.sends(at_ms)]
-    path.write_bytes(b"".join([record.value + b"\n" for record in made if record.key]))
+    for at_ms in paced(now_ms - events * BEFORE_EVERY_MS, now_ms, BEFORE_EVERY_MS, shop.busy):
+        yield from [record.value for record in shop.sends(at_ms) if record.key]
 
 
 async def _shoppers(stop: asyncio.Event, incidents: "Sequence[Incident]") -> AsyncIterator[bytes]:
