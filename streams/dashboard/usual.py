@@ -1,7 +1,8 @@
 """What is usual at this hour of the week: purchases of a range, and of the same hours of weeks before.
 
 A count is unusual if it lies outside what hardly ever happens by chance: counts scatter as those of
-independent people do, and days differ from each other beside that.
+independent people do, and days differ from each other beside that. Small counts scatter further upwards than
+downwards. Their square roots do not, and scatter alike however great they are (Anscombe 1948).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,11 @@ from streams.dashboard.asked import RangeWindow
 from streams.settings.durations import DAYS
 
 WEEKS = 4  # that are looked back: hours are kept for 40 days, of which a range of a week takes 7
-SPREAD = 2.6  # standard deviations: one hour in a hundred lies outside of them
+SPREAD = 2.6  # standard deviations: one step in a hundred lies outside of them, half of these below
 DAY_NOISE = 0.15  # by how much days differ beside chance; measured on generated shops, with a margin
 
 _WEEK_MS = 7 * DAYS
+_ROOT_DEVIATION, _ROOT_SHIFT = 0.5, 0.375  # of the square root of a count, and what is added to the count
 
 
 def points(asked: RangeWindow, counts: Mapping[int, int], known_from_ms: int) -> list[Point]:
@@ -29,20 +31,25 @@ def points(asked: RangeWindow, counts: Mapping[int, int], known_from_ms: int) ->
     for at_ms in range(asked.start_ms, asked.end_ms, asked.step_ms):
         before = _earlier(asked, counts, at_ms, known_from_ms)
         usual = sum(before) / len(before) if before else None
-        spread = 0.0
-        if usual is not None:
-            spread = SPREAD * sqrt(usual + (DAY_NOISE * usual) ** 2 + usual / len(before))
+        low, high = (None, None) if usual is None else _bounds(usual, len(before))
         found.append(
             Point(
                 at=rfc3339(at_ms),
                 count=_step(asked, counts, at_ms),
                 usual=usual,
-                low=None if usual is None else max(0.0, usual - spread),
-                high=None if usual is None else usual + spread,
+                low=low,
+                high=high,
                 over=at_ms < asked.over_ms,
             )
         )
     return found
+
+
+def _bounds(usual: float, weeks: int) -> tuple[float, float]:
+    """Between which counts a count lies by chance, if it is usually so great in so many weeks."""
+    room = SPREAD * _ROOT_DEVIATION * sqrt(1 + DAY_NOISE**2 * usual + 1 / weeks)
+    root = sqrt(usual + _ROOT_SHIFT)
+    return max(0.0, max(0.0, root - room) ** 2 - _ROOT_SHIFT), (root + room) ** 2 - _ROOT_SHIFT
 
 
 def whole_before(asked: RangeWindow, counts: Mapping[int, int], known_from_ms: int) -> Before | None:

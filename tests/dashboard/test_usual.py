@@ -1,5 +1,7 @@
 """What is usual at an hour of the week is what the weeks before had."""
 
+from math import exp, lgamma, log
+
 import pytest
 
 from streams.dashboard.asked import Range, range_window
@@ -62,3 +64,32 @@ def test_days_are_made_of_days() -> None:
         window = range_window(asked, NOW_MS)
         counts = dict.fromkeys(range(window.start_ms, window.end_ms, HOURS if parts else 1), 1)
         assert parts == points(window, counts, NOW_MS)[0].count
+
+
+@pytest.mark.parametrize("mean", [5, 8, 12, 20, 50, 150])
+def test_a_fall_is_unusual_as_often_as_a_rise(mean: int) -> None:
+    """By chance neither is, but for some in a thousand: also where counts are so small that none is left."""
+    window = range_window(Range.DAY, NOW_MS)
+    at_ms = window.start_ms
+    counts = {at_ms - weeks * 7 * DAYS: mean for weeks in range(1, 5)}
+    first = points(window, counts, 0)[0]
+    assert first.low is not None
+    assert first.high is not None
+    chances = [exp(count * log(mean) - mean - lgamma(count + 1)) for count in range(4 * mean + 20)]
+    below = sum(chance for count, chance in enumerate(chances) if count < first.low)
+    above = sum(chance for count, chance in enumerate(chances) if count > first.high)
+    assert below <= 0.01
+    assert above <= 0.01
+    if mean <= 20:  # of greater ones, days differ by more than chance
+        assert 0.0001 <= below
+        assert 0.00005 <= above
+
+
+def test_a_day_without_hardly_any_purchase_is_unusual_in_a_small_shop() -> None:
+    """Ten a day, and one when its checkout was broken."""
+    window = range_window(Range.MONTH, NOW_MS)
+    at_ms = window.start_ms
+    counts = {at_ms: 1} | {at_ms - weeks * 7 * DAYS: n for weeks, n in ((1, 9), (2, 12), (3, 8))}
+    first = points(window, counts, at_ms - 3 * 7 * DAYS)[0]
+    assert first.low is not None
+    assert first.count < first.low
