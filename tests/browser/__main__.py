@@ -32,6 +32,20 @@ UNSEEN = (
     ".map(e => e.textContent)"
 )
 
+# Texts of drawings that lie over each other, or outside of their drawing.
+MUDDLED = """
+[...document.querySelectorAll('#purchases svg, #hours svg, #stays svg')].flatMap(svg => {
+  const frame = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()]);
+  const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4;
+  return texts.flatMap(([text, at], i) => [
+    ...(at.left < frame.left - 4 || at.right > frame.right + 4 ? [`${text} is outside`] : []),
+    ...texts.slice(i + 1).filter(([, other]) => over(at, other)).map(([other]) => `${text} is over ${other}`),
+  ]);
+})
+"""
+
 
 async def check_forms(browser: Chromium, site: Site, axe: str | None) -> None:
     """Every form of the page is drawn, logs no error, asks nobody else, and can be read by everybody."""
@@ -43,6 +57,7 @@ async def check_forms(browser: Chromium, site: Site, axe: str | None) -> None:
         wide = await tab.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert 0 == wide, f"{form}: the page is {wide} px wider than its window"
         assert [] == await tab.run(UNSEEN), f"{form}: these links of the flow are not drawn"
+        assert [] == await tab.run(MUDDLED), form
         await check_axe(tab, axe, form)
         await tab.run("document.querySelector('.moves [data-action=story]').click()")
         await tab.until("document.querySelector('#story[open] .steps li') !== null")

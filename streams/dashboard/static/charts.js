@@ -7,6 +7,7 @@ import { t } from "./words.js";
 import { card, isUnread, waiting } from "./cards.js";
 
 const STEPS = { 3600: "hour", 21600: "hours6", 86400: "day" };
+const BAND_ROOM = 1.7; // what is usual may go beyond the drawing: of small counts it would take all of it
 const MANY = 5; // purchases, or as many expected: fewer are not called unusual
 
 const niceStep = (greatest) => {
@@ -22,7 +23,8 @@ export function showPurchases(parent, overview, view) {
   const [left, right, bottom, top] = [38, 8, 22, 8];
   const { points, step_s: step } = overview.purchases;
   const unit = t(STEPS[step]);
-  const most = Math.max(4, ...points.map((p) => Math.max(p.count, p.high ?? 0))) * 1.08;
+  const greatest = Math.max(4, ...points.map((p) => Math.max(p.count, p.usual ?? 0)));
+  const most = Math.min(greatest * BAND_ROOM, Math.max(greatest, ...points.map((p) => p.high ?? 0))) * 1.08;
   const x = (i) => left + ((width - left - right) * i) / Math.max(1, points.length - 1);
   const y = (v) => height - bottom - ((height - bottom - top) * v) / most;
   const at = (i, v) => `${x(i).toFixed(1)} ${y(v).toFixed(1)}`;
@@ -35,7 +37,7 @@ export function showPurchases(parent, overview, view) {
   }
   const known = points.map((p, i) => [i, p]).filter(([, p]) => p.usual !== null);
   if (known.length > 1) {
-    const high = known.map(([i, p]) => at(i, p.high));
+    const high = known.map(([i, p]) => at(i, Math.min(p.high, most)));
     const low = known.map(([i, p]) => at(i, p.low)).reverse();
     drawn.push(s("path", { d: `M${high.join("L")}L${low.join("L")}Z`, class: "usual" }), s("path", { d: `M${known.map(([i, p]) => at(i, p.usual)).join("L")}`, class: "expected" }));
   }
@@ -83,6 +85,8 @@ export function showHours(parent, overview, view) {
     h("div", { class: "drawing" }, s("svg", { viewBox: `0 0 ${width} ${(18 + 7 * (high + 2)).toFixed(0)}`, role: "img", "aria-label": t("heat_image", { n: count(most) }) }, cells, marks)));
 }
 
+// How wide texts are that stand side by side, each in the middle of its place: half of each, and room between.
+const wide = (...texts) => (3.4 * texts.join("").length + 4) * (texts.length === 1 ? 2 : 1);
 const SHORTEST_S = 5;
 const LONGEST_S = 30 * 86400;
 
@@ -92,20 +96,23 @@ export function showStays(parent, overview, view) {
   const [left, right] = [86, 14];
   const low = Math.log(SHORTEST_S);
   const x = (seconds) => left + ((width - left - right) * (Math.log(Math.min(LONGEST_S, Math.max(SHORTEST_S, seconds))) - low)) / (Math.log(LONGEST_S) - low);
+  const labels = [60, 3600, 604800, 86400].filter((seconds, i, all) => all.slice(0, i).every((other) => Math.abs(x(other) - x(seconds)) > wide(span(seconds), span(other))));
   const marks = [60, 3600, 86400, 604800].map((seconds) => [
-    s("path", { d: `M${x(seconds)} 16V166`, class: "grid" }), s("text", { x: x(seconds), y: 10, "text-anchor": "middle", class: "faint" }, span(seconds)),
+    s("path", { d: `M${x(seconds)} 16V166`, class: "grid" }), labels.includes(seconds) ? s("text", { x: x(seconds), y: 10, "text-anchor": "middle", class: "faint" }, span(seconds)) : null,
   ]);
   const rows = MOMENTS.slice(0, 4).map((moment, i) => {
     const stay = overview.dwell[moment];
     const y = 42 + i * 36;
     const name = s("text", { x: 0, y: y + 4, class: "halo" }, t(moment));
     if (!stay) return [name, s("text", { x: left, y: y + 4, class: "faint" }, "–")];
-    const near = x(stay.p90_s) - x(stay.p50_s) < 46; // their numbers would overlap
+    const [half, nine] = [span(stay.p50_s), span(stay.p90_s)];
+    const nineAt = Math.min(Math.max(x(stay.p90_s), x(stay.p50_s) + wide(half, nine) / 2), width - wide(nine) / 2);
+    const halfAt = Math.min(x(stay.p50_s), nineAt - wide(half, nine)); // beside the other number, not over it
     return [name,
       s("path", { d: `M${x(stay.p50_s)} ${y}H${x(stay.p90_s) + 0.01}`, class: `stay ${moment}` }), s("circle", { cx: x(stay.p50_s), cy: y, r: 6, class: `half ${moment}` }),
-      s("text", { x: x(stay.p50_s), y: y - 10, "text-anchor": near ? "end" : "middle" }, span(stay.p50_s)),
-      s("text", { x: x(stay.p90_s), y: y - 10, "text-anchor": near ? "start" : "middle", class: "faint" }, span(stay.p90_s)),
-      s("title", null, t("stay_row", { moment: t(moment), half: span(stay.p50_s), nine: span(stay.p90_s) }))];
+      s("text", { x: halfAt, y: y - 10, "text-anchor": "middle" }, half),
+      s("text", { x: nineAt, y: y - 10, "text-anchor": "middle", class: "faint" }, nine),
+      s("title", null, t("stay_row", { moment: t(moment), half, nine }))];
   });
   return show(parent, card("stays", t("stays_note"), "why_stays", overview),
     h("div", { class: "drawing" }, s("svg", { viewBox: `0 0 ${width} 170`, role: "img", "aria-label": t("stays_image") }, marks, rows.map((r) => s("g", null, r)))));
