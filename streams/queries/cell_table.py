@@ -17,6 +17,7 @@ from streams.core.funnels.windows import ALL_TIME, LENGTH_MIN, WINDOWS
 from streams.core.ingest.times import MINUTE_MS
 from streams.queries.funnel_window import CellWindow
 from streams.queries.instants import ms_of
+from streams.queries.packed_counts import PackedCounts
 from streams.topology import TALLIES
 
 MAX_STARTS = 10_000  # texts of starts that are kept: a week of minutes
@@ -24,6 +25,7 @@ MAX_STARTS = 10_000  # texts of starts that are kept: a week of minutes
 # The last two fields of a tally; see `tally_text`.
 _COUNT, _REV = b',"count":', b',"rev":'
 _LENGTHS = {name.encode(): number for number, name in enumerate(WINDOWS)}
+_NOTHING: Mapping[int, int] = {}
 # A tally has all fields of a total, and its partition, which stands in the key.
 _decode = msgspec.json.Decoder(FunnelTotal).decode
 
@@ -49,7 +51,7 @@ class CellSum(msgspec.Struct, frozen=True, gc=False):
 Counted = Tally | CellSum
 """What reports add up."""
 
-CellCounts = dict[int, int]  # by the number of a name
+CellCounts = dict[int, int] | PackedCounts  # by the number of a name
 
 
 class PartitionCells:
@@ -72,11 +74,11 @@ class CellTable:
         self._anew: dict[int, PartitionCells] = {}  # of partitions that are being read anew
         self._cells: list[CellSum] = []  # by the number of their name
         self._numbers = {name: number for number, (name, _) in enumerate(names)}
+        self._shared = [*self._numbers.values()]  # all of them, by themselves
         self._dimensions: dict[tuple[str, ...], Mapping[str, str]] = {}  # many cells share them
         self._starts: dict[bytes, int] = {}
         for _, cell in names:
             self._add(cell)
-        self._share_numbers()
 
     @property
     def names(self) -> Sequence[tuple[bytes, CellSum]]:
@@ -86,16 +88,6 @@ class CellTable:
     def is_read_anew(self, partition: int) -> bool:
         """True while a partition is being read from its beginning once more."""
         return partition in self._anew
-
-    def _share_numbers(self) -> None:
-        """Makes all counters share the numbers of their names: numbers that were read are objects of their
-        own, and each would cost as much as the rest of a counter.
-        """
-        shared = [*self._numbers.values()]
-        for part in self.parts.values():
-            for starts in part.windows:
-                for start, counts in starts.items():
-                    starts[start] = {shared[which]: count for which, count in counts.items()}
 
     def apply(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Takes a record in; those of other topics are passed over."""
@@ -122,6 +114,8 @@ class CellTable:
         counts = starts.get(start)
         if counts is None:
             counts = starts[start] = {}
+        elif isinstance(counts, PackedCounts):
+            counts = starts[start] = counts.unpacked(self._shared)
         end = value.rindex(_REV)
         if count := int(value[value.rindex(_COUNT, 0, end) + len(_COUNT) : end]):
             counts[which] = count
@@ -142,6 +136,8 @@ class CellTable:
 
     def _remove(self, starts: dict[int, CellCounts], start: int, name: bytes) -> None:
         counts, which = starts.get(start), self._numbers.get(name)
+        if isinstance(counts, PackedCounts):
+            counts = starts[start] = counts.unpacked(self._shared)
         if counts is not None and which is not None:
             counts.pop(which, None)
             if not counts:
@@ -151,6 +147,7 @@ class CellTable:
         tally = _decode(value)
         fields = {field: getattr(tally, field) for field in CellSum.__struct_fields__}
         which = self._numbers[name] = len(self._cells)
+        self._shared.append(which)
         self._add(CellSum(**fields | {"count": 0}))
         return which
 
@@ -178,7 +175,7 @@ class CellTable:
 
         `where`: only those with these values of dimensions; `measure`: only those of this one.
         """
-        totals: CellCounts = {}
+        totals: dict[int, int] = {}
         get = totals.get
         for counts in self._counts_in(window):
             for which, count in counts.items():
@@ -196,8 +193,8 @@ class CellTable:
         numbers = {which for which, cell in enumerate(self._cells) if wanted(cell)}
         sums = Counter[int]()
         for start, counts in self._starts_in(window):
-            for which in numbers & counts.keys():
-                sums[start * MINUTE_MS] += counts[which]
+            if found := [count for which, count in counts.items() if which in numbers]:
+                sums[start * MINUTE_MS] += sum(found)
         return sums
 
     def totals(self, window: int) -> Iterator[tuple[int, CellSum]]:
@@ -206,9 +203,9 @@ class CellTable:
         """
         cells, replace = self._cells, msgspec.structs.replace
         for start in self.starts(window):
-            sums: CellCounts = {}
+            sums: dict[int, int] = {}
             for part in self.parts.values():
-                for which, count in part.windows[window].get(start, {}).items():
+                for which, count in part.windows[window].get(start, _NOTHING).items():
                     sums[which] = sums.get(which, 0) + count
             for which, count in sums.items():
                 if count:

@@ -12,9 +12,10 @@ import msgspec
 
 from streams.log.tail import TailPosition
 from streams.queries.cell_table import CellSum, CellTable, PartitionCells
+from streams.queries.packed_counts import BYTE_ORDER, PackedCounts, packed
 from streams.queries.views.feeding import Positions
 
-SNAPSHOT_FORMAT = 1
+SNAPSHOT_FORMAT = f"1, {BYTE_ORDER}-endian"
 _SUM_BYTES = 4  # its first bytes: the checksum of the others
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -23,14 +24,14 @@ _encode = msgspec.msgpack.Encoder().encode
 class _Head(msgspec.Struct, array_like=True, frozen=True):
     """What every format begins with."""
 
-    format: int
+    format: str
     log: str
 
 
 class _Snapshot(_Head, array_like=True, frozen=True):
     positions: Sequence[tuple[str, int, TailPosition]]
     names: Sequence[tuple[bytes, CellSum]]
-    parts: dict[int, Sequence[dict[int, dict[int, int]]]]
+    parts: dict[int, Sequence[dict[int, bytes]]]
 
 
 _decode_head = msgspec.msgpack.Decoder(_Head).decode
@@ -55,9 +56,17 @@ def encode_snapshot(log: str, cells: CellTable, positions: Positions) -> bytes:
     beginning after a restart.
     """
     kept = [(topic, n, at) for (topic, n), at in positions.items() if not cells.is_read_anew(n)]
-    parts = {n: part.windows for n, part in cells.parts.items() if not cells.is_read_anew(n)}
+    parts = {n: _packed_windows(part) for n, part in cells.parts.items() if not cells.is_read_anew(n)}
     body = _encode(_Snapshot(SNAPSHOT_FORMAT, log, kept, cells.names, parts))
     return crc32(body).to_bytes(_SUM_BYTES, "big") + body
+
+
+def _packed_windows(part: PartitionCells) -> Sequence[dict[int, bytes]]:
+    return [{start: packed(counts) for start, counts in starts.items()} for starts in part.windows]
+
+
+def _partition(windows: Sequence[dict[int, bytes]]) -> PartitionCells:
+    return PartitionCells([{start: PackedCounts(raw) for start, raw in starts.items()} for starts in windows])
 
 
 def decode_snapshot(raw: bytes, log: str) -> RestoredCells | UnusableSnapshot:
@@ -74,6 +83,6 @@ def decode_snapshot(raw: bytes, log: str) -> RestoredCells | UnusableSnapshot:
         found = _decode(body)
     except msgspec.DecodeError as error:
         return UnusableSnapshot(f"no release wrote it ({error})")
-    parts = {number: PartitionCells(windows) for number, windows in found.parts.items()}
+    parts = {number: _partition(windows) for number, windows in found.parts.items()}
     positions = {(topic, number): at for topic, number, at in found.positions}
     return RestoredCells(CellTable(found.names, parts), positions)

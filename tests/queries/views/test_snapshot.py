@@ -57,7 +57,7 @@ def written(*fields: object) -> bytes:
 
 
 GOOD = encode_snapshot("shop", table(), POSITIONS)
-OTHER = SNAPSHOT_FORMAT + 1
+OTHER = "2, little-endian"
 
 
 @pytest.mark.parametrize(
