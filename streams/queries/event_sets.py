@@ -12,6 +12,7 @@ from streams.core.journeys.origins import EventOrigin, EventOrigins, with_origin
 from streams.core.journeys.profile import Profile, folded_journal
 from streams.core.journeys.signal import (
     EVERY_NEED,
+    NO_PLACE,
     PACK,
     RECORD,
     REFUND_EVERYWHERE,
@@ -193,7 +194,7 @@ def fold_sets(
     numbers = {name: n for n, name in enumerate(needs)} | {REFUND_EVERYWHERE[0]: EVERY_NEED}
     journal = b"".join(
         sorted(
-            PACK(event.head, ref, event.rule, numbers[name], event.utc_offset_quarters, event.cue)
+            PACK(event.head, ref, event.rule, numbers[name], event.utc_offset_quarters, event.cue) + NO_PLACE
             for ref, event in events
             for name in event.needs
         )

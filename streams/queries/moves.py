@@ -16,7 +16,7 @@ from streams.core.processing.inbox import GiveMessage, TakeMessage
 from streams.core.processing.parameters import IdentityParameters
 from streams.core.processing.record_keys import is_device, split_profile_key
 from streams.core.processing.rulebook import Rulebook
-from streams.core.processing.travelling import TravellingSignal, packed, unpacked
+from streams.core.processing.travelling import TravellingSignal, packed, unpacked, without_place
 from streams.queries.device_owners import FoundOwner, find_owners
 from streams.queries.event_sets import EventCopy, PersonSets, event_copy
 from streams.queries.given_events import Parting, UnmovedEvent, add_unmoved, give_events, withdraw_given
@@ -37,14 +37,14 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def digest_of_sent(sent: TravellingSignal) -> bytes:
     """What stands for a signal that was sent to another partition."""
-    ordered = msgspec.structs.replace(sent, needs=tuple(sorted(sent.needs)))
+    ordered = msgspec.structs.replace(without_place(sent), needs=tuple(sorted(sent.needs)))
     return blake2b(_encode(ordered), digest_size=DIGEST_BYTES).digest()
 
 
 def digest_of_given(ref: bytes, copy: EventCopy, book: Rulebook) -> bytes:
     """What stands for the signal of an event as it would be sent. `book`: of the partition that holds it."""
     signal = Signal(copy.head, ref, copy.rule, copy.utc_offset_quarters, copy.facts, copy.needs, cue=copy.cue)
-    return digest_of_sent(packed(signal, book))
+    return digest_of_sent(packed(signal, book, []))
 
 
 class GivenName(msgspec.Struct, frozen=True):
@@ -131,7 +131,10 @@ class Moves:
                     signals.pop()
             return
         for sent in move.signals:
-            signals, signal = held.setdefault(EventOrigin(device, sent.ref), []), unpacked(sent, self._book)
+            signals, signal = (
+                held.setdefault(EventOrigin(device, sent.ref), []),
+                unpacked(without_place(sent), self._book, []),
+            )
             if move.redriven is not None:
                 if ending is None or ending.outcome != "applied":
                     continue

@@ -17,7 +17,7 @@ from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.folding import fold
 from streams.core.journeys.journey_step import CUE, UNMATCHED
 from streams.core.journeys.population import Population
-from streams.core.journeys.signal import PACK, SIZE, event_ref, facts_key, head_of, order_ref
+from streams.core.journeys.signal import NO_PLACE, PACK, SIZE, event_ref, facts_key, head_of, order_ref
 from streams.core.journeys.state import State
 from tests import oracle
 from tests.laws.driving import (
@@ -113,9 +113,8 @@ def test_fold_is_the_oracle(history: list[oracle.Signal], timer: int) -> None:
     for s in rows:
         for n in s.needs:
             number = 0xFFFF if n == "*" else names.index(n)
-            journal += PACK(
-                head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event), s.rule, number, s.offset, s.cue
-            )
+            head, ref = head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event)
+            journal += PACK(head, ref, s.rule, number, s.offset, s.cue) + NO_PLACE
         if stated := facts_of(s):
             facts[facts_key(head_of(s.at, s.mark, s.sure, s.dims), event_ref(s.event))] = stated
     _, out = fold(journal, names, facts, timer, patience(OF))

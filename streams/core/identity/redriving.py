@@ -11,7 +11,7 @@ from streams.core.identity.links import user_at
 from streams.core.identity.moves import Give
 from streams.core.journeys.folding import APPLIED, DUPLICATE, FINAL, is_copy
 from streams.core.journeys.redriving import RedrivenEvent, holds_before, redrive_event
-from streams.core.journeys.signal import TIME, Signal
+from streams.core.journeys.signal import TIME, Signal, is_same
 from streams.records import Record
 
 
@@ -65,9 +65,13 @@ def given_again(devices: Devices, key: str, signal: Signal) -> Give | None:
     """
     device = devices.get(key)
     given = None if device is None or device.given is None else device.given.get(signal.ref)
-    if given is None or given.signal != signal or signal.head >> TIME < _oldest_movable_ms(devices):
+    if (
+        given is None
+        or not is_same(given.signal, signal)
+        or signal.head >> TIME < _oldest_movable_ms(devices)
+    ):
         return None
-    return Give(given.user, key, (signal,), is_new=True)
+    return Give(given.user, key, (given.signal,), is_new=True)
 
 
 def user_given_to(devices: Devices, key: str, ref: bytes) -> str | None:

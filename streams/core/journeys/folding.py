@@ -89,7 +89,7 @@ def append_signal(
             p.facts = {}
         p.facts[facts_key(head, ref)] = signal.facts
     for need in needs:
-        journal += PACK(head, ref, signal.rule, need, signal.utc_offset_quarters, signal.cue)
+        journal += PACK(head, ref, signal.rule, need, signal.utc_offset_quarters, signal.cue) + signal.place
         if need == EVERY_NEED:
             refund_everywhere(p.states, signal, patience, asserted)
         else:
@@ -109,7 +109,10 @@ def insert_signal(
     """
     change = Change()
     head, ref, journal, facts = signal.head, signal.ref, p.journal, dict(p.facts or NO_FACTS)
-    records = [PACK(head, ref, signal.rule, need, signal.utc_offset_quarters, signal.cue) for need in needs]
+    records = [
+        PACK(head, ref, signal.rule, need, signal.utc_offset_quarters, signal.cue) + signal.place
+        for need in needs
+    ]
     first = twin
     if first >= 0:
         facts.pop(journal[first * SIZE :][:ORDERED], None)

@@ -2,9 +2,13 @@
 base, only the outcome is left.
 """
 
+from collections.abc import Iterable
+
 from streams.core.journeys.folding import replay, states_of_base
+from streams.core.journeys.journal import find_event, first_from
 from streams.core.journeys.journey_step import CUE, UNMATCHED, WITHDRAWN, JourneyStep, net_steps
-from streams.core.journeys.profile import Profile
+from streams.core.journeys.profile import Profile, folded_journal
+from streams.core.journeys.signal import NO_PLACE, PLACE_AT, SIZE
 from streams.core.journeys.state import Patience
 
 _NO_TRANSITIONS = (*UNMATCHED, WITHDRAWN, CUE)
@@ -18,6 +22,17 @@ def held_steps(p: Profile, timers_fired_ms: int, patience: Patience) -> list[Jou
     steps: list[JourneyStep] = []
     replay(states_of_base(p), p.journal, p.facts, patience, steps, timers_fired_ms)
     return [t for t in net_steps(steps) if t.kind not in _NO_TRANSITIONS]
+
+
+def places_of_steps(p: Profile, steps: Iterable[JourneyStep]) -> list[bytes]:
+    """Where the event of each step was read. NO_PLACE: no event caused it, or its signal is not held."""
+    journal = folded_journal(p) + p.journal
+    places = []
+    for t in steps:
+        first = find_event(journal, t.caused_by, first_from(journal, t.at_ms)) if t.rule >= 0 else -1
+        at = first * SIZE
+        places.append(journal[at + PLACE_AT : at + SIZE] if first >= 0 else NO_PLACE)
+    return places
 
 
 def holds_all_steps(p: Profile) -> bool:

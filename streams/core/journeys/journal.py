@@ -1,4 +1,4 @@
-"""Looking things up in a journal: one `bytes` with the signals of a profile in order, 31 bytes each."""
+"""Looking things up in a journal: one `bytes` with the signals of a profile in order, 37 bytes each."""
 
 from struct import Struct
 

@@ -30,6 +30,7 @@ from streams.core.journeys.signal import (
     NAMELESS,
     ORDERED,
     PACK,
+    PLACE_AT,
     RECORD,
     REF_AT,
     REFUND_EVERYWHERE,
@@ -131,7 +132,7 @@ def _held_signal(p: Profile, first: int) -> Signal:
         numbers = [record[3] for record in RECORD.iter_unpack(records)]
         needs = tuple(sorted(need_name(p, number) for number in numbers)) if any(numbers) else NAMELESS
     stated = (p.facts or NO_FACTS).get(facts_key(head, ref))
-    return Signal(head, ref, rule, utc_offset, stated, needs, cue=cue)
+    return Signal(head, ref, rule, utc_offset, stated, needs, cue=cue, place=records[PLACE_AT:SIZE])
 
 
 def move_events(
@@ -214,7 +215,7 @@ class _NewJournal:
             self.facts[facts_key(signal.head, ref)] = signal.facts
         for number in numbers:
             record = PACK(signal.head, ref, signal.rule, number, signal.utc_offset_quarters, signal.cue)
-            self.added.append(record)
+            self.added.append(record + signal.place)
 
     def whole(self) -> bytes:
         """The journal, in order."""

@@ -1,8 +1,8 @@
-"""A signal: what one event says about intent, and the 31 bytes that stand for it in a journal.
+"""A signal: what one event says about intent, and the 37 bytes that stand for it in a journal.
 
 A journal is these bytes in order. Why bytes: the journal in memory is the journal in the state topic, so
 nothing is encoded on a write or decoded on a restore; two signals are compared by one comparison of bytes;
-and 20 signals take 653 bytes, where 20 tuples take 4 kB.
+and 20 signals take 773 bytes, where 20 tuples take 4 kB.
 
     head          8  at_ms 44 bits (to the year 2527) | intent 3 | sure 1 | dims 16     big-endian
     ref          17  the event's id: one byte for its form, 16 that stand for it
@@ -10,6 +10,9 @@ and 20 signals take 653 bytes, where 20 tuples take 4 kB.
     need          2  the number of the need in its profile; EVERY_NEED: a refund with an order id
     utc_offset    1  the person's distance from UTC in quarter hours, signed
     cue           1  the number of the cue that the event has (streams.core.moments.verdict), or 0
+    place         6  where the event was read (streams.core.processing.places); zeros: it is not known
+
+The place is no content: it orders nothing, copies are compared without it, and no step of a journey has it.
 """
 
 import re
@@ -22,8 +25,11 @@ from streams.core.journeys.money import Money
 from streams.core.journeys.order_facts import OrderFacts
 from streams.core.moments.verdict import NO_CUE
 
-RECORD = Struct(">Q17sHHbB")
-PACK, SIZE = RECORD.pack, RECORD.size
+_CONTENT = Struct(">Q17sHHbB")
+PACK, PLACE_AT = _CONTENT.pack, _CONTENT.size  # a record is what PACK gives, and a place
+NO_PLACE = bytes(6)  # it is not known where an event was read
+RECORD = Struct(f"{_CONTENT.format}{len(NO_PLACE)}x")  # reads the content of records
+SIZE = RECORD.size
 # How a head is taken apart: `head >> TIME`, `head >> INTENT & 7`, `head & SURE`, `head & DIMS`.
 TIME, INTENT, SURE, DIMS = 20, 17, 1 << 16, 0xFFFF
 ORDERED = 25  # the bytes that order a journal: head and ref
@@ -61,12 +67,18 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     facts: OrderFacts | None = None  # what a buy signal, a truth or a refund says of an order
     needs: tuple[str, ...] = NAMELESS
     cue: int = NO_CUE
+    place: bytes = NO_PLACE  # where the event was read: no content (`is_same`)
 
     @property
     def has_unread_amount(self) -> bool:
         """True if it has an amount that cannot be read."""
         money = money_of(self)
         return money is not None and money.unread
+
+
+def is_same(one: Signal, other: Signal) -> bool:
+    """True if two signals are equal, wherever they were read."""
+    return one == msgspec.structs.replace(other, place=one.place)
 
 
 def without_needs(signal: Signal, left_out: tuple[str, ...]) -> Signal:

@@ -171,7 +171,8 @@ class Connector:
                 self._apply(partition, Take(move.user, move.device, move.events))
                 continue
             versions = len(partition.rulebook.versions)
-            signals = tuple([unpacked(sent, partition.rulebook) for sent in move.signals])
+            sources = partition.checkpoint.read_from
+            signals = tuple([unpacked(sent, partition.rulebook, sources) for sent in move.signals])
             if len(partition.rulebook.versions) > versions:
                 partition.publisher.rules_changed()
             give = Give(move.user, move.device, signals, move.is_new)
@@ -249,8 +250,7 @@ class Connector:
         if owner == partition.partition:
             self._apply(partition, move)
             return
-        batch = partition.checkpoint.batches + 1
-        message = encode_message(_message(move, partition.rulebook, batch, redriven))
+        message = encode_message(_message(partition, move, redriven))
         partition.open.send(Output(INBOX.name, person_key(move.user), message, (), owner))
 
     def settle(self, partition: LinkingPartition) -> None:
@@ -325,8 +325,10 @@ def unlinked_reason(event: Event, parameters: IdentityParameters) -> str | None:
     return None if is_false else "ignored"
 
 
-def _message(move: Give | Take, book: Rulebook, batch: int, redriven: Redriven | None) -> MoveMessage:
+def _message(partition: LinkingPartition, move: Give | Take, redriven: Redriven | None) -> MoveMessage:
+    book, checkpoint = partition.rulebook, partition.checkpoint
+    batch = checkpoint.batches + 1
     if isinstance(move, Take):
         return TakeMessage(move.user, move.device, move.events, batch)
-    signals = tuple([packed(signal, book) for signal in move.signals])
+    signals = tuple([packed(signal, book, checkpoint.read_from) for signal in move.signals])
     return GiveMessage(move.user, move.device, signals, move.is_new, batch, redriven)

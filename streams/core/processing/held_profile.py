@@ -6,12 +6,13 @@ from typing import Protocol
 
 import msgspec
 
-from streams.core.journeys.held import held_steps, holds_all_steps
+from streams.core.journeys.held import held_steps, holds_all_steps, places_of_steps
 from streams.core.journeys.needs import shown_states
 from streams.core.journeys.population import Population
 from streams.core.journeys.profile import Profile
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.connecting import Connector
+from streams.core.processing.places import source_of_place
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.record_keys import SEPARATOR, is_device
 
@@ -21,6 +22,8 @@ class HeldProfile(msgspec.Struct, frozen=True):
 
     current: msgspec.Raw  # `schemas.Current`
     transitions: list[msgspec.Raw]  # net ones, `schemas.Transition`, in the order of the journal
+    # Of each: the source (`topic:partition`) and the offset where its event was read; None: it is not known.
+    read_at: list[tuple[str, int] | None]
     complete: bool  # no older step is in the base
 
 
@@ -66,5 +69,6 @@ def _held_profile(partition: HoldingPartition, key: str) -> HeldProfile | None:
     return HeldProfile(
         msgspec.Raw(publisher.current(p, shown_states(p), rev, user)),
         [msgspec.Raw(publisher.transition(p, "assert", rev, t)) for t in steps],
+        [source_of_place(partition.checkpoint.read_from, place) for place in places_of_steps(p, steps)],
         holds_all_steps(p),
     )

@@ -69,11 +69,16 @@ def _are_profiles(user: str, device: str) -> bool:
 
 
 def _is_sound_link(link: LinkMessage) -> bool:
+    is_read_at = _is_source(link.source) and link.offset >= 0 <= link.index
+    return is_read_at and 0 <= link.at_ms <= LATEST_MS and bool(link.event)
+
+
+def _is_source(name: str) -> bool:
     try:
-        split_source(link.source)
+        split_source(name)
     except ValueError:
         return False
-    return 0 <= link.at_ms <= LATEST_MS and bool(link.event) and link.offset >= 0 <= link.index
+    return True
 
 
 def _is_ref(ref: bytes) -> bool:
@@ -92,6 +97,7 @@ def _is_sound(sent: TravellingSignal, dimensions: Dimensions) -> bool:
         and 0 <= sent.cue <= len(CUE_NAMES)
         and bool(sent.needs)
         and (sent.facts is None or _are_sound(sent.facts))
+        and (not sent.source or _is_source(sent.source))
     )
 
 

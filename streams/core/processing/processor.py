@@ -28,6 +28,7 @@ from streams.core.processing.message_faults import message_faults
 from streams.core.processing.open_batch import OpenBatch
 from streams.core.processing.owners import holds_foreign
 from streams.core.processing.parameters import Parameters
+from streams.core.processing.places import place_at, source_code
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.publishing import publish_changes
 from streams.core.processing.readers import Readers
@@ -46,15 +47,13 @@ from streams.core.processing.state_keys import (
 from streams.core.processing.tally_text import TallyText
 from streams.core.processing.watermark import SourcePosition, TimeState, WatermarkTracker
 from streams.records import Batch, Fetched, Record, StateRecord
-from streams.topology import TRANSITIONS, is_inbox
+from streams.topology import is_inbox
 
 # Profiles whose timers fire in one batch: many deadlines must not make one huge transaction.
 TIMERS_PER_BATCH = 10_000
 CHORES_PER_BATCH = 10_000  # profiles tidied in one batch, for the same reason
 # Records that pass one stage before the next stage begins, so that the stage's code stays in the CPU's cache.
 RUN = 250
-
-_TRANSITIONS = TRANSITIONS.name  # looked up thousands of times in a batch
 
 
 class Processor:
@@ -205,6 +204,7 @@ class Processor:
         connector = self.connector
         note_link = connector.note_link if connector is not None and position is not None else None
         take_device = connector.take_event if connector is not None else take
+        code = source_code(self.checkpoint.read_from, source)
         items, outcomes = read_items(self.readers.of(source), records, self._latest_ms)
         for record, event in zip(items, outcomes, strict=True):
             if type(event) is not Event:
@@ -239,7 +239,7 @@ class Processor:
                 forwarded += 1
                 held_back_ms = min(held_back_ms, tracker.held_back_ms(source))
                 continue
-            signal = signal_of(event, verdict)
+            signal = signal_of(event, verdict, place_at(code, record.offset))
             if verdict.update:
                 at_ms = population.judged_ms(key, signal)
             if at_ms < watermark_ms - lateness_ms:

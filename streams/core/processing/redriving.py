@@ -24,6 +24,7 @@ from streams.core.processing.canonical import read_canonical
 from streams.core.processing.inbox import Redriven, decode_message, encode_message
 from streams.core.processing.items import read_redriven
 from streams.core.processing.json_text import encode_json, rfc3339
+from streams.core.processing.places import place_at, source_code
 from streams.core.processing.record_keys import person_key
 from streams.core.processing.redriven_events import (
     OwnerPartition,
@@ -125,7 +126,7 @@ class RedrivenFates:
             is_link = isinstance(outcome, Event) and take_link(processor, message.source, outcome, item)
             self._end(processor, message, item, "no_signal", is_link=is_link)
             return
-        signal = processor.signals.signal(outcome, verdict, is_redriven=True)
+        signal = processor.signals.signal(outcome, verdict, _place(processor, message), is_redriven=True)
         self._take_event(processor, message, item, ReadEvent(processor.signals.key(outcome), signal, outcome))
 
     def _take_canonical(self, processor: OwnerPartition, message: Redriven) -> None:
@@ -140,9 +141,8 @@ class RedrivenFates:
         elif found.signal is None:
             self._end(processor, message, item, "no_signal")
         else:
-            self._take_event(
-                processor, message, item, ReadEvent(found.device, found.signal, None, found.user)
-            )
+            signal = msgspec.structs.replace(found.signal, place=_place(processor, message))
+            self._take_event(processor, message, item, ReadEvent(found.device, signal, None, found.user))
 
     def _take_event(
         self, processor: OwnerPartition, message: Redriven, item: Record, read: "ReadEvent"
@@ -282,6 +282,11 @@ def _receipt(
         counters=(),
         rev=0,
     )
+
+
+def _place(processor: OwnerPartition, message: Redriven) -> bytes:
+    """Where a redriven item was read first; one in canonical form, where its dead letter lies."""
+    return place_at(source_code(processor.checkpoint.read_from, message.source), message.offset)
 
 
 def _letters(processor: OwnerPartition, message: Redriven) -> str:

@@ -10,6 +10,7 @@ from streams.core.ingest.times import LATEST_MS
 from streams.core.journeys.order_facts import OrderFacts, Update
 from streams.core.journeys.signal import (
     NAMELESS,
+    NO_PLACE,
     REFUND_EVERYWHERE,
     Signal,
     event_ref,
@@ -55,9 +56,11 @@ class Signals:
             return found
         return msgspec.structs.replace(found, reason=Reason.REFUND_WITHOUT_PERSON, nobodys=None)
 
-    def signal(self, event: Event, verdict: Verdict, *, is_redriven: bool = False) -> Signal:
-        """The signal of an event. `verdict`: what the rules conclude about it. `is_redriven`: it is exempt
-        from lateness, so its order is never too old.
+    def signal(
+        self, event: Event, verdict: Verdict, place: bytes = NO_PLACE, *, is_redriven: bool = False
+    ) -> Signal:
+        """The signal of an event. `verdict`: what the rules conclude about it. `place`: where it was read.
+        `is_redriven`: it is exempt from lateness, so its order is never too old.
         """
         intent = verdict.intent
         needs: tuple[str, ...] = NAMELESS
@@ -87,6 +90,7 @@ class Signals:
             facts,
             needs,
             cue=verdict.cue,
+            place=place,
         )
 
     def _order(self, event: Event, verdict: Verdict) -> bytes | None:

@@ -12,7 +12,7 @@ from streams.core.journeys.finality import FinalityDelay
 from streams.core.journeys.moving import give_signals, take_signals
 from streams.core.journeys.origins import EventOrigin, find_origin
 from streams.core.journeys.population import Population
-from streams.core.journeys.signal import REF_AT, Signal, event_ref, facts_key, given_ref, head_of
+from streams.core.journeys.signal import REF_AT, SIZE, Signal, event_ref, facts_key, given_ref, head_of
 from streams.core.journeys.state import Patience
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -126,7 +126,7 @@ def test_a_device_with_too_many_links_is_shared_for_good() -> None:
     devices.take_event(PHONE, signal(last_ms + 16 * MINUTE, "later"))
     devices.decide()
     assert [] == devices.moves
-    assert 2 == len(population.profiles.get(PHONE).journal) // 31  # type: ignore[union-attr]
+    assert 2 == len(population.profiles.get(PHONE).journal) // SIZE  # type: ignore[union-attr]
     kept_ms = keep_links_ms(population.finality.change_ms, SPANS, several_users=True)
     reach(devices, last_ms + 15 * MINUTE + kept_ms)
     assert devices.get(PHONE) is not None

@@ -9,7 +9,7 @@ from schemas import Transition
 from streams.core.identity.collective import CollectiveUsers
 from streams.core.identity.links import Spans
 from streams.core.ingest.partition import partition_of
-from streams.core.journeys.signal import NAMELESS, REFUND_EVERYWHERE, Signal, event_ref, head_of
+from streams.core.journeys.signal import NAMELESS, NO_PLACE, REFUND_EVERYWHERE, Signal, event_ref, head_of
 from streams.core.moments.verdict import RuleInfo
 from streams.core.processing import processor
 from streams.core.processing.inbox import (
@@ -20,6 +20,7 @@ from streams.core.processing.inbox import (
     encode_message,
 )
 from streams.core.processing.parameters import IdentityParameters
+from streams.core.processing.places import place_at, source_of_place
 from streams.core.processing.rulebook import Rulebook
 from streams.core.processing.travelling import TravellingSignal, packed, unpacked
 from streams.records import Output
@@ -274,18 +275,31 @@ def test_a_rule_travels_by_its_name() -> None:
     here.adopt(FIRST, DOOR, {})
     there.adopt(SECOND, DOOR, {})
     sent = Signal(head_of(START, 0, True, 3), event_ref("e"), 1, 4, None, ("car",), 2)
-    wire = msgspec.msgpack.encode(packed(sent, here))
-    arrived = unpacked(msgspec.msgpack.decode(wire, type=TravellingSignal), there)
+    wire = msgspec.msgpack.encode(packed(sent, here, []))
+    arrived = unpacked(msgspec.msgpack.decode(wire, type=TravellingSignal), there, [])
     assert msgspec.structs.replace(sent, rule=arrived.rule) == arrived
     assert (FIRST.version, FIRST.rules[1]) == there.rule_of(arrived.rule)
-    assert unpacked(packed(sent, here), there).rule == arrived.rule
+    assert unpacked(packed(sent, here, []), there, []).rule == arrived.rule
     assert 1 == len(there.eras)
     assert 4 == there.codes
-    assert unpacked(packed(sent, here), here) == sent
+    assert unpacked(packed(sent, here, []), here, []) == sent
     there.adopt(FIRST, DOOR, {"e:0": 3})
     assert FIRST.text == there.versions[there.eras[-1].rules].text
     assert there.code_of(FIRST.version, FIRST.rules[1]) == arrived.rule
     assert there.code_of("unknown", RuleInfo("r", 0.5)) == there.codes - 1
+
+
+def test_a_place_travels_by_the_name_of_its_source() -> None:
+    """Each partition has codes of its own; a place that is not known stays so, and takes up no code."""
+    book, here, there = Rulebook(), ["a:0", "b:0"], ["c:1"]
+    book.adopt(FIRST, DOOR, {})
+    sent = Signal(head_of(START, 0, True, 3), event_ref("e"), 1, 4, place=place_at(2, 7))
+    arrived = unpacked(packed(sent, book, here), book, there)
+    assert ("b:0", 7) == source_of_place(there, arrived.place)
+    assert ["c:1", "b:0"] == there
+    placeless = msgspec.structs.replace(sent, place=NO_PLACE)
+    assert placeless == unpacked(packed(placeless, book, here), book, there)
+    assert ["c:1", "b:0"] == there
 
 
 def test_needs_that_are_recognized_arrive_as_themselves() -> None:
@@ -294,10 +308,10 @@ def test_needs_that_are_recognized_arrive_as_themselves() -> None:
     book.adopt(rules(), DOOR, {})
     for needs in (NAMELESS, REFUND_EVERYWHERE):
         sent = Signal(0, event_ref("e"), 0, 0, None, needs)
-        message = GiveMessage("u:a", "d:b", (packed(sent, book),))
+        message = GiveMessage("u:a", "d:b", (packed(sent, book, []),))
         arrived = decode_message(encode_message(message))
         assert isinstance(arrived, GiveMessage)
-        assert unpacked(arrived.signals[0], book).needs is needs
+        assert unpacked(arrived.signals[0], book, []).needs is needs
 
 
 def test_a_step_of_silence_has_no_device() -> None:

@@ -70,6 +70,7 @@ FAULTS: dict[str, Any] = {
     "a give of a short order": sent(facts=OrderFacts(b"x")),
     "a give of an unknown update": sent(facts=OrderFacts(None, 7)),
     "a give of an unknown currency": sent(facts=OrderFacts(None, 0, Money(5, 9_999))),
+    "a give from nowhere": sent(source="nowhere", offset=1),
     "a take of a short name": changed(TAKE, events=(b"x",)),
     "a take from another partition's user": changed(TAKE, user=f"u:{OTHERS}"),
     "bytes that are no message": b"\xc1",
