@@ -183,7 +183,7 @@ class ShownStep(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "fro
     source: Annotated[
         str | None,
         documented(
-            "where the event was read, topic:partition:offset; of the steps of a person, not on Kafka"
+            "where the event was read, topic:partition:offset; null: no event did it, or it is not known"
         ),
     ] = None
 

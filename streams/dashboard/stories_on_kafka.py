@@ -15,6 +15,7 @@ from schemas import Current
 from streams.core.processing.checkpoint import decode_checkpoint
 from streams.core.processing.json_text import rfc3339
 from streams.core.processing.record_keys import person_key, profile_key
+from streams.core.processing.source_headers import NO_HEADERS, place_headers, source_place
 from streams.dashboard.answers import ShownJourney, ShownProfile, Story
 from streams.dashboard.stories import StoryUnavailable, shown_journeys, sort_journeys
 from streams.errors import InputError, Refused, StreamsError
@@ -106,8 +107,9 @@ async def story_of_held(person: Person, answer: PersonAnswer, at: str | None) ->
     async def steps(_: int) -> AsyncIterator[Record]:
         for current, one in held:
             key = person_key(profile_key(current.tenant or "", current.profile))
-            for value in one.transitions:
-                yield Record(-1, -1, key, bytes(value))
+            for value, place in zip(one.transitions, one.read_at, strict=True):
+                headers = NO_HEADERS if place is None else place_headers(source_place(place[0]), place[1])
+                yield Record(-1, -1, key, bytes(value), headers)
 
     journeys = shown_journeys(await timelines_of_records(person, (0,), steps, until=at))
     found: list[ShownProfile] = []

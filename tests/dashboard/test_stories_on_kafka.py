@@ -95,11 +95,29 @@ async def test_an_owner_answers_what_the_log_says(
             stored = {key.decode() for key in await read_state_profiles(log)}
             assert not stored & Person(name).profiles
             continue
+        for profile in story.profiles:
+            await _check_sources(log, profile)
         found = [_placeless(profile) for profile in story.profiles]
         if story.complete:
             assert expected == found
         else:
             assert _steps(found) <= _steps(expected)
+
+
+async def _check_sources(log: MemoryLog, profile: ShownProfile) -> None:
+    """Every step that an event has caused says where that event lies, be it the person's or the device's."""
+    for step in [step for journey in profile.journeys for step in journey.steps]:
+        if step.event is None:
+            assert step.source is None
+            continue
+        source, _, offset = (step.source or "").rpartition(":")
+        (value,) = [record.value async for record in log.scan_source(source) if record.offset == int(offset)]
+        sent = json.loads(value or b"")
+        whose = f"u:{sent['userId']}" if "userId" in sent else f"d:{sent['anonymousId']}"
+        assert (step.event, f"d:{step.device}" if step.device else profile.profile) == (
+            sent["messageId"],
+            whose,
+        )
 
 
 def _steps(profiles: Sequence[ShownProfile]) -> set[str]:
@@ -121,8 +139,8 @@ async def test_a_device_says_whose_it_is() -> None:
     assert user is not None
     assert [("d:cat", "u:ann", 0)] == [(p.profile, p.person, len(p.journeys)) for p in device.profiles]
     assert await read(log, "cat") == device.profiles
-    assert [("opened", "look-0"), ("advanced", "cart-300")] == [
-        (step.kind, step.event) for step in user.profiles[0].journeys[0].steps
+    assert [("opened", "look-0", "events:0:0"), ("advanced", "cart-300", "events:0:1")] == [
+        (step.kind, step.event, step.source) for step in user.profiles[0].journeys[0].steps
     ]
 
 

@@ -95,6 +95,40 @@ async def test_owners_answer_while_workers_come_and_go(tmp_path: Path) -> None:
     await log.close()
 
 
+async def test_a_story_says_where_each_event_was_read(tmp_path: Path) -> None:
+    """Of the person's own events and of one that a device gave, each in another partition; and after a
+    restart, by the worker that has restored its partitions.
+    """
+    app, client = topics.new_app(PARTITIONS), WorkerClient(TOKEN)
+    log = await KafkaLog.connect(Cluster(bootstrap()), app, [f"{app}.events"])
+    viewed = event("", "Product Viewed", "10:00:00") | {"messageId": "seen", "anonymousId": "phone"}
+    del viewed["userId"]
+    signed_in = event("ann", "Signed In", "10:05:00", anonymousId="phone")
+    bought = event("ann", "Order Completed", "10:06:00", messageId="paid")
+    places = {}
+    owner = _owner("ann")
+    for partition, happened in (((owner + 1) % PARTITIONS, viewed), (owner, signed_in), (owner, bought)):
+        await log.append([NewRecord(partition, None, json.dumps(happened).encode(), -1)])
+        ends = await log.ends()
+        places[happened["messageId"]] = f"{app}.events:{partition}:{ends[f'{app}.events:{partition}'] - 1}"
+    del places[signed_in["messageId"]]  # it shows no intent
+    stories = StoriesOnKafka(log, client)
+
+    async def are_told() -> bool:
+        try:
+            story = await stories.story("u:ann", None, None)
+        except StoryUnavailable:
+            return False
+        steps = [] if story is None else [s for j in story.profiles[0].journeys for s in j.steps]
+        return places == {step.event: step.source for step in steps}
+
+    for _ in range(2):
+        with worker(app, tmp_path, env=SECRET | {"STREAMS_IDENTITY__ON": "true"}):
+            await eventually_async(are_told, "the story has every place")
+    await client.close()
+    await log.close()
+
+
 NAMES = ("Product Viewed", "Product Added", "Order Completed")
 
 
