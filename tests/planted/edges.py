@@ -32,6 +32,7 @@ _REGISTRY = "tests/log/kafka/registry"
 _APART = "tests/core/processing/test_apart.py"
 _OTHER_RULES = "tests/queries/test_rules_comparison.py"
 _PAGES = "tests/core/moments/test_pages.py"
+_PLACES = "tests/laws/test_places.py"
 
 
 def _edge(test: str, name: str, module: str, *texts: str) -> EdgeBug:
@@ -698,5 +699,26 @@ EDGE_BUGS = (
         "streams.queries.rules_comparison",
         "if isinstance(decode_message(record.value), Redriven):",
         "if True:",
+    ),
+    _edge(
+        _PLACES,
+        "an event that moves loses its place",
+        "streams.core.journeys.moving",
+        "self.added.append(record + signal.place)",
+        "self.added.append(record + bytes(6))",
+    ),
+    _edge(
+        _PLACES,
+        "where a given event was read is not sent",
+        "streams.core.processing.travelling",
+        "source=source,",
+        'source="",',
+    ),
+    _edge(
+        _PLACES,
+        "a greater copy brings its place",
+        "streams.core.journeys.folding",
+        "return Judgement(DUPLICATE)",
+        "return Judgement(APPLIED, twin - len(past) // SIZE)",
     ),
 )
