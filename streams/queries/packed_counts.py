@@ -34,13 +34,13 @@ class PackedCounts:
         return zip(which, counts, strict=True)
 
     def unpacked(self, numbers: Sequence[int]) -> dict[int, int]:
-        """The same as a dict that may change. `numbers`: those of all names, in order. They are shared by all
+        """A dict of them, which may change. `numbers`: those of all names, in order. They are shared by all
         dicts, since a number that is made anew costs as much as the rest of a counter.
         """
         return {numbers[which]: count for which, count in self.items()}
 
 
-def packed(counts: Mapping[int, int] | PackedCounts) -> bytes:
+def pack_counts(counts: Mapping[int, int] | PackedCounts) -> bytes:
     """The bytes that stand for these counters."""
     if isinstance(counts, PackedCounts):
         return counts.raw

@@ -72,6 +72,8 @@ class Checkpoint(msgspec.Struct, array_like=True):
 
     format: int
     fold: bytes  # the fold settings, canonical: a start with others is refused
+    # Where events of its journals were read, by code (`places.py`): sources of other partitions, too.
+    read_from: list[str] = []
     sources: dict[str, SourcePosition] = {}  # by `topic:partition`
     watermark_ms: int = -1
     timers_fired_ms: int = -1
@@ -89,8 +91,6 @@ class Checkpoint(msgspec.Struct, array_like=True):
     kept_letters: dict[str, int] = {}
     settled_mark_ms: int = -1  # what is final, and which counters are no longer kept, goes by this mark
     reasons: dict[str, dict[str, int]] = {}  # items by outcome and reason, since the partition began
-    # Where events of its journals were read, by code (`places.py`): sources of other partitions, too.
-    read_from: list[str] = []
 
     @property
     def offset(self) -> int:

@@ -7,9 +7,8 @@ another partition has a place, too: that partition sends the name of the source.
 from streams.core.journeys.signal import NO_PLACE
 
 OFFSET_BITS = 37  # 137 billion records of a source
-MAX_SOURCE_CODES = (
-    2_047  # 11 bits; code 0 is of no source. The place of an event of a further one is not known.
-)
+# 11 bits, and code 0 is of no source. The place of an event of a further source is not known.
+MAX_SOURCE_CODES = 2_047
 NO_CODE = 0
 MAX_OFFSET = (1 << OFFSET_BITS) - 1  # of a record with a higher one the place is not known
 

@@ -12,7 +12,7 @@ import msgspec
 
 from streams.log.tail import TailPosition
 from streams.queries.cell_table import CellSum, CellTable, PartitionCells
-from streams.queries.packed_counts import BYTE_ORDER, PackedCounts, packed
+from streams.queries.packed_counts import BYTE_ORDER, PackedCounts, pack_counts
 from streams.queries.views.feeding import Positions
 
 SNAPSHOT_FORMAT = f"1, {BYTE_ORDER}-endian"
@@ -62,7 +62,7 @@ def encode_snapshot(log: str, cells: CellTable, positions: Positions) -> bytes:
 
 
 def _packed_windows(part: PartitionCells) -> Sequence[dict[int, bytes]]:
-    return [{start: packed(counts) for start, counts in starts.items()} for starts in part.windows]
+    return [{start: pack_counts(counts) for start, counts in starts.items()} for starts in part.windows]
 
 
 def _partition(windows: Sequence[dict[int, bytes]]) -> PartitionCells:

@@ -103,6 +103,7 @@ def test_a_checkpoint_comes_back() -> None:
     c = Checkpoint(
         STATE_FORMAT,
         b"fold",
+        read_from=["e:0"],
         sources={"e:0": SourcePosition(7, 8), "inbox:0": SourcePosition(3)},
         watermark_ms=8,
         timers_fired_ms=9,
@@ -118,6 +119,7 @@ def test_a_checkpoint_comes_back() -> None:
     raw = encode_checkpoint(c)
     assert c == decode_checkpoint(raw)
     later, older = (msgspec.structs.replace(c, format=STATE_FORMAT + by) for by in (1, -1))
-    for bad in (encode_checkpoint(later), encode_checkpoint(older), raw[:-1], b""):
+    before_places = msgspec.msgpack.encode([STATE_FORMAT, b"fold", {"e:0": [7, 8]}, 8, 9])
+    for bad in (encode_checkpoint(later), encode_checkpoint(older), before_places, raw[:-1], b""):
         with pytest.raises(Incompatible, match="start a new app id or data directory, and replay"):
             decode_checkpoint(bad)
