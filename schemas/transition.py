@@ -28,10 +28,10 @@ def _with_hyphens(name: str) -> str:
 
 
 class TransitionHeaders(msgspec.Struct, frozen=True, rename=_with_hyphens):
-    """Where the item was read first whose event has caused the step. A record has all of these, or none.
+    """Where the item was read first whose event has caused the step.
 
-    Only an assert has them, and only if its own event was just read: not if silence causes the step, nor if
-    another event has changed what was computed.
+    Only an assert has them, and none that silence causes. `source-index` is missing where the event was not
+    just read: a device gave it to its user, or another event has changed what was computed.
     """
 
     source_topic: Annotated[str | msgspec.UnsetType, documented("the topic that the item was read from")] = (
@@ -44,7 +44,8 @@ class TransitionHeaders(msgspec.Struct, frozen=True, rename=_with_hyphens):
         int | msgspec.UnsetType, documented("the offset of its record in that partition", **COUNT)
     ] = msgspec.UNSET
     source_index: Annotated[
-        int | msgspec.UnsetType, documented("which item of its record; 0 if the record is one item", **COUNT)
+        int | msgspec.UnsetType,
+        documented("which item of its record; 0 if it is one item", **COUNT),
     ] = msgspec.UNSET
 
 

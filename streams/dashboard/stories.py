@@ -23,7 +23,6 @@ from streams.queries.timeline import (
     PartitionsOf,
     Timeline,
     TimelineJourney,
-    add_sources_of_devices,
     timelines_of_records,
 )
 from streams.records import Record
@@ -96,7 +95,6 @@ class StoriesOfLog:
         partitions = owners(person)
         steps = partial(self._steps_of, person)
         timelines = await timelines_of_records(person, partitions, steps, until=at)
-        await add_sources_of_devices(timelines, owners, self._steps_of)
         found = [ShownProfile(*key, None, shown) for key, shown in shown_journeys(timelines).items()]
         return found or await self._without_journeys(person, partitions)
 

@@ -3,7 +3,6 @@ can.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -24,9 +23,6 @@ RecordsOf = Callable[[int], AsyncIterator[Record]]
 
 PartitionsOf = Callable[[Person], Sequence[int]]
 """The partitions that can own a person."""
-
-# Devices of one person in which evidence is looked for: of more there is none. A household has fewer.
-MAX_DEVICES = 32
 
 Corrected = TypeVar("Corrected", Transition, Cue)
 
@@ -136,37 +132,6 @@ async def timelines_of_records(
     ]
     found = [timeline for timeline in timelines if timeline.journeys]
     return sorted(found, key=lambda t: (t.tenant or "", t.profile, t.need or ""))
-
-
-async def add_sources_of_devices(
-    timelines: Sequence[Timeline],
-    partitions_of: PartitionsOf,
-    read_steps: Callable[[Person, int], AsyncIterator[Record]],
-) -> None:
-    """Finds where events were read that devices gave, from the devices' own steps.
-
-    An event that caused a step of a device is read there, before anybody signs in; then its step is a user's.
-    Of an event that caused no step of its device it is not known.
-    """
-    sources: _Sources = {}
-    wanted = {
-        (step.tenant, str(step.device)): None
-        for timeline in timelines
-        for journey in timeline.journeys
-        for step, source in zip(journey.steps, journey.sources, strict=True)
-        if step.device and source is None
-    }
-    for tenant, device in [*wanted][-MAX_DEVICES:]:
-        person = Person(f"d:{device}", tenant)
-        steps = partial(read_steps, person)
-        await _net_by_need(person, partitions_of(person), steps, _decode, sources=sources)
-    for timeline in timelines:
-        for journey in timeline.journeys:
-            journey.sources = [
-                source
-                or (sources.get((step.tenant, f"d:{step.device}", None, step.event)) if step.device else None)
-                for step, source in zip(journey.steps, journey.sources, strict=True)
-            ]
 
 
 async def read_timelines_of_devices(reader: Reader, person: Person) -> list[Timeline]:

@@ -52,8 +52,10 @@ async def told(log: MemoryLog, name: str, at: str | None = None, **given: Any) -
 
 
 async def read(log: MemoryLog, name: str, at: str | None = None) -> list[ShownProfile]:
-    """The profiles of the story that the log tells, without where events were read."""
+    """The profiles of the story that the log tells. Where events were read is looked at, and left out."""
     story = await StoriesOfLog(log).story(name, None if at is None else ms_of(at), None)
+    for profile in [] if story is None else story.profiles:
+        await _check_sources(log, profile)
     return [] if story is None else [_placeless(profile) for profile in story.profiles]
 
 

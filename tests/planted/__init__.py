@@ -163,7 +163,8 @@ BUGS = (
                 rev += 1
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
         for t in changed.asserted:
-            where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+            is_at_hand = bool(headers) and t.caused_by == caused_by and t.rule >= 0
+            where = headers if is_at_hand else _headers_of(p, t, partition.checkpoint.read_from)
             if t.kind == CUE:
                 cues.append(CueChange(p, key, "assert", t, where, other))
                 continue
@@ -175,7 +176,8 @@ BUGS = (
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "assert", rev, t), where))
 """,
         """        for t in changed.asserted:
-            where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+            is_at_hand = bool(headers) and t.caused_by == caused_by and t.rule >= 0
+            where = headers if is_at_hand else _headers_of(p, t, partition.checkpoint.read_from)
             if t.kind == CUE:
                 cues.append(CueChange(p, key, "assert", t, where, other))
                 continue
@@ -328,14 +330,14 @@ BUGS = (
     _bug(
         "a step that comes out of a fold again has the headers of the event that changed the fold",
         "streams.core.processing.publishing",
-        "headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS",
-        "headers if t.rule >= 0 else NO_HEADERS",
+        "bool(headers) and t.caused_by == caused_by and t.rule >= 0",
+        "bool(headers) and t.rule >= 0",
     ),
     _bug(
         "a step of silence has the headers of the event that revealed it",
         "streams.core.processing.publishing",
-        "headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS",
-        "headers if t.caused_by == caused_by else NO_HEADERS",
+        "bool(headers) and t.caused_by == caused_by and t.rule >= 0",
+        "bool(headers) and t.caused_by == caused_by",
     ),
     _bug(
         "robots count as people do",

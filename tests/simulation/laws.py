@@ -429,7 +429,7 @@ def sources(e: Evidence) -> Iterator[str]:
         event = e.stored(source, int(headers["source-offset"])) or b""
         if t["op"] != "assert" or t["event"] is None:
             yield f"rev {t['rev']}, {t['op']} of {t['kind']}, has headers: {headers}"
-        elif headers["source-index"] != b"0" or f'"messageId":"{t["event"]}"'.encode() not in event:
+        elif headers.get("source-index", b"0") != b"0" or f'"messageId":"{t["event"]}"'.encode() not in event:
             yield f"rev {t['rev']} is caused by {t['event']}, and its headers name {headers}"
 
 

@@ -27,12 +27,14 @@ def held_steps(p: Profile, timers_fired_ms: int, patience: Patience) -> list[Jou
 def places_of_steps(p: Profile, steps: Iterable[JourneyStep]) -> list[bytes]:
     """Where the event of each step was read. NO_PLACE: no event caused it, or its signal is not held."""
     journal = folded_journal(p) + p.journal
-    places = []
-    for t in steps:
-        first = find_event(journal, t.caused_by, first_from(journal, t.at_ms)) if t.rule >= 0 else -1
-        at = first * SIZE
-        places.append(journal[at + PLACE_AT : at + SIZE] if first >= 0 else NO_PLACE)
-    return places
+    return [place_of_step(journal, t) for t in steps]
+
+
+def place_of_step(journal: bytes, t: JourneyStep) -> bytes:
+    """Where the event of a step was read. NO_PLACE: no event caused it, or it is not in this journal."""
+    first = find_event(journal, t.caused_by, first_from(journal, t.at_ms)) if t.rule >= 0 else -1
+    at = first * SIZE
+    return journal[at + PLACE_AT : at + SIZE] if first >= 0 else NO_PLACE
 
 
 def holds_all_steps(p: Profile) -> bool:

@@ -6,16 +6,25 @@ from typing import Protocol
 from streams.core.funnels.cells import count_transition
 from streams.core.funnels.under_way import UnderWay, count_move
 from streams.core.funnels.windows import Windows
-from streams.core.journeys.journey_step import CUE, UNMATCHED
+from streams.core.journeys.held import place_of_step
+from streams.core.journeys.journey_step import CUE, UNMATCHED, JourneyStep
 from streams.core.journeys.population import Population
+from streams.core.journeys.profile import Profile
 from streams.core.journeys.profile_changes import seen_by_consumers
 from streams.core.processing.checkpoint import Checkpoint
 from streams.core.processing.cues import CueChange, publish_cues
 from streams.core.processing.open_batch import OpenBatch
+from streams.core.processing.places import source_of_place
 from streams.core.processing.publisher import Publisher
 from streams.core.processing.record_keys import person_key
-from streams.core.processing.source_headers import NO_HEADERS, SourcePlace, source_headers
-from streams.records import Output
+from streams.core.processing.source_headers import (
+    NO_HEADERS,
+    SourcePlace,
+    place_headers,
+    source_headers,
+    source_place,
+)
+from streams.records import Headers, Output
 from streams.topology import TRANSITIONS
 
 _TRANSITIONS = TRANSITIONS.name  # looked up thousands of times in a batch
@@ -60,7 +69,8 @@ def publish_changes(partition: PublishingPartition, place: SourcePlace | None) -
                 rev += 1
                 outputs.append(Output(_TRANSITIONS, key, transition(p, "retract", rev, t)))
         for t in changed.asserted:
-            where = headers if t.rule >= 0 and t.caused_by == caused_by else NO_HEADERS
+            is_at_hand = bool(headers) and t.caused_by == caused_by and t.rule >= 0
+            where = headers if is_at_hand else _headers_of(p, t, partition.checkpoint.read_from)
             if t.kind == CUE:
                 cues.append(CueChange(p, key, "assert", t, where, other))
                 continue
@@ -73,3 +83,9 @@ def publish_changes(partition: PublishingPartition, place: SourcePlace | None) -
     partition.checkpoint.rev = rev
     if cues:
         outputs += publish_cues(cues, partition.publisher, partition.checkpoint, delta)
+
+
+def _headers_of(p: Profile, t: JourneyStep, sources: list[str]) -> Headers:
+    """Where the event of a step was read that is not at hand any more: the journal says it."""
+    read_at = source_of_place(sources, place_of_step(p.journal, t))
+    return NO_HEADERS if read_at is None else place_headers(source_place(read_at[0]), read_at[1])

@@ -141,8 +141,9 @@ class RedrivenFates:
         elif found.signal is None:
             self._end(processor, message, item, "no_signal")
         else:
-            signal = msgspec.structs.replace(found.signal, place=_place(processor, message))
-            self._take_event(processor, message, item, ReadEvent(found.device, signal, None, found.user))
+            self._take_event(
+                processor, message, item, ReadEvent(found.device, found.signal, None, found.user)
+            )
 
     def _take_event(
         self, processor: OwnerPartition, message: Redriven, item: Record, read: "ReadEvent"
@@ -285,7 +286,7 @@ def _receipt(
 
 
 def _place(processor: OwnerPartition, message: Redriven) -> bytes:
-    """Where a redriven item was read first; one in canonical form, where its dead letter lies."""
+    """Where a redriven item was read first."""
     return place_at(source_code(processor.checkpoint.read_from, message.source), message.offset)
 
 

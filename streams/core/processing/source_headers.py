@@ -27,10 +27,11 @@ def source_place(source: str) -> SourcePlace:
 
 def source_headers(place: SourcePlace, item: Record) -> Headers:
     """The headers that name an item. `place`: those of its source."""
-    return place_headers(place, item.offset, item.index)
+    index = (_INDEX, b"%d" % item.index) if item.index else _FIRST
+    return *place_headers(place, item.offset), index
 
 
-def place_headers(place: SourcePlace, offset: int, index: int = 0) -> Headers:
-    """The headers that name the item with this index in a record of a source."""
+def place_headers(place: SourcePlace, offset: int) -> Headers:
+    """The headers that name a record of a source, where it is not known which item of it is meant."""
     topic, partition = place
-    return topic, partition, (_OFFSET, b"%d" % offset), (_INDEX, b"%d" % index) if index else _FIRST
+    return topic, partition, (_OFFSET, b"%d" % offset)

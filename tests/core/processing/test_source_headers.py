@@ -17,22 +17,28 @@ def said(output: Output) -> tuple[str, str, str | None, dict[str, str]]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_only_steps_of_the_event_at_hand_have_them(seed: int) -> None:
-    """When events are taken one by one, an asserted step has headers exactly if its event is the one that was
-    taken. A retraction has none, nor has a step of another event, or one that silence causes.
+def test_asserted_steps_of_events_have_them(seed: int) -> None:
+    """When events are taken one by one, an asserted step names the record of its event; which item of it that
+    is, only if it is the one that was taken. A retraction has none, nor has a step that silence causes.
     """
     feed, seen, kinds = Feed(), set(), set()
+    offsets: dict[str | None, list[str]] = {}
     for offset, value in enumerate(history(seed)):
         taken = msgspec.json.decode(value).get("messageId") if value != b"{" else None
+        offsets.setdefault(taken, []).append(str(offset))
         expected = dict(zip(NAMES, ("events", "0", str(offset), "0"), strict=True))
         for output in feed.take(value).outputs:
             if output.topic != "transitions":
                 assert not {name for name, _ in output.headers} & set(NAMES)
                 continue
             op, kind, caused_by, headers = said(output)
-            has = op == "assert" and caused_by is not None and caused_by == taken
-            assert (expected if has else {}) == headers
-            seen.add((op, has, caused_by is None))
+            is_taken = op == "assert" and caused_by is not None and caused_by == taken
+            if op == "assert" and caused_by is not None and not is_taken:
+                assert headers.pop("source-offset") in offsets[caused_by]
+                assert {"source-topic": "events", "source-partition": "0"} == headers
+            else:
+                assert (expected if is_taken else {}) == headers
+            seen.add((op, is_taken, caused_by is None))
             kinds.add(kind)
     assert {("assert", True, False), ("assert", False, False), ("retract", False, False)} <= seen
     assert ("assert", False, True) in seen
