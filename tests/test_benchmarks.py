@@ -121,7 +121,7 @@ def test_a_start_and_stories_are_measured(
     monkeypatch.setattr(dashboard, "EVENTS", 300)
     monkeypatch.setattr(dashboard, "STORIES", 20)
     dashboard.main(["--cells", "1000", "--steps", "500"])
-    assert 8 == len(capsys.readouterr().out.splitlines())
+    assert 9 == len(capsys.readouterr().out.splitlines())
 
 
 def test_identity_prints_its_ratios(
