@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+# Each of the thousand processes that tests start would compile all modules anew where a machine asks not to write them.
+export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 VENV := .venv/.stamp
 # in several processes, a file in one of them; the longest files come first (tests/conftest.py)
