@@ -6,9 +6,11 @@ printed. The same seed does the same again.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.simulation.run import Broken, simulate
@@ -25,13 +27,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("seed", type=int, nargs="?", default=0)
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from this one on")
+    parser.add_argument("--met", action="store_true", help="says last what came about, as JSON")
     parser.add_argument("--soak", action="store_true", help="goes on with new seeds until it is stopped")
     for name in SIZES:
         parser.add_argument(f"--{name}", type=int, help="instead of what the seed draws")
     args = parser.parse_args()
     seed = args.seed or (time.time_ns() // 1_000_000_000 * 1_000 if args.soak else 0)
     last = None if args.soak else seed + args.seeds
-    began, done, records = time.monotonic(), 0, 0
+    began, done, records, met = time.monotonic(), 0, 0, Counter[str]()
     try:
         while last is None or seed < last:
             world = draw(seed, args.partitions, args.workers, args.events)
@@ -40,6 +43,7 @@ def main() -> int:
                 report(world, outcome.broken)
                 return 1
             done, records, seed = done + 1, records + outcome.records, seed + 1
+            met += outcome.met
             if args.soak and done % 50 == 0:
                 print(
                     f"{done} seeds, {records} records, {(time.monotonic() - began) / done:.2f} s a seed, "
@@ -55,6 +59,8 @@ def main() -> int:
             f"{done} seeds up to {seed - 1}: every law holds over {records} records, "
             f"{time.monotonic() - began:.1f} s"
         )
+    if args.met:
+        print(json.dumps(met))
     return 0
 
 
