@@ -559,7 +559,8 @@ def known_then(e: Evidence, key: Key, j: oracle.Journey) -> Iterator[Any]:
             return
         steps = oracle.transitions(known, e.checkpoint.timers_fired_ms, e.patience)
         told = e.told(key, j)
-        then = next((s for s in steps if (s.kind, s.event) == ("converted", bought_by(told))), None)
+        bought = "converted", j.need, bought_by(told)
+        then = next((s for s in steps if (s.kind, s.need, s.event) == bought), None)
         if then is not None:
             told = [then if s.kind == "converted" else s for s in told]
             yield final(key, j, told, e.rules, e.names, e.cues[key])
