@@ -22,7 +22,7 @@ from streams.core.processing.processor import Processor
 from tests import identity_oracle
 from tests.core.processing.feeding import DAY, HOUR, MINUTE, Feed, event
 from tests.core.processing.test_connecting import raw
-from tests.core.processing.test_identity_redriving import owned, redrive
+from tests.core.processing.test_identity_redriving import late_at_user, owned, redrive
 from tests.laws.redriving_devices import letters
 from tests.laws.test_identity_partitions import LAW, Cluster, days
 
@@ -145,14 +145,7 @@ def test_where_an_event_in_canonical_form_was_read_is_not_known(
 ) -> None:
     """It is forgotten with the device; while the device knows it, it is known."""
     cluster, device, ann = Cluster(2), owned("d", 0, 2), owned("a", 1, 2)
-    with monkeypatch.context() as small:
-        small.setattr(trimming, "MAX_LIVE_SIGNALS", 16)
-        cluster.add(raw(0, "search", device=device), 0)
-        for n in range(40):
-            cluster.add(raw(HOUR + n * MINUTE, f"own{n}", user=ann), 1)
-        cluster.add(raw(2 * MINUTE, "in", "Signed In", user=ann, device=device), 1)
-        cluster.drain()
-    (late,) = letters(cluster)
+    late = late_at_user(cluster, device, ann, monkeypatch)
     empty = Cluster(2)
     assert "applied" == redrive(empty, late).outcome
     ((whose, _, place),) = [one for part in empty.parts for one in held(part.processor)]

@@ -130,18 +130,28 @@ def test_what_found_no_room_is_redriven_to_whom_it_belongs_by_then(monkeypatch: 
     assert not any("inconsistent" in part.processor.checkpoint.counts.moves for part in cluster.parts)
 
 
-def test_an_event_in_canonical_form_counts_where_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A device that everything of was forgotten gives it anew, as the rule saw it that read it."""
-    cluster = Cluster(2, ON)
-    device, ann = owned("d", 0, 2), owned("a", 1, 2)
+def late_at_user(
+    cluster: Cluster, device: str, user: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, Record]:
+    """The dead letter, in canonical form, of an event of a device that finds no room at its user; and the
+    partition that wrote it.
+    """
     with monkeypatch.context() as small:
         small.setattr(trimming, "MAX_LIVE_SIGNALS", 16)
         cluster.add(raw(0, "search", device=device), 0)
         for n in range(40):
-            cluster.add(raw(HOUR + n * MINUTE, f"own{n}", user=ann), 1)
-        cluster.add(raw(2 * MINUTE, "in", "Signed In", user=ann, device=device), 1)
+            cluster.add(raw(HOUR + n * MINUTE, f"own{n}", user=user), 1)
+        cluster.add(raw(2 * MINUTE, "in", "Signed In", user=user, device=device), 1)
         cluster.drain()
     (late,) = letters(cluster)
+    return late
+
+
+def test_an_event_in_canonical_form_counts_where_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that everything of was forgotten gives it anew, as the rule saw it that read it."""
+    cluster = Cluster(2, ON)
+    device, ann = owned("d", 0, 2), owned("a", 1, 2)
+    late = late_at_user(cluster, device, ann, monkeypatch)
     other = Cluster(2, ON)
     for number in range(2):
         other.add(raw(DAY, f"now {number}", user=owned("x", number, 2)), number)
