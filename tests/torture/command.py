@@ -1,6 +1,6 @@
-"""The real command, `streams redrive`, that appends a few dead letters at a time, and says when it begins to:
-so one that is killed then is often killed half way. It looks at no receipts of other commands, so it sends
-what counts already once more.
+"""The real command, `streams redrive`, that appends so many dead letters at a time, and says when it begins
+to: `python -m tests.torture.command 3 redrive ...`. One that appends few, and is killed then, is often killed
+half way. It looks at no receipts of other commands, so it sends what counts already once more.
 """
 
 import sys
@@ -11,7 +11,7 @@ from streams.log.kafka.log import KafkaLog
 from streams.queries import redriving
 from streams.records import Output
 
-SENT_AT_ONCE = 3
+FEW, MANY = 3, 50  # at a time; of few, each waits for three brokers of a busy machine
 SENDS = "it sends"  # on standard error
 
 _send = KafkaLog.send
@@ -32,7 +32,7 @@ async def send(self: KafkaLog, messages: Sequence[Output]) -> None:
 
 
 if __name__ == "__main__":
-    redriving.SENT_AT_ONCE = SENT_AT_ONCE
+    redriving.SENT_AT_ONCE = int(sys.argv.pop(1))
     redriving.Receipts = NoReceipts  # type: ignore[misc]  # another class of that kind
     KafkaLog.send = send  # type: ignore[method-assign]  # likewise
     main()
