@@ -28,7 +28,14 @@ from tests.simulation import laws
 from tests.simulation.linked import Linking, Moves
 from tests.simulation.redrives import Key, RedrivenPeople
 from tests.simulation.wire import cell_of
-from tests.torture.linking import Linkings, Place, late_links_of, read_inbox, wrong_identities
+from tests.torture.linking import (
+    Linkings,
+    Place,
+    late_links_of,
+    read_inbox,
+    unlawful_moves,
+    wrong_identities,
+)
 from tests.torture.people import People, spans_of
 from tests.torture.receipts import (
     CLASSIFY,
@@ -94,6 +101,8 @@ async def look(log: Reader, settings: Settings, sent: int, redrives: RedriveRuns
             ],
             {},
         )
+    if unlawful := unlawful_moves([c for c in stored if c is not None]):
+        return Found([Broken("moves", f"there must be none of these: {dict(unlawful)}")], {})
     late = [await _dead_letters(log, topology.LATE.name, n) for n in range(log.partitions)]
     rejected = [await _dead_letters(log, topology.REJECTED.name, n) for n in range(log.partitions)]
     for name, letters in (("late", late), ("rejected", rejected)):
