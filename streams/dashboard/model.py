@@ -119,8 +119,8 @@ class LiveModel:
         if not any(progress.received for progress in self.health.progress.values()):
             return "empty"
         found = self.health.of_app(now_ms if self.answered_ms is None else min(now_ms, self.answered_ms))
-        # The names of both are the same but for this one.
-        return "stopped" if found is Health.UNKNOWN else found.value  # type: ignore[return-value]  # a state
+        assert found is not Health.UNKNOWN, "a partition has received something"
+        return found.value  # type: ignore[return-value]  # both have these names
 
     @property
     def as_of_ms(self) -> int:

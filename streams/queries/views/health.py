@@ -30,7 +30,7 @@ class Health(StrEnum):
     IDLE = "idle"  # it has read all there is, and no event has come for a while: is the collector on?
     BEHIND = "behind"  # there is more to read, and it is old
     STOPPED = "stopped"  # nobody works on it
-    UNKNOWN = "unknown"  # it has written no record yet
+    UNKNOWN = "unknown"  # it has not begun yet
 
 
 _BY_BADNESS = tuple(Health)
@@ -44,6 +44,7 @@ class HealthView:
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
         self.progress: dict[int, schemas.PartitionProgress] = {}
+        self._begun_ms: int | None = None  # when the first record that was taken in was written
 
     def apply(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Takes a record of any topic in."""
@@ -51,7 +52,9 @@ class HealthView:
             if value is None:
                 self.progress.pop(int(key), None)
             else:
-                self.progress[int(key)] = _decode(value)
+                progress = self.progress[int(key)] = _decode(value)
+                if self._begun_ms is None:
+                    self._begun_ms = ms_of(progress.written_at)
 
     def read_anew(self, topic: str, partition: int) -> None:
         """Nothing is to be dropped: a partition never goes."""
@@ -60,10 +63,14 @@ class HealthView:
         """Nothing waits for the end."""
 
     def of_partition(self, partition: int, now_ms: int) -> Health:
-        """How a partition is at this moment of the wall clock."""
+        """How a partition is at this moment of the wall clock.
+
+        Partitions begin one after the other. Nobody works on one that has no record yet long after another.
+        """
         progress = self.progress.get(partition)
         if progress is None:
-            return Health.UNKNOWN
+            is_new = self._begun_ms is None or now_ms - self._begun_ms <= STOPPED_AFTER_MS
+            return Health.UNKNOWN if is_new else Health.STOPPED
         if now_ms - ms_of(progress.written_at) > STOPPED_AFTER_MS:
             return Health.STOPPED
         age_ms = now_ms if progress.watermark is None else now_ms - ms_of(progress.watermark)
@@ -72,13 +79,13 @@ class HealthView:
         return Health.IDLE if not progress.lag and age_ms > IDLE_AFTER_MS else Health.LIVE
 
     def of_app(self, now_ms: int) -> Health:
-        """The worst state of any partition. An idle one does not count while another is live: people are
-        spread over the partitions by chance.
+        """The worst state of any partition; UNKNOWN if none has begun. An idle one does not count while
+        another is live: people are spread over the partitions by chance.
         """
-        found = {self.of_partition(number, now_ms) for number in range(self.partitions)}
+        found = {self.of_partition(number, now_ms) for number in range(self.partitions)} - {Health.UNKNOWN}
         if Health.LIVE in found:
             found.discard(Health.IDLE)
-        return max(found, key=_BY_BADNESS.index)
+        return max(found, key=_BY_BADNESS.index, default=Health.UNKNOWN)
 
     @property
     def passed_ms(self) -> int:

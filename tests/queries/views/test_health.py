@@ -7,7 +7,7 @@ import pytest
 
 import schemas
 from streams.queries.instants import ms_of
-from streams.queries.views.health import Health, HealthView
+from streams.queries.views.health import STOPPED_AFTER_MS, Health, HealthView
 
 EXAMPLE = json.loads((Path(schemas.__file__).parent / "examples" / "progress.json").read_text())[0]
 NOW_MS = ms_of(EXAMPLE["written_at"])
@@ -36,13 +36,31 @@ def view(*changes: Change, partitions: int = 2) -> HealthView:
         ((IDLE, BEHIND), Health.BEHIND),
         ((LIVE, BEHIND), Health.BEHIND),
         ((BEHIND, STOPPED), Health.STOPPED),
-        ((LIVE,), Health.UNKNOWN),
+        ((LIVE,), Health.LIVE),
+        ((BEHIND,), Health.BEHIND),
+        ((), Health.UNKNOWN),
     ],
-    ids=["live", "one idle", "idle", "one behind, one idle", "one behind", "one stopped", "one unknown"],
-)
+    ids=[
+        "live", "one idle", "idle", "one behind, one idle", "one behind", "one stopped",
+        "one has not begun", "one behind, one has not begun", "none has begun",
+    ],
+)  # fmt: skip
 def test_the_worst_partition_counts(changes: tuple[Change, ...], expected: Health) -> None:
     """But one without visitors is no news while another has some."""
     assert expected is view(*changes).of_app(ms_of(LATER["written_at"]))
+
+
+def test_a_partition_that_never_begins_is_worked_on_by_nobody() -> None:
+    """Partitions begin one after the other: in the first seconds one that has not yet says nothing."""
+    found = view(LIVE)
+    begun_ms = ms_of(LATER["written_at"])
+    assert Health.LIVE is found.of_app(begun_ms + STOPPED_AFTER_MS)
+    later_ms = begun_ms + STOPPED_AFTER_MS + 1
+    still = EXAMPLE | LIVE | {"partition": 0, "written_at": "2026-03-02T19:20:40.000Z"}
+    found.apply("progress", b"0", json.dumps(still).encode())
+    assert Health.LIVE is found.of_partition(0, later_ms)
+    assert Health.STOPPED is found.of_partition(1, later_ms)
+    assert Health.STOPPED is found.of_app(later_ms)
 
 
 def test_the_partition_that_is_least_far_says_what_is_over() -> None:
