@@ -1,4 +1,4 @@
-"""Answers what a worker holds of a person, from memory, between two batches.
+"""Answers what a worker holds of a person, from memory, as it is committed.
 
 What another worker owns is asked of that one, once: a question that was forwarded is never forwarded again.
 Nobody is said to be unknown unless the owner of the partition, restored and certain to be the owner, says so.
@@ -11,7 +11,6 @@ import msgspec
 
 from streams.core.processing.held_profile import held_profiles
 from streams.core.processing.json_text import rfc3339
-from streams.core.processing.processor import Processor
 from streams.errors import Unavailable
 from streams.queries.held_persons import (
     Ask,
@@ -22,6 +21,7 @@ from streams.queries.held_persons import (
     joined_answer,
 )
 from streams.queries.person import Person
+from streams.runtime.partition_agent import PartitionAgent
 from streams.runtime.worker import Worker
 
 # Questions that wait at once: each takes a millisecond of the loop at most, and they are answered in one go.
@@ -66,9 +66,10 @@ class PersonDesk:
         agent = self._worker.owned_agent(partition)
         if agent is None:
             raise OwnerUnavailable(f"partition {partition} is being assigned or restored")
-        processor = agent.processor
-        has_tenants = self._has_tenants
-        return await agent.between_batches.ask(lambda: look_up(processor, profiles, has_tenants=has_tenants))
+        has_tenants, names = self._has_tenants, frozenset(profiles)
+        return await agent.between_batches.ask(
+            lambda: look_up(agent, names, has_tenants=has_tenants), about=names
+        )
 
     async def _forward(self, question: PersonQuestion) -> PersonAnswer:
         if question.forwarded:
@@ -81,9 +82,8 @@ class PersonDesk:
         return await ask_owners(msgspec.structs.replace(question, forwarded=True), owners, self._ask)
 
 
-def look_up(processor: Processor, profiles: Iterable[str], *, has_tenants: bool) -> PersonAnswer:
+def look_up(agent: PartitionAgent, profiles: Iterable[str], *, has_tenants: bool) -> PersonAnswer:
     """What a partition holds of these profiles, and how far event time has come in it."""
-    population = processor.population
-    as_of_ms = max(population.watermark_ms, population.timers_fired_ms)
-    held = held_profiles(processor, profiles, has_tenants=has_tenants)
+    as_of_ms, rev = agent.reach
+    held = held_profiles(agent.processor, profiles, rev, has_tenants=has_tenants)
     return PersonAnswer(rfc3339(as_of_ms) if as_of_ms >= 0 else None, held)

@@ -1,15 +1,24 @@
-"""Questions about what a partition holds in memory are answered between two batches, when all of it is
-committed. While a batch is under way, memory is ahead of the log: it may be lost, and done again otherwise.
+"""Questions about what a partition holds in memory are answered between two batches, from what is committed.
+
+While a batch folds, memory is ahead of the log: it may be lost, and done again otherwise. While the batch is
+being committed, that is true of the people whom it has changed. The others are as they were committed, so
+whoever asks about them does not wait: a worker that keeps up spends most of its time waiting for commits.
 """
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
+from collections.abc import Callable, Collection
+from typing import NamedTuple, TypeVar
 
+from streams.core.processing.held_profile import changed_people
 from streams.errors import Unavailable
+from streams.records import Batch
 
 _Found = TypeVar("_Found")
+
+
+class _Waiting(NamedTuple):
+    about: Collection[str]
+    answer: Callable[[], None]
 
 
 class BetweenBatches:
@@ -17,15 +26,25 @@ class BetweenBatches:
 
     def __init__(self) -> None:
         self._is_between, self._is_closed = True, False
-        self._waiting: list[Callable[[], None]] = []
+        # The batch that is being committed, and whom it changes, once somebody has asked.
+        self._batch: Batch | None = None
+        self._changed: frozenset[bytes] | None = None
+        self._waiting: list[_Waiting] = []
 
     def begin(self) -> None:
         """Notes that memory is about to change."""
         self._is_between = False
 
+    def commit(self, batch: Batch) -> None:
+        """Notes that memory stays as it is until this is committed, and answers whoever has waited and asks
+        about nobody whom it changes.
+        """
+        self._is_between, self._batch, self._changed = False, batch, None
+        self._answer()
+
     def end(self) -> None:
         """Notes that what is in memory is committed, and answers whoever has waited."""
-        self._is_between = True
+        self._is_between, self._batch, self._changed = True, None, None
         self._answer()
 
     def close(self) -> None:
@@ -35,17 +54,30 @@ class BetweenBatches:
 
     def _answer(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for answer in waiting:
-            answer()
+        for one in waiting:
+            if self._is_closed or self._is_committed(one.about):
+                one.answer()
+            else:
+                self._waiting.append(one)
 
-    async def ask(self, look: Callable[[], _Found]) -> _Found:
+    def _is_committed(self, about: Collection[str]) -> bool:
+        """True if what is in memory of these is committed. Of nobody: of all."""
+        if self._is_between or self._batch is None or not about:
+            return self._is_between
+        if self._changed is None:
+            self._changed = changed_people(self._batch)
+        return self._changed.isdisjoint([name[2:].encode() for name in about])
+
+    async def ask(self, look: Callable[[], _Found], about: Collection[str] = ()) -> _Found:
         """Returns what `look` finds, at once or after the commit. Raises Unavailable if the agent ends before
         that, and what `look` raises.
+
+        `about`: the names of all profiles that it looks at, without tenants; nobody: it may look at all.
         """
-        if self._is_between and not self._is_closed:
+        if not self._is_closed and self._is_committed(about):
             return look()
         found: asyncio.Future[_Found] = asyncio.get_running_loop().create_future()
-        self._waiting.append(partial(self._settle, found, look))
+        self._waiting.append(_Waiting(about, lambda: self._settle(found, look)))
         if self._is_closed:
             self._answer()
         return await found

@@ -18,6 +18,7 @@ from streams.core.moments.rules import Rules
 from streams.core.processing.checkpoint import REPLAY, Checkpoint, copy_of_counts, decode_checkpoint
 from streams.core.processing.clock_errors import ClockErrors
 from streams.core.processing.committed import Committed, DeviceFigures, Observer, Reasons
+from streams.core.processing.held_profile import reach_of
 from streams.core.processing.processor import Processor
 from streams.core.processing.progress import progress_record
 from streams.core.processing.watermark import PeerProgress
@@ -67,7 +68,7 @@ class PartitionAgent:
         # that batches are cut by count, the same ones whatever the machine.
         self.budget_s: float | None = None
         self.observers, self.clock = observers, clock or Clock()
-        self.between_batches = BetweenBatches()
+        self.between_batches, self.reach = BetweenBatches(), reach_of(processor)
         # None: no peer is ever excluded, since all live and die together.
         self.exclude_after_s: float | None = settings.exclude_after / 1000
         # None: reports are not asked for by the clock, so that batches are the same whatever the machine.
@@ -153,8 +154,10 @@ class PartitionAgent:
             outputs = len(batch.outputs)
             batch = self._with_progress(batch)
             self.committed_s = self.clock.monotonic_s()
+            self.between_batches.commit(batch)
             await self.session.commit(batch)
             commit_s = self.clock.monotonic_s() - self.committed_s
+        self.reach = reach_of(processor)
         self.between_batches.end()
         state = processor.checkpoint
         committed = Committed(

@@ -42,7 +42,7 @@ async def held(log: MemoryLog, name: str, **given: Any) -> PersonAnswer:
     parts: list[PersonAnswer] = []
     for partition in range(log.partitions):
         agent = await PartitionAgent.open(log, partition, Settings.model_validate(given), RULES)
-        parts.append(look_up(agent.processor, Person(name).profiles, has_tenants=has_tenants))
+        parts.append(look_up(agent, Person(name).profiles, has_tenants=has_tenants))
     return msgspec.json.decode(msgspec.json.encode(joined_answer(parts)), type=PersonAnswer)
 
 

@@ -1,12 +1,15 @@
 """Any worker answers for anybody, and nobody is called unknown by a worker that may not know."""
 
 import asyncio
+from typing import cast
 
 import pytest
 
 from streams.core.ingest.partition import partition_of
 from streams.host.person_desk import MAX_WAITING, PersonDesk
+from streams.log.port import Session
 from streams.queries.held_persons import OwnerUnavailable, PersonAnswer, PersonQuestion
+from streams.records import NewRecord
 from streams.runtime.group import Assignment
 from streams.runtime.partition_agent import PartitionAgent
 from streams.runtime.worker import Worker
@@ -14,6 +17,7 @@ from streams.settings.tables import Settings
 from tests.queries.written import RULES, did, written
 from tests.runtime.crew import PEOPLE, Crew
 from tests.runtime.group import SESSION_S, LocalGroup, LocalMember
+from tests.runtime.slow_session import SlowSession
 from tests.runtime.virtual import now_s, virtual
 
 NAMES = [f"u:{number}" for number in range(1, 25)]  # of all who come; 0 stands for nobody
@@ -170,11 +174,16 @@ class OnlyWorker(Worker):
 async def only_desk(owners: dict[int, str]) -> tuple[PartitionAgent, PersonDesk]:
     log = await written([did("u:ann", "look", 0)], identity={"on": False})
     agent = await PartitionAgent.open(log, 0, Settings.model_validate({"identity": {"on": False}}), RULES)
+    return agent, desk_of(agent, owners)
+
+
+def desk_of(agent: PartitionAgent, owners: dict[int, str]) -> PersonDesk:
+    """The desk of a worker that asks nobody."""
 
     async def ask(address: str, _: PersonQuestion) -> PersonAnswer:
         raise AssertionError(f"{address} is asked")
 
-    return agent, PersonDesk(OnlyWorker(agent, owners), "here:1", ask, has_tenants=False)
+    return PersonDesk(OnlyWorker(agent, owners), "here:1", ask, has_tenants=False)
 
 
 @virtual
@@ -192,6 +201,24 @@ async def test_a_worker_that_is_too_busy_says_so() -> None:
     agent.between_batches.begin()
     with pytest.raises(OwnerUnavailable, match="too busy"):
         await desk.answer(asked)
+
+
+async def test_an_answer_says_how_far_the_log_has_come_and_not_the_memory() -> None:
+    """While the batch after it is being committed, of which nothing may be left."""
+    log, asked = await written([did("u:ann", "look", 0)]), PersonQuestion("u:ann", (0,))
+    session = SlowSession(await log.open(0))
+    agent = await PartitionAgent.restored(cast(Session, session), 1, Settings(), RULES)
+    desk = desk_of(agent, {})
+    before = await desk.answer(asked)
+    await log.append([NewRecord(0, None, did("u:ben", "look", 60), 2_000_000_000_000)])
+    stepping = asyncio.create_task(agent.step())
+    await session.committing.wait()
+    assert agent.processor.checkpoint.rev > agent.reach.rev
+    assert before == await desk.answer(asked)
+    session.may_commit.set()
+    await stepping
+    after = await desk.answer(asked)
+    assert (before.as_of or "") < (after.as_of or "")
 
 
 def _name(answer: PersonAnswer) -> str:

@@ -22,7 +22,7 @@ from streams.core.processing.json_text import rfc3339
 from streams.core.processing.parameters import IdentityParameters, Parameters
 from streams.core.processing.processor import Processor
 from streams.core.processing.watermark import IDLE_READS
-from streams.records import Fetched, Output, Record, StateRecord
+from streams.records import Batch, Fetched, Output, Record, StateRecord
 from tests import identity_oracle, oracle
 from tests.core.processing.feeding import HOUR, MINUTE, PLAN, START, event, rules
 
@@ -63,8 +63,8 @@ class Partition:
         processor.tracker.read_from(list(self.sources.values()))
         return processor
 
-    def step(self, events: int, messages: int, commit: bool = True) -> None:
-        """One batch of so many records. Without a commit all of it is lost."""
+    def step(self, events: int, messages: int, commit: bool = True) -> Batch:
+        """One batch of so many records, which it returns. Without a commit all of it is lost."""
         chunks, ended = [], []
         for name, source, count in (("events", self.input, events), ("inbox", self.inbox, messages)):
             begin = self.read[name]
@@ -81,7 +81,7 @@ class Partition:
         batch = processor.batch()
         if not commit:
             self.processor = self.open()
-            return
+            return batch
         for name in self.read:
             self.read[name] = processor.tracker.sources[self.sources[name]].offset
         for record in batch.state:
@@ -95,6 +95,7 @@ class Partition:
             if output.topic == "inbox":
                 assert output.partition is not None
                 self.cluster.parts[output.partition].hear(output)
+        return batch
 
     def hear(self, output: Output) -> None:
         """A record for the inbox."""

@@ -33,7 +33,7 @@ Place = tuple[str, int] | None
 def held(processor: Processor) -> Iterator[tuple[str, dict[str, Any], Place]]:
     """Each held step of each profile: the profile's name, the step, and where its event was read."""
     for p in processor.population.profiles:
-        for found in held_profiles(processor, [p.key], has_tenants=False):
+        for found in held_profiles(processor, [p.key], processor.checkpoint.rev, has_tenants=False):
             for value, place in zip(found.transitions, found.read_at, strict=True):
                 yield p.key, json.loads(bytes(value)), place
 

@@ -1,33 +1,18 @@
 """What is asked of a partition is answered from what is committed."""
 
 import asyncio
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from streams.errors import Fenced, Unavailable
 from streams.log.memory import MemoryLog
 from streams.log.port import Session
-from streams.records import Batch, NewRecord
+from streams.records import NewRecord
 from streams.runtime.partition_agent import PartitionAgent
 from streams.settings.tables import Settings
 from tests.queries.written import RULES, did
-
-
-class SlowSession:
-    """A session whose commits wait."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.committing, self.may_commit = asyncio.Event(), asyncio.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    async def commit(self, batch: Batch) -> None:
-        self.committing.set()
-        await self.may_commit.wait()
-        await self._session.commit(batch)
+from tests.runtime.slow_session import SlowSession
 
 
 async def opened() -> tuple[MemoryLog, PartitionAgent, SlowSession]:
@@ -59,6 +44,44 @@ async def test_an_answer_waits_for_the_commit() -> None:
     await stepping
     assert await asked
     assert await knows_ann(agent)
+
+
+async def asked_for(agent: PartitionAgent, *about: str) -> "asyncio.Task[int]":
+    """A question about these, which has had its turn."""
+    task = asyncio.create_task(agent.between_batches.ask(lambda: agent.reach.rev, about))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_who_is_not_in_a_batch_is_no_reason_to_wait_for_its_commit() -> None:
+    """Whoever asks about somebody in it, or about all, gets the answer after it."""
+    _, agent, session = await opened()
+    stepping = asyncio.create_task(agent.step())
+    await session.committing.wait()
+    others, ann = await asked_for(agent, "u:ben", "d:ben"), await asked_for(agent, "u:ben", "u:ann")
+    everybody = await asked_for(agent)
+    assert 0 == others.result(), "what is committed has no transition yet"
+    assert not ann.done()
+    assert not everybody.done()
+    session.may_commit.set()
+    await stepping
+    assert (1, 1) == (await ann, await everybody)
+
+
+async def test_who_has_waited_for_the_end_of_a_fold_is_answered_before_the_commit() -> None:
+    """While a batch folds nobody knows yet whom it changes."""
+    _, agent, session = await opened()
+    agent.between_batches.begin()
+    others, ann = await asked_for(agent, "u:ben"), await asked_for(agent, "u:ann")
+    assert not others.done()
+    stepping = asyncio.create_task(agent.step())
+    await session.committing.wait()
+    assert 0 == await others
+    assert not ann.done()
+    session.may_commit.set()
+    await stepping
+    assert 1 == await ann
 
 
 async def test_what_was_not_committed_is_no_answer() -> None:
