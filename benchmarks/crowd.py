@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -24,10 +25,10 @@ from benchmarks.kafka.measure import line, look, quantile
 from benchmarks.listeners import listen, process
 
 PEOPLE, HOURS = 20_000, 48
-ASKED = ("", "api/funnel?range=7d", "api/cohorts", "api/moves", "api/dwell", "api/people", "api/progress")
-ASKED_EVERY_S = 0.1
+ASKED = ("", "api/funnel", "api/cohorts", "api/moves", "api/dwell", "api/people", "api/progress")
+ASKED_EVERY_S = 0.03
 P99_MS, COST = 50.0, 1.05  # the goals
-FIRST_S = 0.5  # the visitor comes when the listeners are there
+FIRST_S = 3.0  # the visitor comes when all listeners are there
 
 
 class Turn(NamedTuple):
@@ -48,7 +49,7 @@ async def turn(file: Path, directory: Path, listeners: int | None) -> Turn:
         "replay", file, "--data-dir", data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     async with AsyncExitStack() as stack:
-        page = None
+        page, crowd, tasks = None, None, list[asyncio.Task[None]]()
         if listeners is not None:
             while not (data / "log.sqlite").exists():
                 await asyncio.sleep(0.05)
@@ -58,14 +59,12 @@ async def turn(file: Path, directory: Path, listeners: int | None) -> Turn:
             assert page.stderr is not None
             said = await asyncio.to_thread(page.stderr.readline)
             address = said.partition(": ")[2].partition(" ")[0]
-            client = await stack.enter_async_context(
-                aiohttp.ClientSession(
-                    timeout=aiohttp.ClientTimeout(total=None), connector=aiohttp.TCPConnector(limit=0)
-                )
-            )
-            taken = [0] * listeners
-            tasks = [asyncio.create_task(listen(client, address, taken, n)) for n in range(listeners)]
             if listeners:
+                options = ("--at", address, "--listeners", str(listeners))
+                crowd = subprocess.Popen([sys.executable, "-m", "benchmarks.crowd", *options])
+                stack.callback(crowd.wait)
+                stack.callback(crowd.kill)
+                client = await stack.enter_async_context(aiohttp.ClientSession())
                 tasks.append(asyncio.create_task(_visit(client, address, waits)))
             for task in tasks:
                 stack.callback(task.cancel)
@@ -74,8 +73,21 @@ async def turn(file: Path, directory: Path, listeners: int | None) -> Turn:
         running.returncode = os.waitstatus_to_exitcode(status)
         if running.returncode:
             raise RuntimeError(f"the replay ended with exit code {running.returncode}")
+        for task in tasks:
+            if task.done():
+                task.result()
+        if crowd is not None and crowd.poll() is not None:
+            raise RuntimeError("a listener was sent away")
         page_cpu_s = look(page.pid).cpu_s if page else 0.0
     return Turn(wall_s, used.ru_utime + used.ru_stime, page_cpu_s, waits)
+
+
+async def listening(address: str, listeners: int) -> None:
+    """Listens, until it is killed: in a process of its own, so that it holds up no question."""
+    timeout = aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as client:
+        taken = [0] * listeners
+        await asyncio.gather(*[listen(client, address, taken, n) for n in range(listeners)])
 
 
 async def _visit(client: aiohttp.ClientSession, address: str, waits: list[float]) -> None:
@@ -130,11 +142,15 @@ async def measure(count: int, listeners: int, rounds: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Some minutes."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.crowd")
-    parser.add_argument("--events", type=int, default=400_000)
+    parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--listeners", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--at", metavar="ADDRESS", help="only listen, at this address")
     given = parser.parse_args(arguments)
-    asyncio.run(measure(given.events, given.listeners, given.rounds))
+    if given.at:
+        asyncio.run(listening(given.at, given.listeners))
+    else:
+        asyncio.run(measure(given.events, given.listeners, given.rounds))
 
 
 if __name__ == "__main__":

@@ -99,8 +99,10 @@ class Hub:
                 self._due_s.pop(asked, None)
                 self._waiting.discard(asked)
 
-    def tick(self) -> None:
-        """Sends what is new."""
+    def tick(self) -> Iterator[None]:
+        """Sends what is new, with a stop after the figures of each channel, where others get their turn:
+        those of a great shop take some tens of milliseconds.
+        """
         if self._model.steps.number != self._steps and self._model.has_begun:
             for asked, channel in self._channels.items():
                 if steps := self._model.steps_since(self._steps, asked, MOST_STEPS):
@@ -111,7 +113,9 @@ class Hub:
             self._waiting.update(self._channels)
         now_s = self._clock.monotonic_s()
         for asked in [asked for asked in self._waiting if self._due_s[asked] <= now_s]:
-            self._send_overview(asked, self._channels[asked])
+            if asked in self._channels:  # nobody has left meanwhile
+                self._send_overview(asked, self._channels[asked])
+                yield
 
     def _send_overview(self, asked: Asked, channel: Channel) -> None:
         begun_s = self._clock.monotonic_s()
@@ -142,7 +146,8 @@ class Hub:
     async def run(self) -> None:
         """Ticks until it is closed."""
         while not self._closed.is_set():
-            self.tick()
+            for _ in self.tick():
+                await asyncio.sleep(0)
             await asyncio.sleep(TICK_S)
 
     def close(self) -> None:

@@ -48,7 +48,7 @@ async def test_nothing_grows_with_time() -> None:
         while not await dashboard.following.turn():
             pass
         clock.seconds += 10 * OVERVIEW_EVERY_S
-        hub.tick()
+        list(hub.tick())
         await dashboard.get(f"/api/moves?where.device={('tv', 'mobile')[number % 2]}")
         await listeners[number].aclose()
         listeners[number] = hub.messages(wanted[(number + 1) % len(wanted)])

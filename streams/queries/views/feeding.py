@@ -11,7 +11,7 @@ from streams.log.port import Reader
 from streams.log.tail import TailPosition
 from streams.topology import SINGLE
 
-FEED_RECORDS = 10_000  # of one tail: some megabytes, and a tenth of a second between two looks at the clock
+FEED_RECORDS = 2_500  # of one tail: some tens of milliseconds at most, in which a page gets no answer
 
 TopicPartition = tuple[str, int]
 Positions = Mapping[TopicPartition, TailPosition]
