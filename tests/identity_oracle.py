@@ -127,7 +127,11 @@ def whose(events: Sequence[Event], tenant: str, device: str, settings: Settings)
         for e in distinct(events)
         if (e.tenant, e.user, e.device) == (tenant, None, device) and e.signal is not None
     ]
-    if not any(at - settings.forward <= link.at <= at + settings.back for link in links for at in times):
+    if not any(
+        link.at - settings.back <= at < link.at - link.at % QUARTER + QUARTER + settings.forward
+        for link in links
+        for at in times
+    ):
         return None
     newest, reach = links[-1].at, settings.back + settings.forward
     users = len({link.user for link in links if newest - reach <= link.at})

@@ -15,9 +15,9 @@ from streams.core.identity.links import (
     LINK_QUARTER_MS,
     Links,
     Spans,
-    deciding_link,
     has_several_users,
     keep_links_ms,
+    showing_link,
     without_old,
 )
 from streams.core.identity.ownership import DeviceOwner, device_owner
@@ -45,7 +45,7 @@ def find_owners(sets: PersonSets, known: KnownLinks) -> dict[str, FoundOwner]:
             continue
         began_ms, decided_ms = _last_life_ms(links, known.spans), -1
         for at_ms in _times_ms(sets, device):
-            link = deciding_link(links, at_ms, known.spans)
+            link = showing_link(links, at_ms, known.spans)
             decided_ms = decided_ms if link is None else max(decided_ms, link.at_ms)
             if decided_ms >= began_ms:
                 break
@@ -66,7 +66,7 @@ def _last_life_ms(links: Links, spans: Spans) -> int:
     """The time of the first link before which the device cannot have been forgotten: a pause before it was
     long enough for that, if the next link was read as late as it may be.
     """
-    pause_ms = spans.back_ms + max(spans.forward_ms, LINK_QUARTER_MS)
+    pause_ms = spans.back_ms + spans.forward_ms + LINK_QUARTER_MS
     began_ms = links[0].at_ms
     for before, after in pairwise(links):
         if after.at_ms - before.at_ms > pause_ms:

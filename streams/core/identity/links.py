@@ -79,6 +79,20 @@ def deciding_link(links: Links, at_ms: int, spans: Spans) -> Link | None:
     return links[bisect_left(links, last_ms, key=_AT)]  # the smallest user of this time
 
 
+def showing_link(links: Links, at_ms: int, spans: Spans) -> Link | None:
+    """The link by which it is said whose a device is that has an event of this time; None: nothing is.
+
+    It decides the event; or another one of its user and quarter of an hour would, whose place it took when it
+    came later. So it makes no difference which of them came first.
+    """
+    after = bisect_right(links, at_ms, key=_AT)
+    if after:
+        before = links[after - 1]
+        if at_ms - before.at_ms + before.at_ms % LINK_QUARTER_MS < LINK_QUARTER_MS + spans.forward_ms:
+            return before
+    return deciding_link(links, at_ms, spans)
+
+
 def is_shared(links: Links, at_ms: int, spans: Spans) -> bool:
     """True if too many users were on the device by the time of a link, so that what is near is nobody's."""
     if len(links) <= spans.shared_above:
@@ -158,11 +172,11 @@ def has_several_users(links: Links) -> bool:
 
 def keep_links_ms(change_ms: int, spans: Spans, *, several_users: bool) -> int:
     """For how long (ms) behind the settled mark a link can decide something. `change_ms`: for how long events
-    can still move. A link decides forward of it, and which other one of its quarter of an hour counts.
+    can still move. A link decides forward of it, and shows its device forward of its quarter of an hour.
 
     `several_users`: of the device. Then a link also counts its user for a later one, which decides that much
     later again. One user counts for one however old their links are; and for another user's link, which is
     still to come and will be in time, so old a link does not count.
     """
-    forward_ms = max(spans.forward_ms, LINK_QUARTER_MS)
+    forward_ms = spans.forward_ms + LINK_QUARTER_MS
     return change_ms + forward_ms + (spans.shared_ms if several_users else 0)

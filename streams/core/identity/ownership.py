@@ -11,7 +11,7 @@ from operator import attrgetter
 import msgspec
 
 from streams.core.identity.device import Device, ShownAs
-from streams.core.identity.links import Link, Links, Spans, deciding_link, newest_link, users_at
+from streams.core.identity.links import Link, Links, Spans, newest_link, showing_link, users_at
 
 _AT = attrgetter("at_ms")
 
@@ -98,7 +98,7 @@ class Ownership:
         none does.
         """
         if device.full_ms < 0 and not any(
-            deciding_link(device.links, at_ms, self.spans) is not None for at_ms in times_ms
+            showing_link(device.links, at_ms, self.spans) is not None for at_ms in times_ms
         ):
             return False
         self.note(device)

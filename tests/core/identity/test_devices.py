@@ -5,7 +5,7 @@ import pytest
 from streams.core.identity import devices as devices_module
 from streams.core.identity.device import DevicePart
 from streams.core.identity.devices import LINK_COUNTS, LINK_KNOWN, LINK_LATE, Devices
-from streams.core.identity.links import MAX_LINKS, Link, Spans, keep_links_ms
+from streams.core.identity.links import LINK_QUARTER_MS, MAX_LINKS, Link, Spans, keep_links_ms
 from streams.core.identity.moves import Give, Take
 from streams.core.journeys import trimming
 from streams.core.journeys.finality import FinalityDelay
@@ -190,7 +190,9 @@ def test_a_device_that_gave_all_away_is_nobody() -> None:
 
 
 def test_a_device_is_kept_for_as_long_as_it_can_matter() -> None:
-    """What it gave for the finality delay and a lateness, its link for 39 days; then nothing is left."""
+    """What it gave for the finality delay and a lateness, its link for 39 days and a quarter of an hour; then
+    nothing is left.
+    """
     devices = partition()
     devices.take_link(PHONE, link(START))
     devices.take_event(PHONE, signal(START + MINUTE, "e"))
@@ -199,25 +201,25 @@ def test_a_device_is_kept_for_as_long_as_it_can_matter() -> None:
     assert devices.get(PHONE).given  # type: ignore[union-attr]
     reach(devices, START + MINUTE + delay.known_ms + 1)
     assert devices.get(PHONE).given is None  # type: ignore[union-attr]
-    reach(devices, START + 39 * DAY)
+    reach(devices, START + 39 * DAY + LINK_QUARTER_MS)
     assert devices.get(PHONE) is not None
-    reach(devices, START + 39 * DAY + 1)
+    reach(devices, START + 39 * DAY + LINK_QUARTER_MS + 1)
     assert devices.get(PHONE) is None
 
 
 def test_a_device_of_several_users_keeps_its_links_longer() -> None:
-    """76 days: a link may have to show for so long that the device was shared at a later one. Once the links
-    of the others are gone, those of the last user are kept for as long as one user's.
+    """76 days and a quarter of an hour: a link may have to show for so long that the device was shared at a
+    later one. Once the links of the others are gone, those of the last user are kept as long as one user's.
     """
     devices = partition()
     devices.take_link(PHONE, link(START, BEN))
     for day in (0, 30, 60):
         devices.take_link(PHONE, link(START + day * DAY))
-    reach(devices, START + 76 * DAY)
+    reach(devices, START + 76 * DAY + LINK_QUARTER_MS)
     assert 4 == len(devices.get(PHONE).links)  # type: ignore[union-attr]
-    reach(devices, START + 76 * DAY + 1)
+    reach(devices, START + 76 * DAY + LINK_QUARTER_MS + 1)
     assert [START + 60 * DAY] == [kept.at_ms for kept in devices.get(PHONE).links]  # type: ignore[union-attr]
-    reach(devices, START + 99 * DAY + 1)
+    reach(devices, START + 99 * DAY + LINK_QUARTER_MS + 1)
     assert devices.get(PHONE) is None
 
 

@@ -17,6 +17,7 @@ from streams.core.identity.links import (
     has_several_users,
     keep_links_ms,
     moved_from_ms,
+    showing_link,
     thinned,
     user_at,
     with_link,
@@ -119,6 +120,28 @@ def test_what_is_dropped_decides_nothing(spans: Spans, acts: list[tuple[int, str
         for at in times_near(in_time, spans):
             if at >= watermark_ms - change_ms:
                 assert user_at(held, at, spans) == identity_oracle.user_at(counting, at, of)
+
+
+@LAW
+@example([(2 * MINUTE, "a", 0), (0, "b", 0), (8 * MINUTE, "a", 0)], [2, 1, 0], SHORT)
+@given(acts, st.permutations(range(30)), st.sampled_from((SPANS, SHORT)))
+def test_what_a_link_has_shown_stays_shown(
+    acts: list[tuple[int, str, int]], order: list[int], spans: Spans
+) -> None:
+    """In whichever order links come, and though one takes another's place: an event that a link decides has
+    its device shown then and later. So which devices are shown depends on no order.
+    """
+    links = links_of(acts)
+    held: list[Link] = []
+    shown = set[int]()
+    times = times_near(links, spans)
+    for link in [links[n] for n in order if n < len(links)]:
+        found = with_link(held, link)
+        held = held if found is None else found[0]
+        shown |= {at for at in times if user_at(held, at, spans)}
+        now = {at for at in times if showing_link(held, at, spans) is not None}
+        assert shown <= now
+        shown = now
 
 
 @LAW
